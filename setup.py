@@ -1,0 +1,84 @@
+"""What pyproject.toml cannot say: the kernels as a CPython extension, and the boards as package data.
+
+The extension ``_engram`` is optional. Where it cannot be compiled the installation succeeds without it,
+says so, and ``engram.backend`` falls back to numpy (the same results, more slowly).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+KERNELS = ROOT / "firmware" / "kernels"
+BINDING = ROOT / "firmware" / "binding"
+
+
+def relative(paths) -> list[str]:
+    """Sorted, as setuptools wants them: relative to setup.py, with slashes."""
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
+
+
+def kernel_extension() -> Extension:
+    """``_engram`` from the same C sources as the firmware's, behind the CPython face.
+
+    No contraction of a*b+c to one rounding: the results are to be those of the definition, bit for bit.
+    """
+    return Extension(
+        "_engram",
+        sources=relative([*KERNELS.glob("*.c"), *BINDING.glob("cp_*.c")]),
+        depends=relative(
+            [*KERNELS.glob("*.h"), *KERNELS.glob("*.def"), *BINDING.glob("*.h")]
+        ),
+        include_dirs=["firmware/kernels", "firmware/binding"],
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        extra_compile_args=["-std=c99", "-O3", "-ffp-contract=off"],
+        py_limited_api=True,
+        optional=True,
+    )
+
+
+class BuildExtOrSay(build_ext):
+    """build_ext that, where the kernels cannot be compiled, says in full what that means."""
+
+    def build_extension(self, ext):
+        try:
+            super().build_extension(ext)
+        except Exception as why:
+            print(
+                f"engram: the C kernels were not built ({why}).\n"
+                "engram: the installation goes on without them; on this computer Engram falls back to "
+                "numpy,\nengram: with the same results, more slowly. To have them, install a C compiler "
+                "and\nengram: Python's headers (Debian: build-essential python3-dev) and install again.",
+                file=sys.stderr,
+                flush=True,
+            )
+            raise  # setuptools knows that it is optional, and goes on
+
+
+class BuildPyWithBoards(build_py):
+    """build_py that carries boards/*/board.toml as engram_host/_data/boards, for plain installations.
+
+    A checkout and an editable installation read the files where they lie.
+    """
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        for path in sorted((ROOT / "boards").glob("*/board.toml")):
+            target = Path(self.build_lib, "engram_host/_data", path.relative_to(ROOT))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+setup(
+    ext_modules=[kernel_extension()],
+    cmdclass={"build_ext": BuildExtOrSay, "build_py": BuildPyWithBoards},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
