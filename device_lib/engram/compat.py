@@ -1,0 +1,61 @@
+"""The few things MicroPython and CPython spell differently. Nothing else asks where it runs."""
+
+import gc
+import time
+
+try:
+    from micropython import const, heap_lock, heap_unlock  # noqa: F401
+    from uctypes import addressof, bytearray_at
+
+    ticks_ms = time.ticks_ms
+    ticks_us = time.ticks_us
+    ticks_diff = time.ticks_diff
+
+    def bytes_of(buf, itemsize=4):
+        """A byte window (bytearray) onto the memory of a buffer of 4-byte items, sharing it."""
+        return bytearray_at(addressof(buf), len(buf) * itemsize)
+
+    def heap_used():
+        """Bytes of heap in use, after a collection."""
+        gc.collect()
+        return gc.mem_alloc()
+
+    def heap_free():
+        """Bytes of heap that are free, after a collection."""
+        gc.collect()
+        return gc.mem_free()
+
+except ImportError:
+
+    def const(value):
+        return value
+
+    def heap_lock():
+        """CPython has no heap lock: the test that needs one runs on MicroPython."""
+
+    def heap_unlock():
+        pass
+
+    def ticks_ms():
+        return time.monotonic_ns() // 1000000 & 0x3FFFFFFF
+
+    def ticks_us():
+        return time.monotonic_ns() // 1000 & 0x3FFFFFFF
+
+    def ticks_diff(end, start):
+        return ((end - start + 0x20000000) & 0x3FFFFFFF) - 0x20000000
+
+    def bytes_of(buf, itemsize=4):
+        """A byte window (memoryview) onto the memory of a buffer of 4-byte items, sharing it."""
+        view = memoryview(buf).cast("B")
+        if len(view) != len(buf) * itemsize:
+            raise ValueError("items of %d bytes expected" % itemsize)
+        return view
+
+    def heap_used():
+        """CPython's heap is not a board's: 0, which means not measured."""
+        return 0
+
+    def heap_free():
+        """CPython's heap is not a board's: effectively unlimited."""
+        return 1 << 40

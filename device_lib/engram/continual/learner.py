@@ -1,0 +1,351 @@
+"""The learner: observe, learn, predict, evaluate, save, load."""
+
+from array import array
+
+from ..arena import Arena
+from ..backend import kernels
+from ..compat import heap_used, ticks_diff, ticks_us
+from ..errors import DataError, DivergedError, StoreError
+from ..nn.adaptive import AdaptiveStage, hyperparameters
+from ..nn.frozen import FrozenStage
+from ..plan import plan
+from .replacement import POLICIES
+from .rng import Rng
+from .sampling import DEAD, Sampler
+
+PHASES = ("replay_read", "forward", "backward", "update")
+_TRIES = 16  # picks before a store of damaged records is given up
+_STATE_INTS = 8  # experience, records seen, steps, three of the generator, two spare
+
+
+def _nothing_spent():
+    return 0
+
+
+class Learner:
+    """A model that keeps learning, over one arena.
+
+    spec            nn.model.ModelSpec; its tensors are read, then it can be closed
+    store           store.ReplayStore of spec.latent_id, or None (then it only predicts)
+    checkpoints     store.Checkpoints of spec.model_id, or None (then it cannot save)
+    batch           mini-batch, samples
+    lr, momentum, weight_decay   of SGD
+    seed            of the random picks: the same seed picks the same records on every host
+    policy, budget  what stays in the store when an experience ends: a name of
+                    replacement.POLICIES, and how many latents at most (None: half the store)
+    counter         function: a counter modulo 2**30 that phases are measured with
+    available       bytes of heap it may use; None asks the heap
+    heap_base       bytes of heap that were in use before the spec and the store were opened
+
+    Raises FitError before anything is allocated, ModelError on a damaged file.
+    """
+
+    def __init__(
+        self,
+        spec,
+        store=None,
+        checkpoints=None,
+        batch=16,
+        lr=0.05,
+        momentum=0.9,
+        weight_decay=0.0,
+        seed=1,
+        policy="balanced",
+        budget=None,
+        counter=ticks_us,
+        available=None,
+        heap_base=None,
+    ):
+        if policy not in POLICIES:
+            raise DataError(
+                "policy %s expected, %s came" % (" or ".join(sorted(POLICIES)), policy)
+            )
+        if batch < 1:
+            raise DataError("a batch of at least 1 expected, %d came" % batch)
+        slots = store.capacity if store else 0
+        layout = plan(spec, batch, slots)
+        arena = Arena(layout, available)
+        self.planned_bytes = layout.total_bytes
+        self.name = spec.name
+        self.classes = spec.classes
+        self.input_elems = spec.input_elems
+        self.input_dtype = spec.graph["input"]["dtype"]
+        self.batch = batch
+        self.frozen = FrozenStage(spec, arena)
+        self.adaptive = AdaptiveStage(spec, arena, batch)
+        self.store = store
+        self.checkpoints = checkpoints
+        self.hyper = hyperparameters(lr, momentum, weight_decay)
+        self.policy = POLICIES[policy]
+        self.budget = slots // 2 if budget is None else budget
+        self.rng = Rng(seed)
+        self.sampler = Sampler(slots, spec.classes, self.rng)
+        self.experience = 0
+        self.seen = 0
+        self.steps_done = 0
+        self._latent_qp = spec.quantization("latent")
+        self._latents = arena.i8("latents")
+        self._latent = [arena.i8("latents", i * spec.latent_elems, spec.latent_elems)
+                        for i in range(batch)]
+        self._labels = arena.i8("labels")
+        self._stats = array("f", (0.0, 0.0))
+        self._state = array("i", range(_STATE_INTS))
+        self._counter = counter
+        self._ticks = array("i", range(len(PHASES) + 1))
+        self._spent = getattr(kernels, "spent", _nothing_spent)
+        self._outside = 0
+        arena.close()
+        self._heap_base = heap_base
+
+    # -- observing and predicting ------------------------------------------------------
+
+    def _check_input(self, x):
+        try:
+            if len(x) != self.input_elems:
+                raise DataError(
+                    "an input of %d %s expected, %d came"
+                    % (self.input_elems, self.input_dtype, len(x))
+                )
+            if self.input_dtype == "float32" and kernels.check_finite(x):
+                raise DataError("an input of finite numbers expected; it holds NaN or infinity")
+        except TypeError:
+            raise DataError(
+                "an input of %d %s expected, a %s came"
+                % (self.input_elems, self.input_dtype, type(x).__name__)
+            )
+
+    def _check_label(self, y):
+        if not isinstance(y, int) or not 0 <= y < self.classes:
+            raise DataError("a label from 0 to %d expected, %r came" % (self.classes - 1, y))
+
+    def _infer(self, x, latent):
+        self._check_input(x)
+        try:
+            self.frozen.fwd(latent, x)
+        except TypeError as e:
+            raise DataError("an input of %s expected (%s)" % (self.input_dtype, e))
+
+    def observe(self, x, y):
+        """Takes one labelled sample: its latent is in flash when this returns.
+
+        x: input_elems of the model's input dtype; y: label. Raises DataError, StoreError.
+        """
+        self._check_label(y)
+        if self.store is None:
+            raise StoreError("this learner has no replay store: open it with one to observe")
+        latent = self._latent[0]
+        self._infer(x, latent)
+        self.store.append(latent, y, self.experience & 0xFF)
+
+    def predict(self, x):
+        """(label, probability of that label) of one input."""
+        self._infer(x, self._latent[0])
+        stage = self.adaptive
+        kernels.dequantize_s8(stage.single_x, self._latent[0], self._latent_qp)
+        stage.forward_single()
+        kernels.softmax_fwd(stage.probabilities, stage.single_logits, 1, self.classes)
+        return _argmax(stage.probabilities, 0, self.classes)
+
+    def evaluating(self, samples):
+        """Evaluates (x, y) pairs a batch at a time: a generator of results so far.
+
+        Each result is {"n", "correct", "total": [a class], "right": [a class]}.
+        """
+        total, right = [0] * self.classes, [0] * self.classes
+        filled = 0
+        for x, y in samples:
+            self._check_label(y)
+            self._infer(x, self._latent[filled])
+            self._labels[filled] = y
+            filled += 1
+            if filled == self.batch:
+                self._score(filled, total, right)
+                filled = 0
+                yield _result(total, right)
+        if filled:
+            self._score(filled, total, right)
+        yield _result(total, right)
+
+    def evaluate(self, samples):
+        """The accuracy on (x, y) pairs: the last result of evaluating()."""
+        for result in self.evaluating(samples):
+            pass
+        result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
+        return result
+
+    def _score(self, n, total, right):
+        kernels.dequantize_s8(self.adaptive.x, self._latents, self._latent_qp)
+        self.adaptive.forward()
+        logits = self.adaptive.logits
+        for i in range(n):
+            label = self._labels[i]
+            total[label] += 1
+            if _argmax(logits, i * self.classes, self.classes)[0] == label:
+                right[label] += 1
+
+    # -- learning ----------------------------------------------------------------------
+
+    def steps(self, epochs=1, replay=True):
+        """Learns the records of the current experience: a generator of one dict a step.
+
+        {"step", "of", "loss", "acc", "new", "replayed", "phases": {name: counter units},
+        "total", "outside"}; outside: units not spent inside kernels. Raises DataError when
+        there is nothing new, DivergedError when the loss stops being a number (load() the
+        last saved state then).
+        """
+        if self.store is None:
+            raise StoreError("this learner has no replay store: open it with one to learn")
+        sampler = self.sampler
+        sampler.begin(
+            self.store.labels, self.store.experiences, self.experience & 0xFF, self.batch, replay
+        )
+        if not sampler.new:
+            raise DataError("nothing new to learn: observe labelled samples first")
+        self.adaptive.start()
+        total = epochs * sampler.steps_per_epoch
+        for n in range(total):
+            self.step()
+            yield self._record(n + 1, total)
+
+    def step(self):
+        """One SGD step on the batch that the sampler composes. Allocates nothing."""
+        counter, ticks, adaptive = self._counter, self._ticks, self.adaptive
+        spent = self._spent()
+        ticks[0] = counter()
+        self._fill()
+        ticks[1] = counter()
+        adaptive.forward()
+        kernels.softmax_xent(
+            adaptive.dlogits, self._stats, adaptive.logits, self._labels, self.batch, self.classes
+        )
+        ticks[2] = counter()
+        adaptive.backward()
+        ticks[3] = counter()
+        adaptive.update(self.hyper)
+        ticks[4] = counter()
+        inside = ticks_diff(self._spent(), spent)
+        self._outside = ticks_diff(ticks[4], ticks[0]) - inside
+        self.steps_done += 1
+
+    def _fill(self):
+        """Latents and labels of one batch, from flash into the arena."""
+        for i in range(self.batch):
+            self._labels[i] = self._fetch(i < self.sampler.new_per_batch, self._latent[i])
+        kernels.dequantize_s8(self.adaptive.x, self._latents, self._latent_qp)
+
+    def _fetch(self, new, latent):
+        """Reads one new or old latent; its label. Records found damaged are passed over."""
+        sampler, store = self.sampler, self.store
+        for _ in range(_TRIES):
+            slot = sampler.pick_new() if new else sampler.pick_old()
+            label = store.labels[slot]
+            if label == DEAD:
+                continue
+            try:
+                store.read_into(slot, latent)
+                return label
+            except StoreError:
+                pass
+        raise StoreError(
+            "%d records in a row are damaged: check the flash with `engram info`" % _TRIES
+        )
+
+    def _record(self, n, total):
+        loss = self._stats[0] / self.batch
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise DivergedError(
+                "the loss is no longer a number after %d steps: load() the last saved state "
+                "and use a smaller learning rate than %g" % (n, self.hyper[0])
+            )
+        ticks = self._ticks
+        return {
+            "step": n,
+            "of": total,
+            "loss": loss,
+            "acc": self._stats[1] / self.batch,
+            "new": self.sampler.new_per_batch,
+            "replayed": self.batch - self.sampler.new_per_batch,
+            "phases": {
+                name: ticks_diff(ticks[i + 1], ticks[i]) for i, name in enumerate(PHASES)
+            },
+            "total": ticks_diff(ticks[len(PHASES)], ticks[0]),
+            "outside": self._outside,
+        }
+
+    def learn(self, epochs=1, replay=True, on_step=None):
+        """Learns the current experience to its end; returns a summary.
+
+        on_step: called with each record of steps().
+        """
+        first = last = None
+        for record in self.steps(epochs, replay):
+            last = record
+            first = first or record
+            if on_step:
+                on_step(record)
+        self.end_experience()
+        return {"steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"]}
+
+    def end_experience(self):
+        """Ends the current experience: trims the store to the budget."""
+        if self.store is not None:
+            self.seen = self.policy(
+                self.store, self.rng, self.budget, self.experience & 0xFF, self.seen
+            )
+        self.experience += 1
+
+    # -- the learned state -------------------------------------------------------------
+
+    def _need_checkpoints(self):
+        if self.checkpoints is None:
+            raise StoreError("this learner has no checkpoints: open it with a flash region")
+
+    def save(self):
+        """Saves the learned state atomically; returns its generation (int)."""
+        self._need_checkpoints()
+        state = self._state
+        state[0], state[1], state[2] = self.experience, self.seen, self.steps_done
+        self.rng.state_into(state, 3)
+        return self.checkpoints.save((state, self.adaptive.params))
+
+    def load(self):
+        """Loads the last saved state; returns its generation, or None when there is none."""
+        self._need_checkpoints()
+        generation = self.checkpoints.load_into((self._state, self.adaptive.params))
+        if generation is not None:
+            state = self._state
+            self.experience, self.seen, self.steps_done = state[0], state[1], state[2]
+            self.rng.restore(state, 3)
+        return generation
+
+    def info(self):
+        """What it is and what it uses, as a dict of plain values."""
+        return {
+            "model": self.name,
+            "classes": self.classes,
+            "batch": self.batch,
+            "experience": self.experience,
+            "seen": self.seen,
+            "steps": self.steps_done,
+            "budget": self.budget,
+            "ram_planned_bytes": self.planned_bytes,
+            "ram_measured_bytes": self._heap_growth(),
+            "parameters": len(self.adaptive.params),
+        }
+
+    def _heap_growth(self):
+        """Bytes of heap since heap_base; None where there is nothing to compare with."""
+        used = heap_used()
+        return used - self._heap_base if used and self._heap_base is not None else None
+
+
+def _argmax(values, start, n):
+    best = start
+    for i in range(start + 1, start + n):
+        if values[i] > values[best]:
+            best = i
+    return best - start, values[best]
+
+
+def _result(total, right):
+    return {"n": sum(total), "correct": sum(right), "total": total[:], "right": right[:]}

@@ -1,0 +1,199 @@
+"""The f32 adaptive stage: forward, backward and update of the layers that learn."""
+
+from array import array
+
+from ..backend import kernels
+from ..compat import bytes_of
+from ..plan import activation_names, first_trained, gradient_names
+from .geometry import elems, geom
+from .model import ADAPTIVE_OPS, parameters
+
+
+class _Dense:
+    """Dense over `rows` rows; a 1x1 convolution is this over B*H*W rows."""
+
+    def __init__(self, layer, batch, x, out, dx, dout, params, grads):
+        positions = elems(layer["in"]) // layer["in"][-1] if layer["op"] == "conv2d" else 1
+        self.n = elems(layer["in"]) // positions
+        self.m = elems(layer["out"]) // positions
+        self.rows = batch * positions
+        self.x, self.out, self.dx, self.dout = x, out, dx, dout
+        self.w, self.b = params
+        self.dw, self.db = grads
+
+    def fwd(self):
+        kernels.dense_fwd(self.out, self.x, self.w, self.b, self.rows, self.n, self.m)
+
+    def bwd(self):
+        kernels.dense_bwd_dw(self.dw, self.db, self.dout, self.x, self.rows, self.n, self.m)
+        if self.dx is not None:
+            kernels.dense_bwd_dx(self.dx, self.dout, self.w, self.rows, self.n, self.m)
+
+
+class _Conv2d:
+    def __init__(self, layer, batch, x, out, dx, dout, params, grads):
+        self.geom = geom(layer)
+        self.batch = batch
+        self.x, self.out, self.dx, self.dout = x, out, dx, dout
+        self.w, self.b = params
+        self.dw, self.db = grads
+
+    def fwd(self):
+        kernels.conv2d_fwd(self.out, self.x, self.w, self.b, self.geom, self.batch)
+
+    def bwd(self):
+        kernels.conv2d_bwd_dw(self.dw, self.db, self.dout, self.x, self.geom, self.batch)
+        if self.dx is not None:
+            kernels.conv2d_bwd_dx(self.dx, self.dout, self.w, self.geom, self.batch)
+
+
+class _Relu:
+    def __init__(self, layer, batch, x, out, dx, dout, params, grads):
+        self.x, self.out, self.dx, self.dout = x, out, dx, dout
+
+    def fwd(self):
+        kernels.relu_fwd(self.out, self.x)
+
+    def bwd(self):
+        if self.dx is not None:
+            kernels.relu_bwd_dx(self.dx, self.dout, self.out)
+
+
+class _GlobalAvgPool:
+    def __init__(self, layer, batch, x, out, dx, dout, params, grads):
+        self.channels = layer["in"][2]
+        self.positions = elems(layer["in"]) // self.channels
+        self.batch = batch
+        self.x, self.out, self.dx, self.dout = x, out, dx, dout
+
+    def fwd(self):
+        kernels.global_avgpool_fwd(self.out, self.x, self.batch, self.positions, self.channels)
+
+    def bwd(self):
+        if self.dx is not None:
+            kernels.global_avgpool_bwd_dx(
+                self.dx, self.dout, self.batch, self.positions, self.channels
+            )
+
+
+def _layer_class(layer):
+    if layer["op"] == "conv2d" and _is_pointwise(layer):
+        return _Dense
+    return _LAYERS[layer["op"]]
+
+
+def _is_pointwise(layer):
+    return (
+        list(layer["kernel"]) == [1, 1]
+        and list(layer["stride"]) == [1, 1]
+        and list(layer["pad"]) == [0, 0, 0, 0]
+    )
+
+
+_LAYERS = {
+    "conv2d": _Conv2d,
+    "dense": _Dense,
+    "relu": _Relu,
+    "global_avgpool": _GlobalAvgPool,
+}
+
+
+class AdaptiveStage:
+    """The layers that learn, over windows of the arena.
+
+    .x        (batch, latent) float32: the dequantized latents of a batch
+    .logits   (batch, classes), .dlogits the gradient of the loss by them
+    .params, .grads, .velocity   all parameters in one float32 window each
+
+    spec: ModelSpec, whose initial parameters are read here. arena: Arena. batch: int.
+    """
+
+    def __init__(self, spec, arena, batch):
+        self.params = arena.f32("params")
+        self.grads = arena.f32("grads")
+        self.velocity = arena.f32("velocity")
+        self._read(spec)
+        self.forward_layers = self._bind(spec, arena, batch, True)
+        self.single_layers = self._bind(spec, arena, 1, False)
+        self.backward_layers = tuple(reversed(self.forward_layers[self.first :]))
+        n = len(spec.graph["adaptive"])
+        values = activation_names(spec.graph["adaptive"])
+        self.x = arena.f32("a0")
+        self.logits = arena.f32(values[n])
+        self.dlogits = arena.f32("d%d" % n)
+        self.single_x = arena.f32("a0", 0, spec.latent_elems)
+        self.single_logits = arena.f32(values[n], 0, spec.classes)
+        self.probabilities = arena.f32("d%d" % n, 0, spec.classes)
+
+    def _read(self, spec):
+        """The initial parameters from the model file, one tensor behind the other."""
+        start = 0
+        for layer in spec.graph["adaptive"]:
+            for name, _, shape in parameters(layer, ADAPTIVE_OPS):
+                window = self.params[start : start + elems(shape)]
+                spec.file.read_into(name, bytes_of(window))
+                start += elems(shape)
+
+    def _bind(self, spec, arena, batch, train):
+        """Layers over the windows of a batch; for one sample without gradients."""
+        adaptive = spec.graph["adaptive"]
+        values, grads = activation_names(adaptive), gradient_names(adaptive)
+        self.first = 0
+        bound = []
+        start = 0
+        for i, layer in enumerate(adaptive):
+            mine = []
+            for _, _, shape in parameters(layer, ADAPTIVE_OPS):
+                mine.append((start, start + elems(shape)))
+                start += elems(shape)
+            if layer["op"] == "flatten":
+                continue
+            if i == first_trained(adaptive):
+                self.first = len(bound)
+
+            def window(name, shape):
+                return name and arena.f32(name, 0, batch * elems(shape))
+
+            bound.append(
+                _layer_class(layer)(
+                    layer,
+                    batch,
+                    window(values[i], layer["in"]),
+                    window(values[i + 1], layer["out"]),
+                    window(grads[i] if train else None, layer["in"]),
+                    window(grads[i + 1] if train else None, layer["out"]),
+                    [self.params[a:b] for a, b in mine] or None,
+                    [self.grads[a:b] if train else None for a, b in mine] or None,
+                )
+            )
+        return tuple(bound)
+
+    def forward(self):
+        """logits = the stage at x, for a whole batch."""
+        for layer in self.forward_layers:
+            layer.fwd()
+
+    def forward_single(self):
+        """single_logits = the stage at single_x."""
+        for layer in self.single_layers:
+            layer.fwd()
+
+    def backward(self):
+        """grads += the gradient by the parameters, from dlogits."""
+        for layer in self.backward_layers:
+            layer.bwd()
+
+    def update(self, hyper):
+        """One SGD step. hyper: array('f') [learning rate, momentum, weight decay]."""
+        kernels.sgd_step(self.params, self.velocity, self.grads, hyper)
+        kernels.zero_f32(self.grads)
+
+    def start(self):
+        """Forgets velocity and gradients."""
+        kernels.zero_f32(self.velocity)
+        kernels.zero_f32(self.grads)
+
+
+def hyperparameters(lr, momentum, weight_decay):
+    """array('f') as sgd_step takes it."""
+    return array("f", (lr, momentum, weight_decay))

@@ -1,0 +1,201 @@
+"""The device model file: what is in it, checked before anything is allocated.
+
+A safetensors file whose metadata holds {"engram_model": "1", "graph": JSON}. The graph
+names an int8 frozen stage, the latent it produces, and an f32 adaptive stage:
+
+    name, classes
+    input     shape, dtype "uint8" or "float32", scale, zero_point
+    frozen    [{op, w, bias, mult, shift, kernel, stride, pad, in, out, q}, ...]
+    latent    shape, scale, zero_point
+    adaptive  [{op, w, b, kernel, stride, pad, in, out}, ...]
+"""
+
+import json
+import struct
+from array import array
+from binascii import crc32
+
+from ..errors import ModelError
+from .geometry import elems, geom
+from .safetensors import TensorFile
+
+VERSION = "1"
+INPUT_DTYPES = ("uint8", "float32")
+
+
+def _channels(k):
+    return (("bias", "I32", (k,)), ("mult", "I32", (k,)), ("shift", "I32", (k,)))
+
+
+def _conv2d_s8(layer):
+    k, (r, s), c = layer["out"][2], layer["kernel"], layer["in"][2]
+    return (("w", "I8", (k, r, s, c)),) + _channels(k)
+
+
+def _depthwise_s8(layer):
+    (r, s), c = layer["kernel"], layer["in"][2]
+    return (("w", "I8", (r, s, c)),) + _channels(c)
+
+
+def _dense_s8(layer):
+    m, n = elems(layer["out"]), elems(layer["in"])
+    return (("w", "I8", (m, n)),) + _channels(m)
+
+
+def _conv2d_f32(layer):
+    k, (r, s), c = layer["out"][2], layer["kernel"], layer["in"][2]
+    return (("w", "F32", (k, r, s, c)), ("b", "F32", (k,)))
+
+
+def _dense_f32(layer):
+    m, n = elems(layer["out"]), elems(layer["in"])
+    return (("w", "F32", (m, n)), ("b", "F32", (m,)))
+
+
+def _nothing(layer):
+    return ()
+
+
+# op -> (the tensors it owns, whether it has a geometry)
+FROZEN_OPS = {
+    "conv2d": (_conv2d_s8, True),
+    "depthwise": (_depthwise_s8, True),
+    "dense": (_dense_s8, False),
+    "avgpool": (_nothing, True),
+    "global_avgpool": (_nothing, True),
+}
+ADAPTIVE_OPS = {
+    "conv2d": (_conv2d_f32, True),
+    "dense": (_dense_f32, False),
+    "relu": (_nothing, False),
+    "global_avgpool": (_nothing, False),
+    "flatten": (_nothing, False),
+}
+_SAME_ELEMS = ("relu", "flatten")
+
+
+def macs(layer):
+    """Multiply-accumulates of one sample through a layer of either stage."""
+    op = layer["op"]
+    if op == "dense":
+        return elems(layer["in"]) * elems(layer["out"])
+    if op == "conv2d":
+        return elems(layer["out"]) * elems(layer["kernel"]) * layer["in"][2]
+    if op == "depthwise":
+        return elems(layer["out"]) * elems(layer["kernel"])
+    return 0
+
+
+def parameters(layer, ops):
+    """[(tensor name, dtype, shape)] that a layer owns."""
+    return [(layer[key], dtype, shape) for key, dtype, shape in ops[layer["op"]][0](layer)]
+
+
+class ModelSpec:
+    """A parsed and validated model file, still open for reading its tensors.
+
+    .name, .classes       from the graph
+    .graph                the graph, as dicts and lists
+    .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
+    .latent_id            u32: the frozen stage and its quantization; equal ids mean
+                          that stored latents are interchangeable
+    .model_id             u32: the whole model; equal ids mean that learned states are
+    .file                 TensorFile
+
+    stream: seekable binary stream. Raises ModelError on anything inconsistent.
+    """
+
+    def __init__(self, stream):
+        self.file = TensorFile(stream)
+        meta = self.file.metadata
+        if meta.get("engram_model") != VERSION:
+            raise ModelError(
+                "model file of version %s expected, %s came; make it with `engram convert`"
+                % (VERSION, meta.get("engram_model", "none"))
+            )
+        try:
+            self.graph = graph = json.loads(meta["graph"])
+            self.name = graph["name"]
+            self.classes = graph["classes"]
+            self.input_elems = elems(graph["input"]["shape"])
+            self.latent_elems = elems(graph["latent"]["shape"])
+            self._check_graph(graph)
+            self.parameter_bytes = 4 * sum(
+                [
+                    elems(shape)
+                    for layer in graph["adaptive"]
+                    for _, _, shape in parameters(layer, ADAPTIVE_OPS)
+                ]
+            )
+        except (KeyError, ValueError, TypeError, IndexError) as e:
+            raise ModelError("model file: its graph is incomplete (%r)" % (e,))
+        self.latent_id, self.model_id = self._identify(graph)
+
+    def _check_graph(self, graph):
+        if graph["input"]["dtype"] not in INPUT_DTYPES:
+            raise ModelError(
+                "input dtype %s expected, %s came"
+                % (" or ".join(INPUT_DTYPES), graph["input"]["dtype"])
+            )
+        if not 1 <= self.classes <= 254:
+            raise ModelError("1 to 254 classes expected, %d came" % self.classes)
+        shape = graph["input"]["shape"]
+        shape = self._check_stage(graph["frozen"], FROZEN_OPS, shape)
+        if list(shape) != list(graph["latent"]["shape"]):
+            raise ModelError(
+                "latent of shape %s expected, %s came" % (shape, graph["latent"]["shape"])
+            )
+        if not graph["adaptive"] or graph["adaptive"][-1]["op"] != "dense":
+            raise ModelError("the adaptive stage must end in a dense layer (the classifier)")
+        shape = self._check_stage(graph["adaptive"], ADAPTIVE_OPS, shape)
+        if elems(shape) != self.classes:
+            raise ModelError(
+                "%d outputs expected, one a class; %d came" % (self.classes, elems(shape))
+            )
+
+    def _check_stage(self, layers, ops, shape):
+        for layer in layers:
+            op = layer["op"]
+            if op not in ops:
+                raise ModelError("op %s is unknown; known: %s" % (op, ", ".join(sorted(ops))))
+            needs_geom = ops[op][1]
+            if op in _SAME_ELEMS:
+                layer["in"] = layer["out"] = shape
+            elif op == "global_avgpool":
+                layer["in"] = shape
+                layer["out"] = [1, 1, shape[2]]
+                layer["kernel"] = layer["stride"] = [shape[0], shape[1]]
+                layer["pad"] = [0, 0, 0, 0]
+            elif elems(layer["in"]) != elems(shape) or (
+                needs_geom and list(layer["in"]) != list(shape)
+            ):
+                raise ModelError("%s: input %s expected, %s came" % (op, shape, layer["in"]))
+            if needs_geom:
+                geom(layer)
+            for name, dtype, dims in parameters(layer, ops):
+                self.file.expect(name, dtype, dims)
+            shape = layer["out"]
+        return shape
+
+    def _identify(self, graph):
+        latent = graph["latent"]
+        crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
+        crc = self._crc_stage(graph["frozen"], FROZEN_OPS, crc)
+        return crc, self._crc_stage(graph["adaptive"], ADAPTIVE_OPS, crc)
+
+    def _crc_stage(self, layers, ops, crc):
+        stream = self.file.stream
+        for layer in layers:
+            for name, _, _ in parameters(layer, ops):
+                offset, left = self.file.entries[name][2:]
+                stream.seek(offset)
+                while left > 0:
+                    chunk = stream.read(min(left, 256))
+                    crc = crc32(chunk, crc)
+                    left -= len(chunk)
+        return crc & 0xFFFFFFFF
+
+    def quantization(self, key):
+        """array('f') [scale, zero_point] of "input" or "latent"."""
+        q = self.graph[key]
+        return array("f", (q["scale"], q["zero_point"]))

@@ -1,0 +1,94 @@
+"""Reads a safetensors file from a seekable stream, a tensor at a time.
+
+The format is an 8-byte little-endian header length, a JSON header, raw tensors:
+https://huggingface.co/docs/safetensors/index#format
+"""
+
+import json
+import struct
+
+from ..errors import ModelError
+
+ITEMSIZE = {"F32": 4, "I32": 4, "I8": 1}
+_MAX_HEADER_BYTES = 65536
+
+
+def _size_of(stream):
+    end = stream.seek(0, 2)
+    stream.seek(0)
+    return end
+
+
+class TensorFile:
+    """The tensors of a safetensors stream.
+
+    .metadata   dict of str
+    .entries    {name: (dtype, shape, offset in the file, bytes)}
+
+    Raises ModelError when the file is truncated, too long, or not safetensors.
+    """
+
+    def __init__(self, stream):
+        self.stream = stream
+        size = _size_of(stream)
+        head = stream.read(8)
+        if len(head) < 8:
+            raise ModelError("model file: 8 bytes of header length expected, %d came" % len(head))
+        (length,) = struct.unpack("<Q", head)
+        if length > _MAX_HEADER_BYTES or 8 + length > size:
+            raise ModelError(
+                "model file: header of %d bytes expected, the file holds %d; "
+                "it is truncated or not a safetensors file" % (length, size - 8)
+            )
+        try:
+            header = json.loads(stream.read(length))
+        except ValueError:
+            raise ModelError("model file: its header is not JSON; push it again")
+        self.metadata = header.pop("__metadata__", {})
+        self.entries = {}
+        end = 0
+        for name, entry in header.items():
+            end = max(end, self._add(name, entry, 8 + length))
+        if 8 + length + end != size:
+            raise ModelError(
+                "model file: %d bytes expected, %d came; it was cut off, push it again"
+                % (8 + length + end, size)
+            )
+
+    def _add(self, name, entry, base):
+        dtype, shape = entry["dtype"], entry["shape"]
+        start, end = entry["data_offsets"]
+        if dtype not in ITEMSIZE:
+            raise ModelError(
+                "tensor %s: dtype F32, I32 or I8 expected, %s came" % (name, dtype)
+            )
+        elems = 1
+        for n in shape:
+            elems *= n
+        if end - start != elems * ITEMSIZE[dtype] or start < 0:
+            raise ModelError(
+                "tensor %s: %d bytes expected for its shape, %d came"
+                % (name, elems * ITEMSIZE[dtype], end - start)
+            )
+        self.entries[name] = (dtype, tuple(shape), base + start, end - start)
+        return end
+
+    def expect(self, name, dtype, shape):
+        """Checks that tensor `name` is there with this dtype and shape (tuple)."""
+        if name not in self.entries:
+            raise ModelError("tensor %s is missing from the model file" % name)
+        got = self.entries[name]
+        if got[0] != dtype or got[1] != shape:
+            raise ModelError(
+                "tensor %s: %s %s expected, %s %s came" % (name, dtype, shape, got[0], got[1])
+            )
+
+    def read_into(self, name, window):
+        """Reads tensor `name` into `window`, a byte buffer of exactly its size."""
+        offset, nbytes = self.entries[name][2:]
+        if len(window) != nbytes:
+            raise ModelError("tensor %s: window of %d bytes for %d" % (name, len(window), nbytes))
+        self.stream.seek(offset)
+        got = self.stream.readinto(window)
+        if got != nbytes:
+            raise ModelError("tensor %s: %d bytes expected, %d read" % (name, nbytes, got))

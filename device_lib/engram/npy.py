@@ -1,0 +1,101 @@
+"""Reads .npy files a row at a time: the data of a board is plain numpy files."""
+
+import struct
+from array import array
+
+from .errors import DataError
+
+# numpy dtype -> (bytes, maker of a buffer of n elements)
+_DTYPES = {
+    "|u1": (1, bytearray),
+    "<f4": (4, lambda n: array("f", range(n))),
+}
+
+
+class NpyReader:
+    """Rows of a C-ordered uint8 or float32 array of shape (N, ...).
+
+    .shape, .dtype ("|u1" or "<f4"), .rows, .row_elems
+
+    stream: seekable binary stream. Raises DataError on a file that is not this.
+    Format: numpy.lib.format, versions 1 and 2.
+    """
+
+    def __init__(self, stream):
+        self.stream = stream
+        head = stream.read(8)
+        if len(head) < 8 or head[:6] != b"\x93NUMPY":
+            raise DataError("data file: .npy expected, it does not begin like one")
+        wide = head[6] > 1
+        size = stream.read(4 if wide else 2)
+        (length,) = struct.unpack("<I" if wide else "<H", size)
+        text = stream.read(length).decode()
+        self.dtype = _field(text, "'descr': '", "'")
+        if self.dtype not in _DTYPES or "'fortran_order': False" not in text:
+            raise DataError(
+                "data file: C-ordered uint8 or float32 expected, %s came" % self.dtype
+            )
+        dims = _field(text, "'shape': (", ")")
+        self.shape = tuple([int(d) for d in dims.split(",") if d.strip()])
+        if not self.shape:
+            raise DataError("data file: an array of rows expected, a scalar came")
+        self.rows = self.shape[0]
+        self.row_elems = 1
+        for d in self.shape[1:]:
+            self.row_elems *= d
+        self._first = 8 + len(size) + length
+        self._row_bytes = self.row_elems * _DTYPES[self.dtype][0]
+        end = stream.seek(0, 2)
+        if end != self._first + self.rows * self._row_bytes:
+            raise DataError(
+                "data file: %d bytes expected for shape %s, %d came; push it again"
+                % (self._first + self.rows * self._row_bytes, self.shape, end)
+            )
+        self.rewind()
+
+    def row_buffer(self):
+        """A buffer for one row, of the file's dtype."""
+        return _DTYPES[self.dtype][1](self.row_elems)
+
+    def rewind(self):
+        self.stream.seek(self._first)
+
+    def read_row(self, buf):
+        """Reads the next row into `buf`, from row_buffer()."""
+        if self.stream.readinto(buf) != self._row_bytes:
+            raise DataError("data file: it ends before row %d" % self.rows)
+
+
+class Samples:
+    """Labelled samples: a file of inputs and a file of labels (uint8, one a row)."""
+
+    def __init__(self, x_stream, y_stream):
+        self.x = NpyReader(x_stream)
+        self.y = NpyReader(y_stream)
+        if self.y.dtype != "|u1" or self.y.row_elems != 1 or self.x.rows != self.y.rows:
+            raise DataError(
+                "labels: uint8 of shape (%d,) expected, %s of shape %s came"
+                % (self.x.rows, self.y.dtype, self.y.shape)
+            )
+        self._buf = self.x.row_buffer()
+        self._label = self.y.row_buffer()
+
+    def __len__(self):
+        return self.x.rows
+
+    def __iter__(self):
+        """(x, y) pairs from the start; x is one buffer that is filled again and again."""
+        self.x.rewind()
+        self.y.rewind()
+        for _ in range(self.x.rows):
+            self.x.read_row(self._buf)
+            self.y.read_row(self._label)
+            yield self._buf, self._label[0]
+
+
+def _field(text, before, after):
+    at = text.find(before)
+    if at < 0:
+        raise DataError("data file: its .npy header lacks %s" % before.strip("'( :"))
+    at += len(before)
+    return text[at : text.index(after, at)]

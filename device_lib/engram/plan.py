@@ -1,0 +1,198 @@
+"""Where every byte of a learner goes, computed before anything is allocated.
+
+The same file runs on the board (to lay out the arena) and on the host (to say whether a
+model fits before it is pushed). Buffers whose lifetimes do not overlap share memory.
+
+Timeline of one training step, one tick an entry:
+    0               quantize the input
+    1 .. m          frozen layers
+    m+1             replay read, dequantize the latents
+    m+2 .. m+1+n    adaptive layers, forward
+    ...             loss; adaptive layers, backward; update
+"""
+
+from .nn.geometry import elems
+from .nn.model import ADAPTIVE_OPS, FROZEN_OPS, macs, parameters
+
+_ALIGN = 4
+_IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
+
+# What the Python objects of a learner cost on a 32-bit port (16-byte heap blocks), in
+# bytes: measured on qemu_m4f, held to 1 % by tests/firmware.
+OBJECT_BYTES = {
+    "learner": 0,
+    "frozen": 0,
+    "adaptive": 0,
+    "slot": 6,
+}
+
+
+class Plan:
+    """A finished layout.
+
+    .rows         [(name, kind, bytes, offset, first, last)], kind "f32" | "i8" | "i32" |
+                  "heap"; first and last are ticks of the timeline
+    .offsets      {name: (offset in bytes, bytes)}
+    .f32_elems, .i32_elems   size of the two blocks of the arena
+    .total_bytes  arena and Python objects
+    .batch, .layers   [(stage, op, output shape, parameters, MACs)]
+    """
+
+    def __init__(self, batch, rows, layers):
+        self.batch = batch
+        self.rows = rows
+        self.layers = layers
+        self.offsets = {row[0]: (row[3], row[2]) for row in rows if row[1] != "heap"}
+        self.f32_elems = _extent(rows, ("f32", "i8")) // 4
+        self.i32_elems = _extent(rows, ("i32",)) // 4
+        heap = sum(row[2] for row in rows if row[1] == "heap")
+        self.total_bytes = 4 * (self.f32_elems + self.i32_elems) + heap
+
+
+def _extent(rows, kinds):
+    return max([row[3] + row[2] for row in rows if row[1] in kinds] + [0])
+
+
+class _Layout:
+    """Collects buffers with their lifetimes, then places them."""
+
+    def __init__(self):
+        self.buffers = []  # [name, kind, bytes, first, last]
+
+    def add(self, name, kind, nbytes, first, last):
+        buffer = [name, kind, nbytes, first, last]
+        self.buffers.append(buffer)
+        return buffer
+
+    def place(self):
+        """First fit, longest-lived and largest first: rows with offsets, in order of offset.
+
+        The greedy-by-size rule of Pisarchyk and Lee, "Efficient Memory Management for Deep
+        Neural Net Inference" (2020), with the persistent buffers below the others.
+        """
+        rows = []
+        for kinds in (("f32", "i8"), ("i32",)):
+            todo = [b for b in self.buffers if b[1] in kinds]
+            todo.sort(key=lambda b: (b[3] - b[4], -b[2]))
+            placed = []
+            for name, kind, nbytes, first, last in todo:
+                offset = _gap(placed, nbytes, first, last)
+                placed.append((name, kind, nbytes, offset, first, last))
+            placed.sort(key=lambda row: row[3])
+            rows += placed
+        return rows
+
+
+def _gap(placed, nbytes, first, last):
+    """Lowest offset at which no buffer that is alive in [first, last] is in the way."""
+    offset = 0
+    for row in sorted([(r[3], r[2]) for r in placed if r[4] <= last and r[5] >= first]):
+        if offset + nbytes <= row[0]:
+            break
+        offset = max(offset, (row[0] + row[1] + _ALIGN - 1) // _ALIGN * _ALIGN)
+    return offset
+
+
+def plan(spec, batch, slots=0):
+    """The layout of a learner for `spec`, mini-batches of `batch`, a store of `slots` records.
+
+    spec: nn.model.ModelSpec.
+    """
+    frozen, adaptive = spec.graph["frozen"], spec.graph["adaptive"]
+    m, n = len(frozen), len(adaptive)
+    end = m + 2 + n + 1 + n  # the update
+    lay = _Layout()
+    layers = []
+
+    for i, layer in enumerate(frozen):
+        _add_parameters(lay, layer, FROZEN_OPS, end)
+        layers.append(_layer_row("frozen", layer, FROZEN_OPS))
+        if i < m - 1:
+            lay.add("f%d" % i, "i8", elems(layer["out"]), i + 1, i + 2)
+    if m:
+        lay.add("x", "i8", spec.input_elems, 0, 1)
+
+    lay.add("latents", "i8", batch * spec.latent_elems, 0, m + 1)
+    lay.add("labels", "i8", batch, 0, end)
+    params = _plan_adaptive(lay, spec, batch, m + 2)
+    for layer in adaptive:
+        layers.append(_layer_row("adaptive", layer, ADAPTIVE_OPS))
+    for name in ("params", "grads", "velocity"):
+        lay.add(name, "f32", 4 * params, 0, end)
+
+    rows = lay.place()
+    rows.append(("objects", "heap", _object_bytes(m, n), 0, 0, end))
+    rows.append(("replay index", "heap", slots * OBJECT_BYTES["slot"], 0, 0, end))
+    return Plan(batch, rows, layers)
+
+
+def _add_parameters(lay, layer, ops, end):
+    for name, dtype, shape in parameters(layer, ops):
+        kind, size = ("i8", 1) if dtype == "I8" else ("i32", 4)
+        lay.add(name, kind, size * elems(shape), 0, end)
+
+
+def _plan_adaptive(lay, spec, batch, start):
+    """Activations and gradients of the adaptive stage; the number of its parameters."""
+    adaptive = spec.graph["adaptive"]
+    n = len(adaptive)
+    loss = start + n
+    buffers = {}
+
+    def use(name, nbytes, tick):
+        if name not in buffers:
+            buffers[name] = lay.add(name, "f32", nbytes, tick, tick)
+        buffers[name][4] = max(buffers[name][4], tick)
+
+    values = activation_names(adaptive)
+    use(values[0], 4 * batch * spec.latent_elems, start - 1)
+    for i, layer in enumerate(adaptive):
+        use(values[i + 1], 4 * batch * elems(layer["out"]), start + i)
+
+    grads = gradient_names(adaptive)
+    use(grads[n], 4 * batch * spec.classes, loss)
+    use(values[n], 0, loss)
+    for i in range(n - 1, first_trained(adaptive) - 1, -1):
+        backward = loss + n - i
+        use(values[i], 0, backward)  # weight gradients read the input of their layer
+        use(grads[i + 1], 0, backward)
+        if grads[i]:
+            use(grads[i], 4 * batch * elems(adaptive[i]["in"]), backward)
+    return sum(_parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive)
+
+
+def activation_names(adaptive):
+    """Buffer of the input of each layer, then of the output of the last."""
+    names = ["a0"]
+    for i, layer in enumerate(adaptive):
+        names.append(names[i] if layer["op"] in _IN_PLACE else "a%d" % (i + 1))
+    return names
+
+
+def gradient_names(adaptive):
+    """Buffer of the gradient of each of activation_names(); None where none is needed."""
+    n = len(adaptive)
+    names = [None] * n + ["d%d" % n]
+    for i in range(n - 1, first_trained(adaptive), -1):
+        names[i] = names[i + 1] if adaptive[i]["op"] in _IN_PLACE else "d%d" % i
+    return names
+
+
+def first_trained(adaptive):
+    """Index of the first adaptive layer that has parameters: backward stops there."""
+    for i, layer in enumerate(adaptive):
+        if parameters(layer, ADAPTIVE_OPS):
+            return i
+    return len(adaptive)
+
+
+def _object_bytes(m, n):
+    return OBJECT_BYTES["learner"] + m * OBJECT_BYTES["frozen"] + n * OBJECT_BYTES["adaptive"]
+
+
+def _layer_row(stage, layer, ops):
+    return (stage, layer["op"], tuple(layer["out"]), _parameter_elems(layer, ops), macs(layer))
+
+
+def _parameter_elems(layer, ops):
+    return sum([elems(shape) for _, _, shape in parameters(layer, ops)])

@@ -1,0 +1,35 @@
+"""Opens a learner on this board: model file, replay store and last saved state together."""
+
+from .compat import heap_used
+from .continual.learner import Learner
+from .nn.model import ModelSpec
+from .store import Checkpoints, ReplayStore, regions
+
+_STATE_BYTES = 32
+
+
+def open_learner(path, board=None, **options):
+    """A Learner for the model file at `path`, with what this board has stored for it.
+
+    board: a module or object like engram_board; None imports engram_board.
+    options: Learner's batch, lr, momentum, weight_decay, seed, policy, budget.
+    The last saved state is loaded when there is one. Raises ModelError, FitError,
+    StoreError.
+    """
+    base = heap_used()
+    board = board or __import__("engram_board")
+    with open(path, "rb") as stream:
+        spec = ModelSpec(stream)
+        store_device, checkpoint_device = regions(
+            board.store_device(), _STATE_BYTES + spec.parameter_bytes
+        )
+        learner = Learner(
+            spec,
+            ReplayStore(store_device, board.PROGRAM_BYTES, spec.latent_id, spec.latent_elems),
+            Checkpoints(checkpoint_device, board.PROGRAM_BYTES, spec.model_id),
+            counter=board.counter,
+            heap_base=base,
+            **options
+        )
+    learner.load()
+    return learner
