@@ -1,0 +1,143 @@
+"""Integer arithmetic of the frozen stage: TensorFlow Lite's 8-bit quantization scheme.
+
+Weights are symmetric int8 with a scale per output channel, activations asymmetric int8 with one
+scale a tensor, biases and accumulators int32. Between layers an accumulator is scaled by a
+31-bit multiplier and a power of two:
+
+    https://ai.google.dev/edge/litert/models/quantization_spec
+    https://arxiv.org/abs/1712.05877
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from engram.errors import ModelError
+from numpy.typing import NDArray
+
+INT8_MIN, INT8_MAX = -128, 127
+LEVELS = 255  # steps between the ends of the int8 range
+INT32_MAX = 2**31 - 1
+
+_BIAS_LIMIT = 2**30  # half of int32: the other half is the products'
+
+
+class Scale(NamedTuple):
+    """An asymmetric int8 quantization: real = (q - zero_point) * scale."""
+
+    scale: float
+    zero_point: int
+
+    def quantize(self, real: NDArray[Any]) -> NDArray[np.int8]:
+        """Nearest int8 value, halves away from zero, out-of-range values clamped."""
+        scaled = np.asarray(real, np.float32) / np.float32(self.scale)
+        rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
+        return np.clip(rounded + self.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
+
+    def dequantize(self, q: NDArray[np.int8]) -> NDArray[np.float32]:
+        """The real numbers, float32."""
+        centred = q.astype(np.float32) - np.float32(self.zero_point)
+        return centred * np.float32(self.scale)
+
+
+def activation_scale(low: float, high: float) -> Scale:
+    """The scale whose int8 range covers [low, high] and represents 0 exactly.
+
+    Zero must be exact because padding is zero. After a ReLU low is 0 and the zero point -128.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high == low:
+        return Scale(1.0 / LEVELS, INT8_MIN)  # a dead layer: any scale says the same
+    # Stored as float32 on the board; rounding here keeps both sides on the same number.
+    scale = float(np.float32((high - low) / LEVELS))
+    zero_point = math.floor(INT8_MIN - low / scale + 0.5)
+    return Scale(scale, max(INT8_MIN, min(INT8_MAX, zero_point)))
+
+
+def multiplier(real: float) -> tuple[int, int]:
+    """A factor as (31-bit multiplier, shift): real = multiplier * 2**(shift - 31).
+
+    A positive shift goes left. A factor below 2**-32 becomes (0, 0).
+    """
+    fraction, exponent = math.frexp(real)
+    fixed = math.floor(fraction * 2**31 + 0.5)
+    if fixed == 2**31:
+        fixed, exponent = 2**30, exponent + 1
+    return (0, 0) if exponent < -31 else (fixed, exponent)
+
+
+class QuantizedLayer(NamedTuple):
+    """The four tensors of a frozen layer with weights, and the scale of each output channel."""
+
+    w: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    mult: NDArray[np.int32]
+    shift: NDArray[np.int32]
+
+
+def quantize_layer(
+    name: str,
+    w: NDArray[np.float32],
+    b: NDArray[np.float32],
+    channel_axis: int,
+    source: Scale,
+    target: Scale,
+) -> QuantizedLayer:
+    """int8 weights and int32 bias, multiplier and shift of one layer.
+
+    w: float32 with its output channels on channel_axis. source, target: the scales of its input
+    and output. Raises ModelError when an accumulator could leave int32.
+    """
+    channels = np.moveaxis(w, channel_axis, 0).reshape(w.shape[channel_axis], -1)
+    scales = np.abs(channels).max(axis=1).astype(np.float64) / INT8_MAX
+    # A channel of tiny weights with a large bias: the bias must still fit its int32.
+    scales = np.maximum(scales, np.abs(b).astype(np.float64) / (source.scale * _BIAS_LIMIT))
+    scales[scales == 0] = 1.0
+    shaped = scales.reshape([-1 if axis == channel_axis else 1 for axis in range(w.ndim)])
+    qw = np.clip(_round_half_away(w / shaped), -INT8_MAX, INT8_MAX).astype(np.int8)
+    bias = _round_half_away(b / (source.scale * scales)).astype(np.int64)
+    factors = [multiplier(source.scale * s / target.scale) for s in scales.tolist()]
+    mult = np.array([m for m, _ in factors], np.int64)
+    shift = np.array([s for _, s in factors], np.int64)
+
+    taps = np.abs(np.moveaxis(qw, channel_axis, 0).reshape(len(scales), -1).astype(np.int64))
+    worst = np.abs(bias) + taps.sum(axis=1) * LEVELS
+    worst <<= np.maximum(shift, 0)
+    if worst.max() > INT32_MAX:
+        raise ModelError(
+            f"layer {name}: channel {int(worst.argmax())} could overflow its 32-bit accumulator; "
+            "its weights or its bias are far larger than its output: normalise it"
+        )
+    return QuantizedLayer(
+        qw, bias.astype(np.int32), mult.astype(np.int32), shift.astype(np.int32)
+    )
+
+
+def _round_half_away(x: NDArray[Any]) -> NDArray[Any]:
+    return np.trunc(x + np.copysign(0.5, x))
+
+
+def requantize(
+    accumulator: NDArray[np.int64], mult: NDArray[np.int32], shift: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """MultiplyByQuantizedMultiplier over the last axis, on int64 holding int32 values."""
+    left = np.maximum(shift, 0).astype(np.int64)
+    right = np.maximum(-shift, 0).astype(np.int64)
+    return _rounding_shift(_doubling_high_mul(accumulator << left, mult.astype(np.int64)), right)
+
+
+def _doubling_high_mul(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """SaturatingRoundingDoublingHighMul: round(a * b / 2**31), the division toward zero."""
+    product = a * b
+    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    high = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))
+    return np.minimum(high, INT32_MAX)
+
+
+def _rounding_shift(x: NDArray[np.int64], exponent: NDArray[np.int64]) -> NDArray[np.int64]:
+    """RoundingDivideByPOT: x / 2**exponent, halves away from zero."""
+    mask = (np.int64(1) << exponent) - 1
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> exponent) + ((x & mask) > threshold)
