@@ -28,8 +28,13 @@ class NpyReader:
             raise DataError("data file: .npy expected, it does not begin like one")
         wide = head[6] > 1
         size = stream.read(4 if wide else 2)
+        if len(size) < (4 if wide else 2):
+            raise DataError("data file: it ends inside its header; push it again")
         (length,) = struct.unpack("<I" if wide else "<H", size)
-        text = stream.read(length).decode()
+        text = stream.read(length)
+        if len(text) < length:
+            raise DataError("data file: it ends inside its header; push it again")
+        text = text.decode()
         self.dtype = _field(text, "'descr': '", "'")
         if self.dtype not in _DTYPES or "'fortran_order': False" not in text:
             raise DataError(

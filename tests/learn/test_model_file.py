@@ -1,0 +1,103 @@
+"""A model file that is not right is refused, with the reason, before anything is allocated."""
+
+import copy
+import io
+
+import pytest
+import tiny_model
+from engram import ModelSpec
+from engram.errors import ModelError
+
+
+def load(data):
+    return ModelSpec(io.BytesIO(data))
+
+
+def test_a_good_file_is_described():
+    spec = load(tiny_model.model_bytes())
+    assert (spec.name, spec.classes, spec.input_elems, spec.latent_elems) == ("tiny", 4, 72, 45)
+    assert spec.parameter_bytes == 4 * (6 * 45 + 6 + 8 * 6 + 8 + 4 * 8 + 4)
+
+
+def test_every_truncation_is_refused():
+    data = tiny_model.model_bytes()
+    for cut in list(range(0, 64)) + list(range(64, len(data), 97)) + [len(data) - 1]:
+        with pytest.raises(ModelError):
+            load(data[:cut])
+
+
+def test_trailing_bytes_are_refused():
+    with pytest.raises(ModelError, match="expected"):
+        load(tiny_model.model_bytes() + b"\0")
+
+
+def test_another_version_is_refused():
+    graph, tensors = tiny_model.graph_and_tensors()
+    with pytest.raises(ModelError, match="version 1 expected, 2 came"):
+        load(tiny_model.pack(graph, tensors, version="2"))
+
+
+def _set(path, value):
+    def change(graph):
+        for key in path[:-1]:
+            graph = graph[key]
+        graph[path[-1]] = value
+
+    return change
+
+
+def _delete(path):
+    def change(graph):
+        for key in path[:-1]:
+            graph = graph[key]
+        del graph[path[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (_set(["input", "dtype"], "int64"), "input dtype"),
+        (_set(["classes"], 300), "1 to 254 classes"),
+        (_set(["classes"], 5), "one a class"),
+        (_set(["frozen", 0, "op"], "lstm"), "op lstm is unknown"),
+        (_set(["frozen", 0, "out"], [5, 6, 4]), "output .* expected"),
+        (_set(["frozen", 1, "in"], [6, 6, 3]), "input .* expected"),
+        (_set(["frozen", 2, "w"], "nowhere"), "nowhere is missing"),
+        (_set(["frozen", 2, "bias"], "f2.w"), "I32"),
+        (_set(["latent", "shape"], [3, 3, 4]), "latent of shape"),
+        (_set(["adaptive"], []), "must end in a dense"),
+        (_delete(["adaptive", 5]), "must end in a dense"),
+        (_delete(["latent", "scale"]), "incomplete"),
+        (_delete(["frozen", 0, "kernel"]), "incomplete"),
+        (_set(["frozen", 0, "stride"], [0, 1]), "stride"),
+    ],
+)
+def test_an_inconsistent_graph_is_refused(change, message):
+    graph, tensors = tiny_model.graph_and_tensors()
+    graph = copy.deepcopy(graph)
+    change(graph)
+    with pytest.raises(ModelError, match=message):
+        load(tiny_model.pack(graph, tensors))
+
+
+def test_tensor_sizes_are_checked():
+    graph, tensors = tiny_model.graph_and_tensors()
+    name, dtype, shape, data = tensors[0]
+    with pytest.raises(ModelError, match="bytes expected for its shape"):
+        load(tiny_model.pack(graph, [(name, dtype, shape, data + b"\0")] + tensors[1:]))
+
+
+def test_latent_id_follows_the_frozen_stage_only():
+    graph, tensors = tiny_model.graph_and_tensors()
+    spec = load(tiny_model.pack(graph, tensors))
+
+    def changed(index):
+        name, dtype, shape, data = tensors[index]
+        other = (name, dtype, shape, bytes([data[0] ^ 1]) + data[1:])
+        return load(tiny_model.pack(graph, tensors[:index] + [other] + tensors[index + 1 :]))
+
+    frozen, adaptive = changed(0), changed(len(tensors) - 1)
+    assert frozen.latent_id != spec.latent_id and frozen.model_id != spec.model_id
+    assert adaptive.latent_id == spec.latent_id and adaptive.model_id != spec.model_id

@@ -1,0 +1,62 @@
+"""The memory plan: nothing that is alive at the same time overlaps, and nothing is missing."""
+
+import io
+import itertools
+
+import pytest
+import tiny_model
+from engram import ModelSpec
+from engram.arena import Arena
+from engram.errors import FitError
+from engram.plan import plan
+
+
+def spec_of(data):
+    return ModelSpec(io.BytesIO(data))
+
+
+@pytest.fixture
+def spec():
+    return spec_of(tiny_model.model_bytes())
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 16])
+def test_buffers_alive_together_do_not_overlap(spec, batch):
+    rows = [row for row in plan(spec, batch).rows if row[1] in ("f32", "i8")]
+    for a, b in itertools.combinations(rows, 2):
+        alive_together = a[4] <= b[5] and b[4] <= a[5]
+        apart = a[3] + a[2] <= b[3] or b[3] + b[2] <= a[3]
+        assert apart or not alive_together, (a, b)
+
+
+def test_float_buffers_are_aligned(spec):
+    assert all(row[3] % 4 == 0 for row in plan(spec, 3).rows if row[1] == "f32")
+
+
+def test_sharing_saves_memory(spec):
+    rows = [row for row in plan(spec, 16).rows if row[1] in ("f32", "i8")]
+    assert plan(spec, 16).f32_elems * 4 < sum(row[2] for row in rows)
+
+
+def test_memory_grows_with_batch_and_store(spec):
+    totals = [plan(spec, batch).total_bytes for batch in (1, 2, 4, 8)]
+    assert totals == sorted(set(totals))
+    assert plan(spec, 4, slots=100).total_bytes > plan(spec, 4).total_bytes
+
+
+def test_macs_and_parameters_are_those_of_the_layers(spec):
+    layers = {(row[0], i): row for i, row in enumerate(plan(spec, 1).layers)}
+    assert layers["frozen", 0][4] == 6 * 6 * 4 * 3 * 3 * 2
+    assert layers["frozen", 1][4] == 6 * 6 * 4 * 3 * 3
+    assert layers["adaptive", 4][3] == 6 * 3 * 3 * 5 + 6
+    assert layers["adaptive", 9][4] == 8 * 4
+
+
+def test_what_does_not_fit_is_refused_before_allocating(spec):
+    layout = plan(spec, 16)
+    with pytest.raises(FitError) as caught:
+        Arena(layout, available=layout.total_bytes - 1)
+    assert caught.value.needed == layout.total_bytes
+    assert caught.value.available == layout.total_bytes - 1
+    assert "reduce the batch" in str(caught.value)
+    Arena(layout, available=layout.total_bytes)

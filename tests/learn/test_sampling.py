@@ -1,0 +1,140 @@
+"""Batch composition, replacement and random picks."""
+
+import pytest
+from engram.continual.metrics import average_accuracy, forgetting
+from engram.continual.replacement import POLICIES, balanced, reservoir
+from engram.continual.rng import Rng
+from engram.continual.sampling import Sampler
+
+DEAD = 255
+
+
+class FakeStore:
+    def __init__(self, labels, experiences):
+        self.labels = bytearray(labels)
+        self.experiences = bytearray(experiences)
+
+    def __len__(self):
+        return sum(label != DEAD for label in self.labels)
+
+    def delete(self, slot):
+        assert self.labels[slot] != DEAD, "deleted twice"
+        self.labels[slot] = DEAD
+
+    def count(self, label):
+        return self.labels.count(label)
+
+
+def test_rng_is_uniform_and_the_same_for_a_seed():
+    a, b = Rng(5), Rng(5)
+    assert [a.below(1000) for _ in range(50)] == [b.below(1000) for _ in range(50)]
+    rng = Rng(1)
+    counts = [0] * 10
+    for _ in range(20000):
+        counts[rng.below(10)] += 1
+    chi2 = sum((c - 2000) ** 2 / 2000 for c in counts)
+    assert chi2 < 27.9  # 9 degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 32361, 32362, 100000, 1 << 24])
+def test_rng_stays_below(n):
+    rng = Rng(n)
+    values = [rng.below(n) for _ in range(3000)]
+    assert 0 <= min(values) and max(values) < n
+    assert n < 7 or max(values) > 0.9 * n - 1 and min(values) < 0.1 * n
+
+
+def test_rng_fits_small_ints():
+    rng = Rng(123456)
+    for _ in range(5000):
+        rng.raw()
+        assert max(rng.s1, rng.s2, rng.s3) * 157 < 1 << 30
+
+
+def test_rng_state_is_restored():
+    rng, state = Rng(9), [0] * 3
+    rng.state_into(state, 0)
+    picks = [rng.below(99) for _ in range(5)]
+    rng.restore(state, 0)
+    assert picks == [rng.below(99) for _ in range(5)]
+
+
+def make_sampler(new, old_by_class, batch, replay=True):
+    labels = [9] * new
+    experiences = [3] * new
+    for label, n in old_by_class.items():
+        labels += [label] * n
+        experiences += [label % 3] * n
+    labels += [DEAD] * 5
+    experiences += [3] * 5
+    sampler = Sampler(len(labels), 10, Rng(2))
+    sampler.begin(labels, experiences, 3, batch, replay)
+    return sampler, labels
+
+
+def test_the_share_of_new_records_is_that_of_ar1():
+    sampler, _ = make_sampler(300, {0: 750, 1: 750}, 128)
+    assert (sampler.new_per_batch, sampler.steps_per_epoch) == (21, 15)
+
+
+def test_every_new_record_comes_once_an_epoch():
+    sampler, _ = make_sampler(20, {0: 50}, 16)
+    for _ in range(3):
+        assert sorted(sampler.pick_new() for _ in range(20)) == list(range(20))
+
+
+def test_old_records_are_balanced_by_class():
+    sampler, labels = make_sampler(10, {0: 100, 1: 10, 2: 40}, 16)
+    counts = [0] * 10
+    for _ in range(6000):
+        counts[labels[sampler.pick_old()]] += 1
+    assert sum(counts[:3]) == 6000
+    assert all(1800 < c < 2200 for c in counts[:3])
+
+
+def test_without_replay_a_batch_is_all_new():
+    sampler, _ = make_sampler(20, {0: 50}, 16, replay=False)
+    assert (sampler.new_per_batch, sampler.steps_per_epoch, sampler.old) == (16, 2, 0)
+
+
+def test_fewer_records_than_a_batch():
+    sampler, _ = make_sampler(3, {}, 16)
+    assert sampler.new_per_batch == 16 and sampler.steps_per_epoch == 1
+    assert {sampler.pick_new() for _ in range(16)} == {0, 1, 2}
+
+
+def test_balanced_keeps_an_equal_share():
+    store = FakeStore([0] * 50 + [1] * 30 + [2] * 8 + [3] * 40, [0] * 88 + [1] * 40)
+    assert balanced(store, Rng(1), 60, 1, 88) == 128
+    assert [store.count(c) for c in range(4)] == [18, 17, 8, 17] or (
+        len(store) == 60 and store.count(2) == 8 and min(store.count(c) for c in (0, 1, 3)) >= 17
+    )
+
+
+def test_reservoir_keeps_each_record_with_the_same_probability():
+    kept = [0] * 60
+    for seed in range(400):
+        store = FakeStore([0] * 60, [0] * 20 + [1] * 40)
+        rng = Rng(seed)
+        seen = reservoir(store, rng, 20, 0, 0)
+        assert seen == 20 and len(store) == 60
+        assert reservoir(store, rng, 20, 1, seen) == 60
+        assert len(store) == 20
+        for slot in range(60):
+            kept[slot] += store.labels[slot] != DEAD
+    expected = 400 / 3
+    chi2 = sum((k - expected) ** 2 / (expected * (1 - 1 / 3)) for k in kept)
+    assert chi2 < 98.3  # 59 degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_a_budget_of_nothing_keeps_nothing(policy):
+    store = FakeStore([0, 1, 2, DEAD], [0, 0, 1, 0])
+    POLICIES[policy](store, Rng(1), 0, 1, 2)
+    assert len(store) == 0
+
+
+def test_metrics_by_hand():
+    matrix = [[0.9, None, None], [0.7, 0.8, None], [0.5, 0.6, 1.0]]
+    assert average_accuracy(matrix) == pytest.approx(0.7)
+    assert forgetting(matrix) == pytest.approx((0.4 + 0.2) / 2)
