@@ -1,0 +1,1 @@
+"""The serial link: frames (`wire`), file transfers (`files`) and the loop that answers (`agent`)."""

@@ -1,0 +1,299 @@
+"""What a host can ask for by name: a table name -> function(device, **arguments) -> JSON-able answer.
+
+Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it says "done"), so that the
+host can stop between two of them and a slow board never looks dead.
+"""
+
+import os
+import sys
+from array import array
+
+from .. import __version__
+from ..compat import bytes_of, heap_free, heap_used, ticks_diff, ticks_ms
+from ..errors import CommandError
+from . import wire
+from .files import safe_path
+
+
+class Device:
+    """What stays between two requests: the open learner and the work under way.
+
+    board: the module `engram_board`. files: link.files.Files. beat: call it during long work.
+    """
+
+    def __init__(self, board, files, beat):
+        self.board = board
+        self.files = files
+        self.beat = beat
+        self.model = None  # name of the model file
+        self.options = {}
+        self.close()
+
+    def close(self):
+        """Forget the learner; what it saved stays in flash."""
+        self.learner = None
+        self.steps = None
+        self.peak_bytes = 0
+        self.stop_samples()
+
+    def need_learner(self):
+        """The open learner. Raises CommandError if there is none."""
+        if self.learner is None:
+            raise CommandError("no model is open; open one first (`engram push model FILE`)")
+        return self.learner
+
+    def measure(self):
+        """Bytes of heap in use now, after a collection; remembers the most it ever was."""
+        used = heap_used()
+        self.peak_bytes = max(self.peak_bytes, used)
+        return used
+
+    def stop_samples(self):
+        """No stream of samples is open."""
+        self._sink = -1
+        self._x = self._window = None
+        self._offset = self._fill = 0
+        self._label = None
+        self._seen = self._right = 0
+
+    def begin_samples(self, sink):
+        """Open a stream of samples for `sink`; allocates room for one."""
+        learner = self.need_learner()
+        self.stop_samples()
+        if learner.input_dtype == "float32":
+            self._x = array("f", range(learner.input_elems))
+            self._window = memoryview(bytes_of(self._x))
+        else:
+            self._x = bytearray(learner.input_elems)
+            self._window = memoryview(self._x)
+        self._sink = sink
+        self._fill = 0 if sink == wire.PREDICT else -1
+        return {"sample_bytes": len(self._window) + (sink != wire.PREDICT)}
+
+    def samples(self, sink, offset, data):
+        """Take the next bytes of the stream; a sample may be spread over several frames.
+
+        Returns {"n": samples so far, "right": correct ones, "out": [[label, probability], ...]}.
+        """
+        if sink != self._sink or offset != self._offset:
+            raise CommandError(
+                "byte %d of stream %d expected, byte %d of stream %d came; "
+                "begin the stream of samples again" % (self._offset, self._sink, offset, sink)
+            )
+        out = []
+        at = 0
+        while at < len(data):
+            if self._fill < 0:
+                self._label = data[at]
+                self._fill = 0
+                at += 1
+                continue
+            n = min(len(self._window) - self._fill, len(data) - at)
+            self._window[self._fill : self._fill + n] = data[at : at + n]
+            self._fill += n
+            at += n
+            if self._fill == len(self._window):
+                self._fill = 0 if sink == wire.PREDICT else -1
+                _SINKS[sink](self, out)
+                self._seen += 1
+                self.beat()
+        self._offset += len(data)
+        return {"n": self._seen, "right": self._right, "out": out}
+
+    def _observe(self, out):
+        self.learner.observe(self._x, self._label)
+
+    def _evaluate(self, out):
+        label = self.learner.predict(self._x)[0]
+        self._right += label == self._label
+        out.append(label)
+
+    def _predict(self, out):
+        label, probability = self.learner.predict(self._x)
+        out.append([label, probability])
+
+
+_SINKS = {
+    wire.OBSERVE: Device._observe,
+    wire.EVALUATE: Device._evaluate,
+    wire.PREDICT: Device._predict,
+}
+
+
+def info(device):
+    """What this board is and what it is doing."""
+    board = device.board
+    fs = os.statvfs(board.FS_ROOT)
+    return {
+        "board": board.NAME,
+        "micropython": ".".join([str(n) for n in sys.implementation.version[:3]]),
+        "engram": __version__,
+        "protocol": wire.VERSION,
+        "counter": {"kind": board.COUNTER_KIND, "unit": board.COUNTER_UNIT},
+        "fs": {"total_bytes": fs[1] * fs[2], "free_bytes": fs[0] * fs[3]},
+        "heap": mem(device),
+        "model": device.model,
+        "learner": None if device.learner is None else device.learner.info(),
+    }
+
+
+def mem(device):
+    """Heap in bytes: in use after a collection, the most that ever was, free."""
+    used = device.measure()
+    return {"used_bytes": used, "peak_bytes": device.peak_bytes, "free_bytes": heap_free()}
+
+
+def open_model(device, model, **options):
+    """Open a learner for a model file, with what the board has learned with it before."""
+    from ..session import open_learner  # imports the kernels: only a board that learns pays for it
+
+    device.close()
+    device.files.close()
+    device.files.open(model).close()  # CommandError if it is not there
+    path = safe_path(device.files.root, model)
+    device.learner = open_learner(path, device.board, **options)
+    device.model = model
+    device.options = options
+    device.measure()
+    return device.learner.info()
+
+
+def plan(device, model, batch):
+    """Bytes that a learner for a model file would need, and bytes that there are."""
+    from ..nn.model import ModelSpec
+    from ..plan import plan as layout
+
+    with device.files.open(model) as stream:
+        needed = layout(ModelSpec(stream), batch).total_bytes
+    return {"needed_bytes": needed, "free_bytes": heap_free()}
+
+
+def samples_begin(device, sink):
+    return device.begin_samples(sink)
+
+
+def learn_begin(device, epochs=1, replay=True):
+    """Prepare to learn what was observed; learn_step does it."""
+    device.stop_samples()
+    device.steps = device.need_learner().steps(epochs, replay)
+    return {}
+
+
+def learn_step(device, ms, rows):
+    """Learn for about `ms` milliseconds, at most `rows` steps.
+
+    Returns {"rows": [one dict a step], "done", "ram_bytes", "flash_bytes"}.
+    """
+    out, done = _slice(device, ms, rows)
+    return {
+        "rows": out,
+        "done": done,
+        "ram_bytes": device.measure(),
+        "flash_bytes": device.learner.store.info()["bytes_programmed"],
+    }
+
+
+def eval_begin(device, x, y):
+    """Prepare to evaluate on two .npy files of this board: inputs and labels."""
+    from ..npy import Samples
+
+    device.stop_samples()
+    files = device.files
+    device.steps = device.need_learner().evaluating(Samples(files.open(x), files.open(y)))
+    return {}
+
+
+def eval_step(device, ms):
+    """Evaluate for about `ms` milliseconds. Returns {"result": counts so far, "done"}."""
+    out, done = _slice(device, ms, 1 << 20, last_only=True)
+    return {"result": out[-1] if out else None, "done": done}
+
+
+def stop(device):
+    """Drop what was begun; the learner stays as it is."""
+    device.steps = None
+    device.stop_samples()
+    return {}
+
+
+def _slice(device, ms, rows, last_only=False):
+    """Results of the steps under way, until the time or the number is up; whether that was all."""
+    if device.steps is None:
+        raise CommandError("nothing was begun: call learn_begin or eval_begin first")
+    out = []
+    start = ticks_ms()
+    while len(out) < rows and ticks_diff(ticks_ms(), start) < ms:
+        try:
+            result = next(device.steps)
+        except StopIteration:
+            device.steps = None
+            return out, True
+        if last_only:
+            out.clear()
+        out.append(result)
+        device.beat()
+    return out, False
+
+
+def end_experience(device):
+    """What was observed so far becomes old; the store is trimmed to its budget."""
+    device.need_learner().end_experience()
+    return device.learner.info()
+
+
+def save(device):
+    return {"generation": device.need_learner().save()}
+
+
+def load(device):
+    return {"generation": device.need_learner().load()}
+
+
+def reset(device):
+    """Forget everything learned: erase the store and the saved states, open the model afresh."""
+    model, options = device.model, device.options
+    device.close()
+    region = device.board.store_device()
+    for block in range(region.ioctl(4, 0)):
+        region.ioctl(6, block)
+        device.beat()
+    return open_model(device, model, **options) if model else {}
+
+
+def store_info(device):
+    return device.need_learner().store.info()
+
+
+def stat(device, name):
+    return device.files.stat(name)
+
+
+def list_files(device):
+    return device.files.list()
+
+
+def remove(device, name):
+    device.files.remove(name)
+    return {}
+
+
+CALLS = {
+    "info": info,
+    "mem": mem,
+    "open": open_model,
+    "plan": plan,
+    "samples_begin": samples_begin,
+    "learn_begin": learn_begin,
+    "learn_step": learn_step,
+    "eval_begin": eval_begin,
+    "eval_step": eval_step,
+    "stop": stop,
+    "end_experience": end_experience,
+    "save": save,
+    "load": load,
+    "reset": reset,
+    "store_info": store_info,
+    "stat": stat,
+    "list": list_files,
+    "remove": remove,
+}

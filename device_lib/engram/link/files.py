@@ -1,0 +1,207 @@
+"""File transfers: what arrives is kept as NAME.part and becomes NAME only when its CRC matches.
+
+A transfer that broke off (link, reset, power) goes on where the part file ends.
+"""
+
+import os
+import struct
+from binascii import crc32
+
+from ..errors import CommandError
+
+PART = ".part"
+_BLOCK_BYTES = 512
+_SYNC_BYTES = 16384  # a power cut loses at most this much of a transfer
+
+
+def safe_path(root, name):
+    """Path of `name` below `root`. Raises CommandError if it would lead out of it."""
+    parts = name.split("/")
+    if not name or "" in parts or "." in parts or ".." in parts or "\\" in name:
+        raise CommandError(
+            "a file name such as 'model.engram' or 'data/x.npy' was expected, %r came; "
+            "names are relative to the board's own directory" % name
+        )
+    return root + "/" + name
+
+
+def size_of(path):
+    """Length of a file in bytes, -1 if there is none."""
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return -1
+
+
+def crc_of(path):
+    """(length, crc32) of a file; (0, 0) if there is none."""
+    length = 0
+    crc = 0
+    try:
+        stream = open(path, "rb")
+    except OSError:
+        return 0, 0
+    block = bytearray(_BLOCK_BYTES)
+    view = memoryview(block)
+    with stream:
+        while True:
+            n = stream.readinto(block)
+            if not n:
+                return length, crc & 0xFFFFFFFF
+            crc = crc32(view[:n], crc)
+            length += n
+
+
+def make_parents(root, name):
+    """Create the directories of `name` that are missing."""
+    path = root
+    for part in name.split("/")[:-1]:
+        path += "/" + part
+        if size_of(path) < 0:
+            os.mkdir(path)
+
+
+def replace(source, target):
+    """Rename, replacing what is there (FAT file systems refuse, so ask twice)."""
+    try:
+        os.rename(source, target)
+    except OSError:
+        os.remove(target)
+        os.rename(source, target)
+
+
+class Files:
+    """One file coming in and one going out at a time, below the directory `root`."""
+
+    def __init__(self, root):
+        self.root = root
+        self._in = None
+        self._path = ""
+        self._size = 0
+        self._crc = 0
+        self._held = 0
+        self._unsynced = 0
+        self._out = None
+        self._out_name = ""
+
+    def put_open(self, name, size, crc):
+        """Begin or resume receiving. Returns {"have": bytes kept so far, "crc": their crc32, "same"}.
+
+        "same" says that the board already holds exactly this file: nothing needs to be sent.
+        """
+        self.close()
+        path = safe_path(self.root, name)
+        if size_of(path) == size and crc_of(path)[1] == crc:
+            return {"have": size, "crc": crc, "same": True}
+        make_parents(self.root, name)
+        held, held_crc = crc_of(path + PART)
+        self._path = path
+        self._size = size
+        self._crc = crc
+        self._held = held
+        return {"have": held, "crc": held_crc, "same": False}
+
+    def put_data(self, offset, data):
+        """Append `data` at `offset`; offset 0 starts again. Returns the bytes held now."""
+        if not self._path:
+            raise CommandError("no transfer is open: send PUT_OPEN first")
+        if self._in is None:
+            self._in = open(self._path + PART, "wb" if offset == 0 else "ab")
+            self._held = 0 if offset == 0 else self._held
+        if offset != self._held:
+            raise CommandError("data for offset %d expected, %d came" % (self._held, offset))
+        if offset + len(data) > self._size:
+            raise CommandError(
+                "%d bytes announced, %d came" % (self._size, offset + len(data))
+            )
+        self._in.write(data)
+        self._held += len(data)
+        self._unsynced += len(data)
+        if self._unsynced >= _SYNC_BYTES:
+            self._in.flush()
+            self._unsynced = 0
+        return self._held
+
+    def put_close(self):
+        """Check the whole file as it stands in flash and give it its name. Returns {"size", "crc"}."""
+        path, size, crc = self._path, self._size, self._crc
+        if not path:
+            raise CommandError("no transfer is open: send PUT_OPEN first")
+        if self._in is None and size == 0:
+            self._in = open(path + PART, "wb")
+        self.close()
+        held, held_crc = crc_of(path + PART)
+        if held < size:
+            raise CommandError("%d bytes announced, only %d came; send the rest" % (size, held))
+        if held != size or held_crc != crc:
+            os.remove(path + PART)
+            raise CommandError(
+                "crc32 %08x announced, %08x came; the part is thrown away, send it again"
+                % (crc, held_crc)
+            )
+        replace(path + PART, path)
+        return {"size": held, "crc": held_crc}
+
+    def get_data(self, name, offset, count):
+        """At most `count` bytes of a file from `offset` on; b"" at its end."""
+        if name != self._out_name:
+            self._close_out()
+            self._out = self.open(name)
+            self._out_name = name
+        self._out.seek(offset)
+        return self._out.read(count)
+
+    def open(self, name):
+        """The file as a readable byte stream. Raises CommandError if there is none."""
+        try:
+            return open(safe_path(self.root, name), "rb")
+        except OSError:
+            raise CommandError("the board has no file %r; push it first" % name)
+
+    def stat(self, name):
+        """{"size", "crc"} of a file."""
+        self.open(name).close()
+        size, crc = crc_of(safe_path(self.root, name))
+        return {"size": size, "crc": crc}
+
+    def list(self):
+        """[[name, bytes]], directories walked."""
+        found = []
+        for name in sorted(os.listdir(self.root)):
+            self._list_into(found, name)
+        return found
+
+    def _list_into(self, found, name):
+        path = self.root + "/" + name
+        if os.stat(path)[0] & 0x4000:
+            for inner in sorted(os.listdir(path)):
+                self._list_into(found, name + "/" + inner)
+        else:
+            found.append([name, os.stat(path)[6]])
+
+    def remove(self, name):
+        """Delete a file (and its part file). Raises CommandError if there is neither."""
+        self.close()
+        path = safe_path(self.root, name)
+        gone = 0
+        for each in (path, path + PART):
+            if size_of(each) >= 0:
+                os.remove(each)
+                gone += 1
+        if not gone:
+            raise CommandError("the board has no file %r" % name)
+
+    def _close_out(self):
+        if self._out is not None:
+            self._out.close()
+        self._out = None
+        self._out_name = ""
+
+    def close(self):
+        """Close what is open; a part file keeps what it has."""
+        if self._in is not None:
+            self._in.close()
+        self._in = None
+        self._path = ""
+        self._unsynced = 0
+        self._close_out()

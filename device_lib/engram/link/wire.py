@@ -1,0 +1,121 @@
+"""Frames of the serial link and the table of messages. Pure: bytes in, bytes out, for both ends.
+
+    frame   "~" stuffed(body) "\n"
+    body    type u8 | seq u8 | payload length u16 | payload | crc32 u32      (little endian)
+
+The CRC covers everything before it. Stuffing replaces each byte of SPECIAL by 0x7D and a code, so that
+a frame holds no "~" but its first and no newline but its last (a reader that lost its place finds the
+next frame), no 0x03 (it stays the interrupt key), and no 0x0D, 0x11, 0x13 (terminals change or eat them).
+
+The host asks, the device answers; a request is repeated with the same `seq` until its answer is in, and
+the device answers a repeated one from memory. Bytes between frames are console output.
+"""
+
+import struct
+from binascii import crc32
+
+from ..errors import WireError
+
+VERSION = 1
+START = b"~"
+END = b"\n"
+
+# Requests, host to device. Capital letters: readable in a dump, and never in need of stuffing.
+HELLO = 0x48  # "H"  JSON {"engram", "session"}              -> OK JSON
+CALL = 0x43  # "C"  JSON {"f": name, "a": {arguments}}       -> OK or MORE: JSON
+NEXT = 0x4E  # "N"  u32 offset into the answer of a CALL      -> OK or MORE
+PUT_OPEN = 0x4F  # "O"  JSON {"name", "size", "crc"}         -> OK JSON {"have", "crc", "same"}
+PUT_DATA = 0x50  # "P"  u32 offset, bytes                     -> OK u32 bytes held now
+PUT_CLOSE = 0x51  # "Q"  nothing                              -> OK JSON {"size", "crc"}
+GET_DATA = 0x47  # "G"  u32 offset, u16 count, file name      -> OK bytes
+SAMPLES = 0x53  # "S"  u8 sink, u32 offset, bytes of samples  -> OK JSON
+
+# Answers, device to host.
+OK = 0x6B  # "k"
+MORE = 0x6D  # "m"  u32 length of the whole answer, its first or next part
+ERROR = 0x65  # "e"  JSON {"error": type name, "message"}
+BROKEN = 0x62  # "b"  text: the frame that came was not valid; ask again (seq means nothing)
+BEAT = 0x77  # "w"  still working on the request with this seq
+
+NAMES = {
+    HELLO: "HELLO",
+    CALL: "CALL",
+    NEXT: "NEXT",
+    PUT_OPEN: "PUT_OPEN",
+    PUT_DATA: "PUT_DATA",
+    PUT_CLOSE: "PUT_CLOSE",
+    GET_DATA: "GET_DATA",
+    SAMPLES: "SAMPLES",
+    OK: "OK",
+    MORE: "MORE",
+    ERROR: "ERROR",
+    BROKEN: "BROKEN",
+    BEAT: "BEAT",
+}
+REQUESTS = (HELLO, CALL, NEXT, PUT_OPEN, PUT_DATA, PUT_CLOSE, GET_DATA, SAMPLES)
+
+# What the device does with the samples of a SAMPLES frame.
+OBSERVE = 0  # label u8, input: learn from it later
+EVALUATE = 1  # label u8, input: compare the prediction with the label
+PREDICT = 2  # input alone: answer with the prediction
+
+_HEAD = "<BBH"
+_HEAD_BYTES = 4
+_CRC_BYTES = 4
+OVERHEAD = _HEAD_BYTES + _CRC_BYTES
+
+# 0x7D goes first when stuffing and last when unstuffing; none of the codes is itself special.
+_STUFF = (
+    (b"\x7d", b"\x7d]"),
+    (b"\x03", b"\x7d#"),
+    (b"\x0a", b"\x7d*"),
+    (b"\x0d", b"\x7d-"),
+    (b"\x11", b"\x7d1"),
+    (b"\x13", b"\x7d3"),
+    (b"\x7e", b"\x7d^"),
+)
+SPECIAL = b"".join(pair[0] for pair in _STUFF)
+
+
+def frame_limit(max_payload):
+    """Length of the longest frame with `max_payload` bytes of payload: every byte stuffed."""
+    return 2 * (max_payload + OVERHEAD) + len(START) + len(END)
+
+
+def encode(kind, seq, payload=b""):
+    """The frame of one message. payload: bytes-like, at most 65535 long."""
+    head = struct.pack(_HEAD, kind, seq, len(payload))
+    crc = crc32(payload, crc32(head)) & 0xFFFFFFFF
+    body = b"".join((head, payload, struct.pack("<I", crc)))
+    for byte, code in _STUFF:
+        body = body.replace(byte, code)
+    return b"".join((START, body, END))
+
+
+def decode(line):
+    """(type, seq, payload) of the last frame in `line`, which runs up to and including a newline.
+
+    What stands before the last "~" is a frame that was cut short, or console output: not looked at.
+    Raises WireError if there is no whole, intact frame.
+    """
+    start = line.rfind(START)
+    if start < 0:
+        raise WireError("a frame starts with '~', %d bytes without one came" % len(line))
+    if line[-1:] != END:
+        raise WireError("a frame ends with a newline, this one of %d bytes does not" % len(line))
+    end = len(line) - 1
+    if line[end - 1 : end] == b"\r":  # a console that turns \n into \r\n
+        end -= 1
+    body = line[start + 1 : end]
+    for i in range(len(_STUFF) - 1, -1, -1):
+        body = body.replace(_STUFF[i][1], _STUFF[i][0])
+    if len(body) < OVERHEAD:
+        raise WireError("a frame has at least %d bytes, %d came" % (OVERHEAD, len(body)))
+    kind, seq, length = struct.unpack_from(_HEAD, body, 0)
+    if length != len(body) - OVERHEAD:
+        raise WireError("payload of %d bytes announced, %d came" % (length, len(body) - OVERHEAD))
+    end = len(body) - _CRC_BYTES
+    expected = struct.unpack_from("<I", body, end)[0]
+    if crc32(memoryview(body)[:end]) & 0xFFFFFFFF != expected:
+        raise WireError("checksum of a frame of %d bytes does not match" % len(body))
+    return kind, seq, body[_HEAD_BYTES:end]

@@ -1,0 +1,23 @@
+"""What the link needs from whatever carries its bytes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """An unreliable two-way stream of bytes. Errors are raised as errors.PortError."""
+
+    name: str  # for messages: what the user called it
+
+    def read(self, timeout_s: float) -> bytes:
+        """The bytes that are there; waits up to `timeout_s` for the first one, then gives b""."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back. More calls do nothing."""
+        ...

@@ -1,0 +1,103 @@
+"""A serial cable in memory: one end for the host's link, one for a device in another thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from engram_host.errors import PortError
+
+INTERRUPT = b"\x03"
+
+
+class Pipe:
+    """One direction: bytes in at one end, out at the other, in order."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._changed = threading.Condition()
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        with self._changed:
+            if self.closed:
+                raise PortError("the other end of the cable is closed")
+            self._bytes += data
+            self._changed.notify_all()
+
+    def read(self, limit: int, timeout_s: float | None = None) -> bytes:
+        """Up to `limit` bytes; b"" after `timeout_s`, or at once when the pipe is closed and empty."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._changed:
+            while not self._bytes and not self.closed:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    return b""
+                self._changed.wait(left)
+            data = bytes(self._bytes[:limit])
+            del self._bytes[:limit]
+            return data
+
+    def close(self) -> None:
+        with self._changed:
+            self.closed = True
+            self._changed.notify_all()
+
+
+class DeviceEnd:
+    """The console of the device: what it knows as sys.stdin.buffer and sys.stdout.buffer."""
+
+    def __init__(self, rx: Pipe, tx: Pipe) -> None:
+        self._rx = rx
+        self._tx = tx
+
+    @property
+    def ended(self) -> bool:
+        """Whether the cable was pulled."""
+        return self._rx.closed
+
+    def read(self, n: int) -> bytes:
+        """Exactly n bytes (fewer only at the end). Raises KeyboardInterrupt on a 0x03, as a board."""
+        data = bytearray()
+        while len(data) < n:
+            byte = self._rx.read(1)
+            if not byte:
+                break
+            if byte == INTERRUPT:
+                raise KeyboardInterrupt
+            data += byte
+        return bytes(data)
+
+    def readline(self, limit: int = -1) -> bytes:
+        """One line with its newline, cut at `limit` bytes."""
+        line = bytearray()
+        while len(line) != limit:
+            byte = self.read(1)
+            line += byte
+            if not byte or byte == b"\n":
+                break
+        return bytes(line)
+
+    def write(self, data: bytes) -> int:
+        if not self._tx.closed:
+            self._tx.write(bytes(data))
+        return len(data)
+
+
+class MemoryTransport:
+    """The host's end; `.device` is the other one."""
+
+    def __init__(self, name: str = "memory") -> None:
+        self.name = name
+        self._to_device, self._to_host = Pipe(), Pipe()
+        self.device = DeviceEnd(self._to_device, self._to_host)
+
+    def read(self, timeout_s: float) -> bytes:
+        return self._to_host.read(65536, timeout_s)
+
+    def write(self, data: bytes) -> None:
+        self._to_device.write(data)
+
+    def close(self) -> None:
+        self._to_device.close()
+        self._to_host.close()

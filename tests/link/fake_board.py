@@ -1,0 +1,69 @@
+"""A board on this computer: a REPL and the real agent in a thread, a directory as its flash."""
+
+import threading
+from pathlib import Path
+
+from engram.link import agent
+from engram_host.transport.memory import DeviceEnd, MemoryTransport
+
+
+class BoardFacts:
+    """What the module `engram_board` says on a board."""
+
+    NAME = "fake"
+    PROGRAM_BYTES = 256
+    COUNTER_KIND = "host"
+    COUNTER_UNIT = "us"
+    MAX_PAYLOAD_BYTES = 1024
+
+    def __init__(self, root: Path, store=None):
+        self.FS_ROOT = str(root)
+        self._store = store
+
+    def store_device(self):
+        return self._store
+
+    def counter(self):
+        return 0
+
+
+class FakeBoard:
+    """Runs until its transport is closed. `.starts` counts how often the agent was started."""
+
+    def __init__(self, facts: BoardFacts):
+        self.facts = facts
+        self.starts = 0
+        self.transport = MemoryTransport("fake board")
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self.transport.close()
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the fake board did not end"
+
+    def _run(self):
+        console = self.transport.device
+        while not console.ended:
+            try:
+                line = self._prompt(console)
+                if b"a.serve()" in line:
+                    self.starts += 1
+                    agent.serve(console, console, self.facts)
+                elif line.strip():
+                    console.write(b"SyntaxError: invalid syntax\r\n")
+            except KeyboardInterrupt:
+                console.write(b"\r\n")
+
+    def _prompt(self, console: DeviceEnd) -> bytes:
+        """One line typed at a friendly REPL, with echo."""
+        console.write(b">>> ")
+        line = b""
+        while True:
+            byte = console.read(1)
+            if byte in (b"", b"\r"):
+                console.write(b"\r\n")
+                return line
+            if byte >= b" ":
+                line += byte
+                console.write(byte)
