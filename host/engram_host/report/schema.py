@@ -1,0 +1,160 @@
+"""What a run hands to the report, and what summary.json holds.
+
+The result of a run is raw: records as the board sent them, evaluations as the learner returned
+them. Everything derived (matrix, forgetting, shares, energy) is computed in summary.py, in one
+place, and every figure that is shown carries the name of where it was measured:
+
+    device   a clock on silicon
+    icount   instructions counted by the emulator
+    model    computed, from a plan or a data sheet
+    host     measured or computed on the PC
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Source = Literal["device", "icount", "model", "host"]
+Unit = Literal["instructions", "us"]
+
+
+class Evaluation(TypedDict):
+    """As Learner.evaluate() returns it: samples of the test split, by class."""
+
+    n: int
+    correct: int
+    total: list[int]  # [class]: samples tested
+    right: list[int]  # [class]: of these, recognised
+
+
+class StepRecord(TypedDict):
+    """As Learner.steps() yields it: one SGD step, times in units of the board's counter."""
+
+    step: int  # 1..of
+    of: int
+    loss: float
+    acc: float
+    new: int
+    replayed: int
+    phases: dict[str, int]  # replay_read, forward, backward, update
+    total: int
+    outside: int  # of total, what was not spent inside kernels
+
+
+class Session(TypedDict):
+    """One session: samples arrive, the board learns them, then it is evaluated."""
+
+    classes: list[int]  # that arrived
+    observed: int  # samples that arrived
+    observe_total: NotRequired[int]  # counter units of the frozen stage and the flash writes
+    save_total: NotRequired[int]  # counter units of saving the learned state
+    steps: list[StepRecord]  # [] where nothing was trained
+    evaluation: Evaluation  # afterwards, on the whole test split
+    flash_bytes: int  # programmed during this session
+    wall_s: float
+
+
+class Run(TypedDict):
+    """One pass over the stream. sessions[0] is the base: seeds for the replay, no training."""
+
+    replay: bool
+    sessions: list[Session]
+
+
+class Ram(TypedDict):
+    """Planned and measured heap of the learner."""
+
+    planned_bytes: int  # Plan.total_bytes
+    peak_bytes: int  # measured on the board
+    board_bytes: int  # RAM of the chip
+    heap_bytes: NotRequired[int]  # of it, what MicroPython may allocate
+    rows: NotRequired[list[list[Any]]]  # Plan.rows: name, kind, bytes, offset, first, last
+
+
+class Flash(TypedDict):
+    """The replay region over the run with replay."""
+
+    programmed_bytes: int
+    erases: int
+    replay_bytes: int  # flash that the stored latents occupy
+    records: int  # latents stored at the end
+    store_bytes: NotRequired[int]  # size of the region
+
+
+class ModelFacts(TypedDict):
+    """The device model, from its plan."""
+
+    name: str
+    file_bytes: int
+    parameters: int  # trained ones
+    macs_frozen: int
+    macs_adaptive: int
+    latent_bytes: int
+    latent_bits: int
+
+
+class Joint(TypedDict):
+    """The bound: the same model on the same latents, all classes' data mixed, on the host."""
+
+    accuracy: list[float]  # [session]: on the classes seen until then; the last is the bound
+
+
+class SeedResult(TypedDict):
+    """The four outcomes of a run with one seed."""
+
+    seed: int
+    accuracy_replay: float
+    accuracy_finetune: float
+    accuracy_joint: float
+    forgetting: float
+
+
+class DemoResult(TypedDict):
+    """Everything a run of the demo collects."""
+
+    title: str
+    board: str
+    board_title: str
+    micropython: str
+    counter_kind: Source  # what the figures of the board's counter are: icount, device or host
+    counter_unit: Unit
+    settings: dict[str, Any]  # as in demo.toml
+    model: ModelFacts
+    replay: Run
+    finetune: Run
+    joint: Joint
+    ram: Ram
+    flash: Flash
+    wall_s: float
+    seeds: NotRequired[list[SeedResult]]
+
+
+class Summary(TypedDict):
+    """summary.json."""
+
+    board: str
+    micropython: str
+    accuracy_replay: float  # on all classes, after the last session
+    accuracy_finetune: float
+    accuracy_joint: float
+    forgetting: float  # mean over the class groups before the last: best so far - last
+    forgetting_finetune: float
+    accuracy_matrix: list[list[float | None]]  # [after session][class group], with replay
+    accuracy_matrix_finetune: list[list[float | None]]
+    accuracy_seen: dict[str, list[float]]  # replay, finetune, joint: [after session]
+    class_groups: list[list[int]]
+    ram_peak_bytes: int
+    ram_planned_bytes: int
+    latent_bits: int
+    replay_bytes: int
+    flash_programmed_bytes: int
+    steps: int
+    instructions_per_step: int | None  # None where the board counts no instructions
+    us_per_step: int | None
+    share_outside_kernels: float | None
+    phases: dict[str, int]  # counter units over all steps with replay
+    energy_mj: dict[str, float]  # [chip]: learning all sessions with replay
+    time_ms: dict[str, float]  # [chip]
+    wall_s: float
+    sources: dict[str, Source]  # [key of this summary]: where it was measured
+    seeds: NotRequired[list[SeedResult]]
