@@ -1,7 +1,7 @@
-"""What pyproject.toml cannot say: the kernels as a CPython extension, and the boards as package data.
+"""What pyproject.toml cannot say: the kernels as an extension, the boards as package data.
 
-The extension ``_engram`` is optional. Where it cannot be compiled the installation succeeds without it,
-says so, and ``engram.backend`` falls back to numpy (the same results, more slowly).
+The extension ``_engram`` is optional. Where it cannot be compiled the installation succeeds
+without it, says so, and ``engram.backend`` falls back to numpy (the same results, more slowly).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def relative(paths) -> list[str]:
 def kernel_extension() -> Extension:
     """``_engram`` from the same C sources as the firmware's, behind the CPython face.
 
-    No contraction of a*b+c to one rounding: the results are to be those of the definition, bit for bit.
+    No contraction of a*b+c to one rounding: the results are those of the definition, bit by bit.
     """
     return Extension(
         "_engram",
@@ -52,9 +52,10 @@ class BuildExtOrSay(build_ext):
         except Exception as why:
             print(
                 f"engram: the C kernels were not built ({why}).\n"
-                "engram: the installation goes on without them; on this computer Engram falls back to "
-                "numpy,\nengram: with the same results, more slowly. To have them, install a C compiler "
-                "and\nengram: Python's headers (Debian: build-essential python3-dev) and install again.",
+                "engram: the installation goes on without them. On this computer Engram falls\n"
+                "engram: back to numpy: the same results, more slowly. To have the C kernels,\n"
+                "engram: install a C compiler and Python's headers (Debian: build-essential\n"
+                "engram: python3-dev) and install again.",
                 file=sys.stderr,
                 flush=True,
             )
@@ -62,7 +63,7 @@ class BuildExtOrSay(build_ext):
 
 
 class BuildPyWithBoards(build_py):
-    """build_py that carries boards/*/board.toml as engram_host/_data/boards, for plain installations.
+    """build_py that carries boards/*/board.toml as package data, for plain installations.
 
     A checkout and an editable installation read the files where they lie.
     """

@@ -5,11 +5,11 @@ The places are tried in this order, and the first that answers wins:
 
 1. ``MICROPY_DIR``: any checkout of version 1.23 or later, used as it is.
 2. The copy of an earlier run in ``$ENGRAM_CACHE`` (default ``~/.cache/engram``).
-3. The official repository at the pinned release. git names a commit by the hash of its content, so asking
-   for that commit is also the check.
-4. Debian's source package of the same release, through a private apt configuration that is derived from
-   this machine's own sources: other suite, source packages only, own state and cache folders. The system's
-   configuration is only read. The tarball is checked by its SHA-256.
+3. The official repository at the pinned release. git names a commit by the hash of its content, so
+   asking for that commit is also the check.
+4. Debian's source package of the same release, through a private apt configuration that is derived
+   from this machine's own sources: other suite, source packages only, own state and cache folders.
+   The system's configuration is only read. The tarball is checked by its SHA-256.
 
 A tree enters the cache by one rename, so it is there whole or not at all.
 Standard library only: this runs before anything is installed.
@@ -42,7 +42,7 @@ PROBE_S = 15  # is a server there at all? An offline machine moves on after this
 FETCH_S = 400  # one whole transfer
 
 # Suites by which an entry of sources.list is known as the Debian archive itself; its companions
-# (-updates, -security, -backports) live beside it or on other servers and do not carry what we want.
+# (-updates, -security, -backports) do not carry what we want.
 DEBIAN_SUITES = frozenset(
     "bookworm trixie forky duke sid oldstable stable testing unstable".split()
 )
@@ -70,7 +70,7 @@ def run(command: list[str], timeout_s: float, env: dict[str, str] | None = None)
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # git and apt work through helpers: a timeout must end those too
+            start_new_session=True,  # git and apt have helpers: a timeout must end those too
         )
     except FileNotFoundError:
         raise Unavailable(f"{command[0]} is not installed") from None
@@ -93,7 +93,7 @@ def run(command: list[str], timeout_s: float, env: dict[str, str] | None = None)
 
 
 def version_of(tree: Path) -> tuple[int, int, int] | None:
-    """The version that a MicroPython tree states in py/mpconfig.h, or None if it is no such tree."""
+    """The version that a tree states in py/mpconfig.h, or None if it is not MicroPython."""
     try:
         text = (tree / "py" / "mpconfig.h").read_text(errors="replace")
     except OSError:
@@ -172,7 +172,8 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
 
 
 ONE_LINE = re.compile(
-    r"^\s*deb(?:-src)?\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>[^#]+)"
+    r"^\s*deb(?:-src)?\s+(?:\[(?P<options>[^]]*)\]\s+)?"
+    r"(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>[^#]+)"
 )
 
 
@@ -193,10 +194,10 @@ def one_liners(text: str) -> Iterator[dict[str, str]]:
 
 
 def archive_entries(etc_apt: Path) -> list[dict[str, str]]:
-    """This machine's entries for the Debian archive, turned to source packages of the wanted suite.
+    """This machine's entries for the Debian archive, turned to the wanted suite's source packages.
 
-    Which entries those are is told by suite and component, never by the name of a server. Entries that
-    come out the same are given once. Keys and trust options stay as they were.
+    Which entries those are is told by suite and component, never by the name of a server. Entries
+    that come out the same are given once. Keys and trust options stay as they were.
     """
     found: list[dict[str, str]] = []
     files = [etc_apt / "sources.list", *sorted((etc_apt / "sources.list.d").glob("*"))]
@@ -227,15 +228,17 @@ def archive_entries(etc_apt: Path) -> list[dict[str, str]]:
             ours.update({name: entry[name] for name in kept if name in entry})
             if ours not in found:
                 found.append(ours)
-    # Other publishers too call their suites by Debian's names: an entry that names its own key is rather
-    # theirs, unless it is the archive's. They are not left out, only asked later.
-    return sorted(found, key=lambda e: "debian-archive" not in e.get("signed-by", "debian-archive"))
+    # Other publishers too call their suites by Debian's names: an entry that names its own key is
+    # rather theirs, unless it is the archive's. They are not left out, only asked later.
+    archive_key = "debian-archive"
+    return sorted(found, key=lambda entry: archive_key not in entry.get("signed-by", archive_key))
 
 
 def private_apt(root: Path, entry: dict[str, str]) -> dict[str, str]:
-    """Lay out an apt of our own below ``root`` with the one entry; returns the environment that selects it.
+    """Lay out an apt of our own below ``root``; returns the environment that selects it.
 
-    Of the machine's settings only how to reach servers is taken over (``Acquire``: proxies, certificates).
+    Of the machine's settings only how to reach servers is taken over (``Acquire``: proxies,
+    certificates).
     """
     for folder in ("parts", "empty", "state/lists/partial", "cache/archives/partial"):
         (root / folder).mkdir(parents=True)
@@ -298,7 +301,7 @@ def from_debian(into: Path) -> Path:
 
 
 def unpacked(tarball: Path, into: Path) -> Path:
-    """Check the tarball against the pinned hash and unpack it. Returns the one folder that is in it."""
+    """Check the tarball against the pinned hash and unpack it. Returns the one folder in it."""
     if not tarball.is_file():
         raise Unavailable(f"apt-get brought another version than {DEBIAN_TARBALL}")
     got = sha256_of(tarball)
@@ -321,7 +324,7 @@ def cache_dir() -> Path:
 
 
 def provide(cache: Path, names: list[str]) -> Path:
-    """The tree in the cache, fetched from the first of the named sources that can; SystemExit if none."""
+    """The tree in the cache, fetched if need be; SystemExit if none of the named sources can."""
     target = cache / f"micropython-{RELEASE}"
     if version_of(target):
         return target.resolve()
@@ -348,7 +351,7 @@ def provide(cache: Path, names: list[str]) -> Path:
         f"engram: could not get the source of MicroPython {RELEASE}:\n{reasons}\n"
         f"        Get it by hand, on a machine with a network if need be, in one of two ways:\n"
         f"          git clone --depth 1 -b v{RELEASE} {GIT_URL}\n"
-        f"          Debian's source package: apt-get source {DEBIAN_PACKAGE}, suite {DEBIAN_SUITE}\n"
+        f"          apt-get source {DEBIAN_PACKAGE}      (Debian's suite {DEBIAN_SUITE})\n"
         f"        and say where it is: make … MICROPY_DIR=/path/to/micropython\n"
         f"        (or move it to {target})"
     )

@@ -1,0 +1,33 @@
+"""What every test may rely on: the libraries importable, a private place for virtual boards."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config):
+    """Give this run its own virtual boards, so that it neither finds nor disturbs the user's.
+
+    Done by environment, because the command line under test runs as a child process. An
+    ENGRAM_STATE that is set already is left alone: then the caller wants just those.
+    """
+    if "ENGRAM_STATE" not in os.environ:
+        place = tempfile.TemporaryDirectory(prefix="engram-", ignore_cleanup_errors=True)
+        config.add_cleanup(place.cleanup)
+        os.environ["ENGRAM_STATE"] = place.name
+    libraries = [str(ROOT / "device_lib"), str(ROOT / "host")]
+    inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*libraries, *inherited]))
+
+
+def pytest_report_header(config):
+    """One line that says which kernels the tests on this computer ran with."""
+    try:
+        from engram import backend
+    except ImportError:
+        return "engram: not importable"
+    names = [n for n in ("_engram", "engram.kernels_np", "engram.kernels_py") if n in sys.modules]
+    return f"engram: kernels {getattr(backend, 'NAME', None) or names}"
