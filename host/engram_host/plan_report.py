@@ -1,0 +1,207 @@
+"""`engram plan`: what a model needs and costs, before anything is flashed. All of it `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from engram.errors import ModelError
+from engram.nn.geometry import elems
+from engram.nn.model import ADAPTIVE_OPS, FROZEN_OPS, ModelSpec, macs, parameters
+from engram.plan import Plan, activation_names, first_trained, gradient_names, plan
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .energy import Board, Cost, costs, estimate_instructions
+
+_ITEM_BYTES = {"I8": 1, "I32": 4, "F32": 4}
+_STATES = 3  # a trained parameter lies in RAM with its gradient and its velocity
+
+
+class LayerPlan(TypedDict):
+    """One layer. RAM of layers adds up to more than the peak: buffers share memory in time."""
+
+    stage: str
+    op: str
+    out: list[int]
+    parameters: int
+    flash_bytes: int  # in the model file
+    ram_bytes: int  # parameters with their gradients, output, gradient of the output
+    macs_forward: int  # one sample
+    macs_backward: int
+
+
+class Fit(TypedDict):
+    """Whether the plan fits a board's RAM."""
+
+    board: str
+    needed_bytes: int
+    available_bytes: int
+    fits: bool
+
+
+class PlanReport(TypedDict):
+    """What plan_report() returns."""
+
+    model: str
+    classes: int
+    batch: int
+    replay_slots: int
+    layers: list[LayerPlan]
+    ram_peak_bytes: int
+    ram_rows: list[list[Any]]  # Plan.rows
+    model_file_bytes: int
+    macs_observe: int  # one sample through the frozen stage
+    macs_predict: int  # one sample through both
+    macs_step: int  # one mini-batch of latents: forward, backward
+    observe: list[Cost]
+    predict: list[Cost]
+    step: list[Cost]
+    fit: list[Fit]
+    source: NotRequired[str]
+
+
+def plan_report(
+    spec_path: Path | str, boards: Iterable[Board], batch: int = 16, replay_slots: int = 0
+) -> PlanReport:
+    """Per layer and in total: RAM, flash, multiply-accumulates; time and energy on the boards.
+
+    spec_path: a device model file. Raises ModelError.
+    """
+    path = Path(spec_path)
+    boards = list(boards)
+    if not path.is_file():
+        raise ModelError(f"model file {path} does not exist; make it with `engram convert`")
+    with path.open("rb") as stream:
+        spec = ModelSpec(stream)
+    layout = plan(spec, batch, replay_slots)
+    layers = [*_frozen_layers(spec), *_adaptive_layers(spec, layout)]
+    observe = sum(row["macs_forward"] for row in layers if row["stage"] == "frozen")
+    forward = sum(row["macs_forward"] for row in layers if row["stage"] == "adaptive")
+    backward = sum(row["macs_backward"] for row in layers)
+    return {
+        "model": spec.name,
+        "classes": spec.classes,
+        "batch": batch,
+        "replay_slots": replay_slots,
+        "layers": layers,
+        "ram_peak_bytes": layout.total_bytes,
+        "ram_rows": [list(row) for row in layout.rows],
+        "model_file_bytes": path.stat().st_size,
+        "macs_observe": observe,
+        "macs_predict": observe + forward,
+        "macs_step": batch * (forward + backward),
+        "observe": costs(estimate_instructions(observe, 0), boards),
+        "predict": costs(estimate_instructions(observe, forward), boards),
+        "step": costs(estimate_instructions(0, batch * (forward + backward)), boards),
+        "fit": [_fit(layout, board) for board in boards],
+        "source": "model",
+    }
+
+
+def _frozen_layers(spec: Any) -> list[LayerPlan]:
+    rows: list[LayerPlan] = []
+    for layer in spec.graph["frozen"]:
+        row = _row("frozen", layer, FROZEN_OPS)
+        row["ram_bytes"] = row["flash_bytes"] + elems(layer["out"])
+        rows.append(row)
+    return rows
+
+
+def _adaptive_layers(spec: Any, layout: Plan) -> list[LayerPlan]:
+    layers = spec.graph["adaptive"]
+    values, grads = activation_names(layers), gradient_names(layers)
+    rows: list[LayerPlan] = []
+    for i, layer in enumerate(layers):
+        row = _row("adaptive", layer, ADAPTIVE_OPS)
+        own = {values[i + 1], grads[i + 1]} - {values[i], grads[i], None}
+        row["ram_bytes"] = _STATES * row["flash_bytes"] + sum(
+            layout.offsets[name][1] for name in own if name in layout.offsets
+        )
+        if i >= first_trained(layers):
+            gradients = bool(row["parameters"]) + (grads[i] is not None)
+            row["macs_backward"] = gradients * row["macs_forward"]
+        rows.append(row)
+    return rows
+
+
+def _row(stage: str, layer: Mapping[str, Any], ops: Mapping[str, Any]) -> LayerPlan:
+    owned = parameters(layer, ops)
+    return {
+        "stage": stage,
+        "op": layer["op"],
+        "out": list(layer["out"]),
+        "parameters": sum(elems(shape) for _, _, shape in owned),
+        "flash_bytes": sum(_ITEM_BYTES[dtype] * elems(shape) for _, dtype, shape in owned),
+        "ram_bytes": 0,
+        "macs_forward": macs(layer),
+        "macs_backward": 0,
+    }
+
+
+def _fit(layout: Plan, board: Board) -> Fit:
+    available = board.get("memory", {}).get("heap_bytes") or board["chip"]["ram_bytes"]
+    return {
+        "board": board["name"],
+        "needed_bytes": layout.total_bytes,
+        "available_bytes": available,
+        "fits": layout.total_bytes <= available,
+    }
+
+
+def plan_table(report: PlanReport) -> RenderableType:
+    """The report for a terminal."""
+    layers = Table(title=f"{report['model']}, mini-batches of {report['batch']}", title_style="bold")
+    for column in ("stage", "layer", "output"):
+        layers.add_column(column)
+    for column in ("parameters", "flash B", "RAM B", "MACs forward", "MACs backward"):
+        layers.add_column(column, justify="right")
+    for row in report["layers"]:
+        layers.add_row(
+            row["stage"],
+            row["op"],
+            "×".join(map(str, row["out"])),
+            *(
+                f"{number:,}" if number else "–"
+                for number in (
+                    row["parameters"],
+                    row["flash_bytes"],
+                    row["ram_bytes"],
+                    row["macs_forward"],
+                    row["macs_backward"],
+                )
+            ),
+            style="dim" if row["stage"] == "frozen" else "",
+        )
+    peak = Text.assemble(
+        ("peak RAM ", "bold"),
+        (f"{report['ram_peak_bytes']:,} B", "bold cyan"),
+        f"  (buffers share memory; replay index of {report['replay_slots']:,} records included)   ",
+        ("model file ", "bold"),
+        f"{report['model_file_bytes']:,} B",
+    )
+    parts: list[RenderableType] = [layers, peak]
+    if report["step"]:
+        parts += [Text(), _cost_table(report)]
+    return Group(*parts)
+
+
+def _cost_table(report: PlanReport) -> Table:
+    table = Table(title="time and energy (model)", title_style="bold")
+    table.add_column("board")
+    table.add_column("chip")
+    table.add_column("fits")
+    for work in ("observe a sample", "predict", "training step"):
+        table.add_column(work, justify="right")
+    fits = {row["board"]: row["fits"] for row in report["fit"]}
+    for observe, predict, step in zip(report["observe"], report["predict"], report["step"]):
+        fit = fits[observe["board"]]
+        table.add_row(
+            observe["board"],
+            observe["chip"],
+            Text("yes", "green") if fit else Text("no", "bold red"),
+            *(f"{c['ms']:.2f} ms  {c['mj']:.3g} mJ" for c in (observe, predict, step)),
+        )
+    return table
