@@ -1,6 +1,7 @@
 """The few things MicroPython and CPython spell differently. Nothing else asks where it runs."""
 
 import gc
+import sys
 import time
 
 try:
@@ -59,3 +60,9 @@ except ImportError:
     def heap_free():
         """CPython's heap is not a board's: effectively unlimited."""
         return 1 << 40
+
+
+def runtime():
+    """Name and version of the Python that runs, as ("micropython", "1.25.0")."""
+    version = sys.implementation.version
+    return sys.implementation.name, "%d.%d.%d" % (version[0], version[1], version[2])

@@ -23,6 +23,7 @@ from engram_host.transport.base import Transport
 
 START_AGENT = b"import engram.link.agent as a; a.serve()"
 PROMPT = b">>> "
+REPL_SIGNS = (PROMPT, b"raw REPL; CTRL-B to exit", b"\n=== ")  # friendly, raw, paste mode
 INTERRUPT = b"\x03"
 LEAVE_RAW_REPL = b"\x02"
 
@@ -197,7 +198,7 @@ class Link:
                 elif event.kind == wire.BROKEN and broken_left:
                     broken_left -= 1
                     resend_at = now
-            elif PROMPT in self._text:
+            elif any(sign in self._text for sign in REPL_SIGNS):
                 raise LinkLost(
                     f"the agent on {self.transport.name} ended in the middle (the REPL is back: "
                     f"{_quote(self._text)}); {_LOST_ADVICE}"
@@ -209,7 +210,7 @@ class Link:
                         f"{self.timing.silence:.0f} s; reset the board and try again"
                     )
                 self.counts["resent"] += 1
-                self.transport.write(b"\n" + frame)
+                self.transport.write(b"\r\n" + frame)  # makes a REPL show its prompt
                 resend_at = now + wait_s
                 wait_s = min(2 * wait_s, self.timing.resend_most)
 

@@ -26,6 +26,9 @@ class BoardFacts:
     def counter(self):
         return 0
 
+    def memory(self):
+        return {}
+
 
 class FakeBoard:
     """Runs until its transport is closed. `.starts` counts how often the agent was started."""

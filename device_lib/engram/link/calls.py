@@ -5,11 +5,10 @@ host can stop between two of them and a slow board never looks dead.
 """
 
 import os
-import sys
 from array import array
 
 from .. import __version__
-from ..compat import bytes_of, heap_free, heap_used, ticks_diff, ticks_ms
+from ..compat import bytes_of, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
 from . import wire
 from .files import safe_path
@@ -27,12 +26,13 @@ class Device:
         self.beat = beat
         self.model = None  # name of the model file
         self.options = {}
+        self.streams = ()
         self.close()
 
     def close(self):
         """Forget the learner; what it saved stays in flash."""
         self.learner = None
-        self.steps = None
+        self.end_steps()
         self.peak_bytes = 0
         self.stop_samples()
 
@@ -47,6 +47,13 @@ class Device:
         used = heap_used()
         self.peak_bytes = max(self.peak_bytes, used)
         return used
+
+    def end_steps(self):
+        """Nothing is being learned or evaluated any more."""
+        self.steps = None
+        for stream in self.streams:
+            stream.close()
+        self.streams = ()
 
     def stop_samples(self):
         """No stream of samples is open."""
@@ -126,12 +133,13 @@ def info(device):
     fs = os.statvfs(board.FS_ROOT)
     return {
         "board": board.NAME,
-        "micropython": ".".join([str(n) for n in sys.implementation.version[:3]]),
+        "runtime": " ".join(runtime()),
         "engram": __version__,
         "protocol": wire.VERSION,
         "counter": {"kind": board.COUNTER_KIND, "unit": board.COUNTER_UNIT},
         "fs": {"total_bytes": fs[1] * fs[2], "free_bytes": fs[0] * fs[3]},
         "heap": mem(device),
+        "memory": board.memory(),
         "model": device.model,
         "learner": None if device.learner is None else device.learner.info(),
     }
@@ -174,7 +182,7 @@ def samples_begin(device, sink):
 
 def learn_begin(device, epochs=1, replay=True):
     """Prepare to learn what was observed; learn_step does it."""
-    device.stop_samples()
+    stop(device)
     device.steps = device.need_learner().steps(epochs, replay)
     return {}
 
@@ -197,9 +205,10 @@ def eval_begin(device, x, y):
     """Prepare to evaluate on two .npy files of this board: inputs and labels."""
     from ..npy import Samples
 
-    device.stop_samples()
-    files = device.files
-    device.steps = device.need_learner().evaluating(Samples(files.open(x), files.open(y)))
+    stop(device)
+    learner = device.need_learner()
+    device.streams = (device.files.open(x), device.files.open(y))
+    device.steps = learner.evaluating(Samples(*device.streams))
     return {}
 
 
@@ -211,7 +220,7 @@ def eval_step(device, ms):
 
 def stop(device):
     """Drop what was begun; the learner stays as it is."""
-    device.steps = None
+    device.end_steps()
     device.stop_samples()
     return {}
 
@@ -226,7 +235,7 @@ def _slice(device, ms, rows, last_only=False):
         try:
             result = next(device.steps)
         except StopIteration:
-            device.steps = None
+            device.end_steps()
             return out, True
         if last_only:
             out.clear()

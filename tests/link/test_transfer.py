@@ -1,0 +1,250 @@
+"""Files and calls between the host's link and the real agent, over a good and a bad cable."""
+
+import os
+import struct
+from binascii import crc32
+
+import pytest
+from engram.link import wire
+from engram_host.errors import DeviceError, LinkError, LinkLost
+from engram_host.link import Link, Timing
+from link.faulty import Faults, FaultyTransport
+
+QUICK = Timing(resend=0.05, resend_most=0.2, silence=8, hello=0.25, prompt=1.0)
+
+
+def connect(board, transport=None, timing=QUICK, **options):
+    link = Link(transport or board.transport, timing=timing, **options)
+    link.open()
+    return link
+
+
+# --- the agent ----------------------------------------------------------------------------------
+
+
+def test_the_agent_is_started_at_the_repl_and_then_found(board):
+    said = connect(board).open()
+    assert said["board"] == "fake" and said["known"] is False
+    assert board.starts == 1
+
+
+def test_an_interrupt_brings_the_repl_back(board):
+    link = connect(board)
+    link.leave_to_repl()
+    with pytest.raises(LinkLost, match="ended in the middle"):
+        link.call("info")
+    assert link.open()["known"] is False  # started again, with nothing of before
+    assert board.starts == 2
+
+
+def test_a_repeated_request_is_answered_from_memory(board):
+    """The same seq twice acts once: else an answer lost on its way would count a sample twice."""
+    link = connect(board)
+    opened = {"name": "a.bin", "size": 8, "crc": crc32(b"12345678")}
+    link.request(wire.PUT_OPEN, str(opened).replace("'", '"').encode())
+    frame = wire.encode(wire.PUT_DATA, link._seq + 1, struct.pack("<I", 0) + b"1234")
+    board.transport.write(frame + frame)
+    assert link.request(wire.PUT_DATA, struct.pack("<I", 0) + b"1234")[1] == struct.pack("<I", 4)
+    assert link.request(wire.PUT_DATA, struct.pack("<I", 4) + b"5678")[1] == struct.pack("<I", 8)
+    link.request(wire.PUT_CLOSE)
+    assert link.get("a.bin") == b"12345678"
+
+
+def test_a_new_session_is_not_answered_from_the_memory_of_the_old(board):
+    connect(board).call("list")
+    second = connect(board)  # begins with the same sequence number
+    assert "board" in second.call("info")
+
+
+def test_an_error_on_the_board_is_told_and_the_agent_goes_on(board):
+    link = connect(board)
+    with pytest.raises(DeviceError, match="the board has no file 'nothing'") as caught:
+        link.get("nothing")
+    assert caught.value.kind == "CommandError"
+    with pytest.raises(DeviceError, match="one of .* expected, 'dance' came"):
+        link.call("dance")
+    with pytest.raises(DeviceError) as caught:
+        link.call("info", colour="red")
+    assert caught.value.kind == "TypeError"
+    with pytest.raises(DeviceError, match="does not know message 0x3f"):
+        link.request(0x3F)
+    assert link.call("list") == []
+
+
+def test_console_output_reaches_the_user(board):
+    said = bytearray()
+    link = connect(board, on_text=said.extend)
+    said.clear()
+    board.transport.device.write(b"hello from the board\r\n")
+    link.call("list")
+    assert said == b"hello from the board\r\n"
+
+
+def test_a_long_answer_comes_in_parts(board, tmp_path):
+    for i in range(100):
+        (tmp_path / f"a_rather_long_file_name_number_{i:03d}").write_bytes(b"x" * i)
+    link = connect(board)
+    assert [size for _, size in link.call("list")] == list(range(100))
+
+
+def test_no_board_at_all_is_told():
+    from engram_host.transport.memory import MemoryTransport
+
+    link = Link(MemoryTransport("nothing"), timing=Timing(hello=0.1, prompt=0.1))
+    with pytest.raises(LinkError, match="prompt '>>> ' was expected on nothing, nothing came"):
+        link.open()
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 1020, 1021, 5000])
+def test_a_file_arrives_as_it_was(board, tmp_path, size):
+    link, data, seen = connect(board), os.urandom(size), []
+    assert link.put("deep/er/file.bin", data, seen.append) is True
+    assert (tmp_path / "deep/er/file.bin").read_bytes() == data
+    assert link.get("deep/er/file.bin") == data
+    assert seen[-1] == size and seen == sorted(seen)
+
+
+def test_a_file_that_is_there_is_not_sent_again(board):
+    link = connect(board)
+    link.put("m.bin", b"a" * 5000)
+    before = link.counts["requests"]
+    assert link.put("m.bin", b"a" * 5000) is False
+    assert link.counts["requests"] == before + 1
+
+
+def test_a_file_replaces_the_one_before_it_only_when_it_is_whole(board, tmp_path):
+    link = connect(board)
+    link.put("m.bin", b"old")
+    interrupted(link, "m.bin", b"new" * 1000, at=1500)
+    assert (tmp_path / "m.bin").read_bytes() == b"old"
+    link.put("m.bin", b"new" * 1000)
+    assert (tmp_path / "m.bin").read_bytes() == b"new" * 1000
+    assert not (tmp_path / "m.bin.part").exists()
+
+
+def interrupted(link, name, data, at):
+    """A transfer that the user stops after `at` bytes."""
+
+    def stop(done):
+        if done >= at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        link.put(name, data, stop)
+
+
+def test_a_transfer_goes_on_where_it_ended(board):
+    data, seen = os.urandom(20000), []
+    interrupted(connect(board), "m.bin", data, at=12000)
+    link = connect(board)
+    assert link.put("m.bin", data, seen.append) is True
+    assert seen[0] >= 12000
+    assert link.get("m.bin") == data
+
+
+def test_the_part_of_another_file_is_not_gone_on_with(board):
+    data, seen = os.urandom(20000), []
+    interrupted(connect(board), "m.bin", os.urandom(20000), at=12000)
+    link = connect(board)
+    link.put("m.bin", data, seen.append)
+    assert seen[0] == 0
+    assert link.get("m.bin") == data
+
+
+def test_a_transfer_survives_an_interrupt_on_the_board(board):
+    """A 0x03 on the line ends the agent; the transfer starts it again and goes on."""
+    data, link = os.urandom(20000), connect(board)
+    hits = []
+
+    def press(done):
+        if len(hits) < 3 and done > 5000 * (len(hits) + 1):
+            hits.append(done)
+            board.transport.write(b"\x03")
+
+    assert link.put("m.bin", data, press) is True
+    assert link.get("m.bin") == data
+    assert board.starts == 4
+
+
+def test_a_part_damaged_in_flash_is_thrown_away(board, tmp_path):
+    data, link = os.urandom(5000), connect(board)
+
+    def spoil(done):
+        if done == len(data):
+            part = tmp_path / "m.bin.part"
+            part.write_bytes(b"X" + part.read_bytes()[1:] + data[part.stat().st_size :])
+
+    with pytest.raises(DeviceError, match="crc32 .* announced, .* came; the part is thrown away"):
+        link.put("m.bin", data, spoil)
+    assert list(tmp_path.iterdir()) == []
+    assert link.put("m.bin", data) is True
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "a/../../x", "a//b", ".", "a\\b"])
+def test_a_name_cannot_lead_out_of_the_boards_directory(board, name):
+    with pytest.raises(DeviceError, match="a file name such as"):
+        connect(board).put(name, b"x")
+
+
+def test_what_is_not_announced_is_refused(board):
+    link = connect(board)
+    with pytest.raises(DeviceError, match="send PUT_OPEN first"):
+        link.request(wire.PUT_DATA, struct.pack("<I", 0) + b"x")
+    link.request(wire.PUT_OPEN, b'{"name": "m.bin", "size": 3, "crc": 0}')
+    with pytest.raises(DeviceError, match="3 bytes announced, 4 came"):
+        link.request(wire.PUT_DATA, struct.pack("<I", 0) + b"1234")
+    with pytest.raises(DeviceError, match="data for offset 0 expected, 2 came"):
+        link.request(wire.PUT_DATA, struct.pack("<I", 2) + b"3")
+
+
+def test_files_are_listed_and_removed(board):
+    link = connect(board)
+    link.put("b.bin", b"12")
+    link.put("a/c.bin", b"123")
+    assert link.call("list") == [["a/c.bin", 3], ["b.bin", 2]]
+    link.call("remove", name="b.bin")
+    assert link.call("list") == [["a/c.bin", 3]]
+    with pytest.raises(DeviceError, match="no file 'b.bin'"):
+        link.call("remove", name="b.bin")
+
+
+# --- a bad cable --------------------------------------------------------------------------------
+
+ONE = 0.12
+FAULTS = {
+    "drop": Faults(drop=ONE),
+    "cut": Faults(cut=ONE),
+    "flip": Faults(flip=ONE),
+    "lose": Faults(lose=ONE),
+    "double": Faults(double=ONE),
+    "delay": Faults(delay=ONE),
+    "glue": Faults(glue=ONE),
+    "every": Faults(*[0.02] * 7),
+}
+GOOD = Faults()
+
+
+@pytest.mark.parametrize("way", ["to device", "to host", "both"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_transfer_over_a_bad_cable_arrives_unharmed(board, fault, way):
+    faults = FAULTS[fault]
+    cable = FaultyTransport(
+        board.transport,
+        seed=hash((len(fault), len(way))),
+        to_device=GOOD if way == "to host" else faults,
+        to_host=GOOD if way == "to device" else faults,
+    )
+    link = Link(cable, timing=QUICK)
+    for _ in range(5):  # opening has few tries of its own: a person would try again
+        try:
+            link.open()
+            break
+        except LinkError:
+            continue
+    data = os.urandom(24_000)
+    assert link.put("m.bin", data) is True
+    assert link.get("m.bin") == data
+    assert cable.done, "this cable was good: the test tested nothing"
