@@ -62,7 +62,7 @@ class Learner:
             )
         if batch < 1:
             raise DataError("a batch of at least 1 expected, %d came" % batch)
-        slots = store.capacity if store else 0
+        slots = 0 if store is None else store.capacity
         layout = plan(spec, batch, slots)
         arena = Arena(layout, available)
         self.planned_bytes = layout.total_bytes
