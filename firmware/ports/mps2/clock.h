@@ -1,0 +1,32 @@
+// Time and the exact instruction counter.
+//
+// QEMU runs this machine with -icount shift=N: one instruction takes 2**N ns of virtual time, and
+// timer 0 reads that time in steps of 40 ns. Between two reads with no idling the instructions
+// executed are therefore known exactly (the rounding of both reads is less than half an
+// instruction). While the core idles, virtual time follows the host; waiting is bracketed by
+// hold and release, so it never counts. Interrupt handlers are bracketed too: when a byte happens
+// to arrive does not change the count of the program it interrupts.
+#pragma once
+
+#include <stdint.h>
+
+void clock_init(void);
+
+// Nanoseconds/40 of virtual time since power on.
+uint64_t clock_ticks(void);
+
+// Instructions executed since power on outside of waits and interrupt handlers.
+uint64_t clock_instructions(void);
+
+// Stop and restart the instruction counter; nestable.
+void clock_hold(void);
+void clock_release(void);
+
+// Wait for an interrupt, at most timeout_ms (negative: no limit). Uncounted. Returns at once when
+// clock_event was called since the last wait, so that what a handler did is never slept over.
+void clock_wait(int timeout_ms);
+void clock_event(void);
+
+// Every interrupt handler does its work between these two: uncounted, and an event for clock_wait.
+#define CLOCK_HANDLER_ENTER() clock_hold()
+#define CLOCK_HANDLER_LEAVE() (clock_event(), clock_release())

@@ -1,0 +1,98 @@
+// Power on, then one MicroPython session after another: each soft reset starts the next.
+#include "py/builtin.h"
+#include "py/cstack.h"
+#include "py/gc.h"
+#include "py/mperrno.h"
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "shared/readline/readline.h"
+#include "shared/runtime/gchelper.h"
+#include "shared/runtime/pyexec.h"
+
+#include "board_config.h"
+#include "clock.h"
+#include "engram_port.h"
+#include "mps2.h"
+#include "nor_flash.h"
+#include "uart.h"
+
+extern uint8_t _data_start, _data_end, _bss_start, _bss_end, _heap_start, _heap_end;
+extern uint8_t _stack_bottom, _stack_top, _firmware_end;
+
+uint8_t *engram_flash_base(void) {
+    return (uint8_t *)PSRAM_BASE;
+}
+
+engram_memory_t engram_memory(void) {
+    return (engram_memory_t) {
+               .ram = ENGRAM_RAM_BYTES,
+               .data = &_data_end - &_data_start,
+               .bss = &_bss_end - &_bss_start,
+               .heap = &_heap_end - &_heap_start,
+               .stack = &_stack_top - &_stack_bottom,
+               .firmware = (uint32_t)&_firmware_end,
+    };
+}
+
+static void session(void) {
+    mp_cstack_init_with_top(&_stack_top, &_stack_top - &_stack_bottom);
+    gc_init(&_heap_start, &_heap_end);
+    mp_init();
+    readline_init0();
+
+    pyexec_frozen_module("_boot.py", false);
+    int ret = pyexec_file_if_exists("boot.py");
+    if (!(ret & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL) {
+        ret = pyexec_file_if_exists("main.py");
+    }
+    while (!(ret & PYEXEC_FORCED_EXIT)) {
+        ret = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
+    }
+
+    mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
+    gc_sweep_all();
+    mp_deinit();
+}
+
+int main(void) {
+    clock_init();
+    uart_init();
+    for (;;) {
+        session();
+    }
+}
+
+void gc_collect(void) {
+    gc_collect_start();
+    gc_helper_collect_regs_and_stack();
+    gc_collect_end();
+}
+
+static void put_hex(const char *name, uint32_t value) {
+    mp_hal_stdout_tx_str(name);
+    for (int shift = 28; shift >= 0; shift -= 4) {
+        uart_put("0123456789abcdef"[value >> shift & 15]);
+    }
+}
+
+static NORETURN void restart(void) {
+    mp_hal_stdout_tx_str("; the board restarts\r\n");
+    SCB_AIRCR = AIRCR_SYSRESET;
+    for (;;) {
+    }
+}
+
+// frame: r0-r3, r12, lr, pc, psr as stacked by the core
+NORETURN void fault_report(const uint32_t *frame) {
+    mp_hal_stdout_tx_str("\r\nFATAL: processor fault");
+    put_hex(", pc ", frame[6]);
+    put_hex(", lr ", frame[5]);
+    put_hex(", cause ", SCB_CFSR);
+    restart();
+}
+
+NORETURN void nlr_jump_fail(void *val) {
+    (void)val;
+    mp_hal_stdout_tx_str("\r\nFATAL: exception without a handler");
+    restart();
+}

@@ -1,0 +1,32 @@
+// MicroPython on an Arm MPS2 board with a Cortex-M4F (AN386), as QEMU emulates it.
+#include <alloca.h>
+#include <stdint.h>
+
+#include "board_config.h"
+#include "mpconfig_features.h"
+
+#define MICROPY_HW_BOARD_NAME ENGRAM_BOARD_TITLE
+#define MICROPY_HW_MCU_NAME ENGRAM_CHIP_NAME
+#define MICROPY_PY_SYS_PLATFORM "mps2"
+
+#define MICROPY_ENABLE_GC (1)
+#define MICROPY_EMIT_THUMB (1)
+#define MICROPY_EMIT_INLINE_THUMB (1)
+#define MICROPY_MAKE_POINTER_CALLABLE(p) ((void *)((mp_uint_t)(p) | 1))
+#define MP_NEED_LOG2 (1)
+
+#define MICROPY_PY_MACHINE (1)
+#define MICROPY_PY_MACHINE_INCLUDEFILE "port_machine.inc"
+#define MICROPY_PY_MACHINE_RESET (1)
+#define MICROPY_PY_MACHINE_BARE_METAL_FUNCS (1)
+#define MICROPY_PY_MACHINE_DISABLE_IRQ_ENABLE_IRQ (1)
+#define MICROPY_PY_TIME_INCLUDEFILE "port_time.inc"
+
+typedef int32_t mp_int_t;
+typedef uint32_t mp_uint_t;
+typedef long mp_off_t;
+#define MP_SSIZE_MAX (0x7fffffff)
+#define UINT_FMT "%lu"
+#define INT_FMT "%ld"
+
+#define MP_STATE_PORT MP_STATE_VM

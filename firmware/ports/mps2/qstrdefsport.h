@@ -1,0 +1,1 @@
+// qstrs of this port that no source names; none so far

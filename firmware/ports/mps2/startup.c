@@ -1,0 +1,48 @@
+// Reset, the vector table and what happens on a fault.
+#include <stdint.h>
+#include <string.h>
+
+#include "board_config.h"
+#include "mps2.h"
+
+extern uint32_t _stack_top, _data_load, _data_start, _data_end, _bss_start, _bss_end;
+
+int main(void);
+void uart0_rx_handler(void);
+void uart0_tx_handler(void);
+void timer1_handler(void);
+void fault_report(const uint32_t *frame);
+
+__attribute__((noreturn)) void reset_handler(void) {
+    memcpy(&_data_start, &_data_load, (uintptr_t)&_data_end - (uintptr_t)&_data_start);
+    memset(&_bss_start, 0, (uintptr_t)&_bss_end - (uintptr_t)&_bss_start);
+    SCB_CPACR |= 0xfu << 20;    // the FPU: full access
+    __asm volatile ("dsb\n isb");
+    main();
+    for (;;) {
+    }
+}
+
+// Hand the stacked registers of the fault to C.
+__attribute__((naked)) void fault_handler(void) {
+    __asm volatile (
+        "tst lr, #4\n"
+        "ite eq\n"
+        "mrseq r0, msp\n"
+        "mrsne r0, psp\n"
+        "b fault_report\n");
+}
+
+typedef void (*vector_t)(void);
+#define IRQ(n) [16 + (n)]
+
+// Interrupts that are not listed are never enabled.
+__attribute__((section(".vectors"), used))
+static const vector_t vectors[] = {
+    [0] = (vector_t)&_stack_top,
+    [1] = reset_handler,
+    [2 ... 15] = fault_handler,
+    IRQ(IRQ_UART0_RX) = uart0_rx_handler,
+    IRQ(IRQ_UART0_TX) = uart0_tx_handler,
+    IRQ(IRQ_TIMER1) = timer1_handler,
+};
