@@ -1,0 +1,226 @@
+// MicroPython face of the kernels: module _engram, firmware user module and native .mpy alike.
+// Holds no numerics and no shape rule; it turns objects into engram_arg_t and back, and
+// allocates nothing unless it raises.
+#if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME
+#include "py/dynruntime.h"
+#else
+#include "py/runtime.h"
+#endif
+
+#include "engram_kernels.h"
+
+// A port that can count (instructions, microseconds) names a header that defines
+// ENGRAM_TICKS(): the count now, of any unsigned type, wrapping at 2**30 or a multiple.
+#ifdef ENGRAM_TICKS_H
+#include ENGRAM_TICKS_H
+#endif
+#ifndef MP_NORETURN
+#define MP_NORETURN NORETURN  // its name before 1.26
+#endif
+#define SPENT_MASK ((1u << 30) - 1)
+
+typedef struct _kernel_obj_t {
+    mp_obj_base_t base;
+    const engram_kernel_t *kernel;
+} kernel_obj_t;
+
+// The bytearray's typecode is 1; everything else reports its letter.
+#define BYTEARRAY_CODE 1
+
+static bool code_fits(char letter, int code) {
+    switch (letter) {
+        case 'B':
+        case 'b':
+            return code == 'b' || code == 'B' || code == BYTEARRAY_CODE;
+        case 'l':
+            return code == 'i' || (code == 'l' && sizeof(long) == 4);
+        default:
+            return code == 'f';
+    }
+}
+
+static bool refuse(engram_fault_t *fault, int arg, engram_fault_kind_t kind, const char *text) {
+    fault->kind = kind;
+    fault->arg = arg;
+    fault->text = text;
+    return false;
+}
+
+static bool refuse_type_of(engram_fault_t *fault, int arg, mp_obj_t obj) {
+    mp_obj_t name = MP_OBJ_NEW_QSTR(mp_obj_get_type(obj)->name);
+    return refuse(fault, arg, ENGRAM_FAULT_TYPE, mp_obj_str_get_str(name));
+}
+
+static bool get_int(mp_obj_t obj, int arg, engram_arg_t *out, engram_fault_t *fault) {
+    if (!mp_obj_is_small_int(obj)) {
+        return mp_obj_get_type(obj) == &mp_type_int ? refuse(fault, arg, ENGRAM_FAULT_INT_RANGE, NULL)
+            : refuse_type_of(fault, arg, obj);
+    }
+    mp_int_t value = MP_OBJ_SMALL_INT_VALUE(obj);
+    if (value < ENGRAM_INT_MIN || value > ENGRAM_INT_MAX) {
+        return refuse(fault, arg, ENGRAM_FAULT_INT_RANGE, NULL);
+    }
+    out->i = value;
+    return true;
+}
+
+// "typecode 'h'" for every byte code there is, without composing text.
+static const char *code_text(int code) {
+    switch (code) {
+        case 'f': return "typecode 'f'";
+        case 'd': return "typecode 'd'";
+        case 'b': return "typecode 'b'";
+        case 'h': return "typecode 'h'";
+        case 'H': return "typecode 'H'";
+        case 'i': return "typecode 'i'";
+        case 'I': return "typecode 'I'";
+        case 'l': return "typecode 'l'";
+        case 'L': return "typecode 'L'";
+        case 'q': return "typecode 'q'";
+        case 'Q': return "typecode 'Q'";
+        case 'B':
+        case BYTEARRAY_CODE: return "typecode 'B'";
+        default: return "another typecode";
+    }
+}
+
+static bool get_buffer(char letter, mp_obj_t obj, int arg, engram_arg_t *out, engram_fault_t *fault) {
+    if (letter == 'o' && obj == mp_const_none) {
+        out->o.p = NULL;
+        out->o.n = 0;
+        return true;
+    }
+    mp_buffer_info_t info;
+    bool writes = letter == 'F' || letter == 'B';
+    // str has a buffer here, but not in Python
+    if (mp_obj_get_type(obj) == &mp_type_str || !mp_get_buffer(obj, &info, MP_BUFFER_READ)) {
+        return refuse_type_of(fault, arg, obj);
+    }
+    if (!code_fits(letter, info.typecode)) {
+        return refuse(fault, arg, ENGRAM_FAULT_TYPE, code_text(info.typecode));
+    }
+    if (writes && !mp_get_buffer(obj, &info, MP_BUFFER_WRITE)) {
+        return refuse(fault, arg, ENGRAM_FAULT_TYPE, "a read-only one");
+    }
+    // All buffer members of the union have this layout. NULL means None.
+    static const int32_t empty = 0;
+    out->B.p = info.buf != NULL ? info.buf : (void *)&empty;
+    out->B.n = letter == 'B' || letter == 'b' ? info.len : info.len / 4;
+    return true;
+}
+
+MP_NORETURN static void raise_fault(const engram_kernel_t *kernel, const engram_fault_t *fault) {
+    char message[ENGRAM_MESSAGE_SIZE];
+    size_t length = engram_message(message, sizeof(message), kernel, fault);
+    mp_obj_t text = mp_obj_new_str(message, length);
+    nlr_raise(mp_obj_new_exception_arg1(
+        fault->kind >= ENGRAM_FAULT_ARITY ? &mp_type_TypeError : &mp_type_ValueError, text));
+}
+
+uint32_t engram_spent_units;
+
+static mp_obj_t kernel_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *objects) {
+    const engram_kernel_t *kernel = ((kernel_obj_t *)MP_OBJ_TO_PTR(self_in))->kernel;
+    engram_fault_t fault;
+    if (n_kw != 0 || n_args != kernel->arity) {
+        fault.kind = ENGRAM_FAULT_ARITY;
+        fault.expected = kernel->arity;
+        fault.got = n_args;
+        raise_fault(kernel, &fault);
+    }
+    engram_arg_t args[ENGRAM_MAX_ARGS];
+    for (size_t i = 0; i < n_args; i++) {
+        char letter = kernel->letters[i];
+        if (!(letter == 'i' ? get_int(objects[i], i, &args[i], &fault)
+              : get_buffer(letter, objects[i], i, &args[i], &fault))) {
+            raise_fault(kernel, &fault);
+        }
+    }
+    #ifdef ENGRAM_TICKS
+    uint32_t start = ENGRAM_TICKS();
+    #endif
+    int32_t result = engram_call(kernel, args, &fault);
+    #ifdef ENGRAM_TICKS
+    engram_spent_units += ((uint32_t)ENGRAM_TICKS() - start) & SPENT_MASK;
+    #endif
+    if (result < 0) {
+        raise_fault(kernel, &fault);
+    }
+    return MP_OBJ_NEW_SMALL_INT(result);
+}
+
+// spent(): counter units spent inside kernels so far, modulo 2**30; 0 where nothing counts.
+static mp_obj_t spent(void) {
+    return MP_OBJ_NEW_SMALL_INT(engram_spent_units & SPENT_MASK);
+}
+
+#if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME
+
+// What GCC calls for copies and fills it recognises; a native module has no libc.
+void *memcpy(void *to, const void *from, size_t n) {
+    return mp_fun_table.memmove_(to, from, n);
+}
+void *memmove(void *to, const void *from, size_t n) {
+    return mp_fun_table.memmove_(to, from, n);
+}
+void *memset(void *to, int value, size_t n) {
+    return mp_fun_table.memset_(to, value, n);
+}
+
+static MP_DEFINE_CONST_FUN_OBJ_0(spent_obj, spent);
+
+// A native module has no initialised data, so the objects are filled at import.
+mp_obj_full_type_t engram_type_kernel;
+kernel_obj_t engram_kernel_objs[ENGRAM_KERNEL_COUNT];
+
+mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
+    MP_DYNRUNTIME_INIT_ENTRY
+
+    engram_type_kernel.base.type = (void *)&mp_type_type;
+    engram_type_kernel.name = MP_QSTR_kernel;
+    MP_OBJ_TYPE_SET_SLOT(&engram_type_kernel, call, kernel_call, 0);
+    engram_spent_units = 0;
+
+    #define ENGRAM_KERNEL(name, qstr, letters, args, call) \
+    engram_kernel_objs[ENGRAM_ID_##name].base.type = (void *)&engram_type_kernel; \
+    engram_kernel_objs[ENGRAM_ID_##name].kernel = &engram_kernel_table[ENGRAM_ID_##name]; \
+    mp_store_global(qstr, MP_OBJ_FROM_PTR(&engram_kernel_objs[ENGRAM_ID_##name]));
+    #include "engram_kernels.def"
+    #undef ENGRAM_KERNEL
+    mp_store_global(MP_QSTR_spent, MP_OBJ_FROM_PTR(&spent_obj));
+
+    MP_DYNRUNTIME_INIT_EXIT
+}
+
+#else
+
+static MP_DEFINE_CONST_FUN_OBJ_0(spent_obj, spent);
+
+static MP_DEFINE_CONST_OBJ_TYPE(
+    engram_type_kernel,
+    MP_QSTR_kernel,
+    MP_TYPE_FLAG_NONE,
+    call, kernel_call
+    );
+
+#define ENGRAM_KERNEL(name, qstr, letters, args, call) \
+    static const kernel_obj_t kernel_##name##_obj = { { &engram_type_kernel }, &engram_kernel_table[ENGRAM_ID_##name] };
+#include "engram_kernels.def"
+#undef ENGRAM_KERNEL
+
+static const mp_rom_map_elem_t engram_globals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__engram) },
+    { MP_ROM_QSTR(MP_QSTR_spent), MP_ROM_PTR(&spent_obj) },
+    #define ENGRAM_KERNEL(name, qstr, letters, args, call) { MP_ROM_QSTR(qstr), MP_ROM_PTR(&kernel_##name##_obj) },
+    #include "engram_kernels.def"
+    #undef ENGRAM_KERNEL
+};
+static MP_DEFINE_CONST_DICT(engram_globals, engram_globals_table);
+
+const mp_obj_module_t engram_module = {
+    .base = { &mp_type_module },
+    .globals = (mp_obj_dict_t *)&engram_globals,
+};
+MP_REGISTER_MODULE(MP_QSTR__engram, engram_module);
+
+#endif

@@ -1,0 +1,251 @@
+// The call table, the checks every kernel shares, and the wording of faults.
+#include "engram_check.h"
+
+#define ENGRAM_KERNEL(name, qstr, letters, args, call) \
+    static int32_t call_##name(const engram_arg_t *a, engram_fault_t *fault) { return engram_##name call; }
+#include "engram_kernels.def"
+#undef ENGRAM_KERNEL
+
+const engram_kernel_t engram_kernel_table[ENGRAM_KERNEL_COUNT] = {
+#define ENGRAM_KERNEL(name, qstr, letters, args, call) { #name, letters, args, sizeof(letters) - 1, call_##name },
+#include "engram_kernels.def"
+#undef ENGRAM_KERNEL
+};
+
+// ---- argument names: "out=x x w" -----------------------------------------------------------
+
+static const char *arg_name(const engram_kernel_t *kernel, int arg, size_t *length) {
+    const char *p = kernel->args;
+    for (; arg > 0; arg--) {
+        while (*p++ != ' ') {
+        }
+    }
+    size_t n = 0;
+    while (p[n] != ' ' && p[n] != '=' && p[n] != '\0') {
+        n++;
+    }
+    *length = n;
+    return p;
+}
+
+static bool same_name(const char *a, size_t a_length, const char *b, size_t b_length) {
+    if (a_length != b_length) {
+        return false;
+    }
+    for (size_t i = 0; i < a_length; i++) {
+        if (a[i] != b[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether written argument `arg` is declared as "arg=other".
+static bool may_be(const engram_kernel_t *kernel, int arg, int other) {
+    size_t own, length, other_length;
+    const char *name = arg_name(kernel, arg, &own);
+    if (name[own] != '=') {
+        return false;
+    }
+    name += own + 1;
+    for (length = 0; name[length] != ' '; length++) {
+    }
+    const char *other_name = arg_name(kernel, other, &other_length);
+    return same_name(name, length, other_name, other_length);
+}
+
+// ---- checks --------------------------------------------------------------------------------
+
+static size_t element_size(char letter) {
+    return letter == 'B' || letter == 'b' ? 1 : 4;
+}
+
+static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
+    uintptr_t start[ENGRAM_MAX_ARGS], end[ENGRAM_MAX_ARGS];
+    int n = kernel->arity, written = 0;
+    for (int i = 0; i < n; i++) {
+        char letter = kernel->letters[i];
+        if (letter == 'i') {
+            n = i;  // ints are last
+            break;
+        }
+        written += letter == 'F' || letter == 'B';
+        start[i] = (uintptr_t)args[i].b.p;
+        end[i] = start[i] + args[i].b.n * element_size(letter);
+        if (start[i] % element_size(letter) != 0 && args[i].b.n != 0) {
+            fault->text = "one that is not aligned to its elements";
+            return engram_refuse(fault, ENGRAM_FAULT_TYPE, i, 0, 0);
+        }
+    }
+    for (int i = 0; i < written; i++) {  // written buffers are first
+        for (int j = i + 1; j < n; j++) {
+            if (start[i] < end[j] && start[j] < end[i]
+                && !(start[i] == start[j] && end[i] == end[j] && may_be(kernel, i, j))) {
+                fault->at = j;
+                return engram_refuse(fault, ENGRAM_FAULT_OVERLAP, i, 0, 0);
+            }
+        }
+    }
+    return true;
+}
+
+int32_t engram_call(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
+    return buffers_ok(kernel, args, fault) ? kernel->call(args, fault) : ENGRAM_FAULT;
+}
+
+bool engram_need(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3) {
+    size_t d[4] = { (size_t)d0, (size_t)d1, (size_t)d2, (size_t)d3 };
+    size_t product = 1;
+    bool fits = true, empty = false;
+    for (int i = 0; i < 4; i++) {
+        if (d[i] == 0) {
+            empty = true;
+        } else if (product > ENGRAM_MAX_ELEMENTS / d[i]) {
+            fits = false;
+        } else {
+            product *= d[i];
+        }
+    }
+    if (empty) {
+        product = 0;
+    } else if (!fits) {
+        return engram_refuse(fault, ENGRAM_FAULT_TOO_BIG, arg, 0, 0);
+    }
+    return n == product || engram_refuse(fault, ENGRAM_FAULT_LENGTH, arg, (int64_t)product, (int64_t)n);
+}
+
+bool engram_geom(engram_fault_t *fault, int arg, engram_l_t geom, bool channelwise) {
+    if (!engram_need(fault, arg, geom.n, ENGRAM_GEOM, 1, 1, 1)) {
+        return false;
+    }
+    const int32_t *g = geom.p;
+    for (int i = 0; i < ENGRAM_GEOM; i++) {
+        int32_t low = i == ENGRAM_PAD_TOP || i == ENGRAM_PAD_LEFT ? 0 : 1;
+        // Below 2**15 every product of two entries, and every coordinate, fits an int32.
+        if (g[i] < low || g[i] > 32767) {
+            return engram_refuse_entry(fault, arg, i, low, 32767, g[i]);
+        }
+    }
+    if (channelwise && g[ENGRAM_K] != g[ENGRAM_C]) {
+        return engram_refuse_entry(fault, arg, ENGRAM_K, g[ENGRAM_C], g[ENGRAM_C], g[ENGRAM_K]);
+    }
+    for (int axis = 0; axis < 2; axis++) {  // height, then width: their entries are neighbours
+        int32_t reach = (g[ENGRAM_R + axis] - 1) * g[ENGRAM_DIL_H + axis];
+        int32_t pad = g[ENGRAM_PAD_TOP + axis];
+        if (pad > reach) {  // the first window would miss the input
+            return engram_refuse_entry(fault, arg, ENGRAM_PAD_TOP + axis, 0, reach, pad);
+        }
+        int32_t most = (g[ENGRAM_H + axis] - 1 + pad) / g[ENGRAM_STRIDE_H + axis] + 1;
+        if (g[ENGRAM_OH + axis] > most) {  // the last window would
+            return engram_refuse_entry(fault, arg, ENGRAM_OH + axis, 1, most, g[ENGRAM_OH + axis]);
+        }
+    }
+    return true;
+}
+
+// ---- wording -------------------------------------------------------------------------------
+
+typedef struct { char *p; size_t room; size_t n; } line_t;
+
+static void put(line_t *line, const char *text, size_t length) {
+    for (size_t i = 0; i < length && line->n < line->room; i++) {
+        line->p[line->n++] = text[i];
+    }
+}
+
+static void put_text(line_t *line, const char *text) {
+    for (; *text != '\0'; text++) {
+        put(line, text, 1);
+    }
+}
+
+static void put_int(line_t *line, int64_t value) {
+    char digits[20];
+    int n = 20;
+    uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--n] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    if (value < 0) {
+        put_text(line, "-");
+    }
+    put(line, digits + n, (size_t)(20 - n));
+}
+
+static const char *expected_type(char letter) {
+    switch (letter) {
+        case 'F': return "a writable float32 buffer (array 'f')";
+        case 'f': return "a float32 buffer (array 'f')";
+        case 'o': return "a float32 buffer (array 'f') or None";
+        case 'B': return "a writable 8-bit buffer (bytearray, array 'b' or 'B')";
+        case 'b': return "an 8-bit buffer (bytes, bytearray, array 'b' or 'B')";
+        case 'l': return "an int32 buffer (array 'i')";
+        default: return "an int";
+    }
+}
+
+size_t engram_message(char *out, size_t size, const engram_kernel_t *kernel, const engram_fault_t *fault) {
+    line_t line = { out, size - 1, 0 };
+    put_text(&line, kernel->name);
+    put_text(&line, ": ");
+    if (fault->kind == ENGRAM_FAULT_ARITY) {
+        put_text(&line, "expected ");
+        put_int(&line, fault->expected);
+        put_text(&line, " positional arguments, got ");
+        put_int(&line, fault->got);
+        out[line.n] = '\0';
+        return line.n;
+    }
+    size_t length;
+    const char *name = arg_name(kernel, fault->arg, &length);
+    put(&line, name, length);
+    put_text(&line, ": ");
+    switch (fault->kind) {
+        case ENGRAM_FAULT_LENGTH:
+            put_text(&line, "expected ");
+            put_int(&line, fault->expected);
+            put_text(&line, " elements for its shape, got ");
+            put_int(&line, fault->got);
+            break;
+        case ENGRAM_FAULT_TOO_BIG:
+            put_text(&line, "its shape has more elements than memory can hold");
+            break;
+        case ENGRAM_FAULT_DIM:
+            put_text(&line, "expected an int of at least ");
+            put_int(&line, fault->expected);
+            put_text(&line, ", got ");
+            put_int(&line, fault->got);
+            break;
+        case ENGRAM_FAULT_ENTRY:
+            put_text(&line, "entry ");
+            put_int(&line, fault->at);
+            put_text(&line, ": expected ");
+            put_int(&line, fault->expected);
+            put_text(&line, " to ");
+            put_int(&line, fault->limit);
+            put_text(&line, ", got ");
+            put_int(&line, fault->got);
+            break;
+        case ENGRAM_FAULT_OVERLAP:
+            put_text(&line, "must not share memory with ");
+            name = arg_name(kernel, fault->at, &length);
+            put(&line, name, length);
+            break;
+        case ENGRAM_FAULT_INT_RANGE:
+            put_text(&line, "expected an int from -2**30 to 2**30 - 1");
+            break;
+        case ENGRAM_FAULT_TYPE:
+            put_text(&line, "expected ");
+            put_text(&line, expected_type(kernel->letters[fault->arg]));
+            put_text(&line, ", got ");
+            put_text(&line, fault->text);
+            break;
+        default:
+            put_text(&line, "expected ");
+            put_text(&line, fault->text);
+            break;
+    }
+    out[line.n] = '\0';
+    return line.n;
+}

@@ -1,0 +1,47 @@
+// Where a kernel window lies on its input along one axis. No bounds check is left for inner loops.
+#ifndef ENGRAM_WINDOW_H
+#define ENGRAM_WINDOW_H
+
+#include "engram_kernels.h"
+
+typedef struct {
+    int32_t size, out, taps, stride, pad, dil;  // input size, output size, kernel taps
+} engram_axis_t;
+
+static inline engram_axis_t engram_axis(const int32_t *geom, int width) {
+    engram_axis_t axis = {
+        geom[ENGRAM_H + width], geom[ENGRAM_OH + width], geom[ENGRAM_R + width],
+        geom[ENGRAM_STRIDE_H + width], geom[ENGRAM_PAD_TOP + width], geom[ENGRAM_DIL_H + width],
+    };
+    return axis;
+}
+
+typedef struct { int32_t from, to; } engram_range_t;  // from <= i < to
+
+// ceil(a / b) for b > 0 and any a
+static inline int32_t engram_ceil_div(int32_t a, int32_t b) {
+    return a >= 0 ? (a + b - 1) / b : -(-a / b);
+}
+
+static inline engram_range_t engram_clip(int32_t from, int32_t to, int32_t limit) {
+    from = from < 0 ? 0 : from;
+    to = to > limit ? limit : to;
+    engram_range_t range = { from, to > from ? to : from };
+    return range;
+}
+
+// The taps of output position o that meet the input: 0 <= o*stride - pad + tap*dil < size.
+static inline engram_range_t engram_taps(const engram_axis_t *axis, int32_t o) {
+    int32_t start = o * axis->stride - axis->pad;
+    return engram_clip(engram_ceil_div(-start, axis->dil), engram_ceil_div(axis->size - start, axis->dil),
+        axis->taps);
+}
+
+// The output positions whose tap `tap` meets the input.
+static inline engram_range_t engram_outputs(const engram_axis_t *axis, int32_t tap) {
+    int32_t start = tap * axis->dil - axis->pad;
+    return engram_clip(engram_ceil_div(-start, axis->stride), engram_ceil_div(axis->size - start, axis->stride),
+        axis->out);
+}
+
+#endif

@@ -1,0 +1,14 @@
+# The kernel sources, named once. Read by the user module and the native module; the
+# CMake fragment and setup.py glob the same folder.
+ENGRAM_KERNEL_SRC := \
+	engram_activation.c \
+	engram_conv.c \
+	engram_dense.c \
+	engram_math.c \
+	engram_optim.c \
+	engram_pool.c \
+	engram_quant.c \
+	engram_s8.c \
+	engram_table.c \
+	engram_tile.c \
+	engram_tile_s8.c
