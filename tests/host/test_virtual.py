@@ -1,0 +1,181 @@
+"""The supervisor of virtual boards, with a child that only echoes."""
+
+import hashlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import serial
+from engram_host import virtual
+from engram_host.errors import VirtualBoardError
+from engram_host.virtual.place import Place
+
+CHILD = Path(__file__).with_name("fake_child.py")
+
+
+@pytest.fixture(autouse=True)
+def private_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
+    yield
+    virtual.stop("fake")
+
+
+def child(how="echo"):
+    return lambda flash: ([sys.executable, str(CHILD), how], {"FLASH": str(flash)})
+
+
+def read(port, n, timeout_s=10):
+    """n bytes from an open tty, or what came in time."""
+    data, end = bytearray(), time.monotonic() + timeout_s
+    while len(data) < n and (left := end - time.monotonic()) > 0:
+        if select.select([port], [], [], left)[0]:
+            data += os.read(port, 65536)
+    return bytes(data)
+
+
+def gone(pid):
+    """Whether a process has ended (a zombie has, where no init collects it)."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def open_tty(running):
+    return os.open(running.tty, os.O_RDWR | os.O_NOCTTY)
+
+
+def test_a_board_lives_on_after_the_command_that_started_it():
+    running = virtual.start("fake", child())
+    assert virtual.status("fake") == running
+    assert running.supervisor != os.getpid() and os.getpgid(running.child) == running.child
+    for text in (b"one", b"two"):  # clients come and go
+        port = open_tty(running)
+        os.write(port, text)
+        assert read(port, 3 + 7 * (text == b"one")).endswith(text)
+        os.close(port)
+
+
+def test_pyserial_opens_it():
+    with serial.serial_for_url(str(virtual.start("fake", child()).tty), timeout=5) as port:
+        port.write(b"\x00\x03\x04\x11\x13\x1a\x1c\x7f\xff\r\n")  # nothing a terminal would act on
+        assert port.read_until(b"\n").endswith(b"\x00\x03\x04\x11\x13\x1a\x1c\x7f\xff\r\n")
+
+
+def test_stop_ends_both_processes_and_takes_the_tty_away():
+    running = virtual.start("fake", child())
+    assert virtual.stop("fake") is True
+    assert gone(running.supervisor) and gone(running.child)
+    assert not running.tty.is_symlink() and virtual.status("fake") is None
+    assert virtual.stop("fake") is False
+
+
+def test_a_child_that_does_not_want_to_end_is_killed(monkeypatch):
+    running = virtual.start("fake", child("sleep"))
+    assert virtual.stop("fake")
+    assert "signal SIGKILL" in Place.of("fake").log.read_text()
+    assert gone(running.child)
+
+
+def test_a_power_cut_and_a_new_start():
+    first = virtual.start("fake", child())
+    virtual.kill("fake")
+    assert virtual.status("fake") is None
+    assert "ended with signal SIGKILL" in Place.of("fake").log.read_text()
+    second = virtual.start("fake", child())
+    assert second.child != first.child
+    with pytest.raises(VirtualBoardError, match="other does not run"):
+        virtual.kill("other")
+
+
+def test_a_board_that_ends_by_itself_is_told():
+    with pytest.raises(VirtualBoardError, match="the child ended with exit code 3"):
+        virtual.start("fake", child("die"))
+    assert "no such firmware" in Place.of("fake").log.read_text()
+    assert virtual.status("fake") is None
+
+
+def test_a_program_that_is_not_there_is_told():
+    with pytest.raises(VirtualBoardError, match="No such file"):
+        virtual.start("fake", lambda flash: (["/nonexistent/emulator"], {}))
+
+
+def test_it_is_not_started_twice():
+    virtual.start("fake", child())
+    with pytest.raises(VirtualBoardError, match="runs already"):
+        virtual.start("fake", child())
+    assert virtual.ensure("fake", child()) == virtual.status("fake")
+
+
+def test_a_stale_pid_file_is_not_believed():
+    place = Place.of("fake")
+    place.pid.write_text(f"{os.getpid()} {os.getpid()}\n")
+    assert virtual.status("fake") is None
+    assert virtual.start("fake", child()).supervisor != os.getpid()
+
+
+def test_a_name_cannot_lead_elsewhere():
+    with pytest.raises(VirtualBoardError, match="name of a board was expected"):
+        virtual.status("../other")
+
+
+def test_the_flash_file_is_prepared_before_the_start():
+    seen = []
+    virtual.start("fake", child(), prepare=lambda flash: seen.append(flash))
+    assert seen == [Place.of("fake").flash]
+
+
+def test_no_byte_is_lost_and_the_rate_is_over_a_megabyte_a_second():
+    running = virtual.start("fake", child())
+    port = open_tty(running)
+    read(port, 7)
+    data = os.urandom(6_000_000)
+    writer = threading.Thread(target=lambda: _write_all(port, data))
+    start = time.monotonic()
+    writer.start()
+    got = read(port, len(data), timeout_s=30)
+    seconds = time.monotonic() - start
+    writer.join()
+    os.close(port)
+    assert hashlib.sha256(got).digest() == hashlib.sha256(data).digest()
+    assert len(data) / seconds > 1e6, f"{len(data) / seconds / 1e6:.2f} MB/s there and back"
+
+
+def _write_all(port, data):
+    while data:
+        data = data[os.write(port, data[:65536]) :]
+
+
+def test_output_that_nobody_reads_waits():
+    """A flood with nobody listening stops neither the supervisor nor loses a byte."""
+    running = virtual.start("fake", child("flood"))
+    time.sleep(0.5)
+    assert virtual.status("fake") == running
+    port = open_tty(running)
+    said = b"hello\r\n" + bytes(range(256)) * 12000
+    assert read(port, len(said)) == said
+    os.write(port, b"still there")
+    assert read(port, 11) == b"still there"
+    os.close(port)
+
+
+def test_the_command_that_starts_it_leaves_no_zombie_and_no_open_pipe():
+    """`engram start | cat` must end: the supervisor holds none of the command's descriptors."""
+    code = (
+        "from engram_host import virtual; import sys;"
+        f"print(virtual.start('fake', lambda f: ([sys.executable, {str(CHILD)!r}, 'echo'], {{}})).name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=20, text=True, check=True
+    )
+    assert done.stdout == "fake\n"
