@@ -23,9 +23,9 @@ how = sys.argv[1]
 if how == "die":
     print("no such firmware", file=sys.stderr)
     sys.exit(3)
-os.write(1, b"hello\r\n")
 if how == "sleep":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.write(1, b"hello\r\n")
 if how == "flood":
     write_all(bytes(range(256)) * 12000)
 echo()

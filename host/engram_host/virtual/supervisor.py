@@ -60,9 +60,9 @@ def _supervise(place: Place, ready: _Ready, argv: list[str]) -> int:
     code = child.wait()
     why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     _log(f"the child ended with {why}")
-    ready.say(f"the child ended with {why}")
     place.tty.unlink(missing_ok=True)
-    os.close(held)
+    os.close(held)  # from here on the board counts as stopped
+    ready.say(f"the child ended with {why}")
     return 0
 
 
