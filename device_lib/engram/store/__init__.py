@@ -1,0 +1,18 @@
+"""Latents and learned states in flash, that survive a power cut at any byte.
+
+    replay, saved = regions(device, checkpoint_bytes)
+    store = ReplayStore(replay, 256, model_id, latent_bytes)
+    slot = store.append(latent, label, experience)
+    store.read_into(slot, buffer)
+    checkpoints = Checkpoints(saved, 256, model_id)
+    checkpoints.save([weights])
+
+REPLAY_FORMAT.md, beside this file, describes every byte.
+"""
+
+from .blockdev import FileFlash, RamFlash
+from .checkpoint import Checkpoints
+from .log import ReplayStore
+from .regions import Region, regions
+
+__all__ = ("Checkpoints", "FileFlash", "RamFlash", "Region", "ReplayStore", "regions")

@@ -1,0 +1,289 @@
+"""Atomic checkpoints: two generations, each in erase units of its own."""
+
+import struct
+from binascii import crc32
+
+from ..compat import bytes_of
+from ..errors import DataError, StoreError
+from .flash import Flash
+from .format import CRC_RESIDUE, describe, is_blank, round_up
+
+_MAGIC = b"EGCP"
+_VERSION = 1
+# magic, version, reserved 0, parts, model_id, generation, payload bytes, crc32 of the payload
+_HEADER = "<4sBBHIIII"
+_HEADER_BYTES = struct.calcsize(_HEADER) + 4
+_IDENTITY_BYTES = 5  # magic and version, the same in every header
+_CHUNK = 256  # bytes streamed at a time, at most
+MAX_PARTS = 16
+
+
+def _chunk_bytes(erase_bytes, program_bytes):
+    """Whole pages, so many that an erase unit is whole chunks."""
+    chunk = program_bytes
+    while chunk * 2 <= _CHUNK and erase_bytes % (chunk * 2) == 0:
+        chunk *= 2
+    return chunk
+
+
+def units_for(checkpoint_bytes, erase_bytes, program_bytes):
+    """Erase units that one generation of so many bytes takes."""
+    header = round_up(_HEADER_BYTES, _chunk_bytes(erase_bytes, program_bytes))
+    return round_up(header + 4 * MAX_PARTS + checkpoint_bytes, erase_bytes) // erase_bytes
+
+
+class Checkpoints:
+    """The learned state in flash: save() leaves the old one or the new one, never a mixture.
+
+    dev            block device (MicroPython's extended protocol)
+    program_bytes  programs start and end on multiples of it
+    model_id       u32: whose state this is
+    first_block, blocks   the part of the device to use; by default all of it
+
+    Raises StoreError when the region is too small, holds something else, or the state of
+    another model or version.
+    """
+
+    def __init__(self, dev, program_bytes, model_id, first_block=0, blocks=None):
+        self._setup(dev, program_bytes, model_id, first_block, blocks)
+        self._check_owner()
+
+    @classmethod
+    def format(cls, dev, program_bytes, model_id, first_block=0, blocks=None):
+        """Erases the region, whatever it holds, and returns it without a saved state."""
+        self = cls.__new__(cls)
+        self._setup(dev, program_bytes, model_id, first_block, blocks)
+        for unit in range(2 * self._units):
+            self._erase(self._first + unit)
+        return self
+
+    def _setup(self, dev, program_bytes, model_id, first_block, blocks):
+        self._flash = flash = Flash(dev, program_bytes)
+        blocks = flash.blocks - first_block if blocks is None else blocks
+        if first_block < 0 or blocks < 2 or first_block + blocks > flash.blocks:
+            raise StoreError(
+                "checkpoints need at least 2 erase units of %d bytes; units %d to %d of %d came"
+                % (flash.erase_bytes, first_block, first_block + blocks - 1, flash.blocks)
+            )
+        self.model_id = model_id & 0xFFFFFFFF
+        self._first = first_block
+        self._units = blocks // 2  # of one generation
+        self._buffer = bytearray(_chunk_bytes(flash.erase_bytes, program_bytes))
+        self._data_at = round_up(_HEADER_BYTES, len(self._buffer))
+        self._found = False
+        self._area = self._header = None  # of the newest valid generation
+
+    @property
+    def capacity(self):
+        """Bytes that one checkpoint can hold, the table of its parts included."""
+        return self._units * self._flash.erase_bytes - self._data_at
+
+    def save(self, buffers):
+        """Saves a list of buffers as one state; returns its generation (1, 2, ...).
+
+        A cut at any point leaves the state that was saved before. Raises StoreError when it
+        does not fit (nothing has changed then) or the flash fails (the old state is intact).
+        """
+        parts = [_window(buf) for buf in buffers]
+        if not 1 <= len(parts) <= MAX_PARTS:
+            raise DataError("1 to %d buffers expected, %d came" % (MAX_PARTS, len(parts)))
+        sizes = struct.pack("<%dI" % len(parts), *[len(part) for part in parts])
+        length = len(sizes) + sum([len(part) for part in parts])
+        if length > self.capacity:
+            raise StoreError(
+                "the state needs %d bytes of flash a generation, %d are available: make the "
+                "checkpoint region larger or train fewer layers" % (length, self.capacity)
+            )
+        self._find()
+        area = 0 if self._area is None else 1 - self._area
+        generation = self._last + 1
+        self._found = False
+        for i in range(round_up(self._data_at + length, self._flash.erase_bytes)
+                       // self._flash.erase_bytes):
+            self._erase(self._block(area, 0) + i)
+        crc = self._write(area, [memoryview(sizes)] + parts)
+        if self._payload_crc(area, length) != crc:
+            raise StoreError("the state was not programmed as given: the flash is worn out; "
+                             "the state saved before is intact")
+        header = struct.pack(_HEADER, _MAGIC, _VERSION, 0, len(parts), self.model_id, generation,
+                             length, crc)
+        header += struct.pack("<I", crc32(header))
+        self._commit(area, header)
+        self._find()
+        if self._area != area:
+            raise StoreError("the state was not programmed as given: the flash is worn out; "
+                             "the state saved before is intact")
+        return generation
+
+    def load_into(self, buffers):
+        """Fills the buffers with the newest valid state; its generation, or None if none is.
+
+        Raises StoreError when the saved buffers have other sizes; nothing has changed then.
+        """
+        self._find()
+        if self._area is None:
+            return None
+        parts = [_window(buf) for buf in buffers]
+        _, _, _, count, _, generation, _, crc = self._header
+        sizes = bytearray(4 * count)
+        self._read(self._area, sizes, self._data_at)
+        saved = struct.unpack("<%dI" % count, sizes)
+        given = tuple([len(part) for part in parts])
+        if saved != given:
+            raise StoreError(
+                "the saved state has parts of %r bytes, buffers of %r bytes came: it was saved "
+                "by another version of this model" % (saved, given)
+            )
+        at = self._data_at + len(sizes)
+        check = crc32(sizes)
+        for part in parts:
+            self._read(self._area, part, at)
+            check = crc32(part, check)
+            at += len(part)
+        if check & 0xFFFFFFFF != crc:
+            raise StoreError("reading the saved state failed; read it again")
+        return generation
+
+    def info(self):
+        """In figures: generation (0: none), capacity, blocks, erases and bytes since opening."""
+        self._find()
+        return {
+            "generation": self._header[5] if self._header else 0,
+            "capacity": self.capacity,
+            "blocks": 2 * self._units,
+            "erases": self._flash.erases,
+            "bytes_programmed": self._flash.programmed,
+        }
+
+    # -- the two areas -----------------------------------------------------------------
+
+    def _block(self, area, offset):
+        return self._first + area * self._units + offset // self._flash.erase_bytes
+
+    def _erase(self, block):
+        if not self._flash.erase(block):
+            raise StoreError(
+                "block %d does not read as 0xFF after an erase: NOR flash with MicroPython's "
+                "extended block-device protocol expected" % block
+            )
+
+    def _raw_header(self, area):
+        raw = bytearray(_HEADER_BYTES)
+        self._flash.read(self._block(area, 0), raw, 0)
+        return raw
+
+    def _check_owner(self):
+        """StoreError unless both areas are ours, blank, or what a cut can leave of ours."""
+        raws = [self._raw_header(area) for area in (0, 1)]
+        valid = [raw for raw in raws if crc32(raw) == CRC_RESIDUE and raw[:4] == _MAGIC]
+        for raw in valid:
+            if raw[4] != _VERSION:
+                raise StoreError(
+                    "the region holds a state of format version %d, this library reads version "
+                    "%d: erase it with Checkpoints.format(...)" % (raw[4], _VERSION)
+                )
+            model_id = struct.unpack(_HEADER, bytes(raw[:-4]))[4]
+            if model_id != self.model_id:
+                raise StoreError(
+                    "the region holds a state of model %08x, one of model %08x was expected: "
+                    "load that model, or erase the region with Checkpoints.format(...)"
+                    % (model_id, self.model_id)
+                )
+        for area, raw in enumerate(raws):
+            if not valid and not _begins(raw):
+                start = bytearray(min(128, self._flash.erase_bytes))
+                self._flash.read(self._block(area, 0), start, 0)
+                raise StoreError(
+                    "the checkpoint region holds no saved state: block %d has %s; if that may "
+                    "be erased, call Checkpoints.format(...)"
+                    % (self._block(area, 0), describe(start))
+                )
+
+    def _find(self):
+        """Finds the newest generation whose header and payload are intact."""
+        if self._found:
+            return
+        self._area = self._header = None
+        self._last = 0
+        for area in (0, 1):
+            raw = self._raw_header(area)
+            if crc32(raw) != CRC_RESIDUE or raw[:4] != _MAGIC:
+                continue
+            header = struct.unpack(_HEADER, bytes(raw[:-4]))
+            self._last = max(self._last, header[5])
+            newer = self._header is None or header[5] > self._header[5]
+            if newer and self._payload_crc(area, header[6]) == header[7]:
+                self._area, self._header = area, header
+        self._found = True
+
+    def _payload_crc(self, area, length):
+        if length > self.capacity:
+            return -1
+        crc = 0
+        at, end = self._data_at, self._data_at + length
+        while at < end:
+            part = memoryview(self._buffer)[: min(len(self._buffer), end - at)]
+            self._read(area, part, at)
+            crc = crc32(part, crc)
+            at += len(part)
+        return crc & 0xFFFFFFFF
+
+    def _read(self, area, window, at):
+        """Fills a byte window from an offset of an area, across erase units."""
+        erase_bytes = self._flash.erase_bytes
+        done = 0
+        while done < len(window):
+            offset = (at + done) % erase_bytes
+            n = min(len(window) - done, erase_bytes - offset)
+            self._flash.read(
+                self._block(area, at + done), memoryview(window)[done : done + n], offset
+            )
+            done += n
+
+    def _write(self, area, parts):
+        """Streams byte windows into an erased area, a chunk at a time; their crc32."""
+        buffer = self._buffer
+        at, filled, crc = self._data_at, 0, 0
+        for part in parts:
+            crc = crc32(part, crc)
+            done = 0
+            while done < len(part):
+                n = min(len(part) - done, len(buffer) - filled)
+                buffer[filled : filled + n] = memoryview(part)[done : done + n]
+                filled += n
+                done += n
+                if filled == len(buffer):
+                    self._program(area, buffer, at)
+                    at += filled
+                    filled = 0
+        if filled:
+            self._program(area, memoryview(buffer)[:filled], at)
+        return crc & 0xFFFFFFFF
+
+    def _program(self, area, data, at):
+        self._flash.program(self._block(area, at), data, at % self._flash.erase_bytes)
+
+    def _commit(self, area, header):
+        """The header last: it makes the payload valid."""
+        self._program(area, header, 0)
+
+
+def _begins(raw):
+    """Whether a header is blank, or can be what a cut left of one of ours."""
+    if is_blank(raw):
+        return True
+    ours = _MAGIC + bytes((_VERSION,))
+    for i in range(_IDENTITY_BYTES):
+        if raw[i] & ours[i] != ours[i]:
+            return False
+    return True
+
+
+def _window(buf):
+    """A byte window onto a flat buffer of any item size."""
+    try:
+        # Boards' memoryviews do not tell their item size; one item does.
+        itemsize = len(bytes(buf[:1])) if len(buf) else 1
+        return bytes_of(buf, itemsize)
+    except (TypeError, ValueError):
+        raise DataError("flat buffers expected, a %s came" % type(buf).__name__)

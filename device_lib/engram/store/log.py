@@ -1,0 +1,472 @@
+"""The replay store: an append-only log of latents in flash, as REPLAY_FORMAT.md describes it."""
+
+from binascii import crc32
+
+from ..compat import bytes_of
+from ..errors import DataError, StoreError
+from .flash import Flash
+from .format import (
+    CRC_RESIDUE,
+    EMPTY,
+    MAX_EXPERIENCE,
+    Layout,
+    is_cleared,
+    put_crc,
+    put_record_head,
+    record_head,
+)
+from .index import SlotIndex
+from .units import BAD, BLANK, FORMATTING, Units
+
+_WEAR_SPREAD = 64  # erases by which the least worn unit may lag before its records move on
+_PROGRAM_TRIES = 4  # slots tried for one record before the flash is given up
+_LIVE, _DEAD, _UNWRITTEN = 0, 1, 2  # what a slot holds
+
+
+class _Subscript:
+    """Gives its subscript back: the only way to a slice object that both Pythons have."""
+
+    def __getitem__(self, subscript):
+        return subscript
+
+
+_ALL = _Subscript()[:]
+
+
+class ReplayStore:
+    """Latents with label and experience, in flash, found again after a reset.
+
+    dev            block device of the replay region (MicroPython's extended protocol)
+    program_bytes  programs start and end on multiples of it
+    model_id       u32: which model's latents these are
+    latent_bytes   bytes of a latent
+    bits           of a latent element, for whoever unpacks them
+    format_if_blank  False: a blank region is refused
+    align          True: no program page is ever programmed twice between erases
+    reserve        units kept beyond the capacity, at least 1; None: an eighth. More of them
+                   make replacing records in a full store cheaper.
+
+    .labels        bytearray, one byte a slot: 0..254, or 255 where there is no record
+    .experiences   bytearray, one byte a slot: the low 8 bits of the experience; experiences
+                   256 apart look alike here, the full 16 bits are in flash
+    .capacity      records it takes; slots are numbered 0 .. len(labels) - 1, which is more
+    .collections   grows when records have moved: slot numbers from before are void then
+
+    A record is durable when append() returns. Raises StoreError when the region is too
+    small, holds something else, or belongs to another model, geometry or version.
+    """
+
+    def __init__(self, dev, program_bytes, model_id, latent_bytes, bits=8, *,
+                 format_if_blank=True, align=False, reserve=None):
+        self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
+        self._format_if_blank = format_if_blank
+        self._mount()
+
+    @classmethod
+    def format(cls, dev, program_bytes, model_id, latent_bytes, bits=8, *,
+               align=False, reserve=None):
+        """Erases the whole region, whatever it holds, and returns the empty store.
+
+        A format that was cut short is finished by the next mount.
+        """
+        store = cls.__new__(cls)
+        store._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
+        store._format_if_blank = True
+        store._units.format()
+        store._mount()
+        return store
+
+    def _setup(self, dev, program_bytes, model_id, latent_bytes, bits, align, reserve):
+        if not 1 <= bits <= 32 or not 1 <= latent_bytes <= 65535:
+            raise StoreError(
+                "latents of 1 to 65535 bytes and 1 to 32 bits expected, %r bytes of %r bits came"
+                % (latent_bytes, bits)
+            )
+        self._flash = flash = Flash(dev, program_bytes)
+        layout = Layout(flash.erase_bytes, program_bytes if align else 1, latent_bytes)
+        if layout.slots < 1 or flash.blocks < 2:
+            unit = max(flash.erase_bytes, layout.first_at + layout.slot_bytes)
+            raise StoreError(
+                "a replay log of %d-byte latents needs %d bytes, 2 erase units of %d; %d bytes, "
+                "%d units of %d, are available: give it a larger region or smaller latents"
+                % (latent_bytes, 2 * unit, unit, flash.blocks * flash.erase_bytes, flash.blocks,
+                   flash.erase_bytes)
+            )
+        reserve = max(1, flash.blocks // 8) if reserve is None else reserve
+        if not 1 <= reserve < flash.blocks:
+            raise StoreError(
+                "a reserve of 1 to %d units expected, %r came" % (flash.blocks - 1, reserve)
+            )
+        self.model_id = model_id & 0xFFFFFFFF
+        self.latent_bytes = latent_bytes
+        self.bits = bits
+        self.capacity = (flash.blocks - reserve) * layout.slots
+        self.bad = self.torn = self.collections = self.moved = 0
+        self._layout = layout
+        self._slots_per_unit = layout.slots
+        self._units = Units(flash, layout, self.model_id, bits)
+        self._index = SlotIndex(flash.blocks, layout.slots)
+        self.labels = self._index.labels
+        self.experiences = self._index.experiences
+        # One slot, and windows onto it: reading a record must not allocate.
+        self._slot = bytearray(layout.slot_bytes)
+        window = memoryview(self._slot)
+        self._record = window[layout.record_at : layout.crc_at + 4]
+        self._body = window[layout.record_at : layout.crc_at]
+        self._latent = window[layout.latent_at : layout.crc_at]
+        self._next = layout.slots  # slot of the open unit that comes next
+        self._sequence = 1  # of the record that comes next
+        self._chose_coldest = False
+        self._unsettled = False  # an exception cut a change short: mount before the next one
+
+    # -- mounting ----------------------------------------------------------------------
+
+    def _mount(self):
+        """Builds the RAM index from flash, and finishes what a power cut interrupted."""
+        self._unsettled = True
+        units = self._units
+        found = units.survey()
+        if found == FORMATTING:
+            units.format()
+            found = units.survey()
+        if found == BLANK:
+            if not self._format_if_blank:
+                raise StoreError(
+                    "the flash region is blank: format it with ReplayStore.format(...)"
+                )
+            if not units.open_unit(0):
+                raise StoreError("unit 0 does not erase: NOR flash expected")
+            units.check_padding()
+        self._scan()
+        self._unsettled = False
+
+    def _scan(self):
+        """Enters every record. Two of one sequence number: a collection was cut short."""
+        self._index.clear()
+        self.torn = 0
+        self._next, self._sequence = self._slots_per_unit, 1
+        newest = self._units.open
+        copies = set()
+        if newest >= 0:
+            self._next = self._scan_unit(newest, copies.add)
+        twins = []
+        for unit in self._units.used():
+            if unit != newest:
+                self._scan_unit(unit, lambda n: twins.append(n) if n in copies else None)
+        if newest >= 0 and (twins or not self._units.free()):
+            self._resolve(newest, twins)
+
+    def _scan_unit(self, unit, on_sequence):
+        """Enters the records of a unit; returns the slot after the last written one."""
+        end = 0
+        blank = b"\xff" * len(self._slot)
+        for index in range(self._slots_per_unit):
+            what = self._inspect(unit, index, blank)
+            if what != _UNWRITTEN:
+                end = index + 1
+            if what == _LIVE:
+                label, experience, sequence = record_head(self._slot, self._layout.record_at)
+                self._index.enter(unit * self._slots_per_unit + index, label, experience)
+                on_sequence(sequence)
+        return end
+
+    def _inspect(self, unit, index, blank):
+        """Reads a slot and says what it holds; keeps the sequence ahead of all intact records."""
+        intact = self._read_slot(unit, index)
+        if not intact and self._slot == blank:
+            return _UNWRITTEN
+        if intact:
+            sequence = record_head(self._slot, self._layout.record_at)[2]
+            self._sequence = max(self._sequence, sequence + 1)
+        if is_cleared(self._slot[:1]):
+            return _DEAD
+        if not intact:
+            self.torn += 1
+            return _DEAD
+        return _LIVE
+
+    def _resolve(self, newest, twins):
+        """Undoes or finishes a collection that stopped half-way.
+
+        Its target is the unit opened last, and until the victim is retired all that is in
+        there are copies: the target becomes free again. Should the original of a copy have
+        rotted meanwhile, the copies stay and the originals go.
+        """
+        if len(twins) == self._index.live[newest]:
+            self._index.forget_unit(newest)
+            self._units.retire(newest)
+            self._next = self._slots_per_unit
+            return
+        blank = b"\xff" * len(self._slot)
+        for unit in self._units.used():
+            for index in range(self._slots_per_unit if unit != newest else 0):
+                if self._inspect(unit, index, blank) == _LIVE and (
+                    record_head(self._slot, self._layout.record_at)[2] in twins
+                ):
+                    self._bury(unit * self._slots_per_unit + index)
+        room = self._slots_per_unit - self._next
+        for unit in self._units.used():
+            if unit != newest and not self._units.free() and self._index.live[unit] <= room:
+                self._move_all(unit)
+
+    # -- records -----------------------------------------------------------------------
+
+    def append(self, latent, label, experience):
+        """Adds a record; returns its slot. It is durable then.
+
+        latent: latent_bytes bytes; label 0..254; experience 0..65535. May collect a unit,
+        which moves records. Raises DataError on bad input and StoreError when the store is
+        full, before anything changes; StoreError when the flash is worn out.
+        """
+        _check_bytes(latent, self.latent_bytes)
+        if not isinstance(label, int) or not 0 <= label < EMPTY:
+            raise DataError("a label from 0 to %d expected, %r came" % (EMPTY - 1, label))
+        if not isinstance(experience, int) or not 0 <= experience <= MAX_EXPERIENCE:
+            raise DataError(
+                "an experience from 0 to %d expected, %r came" % (MAX_EXPERIENCE, experience)
+            )
+        self._settle()
+        if self._index.total >= self.capacity:
+            raise StoreError(
+                "the store is full, %d records: delete some before appending" % self.capacity
+            )
+        self._unsettled = True
+        for _ in range(_PROGRAM_TRIES):
+            self._make_room()
+            _copy(self._latent, latent)
+            put_record_head(self._slot, self._layout.record_at, label, experience, self._sequence)
+            put_crc(self._slot, self._layout.crc_at, self._body)
+            slot = self._program_slot(label, experience)
+            if slot >= 0:
+                self._sequence += 1
+                self._unsettled = False
+                return slot
+        raise StoreError(
+            "%d programs in a row failed verification: the flash is worn out or write-protected"
+            % _PROGRAM_TRIES
+        )
+
+    def read_into(self, slot, buf):
+        """Copies the latent of a record into buf; returns its label. Allocates nothing.
+
+        buf: a writable buffer of latent_bytes bytes. Raises DataError when it has another
+        length, StoreError when the slot is empty or its record is damaged; a damaged record
+        is marked dead.
+        """
+        label = self._label(slot)
+        if len(buf) != self.latent_bytes:
+            _check_bytes(buf, self.latent_bytes)
+        unit, index = slot // self._slots_per_unit, slot % self._slots_per_unit
+        # A second look before a record is condemned: reads can fail too.
+        if not self._read_slot(unit, index) and not self._read_slot(unit, index):
+            self._condemn(slot)
+        _copy(buf, self._latent)
+        return label
+
+    def delete(self, slot):
+        """Deletes a record: it never comes back. Raises StoreError when the slot is empty."""
+        self._settle()
+        self._label(slot)
+        self._unsettled = True
+        self._bury(slot)
+        self._unsettled = False
+
+    def _settle(self):
+        if self._unsettled:
+            self._mount()
+
+    def _label(self, slot):
+        if not isinstance(slot, int) or not 0 <= slot < len(self.labels):
+            raise StoreError(
+                "a slot from 0 to %d expected, %r came" % (len(self.labels) - 1, slot)
+            )
+        label = self.labels[slot]
+        if label == EMPTY:
+            raise StoreError("slot %d holds no record" % slot)
+        return label
+
+    def _condemn(self, slot):
+        self._settle()
+        self._unsettled = True
+        self.bad += 1
+        self._bury(slot)
+        self._unsettled = False
+        raise StoreError(
+            "the record in slot %d is damaged: its checksum fails; it is marked dead" % slot
+        )
+
+    def _bury(self, slot):
+        """Clears the state byte of a slot, then forgets it."""
+        offset = self._layout.slot_at(slot % self._slots_per_unit)
+        self._flash.program(slot // self._slots_per_unit, b"\x00", offset)
+        self._index.forget(slot)
+
+    def _read_slot(self, unit, index):
+        """Reads a slot into self._slot; whether its record is intact."""
+        self._flash.dev.readblocks(unit, self._slot, self._layout.slot_at(index))
+        return crc32(self._record) == CRC_RESIDUE
+
+    def _program_slot(self, label, experience):
+        """Programs the record in self._slot into the next slot; that slot, or -1 if it fails."""
+        unit, index = self._units.open, self._next
+        self._next += 1  # first: a slot that was begun is never begun again
+        offset = self._layout.slot_at(index) + self._layout.record_at
+        sequence = record_head(self._slot, self._layout.record_at)
+        self._flash.program(unit, self._record, offset)
+        if not self._read_slot(unit, index) or sequence != record_head(
+            self._slot, self._layout.record_at
+        ):
+            self.bad += 1
+            return -1
+        slot = unit * self._slots_per_unit + index
+        self._index.enter(slot, label, experience)
+        return slot
+
+    # -- collection --------------------------------------------------------------------
+
+    def _make_room(self):
+        """Opens a unit when the open one is full; collects one when that is the last free."""
+        while self._next >= self._slots_per_unit:
+            free = self._units.free()
+            if free > 1:
+                self._open(self._units.next_free())
+            elif free:
+                self._collect(self._victim())
+            else:
+                self._retire_emptied()
+
+    def _open(self, unit):
+        if self._units.open_unit(unit):
+            self._next = 0
+            return True
+        self.bad += 1
+        return False
+
+    def _victim(self):
+        """The unit whose collection moves least; now and then the one that wears least."""
+        erases, live = self._units.erases, self._index.live
+        used = self._units.used()
+        fewest = min(used, key=lambda unit: live[unit])
+        if live[fewest] == self._slots_per_unit:
+            raise StoreError(
+                "no slot can be freed, %d of %d units are damaged: delete records or format "
+                "the region" % (self._bad_units(), self._units.count)
+            )
+        coldest = min(used, key=lambda unit: erases[unit])
+        # Every other time at most: a cold unit may be full, and moving it frees no slot.
+        self._chose_coldest = (
+            not self._chose_coldest and max(erases) - erases[coldest] > _WEAR_SPREAD
+        )
+        return coldest if self._chose_coldest else fewest
+
+    def _collect(self, victim):
+        """Moves what lives in a unit into the last free one, which makes the victim free.
+
+        Until the victim is marked retired its records are the valid ones, and all that is in
+        the new unit is copies; the mark is one program, so a cut leaves one of the two.
+        """
+        if self._open(self._units.next_free()):
+            self.collections += 1
+            self._move_all(victim)
+
+    def _move_all(self, victim):
+        first = victim * self._slots_per_unit
+        for index in range(self._slots_per_unit):
+            if self.labels[first + index] != EMPTY:
+                self._move(victim, index)
+        self._units.retire(victim)
+
+    def _move(self, victim, index):
+        slot = victim * self._slots_per_unit + index
+        while self._next < self._slots_per_unit:
+            if not self._read_slot(victim, index) and not self._read_slot(victim, index):
+                self.bad += 1
+                self._index.forget(slot)
+                return
+            label, experience, _ = record_head(self._slot, self._layout.record_at)
+            if self._program_slot(label, experience) >= 0:
+                self._index.forget(slot)
+                self.moved += 1
+                return
+        raise StoreError("the flash is worn out: too many programs fail verification")
+
+    def _retire_emptied(self):
+        """Without a free unit, one that holds no record becomes free."""
+        for unit in self._units.used():
+            if not self._index.live[unit]:
+                self._units.retire(unit)
+                return
+        raise StoreError(
+            "no erase unit is left to collect into, %d of %d are damaged: save what can be "
+            "read, then format the region" % (self._bad_units(), self._units.count)
+        )
+
+    def _bad_units(self):
+        return sum([1 for status in self._units.status if status == BAD])
+
+    # -- figures -----------------------------------------------------------------------
+
+    def __len__(self):
+        return self._index.total
+
+    def counts(self, label):
+        """Records of a label."""
+        return self._index.count(label)
+
+    def info(self):
+        """The store in figures, as a dict of integers.
+
+        torn: records that the mount found damaged; bad: records, programs and erases that
+        failed since; corrected: unit headers with one bit put right; erases,
+        bytes_programmed: since the mount, whole pages; wear_min, wear_max: erases of a unit
+        over its life.
+        """
+        flash, layout, units = self._flash, self._layout, self._units
+        written = len(units.used()) * self._slots_per_unit
+        if units.open >= 0:
+            written -= self._slots_per_unit - self._next
+        return {
+            "capacity": self.capacity,
+            "live": self._index.total,
+            "dead": written - self._index.total,
+            "torn": self.torn,
+            "bad": self.bad,
+            "corrected": units.corrected,
+            "collections": self.collections,
+            "moved": self.moved,
+            "erases": flash.erases,
+            "bytes_programmed": flash.programmed,
+            "blocks": units.count,
+            "free_blocks": units.free(),
+            "bad_blocks": self._bad_units(),
+            "erase_bytes": layout.erase_bytes,
+            "program_bytes": flash.program_bytes,
+            "slots_per_block": layout.slots,
+            "slot_bytes": layout.slot_bytes,
+            "latent_bytes": self.latent_bytes,
+            "bits": self.bits,
+            "model_id": self.model_id,
+            "wear_min": min(units.erases),
+            "wear_max": max(units.erases),
+            "ram_bytes": self._index.ram_bytes() + 5 * units.count + layout.slot_bytes,
+        }
+
+
+def _check_bytes(buf, expected):
+    try:
+        size = len(memoryview(buf))
+    except TypeError:
+        raise DataError("%d bytes expected, a %s came" % (expected, type(buf).__name__))
+    if size != expected:
+        raise DataError("a latent of %d bytes expected, %d came" % (expected, size))
+
+
+def _copy(to, data):
+    """to[:] = data, both of single bytes and one length. Allocates nothing on MicroPython."""
+    try:
+        to[_ALL] = data
+    except (TypeError, ValueError):  # CPython tells signed bytes from unsigned ones
+        try:
+            bytes_of(to, 1)[_ALL] = bytes_of(data, 1)
+        except (TypeError, ValueError):
+            raise DataError("a latent of single bytes expected, in a buffer that can be written")

@@ -1,0 +1,54 @@
+"""Parts of a block device, as block devices."""
+
+from ..errors import StoreError
+from .checkpoint import units_for
+
+
+class Region:
+    """Blocks first .. first + count - 1 of a block device, numbered from 0."""
+
+    def __init__(self, dev, first, count):
+        self.dev = dev
+        self.first = first
+        self.count = count
+
+    def _check(self, block):
+        if not 0 <= block < self.count:
+            raise OSError(22, "block %d of %d" % (block, self.count))
+
+    def readblocks(self, block, buf, offset=0):
+        self._check(block)
+        self.dev.readblocks(self.first + block, buf, offset)
+
+    def writeblocks(self, block, buf, offset=None):
+        self._check(block)
+        if offset is None:
+            self.dev.writeblocks(self.first + block, buf)
+        else:
+            self.dev.writeblocks(self.first + block, buf, offset)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self.count
+        if op == 6:
+            self._check(arg)
+            arg += self.first
+        return self.dev.ioctl(op, arg)
+
+
+def regions(dev, checkpoint_bytes, program_bytes=256):
+    """(replay region, checkpoint region) of a device: the last units are for checkpoints.
+
+    checkpoint_bytes: what one checkpoint holds, the sum of its buffers. Raises StoreError
+    when the device does not hold both.
+    """
+    blocks, erase_bytes = dev.ioctl(4, 0), dev.ioctl(5, 0)
+    last = 2 * units_for(checkpoint_bytes, erase_bytes, program_bytes)
+    if blocks < last + 2:
+        raise StoreError(
+            "checkpoints of %d bytes and a replay log need %d bytes of flash (%d units for two "
+            "generations, 2 for the log); %d are available: make the region larger or the "
+            "adaptive stage smaller"
+            % (checkpoint_bytes, (last + 2) * erase_bytes, last, blocks * erase_bytes)
+        )
+    return Region(dev, 0, blocks - last), Region(dev, blocks - last, last)

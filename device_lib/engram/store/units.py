@@ -1,0 +1,248 @@
+"""The erase units of the replay log: which are free, open, used, torn; their headers and wear."""
+
+from array import array
+
+from ..errors import StoreError
+from .format import (
+    HEADER_BYTES,
+    KIND_FORMATTING,
+    KIND_STORE,
+    MARK_BYTES,
+    UnitHeader,
+    describe,
+    foreign_version,
+    is_blank,
+    is_cleared,
+    unpack_header,
+)
+
+# Status of a unit
+FREE = 0  # holds nothing of value: erased before it is opened
+USED = 1  # holds slots
+TORN = 2  # its header is damaged: a power cut while it was erased or opened; free
+BAD = 3  # does not erase, or damaged beyond what a power cut explains; left alone
+
+# What survey() found
+FOUND, BLANK, FORMATTING = 0, 1, 2
+
+
+class Units:
+    """The units of a region, without their slots.
+
+    flash: flash.Flash; layout: format.Layout; model_id u32; bits of a latent element.
+
+    .status    one byte a unit
+    .erases    erase count of each unit over its life
+    .open      the unit opened last, -1 when none is
+    .corrected, .bad   headers put right, units given up since survey()
+    """
+
+    def __init__(self, flash, layout, model_id, bits):
+        self.flash = flash
+        self.layout = layout
+        self.model_id = model_id
+        self.bits = bits
+        self.count = flash.blocks
+        self.status = bytearray(self.count)
+        self.erases = array("I", range(self.count))
+        self.open = -1
+        self.corrected = self.bad = 0
+        self._newest = 0  # sequence of the unit opened last
+
+    def survey(self):
+        """Reads every header: FOUND, BLANK or FORMATTING. Changes nothing in flash.
+
+        Raises StoreError when the region holds something else, or a store of another model,
+        geometry or version.
+        """
+        self.open, self._newest = -1, 0
+        self.corrected = self.bad = 0
+        ours = torn = 0
+        version = None
+        unknown = []
+        raw = bytearray(HEADER_BYTES)
+        for unit in range(self.count):
+            self.flash.read(unit, raw, 0)
+            self.status[unit] = FREE
+            header, fixed = (None, 0) if is_blank(raw) else unpack_header(raw)
+            if header:
+                self._check(header)
+                if header.kind == KIND_FORMATTING:
+                    return FORMATTING
+                ours += 1
+                self.corrected += fixed
+                self._take(unit, header)
+                continue
+            unknown.append(unit)
+            if not is_blank(raw):
+                self.status[unit] = TORN
+                torn += 1
+                version = version or foreign_version(raw)
+        known = [self.erases[unit] for unit in range(self.count) if unit not in unknown]
+        for unit in unknown:
+            self.erases[unit] = min(known) if known else 0
+        if ours:
+            if torn > 1:
+                self._give_up_torn()
+            return FOUND
+        if version is not None:
+            raise StoreError(
+                "the region holds a store of format version %d, this library reads version 1: "
+                "use the library that wrote it, or erase it with ReplayStore.format(...)" % version
+            )
+        self._check_blank()
+        return BLANK
+
+    def _take(self, unit, header):
+        mark = bytearray(MARK_BYTES)
+        self.flash.read(unit, mark, self.layout.mark_at)
+        self.erases[unit] = header.erases
+        if not is_cleared(mark):
+            self.status[unit] = USED
+            if self.open < 0 or header.sequence > self._newest:
+                self.open = unit
+        self._newest = max(self._newest, header.sequence)
+
+    def _give_up_torn(self):
+        """A power cut tears one unit; more were overwritten by something: not ours to erase."""
+        for unit in range(self.count):
+            if self.status[unit] == TORN:
+                self.status[unit] = BAD
+                self.bad += 1
+
+    def _check(self, header):
+        mine = self._header(KIND_STORE, 0, 0)
+        if header.model_id != mine.model_id:
+            raise StoreError(
+                "the region holds latents of model %08x, those of model %08x were expected: "
+                "load that model, or erase the region with ReplayStore.format(...)"
+                % (header.model_id, mine.model_id)
+            )
+        if header.geometry() != mine.geometry():
+            raise StoreError(
+                "the region holds a store of %s; one of %s was expected: open it as it was "
+                "made, or erase it with ReplayStore.format(...)"
+                % (header.geometry(), mine.geometry())
+            )
+
+    def _check_blank(self):
+        """StoreError unless all reads as ones, but for a torn header of ours in unit 0."""
+        for unit in range(self.count):
+            if self.flash.is_blank(unit, HEADER_BYTES if unit == 0 else 0):
+                continue
+            raise self._foreign(unit)
+        raw = bytearray(HEADER_BYTES)
+        self.flash.read(0, raw, 0)
+        firsts = self._header(KIND_STORE, 1, 1).pack(), self._header(KIND_FORMATTING, 0, 1).pack()
+        if not [1 for first in firsts if _begins(raw, first)]:
+            raise self._foreign(0)
+
+    def _foreign(self, unit):
+        raw = bytearray(128)
+        self.flash.read(unit, raw, 0)
+        return StoreError(
+            "the flash region holds no replay store: block %d has %s; if that may be "
+            "erased, call ReplayStore.format(...)" % (unit, describe(raw))
+        )
+
+    def _header(self, kind, sequence, erases):
+        layout = self.layout
+        return UnitHeader(
+            kind, self.bits, layout.erase_bytes, self.count, layout.page_bytes,
+            layout.latent_bytes, layout.slots, self.model_id, sequence, erases,
+        )
+
+    # -- changes -----------------------------------------------------------------------
+
+    def format(self):
+        """Erases everything; unit 0 says so meanwhile, so that a mount can go on with it."""
+        raw = bytearray(HEADER_BYTES)
+        for unit in range(self.count):
+            self.flash.read(unit, raw, 0)
+            old = unpack_header(raw)[0]
+            self.erases[unit] = old.erases if old else 0
+        self._erase_to_format(0)
+        self.flash.program(0, self._header(KIND_FORMATTING, 0, self.erases[0]).pack(), 0)
+        for unit in range(1, self.count):
+            self._erase_to_format(unit)
+            self._leave_free(unit)
+        self._erase_to_format(0)
+        self._leave_free(0)
+
+    def _erase_to_format(self, unit):
+        self.erases[unit] += 1
+        if not self.flash.erase(unit):
+            raise StoreError(
+                "unit %d does not read as 0xFF after an erase: flash with MicroPython's extended "
+                "block-device protocol (ioctl 6) expected" % unit
+            )
+
+    def _leave_free(self, unit):
+        """A header that is retired at once: it keeps the erase count."""
+        self.flash.program(unit, self._header(KIND_STORE, 0, self.erases[unit]).pack(), 0)
+        self.retire(unit)
+
+    def retire(self, unit):
+        """Nothing in the unit is valid from here on."""
+        self.flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
+        self.status[unit] = FREE
+        if unit == self.open:
+            self.open = -1
+
+    def open_unit(self, unit):
+        """Erases a free unit and makes it the open one; False if it fails, it is bad then."""
+        self.erases[unit] += 1
+        if not self.flash.erase(unit):
+            self.status[unit] = BAD
+            self.bad += 1
+            return False
+        self._newest += 1
+        header = self._header(KIND_STORE, self._newest, self.erases[unit]).pack()
+        self.flash.program(unit, header, 0)
+        self.status[unit] = USED
+        self.open = unit
+        return True
+
+    def check_padding(self):
+        """StoreError if padding a program with ones harms what is there, as on RAM disks."""
+        if self.layout.page_bytes > 1 or self.flash.program_bytes == 1:
+            return
+        raw = bytearray(HEADER_BYTES)
+        self.flash.program(self.open, b"\xff" * HEADER_BYTES, 0)
+        self.flash.read(self.open, raw, 0)
+        if unpack_header(raw)[0] is None:
+            raise StoreError(
+                "this device overwrites what flash would keep: NOR flash with MicroPython's "
+                "extended block-device protocol expected"
+            )
+
+    # -- choices -----------------------------------------------------------------------
+
+    def free(self):
+        """How many units can be opened."""
+        return sum([1 for status in self.status if status in (FREE, TORN)])
+
+    def used(self):
+        """The units that hold slots."""
+        return [unit for unit in range(self.count) if self.status[unit] == USED]
+
+    def next_free(self):
+        """A torn unit first, so that there is never a second; else the least worn, in turns."""
+        best = -1
+        for i in range(1, self.count + 1):
+            unit = (self.open + i) % self.count
+            if self.status[unit] == TORN:
+                return unit
+            if self.status[unit] == FREE and (
+                best < 0 or self.erases[unit] < self.erases[best]
+            ):
+                best = unit
+        return best
+
+
+def _begins(raw, whole):
+    """Whether raw can be what a power cut left of programming `whole`: some bits still set."""
+    for i in range(len(whole)):
+        if raw[i] & whole[i] != whole[i]:
+            return False
+    return True
