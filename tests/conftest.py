@@ -1,7 +1,6 @@
 """What every test may rely on: the libraries importable, a private place for virtual boards."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -25,9 +24,6 @@ def pytest_configure(config):
 
 def pytest_report_header(config):
     """One line that says which kernels the tests on this computer ran with."""
-    try:
-        from engram import backend
-    except ImportError:
-        return "engram: not importable"
-    names = [n for n in ("_engram", "engram.kernels_np", "engram.kernels_py") if n in sys.modules]
-    return f"engram: kernels {getattr(backend, 'NAME', None) or names}"
+    from engram import backend
+
+    return f"engram: kernels {backend.kernels.__name__}"
