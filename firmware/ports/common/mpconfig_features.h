@@ -25,6 +25,7 @@
 #define MICROPY_PY_TIME (1)
 #define MICROPY_PY_TIME_TIME_TIME_NS (1)
 #define MICROPY_PY_HASHLIB_SHA256 (1)
+#define MICROPY_PY_DEFLATE (1)          // binascii.crc32 is part of it
 #define MICROPY_PY_RANDOM_SEED_INIT_FUNC (1)    // every run draws the same numbers
 #define MICROPY_PY_SELECT_SELECT (0)
 #define MICROPY_VFS (1)
@@ -33,6 +34,5 @@
 // Left out: no use here, and they would take firmware space.
 #define MICROPY_PY_ASYNCIO (0)
 #define MICROPY_PY_CMATH (0)
-#define MICROPY_PY_DEFLATE (0)
 #define MICROPY_PY_FRAMEBUF (0)
 #define MICROPY_PY_MACHINE_SIGNAL (0)
