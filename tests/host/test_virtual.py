@@ -67,9 +67,10 @@ def test_a_board_lives_on_after_the_command_that_started_it():
 
 
 def test_pyserial_opens_it():
+    bytes_of_a_terminal = b"\x00\x03\x04\x11\x13\x1a\x1c\x7f\xff\r\n"  # here they mean nothing
     with serial.serial_for_url(str(virtual.start("fake", child()).tty), timeout=5) as port:
-        port.write(b"\x00\x03\x04\x11\x13\x1a\x1c\x7f\xff\r\n")  # nothing a terminal would act on
-        assert port.read_until(b"\n").endswith(b"\x00\x03\x04\x11\x13\x1a\x1c\x7f\xff\r\n")
+        port.write(bytes_of_a_terminal)
+        assert port.read_until(bytes_of_a_terminal).endswith(bytes_of_a_terminal)
 
 
 def test_stop_ends_both_processes_and_takes_the_tty_away():

@@ -85,6 +85,7 @@ def _terminal() -> tuple[int, int]:
     master, slave = os.openpty()
     tty.setraw(slave)
     mode = termios.tcgetattr(slave)
+    mode[1] = 0  # no output processing, even if the child (QEMU does) asks for it
     mode[3] |= termios.NOFLSH
     for key in (termios.VQUIT, termios.VSUSP):
         mode[6][key] = b"\0"
