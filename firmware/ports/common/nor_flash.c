@@ -37,7 +37,7 @@ static void program(uint32_t at, const uint8_t *from, size_t length) {
     }
     uint8_t *to = engram_flash_base() + at;
     for (size_t i = 0; i < length; ++i) {
-        if (from[i] & ~to[i]) {
+        if (from[i] != 0xff && (from[i] & ~to[i])) {    // ones are padding: they leave bits alone
             mp_raise_OSError(MP_EIO);
         }
     }

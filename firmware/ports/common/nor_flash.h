@@ -3,7 +3,8 @@
 //   erase    sets one erase unit (ENGRAM_ERASE_BYTES) to 0xFF
 //   program  can only clear bits; whole program units (ENGRAM_PROGRAM_BYTES) at aligned offsets
 //
-// A program that would have to set a bit is refused before the first byte is changed.
+// A program that would have to set a bit is refused before the first byte is changed; a byte of
+// 0xFF programs nothing, so a part of a page is written by padding it with 0xFF.
 #pragma once
 
 #include <stdint.h>
