@@ -142,7 +142,9 @@ def _row(stage: str, layer: Mapping[str, Any], ops: Mapping[str, Any]) -> LayerP
 
 
 def _fit(layout: Plan, board: Board) -> Fit:
-    available = board.get("memory", {}).get("heap_bytes") or board["chip"]["ram_bytes"]
+    memory = board.get("memory", {})
+    rest = board["chip"]["ram_bytes"] - memory.get("stack_bytes", 0)
+    available = memory.get("heap_bytes") or rest - memory.get("static_bytes", 0)
     return {
         "board": board["name"],
         "needed_bytes": layout.total_bytes,

@@ -87,8 +87,8 @@ class ModelFacts(TypedDict):
     name: str
     file_bytes: int
     parameters: int  # trained ones
-    macs_frozen: int
-    macs_adaptive: int
+    macs_observe: int  # one sample through the frozen stage
+    macs_step: int  # one mini-batch through the adaptive stage, forward and backward
     latent_bytes: int
     latent_bits: int
 
