@@ -39,17 +39,21 @@ def imported(path: Path, name: str, package: str) -> set[str]:
     return found
 
 
+def of_package(targets: set[str], package: str, known: dict[str, Path]) -> set[str]:
+    """Those of the imported names that are modules of a package, as keys of ``known``."""
+    found = set()
+    for target in targets:
+        first, _, rest = target.partition(".")
+        if first == package:
+            while rest not in known:  # the last part was a name in the module
+                rest = rest.rpartition(".")[0]
+            found.add(rest)
+    return found
+
+
 def inside(path: Path, name: str, package: str, known: dict[str, Path]) -> set[str]:
     """The modules of the same package that a module imports, as keys of ``known``."""
-    found = set()
-    for target in imported(path, name, package):
-        first, _, rest = target.partition(".")
-        if first != package:
-            continue
-        while rest not in known:  # the last part was a name in the module
-            rest = rest.rpartition(".")[0]
-        found.add(rest)
-    return found - {name}
+    return of_package(imported(path, name, package), package, known) - {name}
 
 
 def outside(path: Path, name: str, package: str) -> set[str]:

@@ -60,6 +60,34 @@ ASKS = re.compile(
     r"|sys\.(implementation|platform)|os\.uname"
 )
 
+# The same for the host part, below `engram_host`. cli -> commands -> api -> link -> transport; the
+# parts beside that line (models, plans, reports, boards) know nothing of commands or of the link.
+PARTS = {"boards", "build", "convert", "datasets", "energy", "model_file", "plan_report", "report"}
+HOST_ROWS = {
+    "errors": set(),
+    "boards": {"errors"},
+    "build": {"boards", "errors"},
+    "datasets": {"errors"},
+    "model_file": {"errors"},
+    "energy": {"boards", "errors"},
+    "plan_report": {"boards", "energy", "model_file", "errors"},
+    "convert": {"convert", "model_file", "datasets", "errors"},
+    "report": {"report", "energy", "plan_report", "errors"},
+    "virtual": {"virtual", "boards", "errors"},
+    "transport": {"transport", "errors"},
+    "frames": {"errors"},
+    "link": {"frames", "transport", "errors"},
+    "api": {"link", "transport", "virtual", "errors"} | PARTS,
+    "commands": {"commands", "api", "virtual", "errors"} | PARTS,
+    "cli": {"commands", "errors"},
+    "": set(),
+}
+
+# What the host takes from the device library: data and pure functions. None of it loads kernels.
+PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format", "continual.metrics"}
+# The host modules that run the whole library, because they do the board's work on this computer.
+SIMULATES: set[str] = set()
+
 
 def violations(package, name, rows):
     """(module, import) pairs that no row of the table allows."""
@@ -70,6 +98,17 @@ def violations(package, name, rows):
         for target in sorted(imports.inside(path, module, name, known)):
             if imports.row_for(target, rows[row]) is None:
                 yield f"{path.relative_to(ROOT)} imports {name}.{target}"
+
+
+def reachable(start, edges):
+    """Every node that can be reached from one node of a graph, itself included."""
+    found, todo = set(), [start]
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += edges[node]
+    return found
 
 
 def graph(package, name):
@@ -103,3 +142,41 @@ def test_only_three_files_ask_where_they_run(module):
     """One source for every host: differences live in the three files whose job they are."""
     asks = ASKS.search(imports.modules(DEVICE)[module].read_text())
     assert asks is None, f"asks where it runs: {asks and asks[0]!r}; let compat.py answer that"
+
+
+def test_host_imports_follow_the_table():
+    assert list(violations(HOST, "engram_host", HOST_ROWS)) == []
+
+
+def test_host_has_no_import_cycle():
+    """In a cycle no part can be understood, or tested, alone."""
+    assert imports.cycle(graph(HOST, "engram_host")) == []
+
+
+def test_host_takes_only_data_and_pure_functions_from_the_device_library():
+    """Else the command line would need kernels to push a file, and the board's code a PC to change."""
+    known = imports.modules(DEVICE)
+    found = []
+    for module, path in imports.modules(HOST).items():
+        if imports.row_for(module, SIMULATES) is None:
+            taken = imports.imported(path, module, "engram_host")
+            found += [
+                f"{path.relative_to(ROOT)} imports engram.{target}"
+                for target in sorted(imports.of_package(taken, "engram", known) - PURE - {""})
+            ]
+    assert found == []
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_what_the_host_takes_loads_no_kernels(module):
+    """The promise behind the rule above, seen through everything that the module itself imports."""
+    assert not reachable(module, graph(DEVICE, "engram")) & {"backend", "arena", "session"}
+
+
+def test_no_row_of_a_table_is_stale():
+    """A row for a module that is gone would allow what nobody decided."""
+    for package, rows in ((DEVICE, DEVICE_ROWS), (HOST, HOST_ROWS)):
+        known = imports.modules(package)
+        named = set(rows).union(*rows.values())
+        assert [n for n in sorted(named) if imports.row_for(n, known) != n] == []
+    assert SIMULATES <= set(imports.modules(HOST)) and PURE <= set(imports.modules(DEVICE))
