@@ -61,7 +61,7 @@ class Device:
         self._x = self._window = None
         self._offset = self._fill = 0
         self._label = None
-        self._seen = self._right = 0
+        self._seen = self._right = self._units = 0
 
     def begin_samples(self, sink):
         """Open a stream of samples for `sink`; allocates room for one."""
@@ -80,7 +80,8 @@ class Device:
     def samples(self, sink, offset, data):
         """Take the next bytes of the stream; a sample may be spread over several frames.
 
-        Returns {"n": samples so far, "right": correct ones, "out": [[label, probability], ...]}.
+        Returns {"n": samples so far, "right": correct ones, "units": counter units spent on them,
+        "out": predictions of the samples that this call completed}.
         """
         if sink != self._sink or offset != self._offset:
             raise CommandError(
@@ -101,11 +102,13 @@ class Device:
             at += n
             if self._fill == len(self._window):
                 self._fill = 0 if sink == wire.PREDICT else -1
+                start = self.board.counter()
                 _SINKS[sink](self, out)
+                self._units += ticks_diff(self.board.counter(), start)
                 self._seen += 1
                 self.beat()
         self._offset += len(data)
-        return {"n": self._seen, "right": self._right, "out": out}
+        return {"n": self._seen, "right": self._right, "units": self._units, "out": out}
 
     def _observe(self, out):
         self.learner.observe(self._x, self._label)
@@ -141,7 +144,8 @@ def info(device):
         "heap": mem(device),
         "memory": board.memory(),
         "model": device.model,
-        "learner": None if device.learner is None else device.learner.info(),
+        "options": device.options,
+        "learner": None if device.learner is None else opened(device),
     }
 
 
@@ -163,7 +167,15 @@ def open_model(device, model, **options):
     device.model = model
     device.options = options
     device.measure()
-    return device.learner.info()
+    return opened(device)
+
+
+def opened(device):
+    """The open learner: what it takes, what it is, what it needs."""
+    learner = device.need_learner()
+    facts = learner.info()
+    facts["input"] = {"dtype": learner.input_dtype, "elems": learner.input_elems}
+    return facts
 
 
 def plan(device, model, batch):
@@ -197,8 +209,13 @@ def learn_step(device, ms, rows):
         "rows": out,
         "done": done,
         "ram_bytes": device.measure(),
-        "flash_bytes": device.learner.store.info()["bytes_programmed"],
+        "flash_bytes": flash_bytes(device.learner),
     }
+
+
+def flash_bytes(learner):
+    """Bytes programmed in the replay region since the learner was opened."""
+    return sum([part.info()["bytes_programmed"] for part in (learner.store, learner.checkpoints)])
 
 
 def eval_begin(device, x, y):
@@ -247,11 +264,14 @@ def _slice(device, ms, rows, last_only=False):
 def end_experience(device):
     """What was observed so far becomes old; the store is trimmed to its budget."""
     device.need_learner().end_experience()
-    return device.learner.info()
+    return opened(device)
 
 
 def save(device):
-    return {"generation": device.need_learner().save()}
+    """Keep the learned state in flash. "units": counter units that took."""
+    start = device.board.counter()
+    generation = device.need_learner().save()
+    return {"generation": generation, "units": ticks_diff(device.board.counter(), start)}
 
 
 def load(device):
@@ -270,7 +290,9 @@ def reset(device):
 
 
 def store_info(device):
-    return device.need_learner().store.info()
+    """Replay store and saved states, in figures."""
+    learner = device.need_learner()
+    return {"store": learner.store.info(), "checkpoints": learner.checkpoints.info()}
 
 
 def stat(device, name):
@@ -290,6 +312,7 @@ CALLS = {
     "info": info,
     "mem": mem,
     "open": open_model,
+    "opened": opened,
     "plan": plan,
     "samples_begin": samples_begin,
     "learn_begin": learn_begin,

@@ -1,0 +1,98 @@
+"""The log of a learning session: JSON Lines, one record a line, written as it happens.
+
+    {"kind": "begin", ...}      board, model, settings; the unit and source of the figures
+    {"kind": "observe", ...}    samples that went to the board
+    {"kind": "step", ...}       one line a step: phases, loss, accuracy, RAM, flash
+    {"kind": "summary", ...}    one line a session, also when it was stopped or failed
+
+Every record with figures of the board's counter says what they are: "unit" (instructions or us) and
+"source" (device, icount or host). "wall_s" is always the host's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from engram_host.errors import InputError
+
+Record = dict[str, Any]
+DIRECTORY = Path("out") / "log"
+
+
+def default_path(board: str) -> Path:
+    """out/log/<time>-<board>.jsonl, below the current directory."""
+    return DIRECTORY / f"{datetime.now():%Y%m%d-%H%M%S}-{board}.jsonl"
+
+
+class Writer:
+    """Appends records to a log file, each complete on disk when write() returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    def write(self, kind: str, record: Record) -> Record:
+        line: Record = {"kind": kind, **record}
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def latest() -> Path:
+    """The newest log of the default directory. Raises InputError if there is none."""
+    found = sorted(DIRECTORY.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(
+            f"no log was given and {DIRECTORY} has none; `engram learn` writes one there"
+        )
+    return found[-1]
+
+
+def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Record]:
+    """The records of a log; follow: wait for more until the summary is there.
+
+    Raises InputError at a line that is no record (the last line may be incomplete: it is waited for,
+    or left out).
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: a log of `engram learn` expected")
+    with path.open(encoding="utf-8") as file:
+        number, rest = 0, ""
+        while True:
+            rest += file.readline()
+            if not rest.endswith("\n"):
+                if not follow:
+                    return
+                time.sleep(poll_s)
+                continue
+            number += 1
+            record = _parse(rest, f"{path}:{number}")
+            rest = ""
+            yield record
+            if follow and record["kind"] == "summary":
+                return
+
+
+def _parse(line: str, where: str) -> Record:
+    try:
+        record = json.loads(line)
+        if isinstance(record, dict) and "kind" in record:
+            return record
+    except ValueError:
+        pass
+    raise InputError(f"{where}: a JSON object with a \"kind\" expected, {line.strip()[:60]!r} came")
