@@ -58,7 +58,7 @@ ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython"}
 def home() -> Path:
     """The folder with boards/ and firmware/: $ENGRAM_HOME, else the checkout this file is in.
 
-    An installed package carries boards/ only; then this is the package's own folder.
+    An installed package carries boards/ only, as its own data.
     Raises InputError when ENGRAM_HOME is no such folder.
     """
     named = os.environ.get("ENGRAM_HOME")
@@ -72,7 +72,7 @@ def home() -> Path:
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "firmware" / "ports").is_dir():
         return checkout
-    return Path(__file__).resolve().parent
+    return Path(__file__).resolve().parent / "_data"
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def qemu_command(board: Board, flash: Path, firmware: Path) -> tuple[list[str], 
     argv += ["-object", f"{backend},size={size},mem-path={path}"]
     argv += ["-machine", f"{virtual['machine']},memory-backend=flash"]
     argv += ["-icount", f"shift={virtual['icount_shift']}"]
-    argv += ["-display", "none", "-monitor", "none", "-nodefaults"]
+    argv += ["-display", "none", "-monitor", "none", "-net", "none"]
     argv += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     argv += ["-kernel", str(firmware)]
     return argv, {}

@@ -7,13 +7,13 @@
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
 #include "shared/runtime/gchelper.h"
-#include "shared/runtime/pyexec.h"
 
 #include "board_config.h"
 #include "clock.h"
 #include "engram_port.h"
 #include "mps2.h"
 #include "nor_flash.h"
+#include "session.h"
 #include "uart.h"
 
 extern uint8_t _data_start, _data_end, _bss_start, _bss_end, _heap_start, _heap_end;
@@ -40,16 +40,7 @@ static void session(void) {
     mp_init();
     readline_init0();
 
-    pyexec_frozen_module("_boot.py", false);
-    int ret = pyexec_file_if_exists("boot.py");
-    if (!(ret & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL) {
-        ret = pyexec_file_if_exists("main.py");
-    }
-    while (!(ret & PYEXEC_FORCED_EXIT)) {
-        ret = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
-    }
-
-    mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
+    engram_session();
     gc_sweep_all();
     mp_deinit();
 }

@@ -7,10 +7,29 @@ FS_ROOT = "/flash"
 
 
 def fs_device():
-    """Block device of the file system (mounted at FS_ROOT by _boot)."""
+    """Block device of the file system."""
     return Flash(0, FS_BYTES)
 
 
 def store_device():
-    """Block device of the replay region, extended protocol, NOR rules."""
+    """Block device of the replay region: extended protocol, NOR rules."""
     return Flash(FS_BYTES, STORE_BYTES)
+
+
+def mount():
+    """Mount the file system at FS_ROOT, formatted when there is none, and go there. For the boot."""
+    import os
+    import sys
+    import vfs
+
+    device = fs_device()
+    geometry = {"readsize": PROGRAM_BYTES, "progsize": PROGRAM_BYTES}
+    try:
+        fs = vfs.VfsLfs2(device, **geometry)
+    except OSError:
+        vfs.VfsLfs2.mkfs(device, **geometry)
+        fs = vfs.VfsLfs2(device, **geometry)
+    vfs.mount(fs, FS_ROOT)
+    os.chdir(FS_ROOT)
+    sys.path.append(FS_ROOT)
+    sys.path.append(FS_ROOT + "/lib")
