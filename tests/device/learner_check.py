@@ -62,4 +62,5 @@ def main():
     exact("reloaded", bytes([a == b for a, b in zip(again.adaptive.params, learner.adaptive.params)]))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -114,10 +114,11 @@ def test_balanced_keeps_an_equal_share():
 def test_reservoir_keeps_each_record_with_the_same_probability():
     kept = [0] * 60
     for seed in range(400):
-        store = FakeStore([0] * 60, [0] * 20 + [1] * 40)
+        store = FakeStore([0] * 20 + [DEAD] * 40, [0] * 20 + [1] * 40)
         rng = Rng(seed)
         seen = reservoir(store, rng, 20, 0, 0)
-        assert seen == 20 and len(store) == 60
+        assert seen == 20 and len(store) == 20
+        store.labels[20:] = bytes(40)
         assert reservoir(store, rng, 20, 1, seen) == 60
         assert len(store) == 20
         for slot in range(60):

@@ -45,6 +45,9 @@ def balanced(store, rng, budget, current, seen):
 def reservoir(store, rng, budget, current, seen):
     """Every record of the stream is kept with the same probability (Vitter's algorithm R)."""
     kept = _slots(store, lambda label, experience: experience != current)
+    rng.shuffle(kept, len(kept))
+    while len(kept) > budget:  # the budget was larger before
+        store.delete(kept.pop())
     for slot in _slots(store, lambda label, experience: experience == current):
         seen += 1
         if len(kept) < budget:

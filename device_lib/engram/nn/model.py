@@ -127,9 +127,9 @@ class ModelSpec:
                     for _, _, shape in parameters(layer, ADAPTIVE_OPS)
                 ]
             )
+            self.latent_id, self.model_id = self._identify(graph)
         except (KeyError, ValueError, TypeError, IndexError) as e:
             raise ModelError("model file: its graph is incomplete (%r)" % (e,))
-        self.latent_id, self.model_id = self._identify(graph)
 
     def _check_graph(self, graph):
         if graph["input"]["dtype"] not in INPUT_DTYPES:
