@@ -60,14 +60,7 @@ int32_t engram_conv2d_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t
             engram_range_t s = engram_taps(&c.w, ow);
             // Rows of the product: the batch, or where that is short the positions to the
             // right that see the same taps.
-            run = 1;
-            if (B < 4) {
-                engram_range_t next = s;
-                while (ow + run < c.w.out && next.from == s.from && next.to == s.to) {
-                    next = engram_taps(&c.w, ow + run);
-                    run += next.from == s.from && next.to == s.to;
-                }
-            }
+            run = B < 4 ? engram_run_length(&c.w, ow, s) : 1;
             int32_t ih = oh * c.h.stride - c.h.pad + r.from * c.h.dil;
             int32_t iw = ow * c.w.stride - c.w.pad + s.from * c.w.dil;
             const float *a = x.p + ih * c.x_row + iw * c.C;
@@ -166,7 +159,7 @@ int32_t engram_conv2d_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engr
     }
     const conv_t c = conv(g);
     engram_mm_t t = {
-        .out_i = c.w_filter, .add = true, .a_i = 1, .b_j = 1, .I = (size_t)c.K, .J = (size_t)c.C,
+        .out_i = c.w_filter, .a_i = 1, .b_j = 1, .I = (size_t)c.K, .J = (size_t)c.C,
     };
     if (pointwise(&c)) {
         t.out = dw.p, t.a = dout.p, t.b = x.p;

@@ -45,7 +45,7 @@ int32_t engram_dense_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engra
         return ENGRAM_FAULT;
     }
     const engram_mm_t t = {
-        .out = dw.p, .out_i = N, .add = true,
+        .out = dw.p, .out_i = N,
         .a = dout.p, .a_i = 1, .b = x.p, .b_j = 1,
         .I = (size_t)M, .J = (size_t)N,
         .n2 = 1, .n1 = 1, .n0 = (size_t)B, .a0 = M, .b0 = N,

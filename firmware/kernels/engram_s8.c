@@ -35,20 +35,22 @@ static bool channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult,
     return true;
 }
 
-typedef struct { const int32_t *bias, *mult, *shift, *q; } requant_t;
-
-static inline int8_t finish(const requant_t *rq, engram_acc_t acc, size_t k) {
-    int32_t v = engram_requantize(acc, rq->mult[k], rq->shift[k]) + rq->q[OUT_ZP];
-    return engram_clamp_s8(v, rq->q[ACT_MIN], rq->q[ACT_MAX]);
+// Where a whole window lies inside the input, the zero point of x is a constant a channel:
+// bias - zero point * sum of its weights (each `stride` apart).
+static engram_acc_t folded(int32_t bias, int32_t in_zp, const int8_t *w, size_t n, ptrdiff_t stride) {
+    engram_acc_t sum = 0;
+    for (; n != 0; n--, w += stride) {
+        sum += (uint32_t)*w;
+    }
+    return (engram_acc_t)bias - (engram_acc_t)in_zp * sum;
 }
 
-// Sum over every w of row j, for folding the zero point of x into the bias.
-static engram_acc_t weight_sum(const int8_t *w, size_t n) {
-    engram_acc_t sum = 0;
-    for (; n != 0; n--) {
-        sum += (uint32_t)*w++;
-    }
-    return sum;
+static engram_run_s8_t run_of(const int32_t *q) {
+    engram_run_s8_t t = { .n2 = 1, .n1 = 1 };
+    t.out_zp = q[OUT_ZP];
+    t.act_min = q[ACT_MIN];
+    t.act_max = q[ACT_MAX];
+    return t;
 }
 
 int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
@@ -59,25 +61,71 @@ int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t b
           && q_ok(fault, 6, q))) {
         return ENGRAM_FAULT;
     }
-    const requant_t rq = { bias.p, mult.p, shift.p, q.p };
-    size_t rows = (size_t)B, features = (size_t)M;
-    engram_sum_s8_t t = { .w_j = N, .n2 = 1, .n1 = 1, .n0 = (size_t)N, .offset = -q.p[IN_ZP] };
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t m = 0, step; m < features; m += step) {
-            step = features - m >= 4 ? 4 : 1;
-            engram_acc_t acc[4];
-            t.x = x.p + i * t.n0;
-            t.w = w.p + m * t.n0;
-            for (size_t j = 0; j < step; j++) {
-                acc[j] = (engram_acc_t)rq.bias[m + j];
-            }
-            (step == 4 ? engram_sum_s8_x4 : engram_sum_s8_x1)(acc, &t);
-            for (size_t j = 0; j < step; j++) {
-                out.p[i * features + m + j] = finish(&rq, acc[j], m + j);
+    engram_run_s8_t t = run_of(q.p);
+    t.x = x.p, t.x_p = N, t.positions = (size_t)B, t.out_p = M;
+    t.w_j = N, t.n0 = (size_t)N, t.offset = -q.p[IN_ZP];
+    for (ptrdiff_t m = 0, step; m < M; m += step) {
+        step = M - m >= 4 ? 4 : 1;
+        t.out = out.p + m, t.w = w.p + m * N, t.mult = mult.p + m, t.shift = shift.p + m;
+        for (ptrdiff_t j = 0; j < step; j++) {
+            t.start[j] = (engram_acc_t)bias.p[m + j];
+        }
+        (step == 4 ? engram_run_s8_x4 : engram_run_s8_x1)(&t);
+    }
+    return ENGRAM_OK;
+}
+
+// What conv2d and depthwise have in common: blocks of four channels (or one), for each the rows
+// of the output, cut into runs of positions that see the same taps.
+typedef struct {
+    engram_axis_t h, w;
+    ptrdiff_t C, K;
+    ptrdiff_t w_tap, w_filter, weights;  // between taps of a row, between channels, weights a channel
+    ptrdiff_t x_channel;                 // from one output channel's input to the next's
+    void (*run_x4)(const engram_run_s8_t *t);
+    void (*run_x1)(const engram_run_s8_t *t);
+    const int32_t *bias, *mult, *shift, *q;
+} layer_t;
+
+static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w, int32_t B) {
+    const ptrdiff_t x_row = l->w.size * l->C, w_row = l->w.taps * l->w_tap;
+    engram_run_s8_t t = run_of(l->q);
+    t.x_p = l->w.stride * l->C, t.out_p = l->K, t.w_j = l->w_filter;
+    t.x2 = l->h.dil * x_row, t.w2 = w_row, t.x1 = l->w.dil * l->C, t.w1 = l->w_tap;
+    // Taps of a row whose inputs and weights are neighbours make one longer inner loop.
+    const bool merge = l->w.dil == 1 && l->x_channel == 0;
+    for (ptrdiff_t k = 0, step; k < l->K; k += step) {
+        step = l->K - k >= 4 ? 4 : 1;
+        t.mult = l->mult + k, t.shift = l->shift + k;
+        engram_acc_t whole[4];
+        for (ptrdiff_t j = 0; j < step; j++) {
+            whole[j] = folded(l->bias[k + j], l->q[IN_ZP], w + (k + j) * l->w_filter, (size_t)l->weights,
+                l->x_channel ? l->C : 1);
+        }
+        for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++) {
+            int32_t oh = (int32_t)(row % l->h.out);
+            engram_range_t r = engram_taps(&l->h, oh);
+            ptrdiff_t x_at = (row / l->h.out * l->h.size + oh * l->h.stride - l->h.pad + r.from * l->h.dil) * x_row
+                + k * l->x_channel;
+            t.n2 = (size_t)(r.to - r.from);
+            for (int32_t ow = 0, run; ow < l->w.out; ow += run) {
+                engram_range_t s = engram_taps(&l->w, ow);
+                run = engram_run_length(&l->w, ow, s);
+                bool inside = r.to - r.from == l->h.taps && s.to - s.from == l->w.taps;
+                for (ptrdiff_t j = 0; j < step; j++) {
+                    t.start[j] = inside ? whole[j] : (engram_acc_t)l->bias[k + j];
+                }
+                t.offset = inside ? 0 : -l->q[IN_ZP];
+                t.positions = (size_t)run;
+                t.out = out + (row * l->w.out + ow) * l->K + k;
+                t.x = x + (x_at + (ow * l->w.stride - l->w.pad + s.from * l->w.dil) * l->C);
+                t.w = w + (k * l->w_filter + r.from * w_row + s.from * l->w_tap);
+                t.n1 = merge ? 1 : (size_t)(s.to - s.from);
+                t.n0 = merge ? (size_t)((s.to - s.from) * l->C) : (size_t)l->C;
+                (step == 4 ? l->run_x4 : l->run_x1)(&t);
             }
         }
     }
-    return ENGRAM_OK;
 }
 
 int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
@@ -90,46 +138,14 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
           && channels_ok(fault, bias, mult, shift, g[ENGRAM_K]) && q_ok(fault, 7, q))) {
         return ENGRAM_FAULT;
     }
-    const requant_t rq = { bias.p, mult.p, shift.p, q.p };
-    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
-    const ptrdiff_t C = g[ENGRAM_C], K = g[ENGRAM_K];
-    const ptrdiff_t x_row = v.size * C, w_row = v.taps * C, w_filter = h.taps * w_row;
-    engram_sum_s8_t t = { .w_j = w_filter, .x2 = h.dil * x_row, .w2 = w_row, .x1 = v.dil * C, .w1 = C };
-    for (ptrdiff_t k = 0, step; k < K; k += step) {
-        step = K - k >= 4 ? 4 : 1;
-        // Where the whole window lies inside, the zero point of x is a constant a channel.
-        engram_acc_t whole[4];
-        for (ptrdiff_t j = 0; j < step; j++) {
-            whole[j] = (engram_acc_t)rq.bias[k + j]
-                - (engram_acc_t)q.p[IN_ZP] * weight_sum(w.p + (k + j) * w_filter, (size_t)w_filter);
-        }
-        int8_t *o = out.p + k;
-        for (int32_t i = 0; i < B; i++) {
-            const int8_t *image = x.p + i * h.size * x_row;
-            for (int32_t oh = 0; oh < h.out; oh++) {
-                engram_range_t r = engram_taps(&h, oh);
-                for (int32_t ow = 0; ow < v.out; ow++, o += K) {
-                    engram_range_t s = engram_taps(&v, ow);
-                    bool inside = r.to - r.from == h.taps && s.to - s.from == v.taps;
-                    engram_acc_t acc[4];
-                    for (ptrdiff_t j = 0; j < step; j++) {
-                        acc[j] = inside ? whole[j] : (engram_acc_t)rq.bias[k + j];
-                    }
-                    t.offset = inside ? 0 : -q.p[IN_ZP];
-                    t.x = image + (oh * h.stride - h.pad + r.from * h.dil) * x_row
-                        + (ow * v.stride - v.pad + s.from * v.dil) * C;
-                    t.w = w.p + k * w_filter + r.from * w_row + s.from * C;
-                    t.n2 = (size_t)(r.to - r.from);
-                    t.n1 = v.dil == 1 ? 1 : (size_t)(s.to - s.from);
-                    t.n0 = v.dil == 1 ? (size_t)((s.to - s.from) * C) : (size_t)C;
-                    (step == 4 ? engram_sum_s8_x4 : engram_sum_s8_x1)(acc, &t);
-                    for (ptrdiff_t j = 0; j < step; j++) {
-                        o[j] = finish(&rq, acc[j], (size_t)(k + j));
-                    }
-                }
-            }
-        }
-    }
+    const ptrdiff_t filter = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S] * g[ENGRAM_C];
+    const layer_t layer = {
+        .h = engram_axis(g, 0), .w = engram_axis(g, 1), .C = g[ENGRAM_C], .K = g[ENGRAM_K],
+        .w_tap = g[ENGRAM_C], .w_filter = filter, .weights = filter, .x_channel = 0,
+        .run_x4 = engram_run_s8_x4, .run_x1 = engram_run_s8_x1,
+        .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p,
+    };
+    slide(&layer, out.p, x.p, w.p, B);
     return ENGRAM_OK;
 }
 
@@ -143,31 +159,13 @@ int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l
           && channels_ok(fault, bias, mult, shift, g[ENGRAM_C]) && q_ok(fault, 7, q))) {
         return ENGRAM_FAULT;
     }
-    const requant_t rq = { bias.p, mult.p, shift.p, q.p };
-    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
-    const ptrdiff_t C = g[ENGRAM_C], x_row = v.size * C;
-    const int32_t offset = -q.p[IN_ZP];
-    int8_t *o = out.p;
-    for (int32_t i = 0; i < B; i++) {
-        for (int32_t oh = 0; oh < h.out; oh++) {
-            engram_range_t r = engram_taps(&h, oh);
-            for (int32_t ow = 0; ow < v.out; ow++, o += C) {
-                engram_range_t s = engram_taps(&v, ow);
-                const int8_t *at = x.p + (i * h.size + oh * h.stride - h.pad) * x_row + (ow * v.stride - v.pad) * C;
-                for (ptrdiff_t c = 0; c < C; c++) {
-                    engram_acc_t acc = (engram_acc_t)rq.bias[c];
-                    for (int32_t tr = r.from; tr < r.to; tr++) {
-                        const int8_t *xp = at + tr * h.dil * x_row + s.from * v.dil * C + c;
-                        const int8_t *wp = w.p + (tr * v.taps + s.from) * C + c;
-                        for (int32_t ts = s.to - s.from; ts != 0; ts--, xp += v.dil * C, wp += C) {
-                            acc += (uint32_t)((*xp + offset) * *wp);
-                        }
-                    }
-                    o[c] = finish(&rq, acc, (size_t)c);
-                }
-            }
-        }
-    }
+    const layer_t layer = {
+        .h = engram_axis(g, 0), .w = engram_axis(g, 1), .C = g[ENGRAM_C], .K = g[ENGRAM_C],
+        .w_tap = g[ENGRAM_C], .w_filter = 1, .weights = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S], .x_channel = 1,
+        .run_x4 = engram_run_depthwise_s8_x4, .run_x1 = engram_run_depthwise_s8_x1,
+        .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p,
+    };
+    slide(&layer, out.p, x.p, w.p, B);
     return ENGRAM_OK;
 }
 
@@ -189,11 +187,12 @@ int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_
             for (int32_t ow = 0; ow < v.out; ow++, o += C) {
                 engram_range_t s = engram_taps(&v, ow);
                 int32_t count = (r.to - r.from) * (s.to - s.from);
-                const int8_t *at = x.p + (i * h.size + oh * h.stride - h.pad) * x_row + (ow * v.stride - v.pad) * C;
+                const int8_t *at = x.p + ((i * h.size + oh * h.stride - h.pad + r.from * h.dil) * x_row
+                    + (ow * v.stride - v.pad + s.from * v.dil) * C);
                 for (ptrdiff_t c = 0; c < C; c++) {
                     int32_t sum = 0;
-                    for (int32_t tr = r.from; tr < r.to; tr++) {
-                        const int8_t *xp = at + tr * h.dil * x_row + s.from * v.dil * C + c;
+                    for (int32_t tr = 0; tr < r.to - r.from; tr++) {
+                        const int8_t *xp = at + tr * h.dil * x_row + c;
                         for (int32_t ts = s.to - s.from; ts != 0; ts--, xp += v.dil * C) {
                             sum += *xp;
                         }

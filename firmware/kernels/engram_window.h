@@ -44,4 +44,16 @@ static inline engram_range_t engram_outputs(const engram_axis_t *axis, int32_t t
         axis->out);
 }
 
+// How many output positions from o on see the taps that o sees, o included.
+static inline int32_t engram_run_length(const engram_axis_t *axis, int32_t o, engram_range_t taps) {
+    int32_t run = 1;
+    for (; o + run < axis->out; run++) {
+        engram_range_t next = engram_taps(axis, o + run);
+        if (next.from != taps.from || next.to != taps.to) {
+            break;
+        }
+    }
+    return run;
+}
+
 #endif
