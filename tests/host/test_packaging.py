@@ -8,13 +8,14 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 from tidy import tree
 
 pytestmark = pytest.mark.slow
 
 
 def build(folder, **environment):
-    """Build the distribution from a copy of the project; returns (its library folder, what was said)."""
+    """Build the distribution from a copy of the project; returns (library folder, what it said)."""
     source, library = folder / "source", folder / "library"
     for path in tree.files():
         target = source / path.relative_to(tree.ROOT)

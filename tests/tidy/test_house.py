@@ -5,8 +5,10 @@ import importlib
 import json
 import re
 import subprocess
+import tomllib
 
 import pytest
+
 from tidy import tree
 
 ROOT = tree.ROOT
@@ -199,6 +201,30 @@ def test_version_is_stated_once_and_the_same():
     }
     found = {n: re.search(p, (ROOT / n).read_text(), re.M)[1] for n, p in stated.items()}
     assert found == dict.fromkeys(stated, version)
+
+
+# ---------------------------------------------------------------- boards
+
+
+def constants(path):
+    """(line, value) of every string and number that stands in a Python file as an expression."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
+            yield node.lineno, node.value
+
+
+def test_no_fact_about_a_board_outside_its_file():
+    """A new board is a new folder in boards/: no code knows one by name, or repeats its clock."""
+    boards = [tomllib.loads(p.read_text()) for p in (ROOT / "boards").glob("*/board.toml")]
+    kinds = {board.get("virtual", {}).get("kind") for board in boards}
+    facts = {board["name"] for board in boards} - kinds
+    facts |= {board["chip"]["clock_hz"] for board in boards if board["chip"]["clock_hz"]}
+    assert facts
+    found = []
+    for top in ("device_lib", "host"):
+        for path in (ROOT / top).rglob("*.py"):
+            found += [f"{path}:{line}: {v}" for line, v in constants(path) if v in facts]
+    assert found == []
 
 
 # ---------------------------------------------------------------- Python

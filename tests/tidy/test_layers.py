@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tidy import imports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,7 +155,7 @@ def test_host_has_no_import_cycle():
 
 
 def test_host_takes_only_data_and_pure_functions_from_the_device_library():
-    """Else the command line would need kernels to push a file, and the board's code a PC to change."""
+    """Else the command line would need kernels to push a file."""
     known = imports.modules(DEVICE)
     found = []
     for module, path in imports.modules(HOST).items():
@@ -169,7 +170,7 @@ def test_host_takes_only_data_and_pure_functions_from_the_device_library():
 
 @pytest.mark.parametrize("module", sorted(PURE))
 def test_what_the_host_takes_loads_no_kernels(module):
-    """The promise behind the rule above, seen through everything that the module itself imports."""
+    """The promise behind the rule above, through everything that the module itself imports."""
     assert not reachable(module, graph(DEVICE, "engram")) & {"backend", "arena", "session"}
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tidy import tree
 
 RUFF = ["ruff", "check", "--output-format=concise", "."]
