@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def build(folder, **environment):
-    """Build the distribution from a copy of the project; returns (library folder, what it said)."""
+    """Build from a copy of the project; returns (library folder, what the build said)."""
     source, library = folder / "source", folder / "library"
     for path in tree.files():
         target = source / path.relative_to(tree.ROOT)
