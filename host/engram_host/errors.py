@@ -7,10 +7,16 @@
         │   └── LinkLost       the agent on the board ended or restarted in the middle
         ├── DeviceError        the board answered with an error of its own
         ├── VirtualBoardError  a virtual board cannot be started or stopped
+        ├── BuildError         the firmware cannot be built
         └── InputError         a file or argument given by the user is not usable
+
+    KeyboardInterrupt
+    └── Stopped                Ctrl-C, obeyed at the end of a step: everything is in order
 """
 
 from __future__ import annotations
+
+import re
 
 from engram.errors import EngramError
 
@@ -32,16 +38,40 @@ class LinkLost(LinkError):
 
 
 class DeviceError(HostError):
-    """kind: name of the exception on the board, as `DataError` or `MemoryError`."""
+    """kind: name of the exception on the board, as `DataError` or `MemoryError`. said: its message."""
 
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, kind: str, said: str) -> None:
+        super().__init__(f"{said}{_advice(kind, said)} ({kind} on the board)")
         self.kind = kind
+        self.said = said
+
+
+# What a board's own exceptions leave unsaid. OSError by number, as MicroPython gives little more.
+_ADVICE = {
+    "MemoryError": "; the board has not enough memory left: use a smaller --batch, or reset the board",
+    "OSError 5": ": input/output error, the board's flash could not be read or written",
+    "OSError 28": ": the board's file system is full, remove files or stream the data (--stream)",
+}
+
+
+def _advice(kind: str, said: str) -> str:
+    if kind == "OSError":
+        number = re.match(r"\D*(\d+)", said)
+        kind = f"OSError {number[1]}" if number else kind
+    return _ADVICE.get(kind, "")
 
 
 class VirtualBoardError(HostError):
     pass
 
 
+class BuildError(HostError):
+    pass
+
+
 class InputError(HostError):
+    pass
+
+
+class Stopped(KeyboardInterrupt):
     pass
