@@ -19,7 +19,6 @@ help:
 ## Install what is missing: Debian packages, Python packages, the MicroPython source
 setup:
 	@host/bootstrap/debian.sh
-	@host/bootstrap/venv.sh $(VENV)
 	@$(MAKE) kernels
 	@$(PY) host/bootstrap/micropython.py >/dev/null
 
@@ -48,6 +47,7 @@ firmware: setup
 
 ## Build the C kernels for this computer's Python
 kernels:
+	@host/bootstrap/venv.sh $(VENV)
 	@$(PY) setup.py -q build_ext --inplace
 
 ## Remove what was built here (the cached MicroPython source stays)
