@@ -35,15 +35,16 @@ void engram_run_depthwise_s8_x1(const engram_run_s8_t *t);
 
 // TensorFlow Lite's MultiplyByQuantizedMultiplier, 0 <= mult, -31 <= shift <= 30.
 static inline int32_t engram_requantize(engram_acc_t acc, int32_t mult, int32_t shift) {
-    int32_t left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
-    // doubling high product, rounded: the nudge and the truncating division of the reference
-    // are this floor
-    int64_t product = (int64_t)(int32_t)(acc << left) * mult;
-    int32_t high = (int32_t)((product + ((int64_t)1 << 30)) >> 31);
-    // division by 2**right, half away from zero
-    int32_t mask = (int32_t)(((uint32_t)1 << right) - 1);
-    int32_t rest = high & mask;
-    return (high >> right) + (rest > (mask >> 1) + (high < 0));
+    // Doubling high product, rounded: this floor is the reference's nudge and truncating division.
+    const int64_t nudge = (int64_t)1 << 30;
+    if (shift >= 0) {
+        return (int32_t)(((int64_t)(int32_t)(acc << shift) * mult + nudge) >> 31);
+    }
+    int32_t high = (int32_t)(((int64_t)(int32_t)acc * mult + nudge) >> 31);
+    // Division by 2**-shift, half away from zero: a negative one less, then half upwards.
+    high += high >> 31;
+    high >>= -shift - 1;
+    return (high >> 1) + (high & 1);
 }
 
 static inline int8_t engram_clamp_s8(int32_t v, int32_t low, int32_t high) {
