@@ -99,10 +99,10 @@ def demo_page(
     return Page(
         title=f"{result['title']}: {len(new)} new classes learned on the board, "
         f"{summary['accuracy_replay']:.0%} right on all {len(groups[0]) + len(new)}",
-        lede=f"A network that knew the classes {base} was deployed to {result['board_title']}, "
-        f"running MicroPython {result['micropython']}. The classes {group_name(new)} then "
-        "arrived one session at a time over the serial line, and the board trained on them: "
-        f"once with {model['latent_bits']}-bit replays from its flash, once without.",
+        lede=f"A network that knew the classes {base} was put on the board {result['board']} "
+        f"with MicroPython {result['micropython']}. The classes {group_name(new)} then arrived "
+        "one session at a time over the serial line, and the board trained on them: once with "
+        f"{model['latent_bits']}-bit replays from its flash, once without.",
         tiles=_tiles(result, summary, chips),
         cards=cards,
         closing="All figures are in summary.json beside this page, the records of every step in "
@@ -192,7 +192,7 @@ def _energy_card(result: DemoResult, chips: Sequence[Cost], svg: str) -> Card:
 def _facts(result: DemoResult) -> DataTable:
     model = result["model"]
     rows = [
-        ("board", result["board"]),
+        ("board", f"{result['board']}: {result['board_title']}"),
         ("MicroPython", result["micropython"]),
         ("model", f"{model['name']}, {model['file_bytes']:,} bytes"),
         ("trained parameters", f"{model['parameters']:,}"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypedDict
 
+from ..boards import load_all
 from ..energy import Board
 from .demo_page import demo_page, draw
 from .figures.accuracy import hero_picture
@@ -26,15 +27,16 @@ class ReportPaths(TypedDict):
 
 
 def write_report(
-    result: DemoResult, out_dir: Path | str, boards: Iterable[Board] = ()
+    result: DemoResult, out_dir: Path | str, boards: Iterable[Board] | None = None
 ) -> ReportPaths:
     """Writes report.html, summary.json, result.json and the pictures into out_dir.
 
-    boards: contents of board.toml files; those with power figures appear in the energy model.
+    boards: contents of board.toml files, None takes those Engram knows; the ones with power
+    figures appear in the energy model.
     """
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
-    boards = list(boards)
+    boards = [board.facts for board in load_all()] if boards is None else list(boards)
     summary, chips = summarise(result, boards), chip_costs(result, boards)
     pictures = draw(result, chips)
     page = render(demo_page(result, summary, chips, pictures))

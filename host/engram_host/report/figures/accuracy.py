@@ -10,7 +10,7 @@ from ..schema import DemoResult
 from ..summary import Matrix, accuracy_matrix, accuracy_seen, class_groups, group_name
 from .style import Picture, colour, label_ends, percent_axis, styled
 
-_FULL = 0.93  # opacity of a cell of 100 %
+_OPACITY = (0.06, 0.94)  # of a cell of 0% and of 100%
 _DARK = 0.5  # from here on the text in a cell is light
 
 
@@ -70,7 +70,9 @@ def draw_matrix(
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
             later = j > i
-            opacity = 0.0 if value is None or later else _FULL * value
+            opacity = 0.0
+            if value is not None and not later:
+                opacity = _OPACITY[0] + (_OPACITY[1] - _OPACITY[0]) * value
             cell = Rectangle(
                 (j - 0.47, i - 0.47),
                 0.94,
@@ -108,7 +110,8 @@ def matrix_picture(result: DemoResult) -> Picture:
     groups = class_groups(result["replay"])
     picture = Picture(
         "Accuracy matrices: a row for each session, a column for each group of classes; "
-        "with replay the columns stay dark, without it only the newest class does."
+        "with replay the columns stay dark, without it only the newest class does.",
+        height=2.75,
     )
     left, right = picture.figure.subplots(1, 2)
     draw_matrix(left, picture, accuracy_matrix(result["replay"]), groups, "replay", "with replay")
@@ -139,6 +142,7 @@ def hero_picture(result: DemoResult) -> Picture:
         right, picture, accuracy_matrix(result["finetune"]), groups, "finetune", "without"
     )
     right.set_yticks([])
+    middle.set_ylabel("after session")
     for axes in (middle, right):
         axes.set_xlabel("accuracy in % on each digit")
     return picture

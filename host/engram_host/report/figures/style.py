@@ -113,9 +113,9 @@ def style_context() -> Any:
 
 
 def percent_axis(axes: Axes) -> None:
-    """y from 0 to 100 %."""
+    """y from 0 to 100%."""
     axes.set_ylim(0, 1.04)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0%", "25%", "50%", "75%", "100%"])
 
 
 def label_ends(axes: Axes, ends: list[tuple[float, str, str]], x: float, gap: float) -> None:

@@ -1,0 +1,119 @@
+"""The joint-training bound: what the same model reaches when it sees all classes at once.
+
+The same device library trains the same adaptive stage from the same int8 latents with the same
+optimiser, on this computer, with the training data of every class mixed. What a continual learner
+lacks to this bound is what learning one class after the other costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .convert import DeviceModel
+from .datasets import Dataset
+from .errors import InputError
+from .report.schema import Joint
+
+_EMPTY = 255  # label of a slot that holds no latent
+_MAX_SLOTS = 65535  # the learner's slot numbers are 16-bit
+
+Progress = Callable[[int, int], None]  # (steps done, of)
+
+
+class LatentStore:
+    """Latents in memory, with the interface of the replay store that the learner uses.
+
+    latents: (n, elements) int8; labels: n bytes. All belong to experience 0.
+    """
+
+    def __init__(self, latents: NDArray[np.int8], labels: NDArray[np.uint8]) -> None:
+        if len(latents) > _MAX_SLOTS:
+            raise InputError(f"at most {_MAX_SLOTS} latents expected, {len(latents)} came")
+        self._latents = np.ascontiguousarray(latents.reshape(len(latents), -1))
+        self.labels = bytearray(labels.tobytes())
+        self.experiences = bytearray(len(labels))
+        self.capacity = len(labels)
+
+    def __len__(self) -> int:
+        return self.capacity - self.labels.count(_EMPTY)
+
+    def read_into(self, slot: int, buffer: memoryview) -> None:
+        """Copies the latent of a slot."""
+        buffer[:] = memoryview(self._latents[slot].tobytes()).cast(buffer.format)
+
+    def delete(self, slot: int) -> None:
+        """Empties a slot."""
+        self.labels[slot] = _EMPTY
+
+
+def joint_training(
+    model_path: Path | str,
+    data: Dataset,
+    groups: Sequence[Sequence[int]],
+    *,
+    epochs: int,
+    batch: int = 16,
+    lr: float = 0.03,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Joint:
+    """Accuracy of joint training on the first group, on the first two, and so on to all.
+
+    groups: the classes that each session brings. Each entry starts from the model file again and
+    is tested on the test samples of the classes it was trained on.
+    """
+    device = DeviceModel(model_path)
+    latents = device.latents(data.x_train)
+    members = [np.isin(data.y_train, _flat(groups[: i + 1])) for i in range(len(groups))]
+    total = sum(epochs * -(-int(chosen.sum()) // batch) for chosen in members)
+    done = 0
+    accuracy = []
+    for i, chosen in enumerate(members):
+        store = LatentStore(latents[chosen], data.y_train[chosen])
+        learner = _learner(
+            model_path,
+            store,
+            batch=batch,
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            seed=seed,
+        )
+        for _ in learner.steps(epochs=epochs, replay=False):
+            done += 1
+            if progress:
+                progress(done, total)
+        tested = np.isin(data.y_test, _flat(groups[: i + 1]))
+        result = learner.evaluate(_samples(data.x_test[tested], data.y_test[tested], device))
+        accuracy.append(result["correct"] / result["n"])
+    return {"accuracy": accuracy}
+
+
+def _learner(model_path, store: LatentStore, **options):  # type: ignore[no-untyped-def]
+    # Imported here: everything else of the host works without the kernels being built.
+    from engram.continual.learner import Learner
+    from engram.nn.model import ModelSpec
+
+    with open(model_path, "rb") as stream:
+        return Learner(ModelSpec(stream), store, budget=store.capacity, **options)
+
+
+def _samples(
+    x: NDArray[np.generic], y: NDArray[np.uint8], device: DeviceModel
+) -> Iterator[tuple[memoryview, int]]:
+    """Samples as the learner takes them: flat buffers of the model's input dtype."""
+    wanted = device.graph["input"]["dtype"]
+    if x.dtype != np.dtype(wanted):
+        raise InputError(f"samples of {wanted} expected, {x.dtype} came")
+    for row, label in zip(np.ascontiguousarray(x).reshape(len(x), -1), y.tolist()):
+        yield memoryview(row), label
+
+
+def _flat(groups: Sequence[Sequence[int]]) -> list[int]:
+    return [c for group in groups for c in group]
