@@ -8,8 +8,20 @@ from learner_check import open_learner
 from engram.store import RamFlash
 
 
+def flash():
+    """This board's own flash, blank: the one that must not allocate. A PC has none."""
+    try:
+        import engram_board
+    except ImportError:
+        return RamFlash(32, 1024, 16), 16
+    device = engram_board.store_device()
+    for block in range(device.ioctl(4, 0)):
+        device.ioctl(6, block)
+    return device, engram_board.PROGRAM_BYTES
+
+
 def main():
-    learner = open_learner(RamFlash(32, 1024, 16))
+    learner = open_learner(*flash())
     for label in (0, 1):
         for i in range(12):
             learner.observe(tiny_model.sample(label, i), label)

@@ -14,13 +14,13 @@ from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 PROGRAM_BYTES = 16
 
 
-def open_learner(flash, **options):
+def open_learner(flash, program_bytes=PROGRAM_BYTES, **options):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
-    store_device, checkpoint_device = regions(flash, 32 + spec.parameter_bytes)
+    store_device, checkpoint_device = regions(flash, 32 + spec.parameter_bytes, program_bytes)
     return Learner(
         spec,
-        ReplayStore(store_device, PROGRAM_BYTES, spec.latent_id, spec.latent_elems),
-        Checkpoints(checkpoint_device, PROGRAM_BYTES, spec.model_id),
+        ReplayStore(store_device, program_bytes, spec.latent_id, spec.latent_elems),
+        Checkpoints(checkpoint_device, program_bytes, spec.model_id),
         batch=8, lr=0.1, seed=3, budget=24, **options
     )
 

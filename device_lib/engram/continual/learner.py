@@ -100,19 +100,17 @@ class Learner:
     # -- observing and predicting ------------------------------------------------------
 
     def _check_input(self, x):
+        expected = "an input of %d %s expected, " % (self.input_elems, self.input_dtype)
+        floats = self.input_dtype == "float32"
         try:
             if len(x) != self.input_elems:
-                raise DataError(
-                    "an input of %d %s expected, %d came"
-                    % (self.input_elems, self.input_dtype, len(x))
-                )
-            if self.input_dtype == "float32" and kernels.check_finite(x):
-                raise DataError("an input of finite numbers expected; it holds NaN or infinity")
+                raise DataError(expected + "%d came" % len(x))
+            if isinstance(x[0], float) != floats:
+                raise DataError(expected + "a buffer of another type came (%s)" % type(x).__name__)
+            if floats and kernels.check_finite(x):
+                raise DataError(expected + "it holds NaN or infinity")
         except TypeError:
-            raise DataError(
-                "an input of %d %s expected, a %s came"
-                % (self.input_elems, self.input_dtype, type(x).__name__)
-            )
+            raise DataError(expected + "a %s came" % type(x).__name__)
 
     def _check_label(self, y):
         if not isinstance(y, int) or not 0 <= y < self.classes:
@@ -122,7 +120,7 @@ class Learner:
         self._check_input(x)
         try:
             self.frozen.fwd(latent, x)
-        except TypeError as e:
+        except TypeError as e:  # a list, or an array of another item size
             raise DataError("an input of %s expected (%s)" % (self.input_dtype, e))
 
     def observe(self, x, y):

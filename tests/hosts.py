@@ -1,0 +1,109 @@
+"""Runs a plain-Python check file on any host and returns what it prints.
+
+A host is a name: "cpython-c", "cpython-np", "cpython-py" (a backend each), or a virtual board
+("unix", "qemu_m4f"), where the file runs at the REPL of a board of its own.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from engram_host import boards, virtual
+from mpremote.transport_serial import SerialTransport
+
+DEVICE = Path(__file__).resolve().parent / "device"
+
+# Modules that a host must do without, so that the backend is the one it is named after.
+WITHOUT = {
+    "cpython-c": (),
+    "cpython-np": ("_engram",),
+    "cpython-py": ("_engram", "numpy"),
+}
+BACKEND = {
+    "cpython-c": "_engram",
+    "cpython-np": "engram.kernels_np",
+    "cpython-py": "engram.kernels_py",
+    "unix": "_engram",
+    "qemu_m4f": "_engram",
+}
+CPYTHON = tuple(WITHOUT)
+BOARDS = ("unix", "qemu_m4f")
+
+_START = """
+import sys
+for name in {without!r}:
+    sys.modules[name] = None
+sys.path.insert(0, {device!r})
+import engram.backend
+assert engram.backend.kernels.__name__ == {backend!r}, engram.backend.kernels
+import {check}
+{check}.main()
+"""
+
+
+def run_cpython(host, check):
+    """Output of tests/device/<check>.py on CPython with the backend that `host` names."""
+    program = _START.format(
+        without=WITHOUT[host], device=str(DEVICE), backend=BACKEND[host], check=check
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+@contextlib.contextmanager
+def _environment(name, value):
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+class BoardHost:
+    """A virtual board of this test run's own, at its raw REPL."""
+
+    def __init__(self, name, state):
+        """state: a directory of its own, so that no other test's board is in the way."""
+        self.name = name
+        self.state = str(state)
+        self.board = boards.load(name)
+        self.transport = None
+
+    def start(self):
+        with _environment("ENGRAM_STATE", self.state):
+            running = virtual.start(self.name, self.board.command)
+        self.transport = SerialTransport(str(running.tty), baudrate=self.board.baud)
+        self.transport.enter_raw_repl(soft_reset=False)
+
+    def stop(self):
+        if self.transport:
+            self.transport.close()
+            self.transport = None
+        with _environment("ENGRAM_STATE", self.state):
+            virtual.stop(self.name)
+
+    def put(self, path):
+        """Copies a file into the board's file system."""
+        self.transport.fs_writefile(path.name, path.read_bytes())
+
+    def exec(self, code):
+        """Runs code at the raw REPL; its output as text. Raises on an exception there."""
+        return self.transport.exec(code).decode().replace("\r\n", "\n")
+
+    def run(self, check):
+        """Output of tests/device/<check>.py, in a fresh interpreter."""
+        self.transport.enter_raw_repl(soft_reset=True)
+        for path in sorted(DEVICE.glob("*.py")):
+            if self.exec(f"import os; print({path.name!r} in os.listdir())").strip() != "True":
+                self.put(path)
+        return self.exec(f"import {check}; {check}.main()").splitlines()
+

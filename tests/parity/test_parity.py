@@ -1,0 +1,67 @@
+"""The same files on every host: exact lines byte for byte, float32 ones within a tolerance.
+
+CPython runs them with each backend (C, numpy, plain Python), the virtual boards with the
+firmware's kernels. The reference is the definition, kernels_py on CPython.
+"""
+
+import pytest
+from hosts import BOARDS, CPYTHON
+
+REFERENCE = "cpython-py"
+HOSTS = [name for name in CPYTHON if name != REFERENCE] + [
+    pytest.param(name, marks=pytest.mark.board) for name in BOARDS
+]
+
+# A float32 training run of 40 steps: sums of a different order differ in the last bits of
+# each step and the differences add up. Measured: at most 3e-5 relative.
+RTOL, ATOL = 5e-4, 5e-5
+
+
+def split(lines):
+    exact = [line for line in lines if line.startswith("exact")]
+    close = {}
+    for line in lines:
+        if line.startswith("close"):
+            name, *values = line.split()[1:]
+            close.setdefault(name, []).extend(float(v) for v in values)
+    return exact, close
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("check", ["learner_check", "misuse_check"])
+def test_exact_lines_are_equal(outputs, host, check):
+    expected, _ = split(outputs(REFERENCE, check))
+    assert expected
+    assert split(outputs(host, check))[0] == expected
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_float32_values_are_close(outputs, host):
+    _, expected = split(outputs(REFERENCE, "learner_check"))
+    _, got = split(outputs(host, "learner_check"))
+    assert expected.keys() == got.keys()
+    assert len(expected["params"]) > 300
+    for name, values in expected.items():
+        assert got[name] == pytest.approx(values, rel=RTOL, abs=ATOL), name
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("host", BOARDS)
+def test_a_step_allocates_nothing(outputs, host):
+    assert outputs(host, "heap_check") == ["exact step allocates nothing", "lock works"]
+
+
+@pytest.mark.board
+def test_the_same_run_counts_the_same_instructions(tmp_path):
+    from hosts import BoardHost
+
+    counts = []
+    for run in range(2):
+        host = BoardHost("qemu_m4f", tmp_path / str(run))
+        host.start()
+        try:
+            counts.append(host.run("count_check"))
+        finally:
+            host.stop()
+    assert counts[0] == counts[1]
+    assert len(counts[0]) > 20 and all(int(line.split()[1]) > 1000 for line in counts[0])
