@@ -24,8 +24,9 @@ DATA = {"nn.model", "nn.geometry", "nn.safetensors"}  # parse and describe a mod
 DEVICE_ROWS = {
     "errors": set(),
     "compat": set(),
-    "kernels_py": set(),  # the definition stands alone, so that it can be read alone
-    "kernels_np": set(),
+    "kernels_args": set(),
+    "kernels_py": {"kernels_args"},  # the definition: it can be read alone
+    "kernels_np": {"kernels_args", "kernels_py"},  # inherits what it does not do better
     "backend": {"kernels_py", "kernels_np"} | BASE,
     "npy": BASE,
     "arena": {"backend"} | BASE,

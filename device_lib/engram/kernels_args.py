@@ -1,0 +1,298 @@
+"""What every kernel demands of its arguments, for the backends written in Python.
+
+One function a kernel, with the kernel's name and arguments. ValueError and TypeError name the
+kernel, the argument, what was expected and what came, in the words of the C kernels; nothing has
+been written by then. Where it helps the caller, the checked geometry or scalars are returned.
+"""
+
+# ---- checks --------------------------------------------------------------------------------
+
+_TYPES = {  # letter: words, typecodes, bytes an element
+    "F": ("a writable float32 buffer (array 'f')", "f", 4),
+    "f": ("a float32 buffer (array 'f')", "f", 4),
+    "o": ("a float32 buffer (array 'f') or None", "f", 4),
+    "B": ("a writable 8-bit buffer (bytearray, array 'b' or 'B')", "bBc", 1),
+    "b": ("an 8-bit buffer (bytes, bytearray, array 'b' or 'B')", "bBc", 1),
+    "l": ("an int32 buffer (array 'i')", "il", 4),
+}
+
+
+def _refuse_type(kernel, name, expected, got):
+    raise TypeError("%s: %s: expected %s, got %s" % (kernel, name, expected, got))
+
+
+def _ints(kernel, *rows):
+    """Each row (name, value, least): an int, not a bool, of at least that."""
+    for name, value, least in rows:
+        if not isinstance(value, int) or isinstance(value, bool):
+            _refuse_type(kernel, name, "an int", type(value).__name__)
+        if not -(2**30) <= value < 2**30:
+            raise ValueError("%s: %s: expected an int from -2**30 to 2**30 - 1" % (kernel, name))
+        if value < least:
+            raise ValueError(
+                "%s: %s: expected an int of at least %d, got %d" % (kernel, name, least, value)
+            )
+
+
+def _buffer(kernel, letter, name, buf, expected=None):
+    """A buffer of the letter's type with `expected` elements (None: any). Returns its length."""
+    if letter == "o" and buf is None:
+        return 0
+    words, codes, size = _TYPES[letter]
+    try:
+        view = memoryview(buf)
+    except TypeError:
+        _refuse_type(kernel, name, words, type(buf).__name__)
+    code = getattr(view, "format", None)  # MicroPython's memoryview does not tell
+    if code is not None and (code not in codes or view.itemsize != size):
+        _refuse_type(kernel, name, words, "typecode '%s'" % code)
+    if letter in "FB" and (isinstance(buf, bytes) or getattr(view, "readonly", False)):
+        _refuse_type(kernel, name, words, "a read-only one")
+    if expected is not None and len(view) != expected:
+        raise ValueError(
+            "%s: %s: expected %d elements for its shape, got %d"
+            % (kernel, name, expected, len(view))
+        )
+    return len(view)
+
+
+def _entry(kernel, name, buf, i, low, high):
+    """Element i of buf is from low to high."""
+    if not low <= buf[i] <= high:
+        raise ValueError(
+            "%s: %s: entry %d: expected %d to %d, got %d" % (kernel, name, i, low, high, buf[i])
+        )
+
+
+def _geom(kernel, geom, channelwise=False):
+    """geom describes windows that each start inside the padded input. Returns its entries."""
+    _buffer(kernel, "l", "geom", geom, 14)
+    for i in range(14):
+        _entry(kernel, "geom", geom, i, 0 if i in (8, 9) else 1, 32767)
+    if channelwise:
+        _entry(kernel, "geom", geom, 3, geom[2], geom[2])
+    for axis in range(2):
+        reach = (geom[4 + axis] - 1) * geom[10 + axis]
+        _entry(kernel, "geom", geom, 8 + axis, 0, reach)
+        most = (geom[axis] - 1 + geom[8 + axis]) // geom[6 + axis] + 1
+        _entry(kernel, "geom", geom, 12 + axis, 1, most)
+    return tuple(geom)
+
+
+def _quant(kernel, qp):
+    _buffer(kernel, "f", "qp", qp, 2)
+    scale, zero_point = qp[0], qp[1]
+    if not (scale > 0 and scale - scale == 0 and -128 <= zero_point <= 127):
+        zero_point = 0.5
+    if zero_point != int(zero_point):
+        raise ValueError(
+            "%s: qp: expected scale > 0 and an integer zero_point from -128 to 127" % kernel
+        )
+    return scale, int(zero_point)
+
+
+def _channels(kernel, bias, mult, shift, K):
+    for name, buf in (("bias", bias), ("mult", mult), ("shift", shift)):
+        _buffer(kernel, "l", name, buf, K)
+    for k in range(K):
+        _entry(kernel, "mult", mult, k, 0, 2147483647)
+        _entry(kernel, "shift", shift, k, -31, 30)
+
+
+def _q(kernel, q):
+    _buffer(kernel, "l", "q", q, 4)
+    for i in range(4):
+        _entry(kernel, "q", q, i, q[2] if i == 3 else -128, 127)
+    return tuple(q)
+
+
+# ---- one a kernel -------------------------------------------------------------------------
+
+
+def dense_fwd(out, x, w, b, B, N, M):
+    kernel = "dense_fwd"
+    _ints(kernel, ("B", B, 0), ("N", N, 0), ("M", M, 0))
+    _buffer(kernel, "F", "out", out, B * M)
+    _buffer(kernel, "f", "x", x, B * N)
+    _buffer(kernel, "f", "w", w, M * N)
+    _buffer(kernel, "o", "b", b, M)
+
+
+def dense_bwd_dx(dx, dout, w, B, N, M):
+    kernel = "dense_bwd_dx"
+    _ints(kernel, ("B", B, 0), ("N", N, 0), ("M", M, 0))
+    _buffer(kernel, "F", "dx", dx, B * N)
+    _buffer(kernel, "f", "dout", dout, B * M)
+    _buffer(kernel, "f", "w", w, M * N)
+
+
+def dense_bwd_dw(dw, db, dout, x, B, N, M):
+    kernel = "dense_bwd_dw"
+    _ints(kernel, ("B", B, 0), ("N", N, 0), ("M", M, 0))
+    _buffer(kernel, "F", "dw", dw, M * N)
+    _buffer(kernel, "F", "db", db, M)
+    _buffer(kernel, "f", "dout", dout, B * M)
+    _buffer(kernel, "f", "x", x, B * N)
+
+
+def conv2d_fwd(out, x, w, b, geom, B):
+    kernel = "conv2d_fwd"
+    _ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry = _geom(kernel, geom)
+    _buffer(kernel, "F", "out", out, B * OH * OW * K)
+    _buffer(kernel, "f", "x", x, B * H * W * C)
+    _buffer(kernel, "f", "w", w, K * R * S * C)
+    _buffer(kernel, "o", "b", b, K)
+    return geometry
+
+
+def conv2d_bwd_dx(dx, dout, w, geom, B):
+    kernel = "conv2d_bwd_dx"
+    _ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry = _geom(kernel, geom)
+    _buffer(kernel, "F", "dx", dx, B * H * W * C)
+    _buffer(kernel, "f", "dout", dout, B * OH * OW * K)
+    _buffer(kernel, "f", "w", w, K * R * S * C)
+    return geometry
+
+
+def conv2d_bwd_dw(dw, db, dout, x, geom, B):
+    kernel = "conv2d_bwd_dw"
+    _ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry = _geom(kernel, geom)
+    _buffer(kernel, "F", "dw", dw, K * R * S * C)
+    _buffer(kernel, "F", "db", db, K)
+    _buffer(kernel, "f", "dout", dout, B * OH * OW * K)
+    _buffer(kernel, "f", "x", x, B * H * W * C)
+    return geometry
+
+
+def relu_fwd(out, x):
+    n = _buffer("relu_fwd", "F", "out", out)
+    _buffer("relu_fwd", "f", "x", x, n)
+    return n
+
+
+def relu_bwd_dx(dx, dout, out):
+    n = _buffer("relu_bwd_dx", "F", "dx", dx)
+    _buffer("relu_bwd_dx", "f", "dout", dout, n)
+    _buffer("relu_bwd_dx", "f", "out", out, n)
+    return n
+
+
+def global_avgpool_fwd(out, x, B, P, C):
+    kernel = "global_avgpool_fwd"
+    _ints(kernel, ("B", B, 0), ("P", P, 1), ("C", C, 0))
+    _buffer(kernel, "F", "out", out, B * C)
+    _buffer(kernel, "f", "x", x, B * P * C)
+
+
+def global_avgpool_bwd_dx(dx, dout, B, P, C):
+    kernel = "global_avgpool_bwd_dx"
+    _ints(kernel, ("B", B, 0), ("P", P, 1), ("C", C, 0))
+    _buffer(kernel, "F", "dx", dx, B * P * C)
+    _buffer(kernel, "f", "dout", dout, B * C)
+
+
+def softmax_xent(dlogits, stats, logits, labels, B, K):
+    kernel = "softmax_xent"
+    _ints(kernel, ("B", B, 0), ("K", K, 1))
+    _buffer(kernel, "F", "dlogits", dlogits, B * K)
+    _buffer(kernel, "F", "stats", stats, 2)
+    _buffer(kernel, "f", "logits", logits, B * K)
+    _buffer(kernel, "b", "labels", labels, B)
+    chosen = [v & 255 for v in labels]
+    for i in range(B):
+        _entry(kernel, "labels", chosen, i, 0, K - 1)
+    return chosen
+
+
+def softmax_fwd(out, x, B, K):
+    _ints("softmax_fwd", ("B", B, 0), ("K", K, 1))
+    _buffer("softmax_fwd", "F", "out", out, B * K)
+    _buffer("softmax_fwd", "f", "x", x, B * K)
+
+
+def sgd_step(p, v, g, hyper):
+    kernel = "sgd_step"
+    n = _buffer(kernel, "F", "p", p)
+    _buffer(kernel, "F", "v", v, n)
+    _buffer(kernel, "f", "g", g, n)
+    _buffer(kernel, "f", "hyper", hyper, 3)
+    lr, momentum, weight_decay = hyper[0], hyper[1], hyper[2]
+    for h in (lr, momentum, weight_decay):
+        if not (h >= 0 and h - h == 0):
+            raise ValueError(
+                "sgd_step: hyper: expected lr, momentum and weight_decay"
+                " to be finite and not negative"
+            )
+    return n, lr, momentum, weight_decay
+
+
+def quantize_s8(out, x, qp):
+    scale, zero_point = _quant("quantize_s8", qp)
+    n = _buffer("quantize_s8", "B", "out", out)
+    _buffer("quantize_s8", "f", "x", x, n)
+    return scale, zero_point, n
+
+
+def dequantize_s8(out, x, qp):
+    scale, zero_point = _quant("dequantize_s8", qp)
+    n = _buffer("dequantize_s8", "F", "out", out)
+    _buffer("dequantize_s8", "b", "x", x, n)
+    return scale, zero_point, n
+
+
+def u8_to_s8(out, x):
+    n = _buffer("u8_to_s8", "B", "out", out)
+    _buffer("u8_to_s8", "b", "x", x, n)
+    return n
+
+
+def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
+    kernel = "conv2d_s8"
+    _ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry = _geom(kernel, geom)
+    _buffer(kernel, "B", "out", out, B * OH * OW * K)
+    _buffer(kernel, "b", "x", x, B * H * W * C)
+    _buffer(kernel, "b", "w", w, K * R * S * C)
+    _channels(kernel, bias, mult, shift, K)
+    return geometry, _q(kernel, q)
+
+
+def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
+    kernel = "depthwise_s8"
+    _ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry = _geom(kernel, geom, True)
+    _buffer(kernel, "B", "out", out, B * OH * OW * C)
+    _buffer(kernel, "b", "x", x, B * H * W * C)
+    _buffer(kernel, "b", "w", w, R * S * C)
+    _channels(kernel, bias, mult, shift, C)
+    return geometry, _q(kernel, q)
+
+
+def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
+    kernel = "dense_s8"
+    _ints(kernel, ("B", B, 0), ("N", N, 0), ("M", M, 0))
+    _buffer(kernel, "B", "out", out, B * M)
+    _buffer(kernel, "b", "x", x, B * N)
+    _buffer(kernel, "b", "w", w, M * N)
+    _channels(kernel, bias, mult, shift, M)
+    return _q(kernel, q)
+
+
+def avgpool_s8(out, x, geom, q, B):
+    kernel = "avgpool_s8"
+    _ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry = _geom(kernel, geom, True)
+    _buffer(kernel, "B", "out", out, B * OH * OW * C)
+    _buffer(kernel, "b", "x", x, B * H * W * C)
+    return geometry, _q(kernel, q)
+
+
+def zero_f32(out):
+    return _buffer("zero_f32", "F", "out", out)
+
+
+def check_finite(x):
+    return _buffer("check_finite", "f", "x", x)

@@ -1,0 +1,254 @@
+"""The kernels over numpy on CPython, or over ulab.numpy where a board's firmware has it.
+
+Importing this module is the question "can it work here?": it raises ImportError when there is no
+array library, or when the library's float is not 4 bytes wide (ulab follows the firmware's float,
+and frombuffer would read float32 memory as float64 without a word).
+
+What is not defined here is inherited from kernels_py, the definition. ulab has no int32, no
+einsum and no strides: convolution and the int8 stage are for numpy only, at the end.
+"""
+
+try:
+    from ulab import numpy as np
+
+    _ULAB = True
+    _F = np.float
+except ImportError:
+    import numpy as np
+
+    _ULAB = False
+    _F = np.float32
+
+if np.zeros(1, dtype=_F).itemsize != 4:
+    raise ImportError("the array library has no float32")
+
+from . import kernels_args as check
+from . import kernels_py as _py
+from .kernels_py import *  # noqa: F403
+
+
+def _vec(buf):
+    """A float32 buffer as a vector over the same memory."""
+    return np.frombuffer(memoryview(buf), dtype=_F)
+
+
+def _mat(buf, rows, columns):
+    return _vec(buf).reshape((rows, columns))
+
+
+def dense_fwd(out, x, w, b, B, N, M):
+    check.dense_fwd(out, x, w, b, B, N, M)
+    if B * N * M == 0:  # neither library makes a matrix of an empty buffer
+        return _py.dense_fwd(out, x, w, b, B, N, M)
+    y = np.dot(_mat(x, B, N), _mat(w, M, N).transpose())
+    _mat(out, B, M)[:] = y if b is None else y + _vec(b)
+
+
+def dense_bwd_dx(dx, dout, w, B, N, M):
+    check.dense_bwd_dx(dx, dout, w, B, N, M)
+    if B * N * M == 0:
+        return _py.dense_bwd_dx(dx, dout, w, B, N, M)
+    _mat(dx, B, N)[:] = np.dot(_mat(dout, B, M), _mat(w, M, N))
+
+
+def dense_bwd_dw(dw, db, dout, x, B, N, M):
+    check.dense_bwd_dw(dw, db, dout, x, B, N, M)
+    if B * N * M == 0:
+        return _py.dense_bwd_dw(dw, db, dout, x, B, N, M)
+    d = _mat(dout, B, M)
+    _mat(dw, M, N)[:] += np.dot(d.transpose(), _mat(x, B, N))
+    _vec(db)[:] += np.sum(d, axis=0)
+
+
+def relu_fwd(out, x):
+    if check.relu_fwd(out, x):
+        v = _vec(x)
+        # not maximum(): what it makes of NaN and -0 differs between the two libraries
+        _vec(out)[:] = np.where(v <= 0.0, 0.0, v)
+
+
+def relu_bwd_dx(dx, dout, out):
+    if check.relu_bwd_dx(dx, dout, out):
+        _vec(dx)[:] = np.where(_vec(out) > 0.0, _vec(dout), 0.0)
+
+
+def global_avgpool_fwd(out, x, B, P, C):
+    check.global_avgpool_fwd(out, x, B, P, C)
+    if C:
+        for i in range(B):
+            image = _vec(x)[i * P * C : (i + 1) * P * C].reshape((P, C))
+            _vec(out)[i * C : (i + 1) * C] = np.sum(image, axis=0) / P
+
+
+def global_avgpool_bwd_dx(dx, dout, B, P, C):
+    check.global_avgpool_bwd_dx(dx, dout, B, P, C)
+    if C:
+        for i in range(B):
+            share = _vec(dout)[i * C : (i + 1) * C] / P
+            for p in range(i * P, (i + 1) * P):
+                _vec(dx)[p * C : (p + 1) * C] = share
+
+
+def sgd_step(p, v, g, hyper):
+    n, lr, momentum, weight_decay = check.sgd_step(p, v, g, hyper)
+    if n:
+        step = momentum * _vec(v) + _vec(g) + weight_decay * _vec(p)
+        _vec(v)[:] = step
+        _vec(p)[:] -= lr * step
+
+
+def zero_f32(out):
+    if check.zero_f32(out):
+        _vec(out)[:] = 0.0
+
+
+if not _ULAB:
+
+    def _s8(buf):
+        return np.frombuffer(memoryview(buf), dtype=np.int8)
+
+    def _int(buf):
+        return np.frombuffer(memoryview(buf), dtype=np.int32).astype(np.int64)
+
+    def check_finite(x):
+        return int((~np.isfinite(_vec(x))).sum()) if check.check_finite(x) else 0
+
+    def _softmax(x, B, K):
+        """(rows minus their largest, exponentials, their sums), float64"""
+        rows = _mat(x, B, K).astype(np.float64)
+        rows -= rows.max(axis=1, keepdims=True)
+        e = np.exp(rows)
+        return rows, e, e.sum(axis=1, keepdims=True)
+
+    def softmax_fwd(out, x, B, K):
+        check.softmax_fwd(out, x, B, K)
+        if B:
+            _, e, total = _softmax(x, B, K)
+            _mat(out, B, K)[:] = e / total
+
+    def softmax_xent(dlogits, stats, logits, labels, B, K):
+        chosen = check.softmax_xent(dlogits, stats, logits, labels, B, K)
+        if B == 0:
+            return _py.softmax_xent(dlogits, stats, logits, labels, B, K)
+        correct = (_mat(logits, B, K).argmax(axis=1) == chosen).sum()
+        rows, e, total = _softmax(logits, B, K)
+        at = (np.arange(B), np.array(chosen))
+        d = e / total
+        d[at] -= 1.0
+        _mat(dlogits, B, K)[:] = d / B
+        _vec(stats)[:] = (np.log(total).sum() - rows[at].sum(), correct)
+
+    def _geometry(geom, B):
+        """Rows of pixels (B * OH * OW, R * S): index of the pixel under every tap, or -1."""
+        H, W, _, _, R, S, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, OH, OW = geom
+        h = np.arange(OH)[:, None] * stride_h - pad_top + np.arange(R) * dil_h
+        w = np.arange(OW)[:, None] * stride_w - pad_left + np.arange(S) * dil_w
+        h = h[:, None, :, None]
+        w = w[None, :, None, :]
+        inside = (h >= 0) & (h < H) & (w >= 0) & (w < W)
+        images = np.arange(B).reshape(B, 1, 1, 1, 1) * (H * W)
+        return np.where(inside, images + h * W + w, -1).reshape(B * OH * OW, R * S)
+
+    def _columns(x, pixels, C):
+        """The window of every output position as a row (positions, R * S * C); 0 outside."""
+        padded = np.concatenate((x.reshape(-1, C), np.zeros((1, C), x.dtype)))
+        return padded[pixels].reshape(len(pixels), -1)
+
+    def conv2d_fwd(out, x, w, b, geom, B):
+        geom = check.conv2d_fwd(out, x, w, b, geom, B)
+        if B:
+            C, K = geom[2:4]
+            rows = _columns(_vec(x), _geometry(geom, B), C)
+            y = np.dot(rows, _vec(w).reshape(K, -1).T)
+            _vec(out)[:] = (y if b is None else y + _vec(b)).ravel()
+
+    def conv2d_bwd_dx(dx, dout, w, geom, B):
+        geom = check.conv2d_bwd_dx(dx, dout, w, geom, B)
+        if B:
+            C, K = geom[2:4]
+            pixels = _geometry(geom, B)
+            parts = np.dot(_mat(dout, len(pixels), K), _vec(w).reshape(K, -1))
+            total = np.zeros((B * geom[0] * geom[1] + 1, C), _F)  # the last row is the padding
+            np.add.at(total, pixels, parts.reshape(*pixels.shape, C))
+            _vec(dx)[:] = total[:-1].ravel()
+
+    def conv2d_bwd_dw(dw, db, dout, x, geom, B):
+        geom = check.conv2d_bwd_dw(dw, db, dout, x, geom, B)
+        if B:
+            C, K = geom[2:4]
+            pixels = _geometry(geom, B)
+            d = _mat(dout, len(pixels), K)
+            _vec(dw)[:] += np.dot(d.T, _columns(_vec(x), pixels, C)).ravel()
+            _vec(db)[:] += d.sum(axis=0)
+
+    def quantize_s8(out, x, qp):
+        scale, zero_point, n = check.quantize_s8(out, x, qp)
+        if n:
+            with np.errstate(invalid="ignore", over="ignore"):
+                y = np.clip(_vec(x) / np.float32(scale), -256.0, 256.0)
+            y = np.where(np.isnan(y), np.float32(0.0), y)
+            whole = np.trunc(y)
+            rest = y - whole
+            q = whole + (rest >= 0.5) - (rest <= -0.5) + zero_point
+            _s8(out)[:] = np.clip(q, -128, 127)
+
+    def dequantize_s8(out, x, qp):
+        scale, zero_point, n = check.dequantize_s8(out, x, qp)
+        if n:
+            _vec(out)[:] = scale * (_s8(x).astype(np.float64) - zero_point)
+
+    def u8_to_s8(out, x):
+        if check.u8_to_s8(out, x):
+            _s8(out)[:] = _s8(x) ^ -128
+
+    def _wrap(v):
+        return ((v + 2**31) & 0xFFFFFFFF) - 2**31
+
+    def _finish_s8(acc, mult, shift, q):
+        """Accumulators (positions, channels) to int8, as kernels_py does one of them."""
+        mult, shift = _int(mult), _int(shift)
+        left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
+        high = (_wrap(_wrap(acc) << left) * mult + (1 << 30)) >> 31
+        mask = (1 << right) - 1
+        y = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0)) + q[1]
+        return np.clip(y, q[2], q[3]).ravel()
+
+    def _product(a, b):
+        """a @ b of small integers: exact in float64, where the product is fast."""
+        return np.dot(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
+
+    def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
+        geom, q = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        if B:
+            C, K = geom[2:4]
+            rows = _columns(_s8(x).astype(np.int64) - q[0], _geometry(geom, B), C)
+            acc = _product(rows, _s8(w).reshape(K, -1).T) + _int(bias)
+            _s8(out)[:] = _finish_s8(acc, mult, shift, q)
+
+    def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
+        geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
+        if B:
+            C = geom[2]
+            pixels = _geometry(geom, B)
+            rows = _columns(_s8(x).astype(np.int64) - q[0], pixels, C)
+            acc = (rows.reshape(*pixels.shape, C) * _s8(w).reshape(-1, C)).sum(axis=1)
+            _s8(out)[:] = _finish_s8(acc + _int(bias), mult, shift, q)
+
+    def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
+        q = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        if B * N * M == 0:
+            return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        rows = _s8(x).reshape(B, N).astype(np.int64) - q[0]
+        acc = _product(rows, _s8(w).reshape(M, N).T) + _int(bias)
+        _s8(out)[:] = _finish_s8(acc, mult, shift, q)
+
+    def avgpool_s8(out, x, geom, q, B):
+        geom, q = check.avgpool_s8(out, x, geom, q, B)
+        if B:
+            C = geom[2]
+            pixels = _geometry(geom, B)
+            rows = _columns(_s8(x).astype(np.int64), pixels, C).reshape(*pixels.shape, C)
+            total = rows.sum(axis=1)
+            count = (pixels >= 0).sum(axis=1)[:, None]
+            mean = (np.abs(total) + count // 2) // np.maximum(count, 1)
+            _s8(out)[:] = np.clip(np.where(total < 0, -mean, mean), q[2], q[3]).ravel()
