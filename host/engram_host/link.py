@@ -82,6 +82,13 @@ class Link:
 
         Raises LinkError if there is neither an agent nor a MicroPython prompt.
         """
+        on_text, self.on_text = self.on_text, ignore  # the REPL's echo is not for the user
+        try:
+            return self._open()
+        finally:
+            self.on_text = on_text
+
+    def _open(self) -> dict[str, Any]:
         self._session = secrets.token_hex(4)
         answer = self._hello(self.timing.hello)
         if answer is None:
@@ -126,8 +133,8 @@ class Link:
                         return answer
         return None
 
-    def _start_agent(self) -> None:
-        """Interrupt what runs, reach the friendly REPL, type the line that starts the agent."""
+    def enter_repl(self) -> None:
+        """Interrupt what runs and reach the friendly REPL. Raises LinkError if no prompt comes."""
         self._text = b""
         self.transport.write(b"\r" + INTERRUPT + INTERRUPT)
         self._wait_quiet(self.timing.hello / 4)
@@ -136,6 +143,10 @@ class Link:
         if not self._wait_prompt(self.timing.prompt):
             raise LinkError(self._no_prompt())
         self._wait_quiet(self.timing.hello / 4)
+
+    def _start_agent(self) -> None:
+        """Type the line that starts the agent at the REPL."""
+        self.enter_repl()
         self._text = b""
         self.transport.write(START_AGENT + b"\r")
 
@@ -160,10 +171,12 @@ class Link:
         )
 
     def _no_agent(self) -> str:
-        if b"ImportError" in self._text or b"AttributeError" in self._text:
+        failure = re.search(rb"(ImportError|AttributeError): [^\r\n]*", self._text)
+        if failure:
             return (
-                f"{self.transport.name} runs MicroPython without the engram library "
-                f"({_quote(self._text)}); flash firmware that has it, or run `engram install`"
+                f"{self.transport.name} runs MicroPython without the engram library, or with one "
+                f"that lacks something ({failure[0].decode()}); flash firmware that has it, or run "
+                "`engram install`"
             )
         return (
             f"the agent on {self.transport.name} was started and does not answer; this came: "
@@ -319,14 +332,15 @@ class Link:
     ) -> dict[str, Any]:
         """Stream samples (each: label byte unless PREDICT, then the raw input) to the learner.
 
-        Returns {"n", "right", "out"}: how many arrived, how many were predicted right, all results.
+        Returns {"n", "right", "units", "out"}: how many arrived, how many were predicted right,
+        what they took by the board's counter, and all predictions.
         progress counts samples. Raises DeviceError at the first one the board refuses.
         """
         size = self.call("samples_begin", sink=sink)["sample_bytes"]
         offset = 0
         pending = bytearray()
         out: list[Any] = []
-        last: dict[str, Any] = {"n": 0, "right": 0}
+        last: dict[str, Any] = {"n": 0, "right": 0, "units": 0}
         room = self.max_payload - 5
         room = room // size * size or room  # whole samples where they fit
         for sample in samples:
@@ -339,7 +353,7 @@ class Link:
                 del pending[:room]
         if pending:
             last = self._send_samples(sink, offset, bytes(pending), out, progress)
-        return {"n": last["n"], "right": last["right"], "out": out}
+        return {**last, "out": out}
 
     def _send_samples(
         self, sink: int, offset: int, data: bytes, out: list[Any], progress: Progress

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,14 @@ _PAIRS = (("x", "y"), ("x_train", "y_train"), ("x_test", "y_test"))
 _DTYPES = ("uint8", "float32")
 
 
-class Samples(NamedTuple):
+@dataclass(frozen=True)
+class Samples:
     """x: (n, ...) uint8 or float32. y: (n,) uint8, or None where only inputs are known."""
 
     x: NDArray[Any]
     y: NDArray[np.uint8] | None
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         return self.x.shape[0]
 
     @property
@@ -48,6 +50,10 @@ class Samples(NamedTuple):
     def files(self) -> dict[str, bytes]:
         """{"x": ..., "y": ...}: the two as .npy files, for the board's own flash."""
         return {"x": _npy(self.x.reshape(len(self), -1)), "y": _npy(self.labels)}
+
+    def part(self, start: int, end: int) -> Samples:
+        """Those from `start` up to `end`."""
+        return Samples(self.x[start:end], None if self.y is None else self.y[start:end])
 
     def of_classes(self, classes: list[int]) -> Samples:
         """Those whose label is one of `classes`, in the same order."""

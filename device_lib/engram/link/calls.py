@@ -219,14 +219,15 @@ def flash_bytes(learner):
 
 
 def eval_begin(device, x, y):
-    """Prepare to evaluate on two .npy files of this board: inputs and labels."""
+    """Prepare to evaluate on two .npy files of this board: inputs and labels. "of": how many."""
     from ..npy import Samples
 
     stop(device)
     learner = device.need_learner()
     device.streams = (device.files.open(x), device.files.open(y))
-    device.steps = learner.evaluating(Samples(*device.streams))
-    return {}
+    samples = Samples(*device.streams)
+    device.steps = learner.evaluating(samples)
+    return {"of": len(samples)}
 
 
 def eval_step(device, ms):

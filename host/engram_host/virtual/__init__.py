@@ -19,6 +19,8 @@ from typing import NamedTuple
 from engram_host.errors import VirtualBoardError
 from engram_host.virtual.place import Place
 
+__all__ = ["Command", "Place", "Status", "ensure", "kill", "start", "status", "stop"]
+
 Command = tuple[list[str], Mapping[str, str]]  # argv, and what is added to the environment
 
 _START_S = 20.0

@@ -1,0 +1,428 @@
+"""The verbs of the command line, as functions: what `engram VERB` does, `api.verb()` does.
+
+    from engram_host import api
+
+    with api.connect("qemu_m4f") as board:
+        api.push(board, "digits.safetensors")
+        api.learn(board, "sevens.npz", epochs=3)
+        print(api.evaluate(board, "test.npz")["accuracy"])
+
+`port` is a board's name (a virtual board is started), any URL that pyserial opens, or a Device from
+connect(), which then stays open. All errors are engram.errors.EngramError.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engram_host import boards as board_facts
+from engram_host import build as firmware
+from engram_host import log as logs
+from engram_host import ports, virtual
+from engram_host import samples as sample_files
+from engram_host.device import MODEL, Device
+from engram_host.errors import InputError, Stopped
+from engram_host.interrupt import StopAtNextStep
+from engram_host.link import Link
+from engram_host.progress import Reporter, Silent
+from engram_host.samples import Samples
+
+Port = str | Device | None
+Data = Samples | Path | str
+
+
+def ignore(_: Any) -> None:
+    """A callback that does nothing."""
+
+
+# --- boards -------------------------------------------------------------------------------------
+
+
+def boards() -> list[dict[str, Any]]:
+    """The boards there are: facts, and for virtual ones whether they are built and running."""
+    rows = []
+    for board in board_facts.load_all():
+        chip = board.facts["chip"]
+        row: dict[str, Any] = {
+            "name": board.name,
+            "title": board.title,
+            "status": board.status,
+            "chip": chip["name"],
+            "ram_bytes": chip["ram_bytes"],
+            "flash_bytes": chip["flash_bytes"],
+        }
+        if board.is_virtual:
+            running = virtual.status(board.name)
+            row["built"] = board.artefact.exists()
+            row["running"] = running is not None
+            row["tty"] = str(running.tty) if running else None
+        rows.append(row)
+    return rows
+
+
+def serial_ports() -> list[dict[str, str]]:
+    """Serial ports of this computer that something is connected to."""
+    return ports.serial_ports()
+
+
+def build(
+    board: str, micropython_dir: Path | None = None, say: Callable[[str], None] = ignore
+) -> Path:
+    """Build the firmware of a virtual board; the path of what was built."""
+    return firmware.build(board_facts.load(board), micropython_dir, say=say)
+
+
+def start(board: str, *, flash: Path | None = None, fresh: bool = False) -> virtual.Status:
+    """Start a virtual board. flash: an image to load into its flash; fresh: begin with blank flash."""
+    facts = board_facts.load(board)
+
+    def prepare(file: Path) -> None:
+        if fresh:
+            file.unlink(missing_ok=True)
+        if flash is not None:
+            facts.load_flash(flash, file)
+
+    if flash is not None and not flash.is_file():
+        raise InputError(f"{flash} does not exist: a flash image (`engram stop --save`) expected")
+    if not (fresh or flash):
+        return virtual.ensure(board, facts.command)
+    return virtual.start(board, facts.command, prepare)
+
+
+def stop(board: str, *, save: Path | None = None) -> bool:
+    """Stop a virtual board; save its flash as an image. False if it did not run."""
+    facts = board_facts.load(board)
+    stopped = virtual.stop(board)
+    if save is not None:
+        file = virtual.Place.of(board).flash
+        if not file.exists():
+            raise InputError(f"{board} has no flash to save: it was never started")
+        facts.save_flash(file, save)
+    return stopped
+
+
+# --- a connection -------------------------------------------------------------------------------
+
+
+def connect(
+    port: str | None = None,
+    reporter: Reporter | None = None,
+    on_text: Callable[[bytes], None] = ignore,
+) -> Device:
+    """A board with its agent running. on_text gets what the board prints."""
+    transport = ports.open_transport(port)
+    try:
+        return Device(Link(transport, on_text), reporter)
+    except BaseException:
+        transport.close()
+        raise
+
+
+@contextmanager
+def _device(port: Port) -> Iterator[Device]:
+    """The Device that was given, or one that is closed afterwards."""
+    if isinstance(port, Device):
+        yield port
+        return
+    with connect(port) as device:
+        yield device
+
+
+def info(port: Port = None) -> dict[str, Any]:
+    """What a board is and has: runtime, memory, files, model, store."""
+    with _device(port) as device:
+        told = device.info()
+        told["files"] = device.files()
+        told["flash"] = device.store_info() if told["learner"] else None
+        return told
+
+
+def install(port: str | None, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Copy the engram library to a board that runs plain MicroPython, into its folder lib."""
+    from engram_host import mp
+
+    target = ports.resolve(port)
+    files = mp.library_files()
+    total = sum(path.stat().st_size for path in files.values())
+    with (reporter or Silent()).bytes("install engram", total) as update:
+        copied = mp.install(target.url, files, target.baud, update)
+    return {"files": copied, "folder": mp.FOLDER}
+
+
+# --- model and data -----------------------------------------------------------------------------
+
+
+def push(
+    port: Port, path: Path | str, *, name: str = MODEL, **options: Any
+) -> dict[str, Any]:
+    """Put a model on a board and open it. options: batch, lr, momentum, weight_decay, seed, ...
+
+    What the board had learned with the same model before is loaded. Returns the learner's facts.
+    """
+    with _device(port) as device:
+        return device.push_model(path, name, **options)
+
+
+def push_data(
+    port: Port, data: Data, *, name: str = "test", labels: Path | None = None
+) -> dict[str, str]:
+    """Keep labelled samples on a board, for `evaluate`. Returns the names of the files there."""
+    loaded = _samples(data, labels)
+    with _device(port) as device:
+        return device.push_data(name, loaded)
+
+
+def reset(port: Port) -> dict[str, Any]:
+    """Make a board forget what it learned: stored samples and saved states are erased."""
+    with _device(port) as device:
+        return device.reset()
+
+
+def _samples(data: Data, labels: Path | None = None) -> Samples:
+    return data if isinstance(data, Samples) else sample_files.load(data, labels)
+
+
+# --- learning -----------------------------------------------------------------------------------
+
+
+class Learned(NamedTuple):
+    """summary: the log's last record. steps: one record a step. log: the file."""
+
+    summary: dict[str, Any]
+    steps: list[dict[str, Any]]
+    log: Path
+
+
+def learn(
+    port: Port,
+    data: Data,
+    *,
+    labels: Path | None = None,
+    epochs: int = 1,
+    replay: bool = True,
+    model: str | None = None,
+    log: Path | None = None,
+    on_step: Callable[[dict[str, Any]], None] = ignore,
+    **options: Any,
+) -> Learned:
+    """One session: send labelled samples, learn them, save the learned state, write the log.
+
+    replay: mix stored samples of earlier sessions into every batch. options: batch, lr, ... of the
+    learner. Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
+    board is usable; what was sent stays on the board and is learned by the next session.
+    """
+    loaded = _samples(data, labels)
+    loaded.labels  # noqa: B018  (InputError here if there are none)
+    with _device(port) as device, StopAtNextStep() as stop:
+        learner = device.need_open(model, **options)
+        path = log or logs.default_path(device.link.board)
+        with logs.Writer(path) as writer:
+            session = _Session(device, writer, stop, on_step)
+            return session.run(learner, loaded, epochs, replay)
+
+
+class _Session:
+    """Writes down what happens in one call of learn()."""
+
+    def __init__(
+        self,
+        device: Device,
+        writer: logs.Writer,
+        stop: StopAtNextStep,
+        on_step: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.device, self.writer, self.stop, self.on_step = device, writer, stop, on_step
+        self.began = time.monotonic()
+        self.steps: list[dict[str, Any]] = []
+        self.flash_before = device.flash_bytes()
+        self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
+
+    def run(
+        self, learner: dict[str, Any], samples: Samples, epochs: int, replay: bool
+    ) -> Learned:
+        facts = self.device.info()
+        self.figures.update(
+            board=facts["board"], model=facts["model"], replay=replay, epochs=epochs
+        )
+        self._write(
+            "begin",
+            board=facts["board"],
+            runtime=facts["runtime"],
+            model=facts["model"],
+            options=facts["options"],
+            experience=learner["experience"],
+            samples=len(samples),
+            epochs=epochs,
+            replay=replay,
+        )
+        try:
+            self._observe(samples)
+            self._learn(epochs, replay)
+            self._keep()
+        except KeyboardInterrupt:
+            self.figures["stopped"] = True
+            raise
+        except Exception as e:
+            self.figures["error"] = str(e)
+            raise
+        finally:
+            summary = self._summary()
+        return Learned(summary, self.steps, self.writer.path)
+
+    def _observe(self, samples: Samples) -> None:
+        chunk = 64  # samples between two looks at Ctrl-C
+        units = 0
+        with self.device.reporter.items("observe", len(samples), "samples") as update:
+            for start in range(0, len(samples), chunk):
+                self._check_stop()
+                units += self.device.observe_quietly(samples.part(start, start + chunk))["units"]
+                self.figures["samples"] = min(len(samples), start + chunk)
+                update(self.figures["samples"])
+        self.figures["observe_units"] = units
+        self._write("observe", samples=len(samples), observe_units=units, **self.device.counter)
+
+    def _learn(self, epochs: int, replay: bool) -> None:
+        with self.device.reporter.items("learn", None, "steps") as update:
+            learning = self.device.learning(epochs, replay)
+            try:
+                for row in learning:
+                    row["flash_bytes"] -= self.flash_before
+                    record = self._write("step", **row, **self.device.counter)
+                    self.steps.append(record)
+                    note = f"loss {row['loss']:.3f}  right {row['acc']:.0%}"
+                    update(row["step"], total=row["of"], note=note)
+                    self.on_step(record)
+                    self._check_stop()
+            finally:
+                learning.close()
+
+    def _keep(self) -> None:
+        self.device.end_experience()
+        saved = self.device.save()
+        self.figures["generation"], self.figures["save_units"] = saved["generation"], saved["units"]
+
+    def _check_stop(self) -> None:
+        if self.stop.asked:
+            done = f"after step {len(self.steps)}" if self.steps else "before the first step"
+            raise Stopped(
+                f"stopped {done}; the board is ready, and has kept what was sent to learn from. "
+                f"Log: {self.writer.path}"
+            )
+
+    def _summary(self) -> dict[str, Any]:
+        steps, figures = self.steps, self.figures
+        figures["steps"] = len(steps)
+        if steps:
+            figures.update(
+                of=steps[-1]["of"],
+                first_loss=steps[0]["loss"],
+                last_loss=steps[-1]["loss"],
+                last_acc=steps[-1]["acc"],
+                phases={
+                    name: sum(row["phases"][name] for row in steps) for name in steps[0]["phases"]
+                },
+                total=sum(row["total"] for row in steps),
+                outside=sum(row["outside"] for row in steps),
+                ram_bytes=max(row["ram_bytes"] for row in steps),
+            )
+        if not {"stopped", "error"} & {key for key, value in figures.items() if value}:
+            learner = self.device.info()["learner"]
+            figures["flash_bytes"] = self.device.flash_bytes() - self.flash_before
+            for key in ("ram_planned_bytes", "ram_measured_bytes", "experience"):
+                figures[key] = learner[key]
+        return self._write("summary", **figures, **self.device.counter)
+
+    def _write(self, kind: str, **record: Any) -> dict[str, Any]:
+        record["wall_s"] = round(time.monotonic() - self.began, 4)
+        return self.writer.write(kind, record)
+
+
+def evaluate(
+    port: Port,
+    data: Data | None = None,
+    *,
+    name: str = "test",
+    labels: Path | None = None,
+    stream: bool = False,
+    model: str | None = None,
+) -> dict[str, Any]:
+    """Accuracy of a board's learner, in all and by class.
+
+    data: labelled samples; they are kept on the board as `name` (and not sent again if it has them).
+    None: those that the board keeps as `name`. stream: send them without keeping them.
+    Returns {"n", "correct", "accuracy", "total": [a class], "right": [a class]}.
+    """
+    loaded = None if data is None else _samples(data, labels)
+    with _device(port) as device:
+        device.need_open(model)
+        if stream:
+            if loaded is None:
+                raise InputError("to stream there must be samples: give a file of them")
+            result = device.evaluate_stream(loaded)
+        else:
+            if loaded is not None:
+                device.push_data(name, loaded)
+            result = device.evaluate(name)
+    result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
+    return result
+
+
+def predict(port: Port, data: Data, *, model: str | None = None) -> list[tuple[int, float]]:
+    """(label, probability) that a board gives each input."""
+    loaded = _samples(data)
+    with _device(port) as device:
+        device.need_open(model)
+        return device.predict(loaded)
+
+
+def log(path: Path | None = None, *, follow: bool = False) -> Iterator[dict[str, Any]]:
+    """The records of a log (None: the newest one); follow: also those still to come."""
+    return logs.read(path or logs.latest(), follow)
+
+
+# --- models and reports -------------------------------------------------------------------------
+
+
+def plan(
+    model: Path | str, *, boards: Sequence[str] = (), batch: int = 16, replay_slots: int = 0
+) -> dict[str, Any]:
+    """What a model needs and costs, before anything is flashed. boards: names; none: all."""
+    from engram_host.plan_report import plan_report
+
+    chosen = [board_facts.load(name) for name in boards] or board_facts.load_all()
+    facts = [board.facts for board in chosen]
+    return dict(plan_report(Path(model), facts, batch, replay_slots))
+
+
+def convert(
+    float_model: Path | str, calibration: Path | str, out: Path | str, *, percentile: float = 100.0
+) -> dict[str, Any]:
+    """Make the model a board runs (int8 and float32) of a float model and calibration samples."""
+    from engram_host import convert as converter
+
+    return dict(converter.convert(float_model, calibration, out, percentile=percentile))
+
+
+def report(result: Path | str, out: Path | str) -> dict[str, Any]:
+    """Write report.html, summary.json and pictures of the result.json of a run."""
+    import json
+
+    from engram_host.report.write import write_report
+
+    path = Path(result)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise InputError(f"{path}: the result.json of a run expected ({e})") from e
+    return dict(write_report(content, out, [board.facts for board in board_facts.load_all()]))
+
+
+def demo(port: str = "qemu_m4f", **settings: Any) -> dict[str, Any]:
+    """The digits on a board, class after class: see `engram demo --help`."""
+    from engram_host import demo as digits
+
+    return digits.demo(port, **settings)

@@ -1,0 +1,81 @@
+"""The command line: a table of verbs, and one place where errors become messages and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from typing import Any
+
+import rich_click as click
+from engram import __version__
+from engram.errors import EngramError
+from rich.markup import escape
+
+from engram_host.commands.output import errors
+from engram_host.errors import Stopped
+
+# Verb -> module of engram_host.commands; the module has a click command named `command`.
+VERBS = {
+    "demo": "demo",
+    "boards": "boards",
+    "build": "build",
+    "start": "start",
+    "stop": "stop",
+    "info": "info",
+    "convert": "convert",
+    "plan": "plan",
+    "install": "install",
+    "push": "push",
+    "learn": "learn",
+    "eval": "evaluate",
+    "predict": "predict",
+    "log": "log",
+    "report": "report",
+    "repl": "repl",
+    "reset": "reset",
+}
+
+FAILED, INTERRUPTED = 1, 130
+
+
+class Verbs(click.RichGroup):
+    """Loads a verb when it is asked for; turns errors into messages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module = importlib.import_module(f"engram_host.commands.{VERBS[name]}")
+        command: click.Command = module.command
+        command.name = name
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            said = str(stop) if isinstance(stop, Stopped) else "interrupted"
+            errors().print(f"[yellow]{escape(said)}[/]", highlight=False)
+            ctx.exit(INTERRUPTED)
+        except (EngramError, OSError) as e:
+            if ctx.find_root().meta.get("debug"):
+                errors().print(traceback.format_exc(), markup=False, highlight=False)
+            errors().print(f"[bold red]Error:[/] {escape(str(e))}", highlight=False, soft_wrap=True)
+            ctx.exit(FAILED)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="engram")
+def main() -> None:
+    """Models that keep learning on a microcontroller.
+
+    A board runs MicroPython with the engram library; this command feeds it, watches it and measures
+    it. Without a board, a virtual one does: `engram demo` shows everything at once.
+
+    Start with: engram boards, then engram VERB --help
+    """

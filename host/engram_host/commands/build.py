@@ -1,0 +1,31 @@
+"""engram build"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+
+
+@click.command(epilog="Example: engram build qemu_m4f")
+@click.argument("board")
+@click.option(
+    "--micropython",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="MICROPY_DIR",
+    metavar="DIR",
+    help="A MicroPython source tree of your own, 1.23 or later.",
+)
+@options.json
+@options.debug
+def command(board: str, micropython: Path | None, as_json: bool) -> None:
+    """Build the firmware of a virtual board: MicroPython, the C kernels and the library."""
+    with output.errors().status(f"building {board}") as status:
+        path = api.build(board, micropython, say=lambda line: status.update(line))
+    if as_json:
+        output.show_json({"board": board, "firmware": path})
+    else:
+        output.show(f"[green]✓[/] {path}")

@@ -1,0 +1,43 @@
+"""engram demo"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+from engram_host.progress import Bars
+
+
+@click.command(epilog="Example: engram demo --port qemu_m4f")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/demo"),
+    show_default=True,
+    help="Where the report goes.",
+)
+@click.option("--seeds", is_flag=True, help="Repeat with three seeds: mean and spread.")
+@click.option(
+    "--port", "-p", default="qemu_m4f", show_default=True, help="A virtual board or serial port."
+)
+@options.json
+@options.debug
+def command(out: Path, seeds: bool, port: str, as_json: bool) -> None:
+    """A board learns handwritten digits, class after class, and does not forget.
+
+    The network knows the digits 0 to 4. Then 5, 6, 7, 8 and 9 arrive, one session each; the board
+    learns every one with replay of what it stored, and for contrast without. At the end there is a
+    table here, and a report with pictures.
+    """
+    told: dict[str, Any] = api.demo(port, out=out, seeds=seeds, reporter=Bars(output.errors()))
+    if as_json:
+        output.show_json(told["summary"])
+        return
+    from engram_host.report.terminal import summary_table
+
+    output.show(summary_table(told["summary"]))
+    output.show(f"[green]✓[/] {told['paths']['report']}")

@@ -1,0 +1,55 @@
+"""engram eval"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from rich.table import Table
+
+from engram_host import api
+from engram_host.commands import options, output
+from engram_host.progress import Bars
+
+
+@click.command(epilog="Example: engram eval test.npz --port qemu_m4f")
+@click.argument("data", type=options.FILE, required=False)
+@options.labels
+@click.option("--name", default="test", show_default=True, help="Name of the samples on the board.")
+@click.option("--stream", is_flag=True, help="Send the samples without keeping them on the board.")
+@options.model
+@options.port
+@options.json
+@options.debug
+def command(
+    data: Path | None,
+    labels: Path | None,
+    name: str,
+    stream: bool,
+    model: str | None,
+    port: str | None,
+    as_json: bool,
+) -> None:
+    """Measure on the board how many samples it gets right, in all and by class.
+
+    DATA as for `engram learn`. It is kept on the board and not sent again; without DATA the samples
+    that `engram push data` put there are used.
+    """
+    with api.connect(port, Bars(output.errors()), output.console_text) as board:
+        told = api.evaluate(board, data, name=name, labels=labels, stream=stream, model=model)
+    if as_json:
+        output.show_json(told)
+    else:
+        output.show(_table(told))
+
+
+def _table(told: dict[str, Any]) -> Table:
+    table = Table(box=None, header_style="bold", show_footer=True)
+    table.add_column("class", "all")
+    table.add_column("right", f"{told['accuracy']:.1%}", justify="right")
+    table.add_column("samples", str(told["n"]), justify="right")
+    for label, (right, total) in enumerate(zip(told["right"], told["total"])):
+        if total:
+            table.add_row(str(label), f"{right / total:.1%}", str(total))
+    return table

@@ -1,0 +1,76 @@
+"""engram log"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+
+_COLUMNS = ("step", "loss", "right", "new", "replayed", "read", "forward", "backward", "update")
+_PHASES = ("replay_read", "forward", "backward", "update")
+_LAYOUT = "{:>9} {:>8} {:>6} {:>4} {:>8} {:>10} {:>10} {:>10} {:>10}"
+
+
+@click.command(epilog="Example: engram log --follow")
+@click.argument("file", type=options.FILE, required=False)
+@click.option("--follow", "-f", is_flag=True, help="Wait for more, until the session ends.")
+@options.json
+@options.debug
+def command(file: Path | None, follow: bool, as_json: bool) -> None:
+    """Show the log of a learning session as a table; without FILE the newest one.
+
+    The four columns at the right are phases of a step, in the unit that the heading names.
+    """
+    for record in api.log(file, follow=follow):
+        if as_json:
+            output.show_json(record)
+        else:
+            _SHOW.get(record["kind"], _other)(record)
+
+
+def _begin(record: dict[str, Any]) -> None:
+    replay = "with replay" if record["replay"] else "without replay"
+    print(
+        f"{record['board']}, {record['model']}: {record['samples']} samples, "
+        f"{record['epochs']} epochs, {replay}"
+    )
+
+
+def _observe(record: dict[str, Any]) -> None:
+    unit = f"{record['unit']} ({record['source']})"
+    print(f"observed {record['samples']} samples: {record['observe_units']:,} {unit}")
+    print(f"phases of a step in {unit}:")
+    print(_LAYOUT.format(*_COLUMNS), flush=True)
+
+
+def _step(record: dict[str, Any]) -> None:
+    phases = [f"{record['phases'][name]:,}" for name in _PHASES]
+    step = f"{record['step']}/{record['of']}"
+    loss, right = f"{record['loss']:.4f}", f"{record['acc']:.0%}"
+    print(
+        _LAYOUT.format(step, loss, right, record["new"], record["replayed"], *phases), flush=True
+    )
+
+
+def _summary(record: dict[str, Any]) -> None:
+    if record["stopped"]:
+        print(f"stopped after {record['steps']} steps")
+    elif "error" in record:
+        print(f"failed after {record['steps']} steps: {record['error']}")
+    else:
+        print(
+            f"{record['steps']} steps in {record['wall_s']:.1f} s (host), "
+            f"{output.size(record['flash_bytes'])} of flash programmed, "
+            f"state {record['generation']} saved"
+        )
+
+
+def _other(record: dict[str, Any]) -> None:
+    print(record)
+
+
+_SHOW = {"begin": _begin, "observe": _observe, "step": _step, "summary": _summary}

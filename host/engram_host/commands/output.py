@@ -1,0 +1,51 @@
+"""What the user sees: results on stdout (as text or JSON), everything else on stderr."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+
+@functools.cache
+def errors() -> Console:
+    """Messages and progress: on stderr, so that stdout can be piped."""
+    return Console(stderr=True)
+
+
+def show(content: RenderableType) -> None:
+    """A result for people."""
+    Console().print(content)
+
+
+def show_json(content: Any) -> None:
+    """A result for programs."""
+    print(json.dumps(content, default=_plain, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def console_text(data: bytes) -> None:
+    """What the board printed, with what a terminal would act on made visible."""
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    shown = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    errors().print(shown, end="", style="dim", markup=False, highlight=False)
+    errors().file.flush()
+
+
+def size(n: int | None) -> str:
+    """Bytes for people: 256 KiB, 1,234 B, 56.7 kB."""
+    if n is None:
+        return "–"
+    if n and n % 1024 == 0:
+        return f"{n // 1024:,} KiB"
+    return f"{n:,} B" if n < 10_000 else f"{n / 1000:,.1f} kB"

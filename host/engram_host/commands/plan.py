@@ -1,0 +1,35 @@
+"""engram plan"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+
+
+@click.command(epilog="Example: engram plan digits.safetensors --board arduino_nano_33_ble")
+@click.argument("model", type=options.FILE)
+@click.option("--board", "boards", multiple=True, help="A board to plan for; default: all of them.")
+@click.option("--batch", default=16, show_default=True, help="Samples in a mini-batch.")
+@click.option("--replay-slots", default=0, show_default=True, help="Samples to be kept in flash.")
+@options.json
+@options.debug
+def command(
+    model: Path, boards: tuple[str, ...], batch: int, replay_slots: int, as_json: bool
+) -> None:
+    """Say what a model needs and costs on a board, before anything is sent to one.
+
+    RAM, flash and multiply-accumulates of every layer; the peak of RAM; time and energy on named
+    chips. All of it is computed (model), nothing measured.
+    """
+    told = api.plan(model, boards=boards, batch=batch, replay_slots=replay_slots)
+    if as_json:
+        output.show_json(told)
+        return
+    from engram_host.plan_report import PlanReport, plan_table
+
+    output.show(plan_table(cast(PlanReport, cast(Any, told))))

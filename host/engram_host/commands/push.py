@@ -1,0 +1,65 @@
+"""engram push"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+from engram_host.device import MODEL
+from engram_host.progress import Bars
+
+
+@click.group()
+def command() -> None:
+    """Put a model or test data on a board.
+
+    A transfer that was interrupted goes on where it ended; a file that is there is not sent again.
+    """
+
+
+@command.command(epilog="Example: engram push model digits.safetensors --port qemu_m4f")
+@click.argument("file", type=options.FILE)
+@click.option("--name", default=MODEL, show_default=True, help="Its name on the board.")
+@options.learner
+@options.port
+@options.json
+@options.debug
+def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any) -> None:
+    """Send a model made by `engram convert` and open it.
+
+    What the board had learned with the same model before is there again. The options of the learner
+    stay in force until others are given.
+    """
+    with api.connect(port, Bars(output.errors()), output.console_text) as board:
+        told = api.push(board, file, name=name, **learner)
+    if as_json:
+        output.show_json(told)
+        return
+    output.show(
+        f"[green]✓[/] {told['model']}: {told['classes']} classes, {told['parameters']:,} trained "
+        f"parameters, {output.size(told['ram_planned_bytes'])} of RAM, batch {told['batch']}"
+    )
+
+
+@command.command(epilog="Example: engram push data test.npz --port qemu_m4f")
+@click.argument("file", type=options.FILE, metavar="DATA")
+@options.labels
+@click.option("--name", default="test", show_default=True, help="Their name on the board.")
+@options.port
+@options.json
+@options.debug
+def data(file: Path, labels: Path | None, name: str, port: str | None, as_json: bool) -> None:
+    """Keep labelled samples on the board, for `engram eval` without DATA.
+
+    DATA is an .npz with arrays x and y, or an .npy of inputs with --labels; uint8 or float32.
+    """
+    with api.connect(port, Bars(output.errors()), output.console_text) as board:
+        names = api.push_data(board, file, name=name, labels=labels)
+    if as_json:
+        output.show_json(names)
+    else:
+        output.show(f"[green]✓[/] on the board as {', '.join(names.values())}")

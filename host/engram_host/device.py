@@ -1,0 +1,230 @@
+"""A board as the host sees it: the agent's functions as methods, over one link."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engram.link import wire
+from engram.nn.model import ModelSpec
+
+from engram_host.errors import InputError, LinkError
+from engram_host.link import Link
+from engram_host.progress import Reporter, Silent
+from engram_host.samples import Samples
+
+MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
+_SLICE_MS = 250  # so often the host can stop, and hears how far the board is
+_SLICE_ROWS = 8
+
+OPTIONS = ("batch", "lr", "momentum", "weight_decay", "seed", "policy", "budget")
+
+
+class Device:
+    """One board with its agent running. Use as a context manager, or close() it.
+
+    Methods raise DeviceError (the board refused, nothing changed), LinkLost, LinkError, PortError.
+    """
+
+    def __init__(self, link: Link, reporter: Reporter | None = None) -> None:
+        self.link = link
+        self.reporter = reporter or Silent()
+        self.hello = link.open()
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back; the agent and its model stay."""
+        self.link.close()
+
+    # --- facts -----------------------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """Board, runtime, memory, file system, open model."""
+        return self.link.call("info")  # type: ignore[no-any-return]
+
+    @functools.cached_property
+    def counter(self) -> dict[str, str]:
+        """{"unit", "source"} of the figures of this board's counter."""
+        told = self.info()["counter"]
+        return {"unit": told["unit"], "source": told["kind"]}
+
+    def store_info(self) -> dict[str, dict[str, int]]:
+        """The replay region: "store" and "checkpoints", in figures."""
+        return self.link.call("store_info")  # type: ignore[no-any-return]
+
+    def flash_bytes(self) -> int:
+        """Bytes programmed in the replay region since the model was opened."""
+        return sum(part["bytes_programmed"] for part in self.store_info().values())
+
+    # --- files -----------------------------------------------------------------------------
+
+    def files(self) -> dict[str, int]:
+        """Name -> bytes."""
+        return dict(self.link.call("list"))
+
+    def put(self, name: str, data: bytes) -> bool:
+        """Send a file; resumes. False if the board had it already."""
+        with self.reporter.bytes(f"push {name}", len(data)) as update:
+            return self.link.put(name, data, update)
+
+    def get(self, name: str) -> bytes:
+        """Fetch a file."""
+        size = self.link.call("stat", name=name)["size"]
+        with self.reporter.bytes(f"get {name}", size) as update:
+            return self.link.get(name, update)
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        self.link.call("remove", name=name)
+
+    # --- the model -------------------------------------------------------------------------
+
+    def push_model(self, path: Path | str, name: str = MODEL, **options: Any) -> dict[str, Any]:
+        """Check a model file, send it, open it. Returns what the learner is and needs."""
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"{path} does not exist: a device model file expected")
+        with path.open("rb") as stream:
+            ModelSpec(stream)  # ModelError here, before anything is sent
+        self.put(name, path.read_bytes())
+        return self.open(name, **options)
+
+    def open(self, name: str = MODEL, **options: Any) -> dict[str, Any]:
+        """Open a model that is on the board, with what the board saved for it.
+
+        options: batch, lr, momentum, weight_decay, seed, policy, budget.
+        """
+        known = {key: value for key, value in options.items() if value is not None}
+        return self.link.call("open", model=name, **known)  # type: ignore[no-any-return]
+
+    def need_open(self, name: str | None = None, **options: Any) -> dict[str, Any]:
+        """The open learner; opened first if it is not, or if other options are wanted."""
+        now = self.info()
+        known = {key: value for key, value in options.items() if value is not None}
+        wanted = name or now["model"] or MODEL
+        same = all(now["options"].get(key) == value for key, value in known.items())
+        if now["learner"] and now["model"] == wanted and same:
+            return now["learner"]  # type: ignore[no-any-return]
+        return self.open(wanted, **{**now["options"], **known})
+
+    def reset(self) -> dict[str, Any]:
+        """Forget everything learned: stored samples and saved states are erased."""
+        return self.link.call("reset")  # type: ignore[no-any-return]
+
+    def save(self) -> dict[str, int]:
+        """Keep the learned state in flash: {"generation", "units"}."""
+        return self.link.call("save")  # type: ignore[no-any-return]
+
+    def load(self) -> int | None:
+        """Go back to the saved state: its generation, None if there is none."""
+        return self.link.call("load")["generation"]  # type: ignore[no-any-return]
+
+    # --- samples ---------------------------------------------------------------------------
+
+    def observe(self, samples: Samples) -> dict[str, Any]:
+        """Send labelled samples to learn from: {"n", "units", ...}. Their latents are in flash then."""
+        return self._stream("observe", wire.OBSERVE, samples)
+
+    def observe_quietly(self, samples: Samples) -> dict[str, Any]:
+        """observe() without a progress bar of its own."""
+        self._check(samples)
+        return self.link.samples(wire.OBSERVE, samples.records())
+
+    def predict(self, samples: Samples) -> list[tuple[int, float]]:
+        """(label, probability) of each input."""
+        told = self._stream("predict", wire.PREDICT, samples)
+        return [(label, probability) for label, probability in told["out"]]
+
+    def _stream(self, what: str, sink: int, samples: Samples) -> dict[str, Any]:
+        self._check(samples)
+        records = samples.inputs() if sink == wire.PREDICT else samples.records()
+        with self.reporter.items(what, len(samples), "samples") as update:
+            return self.link.samples(sink, records, update)
+
+    def _check(self, samples: Samples) -> None:
+        """Refuse here what the board would take for something else."""
+        wants = self.link.call("opened")["input"]
+        elems = samples.x[0].size if len(samples) else wants["elems"]
+        if samples.x.dtype.name != wants["dtype"] or elems != wants["elems"]:
+            raise InputError(
+                f"the model takes inputs of {wants['elems']} {wants['dtype']}, samples of "
+                f"{elems} {samples.x.dtype.name} came"
+            )
+
+    # --- learning and evaluating -----------------------------------------------------------
+
+    def learning(self, epochs: int = 1, replay: bool = True) -> Iterator[dict[str, Any]]:
+        """Learn what was observed: one dict a step, with "ram_bytes" and "flash_bytes" added.
+
+        Closing the generator stops the board after the step it is at.
+        """
+        self.link.call("learn_begin", epochs=epochs, replay=replay)
+        done = False
+        try:
+            while not done:
+                told = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
+                done = told["done"]
+                extra = {key: told[key] for key in ("ram_bytes", "flash_bytes")}
+                for row in told["rows"]:
+                    yield {**row, **extra}
+        except LinkError:
+            done = True  # there is nobody to tell
+            raise
+        finally:
+            if not done:
+                self.stop()
+
+    def stop(self) -> None:
+        """Drop what was begun; the learner stays as it is."""
+        self.link.call("stop")
+
+    def end_experience(self) -> dict[str, Any]:
+        """What was observed becomes old: it is replayed from now on."""
+        return self.link.call("end_experience")  # type: ignore[no-any-return]
+
+    def push_data(self, name: str, samples: Samples) -> dict[str, str]:
+        """Keep labelled samples on the board as NAME.x.npy and NAME.y.npy."""
+        names = {}
+        for key, data in samples.files().items():
+            names[key] = f"{name}.{key}.npy"
+            self.put(names[key], data)
+        return names
+
+    def evaluate(self, name: str) -> dict[str, Any]:
+        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"} by class."""
+        of = self.link.call("eval_begin", x=f"{name}.x.npy", y=f"{name}.y.npy")["of"]
+        result: dict[str, Any] = {}
+        done = False
+        with self.reporter.items("evaluate", of, "samples") as update:
+            try:
+                while not done:
+                    told = self.link.call("eval_step", ms=_SLICE_MS)
+                    done, result = told["done"], told["result"] or result
+                    update(result.get("n", 0), note=_accuracy(result))
+            finally:
+                if not done:
+                    self.stop()
+        return result
+
+    def evaluate_stream(self, samples: Samples) -> dict[str, Any]:
+        """The same on samples that are sent for it and not kept."""
+        classes = self.link.call("opened")["classes"]
+        if len(samples) and samples.labels.max() >= classes:
+            raise InputError(f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came")
+        told = self._stream("evaluate", wire.EVALUATE, samples)
+        total, right = [0] * classes, [0] * classes
+        for label, predicted in zip(samples.labels.tolist(), told["out"]):
+            total[label] += 1
+            right[label] += label == predicted
+        return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
+
+
+def _accuracy(result: dict[str, Any]) -> str:
+    return f"{result['correct'] / result['n']:.1%} right" if result.get("n") else ""

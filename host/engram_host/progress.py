@@ -1,0 +1,109 @@
+"""Progress of transfers and learning: an interface, nothing, and bars by rich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+Update = Callable[..., None]  # update(done, total=None, note="")
+
+
+class Reporter(Protocol):
+    """Shows the user how far things are."""
+
+    def bytes(self, what: str, total: int) -> _Shown:
+        """A transfer of `total` bytes; within it, update(done)."""
+        ...
+
+    def items(self, what: str, total: int | None, unit: str) -> _Shown:
+        """`total` (None: not known yet) things called `unit`; update(done, total, note)."""
+        ...
+
+
+class _Shown(Protocol):
+    def __enter__(self) -> Update: ...
+
+    def __exit__(self, *_: object) -> object: ...
+
+
+def _ignore(done: int, total: int | None = None, note: str = "") -> None:
+    pass
+
+
+@contextmanager
+def _nothing() -> Iterator[Update]:
+    yield _ignore
+
+
+class Silent:
+    """Shows nothing: for scripts."""
+
+    def bytes(self, what: str, total: int) -> _Shown:
+        return _nothing()
+
+    def items(self, what: str, total: int | None, unit: str) -> _Shown:
+        return _nothing()
+
+
+class _Rate(ProgressColumn):
+    """Things a second, in their own unit."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        text = f"{speed:.1f} {task.fields['unit']}/s" if speed else ""
+        return Text(text, style="progress.data.speed", no_wrap=True)
+
+
+class Bars:
+    """Bars with rate and remaining time. console: on stderr, so that output can be piped."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def bytes(self, what: str, total: int) -> _Shown:
+        return self._bar(what, total, "bytes", (DownloadColumn(), TransferSpeedColumn()))
+
+    def items(self, what: str, total: int | None, unit: str) -> _Shown:
+        return self._bar(what, total, unit, (MofNCompleteColumn(), _Rate()))
+
+    @contextmanager
+    def _bar(
+        self, what: str, total: int | None, unit: str, columns: tuple[ProgressColumn, ...]
+    ) -> Iterator[Update]:
+        show = Progress(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            *columns,
+            TimeElapsedColumn(),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=self._console,
+        )
+        with show:
+            task = show.add_task(what, total=total, unit=unit, note="")
+
+            def update(done: int, total: int | None = None, note: str | None = None) -> None:
+                fields = {} if note is None else {"note": note}
+                if total is not None:
+                    show.update(task, total=total)
+                show.update(task, completed=done, **fields)  # type: ignore[arg-type]
+
+            yield update
