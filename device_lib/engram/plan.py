@@ -17,14 +17,14 @@ from .nn.model import ADAPTIVE_OPS, FROZEN_OPS, macs, parameters
 _ALIGN = 4
 _IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
 
-# What the Python objects of a learner cost on a 32-bit port (16-byte heap blocks), in
-# bytes: measured on qemu_m4f, held to 1 % by tests/firmware.
-OBJECT_BYTES = {
-    "learner": 0,
-    "frozen": 0,
-    "adaptive": 0,
-    "slot": 6,
-}
+# What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
+# (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/firmware.
+_LEARNER_BYTES = 1660
+_FROZEN_LAYER_BYTES = 250
+_ADAPTIVE_LAYER_BYTES = 250
+_SAMPLE_BYTES = 20  # window and list entry of each latent of a batch
+_STORE_BYTES = 2900  # replay store and checkpoints, without what grows with the slots
+_SLOT_QUARTERS = 17  # quarters of a byte: label, experience, sampling order, a bit
 
 
 class Plan:
@@ -121,8 +121,9 @@ def plan(spec, batch, slots=0):
         lay.add(name, "f32", 4 * params, 0, end)
 
     rows = lay.place()
-    rows.append(("objects", "heap", _object_bytes(m, n), 0, 0, end))
-    rows.append(("replay index", "heap", slots * OBJECT_BYTES["slot"], 0, 0, end))
+    rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
+    if slots:
+        rows.append(("replay index", "heap", _STORE_BYTES + slots * _SLOT_QUARTERS // 4, 0, 0, end))
     return Plan(batch, rows, layers)
 
 
@@ -186,8 +187,13 @@ def first_trained(adaptive):
     return len(adaptive)
 
 
-def _object_bytes(m, n):
-    return OBJECT_BYTES["learner"] + m * OBJECT_BYTES["frozen"] + n * OBJECT_BYTES["adaptive"]
+def _object_bytes(frozen, adaptive, batch):
+    return (
+        _LEARNER_BYTES
+        + frozen * _FROZEN_LAYER_BYTES
+        + adaptive * _ADAPTIVE_LAYER_BYTES
+        + batch * _SAMPLE_BYTES
+    )
 
 
 def _layer_row(stage, layer, ops):
