@@ -40,7 +40,8 @@ DEVICE_ROWS = {
     "link.wire": BASE,  # both ends of the line run this file
     "link": {"link", "session", "store", ""} | TRAINING | BASE,
     "session": {"continual", "nn", "store"} | BASE,  # puts a learner and its store together
-    "": {"session", "store"} | TRAINING | BASE,  # never the link
+    "progress": set(),
+    "": {"session", "store", "progress"} | TRAINING | BASE,  # never the link
 }
 
 # What MicroPython brings. typing, dataclasses and the like are not there.
@@ -62,33 +63,47 @@ ASKS = re.compile(
     r"|sys\.(implementation|platform)|os\.uname"
 )
 
-# The same for the host part, below `engram_host`. cli -> commands -> api -> link -> transport; the
-# parts beside that line (models, plans, reports, boards) know nothing of commands or of the link.
-PARTS = {"boards", "build", "convert", "datasets", "energy", "model_file", "plan_report", "report"}
+# The same for the host part, below `engram_host`: cli -> commands -> api -> device -> link ->
+# transport. What stands beside that line knows nothing of what is on it.
+BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "log", "model_file"}
+BESIDE |= {"mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
 HOST_ROWS = {
     "errors": set(),
-    "boards": {"errors"},
-    "build": {"boards", "errors"},
+    "interrupt": {"errors"},
+    "progress": {"errors"},
+    # models, data and what is told about them
     "datasets": {"errors"},
+    "samples": {"errors"},
     "model_file": {"errors"},
+    "convert": {"convert", "model_file", "datasets", "errors"},
     "energy": {"boards", "errors"},
     "plan_report": {"boards", "energy", "model_file", "errors"},
-    "convert": {"convert", "model_file", "datasets", "errors"},
-    "report": {"report", "energy", "plan_report", "errors"},
+    "log": {"errors"},
+    "report": {"report", "energy", "plan_report", "log", "errors"},
+    "joint": {"convert", "datasets", "report.schema", "errors"},
+    # boards
+    "boards": {"errors"},
+    "build": {"boards", "errors"},
     "virtual": {"virtual", "boards", "errors"},
+    "mp": {"errors"},
+    # the line
     "transport": {"transport", "errors"},
     "frames": {"errors"},
-    "link": {"frames", "transport", "errors"},
-    "api": {"link", "transport", "virtual", "errors"} | PARTS,
-    "commands": {"commands", "api", "virtual", "errors"} | PARTS,
+    "link": {"frames", "transport.base", "errors"},
+    "console": {"link", "transport", "errors"},
+    "ports": {"boards", "virtual", "transport", "errors"},
+    "device": {"link", "interrupt"} | BESIDE,
+    "api": {"device", "link", "ports", "interrupt"} | BESIDE,
+    "commands": {"commands", "api", "console", "ports", "progress", "errors"},
     "cli": {"commands", "errors"},
+    "__main__": {"cli"},
     "": set(),
 }
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
 PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format", "continual.metrics"}
 # The host modules that run the whole library, because they do the board's work on this computer.
-SIMULATES: set[str] = set()
+SIMULATES = {"joint"}
 
 
 def violations(package, name, rows):

@@ -9,7 +9,6 @@ import rich_click as click
 
 from engram_host import api
 from engram_host.commands import options, output
-from engram_host.device import MODEL
 from engram_host.progress import Bars
 
 
@@ -23,7 +22,7 @@ def command() -> None:
 
 @command.command(epilog="Example: engram push model digits.safetensors --port qemu_m4f")
 @click.argument("file", type=options.FILE)
-@click.option("--name", default=MODEL, show_default=True, help="Its name on the board.")
+@click.option("--name", default=api.MODEL, show_default=True, help="Its name on the board.")
 @options.learner
 @options.port
 @options.json
