@@ -28,7 +28,7 @@ def split(lines):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("check", ["learner_check", "misuse_check"])
+@pytest.mark.parametrize("check", ["learner_check", "misuse_check", "kernels_check"])
 def test_exact_lines_are_equal(outputs, host, check):
     expected, _ = split(outputs(REFERENCE, check))
     assert expected
