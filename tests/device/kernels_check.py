@@ -1,11 +1,12 @@
 """Every kernel on one table of cases, on any host: CPython, MicroPython, a board.
 
 main() prints one line a case, with a CRC-32 of each written buffer:
-    exact <kernel> <shape> <crc>...     inputs k/64 and bytes: no order of sums, no fused product can
-                                        change a bit, so every backend on every host says the same
-    bits <kernel> <shape> <crc>...      real inputs: the same on every host that runs the C kernels
-    exact misuse <kernel> <count> <crc> of the messages of every wrong argument that could be made
-    refused <kernel> ...                what only the C kernels refuse
+
+    exact <kernel> <shape> <crc>...    inputs k/64 and bytes, where neither another order of the
+        sums nor a fused product can change a bit: every backend on every host says the same
+    bits <kernel> <shape> <crc>...     real inputs: the same on every host with the C kernels
+    exact misuse <kernel> <n> <crc>    of the messages for n wrong arguments
+    refused <message>                  what only the C kernels refuse
 """
 
 from array import array

@@ -47,6 +47,13 @@ def test_float32_values_are_close(outputs, host):
 
 @pytest.mark.board
 @pytest.mark.parametrize("host", BOARDS)
+def test_c_kernels_give_the_same_bits_on_every_host(outputs, host):
+    """Real inputs too: one order of sums, no contraction, and own exp and log."""
+    assert outputs(host, "kernels_check") == outputs("cpython-c", "kernels_check")
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("host", BOARDS)
 def test_a_step_allocates_nothing(outputs, host):
     assert outputs(host, "heap_check") == ["exact step allocates nothing", "lock works"]
 
