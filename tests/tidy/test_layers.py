@@ -79,7 +79,7 @@ HOST_ROWS = {
     "energy": {"boards", "errors"},
     "plan_report": {"boards", "energy", "model_file", "errors"},
     "log": {"errors"},
-    "report": {"report", "energy", "plan_report", "log", "errors"},
+    "report": {"report", "boards", "energy", "plan_report", "log", "errors"},
     "joint": {"convert", "datasets", "report.schema", "errors"},
     # boards
     "boards": {"errors"},
@@ -94,7 +94,8 @@ HOST_ROWS = {
     "ports": {"boards", "virtual", "transport", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
     "api": {"device", "link", "ports", "interrupt"} | BESIDE,
-    "commands": {"commands", "api", "console", "ports", "progress", "errors"},
+    "commands": {"commands", "api", "console", "ports", "progress", "errors"}
+    | {"plan_report", "report"},  # how things look
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
     "": set(),
