@@ -70,12 +70,12 @@ enum {
 // ---- dense ---------------------------------------------------------------------------------
 
 // out (B, M) = x (B, N) @ w (M, N).T + b (M) or None
-int32_t engram_dense_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t b,
-    int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
+int32_t engram_dense_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t b, int32_t B,
+    int32_t N, int32_t M, engram_fault_t *fault);
 
 // dx (B, N) = dout (B, M) @ w (M, N)
-int32_t engram_dense_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w,
-    int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
+int32_t engram_dense_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, int32_t B, int32_t N,
+    int32_t M, engram_fault_t *fault);
 
 // dw (M, N) += dout (B, M).T @ x (B, N); db (M) += dout.sum(0)
 int32_t engram_dense_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
@@ -88,10 +88,11 @@ int32_t engram_conv2d_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t
     engram_l_t geom, int32_t B, engram_fault_t *fault);
 
 // dx (B, H, W, C) = gradient of conv2d_fwd at dout (B, OH, OW, K), w (K, R, S, C); geom (14)
-int32_t engram_conv2d_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w,
-    engram_l_t geom, int32_t B, engram_fault_t *fault);
+int32_t engram_conv2d_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, engram_l_t geom,
+    int32_t B, engram_fault_t *fault);
 
-// dw (K, R, S, C) += dout (B, OH, OW, K) corr x (B, H, W, C); db (K) += dout.sum(0, 1, 2); geom (14)
+// dw (K, R, S, C) += dout (B, OH, OW, K) corr x (B, H, W, C); db (K) += dout.sum(0, 1, 2); geom
+// (14)
 int32_t engram_conv2d_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
     engram_l_t geom, int32_t B, engram_fault_t *fault);
 
@@ -104,24 +105,28 @@ int32_t engram_relu_fwd(engram_F_t out, engram_f_t x, engram_fault_t *fault);
 int32_t engram_relu_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t out, engram_fault_t *fault);
 
 // out (B, C) = mean over P of x (B, P, C)
-int32_t engram_global_avgpool_fwd(engram_F_t out, engram_f_t x,
-    int32_t B, int32_t P, int32_t C, engram_fault_t *fault);
+int32_t engram_global_avgpool_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t P, int32_t C,
+    engram_fault_t *fault);
 
 // dx (B, P, C) = dout (B, C) / P
-int32_t engram_global_avgpool_bwd_dx(engram_F_t dx, engram_f_t dout,
-    int32_t B, int32_t P, int32_t C, engram_fault_t *fault);
+int32_t engram_global_avgpool_bwd_dx(engram_F_t dx, engram_f_t dout, int32_t B, int32_t P,
+    int32_t C, engram_fault_t *fault);
 
-// dlogits (B, K) = (softmax(logits (B, K)) - onehot(labels (B) uint8)) / B; stats (2) = sum of losses, number correct; dlogits may be logits
+// dlogits (B, K) = (softmax(logits (B, K)) - onehot(labels (B) uint8)) / B; stats (2) = sum of
+// losses, number correct; dlogits may be logits
 int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t logits,
     engram_b_t labels, int32_t B, int32_t K, engram_fault_t *fault);
 
 // out (B, K) = softmax(x (B, K)) over K; out may be x
-int32_t engram_softmax_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t K, engram_fault_t *fault);
+int32_t engram_softmax_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t K,
+    engram_fault_t *fault);
 
 // ---- update and upkeep ---------------------------------------------------------------------
 
-// v (n) = momentum * v + g (n) + weight_decay * p (n); p -= lr * v; hyper (3) = lr, momentum, weight_decay
-int32_t engram_sgd_step(engram_F_t p, engram_F_t v, engram_f_t g, engram_f_t hyper, engram_fault_t *fault);
+// v (n) = momentum * v + g (n) + weight_decay * p (n); p -= lr * v; hyper (3) = lr, momentum,
+// weight_decay
+int32_t engram_sgd_step(engram_F_t p, engram_F_t v, engram_f_t g, engram_f_t hyper,
+    engram_fault_t *fault);
 
 // out (n) = 0
 int32_t engram_zero_f32(engram_F_t out, engram_fault_t *fault);
@@ -131,7 +136,8 @@ int32_t engram_check_finite(engram_f_t x, engram_fault_t *fault);
 
 // ---- between float32, uint8 and int8 -------------------------------------------------------
 
-// out (n) = clamp(round_half_away(x (n) / scale) + zero_point, -128, 127), NaN gives zero_point; qp (2) = scale, zero_point
+// out (n) = clamp(round_half_away(x (n) / scale) + zero_point, -128, 127), NaN gives zero_point;
+// qp (2) = scale, zero_point
 int32_t engram_quantize_s8(engram_B_t out, engram_f_t x, engram_f_t qp, engram_fault_t *fault);
 
 // out (n) = scale * (x (n) - zero_point); qp (2) = scale, zero_point
@@ -144,21 +150,27 @@ int32_t engram_u8_to_s8(engram_B_t out, engram_b_t x, engram_fault_t *fault);
 // q (4) = in_zp out_zp act_min act_max; bias, mult, shift: one int32 an output channel.
 // Accumulators are int32 and wrap; a valid model never gets there.
 
-// out (B, OH, OW, K) = requantize(x (B, H, W, C) conv w (K, R, S, C) + bias (K)); mult (K), shift (K), geom (14), q (4)
-int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
-    engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B, engram_fault_t *fault);
+// out (B, OH, OW, K) = requantize(x (B, H, W, C) conv w (K, R, S, C) + bias (K)); mult (K), shift
+// (K), geom (14), q (4)
+int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias,
+    engram_l_t mult, engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B,
+    engram_fault_t *fault);
 
-// out (B, OH, OW, C) = requantize(x (B, H, W, C) conv each channel with w (R, S, C) + bias (C)); mult (C), shift (C), geom (14) with K = C, q (4)
-int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
-    engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B, engram_fault_t *fault);
+// out (B, OH, OW, C) = requantize(x (B, H, W, C) conv w (R, S, C) channel by channel + bias (C));
+// mult (C), shift (C), geom (14) with K = C, q (4)
+int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias,
+    engram_l_t mult, engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B,
+    engram_fault_t *fault);
 
 // out (B, M) = requantize(x (B, N) @ w (M, N).T + bias (M)); mult (M), shift (M), q (4)
-int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
-    engram_l_t shift, engram_l_t q, int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
+int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias,
+    engram_l_t mult, engram_l_t shift, engram_l_t q, int32_t B, int32_t N, int32_t M,
+    engram_fault_t *fault);
 
-// out (B, OH, OW, C) = mean of x (B, H, W, C) over each window, half away from zero, padding not counted, clamped; geom (14) with K = C, q (4)
-int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_l_t q,
-    int32_t B, engram_fault_t *fault);
+// out (B, OH, OW, C) = mean of x (B, H, W, C) over each window, half away from zero, padding not
+// counted, clamped; geom (14) with K = C, q (4)
+int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_l_t q, int32_t B,
+    engram_fault_t *fault);
 
 // ---- the table the bindings work from ------------------------------------------------------
 
