@@ -6,14 +6,14 @@ from binascii import crc32
 from ..compat import bytes_of
 from ..errors import DataError, StoreError
 from .flash import Flash
-from .format import CRC_RESIDUE, describe, is_blank, round_up
+from .format import CRC_RESIDUE, could_become, describe, round_up
 
 _MAGIC = b"EGCP"
 _VERSION = 1
 # magic, version, reserved 0, parts, model_id, generation, payload bytes, crc32 of the payload
 _HEADER = "<4sBBHIIII"
 _HEADER_BYTES = struct.calcsize(_HEADER) + 4
-_IDENTITY_BYTES = 5  # magic and version, the same in every header
+_IDENTITY = _MAGIC + bytes((_VERSION,))  # how every header starts
 _CHUNK = 256  # bytes streamed at a time, at most
 MAX_PARTS = 16
 
@@ -95,7 +95,7 @@ class Checkpoints:
                 "checkpoint region larger or train fewer layers" % (length, self.capacity)
             )
         self._find()
-        area = 0 if self._area is None else 1 - self._area
+        area = self._older()
         generation = self._last + 1
         self._found = False
         for i in range(round_up(self._data_at + length, self._flash.erase_bytes)
@@ -190,7 +190,8 @@ class Checkpoints:
                     % (model_id, self.model_id)
                 )
         for area, raw in enumerate(raws):
-            if not valid and not _begins(raw):
+            # A blank header could become ours, and so can a torn one.
+            if not valid and not could_become(raw, _IDENTITY):
                 start = bytearray(min(128, self._flash.erase_bytes))
                 self._flash.read(self._block(area, 0), start, 0)
                 raise StoreError(
@@ -215,6 +216,10 @@ class Checkpoints:
             if newer and self._payload_crc(area, header[6]) == header[7]:
                 self._area, self._header = area, header
         self._found = True
+
+    def _older(self):
+        """The area to write: never that of the newest valid generation."""
+        return 0 if self._area is None else 1 - self._area
 
     def _payload_crc(self, area, length):
         if length > self.capacity:
@@ -266,17 +271,6 @@ class Checkpoints:
     def _commit(self, area, header):
         """The header last: it makes the payload valid."""
         self._program(area, header, 0)
-
-
-def _begins(raw):
-    """Whether a header is blank, or can be what a cut left of one of ours."""
-    if is_blank(raw):
-        return True
-    ours = _MAGIC + bytes((_VERSION,))
-    for i in range(_IDENTITY_BYTES):
-        if raw[i] & ours[i] != ours[i]:
-            return False
-    return True
 
 
 def _window(buf):

@@ -52,6 +52,14 @@ def is_cleared(buf):
     return zeros >= 2
 
 
+def could_become(raw, whole):
+    """Whether raw can be what a cut left of programming `whole`: it has every bit that is set."""
+    for i in range(len(whole)):
+        if raw[i] & whole[i] != whole[i]:
+            return False
+    return True
+
+
 class Layout:
     """Where things lie in an erase unit.
 

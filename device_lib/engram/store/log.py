@@ -19,7 +19,7 @@ from .index import SlotIndex
 from .units import BAD, BLANK, FORMATTING, Units
 
 _WEAR_SPREAD = 64  # erases by which the least worn unit may lag before its records move on
-_PROGRAM_TRIES = 4  # slots tried for one record before the flash is given up
+_SLOT_TRIES = 4  # slots of a unit tried for one record, then of the next, before giving up
 _LIVE, _DEAD, _UNWRITTEN = 0, 1, 2  # what a slot holds
 
 
@@ -231,7 +231,9 @@ class ReplayStore:
                 "the store is full, %d records: delete some before appending" % self.capacity
             )
         self._unsettled = True
-        for _ in range(_PROGRAM_TRIES):
+        for n in range(2 * _SLOT_TRIES):
+            if n == _SLOT_TRIES:
+                self._next = self._slots_per_unit  # something is wrong with this unit
             self._make_room()
             _copy(self._latent, latent)
             put_record_head(self._slot, self._layout.record_at, label, experience, self._sequence)
@@ -243,7 +245,7 @@ class ReplayStore:
                 return slot
         raise StoreError(
             "%d programs in a row failed verification: the flash is worn out or write-protected"
-            % _PROGRAM_TRIES
+            % (2 * _SLOT_TRIES)
         )
 
     def read_into(self, slot, buf):
@@ -253,6 +255,8 @@ class ReplayStore:
         length, StoreError when the slot is empty or its record is damaged; a damaged record
         is marked dead.
         """
+        if self._unsettled:
+            self._mount()
         label = self._label(slot)
         if len(buf) != self.latent_bytes:
             _check_bytes(buf, self.latent_bytes)
@@ -297,8 +301,17 @@ class ReplayStore:
 
     def _bury(self, slot):
         """Clears the state byte of a slot, then forgets it."""
-        offset = self._layout.slot_at(slot % self._slots_per_unit)
-        self._flash.program(slot // self._slots_per_unit, b"\x00", offset)
+        unit, offset = slot // self._slots_per_unit, self._layout.slot_at(
+            slot % self._slots_per_unit
+        )
+        self._flash.program(unit, b"\x00", offset)
+        state = bytearray(1)
+        self._flash.read(unit, state, offset)
+        if not is_cleared(state):
+            raise StoreError(
+                "the record in slot %d could not be marked deleted: the flash is worn out or "
+                "write-protected" % slot
+            )
         self._index.forget(slot)
 
     def _read_slot(self, unit, index):
@@ -346,8 +359,8 @@ class ReplayStore:
         """The unit whose collection moves least; now and then the one that wears least."""
         erases, live = self._units.erases, self._index.live
         used = self._units.used()
-        fewest = min(used, key=lambda unit: live[unit])
-        if live[fewest] == self._slots_per_unit:
+        fewest = min(used, key=lambda unit: live[unit]) if used else -1
+        if fewest < 0 or live[fewest] == self._slots_per_unit:
             raise StoreError(
                 "no slot can be freed, %d of %d units are damaged: delete records or format "
                 "the region" % (self._bad_units(), self._units.count)
@@ -421,6 +434,7 @@ class ReplayStore:
         bytes_programmed: since the mount, whole pages; wear_min, wear_max: erases of a unit
         over its life.
         """
+        self._settle()
         flash, layout, units = self._flash, self._layout, self._units
         written = len(units.used()) * self._slots_per_unit
         if units.open >= 0:

@@ -8,7 +8,9 @@ from .format import (
     KIND_FORMATTING,
     KIND_STORE,
     MARK_BYTES,
+    VERSION,
     UnitHeader,
+    could_become,
     describe,
     foreign_version,
     is_blank,
@@ -85,23 +87,34 @@ class Units:
             if torn > 1:
                 self._give_up_torn()
             return FOUND
+        foreign = self._first_foreign()
+        if foreign < 0:
+            return BLANK
         if version is not None:
             raise StoreError(
-                "the region holds a store of format version %d, this library reads version 1: "
-                "use the library that wrote it, or erase it with ReplayStore.format(...)" % version
+                "the region holds a store of format version %d, this library reads version %d: "
+                "use the library that wrote it, or erase it with ReplayStore.format(...)"
+                % (version, VERSION)
             )
-        self._check_blank()
-        return BLANK
+        raw = bytearray(min(128, self.layout.erase_bytes))
+        self.flash.read(foreign, raw, 0)
+        raise StoreError(
+            "the flash region holds no replay store: block %d has %s; if that may be erased, "
+            "call ReplayStore.format(...)" % (foreign, describe(raw))
+        )
 
     def _take(self, unit, header):
-        mark = bytearray(MARK_BYTES)
-        self.flash.read(unit, mark, self.layout.mark_at)
         self.erases[unit] = header.erases
-        if not is_cleared(mark):
+        if not self._is_retired(unit):
             self.status[unit] = USED
             if self.open < 0 or header.sequence > self._newest:
                 self.open = unit
         self._newest = max(self._newest, header.sequence)
+
+    def _is_retired(self, unit):
+        mark = bytearray(MARK_BYTES)
+        self.flash.read(unit, mark, self.layout.mark_at)
+        return is_cleared(mark)
 
     def _give_up_torn(self):
         """A power cut tears one unit; more were overwritten by something: not ours to erase."""
@@ -125,25 +138,16 @@ class Units:
                 % (header.geometry(), mine.geometry())
             )
 
-    def _check_blank(self):
-        """StoreError unless all reads as ones, but for a torn header of ours in unit 0."""
-        for unit in range(self.count):
-            if self.flash.is_blank(unit, HEADER_BYTES if unit == 0 else 0):
-                continue
-            raise self._foreign(unit)
+    def _first_foreign(self):
+        """The first unit that is not blank, -1 if none; a torn header of ours counts as blank."""
         raw = bytearray(HEADER_BYTES)
         self.flash.read(0, raw, 0)
         firsts = self._header(KIND_STORE, 1, 1).pack(), self._header(KIND_FORMATTING, 0, 1).pack()
-        if not [1 for first in firsts if _begins(raw, first)]:
-            raise self._foreign(0)
-
-    def _foreign(self, unit):
-        raw = bytearray(128)
-        self.flash.read(unit, raw, 0)
-        return StoreError(
-            "the flash region holds no replay store: block %d has %s; if that may be "
-            "erased, call ReplayStore.format(...)" % (unit, describe(raw))
-        )
+        begun = [first for first in firsts if could_become(raw, first)]
+        for unit in range(self.count):
+            if not self.flash.is_blank(unit, HEADER_BYTES if begun and unit == 0 else 0):
+                return unit
+        return -1
 
     def _header(self, kind, sequence, erases):
         layout = self.layout
@@ -185,6 +189,8 @@ class Units:
     def retire(self, unit):
         """Nothing in the unit is valid from here on."""
         self.flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
+        if not self._is_retired(unit):
+            self.flash.erase(unit)
         self.status[unit] = FREE
         if unit == self.open:
             self.open = -1
@@ -192,13 +198,18 @@ class Units:
     def open_unit(self, unit):
         """Erases a free unit and makes it the open one; False if it fails, it is bad then."""
         self.erases[unit] += 1
-        if not self.flash.erase(unit):
+        self._newest += 1
+        header = self._header(KIND_STORE, self._newest, self.erases[unit]).pack()
+        good = self.flash.erase(unit)
+        if good:
+            self.flash.program(unit, header, 0)
+            raw = bytearray(HEADER_BYTES)
+            self.flash.read(unit, raw, 0)
+            good = raw == header
+        if not good:
             self.status[unit] = BAD
             self.bad += 1
             return False
-        self._newest += 1
-        header = self._header(KIND_STORE, self._newest, self.erases[unit]).pack()
-        self.flash.program(unit, header, 0)
         self.status[unit] = USED
         self.open = unit
         return True
@@ -238,11 +249,3 @@ class Units:
             ):
                 best = unit
         return best
-
-
-def _begins(raw, whole):
-    """Whether raw can be what a power cut left of programming `whole`: some bits still set."""
-    for i in range(len(whole)):
-        if raw[i] & whole[i] != whole[i]:
-            return False
-    return True

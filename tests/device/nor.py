@@ -1,0 +1,174 @@
+"""NOR flash that tears: programs and erases stop at any byte, misuse is refused.
+
+Runs on CPython and MicroPython. Every change is a list of steps; a power cut keeps the first
+of them. With a journal the steps are recorded, so that each wreck of a run can be made without
+running it again.
+"""
+
+from array import array
+
+from engram.store import RamFlash
+
+
+class Journal:
+    """Steps (offset, bytes) in little memory, because boards keep one too."""
+
+    def __init__(self):
+        self._at = array("I", [])
+        self._start = array("I", [0])
+        self._data = bytearray()
+
+    def append(self, step):
+        at, data = step
+        self._at.append(at)
+        self._data.extend(data)
+        self._start.append(len(self._data))
+
+    def __len__(self):
+        return len(self._at)
+
+    def apply(self, number, image):
+        """Does step `number` to an image of the flash."""
+        at, start, end = self._at[number], self._start[number], self._start[number + 1]
+        image[at : at + end - start] = self._data[start:end]
+
+
+class PowerCut(Exception):
+    """The power went; only what was programmed and erased so far is there."""
+
+
+# Order in which a torn operation reaches the bytes of a page or unit
+UP, DOWN, MIXED = "up", "down", "mixed"
+
+
+class NorFlash(RamFlash):
+    """A RamFlash with steps, wear and faults.
+
+    order     UP, DOWN or MIXED: in what order a torn operation changes bytes; an erase that
+              is torn in MIXED order has raised random bits all over the unit
+    erase_steps  points at which an erase can be cut; 0: after every byte
+    once      True: a page that was programmed is not programmed again before an erase
+
+    fuel      steps until PowerCut, -1 is never
+    journal   Journal that steps are added to, or None
+    stuck     set of byte offsets that a program does not change
+    calls_left  device calls until `interrupt` is raised, -1 is never
+    wear      erases of each unit
+    """
+
+    def __init__(self, blocks, erase_bytes, program_bytes, order=UP, erase_steps=6, once=False):
+        super().__init__(blocks, erase_bytes, program_bytes)
+        self.order = order
+        self.erase_steps = erase_steps
+        self.once = once
+        self.fuel = -1
+        self.journal = None
+        self.stuck = ()
+        self.calls_left = -1
+        self.interrupt = KeyboardInterrupt
+        self.wear = [0] * blocks
+        self.written = set()  # pages programmed since their erase
+        self._random = 12345
+
+    def like(self, image):
+        """A flash of the same kind that holds a copy of `image`, with power."""
+        other = type(self)(
+            self.blocks, self.erase_bytes, self.program_bytes, self.order, self.erase_steps,
+            self.once,
+        )
+        other.data[:] = image
+        if self.once:
+            size = self.program_bytes
+            for page in range(len(image) // size):
+                if not is_ones(image[page * size : page * size + size]):
+                    other.written.add(page)
+        return other
+
+    def readblocks(self, block, buf, offset=0):
+        self._call()
+        super().readblocks(block, buf, offset)
+
+    def writeblocks(self, block, buf, offset):
+        self._call()
+        if self.once:
+            self._mark_pages(block * self.erase_bytes + offset, buf)
+        super().writeblocks(block, buf, offset)
+
+    def ioctl(self, op, arg):
+        if op == 6:
+            self._call()
+            self.wear[arg] += 1
+            first = arg * self.erase_bytes // self.program_bytes
+            for page in range(first, first + self.erase_bytes // self.program_bytes):
+                self.written.discard(page)
+        return super().ioctl(op, arg)
+
+    def _call(self):
+        if self.calls_left == 0:
+            self.calls_left = -1
+            raise self.interrupt()
+        self.calls_left -= self.calls_left > 0
+
+    def _mark_pages(self, at, buf):
+        for start in range(0, len(buf), self.program_bytes):
+            page = (at + start) // self.program_bytes
+            if page in self.written:
+                raise OSError(5, "page %d is programmed twice" % page)
+            self.written.add(page)
+
+    def _store(self, at, data):
+        if len(data) == self.erase_bytes and at % self.erase_bytes == 0 and is_ones(data):
+            self._erase(at)
+            return
+        for i in self._ordered(len(data)):
+            if data[i] != self.data[at + i] and at + i not in self.stuck:
+                self._step(at + i, data[i : i + 1])
+
+    def _step(self, at, data):
+        if self.fuel == 0:
+            raise PowerCut()
+        self.fuel -= self.fuel > 0
+        if self.journal is not None:
+            self.journal.append((at, bytes(data)))
+        self.data[at : at + len(data)] = data
+
+    def _ordered(self, n):
+        if self.order == UP:
+            return range(n)
+        if self.order == DOWN:
+            return range(n - 1, -1, -1)
+        places = list(range(n))
+        for i in range(n - 1, 0, -1):
+            j = self._below(i + 1)
+            places[i], places[j] = places[j], places[i]
+        return places
+
+    def _below(self, n):
+        self._random = (self._random * 4093 + 12829) & 0xFFFFFF
+        return (self._random >> 4) % n
+
+    def _erase(self, at):
+        size = self.erase_bytes
+        if self.order == MIXED:
+            for _ in range((self.erase_steps or 9) - 1):
+                part = bytearray(self.data[at : at + size])
+                for i in range(size):
+                    part[i] |= self._below(256) & self._below(256)
+                self._step(at, part)
+            self._step(at, b"\xff" * size)
+            return
+        ends = list(range(1, size + 1))
+        if self.erase_steps:
+            # Close together where the header is, then anywhere.
+            ends = sorted(set([1, 5, 30, 38, size // 3, size - 30, size - 1, size]))
+        start = 0
+        for end in ends:
+            if self.order == UP:
+                self._step(at + start, b"\xff" * (end - start))
+            else:
+                self._step(at + size - end, b"\xff" * (end - start))
+            start = end
+
+
+def is_ones(data):
+    return bytes(data) == b"\xff" * len(data)

@@ -1,0 +1,290 @@
+"""Mistakes that one could make in the store, each as a patch that a test must catch.
+
+A mutant is a function of pytest's monkeypatch that plants the mistake. The tables at the end say
+which kind of test has to catch it.
+"""
+
+import struct
+from binascii import crc32
+
+from engram.errors import StoreError
+from engram.store import checkpoint, flash, log, units
+from engram.store import format as fmt
+
+
+def no_record_checksum(patch):
+    """Whatever is in a slot that is not blank is a record."""
+    real = log.ReplayStore._read_slot
+
+    def read_slot(self, unit, index):
+        real(self, unit, index)
+        return bytes(self._slot) != b"\xff" * len(self._slot)
+
+    patch.setattr(log.ReplayStore, "_read_slot", read_slot)
+
+
+def torn_slot_is_written_again(patch):
+    """The next record goes where a torn one lies."""
+    real = log.ReplayStore._inspect
+
+    def inspect(self, unit, index, blank):
+        torn = self.torn
+        what = real(self, unit, index, blank)
+        return log._UNWRITTEN if self.torn > torn else what
+
+    patch.setattr(log.ReplayStore, "_inspect", inspect)
+
+
+def tombstone_only_in_ram(patch):
+    patch.setattr(log.ReplayStore, "_bury", lambda self, slot: self._index.forget(slot))
+
+
+def victim_retired_before_survivors_move(patch):
+    def move_all(self, victim):
+        first = victim * self._slots_per_unit
+        self._units.retire(victim)
+        for index in range(self._slots_per_unit):
+            if self.labels[first + index] != log.EMPTY:
+                self._move(victim, index)
+
+    patch.setattr(log.ReplayStore, "_move_all", move_all)
+
+
+def victim_erased_before_survivors_move(patch):
+    """The survivors are kept in RAM meanwhile."""
+
+    def collect(self, victim):
+        first = victim * self._slots_per_unit
+        kept = []
+        for index in range(self._slots_per_unit):
+            if self.labels[first + index] != log.EMPTY:
+                self._read_slot(victim, index)
+                kept.append((first + index, bytes(self._slot)))
+        self._open(victim)
+        self.collections += 1
+        for slot, data in kept:
+            self._index.forget(slot)
+            self._slot[:] = data
+            label, experience, _ = log.record_head(self._slot, self._layout.record_at)
+            self._program_slot(label, experience)
+
+    patch.setattr(log.ReplayStore, "_collect", collect)
+
+
+def victim_not_retired(patch):
+    def retire(self, unit):
+        self.status[unit] = units.FREE
+
+    patch.setattr(units.Units, "retire", retire)
+
+
+def half_done_collection_is_left(patch):
+    patch.setattr(log.ReplayStore, "_resolve", lambda self, newest, twins: None)
+
+
+def no_unit_kept_for_collection(patch):
+    real = units.Units.free
+    patch.setattr(units.Units, "free", lambda self: real(self) and real(self) + 1)
+
+
+def torn_header_is_foreign(patch):
+    """A header that does not verify is never erased."""
+    real = units.Units.survey
+
+    def survey(self):
+        found = real(self)
+        for unit in range(self.count):
+            if self.status[unit] == units.TORN:
+                self.status[unit] = units.BAD
+        return found
+
+    patch.setattr(units.Units, "survey", survey)
+
+
+def format_without_a_mark(patch):
+    """Nothing says that a format was begun."""
+
+    def format_units(self):
+        for unit in range(self.count):
+            self._erase_to_format(unit)
+            self._leave_free(unit)
+
+    patch.setattr(units.Units, "format", format_units)
+
+
+def foreign_content_is_blank(patch):
+    patch.setattr(units.Units, "_first_foreign", lambda self: -1)
+
+
+def unit_reused_without_erase(patch):
+    """A retired unit is not erased before it is opened."""
+    patch.setattr(flash.Flash, "erase", lambda self, block: True)
+
+
+def record_sequence_restarts(patch):
+    """Numbers are given again after a mount."""
+    real = log.ReplayStore._scan
+
+    def scan(self):
+        real(self)
+        self._sequence = 1
+
+    patch.setattr(log.ReplayStore, "_scan", scan)
+
+
+def padding_with_zeros(patch):
+    def program(self, block, data, offset):
+        page = self.program_bytes
+        start, end = offset // page * page, -(-(offset + len(data)) // page) * page
+        window = bytearray(end - start)
+        window[offset - start : offset - start + len(data)] = data
+        self.dev.writeblocks(block, window, start)
+
+    patch.setattr(flash.Flash, "program", program)
+
+
+def no_padding(patch):
+    patch.setattr(
+        flash.Flash, "program",
+        lambda self, block, data, offset: self.dev.writeblocks(block, data, offset),
+    )
+
+
+def slot_counted_after_its_program(patch):
+    """An interrupted program is tried again in the same slot, in the same boot."""
+    real = log.ReplayStore._program_slot
+
+    def program_slot(self, label, experience):
+        before = self._next
+        try:
+            return real(self, label, experience)
+        except BaseException:
+            self._next = before
+            raise
+
+    patch.setattr(log.ReplayStore, "_program_slot", program_slot)
+    patch.setattr(log.ReplayStore, "_settle", lambda self: None)
+
+
+def interrupted_change_is_not_settled(patch):
+    patch.setattr(log.ReplayStore, "_settle", lambda self: None)
+
+
+def one_bit_retires_a_unit(patch):
+    patch.setattr(units, "is_cleared", lambda buf: bytes(buf) != b"\xff" * len(buf))
+
+
+def one_bit_revives_a_record(patch):
+    patch.setattr(log, "is_cleared", lambda buf: bytes(buf) == bytes(len(buf)))
+
+
+def header_bit_costs_the_unit(patch):
+    def unpack(raw):
+        return (fmt.unpack_header(raw)[0], 0) if crc32(raw) == fmt.CRC_RESIDUE else (None, 0)
+
+    patch.setattr(units, "unpack_header", unpack)
+
+
+def _trusted_crc(self, area, length):
+    """The crc that the header of an area states, whatever is there."""
+    raw = self._raw_header(area)
+    return struct.unpack(checkpoint._HEADER, bytes(raw[:-4]))[7]
+
+
+def checkpoint_header_first(patch):
+    """The header is programmed before the payload that it vouches for, and trusted."""
+    real = checkpoint.Checkpoints._write
+
+    def write(self, area, parts):
+        crc = 0
+        for part in parts:
+            crc = crc32(part, crc)
+        length = sum([len(part) for part in parts])
+        header = struct.pack(checkpoint._HEADER, checkpoint._MAGIC, checkpoint._VERSION, 0,
+                             len(parts) - 1, self.model_id, self._last + 1, length, crc)
+        self._program(area, header + struct.pack("<I", crc32(header)), 0)
+        return real(self, area, parts)
+
+    patch.setattr(checkpoint.Checkpoints, "_write", write)
+    patch.setattr(checkpoint.Checkpoints, "_commit", lambda self, area, header: None)
+    patch.setattr(checkpoint.Checkpoints, "_payload_crc", _trusted_crc)
+
+
+def checkpoint_over_the_newest(patch):
+    patch.setattr(checkpoint.Checkpoints, "_older", lambda self: self._area or 0)
+
+
+def checkpoint_payload_unchecked(patch):
+    """A header that verifies is enough."""
+    real = checkpoint.Checkpoints._payload_crc
+
+    def payload_crc(self, area, length):
+        intact = crc32(self._raw_header(area)) == fmt.CRC_RESIDUE
+        return (_trusted_crc if intact else real)(self, area, length)
+
+    patch.setattr(checkpoint.Checkpoints, "_payload_crc", payload_crc)
+
+
+def checkpoint_oldest_wins(patch):
+    """Generations are compared the wrong way round."""
+
+    def find(self):
+        self._area = self._header = None
+        self._last = 0
+        for area in (0, 1):
+            raw = self._raw_header(area)
+            if crc32(raw) != fmt.CRC_RESIDUE:
+                continue
+            header = struct.unpack(checkpoint._HEADER, bytes(raw[:-4]))
+            self._last = max(self._last, header[5])
+            if self._header is None or header[5] < self._header[5]:
+                self._area, self._header = area, header
+
+    real = checkpoint.Checkpoints.save
+
+    def save(self, buffers):
+        try:
+            return real(self, buffers)
+        except StoreError:  # the check after the write notices, but who does not check ...
+            return self._last
+
+    patch.setattr(checkpoint.Checkpoints, "_find", find)
+    patch.setattr(checkpoint.Checkpoints, "save", save)
+
+
+CUT_MUTANTS = (
+    no_record_checksum,
+    torn_slot_is_written_again,
+    tombstone_only_in_ram,
+    victim_retired_before_survivors_move,
+    victim_erased_before_survivors_move,
+    victim_not_retired,
+    half_done_collection_is_left,
+    no_unit_kept_for_collection,
+    torn_header_is_foreign,
+    unit_reused_without_erase,
+    record_sequence_restarts,
+    padding_with_zeros,
+    no_padding,
+    checkpoint_header_first,
+    checkpoint_over_the_newest,
+    checkpoint_oldest_wins,
+)
+
+INTERRUPT_MUTANTS = (
+    slot_counted_after_its_program,
+    interrupted_change_is_not_settled,
+)
+
+FLIP_MUTANTS = (
+    no_record_checksum,
+    one_bit_retires_a_unit,
+    one_bit_revives_a_record,
+    header_bit_costs_the_unit,
+    checkpoint_payload_unchecked,
+)
+
+FORMAT_MUTANTS = (
+    format_without_a_mark,
+    foreign_content_is_blank,
+)

@@ -1,0 +1,104 @@
+"""A bit that falls over in flash costs one record at most, and is never served."""
+
+import pytest
+from nor import MIXED
+from store_life import FullLife, Scene, comparable, records_of, saved_of
+
+from engram import StoreError
+
+SCENES = (Scene(6, 512, 1, 60), Scene(6, 512, 16, 60, align=True, order=MIXED))
+STEPS = (("mount", 1), ("append", 9), ("save", 1), ("delete", 3), ("fill", 1), ("churn", 2))
+
+
+def settled(scene):
+    """A life with records, deleted ones, a retired unit, and two saved states."""
+    flash = scene.flash()
+    life = FullLife(scene, flash, 1)
+    life.live(STEPS)
+    first = life.saved
+    life.live((("save", 1), ("delete", 1)))
+    return flash, life, first
+
+
+def try_flips(scene, every):
+    """Flips one bit of every so-many-th byte, then mounts; (flips, those that cost a record)."""
+    flash, life, first_saved = settled(scene)
+    states = [comparable(scene, saved) for saved in (life.saved, first_saved)]
+    store_bytes = scene.regions(flash)[0].count * scene.erase_bytes
+    costs = flips = 0
+    for at in range(0, len(flash.data), every):
+        bit = (at * 5 + at // 8) % 8
+        flipped = flash.like(flash.data)
+        flipped.data[at] ^= 1 << bit
+        found = records_of(scene.store(flipped))
+        lost = [data for data in life.records if data not in found]
+        wrong = [data for data in found if life.records.get(data) != found[data]]
+        assert not wrong, "bit %d of byte %d made a record" % (bit, at)
+        assert len(lost) <= 1, "bit %d of byte %d cost %d records" % (bit, at, len(lost))
+        saved = saved_of(scene, scene.checkpoints(flipped))
+        assert saved in states
+        if at < store_bytes:
+            assert saved == states[0]
+        else:
+            assert not lost
+        flips += 1
+        costs += len(lost)
+    return flips, costs
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=repr)
+def test_a_flip_costs_one_record_at_most(scene):
+    flips, costs = try_flips(scene, 2)
+    assert flips > 1000
+    assert 0 < costs < flips / 2, "a flip in a record must be noticed, one elsewhere is harmless"
+
+
+def test_a_flip_after_the_mount_is_noticed_when_read():
+    scene = SCENES[0]
+    flash, life, _ = settled(scene)
+    store = life.store
+    slot = next(s for s in range(len(store.labels)) if store.labels[s] != 255)
+    live, label = len(store), store.labels[slot]
+    buf = bytearray(scene.latent_bytes)
+    store.read_into(slot, buf)
+    damaged = flash.data.find(bytes(buf))
+    flash.data[damaged + 11] ^= 4
+    untouched = bytearray(b"\x55" * len(buf))
+    with pytest.raises(StoreError, match=f"slot {slot} is damaged.*marked dead"):
+        store.read_into(slot, untouched)
+    assert untouched == b"\x55" * len(buf), "nothing of a damaged record is handed out"
+    assert len(store) == live - 1 and store.labels[slot] == 255 and store.info()["bad"] == 1
+    assert store.counts(label) == sum(1 for x in store.labels if x == label)
+    with pytest.raises(StoreError, match="holds no record"):
+        store.read_into(slot, buf)
+    del life.records[bytes(buf)]
+    assert records_of(scene.store(flash)) == life.records
+
+
+def test_a_read_that_fails_once_condemns_nothing():
+    """Noise on the bus is not damage in the cells."""
+    scene = SCENES[0]
+    flash, life, _ = settled(scene)
+    store = life.store
+    real, noisy = flash.readblocks, [True]
+
+    def readblocks(block, buf, offset=0):
+        real(block, buf, offset)
+        if noisy:
+            noisy.pop()
+            buf[5] ^= 1
+
+    flash.readblocks = readblocks
+    assert records_of(store) == life.records
+    assert not noisy and store.info()["bad"] == 0
+
+
+def test_two_flips_in_one_header_leave_the_rest():
+    """A header beyond repair costs its unit, and what was there is not served any more."""
+    scene = SCENES[0]
+    flash, life, _ = settled(scene)
+    used = [u for u in range(4) if flash.data[u * 512 + 36 : u * 512 + 40] == b"\xff" * 4]
+    flash.data[used[0] * 512 + 21] ^= 0x11
+    found = records_of(scene.store(flash))
+    assert 0 < len(life.records) - len(found) <= life.store.info()["slots_per_block"]
+    assert all(life.records[data] == found[data] for data in found)

@@ -1,0 +1,55 @@
+"""Tests of the tests: each planted mistake must be caught by the kind of test that is for it."""
+
+import mutants
+import pytest
+from nor import UP
+from store_life import Scene, try_cuts
+from test_bit_flips import try_flips
+from test_interrupts import try_interrupts
+from test_power_cuts import FORMAT_SCENES, format_cuts
+
+from engram import EngramError
+
+SCENE = Scene(5, 512, 16, 60, order=UP)
+
+# What a mistake may come to light as
+LIGHT = (AssertionError, EngramError, OSError)
+
+
+def names(table):
+    return [mutant.__name__ for mutant in table]
+
+
+@pytest.mark.parametrize("mutant", mutants.CUT_MUTANTS, ids=names(mutants.CUT_MUTANTS))
+def test_power_cuts_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        try_cuts(SCENE, 2, second=40)
+
+
+@pytest.mark.parametrize("mutant", mutants.INTERRUPT_MUTANTS, ids=names(mutants.INTERRUPT_MUTANTS))
+def test_interrupts_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        try_interrupts(SCENE)
+
+
+@pytest.mark.parametrize("mutant", mutants.FLIP_MUTANTS, ids=names(mutants.FLIP_MUTANTS))
+def test_bit_flips_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        try_flips(SCENE, every=1)
+
+
+@pytest.mark.parametrize("mutant", mutants.FORMAT_MUTANTS, ids=names(mutants.FORMAT_MUTANTS))
+def test_formats_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        assert format_cuts(FORMAT_SCENES[0], "foreign") > 0
+
+
+def test_without_a_mutant_all_pass():
+    """So that the mutants are what was caught above."""
+    try_cuts(SCENE, 11, second=10)
+    try_interrupts(SCENE)
+    try_flips(SCENE, every=3)

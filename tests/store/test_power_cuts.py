@@ -1,0 +1,160 @@
+"""Power is cut at every byte that is programmed and in every erase; nothing acknowledged is lost.
+
+ENGRAM_CUTS=deep tries every cut in every geometry, and cuts the recovery from many more: minutes.
+"""
+
+import os
+
+import pytest
+from nor import DOWN, MIXED, UP, Journal
+from store_life import (
+    FULL_LIFE,
+    FullLife,
+    Scene,
+    check,
+    journaled,
+    records_of,
+    saved_of,
+    try_cuts,
+    wrecks,
+)
+
+from engram import StoreError
+from engram.store import Checkpoints, ReplayStore
+
+DEEP = os.environ.get("ENGRAM_CUTS") == "deep"
+
+# scene, every so-many-th cut
+SCENES = (
+    (Scene(5, 512, 1, 60), 1),
+    (Scene(5, 512, 16, 60, order=DOWN), 2),
+    (Scene(5, 512, 4, 61, align=True, order=MIXED), 7),
+    (Scene(6, 512, 16, 20, align=True, erase_steps=0), 9),
+    (Scene(6, 1024, 256, 100, order=MIXED), 29),
+    (Scene(5, 4096, 256, 256), 41),
+    (Scene(4, 4096, 16, 1000, parts=(40, 400)), 97),
+)
+
+
+@pytest.mark.parametrize("scene, every", SCENES, ids=repr)
+def test_every_cut(scene, every):
+    """Nothing is lost, nothing torn is served, the store mounts and goes on."""
+    cuts, _ = try_cuts(scene, 1 if DEEP else every)
+    assert cuts > 150
+
+
+@pytest.mark.parametrize("scene", [scene for scene, _ in SCENES[:4]], ids=repr)
+def test_the_recovery_is_cut_too(scene):
+    """A second cut, while the store recovers from the first or soon after."""
+    _, second = try_cuts(scene, *((3, 3, 2) if DEEP else (113, 3, 2)))
+    assert second > 300
+
+
+def test_a_life_collects_and_saves():
+    """The life of which the cuts are tried does what the cuts are to be tried on."""
+    scene = SCENES[0][0]
+    flash = scene.flash()
+    life = FullLife(scene, flash, 1)
+    life.live(FULL_LIFE)
+    info = life.store.info()
+    assert info["collections"] >= 3 and info["moved"] >= 3 and info["live"] == info["capacity"]
+    assert life.checkpoints.info()["generation"] == 3
+    _, journal, acts = journaled(scene)
+    assert len(journal) > 4000 and len(acts) > 35
+
+
+def old_contents(scene, kind):
+    """What was in the region before it is formatted."""
+    flash = scene.flash()
+    if kind == "foreign":
+        flash.data[:] = bytes((i * 37 + i // 256) & 0xFF for i in range(len(flash.data)))
+    elif kind == "other model":
+        replay, saved = scene.regions(flash)
+        store = ReplayStore(replay, scene.program_bytes, 1, 20, align=scene.align)
+        for i in range(store.capacity):
+            store.append(bytes([i] * 20), i, 0)
+        Checkpoints(saved, scene.program_bytes, 1).save([bytearray(8)])
+    elif kind == "own":
+        life = FullLife(scene, flash, 1)
+        life.live(FULL_LIFE)
+    return flash
+
+
+def format_cuts(scene, kind):
+    """Cuts a format() of old contents everywhere; how many cuts left it refusing to mount."""
+    flash = old_contents(scene, kind)
+    first = bytearray(flash.data)
+    old = records_of(scene.store(flash)) if kind == "own" else {}
+    flash.written.clear()
+    flash.journal = Journal()
+    scene.store(flash, ReplayStore.format)
+    acts = [(0, len(flash.journal), ({}, None), ({}, None))]
+    refused = 0
+    begun = False
+    for cut, image, _ in wrecks(first, flash.journal, acts):
+        wreck = flash.like(image)
+        wreck.once = False
+        try:
+            store = scene.store(wreck)
+        except StoreError as e:
+            assert not begun, e
+            assert "ReplayStore.format" in str(e)
+            refused += 1
+            store = scene.store(wreck, ReplayStore.format)
+        begun = begun or not refused or refused < cut
+        found = records_of(store)
+        assert all(old.get(data) == value for data, value in found.items())
+        info = store.info()
+        assert info["bad_blocks"] == 0 and info["free_blocks"] >= 1
+        if not found:
+            assert info["free_blocks"] + 1 >= info["blocks"]
+        if len(found) < store.capacity:
+            store.append(bytes([cut & 0xFF]) * scene.latent_bytes, 1, 1)
+            assert len(records_of(scene.store(wreck))) == len(found) + 1
+    assert len(flash.journal) > 50
+    return refused
+
+
+FORMAT_SCENES = (Scene(5, 512, 1, 60), Scene(5, 512, 16, 60, order=MIXED, align=True))
+
+
+@pytest.mark.parametrize("scene", FORMAT_SCENES, ids=repr)
+@pytest.mark.parametrize("kind", ["blank", "foreign", "other model", "own"])
+def test_a_format_that_is_cut_is_finished_by_the_mount(scene, kind):
+    """Once the region says that it is being formatted, no cut leaves it in between."""
+    refused = format_cuts(scene, kind)
+    assert (refused > 0) == (kind in ("foreign", "other model"))
+
+
+def test_formatting_checkpoints():
+    scene = SCENES[0][0]
+    flash = old_contents(scene, "other model")
+    with pytest.raises(StoreError, match=r"model 00000001.*c0ffee11.*Checkpoints\.format"):
+        scene.checkpoints(flash)
+    Checkpoints.format(scene.regions(flash)[1], scene.program_bytes, 0xC0FFEE11)
+    assert saved_of(scene, scene.checkpoints(flash)) is None
+
+
+def test_check_notices_a_difference():
+    """The judge of all this is not blind: a record or a state too few or too many is noticed."""
+    scene = SCENES[0][0]
+    flash = scene.flash()
+    life = FullLife(scene, flash, 1)
+    life.live((("mount", 1), ("append", 3), ("save", 1)))
+    records, saved = life.state()
+    check(scene, flash, [(records, saved)])
+    fewer = dict(list(records.items())[1:])
+    other = {data: (label ^ 1, experience) for data, (label, experience) in records.items()}
+    for wrong in ((fewer, saved), (other, saved), (records, None), (records, saved[::-1])):
+        with pytest.raises(AssertionError, match="not an allowed state"):
+            check(scene, flash, [wrong])
+
+
+def test_orders_differ():
+    """The three orders of tearing are three different ways to tear."""
+    images = set()
+    for order in (UP, DOWN, MIXED):
+        scene = Scene(5, 512, 16, 60, order=order)
+        first, journal, acts = journaled(scene, steps=(("mount", 1), ("append", 1)))
+        images.update(bytes(image) for cut, image, _ in wrecks(first, journal, acts) if cut > 5)
+    assert len(images) > 250
