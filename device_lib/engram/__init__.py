@@ -33,6 +33,8 @@ __all__ = (
     "StoreError",
     "WireError",
     "open",
+    "progress",
+    "samples",
 )
 
 # Loaded when first used: a program that only speaks the wire needs no kernels.
@@ -41,6 +43,8 @@ _LAZY = {
     "ModelSpec": ("engram.nn.model", "ModelSpec"),
     "Samples": ("engram.npy", "Samples"),
     "open": ("engram.session", "open_learner"),
+    "progress": ("engram.progress", "show"),
+    "samples": ("engram.npy", "open_samples"),
 }
 
 

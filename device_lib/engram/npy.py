@@ -98,6 +98,11 @@ class Samples:
             yield self._buf, self._label[0]
 
 
+def open_samples(name):
+    """The Samples that `engram push --data` keeps as NAME.x.npy and NAME.y.npy."""
+    return Samples(open(name + ".x.npy", "rb"), open(name + ".y.npy", "rb"))
+
+
 def _field(text, before, after):
     at = text.find(before)
     if at < 0:

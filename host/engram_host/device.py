@@ -161,7 +161,7 @@ class Device:
     # --- learning and evaluating -----------------------------------------------------------
 
     def learning(self, epochs: int = 1, replay: bool = True) -> Iterator[dict[str, Any]]:
-        """Learn what was observed: one dict a step, with "ram_bytes" and "flash_bytes" added.
+        """Learn what was observed: one dict a step, with "ram_bytes", "learner_ram_bytes", "flash_bytes" added.
 
         Closing the generator stops the board after the step it is at.
         """
@@ -171,7 +171,7 @@ class Device:
             while not done:
                 told = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
                 done = told["done"]
-                extra = {key: told[key] for key in ("ram_bytes", "flash_bytes")}
+                extra = {key: told[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")}
                 for row in told["rows"]:
                     yield {**row, **extra}
         except LinkError:

@@ -327,11 +327,11 @@ class Learner:
             "steps": self.steps_done,
             "budget": self.budget,
             "ram_planned_bytes": self.planned_bytes,
-            "ram_measured_bytes": self._heap_growth(),
+            "ram_measured_bytes": self.heap_growth(),
             "parameters": len(self.adaptive.params),
         }
 
-    def _heap_growth(self):
+    def heap_growth(self):
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
         used = heap_used()
         return used - self._heap_base if used and self._heap_base is not None else None

@@ -202,13 +202,16 @@ def learn_begin(device, epochs=1, replay=True):
 def learn_step(device, ms, rows):
     """Learn for about `ms` milliseconds, at most `rows` steps.
 
-    Returns {"rows": [one dict a step], "done", "ram_bytes", "flash_bytes"}.
+    Returns {"rows": [one dict a step], "done", "ram_bytes", "learner_ram_bytes", "flash_bytes"};
+    learner_ram_bytes is what the learner holds, without the rows of this answer.
     """
+    held = device.need_learner().heap_growth()
     out, done = _slice(device, ms, rows)
     return {
         "rows": out,
         "done": done,
         "ram_bytes": device.measure(),
+        "learner_ram_bytes": held,
         "flash_bytes": flash_bytes(device.learner),
     }
 

@@ -39,6 +39,7 @@ class StepRecord(TypedDict):
     phases: dict[str, int]  # replay_read, forward, backward, update
     total: int
     outside: int  # of total, what was not spent inside kernels
+    learner_ram_bytes: NotRequired[int | None]  # heap the learner holds, where it is measured
 
 
 class Session(TypedDict):

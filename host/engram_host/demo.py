@@ -1,0 +1,325 @@
+"""The digits, class after class, on a board: with replay, without, and the joint bound.
+
+Everything is measured on the board by the same verbs a user has; this file is the script.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from engram_host import api, boards, virtual
+from engram_host.convert import convert
+from engram_host.datasets import Dataset, digits, draw_per_class
+from engram_host.device import Device
+from engram_host.errors import InputError
+from engram_host.joint import joint_training
+from engram_host.plan_report import PlanReport, plan_report
+from engram_host.progress import Reporter, Silent
+from engram_host.report.schema import DemoResult, Ram, Run, SeedResult, Session
+from engram_host.report.summary import model_facts, summarise
+from engram_host.report.write import write_report
+from engram_host.samples import Samples
+
+TITLE = "Handwritten digits, one new class a session"
+_MODEL = "digits.safetensors"
+Say = Callable[[str], None]
+
+
+def demo(
+    port: str = "qemu_m4f",
+    *,
+    out: Path = Path("out/demo"),
+    seeds: bool = False,
+    reporter: Reporter | None = None,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Run the demo; write its report into `out`.
+
+    port: a virtual board (built if need be, and run with a blank flash of its own, so that what
+    the user's board of that name has learned stays) or a serial port. seeds: repeat with three
+    seeds, for mean and spread. say: is told what happens. Returns {"summary", "paths"}.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    settings = load_settings()
+    data = digits()
+    model = prepare(out, data, settings)
+    with _board(port, out, say), api.connect(port, reporter) as device:
+        result = _run(device, model, data, settings, out, reporter or Silent(), say)
+        if seeds:
+            result["seeds"] = _seeds(device, model, data, settings, out, result, say)
+    paths = write_report(result, out)
+    return {"summary": summarise(result, _facts()), "paths": paths}
+
+
+def example() -> Path:
+    """The folder of the example: settings and float weights."""
+    folder = boards.home() / "examples" / "digits"
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} does not exist: the demo runs in a checkout of Engram; "
+            "clone it, or set ENGRAM_HOME to one"
+        )
+    return folder
+
+
+def load_settings() -> dict[str, Any]:
+    """demo.toml."""
+    return tomllib.loads((example() / "demo.toml").read_text(encoding="utf-8"))
+
+
+def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
+    """Writes the device model and the samples that the README's lines use; the model's path."""
+    stream = settings["stream"]
+    base = stream["base_classes"]
+    calibration = out / "calibration.npz"
+    x, y = data.train_of(base)
+    np.savez(calibration, x=x, y=y)
+    model = out / _MODEL
+    convert(example() / "digits_float.safetensors", calibration, model)
+    np.savez(out / "test.npz", x=data.x_test, y=data.y_test)
+    for name, classes, count in (
+        ("base", base, stream["base_per_class"]),
+        ("sevens", [7], stream["new_per_class"]),
+    ):
+        x, y = draw_per_class(data.x_train, data.y_train, classes, count, 1)
+        np.savez(out / f"{name}.npz", x=x, y=y)
+    return model
+
+
+@contextmanager
+def _board(port: str, out: Path, say: Say) -> Iterator[None]:
+    """A virtual board, built and with a blank flash; any other port as it is."""
+    if port not in boards.names() or not boards.load(port).is_virtual:
+        yield
+        return
+    api.build(port, say=say)
+    before = os.environ.get("ENGRAM_STATE")
+    os.environ["ENGRAM_STATE"] = str(out.resolve() / "board")
+    try:
+        virtual.stop(port)
+        api.start(port, fresh=True)
+        yield
+    finally:
+        virtual.stop(port)
+        if before is None:
+            del os.environ["ENGRAM_STATE"]
+        else:
+            os.environ["ENGRAM_STATE"] = before
+
+
+def _run(
+    device: Device,
+    model: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    out: Path,
+    reporter: Reporter,
+    say: Say,
+) -> DemoResult:
+    """One run with the first seed: everything the report shows."""
+    began = time.monotonic()
+    seed = settings["run"]["seed"]
+    _refuse_learned(device, model, settings)
+    device.push_data("test", Samples(data.x_test, data.y_test))
+    finetune = learn_stream(device, model, data, settings, seed, False, out, say)
+    replay = learn_stream(device, model, data, settings, seed, True, out, say)
+    told = device.info()
+    store = device.store_info()["store"]
+    bound = _joint(model, data, settings, seed, reporter)
+    layout = plan_report(model, _facts(), settings["learner"]["batch"], store["capacity"])
+    board = boards.load(told["board"]) if told["board"] in boards.names() else None
+    return {
+        "title": TITLE,
+        "board": told["board"],
+        "board_title": board.title if board else told["board"],
+        "micropython": told["runtime"],
+        "counter_kind": told["counter"]["kind"],
+        "counter_unit": told["counter"]["unit"],
+        "settings": settings,
+        "model": model_facts(layout),
+        "replay": replay,
+        "finetune": finetune,
+        "joint": {"accuracy": bound},
+        "ram": _ram(replay, told, layout),
+        "flash": {
+            "programmed_bytes": sum(s["flash_bytes"] for s in replay["sessions"]),
+            "erases": store["erases"],
+            "replay_bytes": store["live"] * store["slot_bytes"],
+            "records": store["live"],
+            "store_bytes": store["blocks"] * store["erase_bytes"],
+        },
+        "wall_s": round(time.monotonic() - began, 2),
+    }
+
+
+def _refuse_learned(device: Device, model: Path, settings: dict[str, Any]) -> None:
+    """The demo erases the replay region: not one that somebody has taught something."""
+    facts = device.push_model(model, **_options(settings, 1))
+    if facts["experience"] or device.store_info()["store"]["live"]:
+        raise InputError(
+            "this board has learned something with this model, and the demo would erase it; "
+            "`engram reset` forgets it, then run the demo again"
+        )
+
+
+def _options(settings: dict[str, Any], seed: int, replay: bool = True) -> dict[str, Any]:
+    options = {k: v for k, v in settings["learner"].items() if k != "epochs"}
+    return {**options, "seed": seed, "budget": options["budget"] if replay else 0}
+
+
+def learn_stream(
+    device: Device,
+    model: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    seed: int,
+    replay: bool,
+    out: Path,
+    say: Say,
+) -> Run:
+    """The stream of sessions on a board that has learned nothing yet.
+
+    Session 0 brings samples of the classes that the network knows, for the replay to come;
+    nothing is trained. Without replay it brings none.
+    """
+    stream = settings["stream"]
+    device.reset()
+    device.push_model(model, **_options(settings, seed, replay))
+    name = "replay" if replay else "finetune"
+    say(f"{name}, session 0: classes {_words(stream['base_classes'])} (known)")
+    sessions = [_base_session(device, data, stream, seed, replay)]
+    for label in stream["new_classes"]:
+        say(f"{name}, session {len(sessions)}: class {label} arrives")
+        x, y = draw_per_class(data.x_train, data.y_train, [label], stream["new_per_class"], seed)
+        log = out / "log" / f"{name}-{seed}-{label}.jsonl"
+        log.unlink(missing_ok=True)
+        sessions.append(_session(device, Samples(x, y), [label], settings, replay, log))
+    return {"replay": replay, "sessions": sessions}
+
+
+def _base_session(
+    device: Device, data: Dataset, stream: dict[str, Any], seed: int, replay: bool
+) -> Session:
+    began = time.monotonic()
+    before = device.flash_bytes()
+    classes, count = stream["base_classes"], stream["base_per_class"] if replay else 0
+    x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
+    observed = device.observe(Samples(x, y)) if replay else {"units": 0}
+    device.end_experience()
+    saved = device.save()
+    return {
+        "classes": classes,
+        "observed": len(x),
+        "observe_total": observed["units"],
+        "save_total": saved["units"],
+        "steps": [],
+        "evaluation": cast(Any, device.evaluate("test")),
+        "flash_bytes": device.flash_bytes() - before,
+        "wall_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _session(
+    device: Device,
+    samples: Samples,
+    classes: list[int],
+    settings: dict[str, Any],
+    replay: bool,
+    log: Path,
+) -> Session:
+    began = time.monotonic()
+    learned = api.learn(
+        device, samples, epochs=settings["learner"]["epochs"], replay=replay, log=log
+    )
+    return {
+        "classes": classes,
+        "observed": len(samples),
+        "observe_total": learned.summary["observe_units"],
+        "save_total": learned.summary["save_units"],
+        "steps": cast(Any, learned.steps),
+        "evaluation": cast(Any, device.evaluate("test")),
+        "flash_bytes": learned.summary["flash_bytes"],
+        "wall_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _joint(
+    model: Path, data: Dataset, settings: dict[str, Any], seed: int, reporter: Reporter
+) -> list[float]:
+    """The joint-training bound after each session, on this computer."""
+    stream, learner = settings["stream"], settings["learner"]
+    groups: list[Sequence[int]] = [stream["base_classes"]]
+    groups += [[label] for label in stream["new_classes"]]
+    with reporter.items("joint training bound (host)", None, "steps") as update:
+        bound = joint_training(
+            model,
+            data,
+            groups,
+            epochs=settings["joint"]["epochs"],
+            lr=settings["joint"]["lr"],
+            batch=learner["batch"],
+            momentum=learner["momentum"],
+            weight_decay=learner["weight_decay"],
+            seed=seed,
+            progress=lambda done, of: update(done, total=of),
+        )
+    return bound["accuracy"]
+
+
+def _ram(run: Run, told: dict[str, Any], layout: PlanReport) -> Ram:
+    steps = [step for session in run["sessions"] for step in session["steps"]]
+    return {
+        "planned_bytes": layout["ram_peak_bytes"],
+        "peak_bytes": max(step.get("learner_ram_bytes") or 0 for step in steps),
+        "board_bytes": told["memory"]["ram"],
+        "heap_bytes": told["memory"]["heap"],
+        "rows": layout["ram_rows"],
+    }
+
+
+def _seeds(
+    device: Device,
+    model: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    out: Path,
+    result: DemoResult,
+    say: Say,
+) -> list[SeedResult]:
+    """The outcomes of every seed; the first one's are those of `result`."""
+    outcomes = []
+    for seed in settings["run"]["seeds"]:
+        if seed != settings["run"]["seed"]:
+            say(f"seed {seed}")
+            result = {
+                **result,
+                "finetune": learn_stream(device, model, data, settings, seed, False, out, say),
+                "replay": learn_stream(device, model, data, settings, seed, True, out, say),
+                "joint": {"accuracy": _joint(model, data, settings, seed, Silent())},
+            }
+        summary = summarise(result, _facts())
+        outcomes.append(
+            SeedResult(
+                seed=seed,
+                accuracy_replay=summary["accuracy_replay"],
+                accuracy_finetune=summary["accuracy_finetune"],
+                accuracy_joint=summary["accuracy_joint"],
+                forgetting=summary["forgetting"],
+            )
+        )
+    return outcomes
+
+
+def _facts() -> list[Any]:
+    return [board.facts for board in boards.load_all()]
+
+
+def _words(values: Sequence[int]) -> str:
+    return ", ".join(str(v) for v in values)
