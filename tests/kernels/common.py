@@ -1,0 +1,66 @@
+"""The backends under test, and the definition in float64 as their reference."""
+
+import contextlib
+import re
+from array import array
+from pathlib import Path
+
+import pytest
+from engram import kernels_args, kernels_py
+from engram.backend import load
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNELS = ROOT / "firmware" / "kernels"
+
+
+def _backend(name, key):
+    try:
+        module = load((name,))
+    except ImportError:
+        mark = pytest.mark.skip(reason=f"{name} cannot be imported here")
+        return pytest.param(None, id=key, marks=mark)
+    return pytest.param(module, id=key)
+
+
+C = _backend("_engram", "c")
+NUMPY = _backend("engram.kernels_np", "numpy")
+PYTHON = _backend("engram.kernels_py", "python")
+BACKENDS = [C, NUMPY, PYTHON]
+
+
+def rows():
+    """Every row of engram_kernels.def: {name: (letters, argument names, call)}."""
+    text = (KERNELS / "engram_kernels.def").read_text()
+    found = re.findall(
+        r'^ENGRAM_KERNEL\((\w+), MP_QSTR_(\w+), "(\w+)", "([^"]+)",\s*\(([^()]*)\)\)$', text, re.M
+    )
+    assert len(found) == len(re.findall(r"^ENGRAM_KERNEL\(", text, re.M))
+    assert all(name == qstr for name, qstr, *_ in found)
+    return {name: (letters, names.split(), call) for name, _, letters, names, call in found}
+
+
+@contextlib.contextmanager
+def _float64():
+    """kernels_py takes array('d') in the place of array('f')."""
+    types = dict(kernels_args._TYPES)
+    try:
+        for letter in "Ffo":
+            kernels_args._TYPES[letter] = ("a float64 buffer", "d", 8)
+        yield
+    finally:
+        kernels_args._TYPES.update(types)
+
+
+def wide(args):
+    """The arguments with every float buffer copied, as float64."""
+    return [
+        array("d", a) if isinstance(a, array) and a.typecode in "fd" else a for a in args
+    ]
+
+
+def reference(name, args):
+    """Calls the definition in float64; the arguments after it."""
+    args = wide(args)
+    with _float64():
+        getattr(kernels_py, name)(*args)
+    return args

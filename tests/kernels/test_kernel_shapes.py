@@ -1,0 +1,190 @@
+"""Kernels over shapes that hypothesis thinks of: ones, odd sizes, strides, paddings, dilation."""
+
+import math
+import struct
+from array import array
+
+import kernels_check as cases
+import pytest
+from engram import kernels_py
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernels import tflite_reference as tflite
+from kernels.common import BACKENDS, C, NUMPY
+
+FAST = [C, NUMPY]  # held to kernels_py
+SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+@st.composite
+def geometries(draw, dilation=2):
+    """A valid geom as a tuple: every window starts inside the padded input."""
+
+    def axis(size, taps):
+        dil = draw(st.integers(1, dilation))
+        stride = draw(st.integers(1, 3))
+        pad = draw(st.integers(0, (taps - 1) * dil))
+        out = draw(st.integers(1, (size - 1 + pad) // stride + 1))
+        return stride, pad, dil, out
+
+    H, W = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    channels, filters = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    R, S = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    (sh, pt, dh, OH), (sw, pl, dw, OW) = axis(H, R), axis(W, S)
+    return H, W, channels, filters, R, S, sh, sw, pt, pl, dh, dw, OH, OW
+
+
+def copies(args):
+    return [
+        array(a.typecode, a) if isinstance(a, array) else bytearray(a) if hasattr(a, "hex") else a
+        for a in args
+    ]
+
+
+def held_to_the_definition(kernels, builder, written, shape):
+    args = list(builder(cases.Source(True), *shape))
+    other = copies(args)
+    getattr(kernels, builder.__name__)(*args)
+    getattr(kernels_py, builder.__name__)(*other)
+    for i in range(written):
+        assert bytes(args[i]) == bytes(other[i]), builder.__name__
+
+
+@pytest.mark.parametrize("kernels", FAST)
+@given(B=st.integers(0, 6), N=st.integers(0, 20), M=st.integers(0, 13))
+@SETTINGS
+def test_dense(kernels, B, N, M):
+    held_to_the_definition(kernels, cases.dense_fwd, 1, (B, N, M))
+    held_to_the_definition(kernels, cases.dense_bwd_dx, 1, (B, N, M))
+    held_to_the_definition(kernels, cases.dense_bwd_dw, 2, (B, N, M))
+    held_to_the_definition(kernels, cases.dense_s8, 1, (B, N, M))
+
+
+@pytest.mark.parametrize("kernels", FAST)
+@given(B=st.integers(0, 5), geom=geometries())
+@SETTINGS
+def test_convolution(kernels, B, geom):
+    held_to_the_definition(kernels, cases.conv2d_fwd, 1, (B, *geom))
+    held_to_the_definition(kernels, cases.conv2d_bwd_dx, 1, (B, *geom))
+    held_to_the_definition(kernels, cases.conv2d_bwd_dw, 2, (B, *geom))
+    held_to_the_definition(kernels, cases.conv2d_s8, 1, (B, *geom))
+    held_to_the_definition(kernels, cases.depthwise_s8, 1, (B, *geom))
+    held_to_the_definition(kernels, cases.avgpool_s8, 1, (B, *geom))
+
+
+# ---- int8 against the specification --------------------------------------------------------
+
+multipliers = st.integers(1 << 30, 2**31 - 1)
+
+
+@st.composite
+def int8_layers(draw, outputs, inputs, weights):
+    """x, w, bias, mult, shift, q of a valid layer: accumulators stay below 2**26."""
+    low = draw(st.integers(-128, 127))
+    q = [draw(st.integers(-128, 127)), draw(st.integers(-128, 127)), low, draw(st.integers(low, 127))]
+
+    def each(strategy, typecode="i"):
+        return array(typecode, draw(st.lists(strategy, min_size=outputs, max_size=outputs)))
+
+    return (
+        draw(st.binary(min_size=inputs, max_size=inputs)),
+        draw(st.binary(min_size=weights, max_size=weights)),
+        each(st.integers(-(2**24), 2**24)),
+        each(multipliers),
+        each(st.integers(-20, 4)),
+        array("i", q),
+    )
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@given(data=st.data(), B=st.integers(1, 2), geom=geometries())
+@SETTINGS
+def test_conv2d_s8_is_tflite(kernels, data, B, geom):
+    X, Y, W, K = cases.sizes(geom, B)
+    x, w, bias, mult, shift, q = data.draw(int8_layers(K, X, W))
+    out = bytearray(Y)
+    kernels.conv2d_s8(out, x, w, bias, mult, shift, array("i", geom), q, B)
+    assert out == tflite.conv2d(x, w, bias, mult, shift, geom, q, B)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@given(data=st.data(), B=st.integers(1, 2), geom=geometries())
+@SETTINGS
+def test_depthwise_s8_is_tflite(kernels, data, B, geom):
+    geom = cases.channelwise(geom)
+    X, Y, W, channels = cases.sizes(geom, B)
+    x, w, bias, mult, shift, q = data.draw(int8_layers(channels, X, W // channels))
+    out = bytearray(Y)
+    kernels.depthwise_s8(out, x, w, bias, mult, shift, array("i", geom), q, B)
+    assert out == tflite.depthwise(x, w, bias, mult, shift, geom, q, B)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@given(data=st.data(), B=st.integers(1, 3), N=st.integers(1, 30), M=st.integers(1, 9))
+@SETTINGS
+def test_dense_s8_is_tflite(kernels, data, B, N, M):
+    x, w, bias, mult, shift, q = data.draw(int8_layers(M, B * N, M * N))
+    out = bytearray(B * M)
+    kernels.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+    assert out == tflite.fully_connected(x, w, bias, mult, shift, q, B, N, M)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@given(data=st.data(), B=st.integers(1, 2), geom=geometries(dilation=1))
+@SETTINGS
+def test_avgpool_s8_is_tflite(kernels, data, B, geom):
+    geom = cases.channelwise(geom)
+    X, Y, _, _ = cases.sizes(geom, B)
+    x, _, _, _, _, q = data.draw(int8_layers(1, X, 0))
+    out = bytearray(Y)
+    kernels.avgpool_s8(out, x, array("i", geom), q, B)
+    assert out == tflite.average_pool(x, geom, q, B)
+
+
+def requantized(kernels, acc, mult, shift):
+    """One accumulator through a kernel, clamped to int8."""
+    out = bytearray(1)
+    one = array("i", [0])
+    q = array("i", [0, 0, -128, 127])
+    one[0] = acc
+    kernels.dense_s8(
+        out, b"", b"", one, array("i", [mult]), array("i", [shift]), q, 1, 0, 1
+    )
+    return struct.unpack("b", out)[0]
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@given(
+    acc=st.integers(-(2**31), 2**31 - 1), mult=multipliers | st.integers(0, 9), shift=st.integers(-31, 0)
+)
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_requantization_is_tflite(kernels, acc, mult, shift):
+    wanted = tflite.multiply_by_quantized_multiplier(acc, mult, shift)
+    assert requantized(kernels, acc, mult, shift) == min(max(wanted, -128), 127)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+def test_requantization_rounds_halves_away_from_zero(kernels):
+    half = 1 << 30  # times one half
+    for acc, shift, wanted in ((6, -1, 2), (-6, -1, -2), (2, -1, 1), (-2, -1, -1), (3, 0, 2)):
+        # the second rounding is of 3, -3, 1, -1 halves; the first, of 1.5, is upwards
+        assert requantized(kernels, acc, half, shift) == wanted
+    assert requantized(kernels, -3, half, 0) == math.ceil(-1.5)
+
+
+@pytest.mark.parametrize("kernels", FAST)
+@given(data=st.data(), B=st.integers(1, 2), N=st.integers(1, 5), M=st.integers(1, 5))
+@SETTINGS
+def test_even_an_invalid_model_gives_the_same_bytes(kernels, data, B, N, M):
+    """Accumulators that wrap, multipliers below one half, shifts to the left."""
+
+    def numbers(low, high):
+        return array("i", data.draw(st.lists(st.integers(low, high), min_size=M, max_size=M)))
+
+    x, w = data.draw(st.binary(min_size=B * N, max_size=B * N)), bytes(M * N)
+    layer = numbers(-(2**31), 2**31 - 1), numbers(0, 2**31 - 1), numbers(-31, 30)
+    q = array("i", [data.draw(st.integers(-128, 127)), 5, -128, 127])
+    got, wanted = bytearray(B * M), bytearray(B * M)
+    kernels.dense_s8(got, x, w, *layer, q, B, N, M)
+    kernels_py.dense_s8(wanted, x, w, *layer, q, B, N, M)
+    assert got == wanted

@@ -1,0 +1,121 @@
+"""int8 inference as TensorFlow Lite specifies it, written from the specification alone.
+
+Plain loops over NHWC arrays of Python-sized integers, its own requantization with the
+specification's two roundings (a nudged, truncating division; then a rounding shift). It shares
+nothing with the kernels and is asked for valid models only, where nothing overflows.
+"""
+
+import numpy as np
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+def truncating_division(a, b):
+    """As C divides: towards zero."""
+    return -(-a // b) if a < 0 else a // b
+
+
+def saturating_rounding_doubling_high_mul(a, b):
+    if a == b == INT32_MIN:
+        return INT32_MAX
+    product = a * b
+    nudge = 1 << 30 if product >= 0 else 1 - (1 << 30)
+    return truncating_division(product + nudge, 1 << 31)
+
+
+def rounding_divide_by_pot(x, exponent):
+    mask = (1 << exponent) - 1
+    remainder = x & mask
+    threshold = (mask >> 1) + (1 if x < 0 else 0)
+    return (x >> exponent) + (1 if remainder > threshold else 0)
+
+
+def multiply_by_quantized_multiplier(x, multiplier, shift):
+    left = shift if shift > 0 else 0
+    right = 0 if shift > 0 else -shift
+    x *= 1 << left
+    assert INT32_MIN <= x <= INT32_MAX, "not a valid model"
+    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(x, multiplier), right)
+
+
+def finish(acc, multiplier, shift, q):
+    assert INT32_MIN <= acc <= INT32_MAX, "not a valid model"
+    _, output_zero_point, low, high = q
+    y = multiply_by_quantized_multiplier(acc, multiplier, shift) + output_zero_point
+    return min(max(y, low), high)
+
+
+def taps(geom, out_y, out_x):
+    """(filter_y, filter_x, in_y, in_x) of every tap that lies inside the input."""
+    H, W, _, _, R, S, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, _, _ = geom
+    for filter_y in range(R):
+        for filter_x in range(S):
+            in_y = out_y * stride_h - pad_top + filter_y * dil_h
+            in_x = out_x * stride_w - pad_left + filter_x * dil_w
+            if 0 <= in_y < H and 0 <= in_x < W:
+                yield filter_y, filter_x, in_y, in_x
+
+
+def each_output(geom, batches, channels):
+    for batch in range(batches):
+        for out_y in range(geom[12]):
+            for out_x in range(geom[13]):
+                for channel in range(channels):
+                    yield batch, out_y, out_x, channel
+
+
+def ints(buf, *shape):
+    """An int8 buffer as Python integers of that shape."""
+    return np.frombuffer(bytes(buf), np.int8).astype(object).reshape(shape)
+
+
+def conv2d(x, w, bias, mult, shift, geom, q, batches):
+    H, W, C, K, R, S = geom[:6]
+    x, w = ints(x, batches, H, W, C), ints(w, K, R, S, C)
+    out = np.zeros((batches, geom[12], geom[13], K), np.int8)
+    for n, oy, ox, k in each_output(geom, batches, K):
+        acc = 0
+        for fy, fx, iy, ix in taps(geom, oy, ox):
+            for c in range(C):
+                acc += w[k, fy, fx, c] * (x[n, iy, ix, c] - q[0])
+        out[n, oy, ox, k] = finish(acc + bias[k], mult[k], shift[k], q)
+    return out.tobytes()
+
+
+def depthwise(x, w, bias, mult, shift, geom, q, batches):
+    H, W, C, _, R, S = geom[:6]
+    x, w = ints(x, batches, H, W, C), ints(w, R, S, C)
+    out = np.zeros((batches, geom[12], geom[13], C), np.int8)
+    for n, oy, ox, c in each_output(geom, batches, C):
+        acc = 0
+        for fy, fx, iy, ix in taps(geom, oy, ox):
+            acc += w[fy, fx, c] * (x[n, iy, ix, c] - q[0])
+        out[n, oy, ox, c] = finish(acc + bias[c], mult[c], shift[c], q)
+    return out.tobytes()
+
+
+def fully_connected(x, w, bias, mult, shift, q, batches, depth, units):
+    x, w = ints(x, batches, depth), ints(w, units, depth)
+    out = np.zeros((batches, units), np.int8)
+    for n in range(batches):
+        for m in range(units):
+            acc = 0
+            for d in range(depth):
+                acc += w[m, d] * (x[n, d] - q[0])
+            out[n, m] = finish(acc + bias[m], mult[m], shift[m], q)
+    return out.tobytes()
+
+
+def average_pool(x, geom, q, batches):
+    H, W, C = geom[:3]
+    x = ints(x, batches, H, W, C)
+    out = np.zeros((batches, geom[12], geom[13], C), np.int8)
+    for n, oy, ox, c in each_output(geom, batches, C):
+        acc = count = 0
+        for _, _, iy, ix in taps(geom, oy, ox):
+            acc += x[n, iy, ix, c]
+            count += 1
+        half = count // 2
+        acc = truncating_division(acc + half if acc > 0 else acc - half, count)
+        out[n, oy, ox, c] = min(max(acc, q[2]), q[3])
+    return out.tobytes()
