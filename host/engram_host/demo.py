@@ -139,7 +139,7 @@ def _run(
         "title": TITLE,
         "board": told["board"],
         "board_title": board.title if board else told["board"],
-        "micropython": told["runtime"],
+        "micropython": told["runtime"].removeprefix("micropython "),
         "counter_kind": told["counter"]["kind"],
         "counter_unit": told["counter"]["unit"],
         "settings": settings,
