@@ -163,6 +163,7 @@ def test_documents_name_only_make_targets_that_exist():
 def test_documents_name_only_verbs_that_exist():
     """A reader types what the README says: the verb of every example is a command of the CLI."""
     import click
+
     from engram_host.cli import main
 
     known = set(main.list_commands(click.Context(main)))
