@@ -62,11 +62,25 @@ class Verbs(click.RichGroup):
             said = str(stop) if isinstance(stop, Stopped) else "interrupted"
             errors().print(f"[yellow]{escape(said)}[/]", highlight=False)
             ctx.exit(INTERRUPTED)
-        except (EngramError, OSError) as e:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # wrong usage and the like: click's own
+        except Exception as e:
             if ctx.find_root().meta.get("debug"):
                 errors().print(traceback.format_exc(), markup=False, highlight=False)
-            errors().print(f"[bold red]Error:[/] {escape(str(e))}", highlight=False, soft_wrap=True)
+            errors().print(
+                f"[bold red]Error:[/] {escape(_told(e))}", highlight=False, soft_wrap=True
+            )
             ctx.exit(FAILED)
+
+
+def _told(e: Exception) -> str:
+    """An error in words; one that nobody foresaw says so."""
+    if isinstance(e, (EngramError, OSError, ImportError)):
+        return str(e)
+    return (
+        f"{type(e).__name__}: {e}. This was not expected: firmware and host may be of different "
+        "versions (`engram build` again); --debug shows where it happened"
+    )
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -24,6 +24,7 @@ from engram_host.transport.base import Transport
 LEAVE = b"\x1d"  # Ctrl-]
 PASTE, PASTE_END = b"\x05", b"\x04"  # Ctrl-E, Ctrl-D
 PROMPT = b">>> "
+_QUIET_S = 0.05
 _STATEMENT_S = 600.0  # the longest that a piped statement may take
 
 
@@ -113,7 +114,7 @@ def _type(transport: Transport, statement: str, stdout: IO[str]) -> bytes:
     """Send one statement and show what comes until the prompt is back."""
     print(PROMPT.decode() + statement.strip("\n").replace("\n", "\n... "), file=stdout, flush=True)
     if "\n" in statement:  # pasted: the REPL would indent the lines of a block once more
-        echo_ends = statement.count("\n") + 2
+        echo_ends = statement.count("\n") + 1
         transport.write(PASTE)
         _read_until(transport, b"=== ")
         transport.write(statement.replace("\n", "\r").encode() + PASTE_END)
@@ -123,16 +124,21 @@ def _type(transport: Transport, statement: str, stdout: IO[str]) -> bytes:
     said = b""
     shown = 0
     end = time.monotonic() + _STATEMENT_S
-    while not said.endswith(b"\n" + PROMPT):
+    while True:
         if time.monotonic() > end:
             raise LinkError(f"no prompt from {transport.name} after {statement!r}")
-        said += transport.read(0.2)
+        more = transport.read(_QUIET_S if said.endswith(PROMPT) else 0.5)
+        if not more and said.endswith(PROMPT):
+            break  # a prompt, and nothing after it
+        said += more
         answer = _without_echo(said, echo_ends)
-        ready = answer[: len(answer) - len(PROMPT)]  # the prompt itself is not shown
+        ready = answer.removesuffix(PROMPT)  # the prompt itself is not shown
         if len(ready) > shown:
             stdout.write(ready[shown:].decode("utf-8", "replace").replace("\r\n", "\n"))
             stdout.flush()
             shown = len(ready)
+    if shown and not ready.endswith(b"\n"):
+        print(file=stdout, flush=True)
     return said
 
 

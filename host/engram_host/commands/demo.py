@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from rich.markup import escape
 
 from engram_host import api
 from engram_host.commands import options, output
@@ -33,7 +34,13 @@ def command(out: Path, seeds: bool, port: str, as_json: bool) -> None:
     learns every one with replay of what it stored, and for contrast without. At the end there is a
     table here, and a report with pictures.
     """
-    told: dict[str, Any] = api.demo(port, out=out, seeds=seeds, reporter=Bars(output.errors()))
+    told: dict[str, Any] = api.demo(
+        port,
+        out=out,
+        seeds=seeds,
+        reporter=Bars(output.errors()),
+        say=lambda line: output.errors().print(f"[bold]{escape(line)}[/]", highlight=False),
+    )
     if as_json:
         output.show_json(told["summary"])
         return
