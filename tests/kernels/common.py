@@ -6,6 +6,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+
 from engram import kernels_args, kernels_py
 from engram.backend import load
 
@@ -53,9 +54,7 @@ def _float64():
 
 def wide(args):
     """The arguments with every float buffer copied, as float64."""
-    return [
-        array("d", a) if isinstance(a, array) and a.typecode in "fd" else a for a in args
-    ]
+    return [array("d", a) if isinstance(a, array) and a.typecode in "fd" else a for a in args]
 
 
 def reference(name, args):

@@ -9,6 +9,7 @@ from array import array
 import kernels_check as cases
 import numpy as np
 import pytest
+
 from engram import kernels_py
 from kernels.common import BACKENDS, reference
 

@@ -9,6 +9,7 @@ from array import array
 import kernels_check as cases
 import numpy as np
 import pytest
+
 from kernels.common import reference
 
 # A central difference with step h in float64 errs by about h**2 and 1e-16 / h.

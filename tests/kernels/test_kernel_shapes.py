@@ -6,14 +6,15 @@ from array import array
 
 import kernels_check as cases
 import pytest
-from engram import kernels_py
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from engram import kernels_py
 from kernels import tflite_reference as tflite
-from kernels.common import BACKENDS, C, NUMPY
+from kernels.common import BACKENDS, NUMPY, C
 
 FAST = [C, NUMPY]  # held to kernels_py
-SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
+SETTINGS = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 @st.composite
@@ -81,7 +82,12 @@ multipliers = st.integers(1 << 30, 2**31 - 1)
 def int8_layers(draw, outputs, inputs, weights):
     """x, w, bias, mult, shift, q of a valid layer: accumulators stay below 2**26."""
     low = draw(st.integers(-128, 127))
-    q = [draw(st.integers(-128, 127)), draw(st.integers(-128, 127)), low, draw(st.integers(low, 127))]
+    q = [
+        draw(st.integers(-128, 127)),
+        draw(st.integers(-128, 127)),
+        low,
+        draw(st.integers(low, 127)),
+    ]
 
     def each(strategy, typecode="i"):
         return array(typecode, draw(st.lists(strategy, min_size=outputs, max_size=outputs)))
@@ -147,15 +153,15 @@ def requantized(kernels, acc, mult, shift):
     one = array("i", [0])
     q = array("i", [0, 0, -128, 127])
     one[0] = acc
-    kernels.dense_s8(
-        out, b"", b"", one, array("i", [mult]), array("i", [shift]), q, 1, 0, 1
-    )
+    kernels.dense_s8(out, b"", b"", one, array("i", [mult]), array("i", [shift]), q, 1, 0, 1)
     return struct.unpack("b", out)[0]
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
 @given(
-    acc=st.integers(-(2**31), 2**31 - 1), mult=multipliers | st.integers(0, 9), shift=st.integers(-31, 0)
+    acc=st.integers(-(2**31), 2**31 - 1),
+    mult=multipliers | st.integers(0, 9),
+    shift=st.integers(-31, 0),
 )
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_requantization_is_tflite(kernels, acc, mult, shift):

@@ -1,0 +1,128 @@
+"""The list of kernels, their prototypes, definitions and cases agree. No compiler sees this.
+
+A new kernel is its C function, its line in engram_kernels.def, its definition in kernels_py, its
+demands in kernels_args and its rows of cases; each test here fails when one of them is missing.
+"""
+
+import ast
+import re
+
+import kernels_check as cases
+import pytest
+
+from engram import kernels_args, kernels_np, kernels_py
+from kernels.common import KERNELS, ROOT, rows
+
+LIST = rows()
+HEADER = (KERNELS / "engram_kernels.h").read_text()
+PROTOTYPE = re.compile(r"((?://[^\n]*\n)+)int32_t engram_(\w+)\(([^;]*)engram_fault_t \*fault\);")
+
+
+def names_of(row):
+    return [name.split("=")[0] for name in row[1]]
+
+
+def functions(path):
+    """{name: argument names} of every public function of a module, also below an `if`."""
+    return {
+        node.name: [a.arg for a in node.args.args]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+def prototypes():
+    """{name: (shape line, [(type letter, argument name)])}"""
+    found = {}
+    for comment, name, text in PROTOTYPE.findall(HEADER):
+        if name == "call":  # the table's, not a kernel
+            continue
+        args = [a.split() for a in text.replace("\n", " ").split(",") if a.strip()]
+        letters = [("i" if kind == "int32_t" else kind[len("engram_")], arg) for kind, arg in args]
+        shape = " ".join(line.removeprefix("//").strip() for line in comment.splitlines())
+        found[name] = shape, letters
+    return found
+
+
+@pytest.mark.parametrize("name", LIST)
+def test_letters_match_the_call(name):
+    """Every member of the union has the same address: the compiler takes any of them."""
+    letters, _, call = LIST[name]
+    wanted = [f"a[{i}].{letter}" for i, letter in enumerate(letters)]
+    assert call.split(", ") == [*wanted, "fault"]
+
+
+@pytest.mark.parametrize("name", LIST)
+def test_letters_and_names_match_the_prototype(name):
+    shape, arguments = prototypes()[name]
+    letters, _, _ = LIST[name]
+    assert arguments == list(zip(letters, names_of(LIST[name]), strict=True))
+
+
+@pytest.mark.parametrize("name", LIST)
+def test_written_buffers_come_first_and_ints_last(name):
+    """The shared checks rely on it."""
+    assert re.fullmatch(r"[FB]*[fobl]*i*", LIST[name][0])
+
+
+@pytest.mark.parametrize("name", LIST)
+def test_in_place_is_declared_and_told(name):
+    """`out=x` in the list, "out may be x" in the shape line, and a case."""
+    names = names_of(LIST[name])
+    declared = [tuple(n.split("=")) for n in LIST[name][1] if "=" in n]
+    told = re.findall(r"(\w+) may be (\w+)", prototypes()[name][0])
+    assert declared == told
+    cased = cases.IN_PLACE.get(name)
+    assert [(names[cased[0]], names[cased[1]])] == told if cased else not told
+
+
+def test_every_prototype_is_listed():
+    assert set(prototypes()) == set(LIST)
+
+
+def test_the_definition_has_the_same_kernels_arguments_and_shape_lines():
+    defined = functions(ROOT / "device_lib/engram/kernels_py.py")
+    assert defined.pop("spent") == []
+    assert defined == {name: names_of(row) for name, row in LIST.items()}
+    for name, (shape, _) in prototypes().items():
+        assert " ".join(getattr(kernels_py, name).__doc__.split()) == shape
+
+
+def test_the_demands_have_the_same_kernels_and_arguments():
+    demands = functions(ROOT / "device_lib/engram/kernels_args.py")
+    assert demands == {name: names_of(row) for name, row in LIST.items()}
+    assert all(callable(getattr(kernels_args, name)) for name in LIST)
+
+
+def test_numpy_has_the_same_arguments_and_inherits_the_rest():
+    own = functions(ROOT / "device_lib/engram/kernels_np.py")
+    assert own.items() <= {name: names_of(row) for name, row in LIST.items()}.items()
+    assert all(callable(getattr(kernels_np, name)) for name in [*LIST, "spent"])
+
+
+def test_every_kernel_has_cases():
+    assert {cases.kernel_name(builder) for builder, *_ in cases.CASES} == set(LIST)
+    for builder, written, _, shapes in cases.CASES:
+        letters = LIST[cases.kernel_name(builder)][0]
+        assert written == sum(letter in "FB" for letter in letters)
+        assert shapes
+
+
+def test_every_source_is_in_the_makefile_fragment():
+    listed = re.findall(r"(\w+\.c)\b", (KERNELS / "sources.mk").read_text())
+    assert listed == sorted(p.name for p in KERNELS.glob("*.c"))
+
+
+def test_a_message_fits_its_buffer():
+    """The longest thing a fault can say, with the longest names."""
+    size = int(re.search(r"ENGRAM_MESSAGE_SIZE = (\d+)", HEADER)[1])
+    table = (KERNELS / "engram_table.c").read_text()
+    types = max(map(len, re.findall(r'return "(an? [^"]+)"', table)))
+    longest = max(len(name) + max(map(len, names_of(row))) for name, row in LIST.items())
+    assert (
+        longest
+        + len(": : expected , got ")
+        + types
+        + len("one that is not aligned to its elements")
+        < size
+    )

@@ -1,0 +1,217 @@
+"""Wrong arguments: refused by name, in the same words by every backend, with nothing written."""
+
+import subprocess
+import sys
+from array import array
+
+import kernels_check as cases
+import numpy as np
+import pytest
+
+from kernels.common import BACKENDS, PYTHON, C, rows
+
+LIST = rows()
+BUILDERS = [
+    pytest.param(*case, shapes, id=case[0].__name__)
+    for *case, shapes in cases.CASES
+    if "_no_" not in case[0].__name__
+]
+by_name = {case[0].__name__: case for case in cases.CASES}
+
+
+def messages(kernels, builder, written, shapes):
+    return cases.misused(kernels, builder, written, cases.misuse_shape(shapes))
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@pytest.mark.parametrize(("builder", "written", "exact", "shapes"), BUILDERS)
+def test_every_wrong_argument_is_named(kernels, builder, written, exact, shapes):
+    """cases.misused also asserts that no written buffer changed."""
+    name = builder.__name__
+    letters, names, _ = LIST[name]
+    names = [n.split("=")[0] for n in names]
+    found = messages(kernels, builder, written, shapes)
+    # a kernel whose first argument alone has no shape to disagree with takes any length of it
+    free = {"zero_f32": 2, "check_finite": 2}
+    assert sum(text == "no error" for _, text in found) == free.get(name, 0)
+    assert {i for i, _ in found} == set(range(len(letters)))
+    for i, text in found:
+        if text != "no error":
+            kind, kernel, argument, expected = text.split(" ", 3)
+            assert kernel == f"{name}:"
+            # where any length of the first is right, the others are wrong
+            blamed = argument.rstrip(":")
+            assert blamed == names[i] or (i == 0 and blamed in names[1:]), text
+            assert expected.startswith(("expected ", "entry ")), text
+
+
+@pytest.mark.parametrize("kernels", [p for p in BACKENDS if p is not PYTHON])
+@pytest.mark.parametrize(("builder", "written", "exact", "shapes"), BUILDERS)
+def test_in_the_words_of_the_definition(kernels, builder, written, exact, shapes):
+    definition = PYTHON.values[0]
+    assert messages(kernels, builder, written, shapes) == messages(
+        definition, builder, written, shapes
+    )
+
+
+def call(kernels, name, **changes):
+    """Calls a kernel of the table with some arguments replaced, by name."""
+    builder, _, _, shapes = by_name[name]
+    args = list(builder(cases.Source(True), *cases.misuse_shape(shapes)))
+    names = [n.split("=")[0] for n in LIST[name][1]]
+    for argument, value in changes.items():
+        args[names.index(argument)] = value
+    return getattr(kernels, name)(*args)
+
+
+def entry(values, i, v):
+    values = array("i", values)
+    values[i] = v
+    return values
+
+
+# kernel, changed arguments, what the message must say
+REFUSED = [
+    ("dense_fwd", {"w": array("f", bytes(56))}, "w: expected 15 elements for its shape, got 14"),
+    ("dense_fwd", {"B": -1}, "B: expected an int of at least 0, got -1"),
+    ("dense_fwd", {"out": memoryview(array("f", bytes(40))).toreadonly()}, "out: .*read-only"),
+    ("dense_fwd", {"x": array("d", bytes(48))}, "x: expected a float32 .* got typecode 'd'"),
+    ("dense_s8", {"out": bytes(10)}, "out: expected a writable 8-bit .* got a read-only one"),
+    ("dense_s8", {"bias": array("h", bytes(10))}, "bias: expected an int32 .* got typecode 'h'"),
+    ("dense_s8", {"bias": array("l", [0] * 5)}, "bias: expected an int32 .* got typecode 'l'"),
+    ("dense_s8", {"mult": array("i", [0, 1, -5, 0, 0])}, "mult: entry 2: expected 0 to 214748"),
+    (
+        "dense_s8",
+        {"shift": array("i", [0, 0, 0, 31, 0])},
+        "shift: entry 3: expected -31 to 30",
+    ),
+    ("dense_s8", {"q": array("i", [0, 0, 5, 4])}, "q: entry 3: expected 5 to 127, got 4"),
+    ("dense_s8", {"q": array("i", [0, 128, 0, 1])}, "q: entry 1: expected -128 to 127, got 128"),
+    ("softmax_xent", {"labels": b"\0\3"}, "labels: entry 1: expected 0 to 2, got 3"),
+    ("softmax_xent", {"labels": b"\0\xff"}, "labels: entry 1: expected 0 to 2, got 255"),
+    ("softmax_fwd", {"K": 0}, "K: expected an int of at least 1, got 0"),
+    ("global_avgpool_fwd", {"P": 0}, "P: expected an int of at least 1, got 0"),
+    ("sgd_step", {"hyper": array("f", [float("nan"), 0, 0])}, "hyper: expected lr, momentum"),
+    ("sgd_step", {"hyper": array("f", [0.1, float("inf"), 0])}, "hyper: expected lr, momentum"),
+    ("sgd_step", {"hyper": array("f", [0.1, 0, -1])}, "hyper: expected lr, momentum"),
+    ("quantize_s8", {"qp": array("f", [0, 0])}, "qp: expected scale > 0"),
+    ("quantize_s8", {"qp": array("f", [float("nan"), 0])}, "qp: expected scale > 0"),
+    ("quantize_s8", {"qp": array("f", [float("inf"), 0])}, "qp: expected scale > 0"),
+    ("quantize_s8", {"qp": array("f", [1, 0.5])}, "qp: expected scale > 0 and an integer"),
+    ("quantize_s8", {"qp": array("f", [1, 128])}, "qp: expected scale > 0 and an integer"),
+    ("dequantize_s8", {"qp": array("f", [1, float("nan")])}, "qp: expected scale > 0"),
+    # the first window would miss the input; so would the last
+    ("conv2d_fwd", {"geom": entry(cases.GEOM[1], 8, 3)}, "geom: entry 8: expected 0 to 2"),
+    (
+        "conv2d_fwd",
+        {"geom": entry(cases.GEOM[1], 13, 6)},
+        "geom: entry 13: expected 1 to 5",
+    ),
+    ("depthwise_s8", {"geom": array("i", cases.GEOM[1])}, "geom: entry 3: expected 3 to 3, got 5"),
+    ("avgpool_s8", {"geom": array("i", cases.GEOM[1])}, "geom: entry 3: expected 3 to 3, got 5"),
+]
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@pytest.mark.parametrize(("name", "changes", "text"), REFUSED)
+def test_the_message_says_what_was_expected_and_what_came(kernels, name, changes, text):
+    call(kernels, name)
+    with pytest.raises((ValueError, TypeError), match=f"^{name}: {text}"):
+        call(kernels, name, **changes)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@pytest.mark.parametrize("B", [2**16, 2**29])
+def test_a_product_of_dimensions_that_overflows_is_not_a_small_one(kernels, B):
+    """2**16 * 2**16 elements are 0 in 32 bits, 2**29 four times over are 0 in 64."""
+    empty = array("f", [])
+    with pytest.raises(ValueError, match="dense_fwd: out: "):
+        kernels.dense_fwd(empty, empty, empty, None, B, B, B)
+    geom = array("i", [32767] * 14)
+    geom[4:12] = array("i", [1, 1, 1, 1, 0, 0, 1, 1])
+    with pytest.raises(ValueError, match="conv2d_fwd: out: "):
+        kernels.conv2d_fwd(empty, empty, empty, None, geom, B)
+
+
+@pytest.mark.parametrize("kernels", [C])
+@pytest.mark.parametrize(("builder", "written", "exact", "shapes"), BUILDERS)
+def test_shared_memory_is_refused(kernels, builder, written, exact, shapes):
+    """The aliasing rule: a written buffer overlaps no other argument, bar what may be in place."""
+    found = cases.overlapping(kernels, builder, written, cases.misuse_shape(shapes))
+    assert all("must not share memory with" in text for text in found), found
+    kinds = LIST[builder.__name__][0].lower().replace("o", "f")
+    assert len(found) == sum(kinds.count(kinds[i]) - 1 for i in range(written))
+
+
+@pytest.mark.parametrize("kernels", [C])
+def test_overlap_is_judged_by_the_byte(kernels):
+    room = memoryview(array("f", range(8)))
+    kernels.relu_fwd(room[0:4], room[4:8])  # neighbours share nothing
+    kernels.relu_fwd(room[0:0], room[0:8][0:0])  # and nothing shares nothing
+    with pytest.raises(ValueError, match="relu_fwd: out: must not share memory with x"):
+        kernels.relu_fwd(room[0:4], room[3:7])
+
+
+@pytest.mark.parametrize("kernels", [C])
+def test_only_as_many_arguments_as_there_are(kernels):
+    with pytest.raises(TypeError, match="dense_fwd: expected 7 positional arguments, got 2"):
+        kernels.dense_fwd(1, 2)
+    with pytest.raises(TypeError):
+        kernels.relu_fwd(out=array("f"), x=array("f"))
+
+
+@pytest.mark.parametrize("kernels", [C])
+def test_numpy_arrays_are_buffers(kernels):
+    x, out = np.float32([[-1, 2], [3, -4]]), np.zeros((2, 2), np.float32)
+    kernels.relu_fwd(out, x)
+    assert out.tolist() == [[0, 2], [3, 0]]
+    kernels.softmax_fwd(out, x, np.int64(2), 2)
+    for bad, why in (
+        (x[:, ::-1], "not contiguous"),
+        (x.astype(">f4"), "typecode '>f'"),
+        (np.frombuffer(bytes(17), np.uint8)[1:].view(np.float32), "not aligned"),
+    ):
+        with pytest.raises(TypeError, match=f"relu_fwd: x: .*{why}"):
+            kernels.relu_fwd(out, bad)
+
+
+@pytest.mark.parametrize("kernels", [C])
+def test_buffers_are_released(kernels):
+    """A bytearray that a view still holds cannot grow; after success and any error it can."""
+    out, x = bytearray(4), bytearray(4)
+    for call in (
+        lambda: kernels.u8_to_s8(out, x),
+        lambda: kernels.u8_to_s8(out, bytes(3)),
+        lambda: kernels.u8_to_s8(out, 5),
+        lambda: kernels.u8_to_s8(bytes(4), x),
+        lambda: kernels.u8_to_s8(out, memoryview(out)[1:]),
+    ):
+        try:
+            call()
+        except (ValueError, TypeError):
+            pass
+        out.append(0)
+        x.append(0)
+        del out[-1], x[-1]
+
+
+def test_no_reference_is_lost():
+    """Calls, right and wrong, leave the reference counts where they were."""
+    kernels = C.values[0]
+    if kernels is None:
+        pytest.skip("_engram cannot be imported here")
+    out, x, n = array("f", [0]), array("f", [1]), 70000
+    before = sys.getrefcount(out), sys.getrefcount(x), sys.getrefcount(n)
+    for _ in range(2000):
+        kernels.relu_fwd(out, x)
+        for args in ((out, x, n, 1), (out, n, 1, 1), (out, x, 1.5, 1), (x, x, 2**40, 1)):
+            with pytest.raises((ValueError, TypeError)):
+                kernels.softmax_fwd(*args)
+    assert (sys.getrefcount(out), sys.getrefcount(x), sys.getrefcount(n)) == before
+
+
+def test_import_twice_and_in_a_fresh_interpreter():
+    program = "import _engram, sys; del sys.modules['_engram']; import _engram; _engram.relu_fwd"
+    if C.values[0] is None:
+        pytest.skip("_engram cannot be imported here")
+    subprocess.run([sys.executable, "-c", program], check=True)
