@@ -45,7 +45,7 @@ def main():
         losses = [record["loss"] for record in learner.steps(epochs=6)]
         close("losses", losses)
         learner.end_experience()
-    for slot in range(learner.store.capacity):
+    for slot in range(len(learner.store.labels)):
         if learner.store.labels[slot] != 255:
             learner.store.read_into(slot, latent)
             exact("latent%d" % slot, latent)

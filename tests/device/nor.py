@@ -10,27 +10,35 @@ from array import array
 from engram.store import RamFlash
 
 
+_CHUNK = 64  # steps of a journal that are kept together
+
+
 class Journal:
-    """Steps (offset, bytes) in little memory, because boards keep one too."""
+    """Steps (offset, bytes) in little memory and small pieces, because boards keep one too."""
 
     def __init__(self):
-        self._at = array("I", [])
-        self._start = array("I", [0])
-        self._data = bytearray()
+        self._length = 0
+        self._chunks = []  # (offsets, where the bytes of each step start, bytes)
 
     def append(self, step):
         at, data = step
-        self._at.append(at)
-        self._data.extend(data)
-        self._start.append(len(self._data))
+        if self._length % _CHUNK == 0:
+            self._chunks.append((array("I", []), array("I", [0]), bytearray()))
+        offsets, starts, stored = self._chunks[-1]
+        offsets.append(at)
+        stored.extend(data)
+        starts.append(len(stored))
+        self._length += 1
 
     def __len__(self):
-        return len(self._at)
+        return self._length
 
     def apply(self, number, image):
         """Does step `number` to an image of the flash."""
-        at, start, end = self._at[number], self._start[number], self._start[number + 1]
-        image[at : at + end - start] = self._data[start:end]
+        offsets, starts, stored = self._chunks[number // _CHUNK]
+        n = number % _CHUNK
+        at, start, end = offsets[n], starts[n], starts[n + 1]
+        image[at : at + end - start] = stored[start:end]
 
 
 class PowerCut(Exception):

@@ -90,7 +90,7 @@ class Life:
         return (head + bytes([self.below(256) for _ in range(n - len(head))]))[:n]
 
     def state(self):
-        return dict(self.records), self.saved
+        return self.records, self.saved  # a change makes a new dictionary
 
     def act(self, operation, *args):
         journal = self.flash.journal

@@ -5,6 +5,7 @@ firmware's kernels. The reference is the definition, kernels_py on CPython.
 """
 
 import pytest
+
 from hosts import BOARDS, CPYTHON
 
 REFERENCE = "cpython-py"
@@ -28,7 +29,9 @@ def split(lines):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("check", ["learner_check", "misuse_check", "kernels_check"])
+@pytest.mark.parametrize(
+    "check", ["learner_check", "misuse_check", "kernels_check", "store_check"]
+)
 def test_exact_lines_are_equal(outputs, host, check):
     expected, _ = split(outputs(REFERENCE, check))
     assert expected

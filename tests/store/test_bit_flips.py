@@ -33,8 +33,8 @@ def try_flips(scene, every):
         found = records_of(scene.store(flipped))
         lost = [data for data in life.records if data not in found]
         wrong = [data for data in found if life.records.get(data) != found[data]]
-        assert not wrong, "bit %d of byte %d made a record" % (bit, at)
-        assert len(lost) <= 1, "bit %d of byte %d cost %d records" % (bit, at, len(lost))
+        assert not wrong, f"bit {bit} of byte {at} made a record"
+        assert len(lost) <= 1, f"bit {bit} of byte {at} cost {len(lost)} records"
         saved = saved_of(scene, scene.checkpoints(flipped))
         assert saved in states
         if at < store_bytes:

@@ -24,15 +24,15 @@ def mount(flash, latent_bytes, align):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_store_and_dictionary_agree(kind, seed):
-    """Appends, deletes, remounts, power cuts at random places, for some 3000 operations."""
+    """Appends, deletes, remounts, power cuts at random places, for 1200 operations."""
     units, erase_bytes, program_bytes, latent_bytes, align = kind
     rng = random.Random(seed)
     flash = NorFlash(units, erase_bytes, program_bytes, order=MIXED, once=False)
     store = mount(flash, latent_bytes, align)
     model, cuts, collections = {}, 0, 0
     buf = bytearray(latent_bytes)
-    for n in range(3000):
-        flash.fuel = rng.randrange(400) if rng.random() < 0.05 else -1
+    for n in range(1200):
+        flash.fuel = rng.randrange(400) if rng.random() < 0.1 else -1
         data = n.to_bytes(4, "little") + rng.randbytes(latent_bytes - 4)
         record = rng.randrange(255), rng.randrange(256)
         victim = None
@@ -66,7 +66,7 @@ def test_store_and_dictionary_agree(kind, seed):
             collections += store.collections
             store = mount(flash, latent_bytes, align)
     assert records_of(store) == model == records_of(mount(flash, latent_bytes, align))
-    assert cuts > 20 and collections + store.collections > 100
+    assert cuts > 8 and collections + store.collections > 40
 
 
 def wear_after_replacing(flash):

@@ -50,6 +50,6 @@ def test_formats_catch(mutant, monkeypatch):
 
 def test_without_a_mutant_all_pass():
     """So that the mutants are what was caught above."""
-    try_cuts(SCENE, 11, second=10)
+    try_cuts(SCENE, 61, second=10)
     try_interrupts(SCENE)
     try_flips(SCENE, every=3)

@@ -13,7 +13,6 @@ _VERSION = 1
 # magic, version, reserved 0, parts, model_id, generation, payload bytes, crc32 of the payload
 _HEADER = "<4sBBHIIII"
 _HEADER_BYTES = struct.calcsize(_HEADER) + 4
-_IDENTITY = _MAGIC + bytes((_VERSION,))  # how every header starts
 _CHUNK = 256  # bytes streamed at a time, at most
 MAX_PARTS = 16
 
@@ -189,9 +188,10 @@ class Checkpoints:
                     "load that model, or erase the region with Checkpoints.format(...)"
                     % (model_id, self.model_id)
                 )
+        # A blank header could become one of ours, and so could a torn one.
+        ours = struct.pack("<4sBBHI", _MAGIC, _VERSION, 0, 0, self.model_id)
         for area, raw in enumerate(raws):
-            # A blank header could become ours, and so can a torn one.
-            if not valid and not could_become(raw, _IDENTITY):
+            if not valid and not could_become(raw, ours):
                 start = bytearray(min(128, self._flash.erase_bytes))
                 self._flash.read(self._block(area, 0), start, 0)
                 raise StoreError(

@@ -1,0 +1,191 @@
+"""Saved states: whole, the newest, or refused."""
+
+from array import array
+
+import numpy as np
+import pytest
+from nor import NorFlash
+
+from engram import DataError, StoreError
+from engram.store import Checkpoints, Region
+
+MODEL = 0xC0FFEE11
+
+
+def state(seed, n=100):
+    return [array("i", range(seed, seed + 8)), array("f", [seed + i / 7 for i in range(n)])]
+
+
+def blank(n=100):
+    return [array("i", [0] * 8), array("f", [0.0] * n)]
+
+
+def open_checkpoints(flash, **options):
+    return Checkpoints(flash, 16, MODEL, **options)
+
+
+def test_the_newest_state_comes_back():
+    flash = NorFlash(4, 512, 16)
+    buffers = blank()
+    assert open_checkpoints(flash).load_into(buffers) is None
+    assert buffers == blank()
+    for generation in range(1, 6):
+        assert open_checkpoints(flash).save(state(generation)) == generation
+        assert open_checkpoints(flash).load_into(buffers) == generation
+        assert buffers == state(generation)
+    assert max(flash.wear) - min(flash.wear) <= 1, "both areas wear alike"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: bytearray(37), lambda: array("b", range(11)), lambda: array("h", range(9)),
+        lambda: array("d", [1.5] * 3), lambda: np.arange(5, dtype=np.float32),
+        lambda: memoryview(bytearray(50))[3:33], lambda: bytearray(0),
+    ],
+    ids=["bytearray", "b", "h", "d", "numpy", "memoryview", "empty"],
+)
+def test_flat_buffers_of_any_items(make):
+    flash = NorFlash(4, 512, 16)
+    saved, loaded, beside = make(), make(), array("f", [1.0, -2.0])
+    view = memoryview(saved).cast("B") if len(saved) else b""
+    for i in range(len(view)):
+        view[i] = (i * 7) & 0x3F
+    open_checkpoints(flash).save([beside, saved])
+    assert open_checkpoints(flash).load_into([array("f", [0, 0]), loaded]) == 1
+    assert bytes(memoryview(loaded)) == bytes(memoryview(saved))
+
+
+@pytest.mark.parametrize("program_bytes", [1, 4, 16, 256, 512])
+@pytest.mark.parametrize("n", [1, 117, 118, 119, 120, 350])
+def test_every_way_to_end_in_a_page(program_bytes, n):
+    """Payloads that end before, at and after page and unit borders."""
+    flash = NorFlash(10, 512, program_bytes)
+    Checkpoints(flash, program_bytes, MODEL).save(state(3, n))
+    buffers = blank(n)
+    assert Checkpoints(flash, program_bytes, MODEL).load_into(buffers) == 1
+    assert buffers == state(3, n)
+
+
+def test_a_part_of_a_device():
+    flash = NorFlash(9, 512, 16)
+    image = bytes(flash.data)
+    checkpoints = open_checkpoints(flash, first_block=3, blocks=4)
+    for i in range(3):
+        checkpoints.save(state(i))
+    assert flash.data[: 3 * 512] == image[: 3 * 512] and flash.data[7 * 512 :] == image[7 * 512 :]
+    assert open_checkpoints(Region(flash, 3, 4)).load_into(blank()) == 3
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    flash = NorFlash(4, 512, 16)
+    checkpoints = open_checkpoints(flash)
+    checkpoints.save(state(1))
+    image = bytes(flash.data)
+    with pytest.raises(StoreError, match=r"needs 1240 bytes.*768 are available"):
+        checkpoints.save(state(1, 300))
+    assert flash.data == image
+    room = checkpoints.capacity
+    checkpoints.save([bytearray(room - 4)])
+    with pytest.raises(StoreError, match=f"needs {room + 1} bytes.*{room} are available"):
+        checkpoints.save([bytearray(room - 3)])
+
+
+@pytest.mark.parametrize(
+    "buffers",
+    [
+        [array("i", range(8)), array("f", range(99))],
+        [array("f", range(100)), array("i", range(8))],
+        [array("f", range(108))],
+        [array("i", range(8)), array("f", range(100)), bytearray(1)],
+    ],
+    ids=["shorter", "swapped", "joined", "more"],
+)
+def test_other_buffers_than_were_saved_are_refused(buffers):
+    flash = NorFlash(4, 512, 16)
+    checkpoints = open_checkpoints(flash)
+    checkpoints.save(state(1))
+    before = [bytes(b) for b in buffers]
+    with pytest.raises(StoreError, match=r"parts of \(32, 400\) bytes, buffers of"):
+        checkpoints.load_into(buffers)
+    assert [bytes(b) for b in buffers] == before
+
+
+@pytest.mark.parametrize("buffers", [[3], ["text"], [[1, 2]], [], [bytearray(1)] * 17])
+def test_what_is_not_a_list_of_buffers_is_refused(buffers):
+    flash = NorFlash(4, 512, 16)
+    with pytest.raises(DataError):
+        open_checkpoints(flash).save(buffers)
+    assert flash.data == b"\xff" * 2048
+
+
+def test_damage_to_the_newest_leaves_the_one_before():
+    flash = NorFlash(4, 512, 16)
+    checkpoints = open_checkpoints(flash)
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    flash.data[1024 + 300] ^= 1
+    buffers = blank()
+    again = open_checkpoints(flash)
+    assert again.load_into(buffers) == 1 and buffers == state(1)
+    assert again.save(state(3)) == 3, "a generation number is not given twice"
+    assert open_checkpoints(flash).load_into(buffers) == 3 and buffers == state(3)
+
+
+def test_damage_to_both_leaves_none():
+    flash = NorFlash(4, 512, 16)
+    checkpoints = open_checkpoints(flash)
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    flash.data[300] ^= 1
+    flash.data[1024 + 300] ^= 1
+    buffers = blank()
+    assert open_checkpoints(flash).load_into(buffers) is None and buffers == blank()
+
+
+def test_a_flash_that_does_not_take_the_state_keeps_the_old_one():
+    flash = NorFlash(4, 512, 16)
+    checkpoints = open_checkpoints(flash)
+    checkpoints.save(state(1))
+    flash.stuck = range(1024 + 300, 1024 + 310)
+    with pytest.raises(StoreError, match="worn out; the state saved before is intact"):
+        checkpoints.save(state(2))
+    buffers = blank()
+    assert checkpoints.load_into(buffers) == 1 and buffers == state(1)
+
+
+def test_foreign_content_is_refused_and_kept():
+    flash = NorFlash(4, 512, 16)
+    flash.data[8:16] = b"littlefs"
+    image = bytes(flash.data)
+    with pytest.raises(StoreError, match=r"block 0 has a littlefs.*Checkpoints\.format"):
+        open_checkpoints(flash)
+    assert flash.data == image
+    Checkpoints.format(flash, 16, MODEL).save(state(1))
+    assert open_checkpoints(flash).load_into(blank()) == 1
+
+
+def test_another_model_is_refused_and_kept():
+    flash = NorFlash(4, 512, 16)
+    open_checkpoints(flash).save(state(1))
+    image = bytes(flash.data)
+    with pytest.raises(StoreError, match=r"model c0ffee11, one of model 00000007.*format"):
+        Checkpoints(flash, 16, 7)
+    assert flash.data == image
+
+
+@pytest.mark.parametrize("options", [dict(blocks=1), dict(first_block=3), dict(blocks=5),
+                                     dict(first_block=-1)])
+def test_a_region_that_is_too_small(options):
+    with pytest.raises(StoreError, match="at least 2 erase units of 512 bytes"):
+        open_checkpoints(NorFlash(4, 512, 16), **options)
+
+
+def test_saving_builds_no_copy_of_the_state():
+    """A board has no room for a second one: what is programmed at once is a small chunk."""
+    flash = NorFlash(40, 512, 16)
+    sizes = []
+    real = flash.writeblocks
+    flash.writeblocks = lambda n, buf, off: (sizes.append(len(buf)), real(n, buf, off))
+    open_checkpoints(flash).save([array("f", range(2000))])
+    assert max(sizes) <= 256 and sum(sizes) >= 8000

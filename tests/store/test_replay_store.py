@@ -1,0 +1,402 @@
+"""What the replay store does for its caller, and what it refuses."""
+
+from array import array
+
+import numpy as np
+import pytest
+from nor import NorFlash
+
+from engram import DataError, StoreError
+from engram.store import RamFlash, Region, ReplayStore, regions
+
+MODEL = 0xC0FFEE11
+
+
+def open_store(flash=None, latent_bytes=20, **options):
+    return ReplayStore(flash or NorFlash(6, 512, 16), 16, MODEL, latent_bytes, **options)
+
+
+def fill(store):
+    while len(store) < store.capacity:
+        store.append(bytes([len(store) & 255]) * store.latent_bytes, len(store) % 255, 0)
+
+
+def snapshot(store):
+    return bytes(store.labels), bytes(store.experiences), len(store)
+
+
+def test_records_come_back_with_label_and_experience():
+    flash = NorFlash(6, 512, 16)
+    store = open_store(flash)
+    slots = [store.append(bytes(range(i, i + 20)), i, 300 + i) for i in range(5)]
+    for again in (store, open_store(flash)):
+        for i, slot in enumerate(slots):
+            buf = bytearray(20)
+            assert again.read_into(slot, buf) == i
+            assert buf == bytes(range(i, i + 20))
+            assert again.labels[slot] == i and again.experiences[slot] == (300 + i) & 0xFF
+        assert len(again) == 5 and again.counts(3) == 1 and again.counts(9) == 0
+
+
+def test_the_example_of_the_guide_fills_a_unit():
+    """256-byte latents in 4096-byte units: 15 a unit."""
+    store = ReplayStore(RamFlash(8), 256, MODEL, 256)
+    assert store.info()["slots_per_block"] == 15 and store.capacity == 7 * 15
+
+
+@pytest.mark.parametrize(
+    "buf",
+    [
+        bytearray(20), array("b", bytes(20)), array("B", bytes(20)), np.zeros(20, np.int8),
+        memoryview(bytearray(60))[20:40], np.zeros((3, 20), np.uint8)[1],
+    ],
+    ids=["bytearray", "b", "B", "int8", "memoryview", "row"],
+)
+def test_latents_in_any_buffer_of_bytes(buf):
+    store = open_store()
+    data = bytes(range(236, 256))
+    source = memoryview(buf).cast("B")
+    source[:] = data
+    slot = store.append(buf, 1, 1)
+    source[:] = bytes(20)
+    store.read_into(slot, buf)
+    assert bytes(source) == data
+
+
+BAD_APPENDS = (
+    ((bytes(19), 1, 1), DataError, "latent of 20 bytes expected, 19 came"),
+    ((bytes(21), 1, 1), DataError, "latent of 20 bytes expected, 21 came"),
+    ((b"", 1, 1), DataError, "20 bytes expected, 0 came"),
+    (("x" * 20, 1, 1), DataError, "20 bytes expected, a str came"),
+    (([0] * 20, 1, 1), DataError, "20 bytes expected, a list came"),
+    ((array("f", range(20)), 1, 1), DataError, "single bytes expected"),
+    ((bytes(20), 255, 1), DataError, "label from 0 to 254 expected, 255 came"),
+    ((bytes(20), -1, 1), DataError, "label from 0 to 254 expected, -1 came"),
+    ((bytes(20), 1.0, 1), DataError, "label from 0 to 254 expected, 1.0 came"),
+    ((bytes(20), None, 1), DataError, "label from 0 to 254 expected, None came"),
+    ((bytes(20), 1, -1), DataError, "experience from 0 to 65535 expected, -1 came"),
+    ((bytes(20), 1, 65536), DataError, "experience from 0 to 65535 expected, 65536 came"),
+    ((bytes(20), 1, "1"), DataError, "experience from 0 to 65535 expected, '1' came"),
+)
+
+
+@pytest.mark.parametrize("args, error, text", BAD_APPENDS)
+def test_a_bad_append_changes_nothing(args, error, text):
+    flash = NorFlash(6, 512, 16)
+    store = open_store(flash)
+    store.append(bytes(20), 1, 1)
+    before, image = snapshot(store), bytes(flash.data)
+    with pytest.raises(error, match=text):
+        store.append(*args)
+    assert snapshot(store) == before and flash.data == image
+    store.append(bytes(20), 1, 1)
+    assert len(open_store(flash)) == 2
+
+
+BAD_READS = (
+    (0, bytearray(19), DataError, "20 bytes expected, 19 came"),
+    (0, bytes(20), DataError, "can be written"),
+    (0, array("i", range(20)), DataError, "single bytes expected"),
+    (1, bytearray(20), StoreError, "slot 1 holds no record"),
+    (-1, bytearray(20), StoreError, "slot from 0 to 55 expected, -1 came"),
+    (56, bytearray(20), StoreError, "slot from 0 to 55 expected, 56 came"),
+    ("0", bytearray(20), StoreError, "slot from 0 to 55 expected, '0' came"),
+)
+
+
+@pytest.mark.parametrize("slot, buf, error, text", BAD_READS)
+def test_a_bad_read_changes_nothing(slot, buf, error, text):
+    flash = NorFlash(4, 512, 16)
+    store = open_store(flash)
+    store.append(bytes([7] * 20), 1, 1)
+    before, image, given = snapshot(store), bytes(flash.data), bytes(buf)
+    with pytest.raises(error, match=text):
+        store.read_into(slot, buf)
+    assert snapshot(store) == before and flash.data == image and bytes(buf) == given
+
+
+def test_deleted_records_stay_deleted():
+    flash = NorFlash(4, 512, 16)
+    store = open_store(flash)
+    slots = [store.append(bytes([i] * 20), i, 0) for i in range(6)]
+    store.delete(slots[2])
+    store.delete(slots[5])
+    for again in (store, open_store(flash)):
+        assert [label for label in again.labels if label != 255] == [0, 1, 3, 4]
+        with pytest.raises(StoreError, match="slot 2 holds no record"):
+            again.delete(slots[2])
+    assert store.append(bytes(20), 9, 0) == 6, "a deleted slot is not written again"
+
+
+def test_a_full_store_says_so_and_changes_nothing():
+    flash = NorFlash(4, 512, 16)
+    store = open_store(flash)
+    fill(store)
+    before, image = snapshot(store), bytes(flash.data)
+    with pytest.raises(StoreError, match="full, 42 records: delete some"):
+        store.append(bytes(20), 1, 1)
+    assert snapshot(store) == before and flash.data == image
+    store.delete(0)
+    store.append(bytes(20), 1, 1)
+    assert store.collections == 1 and len(store) == store.capacity == 42
+
+
+def test_capacity_is_reached_after_any_history():
+    """Collected, torn or deleted slots all come back: what was promised can be stored."""
+    store = open_store(NorFlash(5, 512, 16))
+    for _ in range(7):
+        fill(store)
+        for slot in range(0, len(store.labels), 3):
+            if store.labels[slot] != 255:
+                store.delete(slot)
+    fill(store)
+    assert len(store) == store.capacity and store.info()["free_blocks"] == 1
+
+
+def test_survivors_keep_label_and_experience_when_moved():
+    store = open_store(NorFlash(3, 512, 16), latent_bytes=60)
+    for i in range(40):
+        if len(store) == store.capacity:
+            oldest = min(
+                (s for s in range(len(store.labels)) if store.labels[s] not in (255, 0)),
+                key=lambda s: store.labels[s],
+            )
+            store.delete(oldest)
+        store.append(bytes([i]) * 60, i, 7 * i % 256)
+    buf = bytearray(60)
+    seen = []
+    for slot, label in enumerate(store.labels):
+        if label != 255:
+            assert store.read_into(slot, buf) == label
+            assert buf == bytes([label]) * 60 and store.experiences[slot] == 7 * label % 256
+            seen.append(label)
+    assert sorted(seen) == [0, *range(40 - store.capacity + 1, 40)]
+    assert store.info()["moved"] > 10
+
+
+def test_the_index_is_two_bytes_a_slot():
+    """Whoever plans RAM counts on it."""
+    small, large = (ReplayStore(RamFlash(n), 256, MODEL, 60) for n in (8, 72))
+    slots = len(large.labels) - len(small.labels)
+    grown = large.info()["ram_bytes"] - small.info()["ram_bytes"]
+    assert 2 * slots <= grown <= 2 * slots + 8 * 64
+
+
+def test_the_index_objects_stay_the_same():
+    """Callers may keep them."""
+    flash = NorFlash(4, 512, 16)
+    store = open_store(flash)
+    labels, experiences = store.labels, store.experiences
+    flash.calls_left = 1
+    with pytest.raises(KeyboardInterrupt):
+        store.append(bytes(20), 1, 1)
+    store.append(bytes(20), 2, 1)
+    assert store.labels is labels and store.experiences is experiences and 2 in labels
+
+
+def test_info_counts_what_the_flash_saw():
+    flash = NorFlash(4, 512, 16)
+    store = open_store(flash)
+    programmed = []
+    real = flash.writeblocks
+    flash.writeblocks = lambda n, buf, off: (programmed.append(len(buf)), real(n, buf, off))
+    start = store.info()
+    for i in range(60):
+        if len(store) == store.capacity:
+            store.delete(next(s for s in range(56) if store.labels[s] != 255))
+        store.append(bytes([i] * 20), 0, 0)
+    info = store.info()
+    assert info["bytes_programmed"] - start["bytes_programmed"] == sum(programmed)
+    assert info["erases"] == sum(flash.wear)
+    assert info["collections"] == 18 and info["moved"] == 18 * 13
+    assert (info["live"], info["dead"], info["free_blocks"]) == (42, 0, 1)
+    assert (info["blocks"], info["erase_bytes"], info["program_bytes"]) == (4, 512, 16)
+    assert (info["latent_bytes"], info["bits"], info["model_id"]) == (20, 8, MODEL)
+    assert info["capacity"] == 42 and info["torn"] == info["bad"] == info["bad_blocks"] == 0
+
+
+# ---------------------------------------------------------------- what a region may hold
+
+
+def test_a_blank_region_is_formatted_or_refused():
+    flash = NorFlash(4, 512, 16)
+    with pytest.raises(StoreError, match=r"blank: format it with ReplayStore\.format"):
+        open_store(flash, format_if_blank=False)
+    assert flash.data == b"\xff" * 2048
+    open_store(flash).append(bytes(20), 3, 3)
+    assert len(open_store(flash, format_if_blank=False)) == 1
+
+
+def littlefs(data):
+    data[8:16] = b"littlefs"
+
+
+def fat(data):
+    data[0:3], data[54:59] = b"\xeb\x3c\x90", b"FAT12"
+
+
+def numbers(data):
+    data[:] = bytes(i & 0xFF for i in range(len(data)))
+
+
+def one_late_byte(data):
+    data[-1] = 0
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        (littlefs, "block 0 has a littlefs file system"),
+        (fat, "block 0 has a FAT file system"),
+        (numbers, "block 0 has data that starts with 00 01 02 03 04 05 06 07"),
+        (one_late_byte, "block 3 has data that starts with ff ff ff"),
+    ],
+)
+def test_foreign_content_is_refused_and_kept(content, text):
+    flash = NorFlash(4, 512, 16)
+    content(flash.data)
+    image = bytes(flash.data)
+    with pytest.raises(StoreError, match=text + r".*ReplayStore\.format"):
+        open_store(flash)
+    assert flash.data == image
+    store = ReplayStore.format(flash, 16, MODEL, 20)
+    store.append(bytes(20), 1, 1)
+    assert len(open_store(flash)) == 1
+
+
+def test_overwritten_units_are_left_alone():
+    """What overwrote several units of a store is not erased, the rest of the store is served."""
+    flash = NorFlash(6, 512, 16)
+    store = open_store(flash)
+    fill(store)
+    flash.data[0:1024] = bytes(range(256)) * 4
+    store = open_store(flash)
+    assert store.info()["bad_blocks"] == 2 and len(store) > 20
+    for _ in range(50):
+        store.delete(next(s for s in range(len(store.labels)) if store.labels[s] != 255))
+        store.append(bytes(20), 1, 1)
+    assert flash.data[0:1024] == bytes(range(256)) * 4
+
+
+@pytest.mark.parametrize(
+    "other, text",
+    [
+        (dict(model_id=0x12345678), "latents of model c0ffee11, those of model 12345678"),
+        (dict(latent_bytes=24), "20-byte latents of 8 bits.*24-byte latents of 8 bits"),
+        (dict(bits=4), "20-byte latents of 8 bits.*20-byte latents of 4 bits"),
+        (dict(align=True), "packed.*aligned to 16 bytes"),
+    ],
+)
+def test_another_model_or_geometry_is_refused_and_kept(other, text):
+    flash = NorFlash(4, 512, 16)
+    fill(open_store(flash))
+    image = bytes(flash.data)
+    arguments = {**dict(model_id=MODEL, latent_bytes=20), **other}
+    with pytest.raises(StoreError, match=text + r".*ReplayStore\.format"):
+        ReplayStore(flash, 16, **arguments)
+    assert flash.data == image
+
+
+def test_a_region_of_another_size_is_refused():
+    flash = NorFlash(6, 512, 16)
+    fill(open_store(flash))
+    with pytest.raises(StoreError, match="6 units of 512 bytes.*4 units of 512 bytes"):
+        open_store(Region(flash, 0, 4))
+
+
+def test_another_format_version_is_refused():
+    flash = NorFlash(4, 512, 16)
+    fill(open_store(flash))
+    for unit in range(4):
+        flash.data[unit * 512 + 4] = 2
+    with pytest.raises(StoreError, match="format version 2, this library reads version 1"):
+        open_store(flash)
+
+
+@pytest.mark.parametrize("blocks, latent", [(1, 20), (4, 500), (1, 5000)])
+def test_a_region_that_is_too_small(blocks, latent):
+    with pytest.raises(StoreError) as error:
+        open_store(NorFlash(blocks, 512, 16), latent)
+    needed = 2 * max(512, 40 + -(-(12 + latent) // 4) * 4)
+    assert f"needs {needed} bytes" in str(error.value)
+    assert f"{blocks * 512} bytes, {blocks} units of 512, are available" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (dict(program_bytes=3), "program_bytes must divide the erase unit of 512 bytes; 3"),
+        (dict(program_bytes=0), "program_bytes must divide"),
+        (dict(program_bytes=1024), "program_bytes must divide"),
+        (dict(latent_bytes=0), "latents of 1 to 65535 bytes"),
+        (dict(bits=0), "1 to 32 bits"),
+        (dict(reserve=0), "reserve of 1 to 3 units"),
+        (dict(reserve=4), "reserve of 1 to 3 units"),
+    ],
+)
+def test_options_out_of_range(options, text):
+    arguments = {**dict(program_bytes=16, model_id=1, latent_bytes=20), **options}
+    flash = NorFlash(4, 512, 16)
+    with pytest.raises(StoreError, match=text):
+        ReplayStore(flash, **arguments)
+    assert flash.data == b"\xff" * 2048
+
+
+# ---------------------------------------------------------------- devices
+
+
+class RamDisk:
+    """MicroPython's example of a RAM disk: what is written replaces what was there."""
+
+    def __init__(self):
+        self.data = bytearray(b"\xff" * 2048)
+
+    def readblocks(self, n, buf, off=0):
+        buf[:] = self.data[n * 512 + off : n * 512 + off + len(buf)]
+
+    def writeblocks(self, n, buf, off):
+        self.data[n * 512 + off : n * 512 + off + len(buf)] = buf
+
+    def ioctl(self, op, arg):
+        return {4: 4, 5: 512}.get(op, 0)
+
+
+def test_a_device_that_does_not_erase_is_refused():
+    disk = RamDisk()
+    disk.data[600] = 1
+    with pytest.raises(StoreError, match="does not read as 0xFF after an erase"):
+        ReplayStore.format(disk, 16, MODEL, 20)
+
+
+def test_a_device_that_padding_would_harm_is_refused():
+    with pytest.raises(StoreError, match="overwrites what flash would keep"):
+        ReplayStore(RamDisk(), 256, MODEL, 20)
+
+
+def test_a_device_without_geometry_is_refused():
+    disk = RamDisk()
+    disk.ioctl = lambda op, arg: None
+    with pytest.raises(StoreError, match="ioctl 4 and 5.*None and None"):
+        ReplayStore(disk, 16, MODEL, 20)
+
+
+def test_regions_split_a_device():
+    flash = NorFlash(10, 512, 16)
+    replay, saved = regions(flash, 600, 16)
+    assert (replay.ioctl(4, 0), saved.ioctl(4, 0)) == (6, 4)
+    saved.writeblocks(0, b"\x00" * 16, 496)
+    assert flash.data[6 * 512 + 496] == 0
+    saved.ioctl(6, 0)
+    assert flash.data == b"\xff" * len(flash.data)
+    for call in (
+        lambda: replay.readblocks(6, bytearray(4)),
+        lambda: replay.writeblocks(-1, bytes(16), 0),
+        lambda: saved.ioctl(6, 4),
+    ):
+        with pytest.raises(OSError):
+            call()
+
+
+def test_regions_of_a_device_that_is_too_small():
+    with pytest.raises(StoreError, match="need 4096 bytes.*2048 are available"):
+        regions(NorFlash(4, 512, 16), 1200, 16)
