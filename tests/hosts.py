@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engram_host import boards, virtual
 from mpremote.transport_serial import SerialTransport
+
+from engram_host import boards, virtual
 
 DEVICE = Path(__file__).resolve().parent / "device"
 

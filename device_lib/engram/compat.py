@@ -5,7 +5,7 @@ import sys
 import time
 
 try:
-    from micropython import const, heap_lock, heap_unlock  # noqa: F401
+    from micropython import const, heap_lock, heap_unlock
     from uctypes import addressof, bytearray_at
 
     ticks_ms = time.ticks_ms

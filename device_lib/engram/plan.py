@@ -123,7 +123,8 @@ def plan(spec, batch, slots=0):
     rows = lay.place()
     rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
     if slots:
-        rows.append(("replay index", "heap", _STORE_BYTES + slots * _SLOT_QUARTERS // 4, 0, 0, end))
+        index = _STORE_BYTES + slots * _SLOT_QUARTERS // 4
+        rows.append(("replay index", "heap", index, 0, 0, end))
     return Plan(batch, rows, layers)
 
 

@@ -7,8 +7,8 @@
         api.learn(board, "sevens.npz", epochs=3)
         print(api.evaluate(board, "test.npz")["accuracy"])
 
-`port` is a board's name (a virtual board is started), any URL that pyserial opens, or a Device from
-connect(), which then stays open. All errors are engram.errors.EngramError.
+`port` is a board's name (a virtual board is started), any URL that pyserial opens, or a Device
+from connect(), which then stays open. All errors are engram.errors.EngramError.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ def build(
 
 
 def start(board: str, *, flash: Path | None = None, fresh: bool = False) -> virtual.Status:
-    """Start a virtual board. flash: an image to load into its flash; fresh: begin with blank flash."""
+    """Start a virtual board.
+
+    flash: an image to load into its flash; fresh: begin with blank flash.
+    """
     facts = board_facts.load(board)
 
     def prepare(file: Path) -> None:
@@ -156,9 +159,7 @@ def install(port: str | None, reporter: Reporter | None = None) -> dict[str, Any
 # --- model and data -----------------------------------------------------------------------------
 
 
-def push(
-    port: Port, path: Path | str, *, name: str = MODEL, **options: Any
-) -> dict[str, Any]:
+def push(port: Port, path: Path | str, *, name: str = MODEL, **options: Any) -> dict[str, Any]:
     """Put a model on a board and open it. options: batch, lr, momentum, weight_decay, seed, ...
 
     What the board had learned with the same model before is loaded. Returns the learner's facts.
@@ -212,8 +213,8 @@ def learn(
     """One session: send labelled samples, learn them, save the learned state, write the log.
 
     replay: mix stored samples of earlier sessions into every batch. options: batch, lr, ... of the
-    learner. Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
-    board is usable; what was sent stays on the board and is learned by the next session.
+    learner. Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and
+    the board is usable; what was sent stays on the board and is learned by the next session.
     """
     loaded = _samples(data, labels)
     loaded.labels  # noqa: B018  (InputError here if there are none)
@@ -241,9 +242,7 @@ class _Session:
         self.flash_before = device.flash_bytes()
         self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
 
-    def run(
-        self, learner: dict[str, Any], samples: Samples, epochs: int, replay: bool
-    ) -> Learned:
+    def run(self, learner: dict[str, Any], samples: Samples, epochs: int, replay: bool) -> Learned:
         facts = self.device.info()
         self.figures.update(
             board=facts["board"], model=facts["model"], replay=replay, epochs=epochs
@@ -303,7 +302,10 @@ class _Session:
     def _keep(self) -> None:
         self.device.end_experience()
         saved = self.device.save()
-        self.figures["generation"], self.figures["save_units"] = saved["generation"], saved["units"]
+        self.figures["generation"], self.figures["save_units"] = (
+            saved["generation"],
+            saved["units"],
+        )
 
     def _check_stop(self) -> None:
         if self.stop.asked:
@@ -352,8 +354,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Accuracy of a board's learner, in all and by class.
 
-    data: labelled samples; they are kept on the board as `name` (and not sent again if it has them).
-    None: those that the board keeps as `name`. stream: send them without keeping them.
+    data: labelled samples; they are kept on the board as `name` (and not sent again if it has
+    them). None: those that the board keeps as `name`. stream: send them without keeping them.
     Returns {"n", "correct", "accuracy", "total": [a class], "right": [a class]}.
     """
     loaded = None if data is None else _samples(data, labels)
@@ -419,10 +421,3 @@ def report(result: Path | str, out: Path | str) -> dict[str, Any]:
     except (OSError, ValueError) as e:
         raise InputError(f"{path}: the result.json of a run expected ({e})") from e
     return dict(write_report(content, out, [board.facts for board in board_facts.load_all()]))
-
-
-def demo(port: str = "qemu_m4f", **settings: Any) -> dict[str, Any]:
-    """The digits on a board, class after class: see `engram demo --help`."""
-    from engram_host import demo as digits
-
-    return digits.demo(port, **settings)

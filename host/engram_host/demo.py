@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+
 from engram_host import api, boards, virtual
 from engram_host.convert import convert
 from engram_host.datasets import Dataset, digits, draw_per_class

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from engram.link import wire
 from engram.nn.model import ModelSpec
-
 from engram_host.errors import InputError, LinkError
 from engram_host.link import Link
 from engram_host.progress import Reporter, Silent
@@ -18,8 +17,9 @@ from engram_host.samples import Samples
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
 _SLICE_ROWS = 8
+_BYTES = ("ram_bytes", "learner_ram_bytes", "flash_bytes")
 
-OPTIONS = ("batch", "lr", "momentum", "weight_decay", "seed", "policy", "budget")
+Learning = Generator[dict[str, Any], None, None]
 
 
 class Device:
@@ -129,7 +129,10 @@ class Device:
     # --- samples ---------------------------------------------------------------------------
 
     def observe(self, samples: Samples) -> dict[str, Any]:
-        """Send labelled samples to learn from: {"n", "units", ...}. Their latents are in flash then."""
+        """Send labelled samples to learn from: {"n", "units", ...}.
+
+        Their latents are in flash then.
+        """
         return self._stream("observe", wire.OBSERVE, samples)
 
     def observe_quietly(self, samples: Samples) -> dict[str, Any]:
@@ -160,8 +163,8 @@ class Device:
 
     # --- learning and evaluating -----------------------------------------------------------
 
-    def learning(self, epochs: int = 1, replay: bool = True) -> Iterator[dict[str, Any]]:
-        """Learn what was observed: one dict a step, with "ram_bytes", "learner_ram_bytes", "flash_bytes" added.
+    def learning(self, epochs: int = 1, replay: bool = True) -> Learning:
+        """Learn what was observed: one dict a step, with RAM and flash bytes added.
 
         Closing the generator stops the board after the step it is at.
         """
@@ -171,7 +174,9 @@ class Device:
             while not done:
                 told = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
                 done = told["done"]
-                extra = {key: told[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")}
+                extra = {
+                    key: told[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")
+                }
                 for row in told["rows"]:
                     yield {**row, **extra}
         except LinkError:
@@ -198,7 +203,7 @@ class Device:
         return names
 
     def evaluate(self, name: str) -> dict[str, Any]:
-        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"} by class."""
+        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"}."""
         of = self.link.call("eval_begin", x=f"{name}.x.npy", y=f"{name}.y.npy")["of"]
         result: dict[str, Any] = {}
         done = False
@@ -217,7 +222,9 @@ class Device:
         """The same on samples that are sent for it and not kept."""
         classes = self.link.call("opened")["classes"]
         if len(samples) and samples.labels.max() >= classes:
-            raise InputError(f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came")
+            raise InputError(
+                f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came"
+            )
         told = self._stream("evaluate", wire.EVALUATE, samples)
         total, right = [0] * classes, [0] * classes
         for label, predicted in zip(samples.labels.tolist(), told["out"]):

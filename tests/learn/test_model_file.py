@@ -5,6 +5,7 @@ import io
 
 import pytest
 import tiny_model
+
 from engram import ModelSpec
 from engram.errors import ModelError
 

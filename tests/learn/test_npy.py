@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+
 from engram.errors import DataError
 from engram.npy import NpyReader, Samples
 

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import tiny_model
+
 from engram import ModelSpec
 from engram.arena import Arena
 from engram.errors import FitError

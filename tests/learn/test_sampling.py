@@ -1,6 +1,7 @@
 """Batch composition, replacement and random picks."""
 
 import pytest
+
 from engram.continual.metrics import average_accuracy, forgetting
 from engram.continual.replacement import POLICIES, balanced, reservoir
 from engram.continual.rng import Rng

@@ -1,6 +1,7 @@
 """One board of each kind for this folder, started when first asked for."""
 
 import pytest
+
 from hosts import BOARDS, BoardHost, run_cpython
 
 

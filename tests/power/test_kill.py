@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 import tiny_model
+
 from engram_host import api, boards, virtual
 from engram_host.errors import HostError
 from engram_host.samples import Samples

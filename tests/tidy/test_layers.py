@@ -94,7 +94,8 @@ HOST_ROWS = {
     "ports": {"boards", "virtual", "transport", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
     "api": {"device", "link", "ports", "interrupt"} | BESIDE,
-    "commands": {"commands", "api", "console", "ports", "progress", "errors"}
+    "demo": {"api", "device", "boards", "virtual", "joint"} | BESIDE,  # a script of verbs
+    "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
     | {"plan_report", "report"},  # how things look
     "cli": {"commands", "errors"},
     "__main__": {"cli"},

@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 from rich.markup import escape
 
-from engram_host import api
+from engram_host import demo
 from engram_host.commands import options, output
 from engram_host.progress import Bars
 
@@ -34,7 +34,7 @@ def command(out: Path, seeds: bool, port: str, as_json: bool) -> None:
     learns every one with replay of what it stored, and for contrast without. At the end there is a
     table here, and a report with pictures.
     """
-    told: dict[str, Any] = api.demo(
+    told: dict[str, Any] = demo.demo(
         port,
         out=out,
         seeds=seeds,
