@@ -148,7 +148,7 @@ def _run(
         "replay": replay,
         "finetune": finetune,
         "joint": {"accuracy": bound},
-        "ram": _ram(replay, told, layout),
+        "ram": _ram(replay, told, layout, board),
         "flash": {
             "programmed_bytes": sum(s["flash_bytes"] for s in replay["sessions"]),
             "erases": store["erases"],
@@ -274,12 +274,14 @@ def _joint(
     return bound["accuracy"]
 
 
-def _ram(run: Run, told: dict[str, Any], layout: PlanReport) -> Ram:
+def _ram(
+    run: Run, told: dict[str, Any], layout: PlanReport, board: boards.Board | None
+) -> Ram:
     steps = [step for session in run["sessions"] for step in session["steps"]]
     return {
         "planned_bytes": layout["ram_peak_bytes"],
         "peak_bytes": max(step.get("learner_ram_bytes") or 0 for step in steps),
-        "board_bytes": told["memory"]["ram"],
+        "board_bytes": board.facts["chip"]["ram_bytes"] if board else told["memory"]["ram"],
         "heap_bytes": told["memory"]["heap"],
         "rows": layout["ram_rows"],
     }
