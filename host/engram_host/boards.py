@@ -178,7 +178,7 @@ class Board:
     def command(
         self, flash_file: Path, firmware: Path | None = None
     ) -> tuple[list[str], dict[str, str]]:
-        """Command line of the child process that is this board, and what to add to its environment.
+        """Command line of the process that is this board; what to add to its environment.
 
         The console is the child's standard input and output, a pipe or a terminal in raw mode;
         0x03 is passed through and interrupts the running program. flash_file is made if need be.
@@ -205,7 +205,7 @@ def qemu_command(board: Board, flash: Path, firmware: Path) -> tuple[list[str], 
     argv += ["-object", f"{backend},size={size},mem-path={path}"]
     argv += ["-machine", f"{virtual['machine']},memory-backend=flash"]
     argv += ["-icount", f"shift={virtual['icount_shift']}"]
-    argv += ["-display", "none", "-monitor", "none", "-net", "none"]
+    argv += ["-display", "none", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     argv += ["-kernel", str(firmware)]
     return argv, {}

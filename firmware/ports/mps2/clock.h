@@ -22,11 +22,6 @@ uint64_t clock_instructions(void);
 void clock_hold(void);
 void clock_release(void);
 
-// Wait for an interrupt, at most timeout_ms (negative: no limit). Uncounted. Returns at once when
-// clock_event was called since the last wait, so that what a handler did is never slept over.
+// Wait for an interrupt, at most timeout_ms (negative: no limit). Uncounted. Returns at once when a
+// handler ran since the last wait, so that what it did is never slept over.
 void clock_wait(int timeout_ms);
-void clock_event(void);
-
-// Every interrupt handler does its work between these two: uncounted, and an event for clock_wait.
-#define CLOCK_HANDLER_ENTER() clock_hold()
-#define CLOCK_HANDLER_LEAVE() (clock_event(), clock_release())

@@ -11,6 +11,7 @@
 #include "board_config.h"
 #include "clock.h"
 #include "engram_port.h"
+#include "memory_map.h"
 #include "mps2.h"
 #include "nor_flash.h"
 #include "session.h"
@@ -46,6 +47,7 @@ static void session(void) {
 }
 
 int main(void) {
+    memory_map_init();
     clock_init();
     uart_init();
     for (;;) {
@@ -59,15 +61,26 @@ void gc_collect(void) {
     gc_collect_end();
 }
 
-static void put_hex(const char *name, uint32_t value) {
-    mp_hal_stdout_tx_str(name);
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        uart_put("0123456789abcdef"[value >> shift & 15]);
+// In a fault no interrupt comes, so this waits by looking.
+static void fault_put(const char *text) {
+    for (; *text; ++text) {
+        while (UART_STATE & UART_STATE_TXFULL) {
+        }
+        UART_DATA = (uint8_t)*text;
     }
 }
 
+static void fault_put_hex(const char *name, uint32_t value) {
+    char digits[] = "xxxxxxxx";
+    for (int i = 0; i < 8; ++i) {
+        digits[i] = "0123456789abcdef"[value >> (28 - 4 * i) & 15];
+    }
+    fault_put(name);
+    fault_put(digits);
+}
+
 static NORETURN void restart(void) {
-    mp_hal_stdout_tx_str("; the board restarts\r\n");
+    fault_put("; the board restarts\r\n");
     SCB_AIRCR = AIRCR_SYSRESET;
     for (;;) {
     }
@@ -75,15 +88,16 @@ static NORETURN void restart(void) {
 
 // frame: r0-r3, r12, lr, pc, psr as stacked by the core
 NORETURN void fault_report(const uint32_t *frame) {
-    mp_hal_stdout_tx_str("\r\nFATAL: processor fault");
-    put_hex(", pc ", frame[6]);
-    put_hex(", lr ", frame[5]);
-    put_hex(", cause ", SCB_CFSR);
+    fault_put("\r\nFATAL: processor fault");
+    fault_put_hex(", pc ", frame[6]);
+    fault_put_hex(", lr ", frame[5]);
+    fault_put_hex(", cause ", SCB_CFSR);
+    fault_put_hex(", address ", SCB_MMFAR);
     restart();
 }
 
 NORETURN void nlr_jump_fail(void *val) {
     (void)val;
-    mp_hal_stdout_tx_str("\r\nFATAL: exception without a handler");
+    fault_put("\r\nFATAL: exception without a handler");
     restart();
 }

@@ -5,11 +5,13 @@
 #include "board_config.h"
 #include "mpconfig_features.h"
 
-#define MICROPY_HW_BOARD_NAME ENGRAM_BOARD_TITLE
+#define MICROPY_HW_BOARD_NAME ENGRAM_BOARD_NAME
 #define MICROPY_HW_MCU_NAME ENGRAM_CHIP_NAME
 #define MICROPY_PY_SYS_PLATFORM "mps2"
 
 #define MICROPY_ENABLE_GC (1)
+// C below the deepest Python call: the compiler's and the file system's own depth.
+#define MICROPY_STACK_CHECK_MARGIN (2048)
 #define MICROPY_EMIT_THUMB (1)
 #define MICROPY_EMIT_INLINE_THUMB (1)
 #define MICROPY_MAKE_POINTER_CALLABLE(p) ((void *)((mp_uint_t)(p) | 1))

@@ -47,5 +47,6 @@
 #define NVIC_PEND REG(0xe000e200u)
 #define SCB_AIRCR REG(0xe000ed0cu)
 #define SCB_CFSR REG(0xe000ed28u)
+#define SCB_MMFAR REG(0xe000ed34u)
 #define SCB_CPACR REG(0xe000ed88u)
 #define AIRCR_SYSRESET (0x05fa0004u)

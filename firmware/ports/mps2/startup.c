@@ -8,9 +8,7 @@
 extern uint32_t _stack_top, _data_load, _data_start, _data_end, _bss_start, _bss_end;
 
 int main(void);
-void uart0_rx_handler(void);
-void uart0_tx_handler(void);
-void timer1_handler(void);
+void interrupt_handler(void);
 void fault_report(const uint32_t *frame);
 
 __attribute__((noreturn)) void reset_handler(void) {
@@ -42,7 +40,7 @@ static const vector_t vectors[] = {
     [0] = (vector_t)&_stack_top,
     [1] = reset_handler,
     [2 ... 15] = fault_handler,
-    IRQ(IRQ_UART0_RX) = uart0_rx_handler,
-    IRQ(IRQ_UART0_TX) = uart0_tx_handler,
-    IRQ(IRQ_TIMER1) = timer1_handler,
+    IRQ(IRQ_UART0_RX) = interrupt_handler,
+    IRQ(IRQ_UART0_TX) = interrupt_handler,
+    IRQ(IRQ_TIMER1) = interrupt_handler,
 };

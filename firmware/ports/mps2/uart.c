@@ -34,17 +34,13 @@ static void take(void) {
     }
 }
 
-void uart0_rx_handler(void) {
-    CLOCK_HANDLER_ENTER();
+void uart_rx_handler(void) {
     UART_INTCLEAR = UART_INT_RX;
     take();
-    CLOCK_HANDLER_LEAVE();
 }
 
-void uart0_tx_handler(void) {
-    CLOCK_HANDLER_ENTER();
+void uart_tx_handler(void) {
     UART_INTCLEAR = UART_INT_TX;
-    CLOCK_HANDLER_LEAVE();
 }
 
 bool uart_readable(void) {

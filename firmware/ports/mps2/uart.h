@@ -11,3 +11,7 @@ void uart_init(void);
 bool uart_readable(void);
 int uart_get(void);     // a byte, or -1
 void uart_put(char c);  // waits while the receiver takes nothing
+
+// Called by the interrupt dispatch in clock.c.
+void uart_rx_handler(void);
+void uart_tx_handler(void);

@@ -17,7 +17,7 @@ def store_device():
 
 
 def mount():
-    """Mount the file system at FS_ROOT, formatted when there is none, and go there. For the boot."""
+    """Mount the file system at FS_ROOT, formatted if need be, and go there. For the boot."""
     import os
     import sys
     import vfs

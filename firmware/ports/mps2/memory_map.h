@@ -1,0 +1,4 @@
+#pragma once
+
+// Leave only the memory of the chip accessible.
+void memory_map_init(void);
