@@ -8,7 +8,7 @@ from binascii import crc32
 
 from engram.compat import heap_lock, heap_unlock
 from engram.errors import DataError, StoreError
-from engram.store import ReplayStore
+from engram.store import Checkpoints, ReplayStore
 from nor import DOWN, NorFlash
 from store_life import FullLife, Scene, records_of, refused, try_cuts
 
@@ -70,4 +70,8 @@ def main():
     flash.data[0:512] = bytes(range(256)) + bytes(range(256))
     flash.data[512:] = flash.data[:1536]
     print("exact", refused(StoreError, ReplayStore, flash, 16, 1, 20))
-
+    store = ReplayStore.format(flash, 16, 1, 20)
+    store.append(bytes(20), 1, 1)
+    print("exact formatted", len(ReplayStore(flash, 16, 1, 20)), "%08x" % crc32(flash.data))
+    states = Checkpoints.format(flash, 16, 1)
+    print("exact saved", states.load_into([bytearray(3)]), states.save([b"abc"]))

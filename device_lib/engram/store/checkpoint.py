@@ -38,25 +38,13 @@ class Checkpoints:
     program_bytes  programs start and end on multiples of it
     model_id       u32: whose state this is
     first_block, blocks   the part of the device to use; by default all of it
+    erase          True: erases the region first, whatever it holds, as format() does
 
     Raises StoreError when the region is too small, holds something else, or the state of
     another model or version.
     """
 
-    def __init__(self, dev, program_bytes, model_id, first_block=0, blocks=None):
-        self._setup(dev, program_bytes, model_id, first_block, blocks)
-        self._check_owner()
-
-    @classmethod
-    def format(cls, dev, program_bytes, model_id, first_block=0, blocks=None):
-        """Erases the region, whatever it holds, and returns it without a saved state."""
-        self = cls.__new__(cls)
-        self._setup(dev, program_bytes, model_id, first_block, blocks)
-        for unit in range(2 * self._units):
-            self._erase(self._first + unit)
-        return self
-
-    def _setup(self, dev, program_bytes, model_id, first_block, blocks):
+    def __init__(self, dev, program_bytes, model_id, first_block=0, blocks=None, *, erase=False):
         self._flash = flash = Flash(dev, program_bytes)
         blocks = flash.blocks - first_block if blocks is None else blocks
         if first_block < 0 or blocks < 2 or first_block + blocks > flash.blocks:
@@ -71,6 +59,15 @@ class Checkpoints:
         self._data_at = round_up(_HEADER_BYTES, len(self._buffer))
         self._found = False
         self._area = self._header = None  # of the newest valid generation
+        if erase:
+            for unit in range(2 * self._units):
+                self._erase(self._first + unit)
+        self._check_owner()
+
+    @classmethod
+    def format(cls, dev, program_bytes, model_id, first_block=0, blocks=None):
+        """Erases the region, whatever it holds, and returns it without a saved state."""
+        return cls(dev, program_bytes, model_id, first_block, blocks, erase=True)
 
     @property
     def capacity(self):

@@ -45,6 +45,7 @@ class ReplayStore:
     align          True: no program page is ever programmed twice between erases
     reserve        units kept beyond the capacity, at least 1; None: an eighth. More of them
                    make replacing records in a full store cheaper.
+    erase          True: erases the region first, whatever it holds, as format() does
 
     .labels        bytearray, one byte a slot: 0..254, or 255 where there is no record
     .experiences   bytearray, one byte a slot: the low 8 bits of the experience; experiences
@@ -57,9 +58,11 @@ class ReplayStore:
     """
 
     def __init__(self, dev, program_bytes, model_id, latent_bytes, bits=8, *,
-                 format_if_blank=True, align=False, reserve=None):
+                 format_if_blank=True, align=False, reserve=None, erase=False):
         self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
         self._format_if_blank = format_if_blank
+        if erase:
+            self._units.format()
         self._mount()
 
     @classmethod
@@ -69,12 +72,8 @@ class ReplayStore:
 
         A format that was cut short is finished by the next mount.
         """
-        store = cls.__new__(cls)
-        store._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
-        store._format_if_blank = True
-        store._units.format()
-        store._mount()
-        return store
+        return cls(dev, program_bytes, model_id, latent_bytes, bits, align=align,
+                   reserve=reserve, erase=True)
 
     def _setup(self, dev, program_bytes, model_id, latent_bytes, bits, align, reserve):
         if not 1 <= bits <= 32 or not 1 <= latent_bytes <= 65535:
