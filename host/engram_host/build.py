@@ -92,7 +92,7 @@ def find_source(named: Path | str | None = None) -> Source:
             "and MICROPY_DIR to a MicroPython source tree if you have it"
         )
     found = subprocess.run(
-        [sys.executable, str(bootstrap)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(bootstrap)], capture_output=True, text=True
     )
     if found.returncode:
         raise BuildError(found.stderr.strip() or "no MicroPython source; set MICROPY_DIR")

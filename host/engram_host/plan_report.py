@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
 from engram.errors import ModelError
 from engram.nn.geometry import elems
 from engram.nn.model import ADAPTIVE_OPS, FROZEN_OPS, ModelSpec, macs, parameters
 from engram.plan import Plan, activation_names, first_trained, gradient_names, plan
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from .energy import Board, Cost, costs, estimate_instructions
 
@@ -155,7 +156,8 @@ def _fit(layout: Plan, board: Board) -> Fit:
 
 def plan_table(report: PlanReport) -> RenderableType:
     """The report for a terminal."""
-    layers = Table(title=f"{report['model']}, mini-batches of {report['batch']}", title_style="bold")
+    title = f"{report['model']}, mini-batches of {report['batch']}"
+    layers = Table(title=title, title_style="bold")
     for column in ("stage", "layer", "output"):
         layers.add_column(column)
     for column in ("parameters", "flash B", "RAM B", "MACs forward", "MACs backward"):
@@ -180,7 +182,7 @@ def plan_table(report: PlanReport) -> RenderableType:
     peak = Text.assemble(
         ("peak RAM ", "bold"),
         (f"{report['ram_peak_bytes']:,} B", "bold cyan"),
-        f"  (buffers share memory; replay index of {report['replay_slots']:,} records included)   ",
+        f"  (buffers share memory; with a replay index of {report['replay_slots']:,} records)   ",
         ("model file ", "bold"),
         f"{report['model_file_bytes']:,} B",
     )

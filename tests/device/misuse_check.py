@@ -1,7 +1,6 @@
 """What a learner refuses: the message, and that nothing changed. The same words on every host."""
 
 import io
-from array import array
 
 import tiny_model
 from engram import DataError, EngramError, Learner, ModelSpec

@@ -1,4 +1,5 @@
 import pytest
+
 from link.fake_board import BoardFacts, FakeBoard
 
 

@@ -5,6 +5,7 @@ import struct
 from binascii import crc32
 
 import pytest
+
 from engram.link import wire
 from engram_host.errors import DeviceError, LinkError, LinkLost
 from engram_host.link import Link, Timing

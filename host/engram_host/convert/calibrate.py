@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engram.errors import DataError
 from numpy.typing import NDArray
+
+from engram.errors import DataError
 
 from .graph import F32, FloatModel, Layer
 from .windows import windows

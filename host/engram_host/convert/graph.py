@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from engram.errors import ModelError
 from engram.nn.geometry import out_size
-from numpy.typing import NDArray
 
 from .. import model_file
 

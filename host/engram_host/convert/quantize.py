@@ -14,8 +14,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from engram.errors import ModelError
 from numpy.typing import NDArray
+
+from engram.errors import ModelError
 
 INT8_MIN, INT8_MAX = -128, 127
 LEVELS = 255  # steps between the ends of the int8 range
