@@ -10,10 +10,11 @@ import traceback
 from typing import Any
 
 import rich_click as click
-from engram import __version__
-from engram.errors import EngramError
+from click.exceptions import Abort, ClickException, Exit
 from rich.markup import escape
 
+from engram import __version__
+from engram.errors import EngramError
 from engram_host.commands.output import errors
 from engram_host.errors import Stopped
 
@@ -62,7 +63,7 @@ class Verbs(click.RichGroup):
             said = str(stop) if isinstance(stop, Stopped) else "interrupted"
             errors().print(f"[yellow]{escape(said)}[/]", highlight=False)
             ctx.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (ClickException, Exit, Abort):
             raise  # wrong usage and the like: click's own
         except Exception as e:
             if ctx.find_root().meta.get("debug"):
@@ -88,8 +89,8 @@ def _told(e: Exception) -> str:
 def main() -> None:
     """Models that keep learning on a microcontroller.
 
-    A board runs MicroPython with the engram library; this command feeds it, watches it and measures
-    it. Without a board, a virtual one does: `engram demo` shows everything at once.
+    A board runs MicroPython with the engram library; this command feeds it, watches it and
+    measures it. Without a board, a virtual one does: `engram demo` shows everything at once.
 
     Start with: engram boards, then engram VERB --help
     """

@@ -1,7 +1,7 @@
 """A terminal for the board's REPL: keys go to the board, what it says goes to the screen.
 
-Input that is no terminal is typed line by line, waiting for the prompt after each statement, so that a
-script or a test can use the same command as a person.
+Input that is no terminal is typed line by line, waiting for the prompt after each statement, so
+that a script or a test can use the same command as a person.
 """
 
 from __future__ import annotations

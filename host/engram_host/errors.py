@@ -1,17 +1,17 @@
 """What can go wrong on the host side, as one tree beside the device library's.
 
-    engram.errors.EngramError
-    └── HostError              every message says what was expected, what came, what to do
-        ├── PortError          a serial port or board name cannot be opened, or went away
-        ├── LinkError          the board does not answer as the protocol says
-        │   └── LinkLost       the agent on the board ended or restarted in the middle
-        ├── DeviceError        the board answered with an error of its own
-        ├── VirtualBoardError  a virtual board cannot be started or stopped
-        ├── BuildError         the firmware cannot be built
-        └── InputError         a file or argument given by the user is not usable
+engram.errors.EngramError
+└── HostError              every message says what was expected, what came, what to do
+    ├── PortError          a serial port or board name cannot be opened, or went away
+    ├── LinkError          the board does not answer as the protocol says
+    │   └── LinkLost       the agent on the board ended or restarted in the middle
+    ├── DeviceError        the board answered with an error of its own
+    ├── VirtualBoardError  a virtual board cannot be started or stopped
+    ├── BuildError         the firmware cannot be built
+    └── InputError         a file or argument given by the user is not usable
 
-    KeyboardInterrupt
-    └── Stopped                Ctrl-C, obeyed at the end of a step: everything is in order
+KeyboardInterrupt
+└── Stopped                Ctrl-C, obeyed at the end of a step: everything is in order
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ class LinkLost(LinkError):
 
 
 class DeviceError(HostError):
-    """kind: name of the exception on the board, as `DataError` or `MemoryError`. said: its message."""
+    """kind: name of the exception on the board, as `DataError` or `MemoryError`.
+
+    said: its message.
+    """
 
     def __init__(self, kind: str, said: str) -> None:
         super().__init__(f"{said}{_advice(kind, said)} ({kind} on the board)")
@@ -48,7 +51,7 @@ class DeviceError(HostError):
 
 # What a board's own exceptions leave unsaid. OSError by number, as MicroPython gives little more.
 _ADVICE = {
-    "MemoryError": "; the board has not enough memory left: use a smaller --batch, or reset the board",
+    "MemoryError": "; the board has too little memory left: try a smaller --batch, or reset it",
     "OSError 5": ": input/output error, the board's flash could not be read or written",
     "OSError 28": ": the board's file system is full, remove files or stream the data (--stream)",
 }

@@ -15,7 +15,9 @@ class Frame(NamedTuple):
     payload: bytes
 
     def __str__(self) -> str:
-        return f"{wire.NAMES.get(self.kind, hex(self.kind))} {self.seq} ({len(self.payload)} bytes)"
+        return (
+            f"{wire.NAMES.get(self.kind, hex(self.kind))} {self.seq} ({len(self.payload)} bytes)"
+        )
 
 
 class Text(NamedTuple):
@@ -33,8 +35,8 @@ Event = Frame | Text | Damage
 class Splitter:
     """feed() it bytes as they come. limit: longest line that can still be a frame.
 
-    A "~" begins a frame, wherever it stands; what was collected of an unfinished one is damage.
-    A damaged frame that is all printable was console output with a "~" in it, and is given as Text.
+    A "~" begins a frame, wherever it stands; what was collected of an unfinished one is damage. A
+    damaged frame that is all printable was console output with a "~" in it, and is given as Text.
     """
 
     def __init__(self, limit: int) -> None:

@@ -1,7 +1,7 @@
 """The host's end of the link: sends requests, repeats them until answered, resumes transfers.
 
-The host has all the timers. Whatever the cable does to the bytes, a request is carried out once and its
-answer is intact, or an error says that it is not known: never wrong data.
+The host has all the timers. Whatever the cable does to the bytes, a request is carried out once
+and its answer is intact, or an error says that it is not known: never wrong data.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ INTERRUPT = b"\x03"
 LEAVE_RAW_REPL = b"\x02"
 
 _DEFAULT_PAYLOAD = 1024
-_LOST_ADVICE = (
-    "what was saved is in the board's flash; open the model again and go on from there"
-)
+_LOST_ADVICE = "what was saved is in the board's flash; open the model again and go on from there"
 
 
 class Timing(NamedTuple):
@@ -115,7 +113,7 @@ class Link:
         self.transport.write(INTERRUPT)
 
     def _hello(self, wait_s: float) -> dict[str, Any] | None:
-        """The agent's answer, None if there is none; waits on while a busy agent shows signs of life."""
+        """The agent's answer, None if there is none; a busy agent that beats is waited for."""
         frame = _hello_frame(self._session)
         now = time.monotonic()
         give_up, send_at = now + wait_s, now
@@ -166,8 +164,8 @@ class Link:
     def _no_prompt(self) -> str:
         came = f"this came: {_quote(self._text)}" if self._text else "nothing came"
         return (
-            f"a MicroPython prompt '>>> ' was expected on {self.transport.name}, {came}; check the "
-            "port, reset the board, and see that it runs MicroPython"
+            f"a MicroPython prompt '>>> ' was expected on {self.transport.name}, {came}; check "
+            "the port, reset the board, and see that it runs MicroPython"
         )
 
     def _no_agent(self) -> str:
@@ -175,8 +173,8 @@ class Link:
         if failure:
             return (
                 f"{self.transport.name} runs MicroPython without the engram library, or with one "
-                f"that lacks something ({failure[0].decode()}); flash firmware that has it, or run "
-                "`engram install`"
+                f"that lacks something ({failure[0].decode()}); flash firmware that has it, or "
+                "run `engram install`"
             )
         return (
             f"the agent on {self.transport.name} was started and does not answer; this came: "
@@ -311,8 +309,8 @@ class Link:
             came = f"{len(data)} bytes with crc32 {crc32(data):08x}"
             data.clear()
             raise LinkError(
-                f"{name}: {stat['size']} bytes with crc32 {stat['crc']:08x} expected, {came} came; "
-                "the file changed meanwhile, fetch it again"
+                f"{name}: {stat['size']} bytes with crc32 {stat['crc']:08x} expected, {came} "
+                "came; the file changed meanwhile, fetch it again"
             )
         return bytes(data)
 
@@ -368,8 +366,8 @@ class Link:
 def _hello_frame(session: str) -> bytes:
     """A HELLO that does no harm where no agent listens.
 
-    A REPL acts on control characters (Ctrl-D resets the board), so the frame must have none; a number
-    in it is counted up until that is so.
+    A REPL acts on control characters (Ctrl-D resets the board), so the frame must have none; a
+    number in it is counted up until that is so.
     """
     for salt in range(100000):
         payload = json.dumps({"engram": wire.VERSION, "session": session, "salt": salt})

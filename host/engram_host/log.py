@@ -5,8 +5,8 @@
     {"kind": "step", ...}       one line a step: phases, loss, accuracy, RAM, flash
     {"kind": "summary", ...}    one line a session, also when it was stopped or failed
 
-Every record with figures of the board's counter says what they are: "unit" (instructions or us) and
-"source" (device, icount or host). "wall_s" is always the host's clock.
+Every record with figures of the board's counter says what they are: "unit" (instructions or us)
+and "source" (device, icount or host). "wall_s" is always the host's clock.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def latest() -> Path:
 def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Record]:
     """The records of a log; follow: wait for more until the summary is there.
 
-    Raises InputError at a line that is no record (the last line may be incomplete: it is waited for,
-    or left out).
+    Raises InputError at a line that is no record (the last line may be incomplete: it is waited
+    for, or left out).
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist: a log of `engram learn` expected")
@@ -95,4 +95,4 @@ def _parse(line: str, where: str) -> Record:
             return record
     except ValueError:
         pass
-    raise InputError(f"{where}: a JSON object with a \"kind\" expected, {line.strip()[:60]!r} came")
+    raise InputError(f'{where}: a JSON object with a "kind" expected, {line.strip()[:60]!r} came')

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import engram
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
+import engram
 from engram_host.errors import PortError
 
 FOLDER = "lib"
@@ -40,14 +40,10 @@ def raw_repl(url: str, baud: int = 115200) -> Iterator[Any]:
 def library_files() -> dict[str, Path]:
     """Path below FOLDER -> source file, for every module of the device library."""
     root = Path(engram.__file__).parent
-    return {
-        path.relative_to(root.parent).as_posix(): path for path in sorted(root.rglob("*.py"))
-    }
+    return {path.relative_to(root.parent).as_posix(): path for path in sorted(root.rglob("*.py"))}
 
 
-def install(
-    url: str, files: dict[str, Path], baud: int, done: Callable[[int], None]
-) -> list[str]:
+def install(url: str, files: dict[str, Path], baud: int, done: Callable[[int], None]) -> list[str]:
     """Copy files to FOLDER on the board; `done` is called with the bytes copied so far."""
     copied = 0
     with raw_repl(url, baud) as board:

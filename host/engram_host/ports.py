@@ -1,4 +1,4 @@
-"""From what the user calls a board to a transport: a board's name, or any URL that pyserial opens."""
+"""From what the user calls a board (its name, or any URL pyserial opens) to a transport."""
 
 from __future__ import annotations
 

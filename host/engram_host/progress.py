@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 Update = Callable[..., None]  # update(done, total=None, note="")
+_Shown = AbstractContextManager[Update]
 
 
 class Reporter(Protocol):
@@ -35,12 +36,6 @@ class Reporter(Protocol):
     def items(self, what: str, total: int | None, unit: str) -> _Shown:
         """`total` (None: not known yet) things called `unit`; update(done, total, note)."""
         ...
-
-
-class _Shown(Protocol):
-    def __enter__(self) -> Update: ...
-
-    def __exit__(self, *_: object) -> object: ...
 
 
 def _ignore(done: int, total: int | None = None, note: str = "") -> None:

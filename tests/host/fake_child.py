@@ -1,4 +1,6 @@
-"""What stands in for a board's process in the tests of the supervisor. Says hello, then echoes; its argument adds to that:
+"""What stands in for a board's process in the tests of the supervisor.
+
+Says hello, then echoes; its argument adds to that:
 
 echo   nothing                              flood   says a lot first
 die    ends with code 3, without a hello    sleep   ignores SIGTERM

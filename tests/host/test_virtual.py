@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import serial
+
 from engram_host import virtual
 from engram_host.errors import VirtualBoardError
 from engram_host.virtual.place import Place
@@ -174,7 +175,8 @@ def test_the_command_that_starts_it_leaves_no_zombie_and_no_open_pipe():
     """`engram start | cat` must end: the supervisor holds none of the command's descriptors."""
     code = (
         "from engram_host import virtual; import sys;"
-        f"print(virtual.start('fake', lambda f: ([sys.executable, {str(CHILD)!r}, 'echo'], {{}})).name)"
+        f"child = [sys.executable, {str(CHILD)!r}, 'echo'];"
+        "print(virtual.start('fake', lambda flash: (child, {})).name)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=20, text=True, check=True

@@ -1,11 +1,12 @@
 """Frames: what goes in comes out, and what was damaged never becomes data."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from engram.errors import WireError
 from engram.link import wire
 from engram_host.frames import Frame, Splitter, Text
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 kinds = st.sampled_from(sorted(wire.NAMES))
 seqs = st.integers(0, 255)
@@ -120,7 +121,9 @@ def text_of(events):
 sizes = st.lists(st.integers(0, 50), max_size=30)
 messages = st.lists(st.tuples(kinds, seqs, payloads), max_size=6)
 console = st.lists(
-    st.text(st.characters(min_codepoint=32, max_codepoint=125)).map(lambda t: t.encode() + b"\r\n"),
+    st.text(st.characters(min_codepoint=32, max_codepoint=125)).map(
+        lambda t: t.encode() + b"\r\n"
+    ),
     min_size=7,
     max_size=7,
 )

@@ -1,1 +1,1 @@
-"""The serial link: frames (`wire`), file transfers (`files`) and the loop that answers (`agent`)."""
+"""The serial link: frames (wire), file transfers (files), the loop that answers (agent)."""

@@ -3,7 +3,8 @@
     >>> import engram.link.agent as a; a.serve()
 
 The host types that line at the REPL. Ctrl-C (0x03, which no frame contains) ends the loop and the
-REPL is back. The agent starts nothing by itself and has no timer: it answers, once for each request.
+REPL is back. The agent starts nothing by itself and has no timer: it answers, once for each
+request.
 """
 
 import gc
@@ -55,7 +56,7 @@ class Agent:
             self.device.close()
 
     def receive(self, line):
-        """Act on one line: answer a request, repeat the answer of a repeated one, report a broken one."""
+        """Act on one line: answer a request, repeat an answer, report a broken frame."""
         try:
             kind, seq, payload = wire.decode(line)
         except WireError as e:
@@ -67,14 +68,14 @@ class Agent:
             return
         if seq != self.seq:
             self.reply = b""
-            gc.collect()  # before each request: what it leaves stays low, one large hole stays free
+            gc.collect()  # each time: what stays lies low, and one large hole stays free
             self.beaten_ms = ticks_ms()
             self.reply = self._act(kind, seq, payload)
             self.seq = seq
         self.tx.write(self.reply)
 
     def beat(self):
-        """Called by work that may take long: tells the host, four times a second, that it goes on."""
+        """Called by work that may take long: tells the host, now and then, that it goes on."""
         if ticks_diff(ticks_ms(), self.beaten_ms) >= _BEAT_MS:
             self.beaten_ms = ticks_ms()
             self.tx.write(wire.encode(wire.BEAT, 0))

@@ -1,7 +1,7 @@
-"""What a host can ask for by name: a table name -> function(device, **arguments) -> JSON-able answer.
+"""What a host can ask for by name: name -> function(device, **arguments) -> JSON-able answer.
 
-Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it says "done"), so that the
-host can stop between two of them and a slow board never looks dead.
+Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it says "done"), so
+that the host can stop between two of them and a slow board never looks dead.
 """
 
 import os

@@ -4,7 +4,6 @@ A transfer that broke off (link, reset, power) goes on where the part file ends.
 """
 
 import os
-import struct
 from binascii import crc32
 
 from ..errors import CommandError
@@ -85,7 +84,7 @@ class Files:
         self._out_name = ""
 
     def put_open(self, name, size, crc):
-        """Begin or resume receiving. Returns {"have": bytes kept so far, "crc": their crc32, "same"}.
+        """Begin or resume receiving: {"have": bytes kept so far, "crc": their crc32, "same"}.
 
         "same" says that the board already holds exactly this file: nothing needs to be sent.
         """
@@ -111,9 +110,7 @@ class Files:
         if offset != self._held:
             raise CommandError("data for offset %d expected, %d came" % (self._held, offset))
         if offset + len(data) > self._size:
-            raise CommandError(
-                "%d bytes announced, %d came" % (self._size, offset + len(data))
-            )
+            raise CommandError("%d bytes announced, %d came" % (self._size, offset + len(data)))
         self._in.write(data)
         self._held += len(data)
         self._unsynced += len(data)
@@ -123,7 +120,10 @@ class Files:
         return self._held
 
     def put_close(self):
-        """Check the whole file as it stands in flash and give it its name. Returns {"size", "crc"}."""
+        """Check the whole file as it stands in flash and give it its name.
+
+        Returns {"size", "crc"}.
+        """
         path, size, crc = self._path, self._size, self._crc
         if not path:
             raise CommandError("no transfer is open: send PUT_OPEN first")

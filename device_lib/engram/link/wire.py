@@ -3,12 +3,13 @@
     frame   "~" stuffed(body) "\n"
     body    type u8 | seq u8 | payload length u16 | payload | crc32 u32      (little endian)
 
-The CRC covers everything before it. Stuffing replaces each byte of SPECIAL by 0x7D and a code, so that
-a frame holds no "~" but its first and no newline but its last (a reader that lost its place finds the
-next frame), no 0x03 (it stays the interrupt key), and no 0x0D, 0x11, 0x13 (terminals change or eat them).
+The CRC covers everything before it. Stuffing replaces each byte of SPECIAL by 0x7D and a code, so
+that a frame holds no "~" but its first and no newline but its last (a reader that lost its place
+finds the next frame), no 0x03 (it stays the interrupt key), and no 0x0D, 0x11, 0x13 (terminals
+change or eat them).
 
-The host asks, the device answers; a request is repeated with the same `seq` until its answer is in, and
-the device answers a repeated one from memory. Bytes between frames are console output.
+The host asks, the device answers; a request is repeated with the same `seq` until its answer is
+in, and the device answers a repeated one from memory. Bytes between frames are console output.
 """
 
 import struct
@@ -95,8 +96,8 @@ def encode(kind, seq, payload=b""):
 def decode(line):
     """(type, seq, payload) of the last frame in `line`, which runs up to and including a newline.
 
-    What stands before the last "~" is a frame that was cut short, or console output: not looked at.
-    Raises WireError if there is no whole, intact frame.
+    What stands before the last "~" is a frame that was cut short, or console output: not looked
+    at. Raises WireError if there is no whole, intact frame.
     """
     start = line.rfind(START)
     if start < 0:

@@ -13,7 +13,7 @@ from engram_host.commands import options, output
 
 
 @click.command(
-    epilog="Example: engram convert digits_float.safetensors --data train.npz -o digits.safetensors"
+    epilog="Example: engram convert float.safetensors --data train.npz -o device.safetensors"
 )
 @click.argument("float_model", type=options.FILE)
 @click.option(
@@ -31,9 +31,7 @@ from engram_host.commands import options, output
 )
 @options.json
 @options.debug
-def command(
-    float_model: Path, data: Path, out: Path, percentile: float, as_json: bool
-) -> None:
+def command(float_model: Path, data: Path, out: Path, percentile: float, as_json: bool) -> None:
     """Make the model that a board runs: the frozen layers in int8, the trained ones in float32.
 
     FLOAT_MODEL is a safetensors file with its graph in the metadata. The calibration samples tell

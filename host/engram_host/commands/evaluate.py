@@ -16,7 +16,9 @@ from engram_host.progress import Bars
 @click.command(epilog="Example: engram eval test.npz --port qemu_m4f")
 @click.argument("data", type=options.FILE, required=False)
 @options.labels
-@click.option("--name", default="test", show_default=True, help="Name of the samples on the board.")
+@click.option(
+    "--name", default="test", show_default=True, help="Name of the samples on the board."
+)
 @click.option("--stream", is_flag=True, help="Send the samples without keeping them on the board.")
 @options.model
 @options.port
@@ -33,8 +35,8 @@ def command(
 ) -> None:
     """Measure on the board how many samples it gets right, in all and by class.
 
-    DATA as for `engram learn`. It is kept on the board and not sent again; without DATA the samples
-    that `engram push data` put there are used.
+    DATA as for `engram learn`. It is kept on the board and not sent again; without DATA the
+    samples that `engram push data` put there are used.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         told = api.evaluate(board, data, name=name, labels=labels, stream=stream, model=model)

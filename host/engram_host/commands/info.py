@@ -34,7 +34,10 @@ def _table(told: dict[str, Any]) -> Table:
         ("board", told["board"]),
         ("runtime", f"{told['runtime']}, engram {told['engram']}"),
         ("figures", f"{told['counter']['unit']} ({told['counter']['kind']})"),
-        ("heap", f"{output.size(heap['used_bytes'])} used, {output.size(heap['free_bytes'])} free"),
+        (
+            "heap",
+            f"{output.size(heap['used_bytes'])} used, {output.size(heap['free_bytes'])} free",
+        ),
         (
             "files",
             f"{output.size(fs['free_bytes'])} of {output.size(fs['total_bytes'])} free"
@@ -46,7 +49,10 @@ def _table(told: dict[str, Any]) -> Table:
         store, saved = told["flash"]["store"], told["flash"]["checkpoints"]
         rows += [
             ("stored samples", f"{store['live']:,} of {store['capacity']:,}"),
-            ("saved state", f"generation {saved['generation']}" if saved["generation"] else "none"),
+            (
+                "saved state",
+                f"generation {saved['generation']}" if saved["generation"] else "none",
+            ),
         ]
     for name, value in rows:
         table.add_row(name, value)

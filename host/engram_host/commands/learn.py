@@ -21,7 +21,7 @@ from engram_host.progress import Bars
     "--replay/--no-replay",
     default=True,
     show_default=True,
-    help="Mix stored samples of earlier sessions into every batch, so that they are not forgotten.",
+    help="Mix stored samples of earlier sessions into every batch: nothing is forgotten.",
 )
 @click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
 @options.model
@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Teach the board: send labelled samples, learn them there, save what was learned.
 
-    DATA is an .npz with arrays x and y (integers, one a sample), or an .npy of inputs with --labels;
-    uint8 or float32, as the model takes them. One line a step goes to the log.
+    DATA is an .npz with arrays x and y (integers, one a sample), or an .npy of inputs with
+    --labels; uint8 or float32, as the model takes them. One line a step goes to the log.
 
     Ctrl-C stops at the next step; the board stays usable and keeps what was sent.
     """

@@ -45,8 +45,8 @@ def port(function: F) -> F:
         "-p",
         envvar=ENVIRONMENT,
         metavar="PORT",
-        help="A virtual board's name (qemu_m4f, unix; started if need be), a serial port, or any URL "
-        "that pyserial opens (/dev/ttyACM0, COM5, socket://host:port).",
+        help="A virtual board's name (qemu_m4f, unix; started if need be), a serial port, or "
+        "any URL that pyserial opens (/dev/ttyACM0, COM5, socket://host:port).",
     )(function)
 
 

@@ -13,7 +13,9 @@ from engram_host.commands import options, output
 
 @click.command(epilog="Example: engram plan digits.safetensors --board arduino_nano_33_ble")
 @click.argument("model", type=options.FILE)
-@click.option("--board", "boards", multiple=True, help="A board to plan for; default: all of them.")
+@click.option(
+    "--board", "boards", multiple=True, help="A board to plan for; default: all of them."
+)
 @click.option("--batch", default=16, show_default=True, help="Samples in a mini-batch.")
 @click.option("--replay-slots", default=0, show_default=True, help="Samples to be kept in flash.")
 @options.json

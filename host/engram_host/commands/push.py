@@ -30,8 +30,8 @@ def command() -> None:
 def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any) -> None:
     """Send a model made by `engram convert` and open it.
 
-    What the board had learned with the same model before is there again. The options of the learner
-    stay in force until others are given.
+    What the board had learned with the same model before is there again. The options of the
+    learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         told = api.push(board, file, name=name, **learner)

@@ -16,7 +16,10 @@ from engram_host.commands import options, output
 @options.json
 @options.debug
 def command(board: str, save: Path | None, as_json: bool) -> None:
-    """Switch a virtual board off. Its flash stays: what was saved is there after the next start."""
+    """Switch a virtual board off.
+
+    Its flash stays: what was saved is there after the next start.
+    """
     stopped = api.stop(board, save=save)
     if as_json:
         output.show_json({"board": board, "stopped": stopped, "saved": save})

@@ -26,7 +26,7 @@ class Pipe:
             self._changed.notify_all()
 
     def read(self, limit: int, timeout_s: float | None = None) -> bytes:
-        """Up to `limit` bytes; b"" after `timeout_s`, or at once when the pipe is closed and empty."""
+        """Up to `limit` bytes; b"" after `timeout_s`, or when the pipe is closed and empty."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             while not self._bytes and not self.closed:
@@ -57,7 +57,10 @@ class DeviceEnd:
         return self._rx.closed
 
     def read(self, n: int) -> bytes:
-        """Exactly n bytes (fewer only at the end). Raises KeyboardInterrupt on a 0x03, as a board."""
+        """Exactly n bytes (fewer only at the end).
+
+        Raises KeyboardInterrupt on a 0x03, as a board.
+        """
         data = bytearray()
         while len(data) < n:
             byte = self._rx.read(1)

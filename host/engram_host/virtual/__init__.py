@@ -1,7 +1,7 @@
 """Virtual boards: a child process (emulator or MicroPython) behind a pseudo-terminal that stays.
 
-Each board has a small supervisor process of its own, so that it lives on between two commands, as a
-board on the desk does. Its files lie in one directory (see `place`).
+Each board has a small supervisor process of its own, so that it lives on between two commands, as
+a board on the desk does. Its files lie in one directory (see `place`).
 """
 
 from __future__ import annotations

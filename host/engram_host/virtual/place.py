@@ -75,7 +75,9 @@ class Place:
         with (self.directory / "lock").open("w") as file:
             while not _try_lock(file.fileno()):
                 if time.monotonic() > end:
-                    raise VirtualBoardError(f"another command has been starting {self.name} for long")
+                    raise VirtualBoardError(
+                        f"another command has been starting {self.name} for long"
+                    )
                 time.sleep(0.05)
             yield
 

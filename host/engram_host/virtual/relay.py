@@ -1,7 +1,7 @@
 """Carries bytes both ways between the child's terminal and the public one, losing none.
 
-Neither side can block the other: all descriptors are non-blocking, and a side whose bytes the other does
-not take is simply no longer read (so the board waits, as one behind a USB port does).
+Neither side can block the other: all descriptors are non-blocking, and a side whose bytes the
+other does not take is simply no longer read (so the board waits, as one behind a USB port does).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m engram_host.virtual.supervisor DIRECTORY READY_FD ARGV...
 
-Its output is the board's log. When the child ends, it says so there and ends too: a board that lost its
-power stays off until someone starts it again.
+Its output is the board's log. When the child ends, it says so there and ends too: a board that
+lost its power stays off until someone starts it again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def _supervise(place: Place, ready: _Ready, argv: list[str]) -> int:
 
 
 def _wake_on_signal() -> int:
-    """A descriptor that becomes readable on SIGTERM. Ctrl-C in the user's terminal is not for us."""
+    """A descriptor that becomes readable on SIGTERM.
+
+    Ctrl-C in the user's terminal is not for us.
+    """
     wake, signalled = os.pipe()
     os.set_blocking(signalled, False)
     signal.set_wakeup_fd(signalled)
@@ -94,7 +97,7 @@ def _terminal() -> tuple[int, int]:
 
 
 def _spawn(argv: list[str], slave: int) -> subprocess.Popen[bytes]:
-    """The child with `slave` as its controlling terminal; what it says on stderr goes to the log."""
+    """The child with `slave` as its controlling terminal; its stderr goes to the log."""
 
     def take_terminal() -> None:
         for number in (signal.SIGINT, signal.SIGHUP):
