@@ -54,13 +54,15 @@ int32_t engram_conv2d_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t
     }
     t.a2 = c.h.dil * c.x_row, t.b2 = c.w_row;
     t.a1 = c.w.dil * c.C, t.b1 = c.C;
+    const engram_range_t whole_row = engram_whole(&c.w), none = { 0, 0 };
     for (int32_t oh = 0; oh < c.h.out; oh++) {
-        engram_range_t r = engram_taps(&c.h, oh);
-        for (int32_t ow = 0, run; ow < c.w.out; ow += run) {
-            engram_range_t s = engram_taps(&c.w, ow);
+        const engram_range_t r = engram_taps(&c.h, oh);
+        for (int32_t ow = 0, n; ow < c.w.out; ow += n) {
             // Rows of the product: the batch, or where that is short the positions to the
             // right that see the same taps.
-            run = B < 4 ? engram_run_length(&c.w, ow, s) : 1;
+            const engram_run_t run = engram_run(&c.w, B < 4 ? &whole_row : &none, ow);
+            const engram_range_t s = run.taps;
+            n = run.n;
             int32_t ih = oh * c.h.stride - c.h.pad + r.from * c.h.dil;
             int32_t iw = ow * c.w.stride - c.w.pad + s.from * c.w.dil;
             const float *a = x.p + ih * c.x_row + iw * c.C;
@@ -73,7 +75,7 @@ int32_t engram_conv2d_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t
                 t.n1 = (size_t)(s.to - s.from), t.n0 = (size_t)c.C;
             }
             if (B < 4) {
-                t.out_i = c.K, t.a_i = c.w.stride * c.C, t.I = (size_t)run;
+                t.out_i = c.K, t.a_i = c.w.stride * c.C, t.I = (size_t)n;
                 for (int32_t i = 0; i < B; i++) {
                     t.a = a + i * c.x_image, t.out = o + i * c.out_image;
                     engram_mm_dot(&t);

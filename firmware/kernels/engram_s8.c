@@ -35,16 +35,6 @@ static bool channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult,
     return true;
 }
 
-// Where a whole window lies inside the input, the zero point of x is a constant a channel:
-// bias - zero point * sum of its weights (each `stride` apart).
-static engram_acc_t folded(int32_t bias, int32_t in_zp, const int8_t *w, size_t n, ptrdiff_t stride) {
-    engram_acc_t sum = 0;
-    for (; n != 0; n--, w += stride) {
-        sum += (uint32_t)*w;
-    }
-    return (engram_acc_t)bias - (engram_acc_t)in_zp * sum;
-}
-
 static engram_run_s8_t run_of(const int32_t *q) {
     engram_run_s8_t t = { .n2 = 1, .n1 = 1 };
     t.out_zp = q[OUT_ZP];
@@ -94,13 +84,23 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
     t.x2 = l->h.dil * x_row, t.w2 = w_row, t.x1 = l->w.dil * l->C, t.w1 = l->w_tap;
     // Taps of a row whose inputs and weights are neighbours make one longer inner loop.
     const bool merge = l->w.dil == 1 && l->x_channel == 0;
+    const engram_range_t whole_row = engram_whole(&l->w);
     for (ptrdiff_t k = 0, step; k < l->K; k += step) {
         step = l->K - k >= 4 ? 4 : 1;
         t.mult = l->mult + k, t.shift = l->shift + k;
+        // Where a whole window lies inside the input, the zero point of x is a constant a channel.
         engram_acc_t whole[4];
         for (ptrdiff_t j = 0; j < step; j++) {
-            whole[j] = folded(l->bias[k + j], l->q[IN_ZP], w + (k + j) * l->w_filter, (size_t)l->weights,
-                l->x_channel ? l->C : 1);
+            const int8_t *filter = w + (k + j) * l->w_filter;
+            engram_acc_t sum = 0;
+            if (l->x_channel == 0) {
+                sum = engram_sum_s8(filter, (size_t)l->weights);
+            } else {
+                for (ptrdiff_t i = 0; i < l->weights; i++) {
+                    sum += (uint32_t)filter[i * l->w_tap];
+                }
+            }
+            whole[j] = (engram_acc_t)l->bias[k + j] - (engram_acc_t)l->q[IN_ZP] * sum;
         }
         for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++) {
             int32_t oh = (int32_t)(row % l->h.out);
@@ -108,15 +108,16 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
             ptrdiff_t x_at = (row / l->h.out * l->h.size + oh * l->h.stride - l->h.pad + r.from * l->h.dil) * x_row
                 + k * l->x_channel;
             t.n2 = (size_t)(r.to - r.from);
-            for (int32_t ow = 0, run; ow < l->w.out; ow += run) {
-                engram_range_t s = engram_taps(&l->w, ow);
-                run = engram_run_length(&l->w, ow, s);
+            for (int32_t ow = 0, n; ow < l->w.out; ow += n) {
+                const engram_run_t run = engram_run(&l->w, &whole_row, ow);
+                const engram_range_t s = run.taps;
+                n = run.n;
                 bool inside = r.to - r.from == l->h.taps && s.to - s.from == l->w.taps;
                 for (ptrdiff_t j = 0; j < step; j++) {
                     t.start[j] = inside ? whole[j] : (engram_acc_t)l->bias[k + j];
                 }
                 t.offset = inside ? 0 : -l->q[IN_ZP];
-                t.positions = (size_t)run;
+                t.positions = (size_t)n;
                 t.out = out + (row * l->w.out + ow) * l->K + k;
                 t.x = x + (x_at + (ow * l->w.stride - l->w.pad + s.from * l->w.dil) * l->C);
                 t.w = w + (k * l->w_filter + r.from * w_row + s.from * l->w_tap);

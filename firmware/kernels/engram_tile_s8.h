@@ -33,6 +33,9 @@ void engram_run_s8_x1(const engram_run_s8_t *t);
 void engram_run_depthwise_s8_x4(const engram_run_s8_t *t);
 void engram_run_depthwise_s8_x1(const engram_run_s8_t *t);
 
+// Sum of n bytes.
+engram_acc_t engram_sum_s8(const int8_t *w, size_t n);
+
 // TensorFlow Lite's MultiplyByQuantizedMultiplier, 0 <= mult, -31 <= shift <= 30.
 static inline int32_t engram_requantize(engram_acc_t acc, int32_t mult, int32_t shift) {
     // Doubling high product, rounded: this floor is the reference's nudge and truncating division.

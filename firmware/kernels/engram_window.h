@@ -44,15 +44,21 @@ static inline engram_range_t engram_outputs(const engram_axis_t *axis, int32_t t
         axis->out);
 }
 
-// How many output positions from o on see the taps that o sees, o included.
-static inline int32_t engram_run_length(const engram_axis_t *axis, int32_t o, engram_range_t taps) {
-    int32_t run = 1;
-    for (; o + run < axis->out; run++) {
-        engram_range_t next = engram_taps(axis, o + run);
-        if (next.from != taps.from || next.to != taps.to) {
-            break;
-        }
+// The output positions whose every tap meets the input.
+static inline engram_range_t engram_whole(const engram_axis_t *axis) {
+    int32_t last = axis->size - 1 + axis->pad - (axis->taps - 1) * axis->dil;  // where the last may start
+    return engram_clip(engram_ceil_div(axis->pad, axis->stride), last < 0 ? 0 : last / axis->stride + 1, axis->out);
+}
+
+// A run of output positions that see the same taps: all of `whole` at once, others one by one.
+typedef struct { int32_t n; engram_range_t taps; } engram_run_t;
+
+static inline engram_run_t engram_run(const engram_axis_t *axis, const engram_range_t *whole, int32_t o) {
+    if (o == whole->from && whole->to > whole->from) {
+        engram_run_t run = { whole->to - whole->from, { 0, axis->taps } };
+        return run;
     }
+    engram_run_t run = { 1, engram_taps(axis, o) };
     return run;
 }
 
