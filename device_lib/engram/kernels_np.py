@@ -235,12 +235,12 @@ if not _ULAB:
             _s8(out)[:] = _finish_s8(acc + _int(bias), mult, shift, q)
 
     def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
-        q = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        entries = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         if B * N * M == 0:
             return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
-        rows = _s8(x).reshape(B, N).astype(np.int64) - q[0]
+        rows = _s8(x).reshape(B, N).astype(np.int64) - entries[0]
         acc = _product(rows, _s8(w).reshape(M, N).T) + _int(bias)
-        _s8(out)[:] = _finish_s8(acc, mult, shift, q)
+        _s8(out)[:] = _finish_s8(acc, mult, shift, entries)
 
     def avgpool_s8(out, x, geom, q, B):
         geom, q = check.avgpool_s8(out, x, geom, q, B)

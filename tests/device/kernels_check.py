@@ -51,7 +51,7 @@ class Source:
     def b(self, n):
         return bytearray((self.next() >> 3) & 255 for _ in range(n))
 
-    def l(self, n, low, high):  # noqa: E743 (the letter of the list)
+    def l(self, n, low, high):
         return array(
             "i", (low + (self.next() * 65521 + self.next()) % (high - low + 1) for _ in range(n))
         )
