@@ -245,7 +245,7 @@ def test_a_transfer_over_a_bad_cable_arrives_unharmed(board, fault, way):
             break
         except LinkError:
             continue
-    data = os.urandom(24_000)
+    data = os.urandom(16_000)
     assert link.put("m.bin", data) is True
     assert link.get("m.bin") == data
     assert cable.done, "this cable was good: the test tested nothing"

@@ -7,7 +7,6 @@ REPL is back. The agent starts nothing by itself and has no timer: it answers, o
 request.
 """
 
-import gc
 import json
 import struct
 import sys
@@ -68,7 +67,7 @@ class Agent:
             return
         if seq != self.seq:
             self.reply = b""
-            gc.collect()  # each time: what stays lies low, and one large hole stays free
+            self.device.measure()  # collects: what stays lies low, one large hole stays free
             self.beaten_ms = ticks_ms()
             self.reply = self._act(kind, seq, payload)
             self.seq = seq
@@ -109,7 +108,7 @@ class Agent:
             reply_kind, reply = _HANDLERS[kind](self, payload)
         except Exception as e:  # an agent that dies loses the board: report, go on
             self.answer = b""
-            gc.collect()
+            self.device.measure()  # collects what the failed request left
             reply_kind = wire.ERROR
             reply = json.dumps({"error": type(e).__name__, "message": str(e)}).encode()
             reply = reply if len(reply) <= self.max_payload else _shortened(e, self.max_payload)

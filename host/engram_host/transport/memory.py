@@ -50,36 +50,46 @@ class DeviceEnd:
     def __init__(self, rx: Pipe, tx: Pipe) -> None:
         self._rx = rx
         self._tx = tx
+        self._held = bytearray()  # taken from the pipe, not yet read
 
     @property
     def ended(self) -> bool:
         """Whether the cable was pulled."""
         return self._rx.closed
 
-    def read(self, n: int) -> bytes:
-        """Exactly n bytes (fewer only at the end).
+    def _take(self, limit: int, last: bytes = b"") -> bytes:
+        """Up to `limit` bytes, or up to and including `last`; b"" at the end.
 
-        Raises KeyboardInterrupt on a 0x03, as a board.
+        Raises KeyboardInterrupt on a 0x03, as a board does.
         """
-        data = bytearray()
-        while len(data) < n:
-            byte = self._rx.read(1)
-            if not byte:
-                break
-            if byte == INTERRUPT:
-                raise KeyboardInterrupt
-            data += byte
-        return bytes(data)
+        if not self._held:
+            self._held += self._rx.read(65536)
+        end = min(limit, len(self._held))
+        for stop in (last, INTERRUPT):
+            at = self._held.find(stop, 0, end) if stop else -1
+            end = at + 1 if at >= 0 else end
+        data = bytes(self._held[:end])
+        del self._held[:end]
+        if data.endswith(INTERRUPT):
+            raise KeyboardInterrupt
+        return data
 
-    def readline(self, limit: int = -1) -> bytes:
+    def read(self, n: int) -> bytes:
+        """Exactly n bytes, fewer only at the end."""
+        data = b""
+        while len(data) < n and (more := self._take(n - len(data))):
+            data += more
+        return data
+
+    def readline(self, limit: int = 1 << 30) -> bytes:
         """One line with its newline, cut at `limit` bytes."""
-        line = bytearray()
-        while len(line) != limit:
-            byte = self.read(1)
-            line += byte
-            if not byte or byte == b"\n":
+        line = b""
+        while len(line) < limit and not line.endswith(b"\n"):
+            more = self._take(limit - len(line), b"\n")
+            if not more:
                 break
-        return bytes(line)
+            line += more
+        return line
 
     def write(self, data: bytes) -> int:
         if not self._tx.closed:
