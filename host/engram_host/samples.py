@@ -79,7 +79,7 @@ def _labels(y: Any, n: int) -> NDArray[np.uint8]:
     labels = np.asarray(y)
     if labels.shape != (n,):
         raise InputError(f"labels of shape ({n},) expected, one a sample; {labels.shape} came")
-    if labels.dtype.kind not in "iu" or (n and not 0 <= labels.min() <= labels.max() <= 254):
+    if n and (labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() <= 254):
         raise InputError(f"labels: integers from 0 to 254 expected, {labels.dtype} came")
     return labels.astype(np.uint8)
 

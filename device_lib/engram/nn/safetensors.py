@@ -44,11 +44,14 @@ class TensorFile:
             header = json.loads(stream.read(length))
         except ValueError:
             raise ModelError("model file: its header is not JSON; push it again")
-        self.metadata = header.pop("__metadata__", {})
         self.entries = {}
         end = 0
-        for name, entry in header.items():
-            end = max(end, self._add(name, entry, 8 + length))
+        try:
+            self.metadata = dict(header.pop("__metadata__", {}))
+            for name, entry in header.items():
+                end = max(end, self._add(name, entry, 8 + length))
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            raise ModelError("model file: its header does not describe tensors (%r)" % (e,))
         if 8 + length + end != size:
             raise ModelError(
                 "model file: %d bytes expected, %d came; it was cut off, push it again"

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from engram.store import RamFlash
+from engram_host import boards, samples
+from engram_host.convert import convert
+from engram_host.datasets import digits
+from engram_host.device import Device
+from engram_host.link import Link, Timing
+from link.fake_board import BoardFacts, FakeBoard
+
+QUICK = Timing(resend=0.2, resend_most=1.0, silence=20, hello=0.25, prompt=1.0)
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The digits: real scans, 1,437 to train on, 360 to test."""
+    return digits()
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory, data):
+    """The digits' device model, converted here."""
+    path = tmp_path_factory.mktemp("model") / "digits.safetensors"
+    source = boards.home() / "examples" / "digits" / "digits_float.safetensors"
+    convert(source, data.x_train[data.y_train < 5], path)
+    return path
+
+
+@pytest.fixture
+def some(data):
+    """some([labels], n): the first n training samples of each label, in the order of the set."""
+
+    def pick(labels, n):
+        chosen = np.concatenate([np.flatnonzero(data.y_train == c)[:n] for c in labels])
+        chosen.sort()
+        return samples.make(data.x_train[chosen], data.y_train[chosen])
+
+    return pick
+
+
+@pytest.fixture
+def board(tmp_path):
+    """The real agent and library on this computer, with a blank replay region."""
+    root = tmp_path / "flash"
+    root.mkdir()
+    running = FakeBoard(BoardFacts(root, RamFlash(96, 4096, 256)))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def device(board, monkeypatch, tmp_path):
+    """The host's view of it; logs go to a directory of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return Device(Link(board.transport, timing=QUICK))
