@@ -27,9 +27,9 @@ def torn_slot_is_written_again(patch):
     """The next record goes where a torn one lies."""
     real = log.ReplayStore._inspect
 
-    def inspect(self, unit, index, blank):
+    def inspect(self, unit, index):
         torn = self.torn
-        what = real(self, unit, index, blank)
+        what = real(self, unit, index)
         return log._UNWRITTEN if self.torn > torn else what
 
     patch.setattr(log.ReplayStore, "_inspect", inspect)
@@ -65,7 +65,7 @@ def victim_erased_before_survivors_move(patch):
         for slot, data in kept:
             self._index.forget(slot)
             self._slot[:] = data
-            label, experience, _ = log.record_head(self._slot, self._layout.record_at)
+            label, experience, _ = self._head()
             self._program_slot(label, experience)
 
     patch.setattr(log.ReplayStore, "_collect", collect)

@@ -97,10 +97,10 @@ BAD_READS = (
     (0, bytearray(19), DataError, "20 bytes expected, 19 came"),
     (0, bytes(20), DataError, "can be written"),
     (0, array("i", range(20)), DataError, "single bytes expected"),
-    (1, bytearray(20), StoreError, "slot 1 holds no record"),
-    (-1, bytearray(20), StoreError, "slot from 0 to 55 expected, -1 came"),
-    (56, bytearray(20), StoreError, "slot from 0 to 55 expected, 56 came"),
-    ("0", bytearray(20), StoreError, "slot from 0 to 55 expected, '0' came"),
+    (1, bytearray(20), StoreError, "slot from 0 to 55 with a record expected, 1 came"),
+    (-1, bytearray(20), StoreError, "slot from 0 to 55 with a record expected, -1 came"),
+    (56, bytearray(20), StoreError, "slot from 0 to 55 with a record expected, 56 came"),
+    ("0", bytearray(20), StoreError, "with a record expected, '0' came"),
 )
 
 
@@ -123,7 +123,7 @@ def test_deleted_records_stay_deleted():
     store.delete(slots[5])
     for again in (store, open_store(flash)):
         assert [label for label in again.labels if label != 255] == [0, 1, 3, 4]
-        with pytest.raises(StoreError, match="slot 2 holds no record"):
+        with pytest.raises(StoreError, match="2 came, which has none"):
             again.delete(slots[2])
     assert store.append(bytes(20), 9, 0) == 6, "a deleted slot is not written again"
 

@@ -36,6 +36,7 @@ class Flash:
         self.programmed = 0
         self.erases = 0
         self._pages = bytearray(0)
+        self._ones = memoryview(b"\xff" * min(256, self.erase_bytes))
 
     def read(self, block, buf, offset):
         """Fills buf from `offset` of a block; offset and length may be any."""
@@ -45,18 +46,25 @@ class Flash:
         """Programs data at `offset`, padded with ones to whole pages."""
         page = self.program_bytes
         start = offset // page * page
-        end = round_up(offset + len(data), page)
-        if len(self._pages) < end - start:
-            self._pages = bytearray(end - start)
-        window = memoryview(self._pages)[: end - start]
-        for i in range(offset - start):
-            window[i] = 0xFF
-        window[offset - start : offset - start + len(data)] = data
-        for i in range(offset - start + len(data), end - start):
-            window[i] = 0xFF
-        self.programmed += end - start
-        self.dev.writeblocks(block, window, start)
+        size = round_up(offset + len(data), page) - start
+        if size != len(data):
+            data = self._padded(data, offset - start, size)
+        self.programmed += size
+        self.dev.writeblocks(block, data, start)
         self.dev.ioctl(_IOCTL_SYNC, 0)
+
+    def _padded(self, data, at, size):
+        """data from offset `at` on in a window of `size` ones."""
+        if len(self._pages) < size:
+            self._pages = bytearray(size)
+        window = memoryview(self._pages)[:size]
+        filled = 0
+        while filled < size:
+            n = min(size - filled, len(self._ones))
+            window[filled : filled + n] = self._ones[:n]
+            filled += n
+        window[at : at + len(data)] = data
+        return window
 
     def erase(self, block):
         """Erases a block; whether it then reads as ones."""
@@ -67,14 +75,12 @@ class Flash:
 
     def is_blank(self, block, offset=0):
         """Whether a block reads as ones from an offset on."""
-        chunk = bytearray(min(256, self.erase_bytes - offset))
-        ones = b"\xff" * len(chunk)
+        chunk = memoryview(bytearray(len(self._ones)))
         while offset < self.erase_bytes:
-            if offset + len(chunk) > self.erase_bytes:
-                chunk = bytearray(self.erase_bytes - offset)
-                ones = b"\xff" * len(chunk)
-            self.read(block, chunk, offset)
-            if chunk != ones:
+            n = min(self.erase_bytes - offset, len(chunk))
+            part = chunk[:n]
+            self.read(block, part, offset)
+            if part != self._ones[:n]:
                 return False
-            offset += len(chunk)
+            offset += n
         return True

@@ -19,8 +19,8 @@ _HEADER_BODY = struct.calcsize(_HEADER)
 HEADER_BYTES = _HEADER_BODY + 4  # with the crc32 of the body
 MARK_BYTES = 4
 
-_RECORD = "<BHI"  # label, experience, sequence
-RECORD_HEAD = struct.calcsize(_RECORD)
+RECORD = "<BHI"  # label, experience, sequence
+RECORD_HEAD = struct.calcsize(RECORD)
 CRC_BYTES = 4
 
 # crc32(m + crc32(m) as little-endian) of any m. Below 2**30: a board's small integer, so that
@@ -169,12 +169,7 @@ def describe(raw):
 
 
 def put_record_head(buf, at, label, experience, sequence):
-    struct.pack_into(_RECORD, buf, at, label, experience, sequence)
-
-
-def record_head(buf, at):
-    """(label, experience, sequence) of the record at offset `at`."""
-    return struct.unpack_from(_RECORD, buf, at)
+    struct.pack_into(RECORD, buf, at, label, experience, sequence)
 
 
 def put_crc(buf, at, body):

@@ -1,26 +1,30 @@
 """The replay store: an append-only log of latents in flash, as REPLAY_FORMAT.md describes it."""
 
 from binascii import crc32
+from struct import unpack_from
 
-from ..compat import bytes_of
+from ..compat import bytes_of, const
 from ..errors import DataError, StoreError
 from .flash import Flash
 from .format import (
-    CRC_RESIDUE,
     EMPTY,
     MAX_EXPERIENCE,
+    RECORD,
     Layout,
     is_cleared,
     put_crc,
     put_record_head,
-    record_head,
 )
 from .index import SlotIndex
 from .units import BAD, BLANK, FORMATTING, Units
 
 _WEAR_SPREAD = 64  # erases by which the least worn unit may lag before its records move on
+_CRC_RESIDUE = const(0x2144DF1C)  # format.CRC_RESIDUE, without a look-up for each read
 _SLOT_TRIES = 4  # slots of a unit tried for one record, then of the next, before giving up
-_LIVE, _DEAD, _UNWRITTEN = 0, 1, 2  # what a slot holds
+# What a slot holds
+_LIVE = const(0)
+_DEAD = const(1)
+_UNWRITTEN = const(2)
 
 
 class _Subscript:
@@ -102,7 +106,11 @@ class ReplayStore:
         self.capacity = (flash.blocks - reserve) * layout.slots
         self.bad = self.torn = self.collections = self.moved = 0
         self._layout = layout
+        # What every read needs, at hand.
         self._slots_per_unit = layout.slots
+        self._first_at = layout.first_at
+        self._slot_bytes = layout.slot_bytes
+        self._record_at = layout.record_at
         self._units = Units(flash, layout, self.model_id, bits)
         self._index = SlotIndex(flash.blocks, layout.slots)
         self.labels = self._index.labels
@@ -113,6 +121,8 @@ class ReplayStore:
         self._record = window[layout.record_at : layout.crc_at + 4]
         self._body = window[layout.record_at : layout.crc_at]
         self._latent = window[layout.latent_at : layout.crc_at]
+        self._blank = b"\xff" * layout.slot_bytes
+        self._readblocks = flash.dev.readblocks
         self._next = layout.slots  # slot of the open unit that comes next
         self._sequence = 1  # of the record that comes next
         self._chose_coldest = False
@@ -147,42 +157,49 @@ class ReplayStore:
         newest = self._units.open
         copies = set()
         if newest >= 0:
-            self._next = self._scan_unit(newest, copies.add)
-        twins = []
+            self._next = self._scan_unit(newest, (), copies)
+        twins = set()
         for unit in self._units.used():
             if unit != newest:
-                self._scan_unit(unit, lambda n: twins.append(n) if n in copies else None)
+                self._scan_unit(unit, copies, twins)
         if newest >= 0 and (twins or not self._units.free()):
             self._resolve(newest, twins)
 
-    def _scan_unit(self, unit, on_sequence):
-        """Enters the records of a unit; returns the slot after the last written one."""
+    def _scan_unit(self, unit, known, found):
+        """Enters the records of a unit; returns the slot after the last written one.
+
+        found: set that takes their sequence numbers, if `known` is not empty those in it.
+        """
         end = 0
-        blank = b"\xff" * len(self._slot)
+        slot = unit * self._slots_per_unit
+        enter = self._index.enter
         for index in range(self._slots_per_unit):
-            what = self._inspect(unit, index, blank)
+            what = self._inspect(unit, index)
             if what != _UNWRITTEN:
                 end = index + 1
             if what == _LIVE:
-                label, experience, sequence = record_head(self._slot, self._layout.record_at)
-                self._index.enter(unit * self._slots_per_unit + index, label, experience)
-                on_sequence(sequence)
+                label, experience, sequence = self._head()
+                enter(slot + index, label, experience)
+                if sequence in known or known == ():
+                    found.add(sequence)
         return end
 
-    def _inspect(self, unit, index, blank):
+    def _inspect(self, unit, index):
         """Reads a slot and says what it holds; keeps the sequence ahead of all intact records."""
-        intact = self._read_slot(unit, index)
-        if not intact and self._slot == blank:
+        if self._read_slot(unit, index):
+            sequence = self._head()[2]
+            if sequence >= self._sequence:
+                self._sequence = sequence + 1
+            return _DEAD if self._slot[0] != 0xFF and is_cleared(self._slot[:1]) else _LIVE
+        if self._slot == self._blank:
             return _UNWRITTEN
-        if intact:
-            sequence = record_head(self._slot, self._layout.record_at)[2]
-            self._sequence = max(self._sequence, sequence + 1)
-        if is_cleared(self._slot[:1]):
-            return _DEAD
-        if not intact:
+        if not is_cleared(self._slot[:1]):
             self.torn += 1
-            return _DEAD
-        return _LIVE
+        return _DEAD
+
+    def _head(self):
+        """(label, experience, sequence) of the record in self._slot."""
+        return unpack_from(RECORD, self._slot, self._record_at)
 
     def _resolve(self, newest, twins):
         """Undoes or finishes a collection that stopped half-way.
@@ -196,12 +213,9 @@ class ReplayStore:
             self._units.retire(newest)
             self._next = self._slots_per_unit
             return
-        blank = b"\xff" * len(self._slot)
         for unit in self._units.used():
             for index in range(self._slots_per_unit if unit != newest else 0):
-                if self._inspect(unit, index, blank) == _LIVE and (
-                    record_head(self._slot, self._layout.record_at)[2] in twins
-                ):
+                if self._inspect(unit, index) == _LIVE and self._head()[2] in twins:
                     self._bury(unit * self._slots_per_unit + index)
         room = self._slots_per_unit - self._next
         for unit in self._units.used():
@@ -259,12 +273,24 @@ class ReplayStore:
         label = self._label(slot)
         if len(buf) != self.latent_bytes:
             _check_bytes(buf, self.latent_bytes)
-        unit, index = slot // self._slots_per_unit, slot % self._slots_per_unit
-        # A second look before a record is condemned: reads can fail too.
-        if not self._read_slot(unit, index) and not self._read_slot(unit, index):
-            self._condemn(slot)
-        _copy(buf, self._latent)
+        self._readblocks(
+            slot // self._slots_per_unit,
+            self._slot,
+            self._first_at + slot % self._slots_per_unit * self._slot_bytes,
+        )
+        if crc32(self._record) != _CRC_RESIDUE:
+            self._look_again(slot)
+        try:
+            buf[_ALL] = self._latent
+        except (TypeError, ValueError):
+            _copy(buf, self._latent)
         return label
+
+    def _look_again(self, slot):
+        """Reads a slot once more, since reads can fail too, before its record is condemned."""
+        unit, index = slot // self._slots_per_unit, slot % self._slots_per_unit
+        if not self._read_slot(unit, index):
+            self._condemn(slot)
 
     def delete(self, slot):
         """Deletes a record: it never comes back. Raises StoreError when the slot is empty."""
@@ -279,13 +305,15 @@ class ReplayStore:
             self._mount()
 
     def _label(self, slot):
-        if not isinstance(slot, int) or not 0 <= slot < len(self.labels):
-            raise StoreError(
-                "a slot from 0 to %d expected, %r came" % (len(self.labels) - 1, slot)
-            )
-        label = self.labels[slot]
+        try:
+            label = self.labels[slot] if slot >= 0 else EMPTY
+        except (IndexError, TypeError):
+            label = EMPTY
         if label == EMPTY:
-            raise StoreError("slot %d holds no record" % slot)
+            raise StoreError(
+                "a slot from 0 to %d with a record expected, %r came, which has none"
+                % (len(self.labels) - 1, slot)
+            )
         return label
 
     def _condemn(self, slot):
@@ -315,19 +343,17 @@ class ReplayStore:
 
     def _read_slot(self, unit, index):
         """Reads a slot into self._slot; whether its record is intact."""
-        self._flash.dev.readblocks(unit, self._slot, self._layout.slot_at(index))
-        return crc32(self._record) == CRC_RESIDUE
+        self._readblocks(unit, self._slot, self._first_at + index * self._slot_bytes)
+        return crc32(self._record) == _CRC_RESIDUE
 
     def _program_slot(self, label, experience):
         """Programs the record in self._slot into the next slot; that slot, or -1 if it fails."""
         unit, index = self._units.open, self._next
         self._next += 1  # first: a slot that was begun is never begun again
         offset = self._layout.slot_at(index) + self._layout.record_at
-        sequence = record_head(self._slot, self._layout.record_at)
+        head = self._head()
         self._flash.program(unit, self._record, offset)
-        if not self._read_slot(unit, index) or sequence != record_head(
-            self._slot, self._layout.record_at
-        ):
+        if not self._read_slot(unit, index) or head != self._head():
             self.bad += 1
             return -1
         slot = unit * self._slots_per_unit + index
@@ -395,7 +421,7 @@ class ReplayStore:
                 self.bad += 1
                 self._index.forget(slot)
                 return
-            label, experience, _ = record_head(self._slot, self._layout.record_at)
+            label, experience, _ = self._head()
             if self._program_slot(label, experience) >= 0:
                 self._index.forget(slot)
                 self.moved += 1

@@ -163,7 +163,7 @@ class Units:
         raw = bytearray(HEADER_BYTES)
         for unit in range(self.count):
             self.flash.read(unit, raw, 0)
-            old = unpack_header(raw)[0]
+            old = None if is_blank(raw) else unpack_header(raw)[0]
             self.erases[unit] = old.erases if old else 0
         self._erase_to_format(0)
         self.flash.program(0, self._header(KIND_FORMATTING, 0, self.erases[0]).pack(), 0)
