@@ -65,8 +65,7 @@ def victim_erased_before_survivors_move(patch):
         for slot, data in kept:
             self._index.forget(slot)
             self._slot[:] = data
-            label, experience, _ = self._head()
-            self._program_slot(label, experience)
+            self._program_slot(data[self._record_at], data[self._record_at + 1])
 
     patch.setattr(log.ReplayStore, "_collect", collect)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from nor import MIXED
-from store_life import FullLife, Scene, comparable, records_of, saved_of
+from store_life import FullLife, Scene, comparable, journaled, records_of, saved_of, wrecks
 
 from engram import StoreError
 
@@ -51,6 +51,36 @@ def test_a_flip_costs_one_record_at_most(scene):
     flips, costs = try_flips(scene, 2)
     assert flips > 1000
     assert 0 < costs < flips / 2, "a flip in a record must be noticed, one elsewhere is harmless"
+
+
+def test_a_flip_and_a_cut_collection():
+    """A record that rots while its collection is cut costs itself, and the store goes on."""
+    scene = SCENES[0]
+    first, journal, acts = journaled(scene, steps=STEPS)
+    kind = scene.flash()
+    store_bytes = scene.regions(kind)[0].count * scene.erase_bytes
+    tried = kept = 0
+    for cut, image, allowed in wrecks(first, journal, acts):
+        if cut < len(journal) // 2 or cut % 61:
+            continue
+        for at in range(cut % 23, store_bytes, 23):
+            flipped = kind.like(image)
+            flipped.data[at] ^= 1 << at % 8
+            store = scene.store(flipped)
+            found = records_of(store)
+            losses = []
+            for records, _ in allowed:
+                if all(records.get(data) == value for data, value in found.items()):
+                    losses.append(len(records) - len(found))
+            assert losses and min(losses) <= 1, f"bit of byte {at}, cut {cut}: {losses}"
+            assert store.info()["free_blocks"] > 0
+            kept += store.moved
+            if len(store) < store.capacity:
+                store.append(bytes(scene.latent_bytes), 1, 1)
+                assert len(scene.store(flipped)) == len(found) + 1
+            tried += 1
+    assert tried > 2000
+    assert kept > 0, "no cut met the copy of a record whose original rotted"
 
 
 def test_a_flip_after_the_mount_is_noticed_when_read():

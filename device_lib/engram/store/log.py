@@ -1,7 +1,6 @@
 """The replay store: an append-only log of latents in flash, as REPLAY_FORMAT.md describes it."""
 
 from binascii import crc32
-from struct import unpack_from
 
 from ..compat import bytes_of, const
 from ..errors import DataError, StoreError
@@ -9,11 +8,11 @@ from .flash import Flash
 from .format import (
     EMPTY,
     MAX_EXPERIENCE,
-    RECORD,
     Layout,
     is_cleared,
     put_crc,
     put_record_head,
+    record_sequence,
 )
 from .index import SlotIndex
 from .units import BAD, BLANK, FORMATTING, Units
@@ -157,7 +156,7 @@ class ReplayStore:
         newest = self._units.open
         copies = set()
         if newest >= 0:
-            self._next = self._scan_unit(newest, (), copies)
+            self._next = self._scan_unit(newest, None, copies)
         twins = set()
         for unit in self._units.used():
             if unit != newest:
@@ -168,26 +167,28 @@ class ReplayStore:
     def _scan_unit(self, unit, known, found):
         """Enters the records of a unit; returns the slot after the last written one.
 
-        found: set that takes their sequence numbers, if `known` is not empty those in it.
+        found: set that takes their sequence numbers; those in `known`, if that is a set.
         """
         end = 0
         slot = unit * self._slots_per_unit
         enter = self._index.enter
+        label_at = self._record_at
         for index in range(self._slots_per_unit):
             what = self._inspect(unit, index)
             if what != _UNWRITTEN:
                 end = index + 1
             if what == _LIVE:
-                label, experience, sequence = self._head()
-                enter(slot + index, label, experience)
-                if sequence in known or known == ():
-                    found.add(sequence)
+                enter(slot + index, self._slot[label_at], self._slot[label_at + 1])
+                if known is None:
+                    found.add(self._sequence_read())
+                elif known and self._sequence_read() in known:
+                    found.add(self._sequence_read())
         return end
 
     def _inspect(self, unit, index):
         """Reads a slot and says what it holds; keeps the sequence ahead of all intact records."""
         if self._read_slot(unit, index):
-            sequence = self._head()[2]
+            sequence = self._sequence_read()
             if sequence >= self._sequence:
                 self._sequence = sequence + 1
             return _DEAD if self._slot[0] != 0xFF and is_cleared(self._slot[:1]) else _LIVE
@@ -197,9 +198,9 @@ class ReplayStore:
             self.torn += 1
         return _DEAD
 
-    def _head(self):
-        """(label, experience, sequence) of the record in self._slot."""
-        return unpack_from(RECORD, self._slot, self._record_at)
+    def _sequence_read(self):
+        """Sequence of the record in self._slot."""
+        return record_sequence(self._slot, self._record_at)
 
     def _resolve(self, newest, twins):
         """Undoes or finishes a collection that stopped half-way.
@@ -215,7 +216,7 @@ class ReplayStore:
             return
         for unit in self._units.used():
             for index in range(self._slots_per_unit if unit != newest else 0):
-                if self._inspect(unit, index) == _LIVE and self._head()[2] in twins:
+                if self._inspect(unit, index) == _LIVE and self._sequence_read() in twins:
                     self._bury(unit * self._slots_per_unit + index)
         room = self._slots_per_unit - self._next
         for unit in self._units.used():
@@ -351,9 +352,9 @@ class ReplayStore:
         unit, index = self._units.open, self._next
         self._next += 1  # first: a slot that was begun is never begun again
         offset = self._layout.slot_at(index) + self._layout.record_at
-        head = self._head()
+        sequence = self._sequence_read()
         self._flash.program(unit, self._record, offset)
-        if not self._read_slot(unit, index) or head != self._head():
+        if not self._read_slot(unit, index) or self._sequence_read() != sequence:
             self.bad += 1
             return -1
         slot = unit * self._slots_per_unit + index
@@ -421,7 +422,7 @@ class ReplayStore:
                 self.bad += 1
                 self._index.forget(slot)
                 return
-            label, experience, _ = self._head()
+            label, experience = self._slot[self._record_at], self._slot[self._record_at + 1]
             if self._program_slot(label, experience) >= 0:
                 self._index.forget(slot)
                 self.moved += 1
