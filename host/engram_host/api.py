@@ -409,13 +409,18 @@ def convert(
     return dict(converter.convert(float_model, calibration, out, percentile=percentile))
 
 
-def report(result: Path | str, out: Path | str) -> dict[str, Any]:
-    """Write report.html, summary.json and pictures of the result.json of a run."""
+def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[str, Any]:
+    """Write report.html and pictures: of the result.json of a run, or of the logs of `learn`."""
     import json
 
-    from engram_host.report.write import write_report
+    from engram_host.report import write_log_report, write_report
 
-    path = Path(result)
+    sources = [source] if isinstance(source, (str, Path)) else list(source)
+    if all(Path(each).suffix == ".jsonl" for each in sources):
+        return dict(write_log_report(sources, out))
+    if len(sources) > 1:
+        raise InputError("one result.json expected, or any number of logs (.jsonl)")
+    path = Path(sources[0])
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:

@@ -15,7 +15,7 @@ import threading
 import time
 import tty
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import TextIO
 
 from engram_host.errors import LinkError, PortError
 from engram_host.link import Link
@@ -28,7 +28,7 @@ _QUIET_S = 0.05
 _STATEMENT_S = 600.0  # the longest that a piped statement may take
 
 
-def run(transport: Transport, stdin: IO[str], stdout: IO[str]) -> int:
+def run(transport: Transport, stdin: TextIO, stdout: TextIO) -> int:
     """Bring the board to its REPL and connect it with the user. Returns the exit code."""
     Link(transport).enter_repl()
     if stdin.isatty():
@@ -39,7 +39,7 @@ def run(transport: Transport, stdin: IO[str], stdout: IO[str]) -> int:
 # --- a person at a terminal ---------------------------------------------------------------------
 
 
-def _interactive(transport: Transport, stdin: IO[str], stdout: IO[str]) -> int:
+def _interactive(transport: Transport, stdin: TextIO, stdout: TextIO) -> int:
     print(f"{transport.name}: MicroPython; Ctrl-] leaves", file=sys.stderr)
     transport.write(b"\r")
     keys = stdin.fileno()
@@ -65,7 +65,7 @@ def _interactive(transport: Transport, stdin: IO[str], stdout: IO[str]) -> int:
     return 0
 
 
-def _show_output(transport: Transport, stdout: IO[str], over: threading.Event) -> None:
+def _show_output(transport: Transport, stdout: TextIO, over: threading.Event) -> None:
     while not over.is_set():
         try:
             data = transport.read(0.1)
@@ -81,7 +81,7 @@ def _show_output(transport: Transport, stdout: IO[str], over: threading.Event) -
 # --- lines from a file or a pipe ----------------------------------------------------------------
 
 
-def _piped(transport: Transport, lines: Iterable[str], stdout: IO[str]) -> int:
+def _piped(transport: Transport, lines: Iterable[str], stdout: TextIO) -> int:
     """Type each statement, show what the board answers. 1 if one of them raised an error."""
     failed = False
     for statement in statements(lines):
@@ -110,7 +110,7 @@ def statements(lines: Iterable[str]) -> Iterator[str]:
         yield block
 
 
-def _type(transport: Transport, statement: str, stdout: IO[str]) -> bytes:
+def _type(transport: Transport, statement: str, stdout: TextIO) -> bytes:
     """Send one statement and show what comes until the prompt is back."""
     print(PROMPT.decode() + statement.strip("\n").replace("\n", "\n... "), file=stdout, flush=True)
     if "\n" in statement:  # pasted: the REPL would indent the lines of a block once more

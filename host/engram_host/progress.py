@@ -61,7 +61,7 @@ class _Rate(ProgressColumn):
     """Things a second, in their own unit."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        speed = task.completed / task.elapsed if task.elapsed else 0
         text = f"{speed:.1f} {task.fields['unit']}/s" if speed else ""
         return Text(text, style="progress.data.speed", no_wrap=True)
 

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from engram.compat import ticks_us
 from engram.link import agent
 from engram_host.transport.memory import DeviceEnd, MemoryTransport
 
@@ -24,7 +25,7 @@ class BoardFacts:
         return self._store
 
     def counter(self):
-        return 0
+        return ticks_us()
 
     def memory(self):
         return {}

@@ -1,0 +1,339 @@
+"""The command line: what it prints, what it exits with, what it says when something is wrong.
+
+The board is the real agent and library on this computer, behind the supervisor's terminal.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from engram_host import virtual
+from engram_host.cli import VERBS, main
+
+HERE = Path(__file__).parent
+SUBVERBS = [["push", "model"], ["push", "data"]]
+
+
+def run(*args, **options):
+    """The command in this process: .exit_code, .stdout, .stderr."""
+    return CliRunner().invoke(
+        main, [str(arg) for arg in args], prog_name="engram", catch_exceptions=False, **options
+    )
+
+
+def started(*args, **options):
+    """The command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "engram_host", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """The directory that is the board's file system."""
+    return tmp_path_factory.mktemp("board")
+
+
+@pytest.fixture(scope="module")
+def port(root):
+    """The serial port of a board that runs for all tests of this file."""
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(HERE.parent)])
+    argv = [sys.executable, str(HERE / "board_process.py"), str(root)]
+    running = virtual.start("process", lambda flash: (argv, {"PYTHONPATH": path}))
+    yield running.tty
+    virtual.stop("process")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty current directory: logs go below it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fives(here, some):
+    """A file of samples of a class that the model does not know."""
+    samples = some([5], 40)
+    np.savez(here / "fives.npz", x=samples.x, y=samples.y)
+    return here / "fives.npz"
+
+
+@pytest.fixture
+def test_file(here, data):
+    np.savez(here / "test.npz", x=data.x_test, y=data.y_test)
+    return here / "test.npz"
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [*([v] for v in VERBS), *SUBVERBS], ids=" ".join)
+def test_every_verb_explains_itself(verb):
+    """A sentence on what it does, an example that names it, a word on every option."""
+    told = run(*verb, "--help")
+    text = re.sub(r"[│╭╮╰╯─\s]+", " ", told.stdout)
+    assert told.exit_code == 0 and f"Usage: engram {' '.join(verb)}" in text
+    if verb != ["push"]:
+        assert f"Example: engram {' '.join(verb)}" in text
+        assert "--debug Show where an error came from." in text
+    for option in re.findall(r"^│ +(--[\w-]+)\s*│?$", told.stdout, re.M):
+        pytest.fail(f"{option} has no help")
+
+
+def test_the_list_of_verbs_says_what_each_is_for():
+    text = run("--help").stdout
+    for verb in VERBS:
+        assert re.search(rf"│ {verb}\s+[A-Z]", text), verb
+
+
+def test_version():
+    assert re.fullmatch(r"engram, version \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+# --- a session ----------------------------------------------------------------------------------
+
+
+def test_a_session_from_the_command_line(port, here, model, fives, test_file):
+    told = run("push", "model", model, "--port", port, "--lr", "0.03")
+    assert told.exit_code == 0 and "✓ digits: 10 classes" in told.stdout
+    assert "push model.safetensors" in told.stderr and "19.3/19.3 kB" in told.stderr
+
+    before = json.loads(run("eval", test_file, "--port", port, "--json").stdout)
+    assert before["n"] == 360 and before["right"][5] == 0
+
+    told = run("learn", fives, "--port", port, "--epochs", "3", "--log", "l.jsonl", "--json")
+    assert told.exit_code == 0
+    summary = json.loads(told.stdout)
+    assert summary["kind"] == "summary" and summary["log"] == "l.jsonl" and summary["steps"] > 0
+    assert "observe" in told.stderr and "samples/s" in told.stderr and "steps/s" in told.stderr
+
+    told = run("eval", "--port", port)
+    assert re.search(r"5\s+\d+\.\d%\s+36", told.stdout) and re.search(r"all\s+\d+", told.stdout)
+    after = json.loads(run("eval", "--port", port, "--json").stdout)
+    assert after["right"][5] > 25
+
+    told = run("predict", fives, "--port", port)
+    assert re.match(r"(\d\t[01]\.\d{4}\n){40}$", told.stdout)
+
+    told = json.loads(run("info", "--port", port, "--json").stdout)
+    assert told["learner"]["experience"] == 1 and told["flash"]["store"]["live"] == 40
+    text = run("info", "--port", port).stdout
+    assert "digits (model.safetensors)" in text and "40 of" in text and "generation 1" in text
+
+    text = run("log", "l.jsonl").stdout
+    assert "fake, model.safetensors: 40 samples, 3 epochs, with replay" in text
+    assert "phases of a step in us (host)" in text and "state 1 saved" in text
+    assert len(re.findall(r"^ +\d+/\d+ ", text, re.M)) == summary["steps"]
+    lines = run("log", "--json", "l.jsonl").stdout.splitlines()
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert kinds[0] == "begin" and kinds[-1] == "summary"
+    told = run("report", "l.jsonl")
+    assert told.exit_code == 0 and (here / "out/report/report.html").exists()
+
+    assert run("reset", "--port", port, input="n\n").exit_code == 1
+    assert run("reset", "--yes", "--port", port).exit_code == 0
+    told = json.loads(run("info", "--port", port, "--json").stdout)
+    assert told["learner"]["experience"] == 0 and told["flash"]["store"]["live"] == 0
+
+
+def test_the_port_may_come_from_the_environment(port, monkeypatch):
+    monkeypatch.setenv("ENGRAM_PORT", str(port))
+    assert json.loads(run("info", "--json").stdout)["board"] == "fake"
+
+
+def test_data_can_be_put_on_the_board(port, here, model, test_file):
+    run("push", "model", model, "--port", port)
+    told = run("push", "data", test_file, "--name", "digits", "--port", port)
+    assert told.stdout == "✓ on the board as digits.x.npy, digits.y.npy\n"
+    assert run("eval", "--name", "digits", "--port", port).exit_code == 0
+
+
+def test_inputs_and_labels_may_be_two_files(port, here, model, data):
+    np.save(here / "x.npy", data.x_test[:20])
+    np.save(here / "y.npy", data.y_test[:20])
+    run("push", "model", model, "--port", port)
+    told = run("eval", "x.npy", "--labels", "y.npy", "--stream", "--json", "--port", port)
+    assert json.loads(told.stdout)["n"] == 20
+
+
+def test_convert_and_plan_need_no_board(here, data):
+    np.savez(here / "train.npz", x=data.x_train[:300], y=data.y_train[:300])
+    source = HERE.parents[1] / "examples" / "digits" / "digits_float.safetensors"
+    told = run("convert", source, "--data", "train.npz", "--out", "d.safetensors")
+    assert told.exit_code == 0 and "✓ d.safetensors" in told.stdout
+    told = run("plan", "d.safetensors")
+    assert told.exit_code == 0 and "peak RAM" in told.stdout and "(model)" in told.stdout
+    told = json.loads(run("plan", "d.safetensors", "--json", "--batch", "8").stdout)
+    assert told["batch"] == 8 and told["source"] == "model"
+
+
+def test_boards_are_listed():
+    told = json.loads(run("boards", "--json").stdout)
+    assert {"unix", "qemu_m4f"} <= {row["name"] for row in told["boards"]}
+    text = run("boards").stdout
+    assert "unix" in text and "qemu_m4f" in text
+
+
+# --- the REPL -----------------------------------------------------------------------------------
+
+
+def test_lines_can_be_piped_to_the_repl():
+    """Whole statements go one by one, a block as one."""
+    from engram_host.console import statements
+
+    lines = "x = 1\nfor i in range(2):\n    print(i)\n\n\n"
+    lines += "print('''a\n\nb''')\nif x:\n    y = (1,\n"
+    assert list(statements(lines.splitlines(True))) == [
+        "x = 1",
+        "for i in range(2):\n    print(i)\n",
+        "print('''a\n\nb''')",
+        "if x:\n    y = (1,",
+    ]
+
+
+# --- wrong usage and other errors ---------------------------------------------------------------
+
+NO_TRACEBACK = re.compile(r"^(?!.*Traceback).*$", re.S)
+
+
+def failed(told, code, *words):
+    """It ended so, told so on stderr, and showed no traceback."""
+    text = " ".join(told.stderr.split())
+    assert told.exit_code == code, text
+    assert not told.stdout.strip() and "Traceback" not in text
+    for word in words:
+        assert word in text, text
+
+
+def test_an_unknown_verb_or_option_is_wrong_usage():
+    failed(run("dance"), 2, "No such command 'dance'")
+    failed(run("learn"), 2, "Missing argument 'DATA'")
+    failed(run("learn", "x.npz", "--colour", "red"), 2, "No such option '--colour'")
+    failed(run("learn", "x.npz", "--epochs", "many"), 2, "'many' is not a valid integer")
+
+
+def test_no_port_says_how_to_give_one(monkeypatch):
+    monkeypatch.delenv("ENGRAM_PORT", raising=False)
+    failed(run("info"), 1, "no port was given: use --port (or ENGRAM_PORT)", "qemu_m4f")
+
+
+def test_a_port_that_is_not_there_is_told():
+    failed(
+        run("info", "--port", "/dev/tty-nothing"),
+        1,
+        "'/dev/tty-nothing' cannot be opened (No such file or directory)",
+        "`engram boards` lists",
+    )
+    failed(run("info", "--port", "socket://localhost:1"), 1, "cannot be opened", "refused")
+    failed(run("info", "--port", "qemu-m4f"), 1, "cannot be opened")
+
+
+def test_a_real_board_must_be_said_where_it_is(tmp_path, monkeypatch):
+    board = HERE.parents[1] / "boards" / "qemu_m4f" / "board.toml"
+    facts = board.read_text().replace('name = "qemu_m4f"', 'name = "chip"')
+    facts = re.sub(r"^\[virtual\].*?^\[", "[", facts, flags=re.S | re.M)
+    (tmp_path / "boards" / "chip").mkdir(parents=True)
+    (tmp_path / "boards" / "chip" / "board.toml").write_text(facts)
+    monkeypatch.setenv("ENGRAM_HOME", str(tmp_path))
+    failed(run("info", "--port", "chip"), 1, "chip is a real board: say where it is connected")
+    failed(run("start", "chip"), 1, "chip is a real chip", "a virtual board expected")
+
+
+def test_files_that_are_not_there_are_told(port, here):
+    failed(run("learn", "none.npz", "--port", port), 1, "none.npz does not exist: an .npz or .npy")
+    failed(run("push", "model", "none", "--port", port), 1, "none does not exist: a device model")
+    failed(run("log"), 1, "no log was given and out/log has none")
+    failed(run("log", "none"), 1, "none does not exist: a log of `engram learn` expected")
+    failed(run("report", "none.json"), 1, "none.json: the result.json of a run expected")
+    failed(run("plan", "none.safetensors"), 1, "none.safetensors does not exist")
+    failed(run("start", "unix", "--flash", "none.img"), 1, "none.img does not exist: a flash")
+
+
+def test_an_error_on_the_board_is_told(port, here, model, fives):
+    run("push", "model", model, "--port", port)
+    failed(run("eval", "--name", "none", "--port", port), 1, "no file 'none.x.npy'; push it first")
+    wrong = here / "wrong.npz"
+    np.savez(wrong, x=np.zeros((2, 10), np.uint8), y=np.array([1, 2]))
+    failed(run("learn", wrong, "--port", port), 1, "inputs of 64 uint8, samples of 10 uint8 came")
+
+
+def test_an_unknown_board_is_told():
+    failed(run("start", "nano"), 1, "no board 'nano': one of")
+    failed(run("build", "nano"), 1, "no board 'nano': one of")
+
+
+def test_debug_shows_where_an_error_came_from(here):
+    told = run("log", "none", "--debug")
+    assert told.exit_code == 1 and "Traceback" in told.stderr
+
+
+def test_an_error_that_nobody_foresaw_is_told_in_words(monkeypatch):
+    from engram_host import api
+
+    def broken():
+        raise KeyError("what")
+
+    monkeypatch.setattr(api, "boards", broken)
+    failed(run("boards"), 1, "KeyError: 'what'. This was not expected", "--debug")
+
+
+# --- Ctrl-C -------------------------------------------------------------------------------------
+
+
+def steps_in(path):
+    return path.read_text().count('"kind": "step"') if path.exists() else 0
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_stops_learning_and_leaves_the_board_usable(port, here, model, fives):
+    run("push", "model", model, "--port", port)
+    path = here / "l.jsonl"
+    child = started("learn", fives, "--epochs", 1000, "--port", port, "--log", path)
+    wait_for(lambda: steps_in(path) > 5)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+    assert child.returncode == 130 and not out and "Traceback" not in err
+    assert re.search(r"stopped after step \d+; the board is ready", " ".join(err.split()))
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert records[-1]["kind"] == "summary" and records[-1]["stopped"]
+    assert records[-1]["steps"] == steps_in(path)
+    told = run("learn", fives, "--port", port)
+    assert told.exit_code == 0, told.stderr
+
+
+def test_ctrl_c_in_a_transfer_leaves_it_to_be_resumed(port, root, here):
+    big = here / "big.npz"
+    rng = np.random.default_rng(1)
+    np.savez(big, x=rng.integers(0, 255, (90000, 64), np.uint8), y=np.zeros(90000, np.uint8))
+    child = started("push", "data", big, "--name", "big", "--port", port)
+    part = root / "big.x.npy.part"
+    wait_for(lambda: part.exists() and part.stat().st_size)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+    assert child.returncode == 130 and not out and "Traceback" not in err, err
+    told = json.loads(run("info", "--port", port, "--json").stdout)
+    held = told["files"]["big.x.npy.part"]
+    assert 0 < held < 90000 * 64
+    assert "big.x.npy" not in told["files"]
+    assert run("push", "data", big, "--name", "big", "--port", port).exit_code == 0
+    assert (root / "big.x.npy").stat().st_size > 90000 * 64
