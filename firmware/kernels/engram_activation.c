@@ -61,7 +61,7 @@ int32_t engram_softmax_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t K, e
         float *p = out.p + i * classes;
         float sum = exponentials(p, row, row[largest(row, classes)], classes);
         for (size_t k = 0; k < classes; k++) {
-            p[k] /= sum;
+            p[k] = engram_divide(p[k], sum);
         }
     }
     return ENGRAM_OK;
@@ -94,9 +94,9 @@ int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t log
         correct += best == label ? 1.0f : 0.0f;
         float scale = sum * (float)B;
         for (size_t k = 0; k < classes; k++) {
-            d[k] /= scale;
+            d[k] = engram_divide(d[k], scale);
         }
-        d[label] -= 1.0f / (float)B;
+        d[label] -= engram_divide(1.0f, (float)B);
     }
     stats.p[0] = loss;
     stats.p[1] = correct;

@@ -46,7 +46,7 @@ float engram_logf(float x) {
         n++;
     }
     float f = m - 1.0f;  // exact
-    float s = f / (m + 1.0f);
+    float s = engram_divide(f, m + 1.0f);
     float z = s * s;
     float p = 2.0f / 9.0f;
     p = p * z + 2.0f / 7.0f;

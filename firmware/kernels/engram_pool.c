@@ -1,5 +1,6 @@
 // Global average pool, float32.
 #include "engram_check.h"
+#include "engram_math.h"
 
 int32_t engram_global_avgpool_fwd(engram_F_t out, engram_f_t x,
     int32_t B, int32_t P, int32_t C, engram_fault_t *fault) {
@@ -15,7 +16,7 @@ int32_t engram_global_avgpool_fwd(engram_F_t out, engram_f_t x,
             for (size_t n = positions; n != 0; n--, p += channels) {
                 sum += *p;
             }
-            out.p[i * channels + c] = sum / (float)P;
+            out.p[i * channels + c] = engram_divide(sum, (float)P);
         }
     }
     return ENGRAM_OK;
@@ -31,7 +32,7 @@ int32_t engram_global_avgpool_bwd_dx(engram_F_t dx, engram_f_t dout,
     for (size_t i = 0; i < (size_t)B; i++) {
         for (size_t c = 0; c < channels; c++) {
             float *p = dx.p + i * positions * channels + c;
-            float share = dout.p[i * channels + c] / (float)P;
+            float share = engram_divide(dout.p[i * channels + c], (float)P);
             for (size_t n = positions; n != 0; n--, p += channels) {
                 *p = share;
             }

@@ -23,7 +23,7 @@ int32_t engram_quantize_s8(engram_B_t out, engram_f_t x, engram_f_t qp, engram_f
     float scale = qp.p[0];
     int32_t zero_point = (int32_t)qp.p[1];
     for (size_t i = 0; i < out.n; i++) {
-        float y = x.p[i] / scale;
+        float y = engram_divide(x.p[i], scale);
         // Beyond +-256 the clamp below decides; the conversion must not overflow.
         y = y > 256.0f ? 256.0f : y < -256.0f ? -256.0f : y == y ? y : 0.0f;
         int32_t q = (int32_t)y;
