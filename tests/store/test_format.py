@@ -137,6 +137,7 @@ def test_the_numbers_of_the_document():
     for data in (b"", b"a", bytes(300)):
         assert fmt.crc32(data + struct.pack("<I", fmt.crc32(data))) == 0x2144DF1C
     assert f"{fmt.CRC_RESIDUE:#010x}".upper()[2:] in document()
+    assert log._EMPTY == fmt.EMPTY == 255
     assert fmt.CRC_RESIDUE == log._CRC_RESIDUE < 1 << 30
 
 

@@ -19,6 +19,7 @@ from .units import BAD, BLANK, FORMATTING, Units
 
 _WEAR_SPREAD = 64  # erases by which the least worn unit may lag before its records move on
 _CRC_RESIDUE = const(0x2144DF1C)  # format.CRC_RESIDUE, without a look-up for each read
+_EMPTY = const(255)  # format.EMPTY
 _SLOT_TRIES = 4  # slots of a unit tried for one record, then of the next, before giving up
 # What a slot holds
 _LIVE = const(0)
@@ -124,6 +125,7 @@ class ReplayStore:
         self._readblocks = flash.dev.readblocks
         self._next = layout.slots  # slot of the open unit that comes next
         self._sequence = 1  # of the record that comes next
+        self._seen = 0  # sequence of the record inspected last
         self._chose_coldest = False
         self._unsettled = False  # an exception cut a change short: mount before the next one
 
@@ -179,16 +181,15 @@ class ReplayStore:
                 end = index + 1
             if what == _LIVE:
                 enter(slot + index, self._slot[label_at], self._slot[label_at + 1])
-                if known is None:
-                    found.add(self._sequence_read())
-                elif known and self._sequence_read() in known:
-                    found.add(self._sequence_read())
+                if known is None or self._seen in known:
+                    found.add(self._seen)
         return end
 
     def _inspect(self, unit, index):
-        """Reads a slot and says what it holds; keeps the sequence ahead of all intact records."""
+        """Reads a slot and says what it holds. An intact record's sequence is in self._seen then;
+        the next sequence stays ahead of all of them, deleted ones too."""
         if self._read_slot(unit, index):
-            sequence = self._sequence_read()
+            self._seen = sequence = record_sequence(self._slot, self._record_at)
             if sequence >= self._sequence:
                 self._sequence = sequence + 1
             return _DEAD if self._slot[0] != 0xFF and is_cleared(self._slot[:1]) else _LIVE
@@ -197,10 +198,6 @@ class ReplayStore:
         if not is_cleared(self._slot[:1]):
             self.torn += 1
         return _DEAD
-
-    def _sequence_read(self):
-        """Sequence of the record in self._slot."""
-        return record_sequence(self._slot, self._record_at)
 
     def _resolve(self, newest, twins):
         """Undoes or finishes a collection that stopped half-way.
@@ -216,7 +213,7 @@ class ReplayStore:
             return
         for unit in self._units.used():
             for index in range(self._slots_per_unit if unit != newest else 0):
-                if self._inspect(unit, index) == _LIVE and self._sequence_read() in twins:
+                if self._inspect(unit, index) == _LIVE and self._seen in twins:
                     self._bury(unit * self._slots_per_unit + index)
         room = self._slots_per_unit - self._next
         for unit in self._units.used():
@@ -271,7 +268,12 @@ class ReplayStore:
         """
         if self._unsettled:
             self._mount()
-        label = self._label(slot)
+        try:
+            label = self.labels[slot] if slot >= 0 else _EMPTY
+        except (IndexError, TypeError):
+            label = _EMPTY
+        if label == _EMPTY:
+            raise self._no_record(slot)
         if len(buf) != self.latent_bytes:
             _check_bytes(buf, self.latent_bytes)
         self._readblocks(
@@ -296,7 +298,10 @@ class ReplayStore:
     def delete(self, slot):
         """Deletes a record: it never comes back. Raises StoreError when the slot is empty."""
         self._settle()
-        self._label(slot)
+        if not isinstance(slot, int) or not 0 <= slot < len(self.labels):
+            raise self._no_record(slot)
+        if self.labels[slot] == EMPTY:
+            raise self._no_record(slot)
         self._unsettled = True
         self._bury(slot)
         self._unsettled = False
@@ -305,17 +310,11 @@ class ReplayStore:
         if self._unsettled:
             self._mount()
 
-    def _label(self, slot):
-        try:
-            label = self.labels[slot] if slot >= 0 else EMPTY
-        except (IndexError, TypeError):
-            label = EMPTY
-        if label == EMPTY:
-            raise StoreError(
-                "a slot from 0 to %d with a record expected, %r came, which has none"
-                % (len(self.labels) - 1, slot)
-            )
-        return label
+    def _no_record(self, slot):
+        return StoreError(
+            "a slot from 0 to %d with a record expected, %r came, which has none"
+            % (len(self.labels) - 1, slot)
+        )
 
     def _condemn(self, slot):
         self._settle()
@@ -352,9 +351,10 @@ class ReplayStore:
         unit, index = self._units.open, self._next
         self._next += 1  # first: a slot that was begun is never begun again
         offset = self._layout.slot_at(index) + self._layout.record_at
-        sequence = self._sequence_read()
+        sequence = record_sequence(self._slot, self._record_at)
         self._flash.program(unit, self._record, offset)
-        if not self._read_slot(unit, index) or self._sequence_read() != sequence:
+        intact = self._read_slot(unit, index)
+        if not intact or record_sequence(self._slot, self._record_at) != sequence:
             self.bad += 1
             return -1
         slot = unit * self._slots_per_unit + index
