@@ -62,9 +62,7 @@ def digits() -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ImportError(
-            "the digits come with scikit-learn: pip install scikit-learn"
-        ) from error
+        raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from error
     raw = load_digits()
     x = np.asarray(raw.data).astype(np.uint8).reshape(-1, *DIGITS_SHAPE)
     y = np.asarray(raw.target).astype(np.uint8)

@@ -70,6 +70,4 @@ def costs(instructions: float, boards: Iterable[Board]) -> list[Cost]:
 
 def estimate_instructions(macs_int8: float, macs_f32: float) -> int:
     """Instructions of some multiply-accumulates, by INSTRUCTIONS_PER_MAC."""
-    return round(
-        macs_int8 * INSTRUCTIONS_PER_MAC["int8"] + macs_f32 * INSTRUCTIONS_PER_MAC["f32"]
-    )
+    return round(macs_int8 * INSTRUCTIONS_PER_MAC["int8"] + macs_f32 * INSTRUCTIONS_PER_MAC["f32"])

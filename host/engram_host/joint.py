@@ -42,8 +42,8 @@ class LatentStore:
         return self.capacity - self.labels.count(_EMPTY)
 
     def read_into(self, slot: int, buffer: memoryview) -> None:
-        """Copies the latent of a slot."""
-        buffer[:] = memoryview(self._latents[slot].tobytes()).cast(buffer.format)
+        """Copies the latent of a slot into a byte buffer."""
+        np.frombuffer(buffer, np.int8)[:] = self._latents[slot]
 
     def delete(self, slot: int) -> None:
         """Empties a slot."""

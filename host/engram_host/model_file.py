@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engram.errors import ModelError
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+
+from engram.errors import ModelError
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -61,7 +62,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, str]]:
         raise ModelError(f"model file {path} does not exist")
     try:
         with safe_open(str(path), framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
             return tensors, dict(file.metadata() or {})
     except SafetensorError as error:
         raise ModelError(f"{path} is not a whole safetensors file: {error}") from error

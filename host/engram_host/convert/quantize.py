@@ -111,9 +111,7 @@ def quantize_layer(
             f"layer {name}: channel {int(worst.argmax())} could overflow its 32-bit accumulator; "
             "its weights or its bias are far larger than its output: normalise it"
         )
-    return QuantizedLayer(
-        qw, bias.astype(np.int32), mult.astype(np.int32), shift.astype(np.int32)
-    )
+    return QuantizedLayer(qw, bias.astype(np.int32), mult.astype(np.int32), shift.astype(np.int32))
 
 
 def _round_half_away(x: NDArray[Any]) -> NDArray[Any]:

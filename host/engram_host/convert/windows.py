@@ -22,8 +22,6 @@ def windows(
     pad: top, left, bottom, right. fill: what the padding holds.
     """
     top, left, bottom, right = pad
-    padded = np.pad(
-        x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill
-    )
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     view = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
     return view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)

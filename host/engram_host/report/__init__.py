@@ -3,6 +3,7 @@
 schema.py says what a run hands in; summary.py derives every figure; figures/ draws.
 """
 
+from .log_page import write_log_report
 from .schema import DemoResult, Summary
 from .summary import model_facts, summarise
 from .terminal import summary_table
@@ -16,5 +17,6 @@ __all__ = [
     "summarise",
     "summary_table",
     "write_hero",
+    "write_log_report",
     "write_report",
 ]

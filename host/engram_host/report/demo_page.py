@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..energy import Cost
 from .figures.accuracy import matrix_picture, seen_picture, session_names
@@ -21,11 +22,15 @@ UNITS = {"instructions": "instructions", "us": "µs"}
 
 def draw(result: DemoResult, chips: Sequence[Cost]) -> Pictures:
     """Every picture of the report, by the name of its file."""
+    sessions = result["replay"]["sessions"]
+    names = session_names(class_groups(result["replay"]))
+    losses = [[step["loss"] for step in session["steps"]] for session in sessions]
+    totals = [phase_totals(session) for session in sessions]
     pictures = {
         "accuracy": seen_picture(result),
         "matrix": matrix_picture(result),
-        "loss": loss_picture(result),
-        "phases": phases_picture(result),
+        "loss": loss_picture(list(zip(names, losses))),
+        "phases": phases_picture(list(zip(names, totals)), result["counter_unit"]),
         "ram": ram_picture(result),
         "flash": flash_picture(result),
     }
@@ -200,9 +205,20 @@ def _facts(result: DemoResult) -> DataTable:
         ("training step", f"{model['macs_step']:,} MACs"),
         ("latent", f"{model['latent_bytes']} bytes of {model['latent_bits']} bits"),
     ]
-    rows += [(name.replace("_", " "), _text(value)) for name, value in result["settings"].items()]
+    rows += _settings(result["settings"])
     rows.append(("time on this computer", f"{result['wall_s']:.0f} s"))
     return DataTable(rows)
+
+
+def _settings(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Tables of demo.toml as rows, "learner: batch"."""
+    rows = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            rows += _settings(value, f"{name}: ")
+        else:
+            rows.append((prefix + name.replace("_", " "), _text(value)))
+    return rows
 
 
 def _text(value: object) -> str:

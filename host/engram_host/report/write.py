@@ -44,9 +44,7 @@ def write_report(
         "report": out / "report.html",
         "summary": out / "summary.json",
         "result": out / "result.json",
-        "pictures": [
-            save_png(picture, out / f"{name}.png") for name, picture in pictures.items()
-        ],
+        "pictures": [save_png(picture, out / f"{name}.png") for name, picture in pictures.items()],
     }
     paths["report"].write_text(page, encoding="utf-8")
     paths["summary"].write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")

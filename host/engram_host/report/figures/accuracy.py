@@ -115,9 +115,7 @@ def matrix_picture(result: DemoResult) -> Picture:
     )
     left, right = picture.figure.subplots(1, 2)
     draw_matrix(left, picture, accuracy_matrix(result["replay"]), groups, "replay", "with replay")
-    draw_matrix(
-        right, picture, accuracy_matrix(result["finetune"]), groups, "finetune", "without"
-    )
+    draw_matrix(right, picture, accuracy_matrix(result["finetune"]), groups, "finetune", "without")
     right.set_yticks([])
     left.set_ylabel("after session")
     for axes in (left, right):
@@ -138,9 +136,7 @@ def hero_picture(result: DemoResult) -> Picture:
     draw_matrix(
         middle, picture, accuracy_matrix(result["replay"]), groups, "replay", "with replay"
     )
-    draw_matrix(
-        right, picture, accuracy_matrix(result["finetune"]), groups, "finetune", "without"
-    )
+    draw_matrix(right, picture, accuracy_matrix(result["finetune"]), groups, "finetune", "without")
     right.set_yticks([])
     middle.set_ylabel("after session")
     for axes in (middle, right):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from ..schema import DemoResult, Session, Unit
-from ..summary import PHASES, class_groups, phase_totals
-from .accuracy import session_names
-from .style import Picture, colour, styled
+from ..schema import Unit
+from ..summary import PHASES
+from .style import Picture, colour, percent_axis, styled
 
-_SMOOTHING = 0.85  # of the exponential mean that is drawn over the loss of the single steps
+Curves = Sequence[tuple[str, Sequence[float]]]  # (session, a value for each of its steps)
+Totals = Sequence[tuple[str, Mapping[str, int]]]  # (session, {phase: counter units})
+
+_SMOOTHING = 0.85  # of the exponential mean that is drawn over the single steps
 
 
 def smoothed(values: Sequence[float], keep: float = _SMOOTHING) -> list[float]:
@@ -24,27 +26,22 @@ def smoothed(values: Sequence[float], keep: float = _SMOOTHING) -> list[float]:
     return result
 
 
-@styled
-def loss_picture(result: DemoResult) -> Picture:
-    """The loss of every step with replay, sessions one behind the other."""
-    sessions = result["replay"]["sessions"]
-    names = session_names(class_groups(result["replay"]))
-    steps = sum(len(session["steps"]) for session in sessions)
-    picture = Picture(f"Training loss over {steps} steps; it falls within each session.")
-    axes = picture.figure.add_subplot()
-    start, top = 0, 0.0
-    for name, session in zip(names, sessions):
-        losses = [step["loss"] for step in session["steps"]]
-        if not losses:
+def draw_curves(axes: Axes, picture: Picture, curves: Curves, what: str) -> None:
+    """A value of every step, sessions one behind the other; those without steps left out."""
+    start = 0
+    for name, values in curves:
+        if not values:
             continue
-        x = range(start + 1, start + len(losses) + 1)
-        axes.plot(x, losses, color=colour("replay"), linewidth=0.7, alpha=0.35)
-        (line,) = axes.plot(x, smoothed(losses), color=colour("replay"), linewidth=2.2)
-        picture.tip(line, f"{name}: loss {losses[0]:.2f} to {losses[-1]:.2f}, {len(losses)} steps")
+        x = range(start + 1, start + len(values) + 1)
+        axes.plot(x, values, color=colour("replay"), linewidth=0.7, alpha=0.35)
+        (line,) = axes.plot(x, smoothed(values), color=colour("replay"), linewidth=2.2)
+        picture.tip(
+            line, f"{name}: {what} {values[0]:.2f} to {values[-1]:.2f}, {len(values)} steps"
+        )
         if start:
             axes.axvline(start + 0.5, color=colour("grid"), linewidth=1)
         axes.text(
-            start + len(losses) / 2,
+            start + len(values) / 2,
             1.0,
             name,
             transform=axes.get_xaxis_transform(),
@@ -53,12 +50,31 @@ def loss_picture(result: DemoResult) -> Picture:
             color=colour("muted"),
             fontsize=8.5,
         )
-        start += len(losses)
-        top = max(top, *losses)
+        start += len(values)
     axes.set_xlim(0, max(start, 1))
-    axes.set_ylim(0, top * 1.05 or 1)
     axes.set_xlabel("training step")
+
+
+@styled
+def loss_picture(curves: Curves) -> Picture:
+    """The loss of every step."""
+    steps = sum(len(values) for _, values in curves)
+    picture = Picture(f"Training loss over {steps} steps.")
+    axes = picture.figure.add_subplot()
+    draw_curves(axes, picture, curves, "loss")
+    top = max([value for _, values in curves for value in values] + [0.0])
+    axes.set_ylim(0, top * 1.05 or 1)
     axes.set_ylabel("loss (cross-entropy)")
+    return picture
+
+
+@styled
+def batch_accuracy_picture(curves: Curves) -> Picture:
+    """The share of each mini-batch that was recognised."""
+    picture = Picture("Accuracy on the mini-batches while learning.")
+    axes = picture.figure.add_subplot()
+    draw_curves(axes, picture, curves, "accuracy")
+    percent_axis(axes)
     return picture
 
 
@@ -66,15 +82,15 @@ def loss_picture(result: DemoResult) -> Picture:
 _SHOWN = {"instructions": (1e6, "million instructions"), "us": (1e3, "ms")}
 
 
-def draw_phases(
-    axes: Axes, picture: Picture, sessions: Sequence[Session], names: Sequence[str], unit: Unit
-) -> None:
+@styled
+def phases_picture(totals: Totals, unit: Unit) -> Picture:
     """A bar for each session, stacked by phase."""
     divisor, shown = _SHOWN[unit]
-    totals = [phase_totals(session) for session in sessions]
+    picture = Picture("Time of each session by phase.")
+    axes = picture.figure.add_subplot()
     bottoms = [0.0] * len(totals)
     for phase, title in PHASES.items():
-        heights = [row[phase] / divisor for row in totals]
+        heights = [row.get(phase, 0) / divisor for _, row in totals]
         if not any(heights):
             continue
         bars = axes.bar(
@@ -85,22 +101,13 @@ def draw_phases(
             color=colour(phase),
             label=title,
         )
-        for name, height, bar in zip(names, heights, bars):
+        for (name, _), height, bar in zip(totals, heights, bars):
             picture.tip(bar, f"{name}, {title}: {height:,.1f} {shown}")
         bottoms = [a + b for a, b in zip(bottoms, heights)]
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(totals)), [name for name, _ in totals])
+    axes.set_xlim(-0.6, max(len(totals) - 0.4, 2.4))
     axes.set_ylabel(shown)
     axes.margins(y=0.08)
-
-
-@styled
-def phases_picture(result: DemoResult) -> Picture:
-    """Time of each session with replay, stacked by phase."""
-    sessions = result["replay"]["sessions"]
-    names = session_names(class_groups(result["replay"]))
-    picture = Picture("Time of each session by phase; forward and backward take most of it.")
-    draw_phases(
-        picture.figure.add_subplot(), picture, sessions, names, result["counter_unit"]
-    )
-    picture.figure.legend(loc="outside upper left", ncols=3)
+    if axes.get_legend_handles_labels()[0]:
+        picture.figure.legend(loc="outside upper left", ncols=3)
     return picture

@@ -90,7 +90,7 @@ def draw_bars(axes: Axes, picture: Picture, ram: Ram) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, limit)
     axes.set_xticks([0, limit], ["0", f"{limit:,.0f} KiB of RAM"])
-    axes.get_xticklabels()[-1].set_ha("right")
+    axes.get_xticklabels()[-1].set_horizontalalignment("right")
     axes.grid(False)
     axes.spines[:].set_visible(False)
 

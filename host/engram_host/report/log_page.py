@@ -1,0 +1,194 @@
+"""The report of learning logs: what `engram report LOG.jsonl ...` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from .. import log
+from ..errors import InputError
+from .figures.learning import batch_accuracy_picture, loss_picture, phases_picture
+from .figures.render import inline_svg, save_png
+from .figures.style import Picture
+from .page import Card, DataTable, Page, Tile, render
+from .schema import Source, Unit
+from .summary import PHASES
+
+_UNIT_NAMES = {"instructions": "instructions", "us": "µs"}
+
+
+@dataclass
+class LoggedSession:
+    """The records of one session: from a "begin" to its "summary", which a crash may have cut."""
+
+    begin: dict[str, Any]
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    observe_units: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"session {self.begin['experience']}"
+
+    def totals(self) -> dict[str, int]:
+        """{phase: counter units}."""
+        totals = dict.fromkeys(PHASES, 0)
+        totals["observe"] = self.observe_units
+        totals["save"] = self.summary.get("save_units", 0)
+        for step in self.steps:
+            for phase, spent in step["phases"].items():
+                totals[phase] = totals.get(phase, 0) + spent
+        return totals
+
+
+class LogReportPaths(TypedDict):
+    """What write_log_report() wrote."""
+
+    report: Path
+    pictures: list[Path]
+
+
+def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogReportPaths:
+    """Writes report.html and its pictures from learning logs, in the order given.
+
+    Raises InputError when a file is no log, or when no session in them took a step.
+    """
+    paths = [Path(path) for path in logs]
+    sessions = [session for path in paths for session in read_sessions(path)]
+    if not any(session.steps for session in sessions):
+        raise InputError(
+            f"no training step in {', '.join(map(str, paths)) or 'no file at all'}: "
+            "a log of `engram learn` expected"
+        )
+    unit, origin = _counter(sessions)
+    pictures = {
+        "loss": loss_picture(_curves(sessions, "loss")),
+        "batch_accuracy": batch_accuracy_picture(_curves(sessions, "acc")),
+        "phases": phases_picture([(s.name, s.totals()) for s in sessions], unit),
+    }
+    out = Path(out_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    report = out / "report.html"
+    report.write_text(render(_page(sessions, pictures, unit, origin)), encoding="utf-8")
+    return {
+        "report": report,
+        "pictures": [save_png(picture, out / f"{name}.png") for name, picture in pictures.items()],
+    }
+
+
+def read_sessions(path: Path) -> list[LoggedSession]:
+    """The sessions of one log file. Raises InputError when it is no log."""
+    sessions: list[LoggedSession] = []
+    for record in log.read(path):
+        kind = record["kind"]
+        if kind == "begin":
+            sessions.append(LoggedSession(record))
+        elif not sessions:
+            raise InputError(f'{path}: a record "begin" expected first, "{kind}" came')
+        elif kind == "observe":
+            sessions[-1].observe_units += record["observe_units"]
+        elif kind == "step":
+            sessions[-1].steps.append(record)
+        elif kind == "summary":
+            sessions[-1].summary = record
+    return sessions
+
+
+def _counter(sessions: Sequence[LoggedSession]) -> tuple[Unit, Source]:
+    """Unit and source of the figures; logs of different kinds of board do not mix."""
+    found = {(s["unit"], s["source"]) for session in sessions for s in session.steps}
+    if len(found) > 1:
+        kinds = " and ".join(sorted(f"{unit} ({source})" for unit, source in found))
+        raise InputError(f"logs with one unit expected, {kinds} came: report them one by one")
+    return found.pop()
+
+
+def _curves(sessions: Sequence[LoggedSession], key: str) -> list[tuple[str, list[float]]]:
+    return [(session.name, [step[key] for step in session.steps]) for session in sessions]
+
+
+def _page(
+    sessions: Sequence[LoggedSession], pictures: dict[str, Picture], unit: Unit, origin: Source
+) -> Page:
+    svg = {name: inline_svg(picture, name) for name, picture in pictures.items()}
+    begin = sessions[0].begin
+    steps = [step for session in sessions for step in session.steps]
+    samples = sum(session.begin["samples"] for session in sessions)
+    per_step = sum(step["total"] for step in steps) / len(steps)
+    peak = max(step.get("ram_bytes") or 0 for step in steps)
+    return Page(
+        title=f"{begin['model']} on {begin['board']}",
+        lede=f"{len(sessions)} session{'s' if len(sessions) > 1 else ''}, {samples:,} samples, "
+        f"{len(steps):,} training steps.",
+        tiles=[
+            Tile(f"{steps[-1]['loss']:.3f}", "loss at the last step", origin),
+            Tile(f"{per_step:,.0f}", f"{_UNIT_NAMES[unit]} a step", origin),
+            Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin),
+        ],
+        cards=[
+            Card("Training loss", "Pale: single steps.", [origin], svg["loss"]),
+            Card(
+                "Right in the mini-batch",
+                "New and replayed samples together, before each step.",
+                [origin],
+                svg["batch_accuracy"],
+            ),
+            Card(
+                "Where the time goes",
+                "Each session, by phase.",
+                [origin],
+                svg["phases"],
+                _phases_table(sessions, unit),
+            ),
+            Card(
+                "Sessions",
+                "As the logs have them.",
+                [origin],
+                table=_sessions_table(sessions),
+                wide=True,
+            ),
+        ],
+        closing="Made from the learning logs by `engram report`.",
+    )
+
+
+def _phases_table(sessions: Sequence[LoggedSession], unit: Unit) -> DataTable:
+    totals = [session.totals() for session in sessions]
+    return DataTable(
+        [
+            (title, *(f"{row[phase]:,}" for row in totals))
+            for phase, title in PHASES.items()
+            if any(row[phase] for row in totals)
+        ],
+        (_UNIT_NAMES[unit], *(session.name for session in sessions)),
+    )
+
+
+def _sessions_table(sessions: Sequence[LoggedSession]) -> DataTable:
+    rows = []
+    for session in sessions:
+        steps, summary = session.steps, session.summary
+        flash = summary.get("flash_bytes", steps[-1].get("flash_bytes") if steps else None)
+        rows.append(
+            (
+                session.name,
+                f"{session.begin['samples']:,}",
+                f"{len(steps):,}",
+                "replay" if session.begin["replay"] else "no replay",
+                f"{steps[0]['loss']:.3f} → {steps[-1]['loss']:.3f}" if steps else "–",
+                "–" if flash is None else f"{flash:,}",
+                _outcome(summary),
+            )
+        )
+    head = ("", "samples", "steps", "old samples", "loss", "flash bytes", "ended")
+    return DataTable(rows, head)
+
+
+def _outcome(summary: dict[str, Any]) -> str:
+    if not summary:
+        return "cut off"
+    if summary.get("error"):
+        return "failed"
+    return "stopped" if summary.get("stopped") else "complete"
