@@ -48,6 +48,10 @@ def reads_allocate_nothing():
     return labels, plain == row
 
 
+def tell(cut, records):
+    print("exact cut", cut, "records", records)
+
+
 def main():
     for scene, every, second in SCENES:
         flash = scene.flash()
@@ -59,7 +63,8 @@ def main():
               len(records_of(life.store)))
         del life, flash
         gc.collect()
-        print("exact", scene, "cuts", try_cuts(scene, every, second=second, steps=LIFE))
+        cuts = try_cuts(scene, every, second=second, steps=LIFE, on_cut=tell)
+        print("exact", scene, "cuts", cuts)
     print("exact reads", reads_allocate_nothing())
     flash = NorFlash(4, 512, 16)
     store = ReplayStore(flash, 16, 1, 20)

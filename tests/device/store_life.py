@@ -296,11 +296,12 @@ def wrecks(first, journal, acts):
         yield cut, image, allowed
 
 
-def try_cuts(scene, every=1, goes_on=3, second=0, steps=FULL_LIFE):
+def try_cuts(scene, every=1, goes_on=3, second=0, steps=FULL_LIFE, on_cut=None):
     """Cuts a full life after every `every`-th step; (cuts, second cuts).
 
     goes_on: each so-many-th wreck lives on after the check. second: each so-many-th wreck's
-    further life is cut too, at about 20 places. AssertionError or an engram error on failure.
+    further life is cut too, at about 20 places. on_cut: called with the number of each cut and
+    of the records found. AssertionError or an engram error on failure.
     """
     first, journal, acts = journaled(scene, steps=steps)
     kind = scene.flash()
@@ -313,6 +314,8 @@ def try_cuts(scene, every=1, goes_on=3, second=0, steps=FULL_LIFE):
         found = check(scene, kind.like(image), allowed, boot if cuts % goes_on == 0 else 0)
         if second and cuts % second == 0:
             cuts2 += _cut_again(scene, kind, image, boot, found, cut)
+        if on_cut:
+            on_cut(cut, len(found[0]))
     return cuts, cuts2
 
 
