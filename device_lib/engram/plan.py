@@ -23,8 +23,8 @@ _LEARNER_BYTES = 1660
 _FROZEN_LAYER_BYTES = 250
 _ADAPTIVE_LAYER_BYTES = 250
 _SAMPLE_BYTES = 20  # window and list entry of each latent of a batch
-_STORE_BYTES = 2900  # replay store and checkpoints, without what grows with the slots
-_SLOT_QUARTERS = 17  # quarters of a byte: label, experience, sampling order, a bit
+_STORE_BYTES = 3820  # replay store and checkpoints, without what grows with the slots
+_SLOT_TENTHS = 42  # tenths of a byte: label, experience, sampling order, a bit of state
 
 
 class Plan:
@@ -123,7 +123,7 @@ def plan(spec, batch, slots=0):
     rows = lay.place()
     rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
     if slots:
-        index = _STORE_BYTES + slots * _SLOT_QUARTERS // 4
+        index = _STORE_BYTES + slots * _SLOT_TENTHS // 10
         rows.append(("replay index", "heap", index, 0, 0, end))
     return Plan(batch, rows, layers)
 
