@@ -1,4 +1,4 @@
-# Freezes the device library into a firmware: include("$(PORT_DIR)/…/device_lib/manifest.py").
-# MicroPython's manifest language, run by its tools/makemanifest.py, which provides these names.
-metadata(description="On-device continual learning", version="0.1.0", license="MIT")
-package("engram", base_path=".")
+# The device library as frozen bytecode: a firmware's manifest says include(".../device_lib/manifest.py").
+# MicroPython's manifest language; its tools/makemanifest.py provides the names.
+metadata(description="Continual learning on a microcontroller", version="0.1.0", license="MIT")
+package("engram", base_path=".", opt=3)
