@@ -105,6 +105,7 @@ class NorFlash(RamFlash):
     def ioctl(self, op, arg):
         if op == 6:
             self._call()
+            self._at(arg, 0, self.erase_bytes)
             self.wear[arg] += 1
             first = arg * self.erase_bytes // self.program_bytes
             for page in range(first, first + self.erase_bytes // self.program_bytes):
