@@ -43,7 +43,7 @@ class Plan:
         self.rows = rows
         self.layers = layers
         self.offsets = {row[0]: (row[3], row[2]) for row in rows if row[1] != "heap"}
-        self.f32_elems = _extent(rows, ("f32", "i8")) // 4
+        self.f32_elems = (_extent(rows, ("f32", "i8")) + _ALIGN - 1) // 4
         self.i32_elems = _extent(rows, ("i32",)) // 4
         heap = sum(row[2] for row in rows if row[1] == "heap")
         self.total_bytes = 4 * (self.f32_elems + self.i32_elems) + heap

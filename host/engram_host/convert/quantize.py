@@ -22,6 +22,7 @@ INT8_MIN, INT8_MAX = -128, 127
 LEVELS = 255  # steps between the ends of the int8 range
 INT32_MAX = 2**31 - 1
 
+_SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # below it float32 loses digits
 _BIAS_LIMIT = 2**30  # half of int32: the other half is the products'
 
 
@@ -49,10 +50,10 @@ def activation_scale(low: float, high: float) -> Scale:
     Zero must be exact because padding is zero. After a ReLU low is 0 and the zero point -128.
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    if high == low:
-        return Scale(1.0 / LEVELS, INT8_MIN)  # a dead layer: any scale says the same
     # Stored as float32 on the board; rounding here keeps both sides on the same number.
     scale = float(np.float32((high - low) / LEVELS))
+    if scale < _SMALLEST_SCALE:
+        return Scale(1.0 / LEVELS, INT8_MIN)  # a dead layer: any scale says the same
     zero_point = math.floor(INT8_MIN - low / scale + 0.5)
     return Scale(scale, max(INT8_MIN, min(INT8_MAX, zero_point)))
 

@@ -1,0 +1,431 @@
+"""From float models to device models: arithmetic, refusals, and what the digits lose."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engram.arena import Arena
+from engram.errors import DataError, ModelError
+from engram.nn.frozen import FrozenStage
+from engram.nn.model import ModelSpec
+from engram.plan import plan
+from engram_host import model_file
+from engram_host.convert import DeviceModel, calibrate, convert, graph
+from engram_host.convert.quantize import (
+    Scale,
+    activation_scale,
+    multiplier,
+    quantize_layer,
+    requantize,
+)
+from engram_host.datasets import digits
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "digits"
+
+
+# ---------------------------------------------------------------- a float model with every op
+
+FIRST_LABELS = [9, 0, 6, 8, 9, 1, 5, 2, 4, 5, 4, 3, 0, 2, 3, 9]  # of the test split
+
+PAD = [1, 1, 1, 1]
+LAYERS = [
+    {"op": "conv2d", "w": "a.w", "b": "a.b", "kernel": [3, 3], "pad": PAD, "relu": True},
+    {"op": "depthwise", "w": "d.w", "b": "d.b", "kernel": [3, 2], "stride": [1, 2]},
+    {"op": "avgpool", "kernel": [2, 2], "stride": [2, 2], "pad": PAD},
+    {"op": "conv2d", "w": "p.w", "b": "p.b", "kernel": [1, 1], "relu": True},
+    {"op": "global_avgpool"},
+    {"op": "flatten"},
+    {"op": "dense", "w": "f.w", "b": "f.b", "relu": True},
+    {"op": "dense", "w": "c.w", "b": "c.b"},
+]
+SHAPES = {
+    "a.w": (6, 3, 3, 2),
+    "d.w": (3, 2, 6),
+    "p.w": (5, 1, 1, 6),
+    "f.w": (7, 5),
+    "c.w": (4, 7),
+}
+
+
+def tensors(seed=0):
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in SHAPES.items():
+        found[name] = rng.normal(0, 0.5, shape).astype(np.float32)
+        outputs = shape[-1] if name == "d.w" else shape[0]
+        found[name[0] + ".b"] = rng.normal(0, 0.3, outputs).astype(np.float32)
+    return found
+
+
+def float_model(path, *, weights=None, version="1", **changes):
+    described = {
+        "name": "every op",
+        "classes": 4,
+        "input": {"shape": [7, 6, 2], "dtype": "float32"},
+        "layers": LAYERS,
+        "frozen": 7,
+        **changes,
+    }
+    metadata = {"engram_float": version, "graph": json.dumps(described)}
+    model_file.write(path, tensors() if weights is None else weights, metadata)
+    return path
+
+
+def samples(count=200, seed=1):
+    return np.random.default_rng(seed).normal(0.3, 1, (count, 7, 6, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def converted(tmp_path):
+    report = convert(float_model(tmp_path / "f.st"), samples(), tmp_path / "d.st")
+    return report, tmp_path / "d.st"
+
+
+# ---------------------------------------------------------------- the integer arithmetic
+
+
+def by_definition(acc, mult, shift):
+    """TensorFlow Lite's MultiplyByQuantizedMultiplier in Python's own integers."""
+    product = (acc << max(shift, 0)) * mult
+    nudged = product + (2**30 if product >= 0 else 1 - 2**30)
+    high = abs(nudged) // 2**31 * (1 if nudged >= 0 else -1)  # toward zero
+    right = max(-shift, 0)
+    rest, threshold = high % 2**right, (2**right - 1) // 2 + (high < 0)
+    return high // 2**right + (rest > threshold)
+
+
+@given(
+    st.lists(st.integers(-(2**26), 2**26), min_size=1, max_size=20),
+    st.integers(2**30, 2**31 - 1),
+    st.integers(-31, 3),
+)
+def test_requantization_is_the_reference(accumulators, mult, shift):
+    acc = np.array(accumulators, np.int64)[:, None]
+    got = requantize(acc, np.array([mult], np.int32), np.array([shift], np.int32))
+    assert got[:, 0].tolist() == [by_definition(a, mult, shift) for a in accumulators]
+
+
+@given(st.floats(1e-9, 1e4))
+def test_a_multiplier_is_the_factor_to_30_bits(factor):
+    mult, shift = multiplier(factor)
+    assert 2**30 <= mult < 2**31
+    assert mult * 2.0 ** (shift - 31) == pytest.approx(factor, rel=2**-30)
+
+
+def test_factors_at_the_edges():
+    assert multiplier(1.0) == (2**30, 1)
+    assert multiplier(0.5) == (2**30, 0)
+    assert multiplier(1 - 2**-40) == (2**30, 1)  # rounds up to the next power of two
+    assert multiplier(2.0**-40) == (0, 0)
+
+
+@given(st.floats(-50, 50, width=32), st.floats(-50, 50, width=32))
+def test_an_activation_scale_covers_its_range_and_holds_zero(one, other):
+    low, high = min(one, other), max(one, other)
+    scale = activation_scale(low, high)
+    ends = scale.dequantize(scale.quantize(np.array([low, high, 0.0], np.float32)))
+    assert ends[2] == 0
+    assert np.abs(ends[:2] - [low, high]).max() <= scale.scale * 1.01
+
+
+def test_after_relu_the_zero_point_is_the_smallest_value():
+    assert activation_scale(0, 25.5) == Scale(pytest.approx(0.1), -128)
+    assert activation_scale(0, 0).zero_point == -128
+
+
+def test_halves_are_rounded_away_from_zero():
+    q = Scale(1.0, 3).quantize(np.array([0.5, -0.5, 1.49, 500, -500], np.float32))
+    assert q.tolist() == [4, 2, 4, 127, -128]
+
+
+def test_weights_use_the_whole_range_of_every_channel():
+    w = np.array([[0.5, -1.0], [1.1e-3, 2e-3]], np.float32)
+    layer = quantize_layer("x", w, np.zeros(2, "f4"), 0, Scale(0.1, 0), Scale(0.1, 0))
+    assert layer.w.tolist() == [[64, -127], [70, 127]]
+
+
+def test_a_large_bias_on_tiny_weights_still_fits_its_int32():
+    w, b = np.full((1, 4), 1e-9, "f4"), np.array([5.0], "f4")
+    layer = quantize_layer("x", w, b, 0, Scale(0.01, 0), Scale(0.02, -128))
+    real = int(layer.bias[0]) * int(layer.mult[0]) * 2.0 ** (int(layer.shift[0]) - 31) * 0.02
+    assert real == pytest.approx(5.0, rel=1e-6)
+
+
+def test_an_accumulator_that_could_overflow_is_refused():
+    w = np.full((1, 100_000), 1.0, "f4")
+    with pytest.raises(ModelError, match="layer big: channel 0 could overflow"):
+        quantize_layer("big", w, np.zeros(1, "f4"), 0, Scale(1.0, 0), Scale(1.0, 0))
+
+
+# ---------------------------------------------------------------- whole models
+
+
+def test_every_op_survives(converted):
+    report, _ = converted
+    assert [row["op"] for row in report["layers"]] == [
+        "conv2d", "depthwise", "avgpool", "conv2d", "global_avgpool", "dense",
+    ]  # fmt: skip
+    assert min(row["snr_db"] for row in report["layers"]) > 28
+    assert report["logits_snr_db"] > 25 and report["agreement"] > 0.95
+
+
+def test_a_worse_model_has_a_lower_snr(tmp_path):
+    """The figure can fail: outliers clamped away cost signal."""
+    path = float_model(tmp_path / "f.st")
+    whole = convert(path, samples(), tmp_path / "a.st")
+    clamped = convert(path, samples(), tmp_path / "b.st", percentile=90)
+    assert clamped["layers"][-1]["snr_db"] < whole["layers"][-1]["snr_db"] - 5
+
+
+def test_the_device_library_computes_the_same_int8(converted):
+    """The numpy reference and the kernels were written apart; every bit must agree."""
+    _, path = converted
+    device = DeviceModel(path)
+    with path.open("rb") as stream:
+        spec = ModelSpec(stream)
+        stage = FrozenStage(spec, Arena(plan(spec, 1)))
+    inputs = samples(20, seed=2)
+    for x, want in zip(inputs, device.latents(inputs)):
+        out = bytearray(spec.latent_elems)
+        stage.fwd(memoryview(out), array("f", x.ravel().tolist()))
+        assert out == want.tobytes()
+
+
+def test_uint8_samples_flip_their_top_bit(tmp_path):
+    source = {"shape": [7, 6, 2], "dtype": "uint8", "scale": 0.02, "zero_point": -100}
+    path = float_model(tmp_path / "f.st", input=source)
+    x = np.random.default_rng(3).integers(0, 256, (50, 7, 6, 2)).astype(np.uint8)
+    assert convert(path, x, tmp_path / "d.st")["logits_snr_db"] > 20
+    q = DeviceModel(tmp_path / "d.st").quantize_input(x)
+    assert np.array_equal(q.astype(int), x.astype(int) - 128)
+
+
+def test_nothing_frozen_is_a_model_too(tmp_path):
+    layers = [*LAYERS[4:6], {"op": "dense", "w": "o.w"}]
+    weights = {"o.w": np.ones((4, 2), "f4")}
+    path = float_model(tmp_path / "f.st", layers=layers, frozen=0, weights=weights)
+    report = convert(path, samples(), tmp_path / "d.st")
+    assert report["layers"] == [] and report["latent"]["shape"] == [7, 6, 2]
+    assert DeviceModel(tmp_path / "d.st").latents(samples(3)).shape == (3, 7, 6, 2)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, converted):
+    """In another process too: hash seeds must not decide the order of anything."""
+    script = f"import engram_host.convert as c; c.convert({str(tmp_path / 'f.st')!r}, "
+    script += f"{str(tmp_path / 'x.npy')!r}, {str(tmp_path / 'again.st')!r})"
+    np.save(tmp_path / "x.npy", samples())
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert (tmp_path / "again.st").read_bytes() == converted[1].read_bytes()
+
+
+def test_tensors_in_the_file_are_aligned(converted):
+    raw = converted[1].read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    sizes = {"F32": 4, "I32": 4, "I8": 1}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            start = 8 + length + entry["data_offsets"][0]
+            assert start % sizes[entry["dtype"]] == 0
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x_train.npz"])
+def test_calibration_data_comes_from_files(tmp_path, converted, name):
+    path = tmp_path / name
+    if name == "x.npy":
+        np.save(path, samples())
+    else:
+        np.savez(path, **{path.stem: samples(), "y": np.zeros(200)})
+    convert(tmp_path / "f.st", path, tmp_path / "file.st")
+    assert (tmp_path / "file.st").read_bytes() == converted[1].read_bytes()
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def changed(index, **entry):
+    return [dict(row, **entry) if i == index else row for i, row in enumerate(LAYERS)]
+
+
+def with_tensor(name, value):
+    return {**tensors(), name: np.asarray(value)}
+
+
+REFUSED_MODELS = {
+    "a.w holds 1 NaN": {"weights": with_tensor("a.w", np.full(SHAPES["a.w"], 1, "f4"))},
+    "a.w: float32 expected, int32 came": {
+        "weights": with_tensor("a.w", np.ones(SHAPES["a.w"], "i4"))
+    },
+    "tensor d.b is missing": {"weights": {k: v for k, v in tensors().items() if k != "d.b"}},
+    r"bias of shape \(6,\) expected, \(5,\) came": {
+        "weights": with_tensor("a.b", np.zeros(5, "f4"))
+    },
+    r"layer 6 \(dense\): weights of shape \(7, 5\) expected, \(7, 9\) came": {
+        "weights": with_tensor("f.w", np.zeros((7, 9), "f4"))
+    },
+    r"layer 0 \(conv2d\): weights of shape \(6, 3\) do not belong": {
+        "weights": with_tensor("a.w", np.zeros((6, 3), "f4"))
+    },
+    r"kernel \[5, 5\] in the graph, \[3, 3\] in the weights": {
+        "layers": changed(0, kernel=[5, 5])
+    },
+    "unknown op; known: avgpool": {"layers": changed(2, op="maxpool")},
+    r"layer 2 \(avgpool\): ReLU belongs to a layer with weights": {
+        "layers": changed(2, relu=True)
+    },
+    "layer 1 .depthwise.: not available in the adaptive stage": {"frozen": 1},
+    "0 to 7 frozen layers expected, 8 came": {"frozen": 8},
+    "the last layer must be dense without ReLU": {"layers": changed(7, relu=True)},
+    "one output for each of the 5 classes": {"classes": 5},
+    "input dtype uint8 or float32 expected, int16 came": {
+        "input": {"shape": [7, 6, 2], "dtype": "int16"}
+    },
+    "a uint8 input needs its scale": {"input": {"shape": [7, 6, 2], "dtype": "uint8"}},
+    "input scale above 0 expected, 0 came": {
+        "input": {"shape": [7, 6, 2], "dtype": "float32", "scale": 0, "zero_point": 0}
+    },
+    r"layer 0 \(conv2d\): input \[H, W, C\] expected, \[84\] came": {
+        "input": {"shape": [84], "dtype": "float32"}
+    },
+    "does not fit an axis of 2": {"input": {"shape": [2, 6, 2], "dtype": "float32"}},
+    "float model of version 1 expected, 2 came": {"version": "2"},
+    "its graph is incomplete": {"layers": [{"w": "a.w"}] * 8},
+}
+REFUSED_MODELS["a.w holds 1 NaN"]["weights"]["a.w"][0, 0, 0, 0] = np.nan
+
+
+@pytest.mark.parametrize("message", REFUSED_MODELS)
+def test_a_bad_model_is_refused(tmp_path, message):
+    changes = dict(REFUSED_MODELS[message])
+    if message.startswith("does not fit"):  # the padded convolution fits, what follows does not
+        changes["layers"] = changed(0, pad=[0, 0, 0, 0])
+    path = float_model(tmp_path / "f.st", **changes)
+    with pytest.raises(ModelError, match=message):
+        convert(path, samples(), tmp_path / "d.st")
+    assert not (tmp_path / "d.st").exists()
+
+
+def test_a_file_that_is_no_float_model_is_refused(tmp_path, converted):
+    with pytest.raises(ModelError, match="a device model already came"):
+        convert(converted[1], samples(), tmp_path / "again.st")
+    cut = tmp_path / "cut.st"
+    cut.write_bytes((tmp_path / "f.st").read_bytes()[:-9])
+    with pytest.raises(ModelError, match="not a whole safetensors file"):
+        convert(cut, samples(), tmp_path / "again.st")
+    with pytest.raises(ModelError, match="does not exist"):
+        convert(tmp_path / "none.st", samples(), tmp_path / "again.st")
+    assert not (tmp_path / "again.st").exists()
+
+
+def nan_samples():
+    bad = samples(5)
+    bad[3, 0, 0, 0] = np.nan
+    return bad
+
+
+REFUSED_DATA = {
+    "of float32 expected, dtype float64 came": lambda: samples().astype(np.float64),
+    r"\(n, 7, 6, 2\) of float32 expected, shape \(4, 84\) came": lambda: samples(4).reshape(4, 84),
+    r"shape \(0, 7, 6, 2\) came": lambda: samples(0),
+    "holds NaN": nan_samples,
+}
+
+
+@pytest.mark.parametrize("message", REFUSED_DATA)
+def test_bad_calibration_data_is_refused(tmp_path, message):
+    with pytest.raises(DataError, match=message):
+        convert(float_model(tmp_path / "f.st"), REFUSED_DATA[message](), tmp_path / "d.st")
+    assert not (tmp_path / "d.st").exists()
+
+
+def test_calibration_files_that_are_none_are_refused(tmp_path):
+    model = graph.load(float_model(tmp_path / "f.st"))
+    (tmp_path / "text.npy").write_text("1, 2, 3")
+    np.savez(tmp_path / "y.npz", y=np.zeros(3))
+    for name, message in (
+        ("none.npy", "does not exist"),
+        ("text.npy", "is no .npy or .npz file"),
+        ("y.npz", "an array named x or x_train expected .*, y came"),
+    ):
+        with pytest.raises(DataError, match=message):
+            calibrate.load_samples(tmp_path / name, model)
+
+
+# ---------------------------------------------------------------- the digits
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def test_the_split_never_moves(data):
+    """Every accuracy in a report depends on it."""
+    assert np.bincount(data.y_test).tolist() == [36] * 10
+    assert len(data.x_train) == 1437 and data.x_train.max() == 16
+    pixels = {row.tobytes() for row in data.x_train}
+    assert not any(row.tobytes() in pixels for row in data.x_test)
+    assert data.y_test[:16].tolist() == FIRST_LABELS
+
+
+def test_the_digits_lose_next_to_nothing(tmp_path, data):
+    base, _ = data.train_of([0, 1, 2, 3, 4])
+    report = convert(EXAMPLE / "digits_float.safetensors", base, tmp_path / "d.st")
+    assert min(row["snr_db"] for row in report["layers"]) > 35
+    assert report["agreement"] > 0.99
+    known = data.y_test < 5
+    predicted = DeviceModel(tmp_path / "d.st").predict(data.x_test)
+    assert (predicted[known] == data.y_test[known]).mean() > 0.97
+    assert (predicted[~known] == data.y_test[~known]).mean() < 0.05  # never seen
+
+
+@pytest.fixture(scope="module")
+def pretrain():
+    """The script of the example, as a module."""
+    spec = importlib.util.spec_from_file_location("pretrain", EXAMPLE / "pretrain.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pretraining_follows_its_gradient(pretrain):
+    rng = np.random.default_rng(0)
+    network = pretrain.Network(rng)
+    network.params = [p.astype(np.float64) for p in network.params]
+    x, y = rng.random((4, 8, 8, 1)), np.array([0, 3, 3, 9])
+
+    def loss():
+        logits = network.forward(x)[0]
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return -(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))[range(4), y].mean()
+
+    grads = network.gradients(x, y)
+    for param, grad in zip(network.params, grads):
+        for at in rng.integers(0, param.size, 4):
+            kept, results = param.flat[at], []
+            for nudge in (1e-6, -1e-6):
+                param.flat[at] = kept + nudge
+                results.append(loss())
+            param.flat[at] = kept
+            slope = (results[0] - results[1]) / 2e-6
+            assert grad.flat[at] == pytest.approx(slope, rel=1e-3, abs=1e-6)
+
+
+def test_pretraining_is_repeatable_and_learns(pretrain, tmp_path, data):
+    """Two short trainings; the committed weights come from the same function, only longer."""
+    for name in ("a", "b"):
+        network = pretrain.train(seed=1, epochs=3)
+        pretrain.save(network, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    known = data.y_test < 5
+    logits = network.forward((data.x_test[known] / 16).astype(np.float32))[0]
+    assert (logits.argmax(axis=1) == data.y_test[known]).mean() > 0.7
