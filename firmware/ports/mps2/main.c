@@ -35,7 +35,10 @@ engram_memory_t engram_memory(void) {
     };
 }
 
+static mp_obj_t pystack[1024];
+
 static void session(void) {
+    mp_pystack_init(pystack, pystack + MP_ARRAY_SIZE(pystack));
     mp_cstack_init_with_top(&_stack_top, &_stack_top - &_stack_bottom);
     gc_init(&_heap_start, &_heap_end);
     mp_init();
