@@ -216,13 +216,13 @@ def build(
             f"MICROPY_MPYCROSS={cross / 'mpy-cross'}",
             f"MICROPY_MPYCROSS_DEPENDENCY={cross / 'mpy-cross'}",
             f"USER_C_MODULES={user_modules(board)}",
-            *common,
         ]
         stamp = f"{version}\n{os.environ.get('EXTRA_C_MODULES', '')}\n" + "\n".join(arguments)
         if not same_as_before(root / (board.name + ".made-with"), stamp):
             shutil.rmtree(out, ignore_errors=True)
         if not board.artefact.exists():
             say(f"building the firmware of {board.name}")
+        arguments += common  # which Python runs the build's scripts does not change what they make
         begin = log.stat().st_size
         try:
             make(arguments, jobs, source, log)

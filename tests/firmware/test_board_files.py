@@ -1,0 +1,94 @@
+"""board.toml: what is read from it, and what is refused with which words."""
+
+import pytest
+
+from engram_host import boards
+from engram_host.errors import HostError, InputError, VirtualBoardError
+
+GOOD = (boards.home() / "boards" / "qemu_m4f" / "board.toml").read_text()
+
+
+def read(tmp_path, text):
+    folder = tmp_path / "qemu_m4f"
+    folder.mkdir()
+    (folder / "board.toml").write_text(text)
+    return boards.read(folder / "board.toml")
+
+
+def test_every_board_is_valid():
+    assert {"unix", "qemu_m4f"} <= set(boards.names())
+    for board in boards.load_all():
+        assert board.is_virtual or board.has_power_figures
+        assert board.flash.erase_bytes == 4096
+
+
+def test_figures_have_sources():
+    for board in boards.load_all():
+        power = board.facts.get("power", {})
+        for figure, source in (("active_mw", "source"), ("datasheet_mw", "datasheet_source")):
+            assert (figure in power) == (source in power), board.name
+        if power:
+            assert "Assumption" in power["cpi_source"]
+            assert "not run on hardware" in board.status
+
+
+def test_unknown_name_tells_the_known():
+    with pytest.raises(InputError, match="no board 'qemu': one of .*qemu_m4f"):
+        boards.load("qemu")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("clock_hz = 7812500", "clock_hz = 'fast'", r"\[chip\] clock_hz: int expected"),
+        ("title = ", "titel = ", "title expected .str., it is missing"),
+        ('kind = "qemu"', 'kind = "renode"', "kind: one of qemu, unix"),
+        ('name = "qemu_m4f"', 'name = "other"', "its folder is 'qemu_m4f'"),
+        ("fs_bytes = 131072", "fs_bytes = 131073", "fs_bytes: a multiple of erase_bytes"),
+        ("store_bytes = 393216", "store_bytes = 397312", "need 1052672 bytes"),
+        ("\n[flash]\n", "\n[flash\n", "board.toml"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, old, new, words):
+    assert old in GOOD
+    with pytest.raises(InputError, match=words):
+        read(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_half_a_power_table_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"\[power\] source expected"):
+        read(tmp_path, GOOD + "\n[power]\nactive_mw = 1.0\n")
+
+
+def test_command_without_firmware_tells_what_to_do(tmp_path):
+    with pytest.raises(VirtualBoardError, match="engram build unix"):
+        boards.load("unix").command(tmp_path / "flash", tmp_path / "no-firmware")
+
+
+def test_model_board_has_no_command(tmp_path):
+    with pytest.raises(
+        InputError, match="real chip .*a virtual board expected, one of qemu_m4f, u"
+    ):
+        boards.load("teensy41").command(tmp_path / "flash")
+
+
+def test_flash_file_begins_blank_and_is_kept(tmp_path):
+    board = boards.load("qemu_m4f")
+    flash = tmp_path / "folder" / "flash.bin"
+    board.prepare_flash(flash)
+    with open(flash, "r+b") as file:
+        assert file.read(board.flash.data_bytes) == b"\xff" * board.flash.data_bytes
+        file.seek(0)
+        file.write(b"kept")
+    board.prepare_flash(flash)
+    assert flash.read_bytes()[:5] == b"kept\xff"
+    assert flash.stat().st_size == board.facts["virtual"]["flash_backend_bytes"]
+    assert flash.stat().st_blocks * 512 <= 2 * board.flash.data_bytes  # the rest is a hole
+
+
+def test_home_is_named_by_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("ENGRAM_HOME", str(tmp_path))
+    with pytest.raises(HostError, match="a checkout of Engram expected"):
+        boards.home()
+    (tmp_path / "boards").mkdir()
+    assert boards.home() == tmp_path.resolve()

@@ -1,0 +1,167 @@
+"""The emulated board alone: memory of the chip, exact instruction counts, native code."""
+
+import random
+import subprocess
+import time
+
+import pytest
+
+from engram_host import boards, build
+
+pytestmark = pytest.mark.board
+
+MEASURE = """
+import gc, time, engram_board as board
+def work(n):
+    s = 0
+    for i in range(n):
+        s ^= i
+def count(n):
+    gc.collect()
+    a = board.counter()
+    work(n)
+    return time.ticks_diff(board.counter(), a)
+count(10)
+"""
+FLOATS = """
+def floats(n):
+    gc.collect()
+    a = board.counter()
+    s = 0.0
+    for i in range(n):
+        s += i * 0.5
+    return time.ticks_diff(board.counter(), a)
+floats(10)
+"""
+
+
+@pytest.fixture
+def qemu(start):
+    return start("qemu_m4f")
+
+
+def test_memory_is_that_of_the_chip(qemu):
+    facts = boards.load("qemu_m4f").facts
+    memory = qemu.value("__import__('engram_board').memory()")
+    used = memory["data"] + memory["bss"] + memory["heap"] + memory["stack"]
+    assert used == memory["ram"] == facts["chip"]["ram_bytes"] == 256 * 1024
+    assert memory["stack"] == facts["memory"]["stack_bytes"]
+    assert memory["firmware"] <= facts["flash"]["firmware_bytes"]
+    regions = ("firmware_bytes", "fs_bytes", "store_bytes")
+    assert sum(facts["flash"][region] for region in regions) <= facts["chip"]["flash_bytes"]
+    assert qemu.value("__import__('gc').mem_free()") < memory["heap"]
+
+
+def test_more_than_the_heap_is_refused(qemu):
+    qemu.begin("b = bytearray(__import__('engram_board').memory()['heap'])")
+    assert "MemoryError" in qemu.end()[1]
+    assert qemu.value("1") == 1
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        "mem32[0x20040000]",  # behind the RAM
+        "mem32[0x20400000]",  # where the machine mirrors it
+        "mem8[0x21080000]",  # behind the data flash
+        "mem32[0x00100000]",  # behind the firmware
+        "mem32[0x100] = 0",  # the firmware itself
+    ],
+)
+def test_what_the_chip_lacks_is_not_there(qemu, access):
+    """The fault is told, and the board starts again."""
+    qemu.begin(f"from machine import mem8, mem32\n{access}")
+    assert b"FATAL: processor fault" in qemu.read_until(b">>> ")
+
+
+def test_deep_recursion_is_an_error_not_a_crash(qemu):
+    qemu.begin("def f(): f()\nf()")
+    assert "RuntimeError: maximum recursion depth exceeded" in qemu.end()[1]
+    assert qemu.value("1") == 1
+
+
+def test_same_count_twice(qemu):
+    """Of a warm program: the first of a row finds the interpreter's look-up cache as it was left
+    by whatever ran before."""
+    qemu.run(MEASURE + FLOATS)
+    for call in ("count(3000)", "floats(500)"):
+        row = qemu.value(f"[{call} for i in range(5)]")
+        assert len(set(row[1:])) == 1
+
+
+def test_same_count_in_two_runs(start):
+    """Two emulators, each with waits of random length before."""
+    seen = set()
+    for _ in range(2):
+        child = start("qemu_m4f")
+        time.sleep(random.random() * 0.2)
+        child.run(MEASURE + FLOATS)
+        time.sleep(random.random() * 0.2)
+        seen.add(child.run("print(count(3000), floats(500), count(20000))"))
+        child.kill()
+    assert len(seen) == 1
+
+
+def test_waiting_is_not_counted(qemu):
+    qemu.run(MEASURE)
+    counts = qemu.value("[(time.sleep_ms(ms), count(2000))[1] for ms in (0, 0, 1, 37, 0, 133, 5)]")
+    assert len(set(counts[1:])) == 1
+
+
+def test_received_bytes_are_not_counted(qemu):
+    """Bytes that arrive while a program runs are taken by interrupts, at any instruction."""
+    qemu.run(MEASURE)
+    quiet = qemu.run("print(count(150000))")
+    for _ in range(4):
+        qemu.begin("print(count(150000))")
+        time.sleep(random.random() * 0.02)
+        qemu.write(b"#" * random.randrange(1, 200))
+        assert qemu.end()[0] == quiet
+        qemu.write(b"\x03")  # the raw REPL forgets the line
+
+
+def test_counter_outlives_its_timer(qemu):
+    """The timer behind the counter wraps every 1.34 thousand million instructions."""
+    qemu.run(
+        "import time, engram_board as board\n"
+        "@micropython.viper\ndef spin(n: int):\n    i = 0\n    while i < n:\n        i += 1\n"
+        "def count(n):\n    a = board.counter()\n    spin(n)\n"
+        "    return board.counter() - a & 0x3fffffff\n"
+    )
+    small, large = qemu.value("(count(1000), count(2000))")
+    each = (large - small) / 1000
+    rounds = int(1.5e9 / each)
+    expected = round(small + (rounds - 1000) * each) % 2**30
+    assert int(qemu.run(f"print(count({rounds}))", timeout_s=60)) == expected
+
+
+def test_kernels_are_counted(qemu):
+    """_engram.spent() is the part of the counter that passed inside kernels."""
+    qemu.run(
+        "import _engram, time, engram_board as board\nfrom array import array\n"
+        "x = array('f', bytes(4 * 500))\n"
+    )
+    spent, total = qemu.value(
+        "(lambda a, s: (_engram.relu_fwd(x, x), _engram.spent() - s, board.counter() - a)[1:])"
+        "(board.counter(), _engram.spent())"
+    )
+    assert 500 < spent < total < spent + 5000
+
+
+@pytest.mark.parametrize("name", ["unix", "qemu_m4f"])
+def test_native_mpy_loads(start, name, tmp_path):
+    """A module of native code, made by mpy-cross, arrives as a file and runs."""
+    build.build(boards.load(name))  # mpy-cross with it
+    child = start(name)
+    source = tmp_path / "fast.py"
+    source.write_text(
+        "@micropython.viper\ndef total(p: ptr8, n: int) -> int:\n    s = 0\n"
+        "    for i in range(n):\n        s += p[i]\n    return s\n"
+        "@micropython.native\ndef half(x):\n    return x * 0.5\n"
+    )
+    cross = child.board.build_dir.parent / "mpy-cross" / "mpy-cross"
+    arch = child.board.facts["chip"]["arch"]
+    subprocess.run([cross, f"-march={arch}", source, "-o", tmp_path / "fast.mpy"], check=True)
+    content = (tmp_path / "fast.mpy").read_bytes()
+    child.run(f"f = open('fast.mpy', 'wb')\nf.write({content!r})\nf.close()\nimport fast")
+    assert child.value("fast.total(bytes(range(100)), 100), fast.half(3)") == (4950, 1.5)
