@@ -423,7 +423,7 @@ def test_pretraining_follows_its_gradient(pretrain):
 def test_pretraining_is_repeatable_and_learns(pretrain, tmp_path, data):
     """Two short trainings; the committed weights come from the same function, only longer."""
     for name in ("a", "b"):
-        network = pretrain.train(seed=1, epochs=3)
+        network = pretrain.train(seed=1, epochs=6)
         pretrain.save(network, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     known = data.y_test < 5

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.errors import DataError
+
 from .. import model_file
 from .graph import F32
 from .quantize import Scale, requantize
@@ -39,8 +41,14 @@ class DeviceModel:
         self.latent_scale = _scale(self.graph["latent"])
 
     def quantize_input(self, x: NDArray[Any]) -> I8:
-        """Samples as they come, uint8 or float32, as the int8 the first layer reads."""
-        if self.graph["input"]["dtype"] == "uint8":
+        """Samples as they come, uint8 or float32, as the int8 the first layer reads.
+
+        Raises DataError when they are of another dtype.
+        """
+        wanted = self.graph["input"]["dtype"]
+        if x.dtype != np.dtype(wanted):
+            raise DataError(f"samples of {wanted} expected, {x.dtype} came")
+        if wanted == "uint8":
             return (x ^ 0x80).view(np.int8)
         return self.input_scale.quantize(x)
 

@@ -1,0 +1,116 @@
+"""Time, energy and the plan's table: formulas, and the figures of the boards."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from demo_result import CHIPS, chip
+from rich.console import Console
+
+from engram.errors import ModelError
+from engram.nn.model import ModelSpec
+from engram.plan import plan
+from engram_host import boards
+from engram_host.boards import home
+from engram_host.convert import convert
+from engram_host.energy import INSTRUCTIONS_PER_MAC, cost, costs, estimate_instructions
+from engram_host.errors import InputError
+from engram_host.plan_report import plan_report, plan_table
+
+
+def test_cost_is_cycles_over_clock_times_power():
+    board = chip("fast", "Some Chip", 100_000_000, 40.0)  # 1.25 cycles an instruction
+    assert cost(200_000_000, board) == {
+        "board": "fast",
+        "chip": "Some Chip",
+        "instructions": 200_000_000,
+        "ms": pytest.approx(2500),
+        "mj": pytest.approx(100),
+        "source": "model",
+    }
+
+
+def test_a_board_without_power_figures_has_no_cost():
+    bare = {key: value for key, value in CHIPS[0].items() if key != "power"}
+    with pytest.raises(InputError, match=r"board nano: \[power\] with active_mw"):
+        cost(1, bare)
+    assert [row["board"] for row in costs(1, [bare, CHIPS[1]])] == ["nucleo"]
+
+
+def test_three_chips_have_figures_with_their_sources():
+    named = [board for board in boards.load_all() if board.has_power_figures]
+    assert len({board.facts["chip"]["name"] for board in named}) >= 3
+    for board in named:
+        power = board.facts["power"]
+        assert 1 <= power["cycles_per_instruction"] < 4 and 1 < power["active_mw"] < 2000
+        assert len(power["source"]) > 20 and len(power["cpi_source"]) > 20
+
+
+def test_estimates_weigh_both_kinds_of_mac():
+    per = INSTRUCTIONS_PER_MAC
+    assert estimate_instructions(1000, 0) == round(1000 * per["int8"])
+    assert estimate_instructions(1000, 10) == round(1000 * per["int8"] + 10 * per["f32"])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plan") / "digits.safetensors"
+    pixels = np.random.default_rng(0).integers(0, 17, (64, 8, 8, 1)).astype(np.uint8)
+    convert(home() / "examples/digits/digits_float.safetensors", pixels, path)
+    return path
+
+
+def test_the_plan_counts_what_the_layers_do(model):
+    report = plan_report(model, CHIPS, batch=16)
+    rows = [(r["op"], r["parameters"], r["macs_forward"], r["macs_backward"])
+            for r in report["layers"]]  # fmt: skip
+    conv3, classifier = 2 * 2 * 32 * 9 * 12, 32 * 10
+    assert rows == [
+        ("conv2d", 16 * 9 + 3 * 16, 8 * 8 * 16 * 9, 0),
+        ("conv2d", 12 * 9 * 16 + 3 * 12, 4 * 4 * 12 * 9 * 16, 0),
+        ("conv2d", 32 * 9 * 12 + 32, conv3, conv3),  # nothing below needs a gradient
+        ("relu", 0, 0, 0),
+        ("global_avgpool", 0, 0, 0),
+        ("dense", 330, classifier, 2 * classifier),
+    ]
+    assert report["macs_observe"] == 9216 + 27648
+    assert report["macs_predict"] == report["macs_observe"] + conv3 + classifier
+    assert report["macs_step"] == 16 * (2 * conv3 + 3 * classifier)
+    assert sum(row["flash_bytes"] for row in report["layers"]) < report["model_file_bytes"]
+
+
+def test_the_plan_is_the_device_librarys(model):
+    with model.open("rb") as stream:
+        layout = plan(ModelSpec(stream), 8, 500)
+    report = plan_report(model, CHIPS, batch=8, replay_slots=500)
+    assert report["ram_peak_bytes"] == layout.total_bytes
+    assert [tuple(row) for row in report["ram_rows"]] == layout.rows
+    smaller = plan_report(model, CHIPS, batch=4, replay_slots=500)
+    assert smaller["ram_peak_bytes"] < report["ram_peak_bytes"]
+
+
+def test_the_plan_says_what_fits(model):
+    tiny = chip("tiny", "Tiny", 1_000_000, 1.0)
+    tiny["chip"]["ram_bytes"] = 20_000
+    fit = {row["board"]: row["fits"] for row in plan_report(model, [*CHIPS, tiny])["fit"]}
+    assert fit == {"nano": True, "nucleo": True, "teensy": True, "tiny": False}
+    tiny["chip"]["ram_bytes"] = 1 << 20
+    tiny["memory"] = {"heap_bytes": 30_000}  # what MicroPython may have counts, not the chip
+    assert not plan_report(model, [tiny])["fit"][0]["fits"]
+
+
+def test_the_plans_table_shows_layers_and_chips(model):
+    report = plan_report(model, CHIPS)
+    console = Console(file=io.StringIO(), width=130)
+    console.print(plan_table(report))
+    text = console.file.getvalue()
+    for shown in ("global_avgpool", "13,824", f"{report['ram_peak_bytes']:,} B", "i.MX RT1062"):
+        assert shown in text
+    assert "(model)" in text
+    json.dumps(report)
+
+
+def test_a_missing_model_is_said(tmp_path):
+    with pytest.raises(ModelError, match="make it with `engram convert`"):
+        plan_report(tmp_path / "none.safetensors", CHIPS)
