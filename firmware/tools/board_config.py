@@ -26,6 +26,7 @@ MACROS = (
     ("flash.program_bytes", "ENGRAM_PROGRAM_BYTES"),
     ("counter.kind", "ENGRAM_COUNTER_KIND"),
     ("counter.unit", "ENGRAM_COUNTER_UNIT"),
+    ("link.max_payload_bytes", "ENGRAM_MAX_PAYLOAD_BYTES"),
     ("link.receive_ring_bytes", "ENGRAM_RECEIVE_RING_BYTES"),
 )
 # board.toml path -> linker symbol.

@@ -132,7 +132,7 @@ def _type(transport: Transport, statement: str, stdout: TextIO) -> bytes:
             break  # a prompt, and nothing after it
         said += more
         answer = _without_echo(said, echo_ends)
-        ready = answer.removesuffix(PROMPT)  # the prompt itself is not shown
+        ready = _without_prompt(answer)
         if len(ready) > shown:
             stdout.write(ready[shown:].decode("utf-8", "replace").replace("\r\n", "\n"))
             stdout.flush()
@@ -140,6 +140,14 @@ def _type(transport: Transport, statement: str, stdout: TextIO) -> bytes:
     if shown and not ready.endswith(b"\n"):
         print(file=stdout, flush=True)
     return said
+
+
+def _without_prompt(answer: bytes) -> bytes:
+    """Without the prompt, or the part of it that has come, at the end: it is not shown."""
+    last = answer.rpartition(b"\n")[2]
+    if PROMPT.startswith(last):
+        return answer[: len(answer) - len(last)]
+    return answer.removesuffix(PROMPT)
 
 
 def _without_echo(said: bytes, echo_ends: int) -> bytes:

@@ -30,7 +30,7 @@ def split(lines):
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize(
-    "check", ["learner_check", "misuse_check", "kernels_check", "store_check"]
+    "check", ["learner_check", "misuse_check", "kernels_check", "store_check", "wire_check"]
 )
 def test_exact_lines_are_equal(outputs, host, check):
     expected, _ = split(outputs(REFERENCE, check))

@@ -84,7 +84,7 @@ def frame_limit(max_payload):
 
 
 def encode(kind, seq, payload=b""):
-    """The frame of one message. payload: bytes-like, at most 65535 long."""
+    """The frame of one message. payload: bytes, at most 65535 of them."""
     head = struct.pack(_HEAD, kind, seq, len(payload))
     crc = crc32(payload, crc32(head)) & 0xFFFFFFFF
     body = b"".join((head, payload, struct.pack("<I", crc)))
@@ -108,8 +108,12 @@ def decode(line):
     if line[end - 1 : end] == b"\r":  # a console that turns \n into \r\n
         end -= 1
     body = line[start + 1 : end]
-    for i in range(len(_STUFF) - 1, -1, -1):
+    for i in range(len(_STUFF) - 1, 0, -1):
         body = body.replace(_STUFF[i][1], _STUFF[i][0])
+    escape, code = _STUFF[0]
+    if body.count(escape) != body.count(code):
+        raise WireError("a frame of %d bytes has an escape that means nothing" % len(body))
+    body = body.replace(code, escape)
     if len(body) < OVERHEAD:
         raise WireError("a frame has at least %d bytes, %d came" % (OVERHEAD, len(body)))
     kind, seq, length = struct.unpack_from(_HEAD, body, 0)
