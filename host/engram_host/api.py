@@ -13,11 +13,10 @@ from connect(), which then stays open. All errors are engram.errors.EngramError.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from engram_host import boards as board_facts
 from engram_host import build as firmware
@@ -25,11 +24,12 @@ from engram_host import log as logs
 from engram_host import ports, virtual
 from engram_host import samples as sample_files
 from engram_host.device import MODEL, Device
-from engram_host.errors import InputError, Stopped
+from engram_host.errors import InputError
 from engram_host.interrupt import StopAtNextStep
 from engram_host.link import Link
 from engram_host.progress import Reporter, Silent
 from engram_host.samples import Samples
+from engram_host.session import Learned, Session
 
 Port = str | Device | None
 Data = Samples | Path | str
@@ -190,14 +190,6 @@ def _samples(data: Data, labels: Path | None = None) -> Samples:
 # --- learning -----------------------------------------------------------------------------------
 
 
-class Learned(NamedTuple):
-    """summary: the log's last record. steps: one record a step. log: the file."""
-
-    summary: dict[str, Any]
-    steps: list[dict[str, Any]]
-    log: Path
-
-
 def learn(
     port: Port,
     data: Data,
@@ -222,125 +214,8 @@ def learn(
         learner = device.need_open(model, **options)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
-            session = _Session(device, writer, stop, on_step)
+            session = Session(device, writer, stop, on_step)
             return session.run(learner, loaded, epochs, replay)
-
-
-class _Session:
-    """Writes down what happens in one call of learn()."""
-
-    def __init__(
-        self,
-        device: Device,
-        writer: logs.Writer,
-        stop: StopAtNextStep,
-        on_step: Callable[[dict[str, Any]], None],
-    ) -> None:
-        self.device, self.writer, self.stop, self.on_step = device, writer, stop, on_step
-        self.began = time.monotonic()
-        self.steps: list[dict[str, Any]] = []
-        self.flash_before = device.flash_bytes()
-        self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
-
-    def run(self, learner: dict[str, Any], samples: Samples, epochs: int, replay: bool) -> Learned:
-        facts = self.device.info()
-        self.figures.update(
-            board=facts["board"], model=facts["model"], replay=replay, epochs=epochs
-        )
-        self._write(
-            "begin",
-            board=facts["board"],
-            runtime=facts["runtime"],
-            model=facts["model"],
-            options=facts["options"],
-            experience=learner["experience"],
-            samples=len(samples),
-            epochs=epochs,
-            replay=replay,
-        )
-        try:
-            self._observe(samples)
-            self._learn(epochs, replay)
-            self._keep()
-        except KeyboardInterrupt:
-            self.figures["stopped"] = True
-            raise
-        except Exception as e:
-            self.figures["error"] = str(e)
-            raise
-        finally:
-            summary = self._summary()
-        return Learned(summary, self.steps, self.writer.path)
-
-    def _observe(self, samples: Samples) -> None:
-        chunk = 64  # samples between two looks at Ctrl-C
-        units = 0
-        with self.device.reporter.items("observe", len(samples), "samples") as update:
-            for start in range(0, len(samples), chunk):
-                self._check_stop()
-                units += self.device.observe_quietly(samples.part(start, start + chunk))["units"]
-                self.figures["samples"] = min(len(samples), start + chunk)
-                update(self.figures["samples"])
-        self.figures["observe_units"] = units
-        self._write("observe", samples=len(samples), observe_units=units, **self.device.counter)
-
-    def _learn(self, epochs: int, replay: bool) -> None:
-        with self.device.reporter.items("learn", None, "steps") as update:
-            learning = self.device.learning(epochs, replay)
-            try:
-                for row in learning:
-                    row["flash_bytes"] -= self.flash_before
-                    record = self._write("step", **row, **self.device.counter)
-                    self.steps.append(record)
-                    note = f"loss {row['loss']:.3f}  right {row['acc']:.0%}"
-                    update(row["step"], total=row["of"], note=note)
-                    self.on_step(record)
-                    self._check_stop()
-            finally:
-                learning.close()
-
-    def _keep(self) -> None:
-        self.device.end_experience()
-        saved = self.device.save()
-        self.figures["generation"], self.figures["save_units"] = (
-            saved["generation"],
-            saved["units"],
-        )
-
-    def _check_stop(self) -> None:
-        if self.stop.asked:
-            done = f"after step {len(self.steps)}" if self.steps else "before the first step"
-            raise Stopped(
-                f"stopped {done}; the board is ready, and has kept what was sent to learn from. "
-                f"Log: {self.writer.path}"
-            )
-
-    def _summary(self) -> dict[str, Any]:
-        steps, figures = self.steps, self.figures
-        figures["steps"] = len(steps)
-        if steps:
-            figures.update(
-                of=steps[-1]["of"],
-                first_loss=steps[0]["loss"],
-                last_loss=steps[-1]["loss"],
-                last_acc=steps[-1]["acc"],
-                phases={
-                    name: sum(row["phases"][name] for row in steps) for name in steps[0]["phases"]
-                },
-                total=sum(row["total"] for row in steps),
-                outside=sum(row["outside"] for row in steps),
-                ram_bytes=max(row["ram_bytes"] for row in steps),
-            )
-        if not {"stopped", "error"} & {key for key, value in figures.items() if value}:
-            learner = self.device.info()["learner"]
-            figures["flash_bytes"] = self.device.flash_bytes() - self.flash_before
-            for key in ("ram_planned_bytes", "ram_measured_bytes", "experience"):
-                figures[key] = learner[key]
-        return self._write("summary", **figures, **self.device.counter)
-
-    def _write(self, kind: str, **record: Any) -> dict[str, Any]:
-        record["wall_s"] = round(time.monotonic() - self.began, 4)
-        return self.writer.write(kind, record)
 
 
 def evaluate(

@@ -93,7 +93,8 @@ HOST_ROWS = {
     "console": {"link", "transport", "errors"},
     "ports": {"boards", "virtual", "transport", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
-    "api": {"device", "link", "ports", "interrupt"} | BESIDE,
+    "session": {"device", "interrupt"} | BESIDE,
+    "api": {"session", "device", "link", "ports", "interrupt"} | BESIDE,
     "demo": {"api", "device", "boards", "virtual", "joint"} | BESIDE,  # a script of verbs
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
     | {"plan_report", "report"},  # how things look

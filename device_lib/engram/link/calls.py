@@ -163,9 +163,9 @@ def open_model(device, model, **options):
     device.files.close()
     device.files.open(model).close()  # CommandError if it is not there
     path = safe_path(device.files.root, model)
-    device.learner = open_learner(path, device.board, **options)
-    device.model = model
+    device.model = model  # even if it fails now: after a reset it may open
     device.options = options
+    device.learner = open_learner(path, device.board, **options)
     device.measure()
     return opened(device)
 
