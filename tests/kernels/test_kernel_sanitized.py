@@ -10,6 +10,8 @@ import pytest
 
 from kernels.common import KERNELS, ROOT
 
+pytestmark = pytest.mark.slow
+
 DEVICE = ROOT / "tests" / "device"
 
 PROGRAM = """

@@ -9,6 +9,8 @@ from store_life import records_of
 from engram import StoreError
 from engram.store import ReplayStore, log
 
+pytestmark = pytest.mark.slow
+
 KINDS = (
     # units, erase_bytes, program_bytes, latent_bytes, align
     (4, 512, 1, 24, False),

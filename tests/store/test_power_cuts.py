@@ -22,6 +22,8 @@ from store_life import (
 from engram import StoreError
 from engram.store import Checkpoints, ReplayStore
 
+pytestmark = pytest.mark.slow
+
 DEEP = os.environ.get("ENGRAM_CUTS") == "deep"
 
 # scene, every so-many-th cut
