@@ -1,5 +1,6 @@
 """What the replay store does for its caller, and what it refuses."""
 
+import struct
 from array import array
 
 import numpy as np
@@ -8,6 +9,7 @@ from nor import NorFlash
 
 from engram import DataError, StoreError
 from engram.store import RamFlash, Region, ReplayStore, regions
+from engram.store.format import KIND_STORE, UnitHeader
 
 MODEL = 0xC0FFEE11
 
@@ -295,6 +297,22 @@ def test_another_model_or_geometry_is_refused_and_kept(other, text):
     with pytest.raises(StoreError, match=text + r".*ReplayStore\.format"):
         ReplayStore(flash, 16, **arguments)
     assert flash.data == image
+
+
+def test_the_open_unit_is_the_newest_that_is_not_retired():
+    """A retired unit may have the largest sequence of all, between two used ones."""
+    flash = NorFlash(5, 512, 16)
+    store = open_store(flash)
+    for i in range(14 * 3 - 5):
+        store.append(bytes([i] * 20), 1, 1)
+    units = [bytes(flash.data[at : at + 512]) for at in range(0, 2560, 512)]
+    assert [struct.unpack_from("<I", unit, 24)[0] for unit in units[:3]] == [1, 2, 3]
+    header = UnitHeader(KIND_STORE, 8, 512, 5, 1, 20, 14, MODEL, 9, 4).pack()
+    retired = header + bytes(4) + b"\xff" * (512 - 40)
+    flash.data[:] = b"".join([*units[:2], retired, units[2], units[4]])
+    store = open_store(flash)
+    assert len(store) == 37
+    assert store.append(bytes(20), 2, 2) == 3 * 14 + 9, "the open unit goes on where it was"
 
 
 def test_a_region_of_another_size_is_refused():

@@ -49,7 +49,8 @@ class Units:
         self.erases = array("I", range(self.count))
         self.open = -1
         self.corrected = self.bad = 0
-        self._newest = 0  # sequence of the unit opened last
+        self._newest = 0  # sequence of the unit opened last, retired or not
+        self._open_sequence = 0  # during a survey: of the open unit
 
     def survey(self):
         """Reads every header: FOUND, BLANK or FORMATTING. Changes nothing in flash.
@@ -57,11 +58,11 @@ class Units:
         Raises StoreError when the region holds something else, or a store of another model,
         geometry or version.
         """
-        self.open, self._newest = -1, 0
+        self.open, self._open_sequence, self._newest = -1, 0, 0
         self.corrected = self.bad = 0
         ours = torn = 0
         version = None
-        unknown = []
+        unknown, least = [], None
         raw = bytearray(HEADER_BYTES)
         for unit in range(self.count):
             self.flash.read(unit, raw, 0)
@@ -74,15 +75,16 @@ class Units:
                 ours += 1
                 self.corrected += fixed
                 self._take(unit, header)
+                if least is None or header.erases < least:
+                    least = header.erases
                 continue
             unknown.append(unit)
             if not is_blank(raw):
                 self.status[unit] = TORN
                 torn += 1
                 version = version or foreign_version(raw)
-        known = [self.erases[unit] for unit in range(self.count) if unit not in unknown]
         for unit in unknown:
-            self.erases[unit] = min(known) if known else 0
+            self.erases[unit] = least or 0
         if ours:
             if torn > 1:
                 self._give_up_torn()
@@ -107,8 +109,8 @@ class Units:
         self.erases[unit] = header.erases
         if not self._is_retired(unit):
             self.status[unit] = USED
-            if self.open < 0 or header.sequence > self._newest:
-                self.open = unit
+            if header.sequence > self._open_sequence:
+                self.open, self._open_sequence = unit, header.sequence
         self._newest = max(self._newest, header.sequence)
 
     def _is_retired(self, unit):
