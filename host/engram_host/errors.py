@@ -58,6 +58,8 @@ _ADVICE = {
 
 
 def _advice(kind: str, said: str) -> str:
+    if kind == "StoreError" and "ReplayStore.format" in said:
+        return "; from this computer `engram reset` does that"
     if kind == "OSError":
         number = re.match(r"\D*(\d+)", said)
         kind = f"OSError {number[1]}" if number else kind

@@ -155,6 +155,17 @@ def test_a_file_that_is_no_model_is_refused_before_it_is_sent(device, tmp_path):
     assert device.files() == {}
 
 
+def test_a_flash_region_with_something_else_in_it_is_not_touched(board, device, model, some):
+    region = board.facts.store_device()
+    region.data[: 4 * 4096] = b"somebody's data " * 1024
+    before = bytes(region.data)
+    with pytest.raises(DeviceError, match="holds no replay store.*`engram reset` does that"):
+        api.push(device, model)
+    assert bytes(region.data) == before
+    assert api.reset(device)["experience"] == 0  # when the user says so
+    api.learn(device, some([5], 8))
+
+
 # --- interrupted --------------------------------------------------------------------------------
 
 

@@ -22,19 +22,15 @@ class SerialTransport:
 
     def read(self, timeout_s: float) -> bytes:
         try:
-            waiting = self._port.in_waiting
-            if not waiting:
-                self._port.timeout = timeout_s
-                first = self._port.read(1)
-                return first + self._rest() if first else b""
-            return self._rest()
+            self._port.timeout = timeout_s
+            first: bytes = self._port.read(1)
+            if not first:
+                return b""
+            self._port.timeout = 0
+            return first + self._port.read(65535)
         except (serial.SerialException, OSError, TypeError) as e:
             # TypeError: pyserial's answer to a port that is closed under it
             raise self._gone(e) from e
-
-    def _rest(self) -> bytes:
-        self._port.timeout = 0
-        return self._port.read(max(1, min(65536, self._port.in_waiting)))
 
     def write(self, data: bytes) -> None:
         try:
