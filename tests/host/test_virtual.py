@@ -119,6 +119,19 @@ def test_it_is_not_started_twice():
     assert virtual.ensure("fake", child()) == virtual.status("fake")
 
 
+def test_two_commands_may_want_it_at_once():
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(virtual.ensure("fake", child())))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [virtual.status("fake")] * 4
+
+
 def test_a_stale_pid_file_is_not_believed():
     place = Place.of("fake")
     place.pid.write_text(f"{os.getpid()} {os.getpid()}\n")

@@ -56,6 +56,18 @@ def test_a_terminal_that_goes_away_is_told():
     transport.close()
 
 
+def test_a_port_has_one_user_at_a_time():
+    """Two commands on one line would take each other's answers."""
+    master, slave = pty.openpty()
+    first = SerialTransport(os.ttyname(slave))
+    with pytest.raises(PortError, match="another program uses it"):
+        SerialTransport(os.ttyname(slave))
+    first.close()
+    SerialTransport(os.ttyname(slave)).close()
+    os.close(master)
+    os.close(slave)
+
+
 @pytest.mark.parametrize("url", ["/dev/nothing", "socket://127.0.0.1:1", "nothing://x", "COM77"])
 def test_what_cannot_be_opened_is_told(url):
     with pytest.raises(PortError, match="a serial port or the name of a board was expected"):

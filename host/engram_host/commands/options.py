@@ -46,7 +46,7 @@ def port(function: F) -> F:
         envvar=ENVIRONMENT,
         metavar="PORT",
         help="A virtual board's name (qemu_m4f, unix; started if need be), a serial port, or "
-        "any URL that pyserial opens (/dev/ttyACM0, COM5, socket://host:port).",
+        "any URL that pyserial opens (/dev/ttyACM0, socket://host:port).",
     )(function)
 
 

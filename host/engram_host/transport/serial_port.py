@@ -13,7 +13,9 @@ class SerialTransport:
     def __init__(self, url: str, baud: int = 115200, name: str | None = None) -> None:
         self.name = name or url
         try:
-            self._port = serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=30)
+            self._port = serial.serial_for_url(
+                url, baudrate=baud, timeout=0, write_timeout=30, exclusive=True
+            )
         except (serial.SerialException, ValueError, OSError) as e:
             raise PortError(
                 f"a serial port or the name of a board was expected, {self.name!r} cannot be "
@@ -53,5 +55,7 @@ class SerialTransport:
 
 def _reason(e: BaseException) -> str:
     """The part of a pyserial message that says why."""
+    if "exclusively lock" in str(e):
+        return "another program uses it"
     inner = e.__context__ if isinstance(e.__context__, OSError) else e
     return getattr(inner, "strerror", None) or str(e)

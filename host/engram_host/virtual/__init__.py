@@ -69,7 +69,15 @@ def start(
 
 def ensure(name: str, command: Callable[[Path], Command]) -> Status:
     """The board, started if it does not run."""
-    return status(name) or start(name, command)
+    running = status(name)
+    if running is None:
+        try:
+            running = start(name, command)
+        except VirtualBoardError:
+            running = status(name)  # another command may just have started it
+            if running is None:
+                raise
+    return running
 
 
 def stop(name: str) -> bool:

@@ -20,7 +20,7 @@ from engram_host.errors import VirtualBoardError
 def root() -> Path:
     """The directory that holds those of all boards: ENGRAM_STATE, or one in the user's cache."""
     chosen = os.environ.get("ENGRAM_STATE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "engram" / "virtual"
+    return Path(chosen).absolute() if chosen else Path.home() / ".cache" / "engram" / "virtual"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ def main(directory: str, ready_fd: str, *argv: str) -> int:
     """Fork away from the command that started us, then supervise."""
     if os.fork():
         os._exit(0)
+    os.chdir("/")  # keep no directory in use that the user may want to remove
     place, ready = Place(Path(directory)), _Ready(int(ready_fd))
     try:
         return _supervise(place, ready, list(argv))
