@@ -12,8 +12,10 @@ from PIL import Image
 from rich.console import Console
 
 from engram_host import report
+from engram_host.energy import estimate_instructions
 from engram_host.errors import InputError
 from engram_host.report import summary as figures
+from engram_host.report.__main__ import main
 from engram_host.report.demo_page import demo_page, draw
 from engram_host.report.figures.accuracy import seen_picture
 from engram_host.report.figures.energy import readable_energy, readable_time
@@ -115,7 +117,9 @@ def test_a_board_that_counts_no_instructions_has_an_estimate(result):
     instructions, source = figures.learning_instructions(clocked(result))
     model, steps = result["model"], summary["steps"]
     assert source == "model"
-    assert instructions == 3 * (900 * model["macs_observe"] + steps * model["macs_step"])
+    assert instructions == estimate_instructions(
+        900 * model["macs_observe"], steps * model["macs_step"]
+    )
 
 
 def test_smoothing_starts_at_the_first_value():
@@ -367,3 +371,10 @@ def test_logs_that_say_nothing_are_refused(result, tmp_path):
     with pytest.raises(InputError, match="no training step in no file at all"):
         report.write_log_report([], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_readmes_picture_has_a_command(written, tmp_path, capsys):
+    picture = tmp_path / "demo.png"
+    assert main([str(written["result"]), str(picture)]) == 0
+    assert picture.exists() and str(picture) in capsys.readouterr().out
+    assert main([]) == 2

@@ -102,8 +102,9 @@ def demo_page(
     if "seeds" in result:
         cards.append(_seeds_card(result, board))
     return Page(
-        title=f"{result['title']}: {len(new)} new classes learned on the board, "
+        title=f"{len(new)} new classes learned on the board, "
         f"{summary['accuracy_replay']:.0%} right on all {len(groups[0]) + len(new)}",
+        kicker=result["title"],
         lede=f"A network that knew the classes {base} was put on the board {result['board']} "
         f"with MicroPython {result['micropython']}. The classes {group_name(new)} then arrived "
         "one session at a time over the serial line, and the board trained on them: once with "
@@ -210,15 +211,16 @@ def _facts(result: DemoResult) -> DataTable:
     return DataTable(rows)
 
 
-def _settings(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Tables of demo.toml as rows, "learner: batch"."""
-    rows = []
+def _settings(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Tables of demo.toml as rows: ("learner", "batch 16, lr 0.04, ...")."""
+    rows, single = [], []
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            rows += _settings(value, f"{name}: ")
+            inner = [f"{key.replace('_', ' ')} {_text(each)}" for key, each in value.items()]
+            rows.append((name, "; ".join(inner)))
         else:
-            rows.append((prefix + name.replace("_", " "), _text(value)))
-    return rows
+            single.append((name.replace("_", " "), _text(value)))
+    return single + rows
 
 
 def _text(value: object) -> str:

@@ -120,6 +120,7 @@ def _page(
     peak = max(step.get("ram_bytes") or 0 for step in steps)
     return Page(
         title=f"{begin['model']} on {begin['board']}",
+        kicker="learning log",
         lede=f"{len(sessions)} session{'s' if len(sessions) > 1 else ''}, {samples:,} samples, "
         f"{len(steps):,} training steps.",
         tiles=[

@@ -57,6 +57,7 @@ class Page:
     title: str
     lede: str
     cards: Sequence[Card]
+    kicker: str = ""  # what it is about, beside the name
     tiles: Sequence[Tile] = ()
     closing: str = ""
     legend: dict[str, str] = field(default_factory=lambda: dict(LEGEND))
@@ -74,6 +75,7 @@ def render(page: Page) -> str:
     shown = {s for card in page.cards for s in card.sources} | {t.source for t in page.tiles}
     return environment.get_template("page.html.j2").render(
         title=page.title,
+        kicker=page.kicker,
         lede=page.lede,
         tiles=page.tiles,
         cards=page.cards,
