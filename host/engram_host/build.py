@@ -10,6 +10,8 @@ EXTRA_C_MODULES=<folder of modules>[:<another>], as MicroPython's own USER_C_MOD
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -69,6 +71,17 @@ class Source:
                 "give another MICROPY_DIR, or unset it"
             ) from None
 
+    @property
+    def identity(self) -> str:
+        """The same for two unchanged copies of one release, another one after any edit."""
+        found = sorted(
+            (path.relative_to(self.path).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+            for folder in ("extmod", "lib/libm", "lib/littlefs", "mpy-cross", "ports/unix", "py")
+            for path in (self.path / folder).rglob("*")
+            if path.suffix in (".c", ".h", ".mk", ".py")
+        )
+        return hashlib.sha256(repr(found).encode()).hexdigest()
+
     def environment(self) -> dict[str, str]:
         """Make the version string the tree's own, whatever repository it may lie in."""
         if (self.path / ".git").exists():
@@ -91,9 +104,7 @@ def find_source(named: Path | str | None = None) -> Source:
             "firmware is built in a checkout of Engram: set ENGRAM_HOME to one, "
             "and MICROPY_DIR to a MicroPython source tree if you have it"
         )
-    found = subprocess.run(
-        [sys.executable, str(bootstrap)], capture_output=True, text=True
-    )
+    found = subprocess.run([sys.executable, str(bootstrap)], capture_output=True, text=True)
     if found.returncode:
         raise BuildError(found.stderr.strip() or "no MicroPython source; set MICROPY_DIR")
     return Source(Path(found.stdout.strip().splitlines()[-1]))
@@ -152,7 +163,7 @@ def locked(folder: Path) -> Iterator[None]:
 def make(arguments: list[str], jobs: int, source: Source, log: Path) -> None:
     """Run make, its output to the end of the log. Raises BuildError with the end of the log."""
     environment = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
-    environment |= source.environment() | {"LC_ALL": "C"}
+    environment |= source.environment() | {"LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1"}
     command = ["make", f"-j{jobs}", *arguments]
     with open(log, "a") as file:
         file.write("$ " + " ".join(command) + "\n")
@@ -171,12 +182,18 @@ def make(arguments: list[str], jobs: int, source: Source, log: Path) -> None:
         raise BuildError(f"make failed; the end of {log}:\n{tail}")
 
 
-def same_as_before(stamp: Path, text: str) -> bool:
-    """Whether the last build was made with the same arguments; remembers these."""
-    same = stamp.exists() and stamp.read_text() == text
+def same_as_before(stamp: Path, source: Source, arguments: list[str]) -> bool:
+    """Whether the last build had the same arguments and source; remembers these.
+
+    make follows edits within a source tree by itself. Between two trees it cannot: the other may
+    have older files that differ. Then only two copies of the same release count as the same.
+    """
+    now = {"source": str(source.path), "identity": source.identity, "arguments": arguments}
+    then = json.loads(stamp.read_text()) if stamp.exists() else {}
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(text)
-    return same
+    stamp.write_text(json.dumps(now, indent=1))
+    same_source = any(then.get(key) == now[key] for key in ("source", "identity"))
+    return same_source and then.get("arguments") == arguments
 
 
 def build(
@@ -202,7 +219,7 @@ def build(
         log.write_text(f"MicroPython {version} in {source.path}\n")
         cross = root / "mpy-cross"
         common = [f"PYTHON={sys.executable}"]
-        if not same_as_before(root / "mpy-cross.made-with", f"{source.path} {version}\n"):
+        if not same_as_before(root / "mpy-cross.stamp", source, []):
             shutil.rmtree(cross, ignore_errors=True)
         if not (cross / "mpy-cross").exists():
             say(f"building mpy-cross {version}")
@@ -217,8 +234,9 @@ def build(
             f"MICROPY_MPYCROSS_DEPENDENCY={cross / 'mpy-cross'}",
             f"USER_C_MODULES={user_modules(board)}",
         ]
-        stamp = f"{version}\n{os.environ.get('EXTRA_C_MODULES', '')}\n" + "\n".join(arguments)
-        if not same_as_before(root / (board.name + ".made-with"), stamp):
+        told = [argument.replace(str(source.path), "") for argument in arguments]
+        told.append(os.environ.get("EXTRA_C_MODULES", ""))
+        if not same_as_before(root / (board.name + ".stamp"), source, told):
             shutil.rmtree(out, ignore_errors=True)
         if not board.artefact.exists():
             say(f"building the firmware of {board.name}")
