@@ -19,15 +19,20 @@ HOST = ROOT / "host" / "engram_host"
 BASE = {"errors", "compat"}
 TRAINING = {"continual", "nn", "plan", "arena", "backend", "npy"}
 DATA = {"nn.model", "nn.geometry", "nn.safetensors"}  # parse and describe a model; compute nothing
+# The kernels in Python: a file a family, and what their arguments must be.
+BACKENDS = {"kernels_py", "kernels_np"}
+KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels_")} - BACKENDS
+
+FAMILIES = ("layers", "train", "int8", "audio")  # of kernels, beside the first
 
 # module or package below `engram` -> what of `engram` it may import. The most specific row counts.
 DEVICE_ROWS = {
     "errors": set(),
     "compat": set(),
-    "kernels_args": set(),
-    "kernels_py": {"kernels_args"},  # the definition: it can be read alone
-    "kernels_np": {"kernels_args", "kernels_py"},  # inherits what it does not do better
-    "backend": {"kernels_py", "kernels_np"} | BASE,
+    "kernels_py": KERNEL_PARTS,  # the definition: it can be read alone
+    "kernels_np": KERNEL_PARTS | {"kernels_py"},  # inherits what it does not do better
+    **dict.fromkeys(KERNEL_PARTS, KERNEL_PARTS),
+    "backend": BACKENDS | BASE,
     "npy": BASE,
     "arena": {"backend"} | BASE,
     "nn.geometry": BASE,
