@@ -5,106 +5,17 @@ kernel, the argument, what was expected and what came, in the words of the C ker
 been written by then. Where it helps the caller, the checked geometry or scalars are returned.
 """
 
-# ---- checks --------------------------------------------------------------------------------
-
-_TYPES = {  # letter: words, typecodes, bytes an element
-    "F": ("a writable float32 buffer (array 'f')", "f", 4),
-    "f": ("a float32 buffer (array 'f')", "f", 4),
-    "o": ("a float32 buffer (array 'f') or None", "f", 4),
-    "B": ("a writable 8-bit buffer (bytearray, array 'b' or 'B')", "bBc", 1),
-    "b": ("an 8-bit buffer (bytes, bytearray, array 'b' or 'B')", "bBc", 1),
-    "l": ("an int32 buffer (array 'i')", "il", 4),
-}
-
-
-def _refuse_type(kernel, name, expected, got):
-    raise TypeError("%s: %s: expected %s, got %s" % (kernel, name, expected, got))
-
-
-def _ints(kernel, *rows):
-    """Each row (name, value, least): an int, not a bool, of at least that."""
-    for name, value, least in rows:
-        if not isinstance(value, int) or isinstance(value, bool):
-            _refuse_type(kernel, name, "an int", type(value).__name__)
-        if not -(2**30) <= value < 2**30:
-            raise ValueError("%s: %s: expected an int from -2**30 to 2**30 - 1" % (kernel, name))
-        if value < least:
-            raise ValueError(
-                "%s: %s: expected an int of at least %d, got %d" % (kernel, name, least, value)
-            )
-
-
-def _buffer(kernel, letter, name, buf, expected=None):
-    """A buffer of the letter's type with `expected` elements (None: any). Returns its length."""
-    if letter == "o" and buf is None:
-        return 0
-    words, codes, size = _TYPES[letter]
-    try:
-        view = memoryview(buf)
-    except TypeError:
-        _refuse_type(kernel, name, words, type(buf).__name__)
-    code = getattr(view, "format", None)  # MicroPython's memoryview does not tell
-    if code is not None and (code not in codes or view.itemsize != size):
-        _refuse_type(kernel, name, words, "typecode '%s'" % code)
-    if letter in "FB" and (isinstance(buf, bytes) or getattr(view, "readonly", False)):
-        _refuse_type(kernel, name, words, "a read-only one")
-    if expected is not None and len(view) != expected:
-        raise ValueError(
-            "%s: %s: expected %d elements for its shape, got %d"
-            % (kernel, name, expected, len(view))
-        )
-    return len(view)
-
-
-def _entry(kernel, name, buf, i, low, high):
-    """Element i of buf is from low to high."""
-    if not low <= buf[i] <= high:
-        raise ValueError(
-            "%s: %s: entry %d: expected %d to %d, got %d" % (kernel, name, i, low, high, buf[i])
-        )
-
-
-def _geom(kernel, geom, channelwise=False):
-    """geom describes windows that each start inside the padded input. Returns its entries."""
-    _buffer(kernel, "l", "geom", geom, 14)
-    for i in range(14):
-        _entry(kernel, "geom", geom, i, 0 if i in (8, 9) else 1, 32767)
-    if channelwise:
-        _entry(kernel, "geom", geom, 3, geom[2], geom[2])
-    for axis in range(2):
-        reach = (geom[4 + axis] - 1) * geom[10 + axis]
-        _entry(kernel, "geom", geom, 8 + axis, 0, reach)
-        most = (geom[axis] - 1 + geom[8 + axis]) // geom[6 + axis] + 1
-        _entry(kernel, "geom", geom, 12 + axis, 1, most)
-    return tuple(geom)
-
-
-def _quant(kernel, qp):
-    _buffer(kernel, "f", "qp", qp, 2)
-    scale, zero_point = qp[0], qp[1]
-    if not (scale > 0 and scale - scale == 0 and -128 <= zero_point <= 127):
-        zero_point = 0.5
-    if zero_point != int(zero_point):
-        raise ValueError(
-            "%s: qp: expected scale > 0 and an integer zero_point from -128 to 127" % kernel
-        )
-    return scale, int(zero_point)
-
-
-def _channels(kernel, bias, mult, shift, K):
-    for name, buf in (("bias", bias), ("mult", mult), ("shift", shift)):
-        _buffer(kernel, "l", name, buf, K)
-    for k in range(K):
-        _entry(kernel, "mult", mult, k, 0, 2147483647)
-        _entry(kernel, "shift", shift, k, -31, 30)
-
-
-def _q(kernel, q):
-    _buffer(kernel, "l", "q", q, 4)
-    for i in range(4):
-        _entry(kernel, "q", q, i, q[2] if i == 3 else -128, 127)
-    return tuple(q)
-
+from .kernels_args_audio import *  # noqa: F403
+from .kernels_args_int8 import *  # noqa: F403
+from .kernels_args_layers import *  # noqa: F403
+from .kernels_args_train import *  # noqa: F403
+from .kernels_need import buffer as _buffer
+from .kernels_need import channels as _channels
+from .kernels_need import entry as _entry
+from .kernels_need import geometry as _geom
+from .kernels_need import ints as _ints
+from .kernels_need import quantization as _q
+from .kernels_need import scale_and_zero as _quant
 
 # ---- one a kernel -------------------------------------------------------------------------
 

@@ -19,6 +19,11 @@ import math
 from array import array
 
 from . import kernels_args as check
+from .kernels_audio import *  # noqa: F403
+from .kernels_int8 import *  # noqa: F403
+from .kernels_layers import *  # noqa: F403
+from .kernels_parts import add_rows, clamp, requantize, s8, store_s8, windows, wrap
+from .kernels_train import *  # noqa: F403
 
 # ---- dense ---------------------------------------------------------------------------------
 
@@ -54,47 +59,17 @@ def dense_bwd_dw(dw, db, dout, x, B, N, M):
             for i in range(B):
                 acc += dout[i * M + m] * x[i * N + n]
             dw[m * N + n] += acc
-    _add_rows(db, dout, B, M)
-
-
-def _add_rows(out, a, rows, columns):
-    for j in range(columns):
-        acc = 0.0
-        for i in range(rows):
-            acc += a[i * columns + j]
-        out[j] += acc
+    add_rows(db, dout, B, M)
 
 
 # ---- convolution ---------------------------------------------------------------------------
-
-
-def _taps(i, size, taps, stride, pad, dil):
-    """Pairs (tap, input position) of output position i along one axis that meet the input."""
-    start = i * stride - pad
-    return [(t, start + t * dil) for t in range(taps) if 0 <= start + t * dil < size]
-
-
-def _windows(geom, B):
-    """For every output position its index and its window: pairs (pixel, tap) inside the input.
-
-    Positions count through (B, OH, OW), pixels through (B, H, W), taps through (R, S).
-    """
-    H, W, _, _, R, S, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, OH, OW = geom
-    at = 0
-    for i in range(B):
-        for oh in range(OH):
-            rows = _taps(oh, H, R, stride_h, pad_top, dil_h)
-            for ow in range(OW):
-                columns = _taps(ow, W, S, stride_w, pad_left, dil_w)
-                yield at, [((i * H + h) * W + w, r * S + s) for r, h in rows for s, w in columns]
-                at += 1
 
 
 def conv2d_fwd(out, x, w, b, geom, B):
     """out (B, OH, OW, K) = x (B, H, W, C) conv w (K, R, S, C) + b (K) or None; geom (14)"""
     geom = check.conv2d_fwd(out, x, w, b, geom, B)
     _, _, C, K, R, S = geom[:6]
-    for at, window in _windows(geom, B):
+    for at, window in windows(geom, B):
         for k in range(K):
             acc = 0.0
             for pixel, tap in window:
@@ -111,7 +86,7 @@ def conv2d_bwd_dx(dx, dout, w, geom, B):
     _, _, C, K, R, S = geom[:6]
     for i in range(len(dx)):
         dx[i] = 0.0
-    for at, window in _windows(geom, B):
+    for at, window in windows(geom, B):
         for k in range(K):
             d = dout[at * K + k]
             for pixel, tap in window:
@@ -125,13 +100,13 @@ def conv2d_bwd_dw(dw, db, dout, x, geom, B):
     """
     geom = check.conv2d_bwd_dw(dw, db, dout, x, geom, B)
     _, _, C, K, R, S = geom[:6]
-    for at, window in _windows(geom, B):
+    for at, window in windows(geom, B):
         for k in range(K):
             d = dout[at * K + k]
             for pixel, tap in window:
                 for c in range(C):
                     dw[(k * R * S + tap) * C + c] += d * x[pixel * C + c]
-    _add_rows(db, dout, B * geom[12] * geom[13], K)
+    add_rows(db, dout, B * geom[12] * geom[13], K)
 
 
 # ---- activations, pooling, loss ------------------------------------------------------------
@@ -240,22 +215,6 @@ def check_finite(x):
 # ---- between float32, uint8 and int8 -------------------------------------------------------
 
 
-def _s8(v):
-    """An element of any 8-bit buffer as two's complement."""
-    return (v & 255 ^ 128) - 128
-
-
-def _store_s8(out, i, v):
-    try:
-        out[i] = v & 255
-    except (OverflowError, ValueError):  # array('b') takes it signed
-        out[i] = v
-
-
-def _clamp(v, low, high):
-    return low if v < low else high if v > high else v
-
-
 def quantize_s8(out, x, qp):
     """out (n) = clamp(round_half_away(x (n) / scale) + zero_point, -128, 127), NaN gives
     zero_point; qp (2) = scale, zero_point
@@ -264,46 +223,33 @@ def quantize_s8(out, x, qp):
     y = array("f", (0.0,))
     for i in range(n):
         v = x[i] / scale
-        y[0] = _clamp(v, -256.0, 256.0) if v == v else 0.0  # rounded to float32 as in C
+        y[0] = clamp(v, -256.0, 256.0) if v == v else 0.0  # rounded to float32 as in C
         v = int(y[0])
         rest = y[0] - v
         v += (rest >= 0.5) - (rest <= -0.5)
-        _store_s8(out, i, _clamp(v + zero_point, -128, 127))
+        store_s8(out, i, clamp(v + zero_point, -128, 127))
 
 
 def dequantize_s8(out, x, qp):
     """out (n) = scale * (x (n) - zero_point); qp (2) = scale, zero_point"""
     scale, zero_point, n = check.dequantize_s8(out, x, qp)
     for i in range(n):
-        out[i] = scale * (_s8(x[i]) - zero_point)
+        out[i] = scale * (s8(x[i]) - zero_point)
 
 
 def u8_to_s8(out, x):
     """out (n) = x (n) ^ 0x80; out may be x"""
     n = check.u8_to_s8(out, x)
     for i in range(n):
-        _store_s8(out, i, _s8(x[i] ^ 128))
+        store_s8(out, i, s8(x[i] ^ 128))
 
 
 # ---- int8, TensorFlow Lite's integer semantics ---------------------------------------------
 
 
-def _wrap(v):
-    """v as an int32, modulo 2**32: only an invalid model gets beyond it."""
-    return ((v + 2147483648) & 0xFFFFFFFF) - 2147483648
-
-
-def _requantize(acc, mult, shift):
-    """MultiplyByQuantizedMultiplier: acc * mult / 2**31 * 2**shift, rounded twice."""
-    left, right = (shift, 0) if shift > 0 else (0, -shift)
-    high = (_wrap(acc << left) * mult + (1 << 30)) >> 31
-    mask = (1 << right) - 1
-    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
-
-
 def _finish_s8(out, at, acc, mult, shift, q):
-    v = _requantize(_wrap(acc), mult, shift) + q[1]
-    _store_s8(out, at, _clamp(v, q[2], q[3]))
+    v = requantize(wrap(acc), mult, shift) + q[1]
+    store_s8(out, at, clamp(v, q[2], q[3]))
 
 
 def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
@@ -312,12 +258,12 @@ def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
     """
     geom, q = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
     _, _, C, K, R, S = geom[:6]
-    for at, window in _windows(geom, B):
+    for at, window in windows(geom, B):
         for k in range(K):
             acc = bias[k]
             for pixel, tap in window:
                 for c in range(C):
-                    acc += (_s8(x[pixel * C + c]) - q[0]) * _s8(w[(k * R * S + tap) * C + c])
+                    acc += (s8(x[pixel * C + c]) - q[0]) * s8(w[(k * R * S + tap) * C + c])
             _finish_s8(out, at * K + k, acc, mult[k], shift[k], q)
 
 
@@ -327,11 +273,11 @@ def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
     """
     geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
     C = geom[2]
-    for at, window in _windows(geom, B):
+    for at, window in windows(geom, B):
         for c in range(C):
             acc = bias[c]
             for pixel, tap in window:
-                acc += (_s8(x[pixel * C + c]) - q[0]) * _s8(w[tap * C + c])
+                acc += (s8(x[pixel * C + c]) - q[0]) * s8(w[tap * C + c])
             _finish_s8(out, at * C + c, acc, mult[c], shift[c], q)
 
 
@@ -342,7 +288,7 @@ def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
         for m in range(M):
             acc = bias[m]
             for n in range(N):
-                acc += (_s8(x[i * N + n]) - q[0]) * _s8(w[m * N + n])
+                acc += (s8(x[i * N + n]) - q[0]) * s8(w[m * N + n])
             _finish_s8(out, i * M + m, acc, mult[m], shift[m], q)
 
 
@@ -352,14 +298,14 @@ def avgpool_s8(out, x, geom, q, B):
     """
     geom, q = check.avgpool_s8(out, x, geom, q, B)
     C = geom[2]
-    for at, window in _windows(geom, B):
+    for at, window in windows(geom, B):
         count = len(window)
         for c in range(C):
             acc = 0
             for pixel, _ in window:
-                acc += _s8(x[pixel * C + c])
+                acc += s8(x[pixel * C + c])
             mean = (abs(acc) + count // 2) // count if count else 0
-            _store_s8(out, at * C + c, _clamp(-mean if acc < 0 else mean, q[2], q[3]))
+            store_s8(out, at * C + c, clamp(-mean if acc < 0 else mean, q[2], q[3]))
 
 
 def spent():

@@ -33,6 +33,11 @@ static inline bool engram_refuse_value(engram_fault_t *fault, int arg, const cha
 // The buffer `arg` of n elements holds exactly d0*d1*d2*d3. Dimensions are not negative.
 bool engram_need(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3);
 
+// The buffer `arg` is as long as the first one, which has `first` elements.
+static inline bool engram_same(engram_fault_t *fault, int arg, size_t n, size_t first) {
+    return n == first || engram_refuse(fault, ENGRAM_FAULT_LENGTH, arg, (int64_t)first, (int64_t)n);
+}
+
 // The int argument `arg` is at least `low`.
 static inline bool engram_dim(engram_fault_t *fault, int arg, int32_t value, int32_t low) {
     return value >= low || engram_refuse(fault, ENGRAM_FAULT_DIM, arg, low, value);

@@ -172,6 +172,13 @@ int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t b
 int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_l_t q, int32_t B,
     engram_fault_t *fault);
 
+// ---- the other families ---------------------------------------------------------------------
+
+#include "engram_audio.h"
+#include "engram_int8.h"
+#include "engram_layers.h"
+#include "engram_train.h"
+
 // ---- the table the bindings work from ------------------------------------------------------
 
 typedef struct {
@@ -182,9 +189,14 @@ typedef struct {
     int32_t (*call)(const engram_arg_t *a, engram_fault_t *fault);
 } engram_kernel_t;
 
+// The list to work from; a module with part of the kernels names a list of its own.
+#ifndef ENGRAM_LIST_FILE
+#define ENGRAM_LIST_FILE "engram_kernels.def"
+#endif
+
 enum {
 #define ENGRAM_KERNEL(name, qstr, letters, args, call) ENGRAM_ID_##name,
-#include "engram_kernels.def"
+#include ENGRAM_LIST_FILE
 #undef ENGRAM_KERNEL
     ENGRAM_KERNEL_COUNT
 };

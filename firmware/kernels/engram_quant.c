@@ -1,19 +1,8 @@
 // Between float32, uint8 and int8.
-#include "engram_check.h"
-#include "engram_math.h"
-
-static bool quantization_ok(engram_fault_t *fault, int arg, engram_f_t qp) {
-    if (!engram_need(fault, arg, qp.n, 2, 1, 1, 1)) {
-        return false;
-    }
-    float scale = qp.p[0], zero_point = qp.p[1];
-    return (scale > 0.0f && engram_is_finite(scale) && zero_point >= -128.0f && zero_point <= 127.0f
-            && zero_point == (float)(int32_t)zero_point)
-        || engram_refuse_value(fault, arg, "scale > 0 and an integer zero_point from -128 to 127");
-}
+#include "engram_check_s8.h"
 
 int32_t engram_quantize_s8(engram_B_t out, engram_f_t x, engram_f_t qp, engram_fault_t *fault) {
-    if (!quantization_ok(fault, 2, qp)) {
+    if (!engram_qp_ok(fault, 2, qp)) {
         return ENGRAM_FAULT;
     }
     if (x.n != out.n) {
@@ -36,7 +25,7 @@ int32_t engram_quantize_s8(engram_B_t out, engram_f_t x, engram_f_t qp, engram_f
 }
 
 int32_t engram_dequantize_s8(engram_F_t out, engram_b_t x, engram_f_t qp, engram_fault_t *fault) {
-    if (!quantization_ok(fault, 2, qp)) {
+    if (!engram_qp_ok(fault, 2, qp)) {
         return ENGRAM_FAULT;
     }
     if (x.n != out.n) {

@@ -3,12 +3,22 @@
 ENGRAM_KERNEL_SRC := \
 	engram_activation.c \
 	engram_conv.c \
+	engram_curves.c \
 	engram_dense.c \
+	engram_depthwise.c \
+	engram_elementwise.c \
+	engram_fft.c \
+	engram_int8.c \
 	engram_math.c \
 	engram_optim.c \
+	engram_pack.c \
 	engram_pool.c \
 	engram_quant.c \
+	engram_random.c \
 	engram_s8.c \
 	engram_table.c \
 	engram_tile.c \
-	engram_tile_s8.c
+	engram_tile_s8.c \
+	engram_train.c \
+	engram_transposed.c \
+	engram_window_pool.c

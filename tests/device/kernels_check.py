@@ -14,54 +14,11 @@ from binascii import crc32
 
 from engram.backend import kernels
 
-GEOM = (
-    # H  W  C  K  R  S  sh sw pt pl dh dw OH OW
-    (1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1),
-    (4, 4, 3, 5, 3, 3, 1, 1, 1, 1, 1, 1, 4, 4),  # same padding
-    (5, 7, 2, 4, 3, 2, 2, 3, 1, 0, 1, 1, 3, 2),  # odd, strided
-    (6, 5, 4, 8, 3, 3, 1, 1, 2, 2, 2, 2, 6, 5),  # dilated
-    (7, 6, 1, 6, 2, 3, 2, 2, 0, 2, 2, 1, 3, 4),  # one channel, stride and dilation
-    (3, 4, 5, 9, 1, 1, 1, 1, 0, 0, 1, 1, 3, 4),  # pointwise
-    (4, 4, 3, 2, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2),  # 1x1, strided
-    (2, 9, 4, 4, 2, 4, 1, 2, 0, 3, 1, 1, 1, 6),  # windows that hang over on the left
-)
+import kernels_cases
+from kernels_source import GEOM, Source, channelwise, sizes
+
 DENSE = ((1, 1, 1), (2, 3, 5), (4, 16, 8), (5, 9, 10), (1, 33, 7), (0, 3, 2), (3, 0, 2), (2, 3, 0))
 VECTOR = (0, 1, 7, 32)
-
-
-class Source:
-    """The same numbers on every host, from a small congruential generator."""
-
-    def __init__(self, exact):
-        self.exact = exact
-        self.state = 1
-
-    def next(self):
-        self.state = (self.state * 1103 + 12345) % 65521
-        return self.state
-
-    def f(self, n):
-        """n float32: multiples of 1/64 up to 1, or anything up to 1."""
-        out = array("f", bytes(4 * n))
-        for i in range(n):
-            v = self.next()
-            out[i] = (v % 129 - 64) / 64 if self.exact else (v - 32760) / 32761
-        return out
-
-    def b(self, n):
-        return bytearray((self.next() >> 3) & 255 for _ in range(n))
-
-    def l(self, n, low, high):
-        return array(
-            "i", (low + (self.next() * 65521 + self.next()) % (high - low + 1) for _ in range(n))
-        )
-
-    def q(self):
-        """Zero points and an activation range."""
-        return array("i", (self.next() % 256 - 128, self.next() % 256 - 128, -110, 120))
-
-    def requantization(self, n):
-        return self.l(n, -5000, 5000), self.l(n, 1 << 30, 2147483647), self.l(n, -11, 1)
 
 
 # ---- arguments of each kernel for a shape --------------------------------------------------
@@ -85,12 +42,6 @@ def dense_bwd_dw(s, B, N, M):
 
 def dense_s8(s, B, N, M):
     return (s.b(B * M), s.b(B * N), s.b(M * N)) + s.requantization(M) + (s.q(), B, N, M)
-
-
-def sizes(geom, B):
-    """Elements of x, out, w, and the output channels."""
-    H, W, C, K, R, S = geom[:6]
-    return B * H * W * C, B * geom[12] * geom[13] * K, K * R * S * C, K
 
 
 def conv2d_fwd(s, B, *geom):
@@ -117,10 +68,6 @@ def conv2d_s8(s, B, *geom):
     x, out, w, K = sizes(geom, B)
     head = s.b(out), s.b(x), s.b(w)
     return head + s.requantization(K) + (array("i", geom), s.q(), B)
-
-
-def channelwise(geom):
-    return geom[:3] + (geom[2],) + geom[4:]
 
 
 def depthwise_s8(s, B, *geom):
@@ -223,6 +170,8 @@ CASES = (
     (avgpool_s8, 1, True, _S8),
 )
 
+CASES += kernels_cases.CASES
+
 # Written buffer (index) that may be the very buffer of a read one.
 IN_PLACE = {
     "relu_fwd": (0, 1),
@@ -231,9 +180,10 @@ IN_PLACE = {
     "softmax_fwd": (0, 1),
     "u8_to_s8": (0, 1),
 }
+IN_PLACE.update(kernels_cases.IN_PLACE)
 
 # Argument (index) that may be None.
-OPTIONAL = {"dense_fwd": 3, "conv2d_fwd": 3}
+OPTIONAL = {"dense_fwd": 3, "conv2d_fwd": 3, "depthwise_fwd": 3, "conv2d_t_fwd": 3}
 
 
 def kernel_name(builder):
@@ -299,7 +249,7 @@ MISUSE_SHAPE = {7: GEOM[1], 3: (2, 3, 5), 2: (2, 3), 1: (6,)}
 
 
 def misused(K, builder, written, shape):
-    """(argument index, message) for every wrong argument; asserts that nothing was written."""
+    """(argument index, message) for every wrong argument; an error must have written nothing."""
     name = kernel_name(builder)
     found = []
     for i in range(len(builder(Source(True), *shape))):
@@ -315,8 +265,8 @@ def misused(K, builder, written, shape):
                 found.append((i, "no error"))
             except (ValueError, TypeError) as error:
                 found.append((i, "%s %s" % (type(error).__name__, error)))
-            after = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
-            assert before == after, (name, i, "was written to")
+                after = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
+                assert before == after, (name, i, "was written to")
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engram import kernels_args, kernels_py
+from engram import kernels_need, kernels_py
 from engram.backend import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,13 +43,13 @@ def rows():
 @contextlib.contextmanager
 def _float64():
     """kernels_py takes array('d') in the place of array('f')."""
-    types = dict(kernels_args._TYPES)
+    types = dict(kernels_need.TYPES)
     try:
         for letter in "Ffo":
-            kernels_args._TYPES[letter] = ("a float64 buffer", "d", 8)
+            kernels_need.TYPES[letter] = ("a float64 buffer", "d", 8)
         yield
     finally:
-        kernels_args._TYPES.update(types)
+        kernels_need.TYPES.update(types)
 
 
 def wide(args):

@@ -14,7 +14,9 @@ from engram import kernels_args, kernels_np, kernels_py
 from kernels.common import KERNELS, ROOT, rows
 
 LIST = rows()
-HEADER = (KERNELS / "engram_kernels.h").read_text()
+HEADER = "".join(p.read_text() for p in sorted(KERNELS.glob("*.h")))
+LIBRARY = ROOT / "device_lib" / "engram"
+DEFINITION = "py layers train int8 audio".split()
 PROTOTYPE = re.compile(r"((?://[^\n]*\n)+)int32_t engram_(\w+)\(([^;]*)engram_fault_t \*fault\);")
 
 
@@ -22,11 +24,12 @@ def names_of(row):
     return [name.split("=")[0] for name in row[1]]
 
 
-def functions(path):
-    """{name: argument names} of every public function of a module, also below an `if`."""
+def functions(*modules):
+    """{name: argument names} of every public function of modules, also below an `if`."""
     return {
         node.name: [a.arg for a in node.args.args]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for module in modules
+        for node in ast.walk(ast.parse((LIBRARY / f"kernels_{module}.py").read_text()))
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
 
@@ -81,7 +84,7 @@ def test_every_prototype_is_listed():
 
 
 def test_the_definition_has_the_same_kernels_arguments_and_shape_lines():
-    defined = functions(ROOT / "device_lib/engram/kernels_py.py")
+    defined = functions(*DEFINITION)
     assert defined.pop("spent") == []
     assert defined == {name: names_of(row) for name, row in LIST.items()}
     for name, (shape, _) in prototypes().items():
@@ -89,13 +92,13 @@ def test_the_definition_has_the_same_kernels_arguments_and_shape_lines():
 
 
 def test_the_demands_have_the_same_kernels_and_arguments():
-    demands = functions(ROOT / "device_lib/engram/kernels_args.py")
+    demands = functions("args", *(f"args_{family}" for family in DEFINITION[1:]))
     assert demands == {name: names_of(row) for name, row in LIST.items()}
     assert all(callable(getattr(kernels_args, name)) for name in LIST)
 
 
 def test_numpy_has_the_same_arguments_and_inherits_the_rest():
-    own = functions(ROOT / "device_lib/engram/kernels_np.py")
+    own = functions("np")
     assert own.items() <= {name: names_of(row) for name, row in LIST.items()}.items()
     assert all(callable(getattr(kernels_np, name)) for name in [*LIST, "spent"])
 

@@ -1,0 +1,109 @@
+"""The definition of int8 kernels beyond the convolutions, and of packed latents.
+
+A packed latent of 1 to 8 bits an element is a stream of bits, first element first, lowest bit
+first; element i has bits i * bits to (i + 1) * bits - 1, and what is left of the last byte is 0.
+An int8 value x is stored as q = round((x + 128) (2**bits - 1) / 255): after a ReLU, whose int8
+zero point is -128, that is q = round(a / S) with S = a_max / (2**bits - 1). 8 bits lose nothing.
+"""
+
+from array import array
+
+from . import kernels_args as check
+from .kernels_parts import clamp, requantize, s8, store_s8, windows
+
+
+def maxpool_s8(out, x, geom, q, B):
+    """out (B, OH, OW, C) = largest of x (B, H, W, C) in each window, clamped; geom (14) with
+    K = C, q (4)
+    """
+    geom, q = check.maxpool_s8(out, x, geom, q, B)
+    C = geom[2]
+    for at, window in windows(geom, B):
+        for c in range(C):
+            best = -128
+            for pixel, _ in window:
+                best = max(best, s8(x[pixel * C + c]))
+            store_s8(out, at * C + c, clamp(best, q[2], q[3]))
+
+
+def add_s8(out, a, b, q):
+    """out (n) = a (n) + b (n), each of its own scale, clamped; q (12) = a_zp b_zp out_zp act_min
+    act_max left_shift a_mult a_shift b_mult b_shift out_mult out_shift; out may be a
+    """
+    n, q = check.add_s8(out, a, b, q)
+    for i in range(n):
+        left = requantize((s8(a[i]) - q[0]) << q[5], q[6], q[7])
+        right = requantize((s8(b[i]) - q[1]) << q[5], q[8], q[9])
+        v = requantize(left + right, q[10], q[11]) + q[2]
+        store_s8(out, i, clamp(v, q[3], q[4]))
+
+
+def requantize_s8(out, x, mult, shift, q):
+    """out (n) = x (n) at another scale: requantize(x - in_zp) + out_zp, clamped; mult (1), shift
+    (1), q (4); out may be x
+    """
+    n, q = check.requantize_s8(out, x, mult, shift, q)
+    for i in range(n):
+        v = requantize(s8(x[i]) - q[0], mult[0], shift[0]) + q[1]
+        store_s8(out, i, clamp(v, q[2], q[3]))
+
+
+# ---- packed latents ---------------------------------------------------------------------------
+
+
+def packed_bytes(n, bits):
+    """returns the bytes that n packed elements take: (n * bits + 7) // 8; bits 1 to 8"""
+    check.packed_bytes(n, bits)
+    return (n * bits + 7) // 8
+
+
+def pack_s8(out, x, bits):
+    """out (packed_bytes(n, bits)) = x (n) in 1 to 8 bits an element"""
+    n = check.pack_s8(out, x, bits)
+    top = (1 << bits) - 1
+    word = held = at = 0
+    for i in range(n):
+        word |= ((s8(x[i]) + 128) * top + 127) // 255 << held
+        held += bits
+        while held >= 8:
+            store_s8(out, at, s8(word & 255))
+            at += 1
+            word >>= 8
+            held -= 8
+    if held:
+        store_s8(out, at, s8(word))
+
+
+def _fields(x, n, bits):
+    """The n elements of a packed buffer, 0 to 2**bits - 1."""
+    word = held = at = 0
+    for _ in range(n):
+        if held < bits:
+            word |= (x[at] & 255) << held
+            at += 1
+            held += 8
+        yield word & (1 << bits) - 1
+        word >>= bits
+        held -= bits
+
+
+def unpack_s8(out, x, bits):
+    """out (n) = the int8 values nearest to what x (packed_bytes(n, bits)) says"""
+    n = check.unpack_s8(out, x, bits)
+    top = (1 << bits) - 1
+    for i, v in enumerate(_fields(x, n, bits)):
+        store_s8(out, i, (v * 510 + top) // (2 * top) - 128)
+
+
+def unpack_f32(out, x, qp, bits):
+    """out (n) = scale * (v * 255 / (2**bits - 1) - 128 - zero_point), v the elements of x
+    (packed_bytes(n, bits)): dequantized without the rounding to int8 between; qp (2) = scale,
+    zero_point
+    """
+    scale, zero_point, n = check.unpack_f32(out, x, qp, bits)
+    one = array("f", (255 / ((1 << bits) - 1),))  # rounded to float32 as in C
+    ratio = one[0]
+    for i, v in enumerate(_fields(x, n, bits)):
+        one[0] = ratio * v
+        one[0] -= 128 + zero_point
+        out[i] = scale * one[0]

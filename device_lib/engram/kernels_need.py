@@ -1,0 +1,121 @@
+"""What arguments of kernels are held to, one check a function; kernels_args says which is whose.
+
+Each raises ValueError or TypeError that names the kernel, the argument, what was expected and what
+came, in the words of the C kernels.
+"""
+
+TYPES = {  # letter: words, typecodes, bytes an element
+    "F": ("a writable float32 buffer (array 'f')", "f", 4),
+    "f": ("a float32 buffer (array 'f')", "f", 4),
+    "o": ("a float32 buffer (array 'f') or None", "f", 4),
+    "B": ("a writable 8-bit buffer (bytearray, array 'b' or 'B')", "bBc", 1),
+    "b": ("an 8-bit buffer (bytes, bytearray, array 'b' or 'B')", "bBc", 1),
+    "l": ("an int32 buffer (array 'i')", "il", 4),
+}
+
+
+def _refuse_type(kernel, name, expected, got):
+    raise TypeError("%s: %s: expected %s, got %s" % (kernel, name, expected, got))
+
+
+def ints(kernel, *rows):
+    """Each row (name, value, least): an int, not a bool, of at least that."""
+    for name, value, least in rows:
+        if not isinstance(value, int) or isinstance(value, bool):
+            _refuse_type(kernel, name, "an int", type(value).__name__)
+        if not -(2**30) <= value < 2**30:
+            raise ValueError("%s: %s: expected an int from -2**30 to 2**30 - 1" % (kernel, name))
+        if value < least:
+            raise ValueError(
+                "%s: %s: expected an int of at least %d, got %d" % (kernel, name, least, value)
+            )
+
+
+def buffer(kernel, letter, name, buf, expected=None):
+    """A buffer of the letter's type with `expected` elements (None: any). Returns its length."""
+    if letter == "o" and buf is None:
+        return 0
+    words, codes, size = TYPES[letter]
+    try:
+        view = memoryview(buf)
+    except TypeError:
+        _refuse_type(kernel, name, words, type(buf).__name__)
+    code = getattr(view, "format", None)  # MicroPython's memoryview does not tell
+    if code is not None and (code not in codes or view.itemsize != size):
+        _refuse_type(kernel, name, words, "typecode '%s'" % code)
+    if letter in "FB" and (isinstance(buf, bytes) or getattr(view, "readonly", False)):
+        _refuse_type(kernel, name, words, "a read-only one")
+    if expected is not None and len(view) != expected:
+        raise ValueError(
+            "%s: %s: expected %d elements for its shape, got %d"
+            % (kernel, name, expected, len(view))
+        )
+    return len(view)
+
+
+def entry(kernel, name, buf, i, low, high):
+    """Element i of buf is from low to high."""
+    if not low <= buf[i] <= high:
+        raise ValueError(
+            "%s: %s: entry %d: expected %d to %d, got %d" % (kernel, name, i, low, high, buf[i])
+        )
+
+
+def geometry(kernel, geom, channelwise=False):
+    """geom describes windows that each start inside the padded input. Returns its entries."""
+    buffer(kernel, "l", "geom", geom, 14)
+    for i in range(14):
+        entry(kernel, "geom", geom, i, 0 if i in (8, 9) else 1, 32767)
+    if channelwise:
+        entry(kernel, "geom", geom, 3, geom[2], geom[2])
+    for axis in range(2):
+        reach = (geom[4 + axis] - 1) * geom[10 + axis]
+        entry(kernel, "geom", geom, 8 + axis, 0, reach)
+        most = (geom[axis] - 1 + geom[8 + axis]) // geom[6 + axis] + 1
+        entry(kernel, "geom", geom, 12 + axis, 1, most)
+    return tuple(geom)
+
+
+def expect(kernel, name, right, words):
+    """A condition that a value of argument `name` meets, and what to say where it does not."""
+    if not right:
+        raise ValueError("%s: %s: expected %s" % (kernel, name, words))
+
+
+def finite(v):
+    return v - v == 0
+
+
+def same(kernel, *rows):
+    """Rows (letter, name, buffer): all of the length of the first. Returns that length."""
+    n = None
+    for letter, name, buf in rows:
+        n = buffer(kernel, letter, name, buf, n)
+    return n
+
+
+def scale_and_zero(kernel, qp):
+    buffer(kernel, "f", "qp", qp, 2)
+    scale, zero_point = qp[0], qp[1]
+    if not (scale > 0 and scale - scale == 0 and -128 <= zero_point <= 127):
+        zero_point = 0.5
+    if zero_point != int(zero_point):
+        raise ValueError(
+            "%s: qp: expected scale > 0 and an integer zero_point from -128 to 127" % kernel
+        )
+    return scale, int(zero_point)
+
+
+def channels(kernel, bias, mult, shift, K):
+    for name, buf in (("bias", bias), ("mult", mult), ("shift", shift)):
+        buffer(kernel, "l", name, buf, K)
+    for k in range(K):
+        entry(kernel, "mult", mult, k, 0, 2147483647)
+        entry(kernel, "shift", shift, k, -31, 30)
+
+
+def quantization(kernel, q):
+    buffer(kernel, "l", "q", q, 4)
+    for i in range(4):
+        entry(kernel, "q", q, i, q[2] if i == 3 else -128, 127)
+    return tuple(q)

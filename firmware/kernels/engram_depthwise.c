@@ -1,0 +1,180 @@
+// Depthwise convolution, float32: every channel with its own window of weights.
+#include <string.h>
+
+#include "engram_check.h"
+#include "engram_slide.h"
+#include "engram_tile.h"
+
+// The arguments out_arg, x_arg and w_arg are as large as out, x and w.
+static bool sizes_ok(engram_fault_t *fault, const int32_t *g, int32_t B, int out_arg, size_t out,
+    int x_arg, size_t x, int w_arg, size_t w) {
+    // in the order of the arguments, as the definition checks them
+    for (int arg = 0; arg < 4; arg++) {
+        bool ok = true;
+        if (arg == out_arg) {
+            ok = engram_need(fault, arg, out, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_C]);
+        } else if (arg == x_arg) {
+            ok = engram_need(fault, arg, x, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C]);
+        } else if (arg == w_arg) {
+            ok = engram_need(fault, arg, w, g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C], 1);
+        }
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// out[0..3] = sum over the window of x[0..3] * w[0..3]
+static void dot_x4(float *out, const float *x, const float *w, const engram_slide_t *p) {
+    float sum0 = 0.0f, sum1 = 0.0f, sum2 = 0.0f, sum3 = 0.0f;
+    for (int32_t r = p->rows; r > 0; r--, x += p->x_down, w += p->tap_down) {
+        const float *xp = x, *wp = w;
+        for (int32_t s = p->columns; s > 0; s--, xp += p->x_right, wp += p->C) {
+            sum0 += xp[0] * wp[0];
+            sum1 += xp[1] * wp[1];
+            sum2 += xp[2] * wp[2];
+            sum3 += xp[3] * wp[3];
+        }
+    }
+    out[0] = sum0;
+    out[1] = sum1;
+    out[2] = sum2;
+    out[3] = sum3;
+}
+
+static void dot_x1(float *out, const float *x, const float *w, const engram_slide_t *p) {
+    float sum = 0.0f;
+    for (int32_t r = p->rows; r > 0; r--, x += p->x_down, w += p->tap_down) {
+        const float *xp = x, *wp = w;
+        for (int32_t s = p->columns; s > 0; s--, xp += p->x_right, wp += p->C) {
+            sum += *xp * *wp;
+        }
+    }
+    *out = sum;
+}
+
+int32_t engram_depthwise_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t b,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 5, B, 0) && engram_geom(fault, 4, geom, true)
+          && sizes_ok(fault, g, B, 0, out.n, 1, x.n, 2, w.n)
+          && (b.p == NULL || engram_need(fault, 3, b.n, g[ENGRAM_C], 1, 1, 1)))) {
+        return ENGRAM_FAULT;
+    }
+    for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
+        float *o = out.p + p.out;
+        const float *xp = x.p + p.x, *wp = w.p + p.tap;
+        ptrdiff_t c = 0;
+        for (; c + 4 <= p.C; c += 4) {
+            dot_x4(o + c, xp + c, wp + c, &p);
+        }
+        for (; c < p.C; c++) {
+            dot_x1(o + c, xp + c, wp + c, &p);
+        }
+        if (b.p != NULL) {
+            for (c = 0; c < p.C; c++) {
+                o[c] += b.p[c];
+            }
+        }
+    }
+    return ENGRAM_OK;
+}
+
+int32_t engram_depthwise_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, engram_l_t geom,
+    int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 4, B, 0) && engram_geom(fault, 3, geom, true)
+          && sizes_ok(fault, g, B, 1, dout.n, 0, dx.n, 2, w.n))) {
+        return ENGRAM_FAULT;
+    }
+    if (dx.n != 0) {
+        memset(dx.p, 0, dx.n * sizeof(float));
+    }
+    for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
+        const float *d = dout.p + p.out;
+        for (int32_t r = 0; r < p.rows; r++) {
+            for (int32_t s = 0; s < p.columns; s++) {
+                float *o = dx.p + (p.x + r * p.x_down + s * p.x_right);
+                const float *wp = w.p + (p.tap + r * p.tap_down + s * p.C);
+                for (ptrdiff_t c = 0; c < p.C; c++) {
+                    o[c] += d[c] * wp[c];
+                }
+            }
+        }
+    }
+    return ENGRAM_OK;
+}
+
+// Where the pairs of dout and x lie that one tap multiplies.
+typedef struct { int32_t images, rows, columns; ptrdiff_t d2, d1, d0, x2, x1, x0; } pairs_t;
+
+// out[0..3] += sum of d[0..3] * x[0..3] over the pairs
+static void correlate_x4(float *out, const float *d, const float *x, const pairs_t *t) {
+    float sum0 = 0.0f, sum1 = 0.0f, sum2 = 0.0f, sum3 = 0.0f;
+    for (int32_t i = 0; i < t->images; i++) {
+        for (int32_t r = 0; r < t->rows; r++) {
+            const float *dp = d + (i * t->d2 + r * t->d1), *xp = x + (i * t->x2 + r * t->x1);
+            for (int32_t s = t->columns; s > 0; s--, dp += t->d0, xp += t->x0) {
+                sum0 += dp[0] * xp[0];
+                sum1 += dp[1] * xp[1];
+                sum2 += dp[2] * xp[2];
+                sum3 += dp[3] * xp[3];
+            }
+        }
+    }
+    out[0] += sum0;
+    out[1] += sum1;
+    out[2] += sum2;
+    out[3] += sum3;
+}
+
+static void correlate_x1(float *out, const float *d, const float *x, const pairs_t *t) {
+    float sum = 0.0f;
+    for (int32_t i = 0; i < t->images; i++) {
+        for (int32_t r = 0; r < t->rows; r++) {
+            const float *dp = d + (i * t->d2 + r * t->d1), *xp = x + (i * t->x2 + r * t->x1);
+            for (int32_t s = t->columns; s > 0; s--, dp += t->d0, xp += t->x0) {
+                sum += *dp * *xp;
+            }
+        }
+    }
+    *out += sum;
+}
+
+int32_t engram_depthwise_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 5, B, 0) && engram_geom(fault, 4, geom, true)
+          && engram_need(fault, 1, db.n, g[ENGRAM_C], 1, 1, 1)
+          && sizes_ok(fault, g, B, 2, dout.n, 3, x.n, 0, dw.n))) {
+        return ENGRAM_FAULT;
+    }
+    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
+    const ptrdiff_t C = g[ENGRAM_C], x_row = v.size * C, out_row = v.out * C;
+    pairs_t t = { .images = B, .d2 = h.out * out_row, .d1 = out_row, .d0 = C };
+    t.x2 = h.size * x_row, t.x1 = h.stride * x_row, t.x0 = v.stride * C;
+    for (int32_t r = 0; r < h.taps; r++) {
+        const engram_range_t oh = engram_outputs(&h, r);
+        for (int32_t s = 0; s < v.taps; s++) {
+            const engram_range_t ow = engram_outputs(&v, s);
+            t.rows = oh.to - oh.from, t.columns = ow.to - ow.from;
+            if (t.rows == 0 || t.columns == 0 || B == 0) {
+                continue;
+            }
+            float *o = dw.p + (r * v.taps + s) * C;
+            const float *d = dout.p + (oh.from * out_row + ow.from * C);
+            const float *xp = x.p + ((oh.from * h.stride - h.pad + r * h.dil) * x_row
+                + (ow.from * v.stride - v.pad + s * v.dil) * C);
+            ptrdiff_t c = 0;
+            for (; c + 4 <= C; c += 4) {
+                correlate_x4(o + c, d + c, xp + c, &t);
+            }
+            for (; c < C; c++) {
+                correlate_x1(o + c, d + c, xp + c, &t);
+            }
+        }
+    }
+    engram_add_rows(db.p, dout.p, (size_t)B * (size_t)(h.out * v.out), (size_t)C);
+    return ENGRAM_OK;
+}

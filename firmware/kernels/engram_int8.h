@@ -1,0 +1,36 @@
+// Prototypes of this family of kernels; included by engram_kernels.h, whose rules they keep.
+// int8 pools and sums, packed latents.
+#ifndef ENGRAM_INT8_H
+#define ENGRAM_INT8_H
+
+// out (B, OH, OW, C) = largest of x (B, H, W, C) in each window, clamped; geom (14) with K = C,
+// q (4)
+int32_t engram_maxpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_l_t q, int32_t B,
+    engram_fault_t *fault);
+
+// out (n) = a (n) + b (n), each of its own scale, clamped; q (12) = a_zp b_zp out_zp act_min
+// act_max left_shift a_mult a_shift b_mult b_shift out_mult out_shift; out may be a
+int32_t engram_add_s8(engram_B_t out, engram_b_t a, engram_b_t b, engram_l_t q,
+    engram_fault_t *fault);
+
+// out (n) = x (n) at another scale: requantize(x - in_zp) + out_zp, clamped; mult (1), shift
+// (1), q (4); out may be x
+int32_t engram_requantize_s8(engram_B_t out, engram_b_t x, engram_l_t mult, engram_l_t shift,
+    engram_l_t q, engram_fault_t *fault);
+
+// returns the bytes that n packed elements take: (n * bits + 7) // 8; bits 1 to 8
+int32_t engram_packed_bytes(int32_t n, int32_t bits, engram_fault_t *fault);
+
+// out (packed_bytes(n, bits)) = x (n) in 1 to 8 bits an element
+int32_t engram_pack_s8(engram_B_t out, engram_b_t x, int32_t bits, engram_fault_t *fault);
+
+// out (n) = the int8 values nearest to what x (packed_bytes(n, bits)) says
+int32_t engram_unpack_s8(engram_B_t out, engram_b_t x, int32_t bits, engram_fault_t *fault);
+
+// out (n) = scale * (v * 255 / (2**bits - 1) - 128 - zero_point), v the elements of x
+// (packed_bytes(n, bits)): dequantized without the rounding to int8 between; qp (2) = scale,
+// zero_point
+int32_t engram_unpack_f32(engram_F_t out, engram_b_t x, engram_f_t qp, int32_t bits,
+    engram_fault_t *fault);
+
+#endif

@@ -1,0 +1,353 @@
+"""Cases of the kernels beyond the first families: arguments of each for a shape."""
+
+from array import array
+
+from engram.backend import kernels
+from kernels_source import GEOM, channelwise, sizes
+
+# ---- layers ---------------------------------------------------------------------------------
+
+
+def depthwise_fwd(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, w, C = sizes(geom, B)
+    return s.f(out), s.f(x), s.f(w // C), s.f(C), array("i", geom), B
+
+
+def depthwise_fwd_no_bias(s, B, *geom):
+    args = depthwise_fwd(s, B, *geom)
+    return args[:3] + (None,) + args[4:]
+
+
+def depthwise_bwd_dx(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, w, C = sizes(geom, B)
+    return s.f(x), s.f(out), s.f(w // C), array("i", geom), B
+
+
+def depthwise_bwd_dw(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, w, C = sizes(geom, B)
+    return s.f(w // C), s.f(C), s.f(out), s.f(x), array("i", geom), B
+
+
+def conv2d_t_fwd(s, B, *geom):
+    x, out, w, _ = sizes(geom, B)
+    return s.f(x), s.f(out), s.f(w), s.f(geom[2]), array("i", geom), B
+
+
+def conv2d_t_fwd_no_bias(s, B, *geom):
+    args = conv2d_t_fwd(s, B, *geom)
+    return args[:3] + (None,) + args[4:]
+
+
+def conv2d_t_bwd_dx(s, B, *geom):
+    x, out, w, _ = sizes(geom, B)
+    return s.f(out), s.f(x), s.f(w), array("i", geom), B
+
+
+def conv2d_t_bwd_dw(s, B, *geom):
+    x, out, w, _ = sizes(geom, B)
+    return s.f(w), s.f(geom[2]), s.f(x), s.f(out), array("i", geom), B
+
+
+def maxpool_fwd(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, _, _ = sizes(geom, B)
+    return s.f(out), s.f(x), array("i", geom), B
+
+
+def maxpool_bwd_dx(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, _, _ = sizes(geom, B)
+    return s.f(x), s.f(out), s.f(x), array("i", geom), B
+
+
+def avgpool_fwd(s, B, *geom):
+    return maxpool_fwd(s, B, *geom)
+
+
+def avgpool_bwd_dx(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, _, _ = sizes(geom, B)
+    return s.f(x), s.f(out), array("i", geom), B
+
+
+def relu6_fwd(s, n):
+    x = s.f(n)
+    for i in range(n):
+        x[i] *= 8
+    return s.f(n), x
+
+
+def relu6_bwd_dx(s, n):
+    return (s.f(n),) + relu6_fwd(s, n)
+
+
+def leaky_relu_fwd(s, n):
+    return s.f(n), s.f(n), array("f", (0.125,))
+
+
+def leaky_relu_bwd_dx(s, n):
+    return s.f(n), s.f(n), s.f(n), array("f", (0.125,))
+
+
+def sigmoid_fwd(s, n):
+    return relu6_fwd(s, n)
+
+
+def sigmoid_bwd_dx(s, n):
+    return s.f(n), s.f(n), s.f(n)
+
+
+def tanh_fwd(s, n):
+    return relu6_fwd(s, n)
+
+
+def tanh_bwd_dx(s, n):
+    return s.f(n), s.f(n), s.f(n)
+
+
+def add_f32(s, n):
+    return s.f(n), s.f(n), s.f(n)
+
+
+def mul_f32(s, n):
+    return s.f(n), s.f(n), s.f(n)
+
+
+def scale_shift_fwd(s, P, C):
+    return s.f(P * C), s.f(P * C), s.f(C), s.f(C), P, C
+
+
+def scale_shift_bwd_dx(s, P, C):
+    return s.f(P * C), s.f(P * C), s.f(C), P, C
+
+
+def scale_shift_bwd_dw(s, P, C):
+    return s.f(C), s.f(C), s.f(P * C), s.f(P * C), P, C
+
+
+def copy_channels(s, P, M, N, to, at, C):
+    return s.f(P * M), s.f(P * N), P, M, N, to, at, C
+
+
+# ---- training -------------------------------------------------------------------------------
+
+
+def mse(s, B, N):
+    return s.f(B * N), s.f(1), s.f(B * N), s.f(B * N), B, N
+
+
+def not_negative(x):
+    for i in range(len(x)):
+        x[i] = abs(x[i])
+    return x
+
+
+def adam_step(s, n):
+    hyper = array("f", (0.01, 0.875, 0.96875, 1e-8, 0.0625, 0.5, 0.25))
+    return s.f(n), s.f(n), not_negative(s.f(n)), s.f(n), hyper
+
+
+def axpy_f32(s, n):
+    return s.f(n), s.f(n), s.f(1)
+
+
+def scale_f32(s, n):
+    return s.f(n), s.f(n), s.f(1)
+
+
+def sum_squares(s, n):
+    return s.f(1), s.f(n)
+
+
+def clip_norm(s, n):
+    return s.f(n), array("f", (16.0,)), array("f", (2.0,))
+
+
+def exp_f32(s, n):
+    return s.f(n), s.f(n)
+
+
+def log_f32(s, n):
+    return s.f(n), not_negative(s.f(n))
+
+
+def sqrt_f32(s, n):
+    return s.f(n), not_negative(s.f(n))
+
+
+def uniform_f32(s, n):
+    return s.f(n), s.next(), s.next() * 16384
+
+
+def gaussian_f32(s, n):
+    return s.f(n), s.next(), s.next() * 16384
+
+
+# ---- int8 -----------------------------------------------------------------------------------
+
+
+def maxpool_s8(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, _, _ = sizes(geom, B)
+    return s.b(out), s.b(x), array("i", geom), s.q(), B
+
+
+def add_s8(s, n):
+    mult = s.l(3, 1 << 30, 2147483647)
+    q = (s.next() % 256 - 128, s.next() % 256 - 128, 3, -110, 120, 20)
+    q += (mult[0], 0, mult[1], -2, mult[2], -18)
+    return s.b(n), s.b(n), s.b(n), array("i", q)
+
+
+def requantize_s8(s, n):
+    return s.b(n), s.b(n), s.l(1, 1 << 30, 2147483647), s.l(1, -2, 2), s.q()
+
+
+def packed_bytes(s, n, bits):
+    return n, bits
+
+
+def _packed(n, bits):
+    return (n * bits + 7) // 8
+
+
+def pack_s8(s, n, bits):
+    return s.b(_packed(n, bits)), s.b(n), bits
+
+
+def unpack_s8(s, n, bits):
+    return s.b(n), s.b(_packed(n, bits)), bits
+
+
+def unpack_f32(s, n, bits):
+    return s.f(n), s.b(_packed(n, bits)), array("f", (0.0078125, -100.0)), bits
+
+
+# ---- audio ----------------------------------------------------------------------------------
+
+
+def hann_window(s, n):
+    return (s.f(n),)
+
+
+def rfft_table_size(s, N):
+    return (N,)
+
+
+def rfft_table(s, N):
+    return s.f(N), N
+
+
+def rfft(s, N):
+    table = array("f", bytes(4 * N))
+    kernels.rfft_table(table, N)  # every host's own: the C kernels agree on its bits
+    return s.f(N + 2), s.f(N), table, N
+
+
+def power_spectrum(s, N):
+    return s.f(N // 2 + 1), s.f(N + 2), N
+
+
+def mel_table(s, N, M):
+    return s.f(N // 2 + 1), array("f", (16000, 20, 7600)), N, M
+
+
+def log_mel(s, N, M):
+    bins = N // 2 + 1
+    table = array("f", bytes(4 * bins))
+    kernels.mel_table(table, array("f", (16000, 20, 7600)), N, M)
+    return s.f(M), not_negative(s.f(bins)), table, array("f", (1e-3,)), N, M
+
+
+def dct_matrix(s, M, K):
+    return s.f(K * M), M, K
+
+
+_GEOM = tuple((2,) + geom for geom in GEOM) + ((0,) + GEOM[1],)
+_N = ((0,), (1,), (7,), (32,))
+_PC = ((1, 1), (3, 4), (5, 3), (0, 2), (2, 0))
+_BITS = ((0, 3), (9, 5)) + tuple((n, bits) for bits in range(1, 9) for n in (1, 8, 19))
+_POWERS = ((4,), (8,), (16,), (64,))
+_MEL = ((4, 1), (64, 7), (128, 10))
+
+# builder, written buffers, whether k/64 in gives exact results, shapes
+CASES = (
+    (depthwise_fwd, 1, True, _GEOM),
+    (depthwise_fwd_no_bias, 1, True, _GEOM[:4]),
+    (depthwise_bwd_dx, 1, True, _GEOM),
+    (depthwise_bwd_dw, 2, True, _GEOM),
+    (conv2d_t_fwd, 1, True, _GEOM),
+    (conv2d_t_fwd_no_bias, 1, True, _GEOM[:4]),
+    (conv2d_t_bwd_dx, 1, True, _GEOM),
+    (conv2d_t_bwd_dw, 2, True, _GEOM),
+    (maxpool_fwd, 1, True, _GEOM),
+    (maxpool_bwd_dx, 1, True, _GEOM),
+    (avgpool_fwd, 1, True, _GEOM),
+    (avgpool_bwd_dx, 1, False, _GEOM),  # sums of thirds
+    (relu6_fwd, 1, True, _N),
+    (relu6_bwd_dx, 1, True, _N),
+    (leaky_relu_fwd, 1, True, _N),
+    (leaky_relu_bwd_dx, 1, True, _N),
+    (sigmoid_fwd, 1, False, _N),
+    (sigmoid_bwd_dx, 1, True, _N),
+    (tanh_fwd, 1, False, _N),
+    (tanh_bwd_dx, 1, True, _N),
+    (add_f32, 1, True, _N),
+    (mul_f32, 1, True, _N),
+    (scale_shift_fwd, 1, True, _PC),
+    (scale_shift_bwd_dx, 1, True, _PC),
+    (scale_shift_bwd_dw, 2, True, _PC),
+    (copy_channels, 1, True, ((1, 1, 1, 0, 0, 1), (3, 7, 5, 2, 1, 4), (2, 3, 3, 0, 0, 0))),
+    (mse, 2, True, ((1, 1), (3, 4), (4, 5), (0, 2))),
+    (adam_step, 3, False, _N),
+    (axpy_f32, 1, True, _N),
+    (scale_f32, 1, True, _N),
+    (sum_squares, 1, True, _N + ((200,),)),
+    (clip_norm, 1, True, _N),
+    (exp_f32, 1, False, _N),
+    (log_f32, 1, False, _N),
+    (sqrt_f32, 1, True, _N),
+    (uniform_f32, 1, True, _N),
+    (gaussian_f32, 1, False, _N + ((200,),)),
+    (maxpool_s8, 1, True, _GEOM),
+    (add_s8, 1, True, _N + ((300,),)),
+    (requantize_s8, 1, True, _N + ((300,),)),
+    (packed_bytes, 0, True, _BITS),
+    (pack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
+    (unpack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
+    (unpack_f32, 1, True, _BITS),
+    (hann_window, 1, False, _N),
+    (rfft_table_size, 0, True, _POWERS),
+    (rfft_table, 1, False, _POWERS),
+    (rfft, 1, False, _POWERS),
+    (power_spectrum, 1, True, _POWERS),
+    (mel_table, 1, False, _MEL),
+    (log_mel, 1, False, _MEL[1:]),
+    (dct_matrix, 1, False, ((1, 1), (10, 4), (40, 13))),
+)
+
+# Written buffer (index) that may be the very buffer of a read one.
+IN_PLACE = {
+    "relu6_fwd": (0, 1),
+    "relu6_bwd_dx": (0, 1),
+    "leaky_relu_fwd": (0, 1),
+    "leaky_relu_bwd_dx": (0, 1),
+    "sigmoid_fwd": (0, 1),
+    "sigmoid_bwd_dx": (0, 1),
+    "tanh_fwd": (0, 1),
+    "tanh_bwd_dx": (0, 1),
+    "add_f32": (0, 1),
+    "mul_f32": (0, 1),
+    "scale_shift_fwd": (0, 1),
+    "scale_shift_bwd_dx": (0, 1),
+    "mse": (0, 2),
+    "scale_f32": (0, 1),
+    "exp_f32": (0, 1),
+    "log_f32": (0, 1),
+    "sqrt_f32": (0, 1),
+    "add_s8": (0, 1),
+    "requantize_s8": (0, 1),
+}
