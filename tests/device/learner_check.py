@@ -59,7 +59,8 @@ def main():
     print("exact generation", learner.save())
     again = open_learner(flash)
     print("exact load", again.load(), again.experience, again.seen, len(again.store))
-    exact("reloaded", bytes([a == b for a, b in zip(again.adaptive.params, learner.adaptive.params)]))
+    pairs = zip(again.adaptive.params, learner.adaptive.params)
+    exact("reloaded", bytes([a == b for a, b in pairs]))
 
 
 if __name__ == "__main__":
