@@ -44,6 +44,11 @@ class Splitter:
         self._line = bytearray()  # of the frame under way, "~" included
         self._inside = False
 
+    @property
+    def pending(self) -> bytes:
+        """What may become a frame when the rest of it comes."""
+        return bytes(self._line)
+
     def feed(self, data: bytes) -> Iterator[Event]:
         at = 0
         while at < len(data):

@@ -88,6 +88,7 @@ class Link:
 
     def _open(self) -> dict[str, Any]:
         self._session = secrets.token_hex(4)
+        self._text = b""
         answer = self._hello(self.timing.hello)
         if answer is None:
             self._start_agent()
@@ -121,7 +122,9 @@ class Link:
             if now >= send_at:
                 self.transport.write(b"\n" + frame)  # the newline ends whatever was cut short
                 send_at = now + wait_s / 2.5
-            event = self._next_event(min(give_up, send_at))
+            event = self._next_event(min(give_up, send_at, now + 0.02))
+            if _asked(self._session) in self._text + self._splitter.pending:
+                return None  # it was echoed: a REPL listens, no agent
             if isinstance(event, Frame):
                 if event.kind == wire.BEAT:
                     give_up = time.monotonic() + max(wait_s, 2.0)
@@ -361,6 +364,11 @@ class Link:
         out.extend(told["out"])
         progress(told["n"])
         return told
+
+
+def _asked(session: str) -> bytes:
+    """What a HELLO of this session has in it and its answer has not."""
+    return f'"session": "{session}", "salt": '.encode()
 
 
 def _hello_frame(session: str) -> bytes:

@@ -14,7 +14,7 @@ from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError, Stopped
 from engram_host.link import Link
 from host.conftest import QUICK
-from link.faulty import FaultyTransport
+from link.faulty import FaultyTransport, stubborn
 
 
 def test_a_board_learns_a_new_class_and_keeps_the_old_ones(device, model, some, data):
@@ -218,7 +218,7 @@ def test_over_a_bad_cable_every_sample_is_observed_once(board, model, some, data
     """Lost, doubled and damaged frames change nothing of what is learned."""
     cable = FaultyTransport(without_interrupts(board.transport), seed=5)
     link = Link(cable, timing=QUICK._replace(resend=0.05, resend_most=0.2))
-    device = Device(link)
+    device = stubborn(lambda: Device(link))
     api.push(device, model, seed=4)
     learned = api.learn(device, some([5, 6], 50), epochs=2)
     assert device.store_info()["store"]["live"] == 100

@@ -4,6 +4,8 @@ import random
 import time
 from dataclasses import dataclass
 
+from engram_host.errors import LinkError
+
 
 @dataclass
 class Faults:
@@ -19,6 +21,16 @@ class Faults:
 
 
 EVERY_FAULT = Faults(drop=0.02, cut=0.02, flip=0.03, lose=0.02, double=0.03, delay=0.02, glue=0.02)
+
+
+def stubborn(open_it, tries=8):
+    """Opening a link has few tries of its own: over a bad cable a person would try again."""
+    for _ in range(tries - 1):
+        try:
+            return open_it()
+        except LinkError:
+            continue
+    return open_it()
 
 
 class FaultyTransport:

@@ -9,7 +9,7 @@ import pytest
 from engram.link import wire
 from engram_host.errors import DeviceError, LinkError, LinkLost
 from engram_host.link import Link, Timing
-from link.faulty import Faults, FaultyTransport
+from link.faulty import Faults, FaultyTransport, stubborn
 
 QUICK = Timing(resend=0.05, resend_most=0.2, silence=8, hello=0.25, prompt=1.0)
 
@@ -239,13 +239,8 @@ def test_a_transfer_over_a_bad_cable_arrives_unharmed(board, fault, way):
         to_host=GOOD if way == "to device" else faults,
     )
     link = Link(cable, timing=QUICK)
-    for _ in range(5):  # opening has few tries of its own: a person would try again
-        try:
-            link.open()
-            break
-        except LinkError:
-            continue
-    data = os.urandom(16_000)
+    stubborn(link.open)
+    data = os.urandom(10_000)
     assert link.put("m.bin", data) is True
     assert link.get("m.bin") == data
     assert cable.done, "this cable was good: the test tested nothing"
