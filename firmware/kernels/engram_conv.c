@@ -133,17 +133,32 @@ int32_t engram_conv2d_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w,
         engram_mm_axpy(&t);
         return ENGRAM_OK;
     }
-    t.out_i = c.x_image, t.a_i = c.out_image, t.I = (size_t)B;
+    // Rows of the product: the batch, or where that is short the pixels to the right that all taps
+    // reach, each from the output right of the one before.
+    const int32_t span = (c.w.taps - 1) * c.w.dil - c.w.pad;
+    const engram_range_t reached = engram_clip(span, c.w.out - c.w.pad, c.w.size);
+    const bool by_pixel = B < 4 && c.w.stride == 1;
     for (int32_t ih = 0; ih < c.h.size; ih++) {
-        reach_t r = reach(&c.h, ih);
-        for (int32_t iw = 0; iw < c.w.size; iw++) {
-            reach_t s = reach(&c.w, iw);
-            t.out = dx.p + ih * c.x_row + iw * c.C;
-            t.a = dout.p + r.at_first * c.out_row + s.at_first * c.K;
+        const reach_t r = reach(&c.h, ih);
+        for (int32_t iw = 0, n; iw < c.w.size; iw += n) {
+            const reach_t s = reach(&c.w, iw);
+            n = by_pixel && iw == reached.from && reached.to > iw ? reached.to - iw : 1;
+            float *o = dx.p + ih * c.x_row + iw * c.C;
+            const float *a = dout.p + r.at_first * c.out_row + s.at_first * c.K;
             t.b = w.p + r.first * c.w_row + s.first * c.C;
             t.n2 = (size_t)r.n, t.a2 = -r.back * c.out_row, t.b2 = r.step * c.w_row;
             t.n1 = (size_t)s.n, t.a1 = -s.back * c.K, t.b1 = s.step * c.C;
-            engram_mm_axpy(&t);
+            if (n > 1) {
+                t.out_i = c.C, t.a_i = c.K, t.I = (size_t)n;
+                for (int32_t i = 0; i < B; i++) {
+                    t.a = a + i * c.out_image, t.out = o + i * c.x_image;
+                    engram_mm_axpy(&t);
+                }
+            } else {
+                t.out_i = c.x_image, t.a_i = c.out_image, t.I = (size_t)B;
+                t.a = a, t.out = o;
+                engram_mm_axpy(&t);
+            }
         }
     }
     return ENGRAM_OK;
@@ -180,10 +195,18 @@ int32_t engram_conv2d_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engr
                 t.out = dw.p + r * c.w_row + s * c.C;
                 t.a = dout.p + oh.from * c.out_row + ow.from * c.K;
                 t.b = x.p + ih * c.x_row + iw * c.C;
-                // The batch inside, rows and columns outside: as a rule it is the longest loop.
-                t.n2 = (size_t)(oh.to - oh.from), t.a2 = c.out_row, t.b2 = c.h.stride * c.x_row;
-                t.n1 = (size_t)(ow.to - ow.from), t.a1 = c.K, t.b1 = c.w.stride * c.C;
-                t.n0 = (size_t)B, t.a0 = c.out_image, t.b0 = c.x_image;
+                // The longer of batch and row inside.
+                const size_t rows = (size_t)(oh.to - oh.from), columns = (size_t)(ow.to - ow.from);
+                const ptrdiff_t b_row = c.h.stride * c.x_row, b_column = c.w.stride * c.C;
+                if ((size_t)B < columns) {
+                    t.n2 = (size_t)B, t.a2 = c.out_image, t.b2 = c.x_image;
+                    t.n1 = rows, t.a1 = c.out_row, t.b1 = b_row;
+                    t.n0 = columns, t.a0 = c.K, t.b0 = b_column;
+                } else {
+                    t.n2 = rows, t.a2 = c.out_row, t.b2 = b_row;
+                    t.n1 = columns, t.a1 = c.K, t.b1 = b_column;
+                    t.n0 = (size_t)B, t.a0 = c.out_image, t.b0 = c.x_image;
+                }
                 engram_mm_outer(&t);
             }
         }

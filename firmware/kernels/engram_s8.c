@@ -1,7 +1,10 @@
 // The frozen stage: int8 in, int8 out, int32 in between, one multiplier an output channel.
 #include "engram_check.h"
+#include "engram_simd.h"
 #include "engram_tile_s8.h"
 #include "engram_window.h"
+
+#include <string.h>
 
 enum { IN_ZP, OUT_ZP, ACT_MIN, ACT_MAX, Q_ENTRIES };
 
@@ -43,6 +46,100 @@ static engram_run_s8_t run_of(const int32_t *q) {
     return t;
 }
 
+#ifdef ENGRAM_PAIRS
+
+static engram_columns_s8_t columns_of(engram_b_t w, engram_l_t bias, engram_l_t mult, engram_l_t shift,
+    const int32_t *q, size_t n, size_t K) {
+    engram_columns_s8_t t = {
+        w.p, n, K, bias.p, mult.p, shift.p, q[OUT_ZP], q[ACT_MIN], q[ACT_MAX],
+        n <= 16384 && q[ACT_MIN] == -128 && q[ACT_MAX] == 127,
+    };
+    // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
+    for (size_t k = 0; k < K; k++) {
+        t.quick &= shift.p[k] < 0 && bias.p[k] < 1 << 28 && bias.p[k] > -(1 << 28);
+    }
+    return t;
+}
+
+// Windows that lie in one piece, n bytes apart: rows of a dense layer, pixels of a pointwise one.
+static bool rows_as_columns(const engram_columns_s8_t *t, int8_t *out, const int8_t *x, size_t rows,
+    int32_t offset) {
+    if (engram_columns_s8_positions(t->n, 1) == 0) {
+        return false;
+    }
+    uint32_t columns[ENGRAM_COLUMN_WORDS];
+    for (size_t row = 0, positions; row < rows; row += positions) {
+        positions = engram_columns_s8_positions(t->n, rows - row);
+        for (size_t p = 0; p < positions; p++) {
+            engram_column_s8(columns, positions, p, x + (row + p) * t->n, t->n, offset);
+        }
+        engram_columns_s8(t, columns, positions, out + row * t->K);
+    }
+    return true;
+}
+
+// Copies a window (R, S, C) to `to`, with zero_point where it hangs over.
+static void gather(int8_t *to, const int8_t *image, const engram_axis_t *h, const engram_axis_t *w, ptrdiff_t C,
+    int32_t oh, int32_t ow, int32_t zero_point) {
+    const engram_range_t r = engram_taps(h, oh), s = engram_taps(w, ow);
+    const ptrdiff_t taps = h->taps * w->taps;
+    if (r.to - r.from != h->taps || s.to - s.from != w->taps) {
+        memset(to, zero_point, (size_t)(taps * C));
+    }
+    const bool merge = w->dil == 1;
+    const size_t pieces = merge ? 1 : (size_t)(s.to - s.from);
+    const size_t piece = (size_t)(merge ? (s.to - s.from) * C : C);
+    for (int32_t i = r.from; i < r.to; i++) {
+        const int8_t *x = image + ((ptrdiff_t)(oh * h->stride - h->pad + i * h->dil) * w->size
+            + (ow * w->stride - w->pad + s.from * w->dil)) * C;
+        int8_t *o = to + ((ptrdiff_t)i * w->taps + s.from) * C;
+        for (size_t j = 0; j < pieces; j++, x += w->dil * C, o += C) {
+            size_t n = 0;
+            for (; piece - n >= 4; n += 4) {
+                uint32_t v = engram_load4(x + n);
+                memcpy(o + n, &v, 4);
+            }
+            for (; n < piece; n++) {
+                o[n] = x[n];
+            }
+        }
+    }
+}
+
+static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const int8_t *x, const int32_t *g,
+    int32_t B, int32_t zero_point) {
+    const engram_axis_t h = engram_axis(g, 0), w = engram_axis(g, 1);
+    const ptrdiff_t C = g[ENGRAM_C], image = (ptrdiff_t)h.size * w.size * C;
+    if (h.taps == 1 && w.taps == 1 && h.stride == 1 && w.stride == 1 && h.out == h.size && w.out == w.size) {
+        return rows_as_columns(t, out, x, (size_t)B * (size_t)h.size * (size_t)w.size, -zero_point);
+    }
+    if (engram_columns_s8_positions(t->n, 2) < 2) {
+        return false;
+    }
+    uint32_t columns[ENGRAM_COLUMN_WORDS];
+    int8_t window[ENGRAM_COLUMN_WORDS];
+    const size_t all = (size_t)B * (size_t)h.out * (size_t)w.out;
+    int32_t oh = 0, ow = 0;
+    for (size_t at = 0, positions; at < all; at += positions) {
+        positions = engram_columns_s8_positions(t->n, all - at);
+        for (size_t p = 0; p < positions; p++) {
+            gather(window, x, &h, &w, C, oh, ow, zero_point);
+            engram_column_s8(columns, positions, p, window, t->n, -zero_point);
+            if (++ow == w.out) {
+                ow = 0;
+                if (++oh == h.out) {
+                    oh = 0;
+                    x += image;
+                }
+            }
+        }
+        engram_columns_s8(t, columns, positions, out + at * t->K);
+    }
+    return true;
+}
+
+#endif
+
 int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
     engram_l_t shift, engram_l_t q, int32_t B, int32_t N, int32_t M, engram_fault_t *fault) {
     if (!(engram_dim(fault, 7, B, 0) && engram_dim(fault, 8, N, 0) && engram_dim(fault, 9, M, 0)
@@ -51,6 +148,12 @@ int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t b
           && q_ok(fault, 6, q))) {
         return ENGRAM_FAULT;
     }
+    #ifdef ENGRAM_PAIRS
+    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)N, (size_t)M);
+    if (rows_as_columns(&columns, out.p, x.p, (size_t)B, -q.p[IN_ZP])) {
+        return ENGRAM_OK;
+    }
+    #endif
     engram_run_s8_t t = run_of(q.p);
     t.x = x.p, t.x_p = N, t.positions = (size_t)B, t.out_p = M;
     t.w_j = N, t.n0 = (size_t)N, t.offset = -q.p[IN_ZP];
@@ -140,6 +243,12 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
         return ENGRAM_FAULT;
     }
     const ptrdiff_t filter = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S] * g[ENGRAM_C];
+    #ifdef ENGRAM_PAIRS
+    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)filter, (size_t)g[ENGRAM_K]);
+    if (windows_as_columns(&columns, out.p, x.p, g, B, q.p[IN_ZP])) {
+        return ENGRAM_OK;
+    }
+    #endif
     const layer_t layer = {
         .h = engram_axis(g, 0), .w = engram_axis(g, 1), .C = g[ENGRAM_C], .K = g[ENGRAM_K],
         .w_tap = g[ENGRAM_C], .w_filter = filter, .weights = filter, .x_channel = 0,

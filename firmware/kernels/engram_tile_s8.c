@@ -1,6 +1,6 @@
 #include "engram_tile_s8.h"
 
-#include <string.h>
+#include "engram_simd.h"
 
 #define EACH_1(op) op(0)
 #define EACH_4(op) op(0) op(1) op(2) op(3)
@@ -39,56 +39,23 @@
         EACH_##CHANNELS(MAC) \
     }
 
-#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
-#define ENGRAM_PAIRS
+#ifdef ENGRAM_PAIRS
 
-// Four bytes at a time as two pairs of 16 bits: bytes 0 and 2, bytes 1 and 3.
-static inline uint32_t load4(const int8_t *p) {
-    uint32_t v;
-    memcpy(&v, p, 4);  // one load: these cores do not mind where it lies
-    return v;
-}
-
-static inline uint32_t even_pair(uint32_t v) {
-    uint32_t pair;
-    __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(v));
-    return pair;
-}
-
-static inline uint32_t odd_pair(uint32_t v) {
-    uint32_t pair;
-    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(v));
-    return pair;
-}
-
-static inline uint32_t add_pairs(uint32_t a, uint32_t b) {
-    uint32_t sum;
-    __asm__("uadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b) : "cc");
-    return sum;
-}
-
-// sum + both products, wrapping
-static inline uint32_t multiply_pairs(uint32_t a, uint32_t b, uint32_t sum) {
-    uint32_t result;
-    __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
-    return result;
-}
-
-#define PAIRS_ADDED(v) add_pairs(v, offsets)
+#define PAIRS_ADDED(v) engram_add_pairs(v, offsets)
 #define PAIRS_PLAIN(v) (v)
 #define MAC_4(j) { \
-    uint32_t w = load4(wp##j); \
+    uint32_t w = engram_load4(wp##j); \
     wp##j += 4; \
-    c##j = multiply_pairs(even, even_pair(w), c##j); \
-    c##j = multiply_pairs(odd, odd_pair(w), c##j); \
+    c##j = engram_multiply_pairs(even, engram_even_pair(w), c##j); \
+    c##j = engram_multiply_pairs(odd, engram_odd_pair(w), c##j); \
 }
 #define DOT(CHANNELS, WITH) \
     const int8_t *xp = x1; \
     EACH_##CHANNELS(W_ROW) \
     for (size_t n0 = n_fours; n0 != 0; n0--) { \
-        uint32_t v = load4(xp); \
+        uint32_t v = engram_load4(xp); \
         xp += 4; \
-        uint32_t even = PAIRS_##WITH(even_pair(v)), odd = PAIRS_##WITH(odd_pair(v)); \
+        uint32_t even = PAIRS_##WITH(engram_even_pair(v)), odd = PAIRS_##WITH(engram_odd_pair(v)); \
         EACH_##CHANNELS(MAC_4) \
     } \
     DOT_BYTES(CHANNELS, WITH, n_rest)
@@ -137,9 +104,9 @@ engram_acc_t engram_sum_s8(const int8_t *w, size_t n) {
     engram_acc_t sum = 0;
     #ifdef ENGRAM_PAIRS
     for (; n >= 4; n -= 4, w += 4) {
-        uint32_t v = load4(w);
-        sum = multiply_pairs(even_pair(v), 0x10001u, sum);
-        sum = multiply_pairs(odd_pair(v), 0x10001u, sum);
+        uint32_t v = engram_load4(w);
+        sum = engram_multiply_pairs(engram_even_pair(v), 0x10001u, sum);
+        sum = engram_multiply_pairs(engram_odd_pair(v), 0x10001u, sum);
     }
     #endif
     for (; n != 0; n--) {
@@ -147,3 +114,143 @@ engram_acc_t engram_sum_s8(const int8_t *w, size_t n) {
     }
     return sum;
 }
+
+#ifdef ENGRAM_PAIRS
+
+size_t engram_columns_s8_positions(size_t n, size_t positions) {
+    const size_t words = (n + 3) / 4 * 2;
+    for (size_t p = positions >= 4 ? 4 : positions >= 2 ? 2 : 1; p != 0; p /= 2) {
+        if (words * p <= ENGRAM_COLUMN_WORDS) {
+            return p;
+        }
+    }
+    return 0;
+}
+
+void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_t *x, size_t n, int32_t offset) {
+    const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u;
+    uint32_t *at = columns + 2 * p;
+    for (; n >= 4; n -= 4, x += 4, at += 2 * positions) {
+        uint32_t v = engram_load4(x);
+        at[0] = engram_add_pairs(engram_even_pair(v), offsets);
+        at[1] = engram_add_pairs(engram_odd_pair(v), offsets);
+    }
+    if (n != 0) {  // what is not there gets the weight 0
+        int8_t last[4] = { 0, 0, 0, 0 };
+        for (size_t i = 0; i < n; i++) {
+            last[i] = x[i];
+        }
+        uint32_t v = engram_load4(last);
+        at[0] = engram_add_pairs(engram_even_pair(v), offsets);
+        at[1] = engram_add_pairs(engram_odd_pair(v), offsets);
+    }
+}
+
+// The last one to three weights of a row, filled up with zeros.
+static uint32_t last_weights(const int8_t *w, size_t n) {
+    uint32_t v = 0;
+    for (size_t i = 0; i < n; i++) {
+        v |= (uint32_t)(uint8_t)w[i] << (8 * i);
+    }
+    return v;
+}
+
+#define LAST(p) \
+    c##p = engram_multiply_pairs(last[2 * p], even, c##p); \
+    c##p = engram_multiply_pairs(last[2 * p + 1], odd, c##p);
+#define LAST_WEIGHTS(EACH) \
+    if (rest != 0) { \
+        const uint32_t v = last_weights(w, rest), even = engram_even_pair(v), odd = engram_odd_pair(v); \
+        EACH(LAST) \
+        w += rest; \
+    }
+
+// Sums to bytes, K apart.
+#define QUICK(p) o = engram_store_pairs(o, K, c##p, mult, -shift - 1, out_zp);
+#define EXACT(p) { \
+    *o = engram_clamp_s8(engram_requantize(c##p, mult, shift) + out_zp, t->act_min, t->act_max); \
+    o += K; \
+}
+
+// P windows against every channel.
+#define EACH_2(op) op(0) op(1)
+#define PAIRS_4 w = engram_pairs_4x1(&c0, &c1, &c2, &c3, columns, w, fours);
+#define PAIRS_2 w = engram_pairs_2x1(&c0, &c1, columns, w, fours);
+#define STARTED(p) uint32_t c##p = start;
+#define COLUMNS(P, HOW) \
+    static void columns_##P##_##HOW(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) { \
+        const size_t fours = t->n / 4, rest = t->n % 4, K = t->K; \
+        const uint32_t *last = columns + 2 * P * fours; \
+        const int32_t out_zp = t->out_zp; \
+        const int32_t *bias = t->bias, *mults = t->mult, *shifts = t->shift; \
+        const int8_t *w = t->w; \
+        for (size_t k = K; k != 0; k--, out++) { \
+            const uint32_t start = (uint32_t)*bias++; \
+            EACH_##P(STARTED) \
+            PAIRS_##P \
+            LAST_WEIGHTS(EACH_##P) \
+            const int32_t mult = *mults++, shift = *shifts++; \
+            int8_t *o = out; \
+            EACH_##P(HOW) \
+        } \
+    }
+
+COLUMNS(4, QUICK)
+COLUMNS(4, EXACT)
+COLUMNS(2, QUICK)
+COLUMNS(2, EXACT)
+
+static inline int8_t *store(const engram_columns_s8_t *t, int8_t *o, uint32_t c0, size_t k) {
+    const int32_t mult = t->mult[k], shift = t->shift[k], out_zp = t->out_zp;
+    const size_t K = 1;
+    if (t->quick) {
+        QUICK(0)
+    } else {
+        EXACT(0)
+    }
+    return o;
+}
+
+// One window: four channels share its loads.
+static void columns_1(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) {
+    const size_t n = t->n, fours = n / 4, rest = n % 4, K = t->K;
+    const uint32_t *last = columns + 2 * fours;
+    const int8_t *row = t->w;
+    size_t k = 0;
+    for (; K - k >= 4; k += 4, row += 4 * n) {
+        uint32_t sum[4];
+        for (size_t j = 0; j < 4; j++) {
+            sum[j] = (uint32_t)t->bias[k + j];
+        }
+        engram_pairs_1x4(sum, columns, row, (ptrdiff_t)n, fours);
+        for (size_t j = 0; j < 4; j++) {
+            uint32_t c0 = sum[j];
+            const int8_t *w = row + j * n + 4 * fours;
+            LAST_WEIGHTS(EACH_1)
+            out = store(t, out, c0, k + j);
+        }
+    }
+    for (; k < K; k++, row += n) {
+        uint32_t c0 = (uint32_t)t->bias[k];
+        for (size_t i = 0; i < fours; i++) {
+            const uint32_t v = engram_load4(row + 4 * i);
+            c0 = engram_multiply_pairs(columns[2 * i], engram_even_pair(v), c0);
+            c0 = engram_multiply_pairs(columns[2 * i + 1], engram_odd_pair(v), c0);
+        }
+        const int8_t *w = row + 4 * fours;
+        LAST_WEIGHTS(EACH_1)
+        out = store(t, out, c0, k);
+    }
+}
+
+void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t positions, int8_t *out) {
+    if (positions == 4) {
+        (t->quick ? columns_4_QUICK : columns_4_EXACT)(t, columns, out);
+    } else if (positions == 2) {
+        (t->quick ? columns_2_QUICK : columns_2_EXACT)(t, columns, out);
+    } else {
+        columns_1(t, columns, out);
+    }
+}
+
+#endif

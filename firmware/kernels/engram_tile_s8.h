@@ -4,6 +4,7 @@
 #ifndef ENGRAM_TILE_S8_H
 #define ENGRAM_TILE_S8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,14 @@ void engram_run_depthwise_s8_x1(const engram_run_s8_t *t);
 // Sum of n bytes.
 engram_acc_t engram_sum_s8(const int8_t *w, size_t n);
 
+// Rounding division by 2**-shift, shift < 0.
+static inline int32_t engram_halve(int32_t high, int32_t shift) {
+    // Half away from zero: a negative one less, then half upwards.
+    high += high >> 31;
+    high >>= -shift - 1;
+    return (high >> 1) + (high & 1);
+}
+
 // TensorFlow Lite's MultiplyByQuantizedMultiplier, 0 <= mult, -31 <= shift <= 30.
 static inline int32_t engram_requantize(engram_acc_t acc, int32_t mult, int32_t shift) {
     // Doubling high product, rounded: this floor is the reference's nudge and truncating division.
@@ -43,15 +52,35 @@ static inline int32_t engram_requantize(engram_acc_t acc, int32_t mult, int32_t 
     if (shift >= 0) {
         return (int32_t)(((int64_t)(int32_t)(acc << shift) * mult + nudge) >> 31);
     }
-    int32_t high = (int32_t)(((int64_t)(int32_t)acc * mult + nudge) >> 31);
-    // Division by 2**-shift, half away from zero: a negative one less, then half upwards.
-    high += high >> 31;
-    high >>= -shift - 1;
-    return (high >> 1) + (high & 1);
+    return engram_halve((int32_t)(((int64_t)(int32_t)acc * mult + nudge) >> 31), shift);
 }
 
 static inline int8_t engram_clamp_s8(int32_t v, int32_t low, int32_t high) {
     return (int8_t)(v < low ? low : v > high ? high : v);
 }
+
+// ---- columns: only where engram_simd.h defines ENGRAM_PAIRS ----------------------------------
+// Windows of x widened to 16 bits once, with the offset added, for all output channels: on the
+// stack, ENGRAM_COLUMN_WORDS words, so for windows of up to 144 bytes four at a time, up to 288
+// two, up to 576 one.
+
+enum { ENGRAM_COLUMN_WORDS = 288 };
+
+typedef struct {
+    const int8_t *w;           // (K, n)
+    size_t n, K;
+    const int32_t *bias, *mult, *shift;
+    int32_t out_zp, act_min, act_max;
+    bool quick;                // |sums| stay below 2**30, every shift is below 0, nothing to clamp but int8
+} engram_columns_s8_t;
+
+// How many windows of n bytes to take at a time where there are `positions`: 4, 2, 1, or 0 (too long).
+size_t engram_columns_s8_positions(size_t n, size_t positions);
+
+// Widens window p of those taken at a time.
+void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_t *x, size_t n, int32_t offset);
+
+// out (positions, K): these windows against every channel.
+void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t positions, int8_t *out);
 
 #endif

@@ -1,0 +1,42 @@
+// Which instructions the inner loops may use, decided here and nowhere else, from what the
+// compiler says about the core:
+//   ENGRAM_FPU     single-precision FPU: blocks of sums in registers     engram_simd_fpu.h
+//   ENGRAM_PAIRS   DSP extension: two 16-bit products an instruction     engram_simd_pairs.h
+// Without any, and with -DENGRAM_PLAIN, the portable C beside each fast path is built. Fast and
+// plain give the same bits: the order of every sum is the same, and so is every rounding.
+#ifndef ENGRAM_SIMD_H
+#define ENGRAM_SIMD_H
+
+#if !defined(ENGRAM_PLAIN) && defined(__GNUC__) && defined(__thumb__) && !defined(__ARM_BIG_ENDIAN)
+
+#if defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__SOFTFP__)
+#define ENGRAM_FPU
+#endif
+
+#ifdef __ARM_FEATURE_SIMD32
+#define ENGRAM_PAIRS
+#endif
+
+#endif
+
+// A product and its sum: VMUL and VADD, or VMLA, which rounds the product just the same. On a
+// Cortex-M4 VMUL and VADD take a cycle each and VMLA takes three (its Technical Reference
+// Manual, table of FPU instructions), so that the shorter sequence is the slower one. Cores with
+// a double-precision FPU (M7, M55, M85) are of another make and issue VMLA as one.
+// -DENGRAM_VMLA=0 or 1 overrides.
+#ifndef ENGRAM_VMLA
+#if defined(__ARM_FP) && (__ARM_FP & 8)
+#define ENGRAM_VMLA 1
+#else
+#define ENGRAM_VMLA 0
+#endif
+#endif
+
+#ifdef ENGRAM_FPU
+#include "engram_simd_fpu.h"
+#endif
+#ifdef ENGRAM_PAIRS
+#include "engram_simd_pairs.h"
+#endif
+
+#endif

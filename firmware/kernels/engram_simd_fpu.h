@@ -1,0 +1,265 @@
+// float32 blocks for cores with an FPU: sums stay in s16..s31, values come by VLDM. Each block
+// continues the sums in `sum` over n terms, in order. Include engram_simd.h, not this.
+#ifndef ENGRAM_SIMD_FPU_H
+#define ENGRAM_SIMD_FPU_H
+
+#include <stddef.h>
+
+// Two independent sums, c += x * y. No instruction needs the result of the one before it, which
+// would cost a cycle.
+#if ENGRAM_VMLA
+#define PAIR(c, x, y, d, z, v) \
+    "vmla.f32 " c ", " x ", " y "\n\t" \
+    "vmla.f32 " d ", " z ", " v "\n\t"
+#else
+#define PAIR(c, x, y, d, z, v) \
+    "vmul.f32 s14, " x ", " y "\n\t" \
+    "vmul.f32 s15, " z ", " v "\n\t" \
+    "vadd.f32 " c ", " c ", s14\n\t" \
+    "vadd.f32 " d ", " d ", s15\n\t"
+#endif
+
+#define SUM_REGISTERS "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", \
+    "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31"
+#define VALUE_REGISTERS "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", \
+    "s12", "s13", "s14", "s15"
+
+// One column of four rows: sums c0..c3 with x of each row and one y.
+#define COLUMN(c0, c1, c2, c3, x0, x1, x2, x3, y) PAIR(c0, x0, y, c1, x1, y) PAIR(c2, x2, y, c3, x3, y)
+// One term of all sixteen: x a row, y a column.
+#define TERM(x0, x1, x2, x3, y0, y1, y2, y3) \
+    COLUMN("s16", "s20", "s24", "s28", x0, x1, x2, x3, y0) \
+    COLUMN("s17", "s21", "s25", "s29", x0, x1, x2, x3, y1) \
+    COLUMN("s18", "s22", "s26", "s30", x0, x1, x2, x3, y2) \
+    COLUMN("s19", "s23", "s27", "s31", x0, x1, x2, x3, y3)
+
+#define ROWS_2 \
+    "vldmia %[a0]!, {s0-s1}\n\t" \
+    "vldmia %[a1]!, {s2-s3}\n\t" \
+    "vldmia %[a2]!, {s4-s5}\n\t" \
+    "vldmia %[a3]!, {s6-s7}\n\t"
+#define ROWS_1 \
+    "vldmia %[a0]!, {s0}\n\t" \
+    "vldmia %[a1]!, {s2}\n\t" \
+    "vldmia %[a2]!, {s4}\n\t" \
+    "vldmia %[a3]!, {s6}\n\t"
+
+// Runs TWO n/2 times and then, where n is odd, ONE; the sums come from memory and go back.
+#define TWO_BY_TWO(TWO, ONE) \
+    "vldmia %[sum], {s16-s31}\n\t" \
+    "subs %[n], %[n], #2\n\t" \
+    "blo 2f\n" \
+    "1:\n\t" TWO \
+    "subs %[n], %[n], #2\n\t" \
+    "bhs 1b\n" \
+    "2:\n\t" \
+    "adds %[n], %[n], #2\n\t" \
+    "beq 3f\n\t" ONE \
+    "3:\n\t" \
+    "vstmia %[sum], {s16-s31}\n"
+
+// Rows and columns all lie along the sum. sum[4 * i + j] += a[i * a_i + k] * b[j * b_j + k]
+static inline void engram_block_dot(float *sum, const float *a, ptrdiff_t a_i, const float *b, ptrdiff_t b_j,
+    size_t n) {
+    const float *a1 = a + a_i, *a2 = a1 + a_i, *a3 = a2 + a_i;
+    const float *b1 = b + b_j, *b2 = b1 + b_j, *b3 = b2 + b_j;
+    __asm__ volatile (
+        TWO_BY_TWO(
+            ROWS_2
+            "vldmia %[b0]!, {s8-s9}\n\t"
+            COLUMN("s16", "s20", "s24", "s28", "s0", "s2", "s4", "s6", "s8")
+            COLUMN("s16", "s20", "s24", "s28", "s1", "s3", "s5", "s7", "s9")
+            "vldmia %[b1]!, {s10-s11}\n\t"
+            COLUMN("s17", "s21", "s25", "s29", "s0", "s2", "s4", "s6", "s10")
+            COLUMN("s17", "s21", "s25", "s29", "s1", "s3", "s5", "s7", "s11")
+            "vldmia %[b2]!, {s8-s9}\n\t"
+            COLUMN("s18", "s22", "s26", "s30", "s0", "s2", "s4", "s6", "s8")
+            COLUMN("s18", "s22", "s26", "s30", "s1", "s3", "s5", "s7", "s9")
+            "vldmia %[b3]!, {s10-s11}\n\t"
+            COLUMN("s19", "s23", "s27", "s31", "s0", "s2", "s4", "s6", "s10")
+            COLUMN("s19", "s23", "s27", "s31", "s1", "s3", "s5", "s7", "s11"),
+            ROWS_1
+            "vldmia %[b0]!, {s8}\n\t"
+            "vldmia %[b1]!, {s9}\n\t"
+            "vldmia %[b2]!, {s10}\n\t"
+            "vldmia %[b3]!, {s11}\n\t"
+            TERM("s0", "s2", "s4", "s6", "s8", "s9", "s10", "s11"))
+        : [a0] "+r" (a), [a1] "+r" (a1), [a2] "+r" (a2), [a3] "+r" (a3),
+          [b0] "+r" (b), [b1] "+r" (b1), [b2] "+r" (b2), [b3] "+r" (b3), [n] "+r" (n)
+        : [sum] "r" (sum)
+        : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
+}
+
+// Rows lie along the sum, columns side by side. sum[4 * i + j] += a[i * a_i + k] * b[k * b_k + j]
+static inline void engram_block_axpy(float *sum, const float *a, ptrdiff_t a_i, const float *b, ptrdiff_t b_k,
+    size_t n) {
+    const float *a1 = a + a_i, *a2 = a1 + a_i, *a3 = a2 + a_i;
+    ptrdiff_t step = b_k * (ptrdiff_t)sizeof(float);
+    __asm__ volatile (
+        TWO_BY_TWO(
+            ROWS_2
+            "vldmia %[b], {s8-s11}\n\t"
+            "add %[b], %[b], %[step]\n\t"
+            TERM("s0", "s2", "s4", "s6", "s8", "s9", "s10", "s11")
+            "vldmia %[b], {s8-s11}\n\t"
+            "add %[b], %[b], %[step]\n\t"
+            TERM("s1", "s3", "s5", "s7", "s8", "s9", "s10", "s11"),
+            ROWS_1
+            "vldmia %[b], {s8-s11}\n\t"
+            TERM("s0", "s2", "s4", "s6", "s8", "s9", "s10", "s11"))
+        : [a0] "+r" (a), [a1] "+r" (a1), [a2] "+r" (a2), [a3] "+r" (a3), [b] "+r" (b), [n] "+r" (n)
+        : [sum] "r" (sum), [step] "r" (step)
+        : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
+}
+
+// Rows and columns side by side. sum[4 * i + j] += a[k * a_k + i] * b[k * b_k + j]
+static inline void engram_block_outer(float *sum, const float *a, ptrdiff_t a_k, const float *b, ptrdiff_t b_k,
+    size_t n) {
+    ptrdiff_t a_step = a_k * (ptrdiff_t)sizeof(float), b_step = b_k * (ptrdiff_t)sizeof(float);
+    #define OUTER_TERM \
+        "vldmia %[a], {s0-s3}\n\t" \
+        "vldmia %[b], {s4-s7}\n\t" \
+        "add %[a], %[a], %[a_step]\n\t" \
+        "add %[b], %[b], %[b_step]\n\t" \
+        TERM("s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7")
+    __asm__ volatile (
+        TWO_BY_TWO(OUTER_TERM OUTER_TERM, OUTER_TERM)
+        : [a] "+r" (a), [b] "+r" (b), [n] "+r" (n)
+        : [sum] "r" (sum), [a_step] "r" (a_step), [b_step] "r" (b_step)
+        : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
+    #undef OUTER_TERM
+}
+
+// Eight terms of one sum, in order; products run one ahead of the sums.
+#if ENGRAM_VMLA
+#define EIGHT(c) \
+    "vmla.f32 " c ", s0, s4\n\t" "vmla.f32 " c ", s1, s5\n\t" \
+    "vmla.f32 " c ", s2, s6\n\t" "vmla.f32 " c ", s3, s7\n\t" \
+    "vmla.f32 " c ", s20, s8\n\t" "vmla.f32 " c ", s21, s9\n\t" \
+    "vmla.f32 " c ", s22, s10\n\t" "vmla.f32 " c ", s23, s11\n\t"
+#else
+#define EIGHT(c) \
+    "vmul.f32 s14, s0, s4\n\t" "vmul.f32 s15, s1, s5\n\t" \
+    "vadd.f32 " c ", " c ", s14\n\t" "vmul.f32 s14, s2, s6\n\t" \
+    "vadd.f32 " c ", " c ", s15\n\t" "vmul.f32 s15, s3, s7\n\t" \
+    "vadd.f32 " c ", " c ", s14\n\t" "vmul.f32 s14, s20, s8\n\t" \
+    "vadd.f32 " c ", " c ", s15\n\t" "vmul.f32 s15, s21, s9\n\t" \
+    "vadd.f32 " c ", " c ", s14\n\t" "vmul.f32 s14, s22, s10\n\t" \
+    "vadd.f32 " c ", " c ", s15\n\t" "vmul.f32 s15, s23, s11\n\t" \
+    "vadd.f32 " c ", " c ", s14\n\t" \
+    "vadd.f32 " c ", " c ", s15\n\t"
+#endif
+
+// One row, four columns, all along the sum; eights (not 0) times eight terms.
+static inline void engram_row_dot(float *sum, const float *a, const float *b, ptrdiff_t b_j, size_t eights) {
+    const float *b1 = b + b_j, *b2 = b1 + b_j, *b3 = b2 + b_j;
+    __asm__ volatile (
+        "vldmia %[sum], {s16-s19}\n"
+        "1:\n\t"
+        "vldmia %[a]!, {s0-s3}\n\t"
+        "vldmia %[a]!, {s20-s23}\n\t"
+        "vldmia %[b0]!, {s4-s11}\n\t"
+        EIGHT("s16")
+        "vldmia %[b1]!, {s4-s11}\n\t"
+        EIGHT("s17")
+        "vldmia %[b2]!, {s4-s11}\n\t"
+        EIGHT("s18")
+        "vldmia %[b3]!, {s4-s11}\n\t"
+        EIGHT("s19")
+        "subs %[n], %[n], #1\n\t"
+        "bne 1b\n\t"
+        "vstmia %[sum], {s16-s19}\n"
+        : [a] "+r" (a), [b0] "+r" (b), [b1] "+r" (b1), [b2] "+r" (b2), [b3] "+r" (b3), [n] "+r" (eights)
+        : [sum] "r" (sum)
+        : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
+}
+
+// One row along the sum, sixteen columns side by side; n is not 0. sum[j] += a[k] * b[k * b_k + j]
+static inline void engram_row_axpy(float *sum, const float *a, const float *b, ptrdiff_t b_k, size_t n) {
+    ptrdiff_t step = (b_k - 8) * (ptrdiff_t)sizeof(float);
+    __asm__ volatile (
+        "vldmia %[sum], {s16-s31}\n"
+        "1:\n\t"
+        "vldmia %[a]!, {s0}\n\t"
+        "vldmia %[b]!, {s4-s11}\n\t"
+        PAIR("s16", "s0", "s4", "s17", "s0", "s5")
+        PAIR("s18", "s0", "s6", "s19", "s0", "s7")
+        PAIR("s20", "s0", "s8", "s21", "s0", "s9")
+        PAIR("s22", "s0", "s10", "s23", "s0", "s11")
+        "vldmia %[b], {s4-s11}\n\t"
+        "add %[b], %[b], %[step]\n\t"
+        PAIR("s24", "s0", "s4", "s25", "s0", "s5")
+        PAIR("s26", "s0", "s6", "s27", "s0", "s7")
+        PAIR("s28", "s0", "s8", "s29", "s0", "s9")
+        PAIR("s30", "s0", "s10", "s31", "s0", "s11")
+        "subs %[n], %[n], #1\n\t"
+        "bne 1b\n\t"
+        "vstmia %[sum], {s16-s31}\n"
+        : [a] "+r" (a), [b] "+r" (b), [n] "+r" (n)
+        : [sum] "r" (sum), [step] "r" (step)
+        : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
+}
+
+// A product of one term added to memory, four rows: out[i * out_i + j] += a[i] * b[j], for
+// eights (not 0) times eight columns.
+#define RANK_ONE(row, x) \
+        "vldmia %[" row "], {s16-s23}\n\t" \
+        PAIR("s16", x, "s4", "s17", x, "s5") \
+        PAIR("s18", x, "s6", "s19", x, "s7") \
+        PAIR("s20", x, "s8", "s21", x, "s9") \
+        PAIR("s22", x, "s10", "s23", x, "s11") \
+        "vstmia %[" row "]!, {s16-s23}\n\t"
+static inline void engram_rank_one(float *out, ptrdiff_t out_i, const float *a, const float *b, size_t eights) {
+    float *o1 = out + out_i, *o2 = o1 + out_i, *o3 = o2 + out_i;
+    __asm__ volatile (
+        "vldmia %[a], {s0-s3}\n"
+        "1:\n\t"
+        "vldmia %[b]!, {s4-s11}\n\t"
+        RANK_ONE("o0", "s0")
+        RANK_ONE("o1", "s1")
+        RANK_ONE("o2", "s2")
+        RANK_ONE("o3", "s3")
+        "subs %[n], %[n], #1\n\t"
+        "bne 1b\n"
+        : [o0] "+r" (out), [o1] "+r" (o1), [o2] "+r" (o2), [o3] "+r" (o3), [b] "+r" (b), [n] "+r" (eights)
+        : [a] "r" (a)
+        : "cc", "memory", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", VALUE_REGISTERS);
+}
+#undef RANK_ONE
+
+// out (16) = a (16)
+static inline void engram_copy_16(float *out, const float *a) {
+    __asm__ volatile (
+        "vldmia %[a], {s0-s15}\n\t"
+        "vstmia %[out], {s0-s15}\n"
+        :
+        : [out] "r" (out), [a] "r" (a)
+        : "memory", VALUE_REGISTERS);
+}
+
+// out (4) = a (4) + b (4); out may be a or b
+static inline void engram_add_4(float *out, const float *a, const float *b) {
+    __asm__ volatile (
+        "vldmia %[a], {s0-s3}\n\t"
+        "vldmia %[b], {s4-s7}\n\t"
+        "vadd.f32 s0, s0, s4\n\t"
+        "vadd.f32 s1, s1, s5\n\t"
+        "vadd.f32 s2, s2, s6\n\t"
+        "vadd.f32 s3, s3, s7\n\t"
+        "vstmia %[out], {s0-s3}\n"
+        :
+        : [out] "r" (out), [a] "r" (a), [b] "r" (b)
+        : "memory", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7");
+}
+
+#undef PAIR
+#undef COLUMN
+#undef TERM
+#undef ROWS_2
+#undef ROWS_1
+#undef TWO_BY_TWO
+#undef EIGHT
+#undef SUM_REGISTERS
+#undef VALUE_REGISTERS
+
+#endif
