@@ -385,7 +385,8 @@ def _hello_frame(session: str) -> bytes:
     raise AssertionError("no harmless HELLO frame exists")
 
 
-_NOT_FINITE = re.compile(r"(?<![\w\"])(-?)(nan|inf)(?![\w\"])")
+_STRING_OR_NOT_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|nan|inf')
+_SPELLED = {"nan": "NaN", "inf": "Infinity"}
 
 
 def _loads(payload: bytes) -> Any:
@@ -394,8 +395,7 @@ def _loads(payload: bytes) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        spelled = {"nan": "NaN", "inf": "Infinity"}
-        return json.loads(_NOT_FINITE.sub(lambda m: m[1] + spelled[m[2]], text))
+        return json.loads(_STRING_OR_NOT_FINITE.sub(lambda m: _SPELLED.get(m[0], m[0]), text))
 
 
 def _quote(text: bytes, limit: int = 200) -> str:

@@ -62,7 +62,8 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.completed / task.elapsed if task.elapsed else 0
-        text = f"{speed:.1f} {task.fields['unit']}/s" if speed else ""
+        digits = 1 if speed < 100 else 0
+        text = f"{speed:.{digits}f} {task.fields['unit']}/s" if speed else ""
         return Text(text, style="progress.data.speed", no_wrap=True)
 
 
@@ -85,7 +86,7 @@ class Bars:
         show = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=16),
             *columns,
             TimeElapsedColumn(),
             TimeRemainingColumn(elapsed_when_finished=False),

@@ -2,11 +2,13 @@
 
 import os
 import struct
+import time
 from binascii import crc32
 
 import pytest
 
-from engram.link import wire
+from engram.link import calls, wire
+from engram_host import link as link_module
 from engram_host.errors import DeviceError, LinkError, LinkLost
 from engram_host.link import Link, Timing
 from link.faulty import Faults, FaultyTransport, stubborn
@@ -94,6 +96,40 @@ def test_no_board_at_all_is_told():
     link = Link(MemoryTransport("nothing"), timing=Timing(hello=0.1, prompt=0.1))
     with pytest.raises(LinkError, match="prompt '>>> ' was expected on nothing, nothing came"):
         link.open()
+
+
+def test_a_board_that_beats_is_waited_for_and_asked_no_more(board, monkeypatch):
+    """Long work is done once, however short the host's patience."""
+    done = []
+
+    def slow(device):
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            device.beat()
+            time.sleep(0.01)
+        done.append(1)
+        return "done"
+
+    monkeypatch.setitem(calls.CALLS, "slow", slow)
+    link = connect(board, timing=QUICK._replace(resend_most=0.6, silence=0.8))
+    assert link.call("slow") == "done" and done == [1]
+    assert link.counts["beats"] >= 3 and link.counts["resent"] <= 3
+    assert link.call("list") == []  # answers to what was asked too often are passed over
+
+
+def test_a_board_that_says_nothing_is_given_up_and_may_come_back(board, monkeypatch):
+    monkeypatch.setitem(calls.CALLS, "stuck", lambda device: time.sleep(1.0))
+    link = connect(board, timing=QUICK._replace(silence=0.4))
+    with pytest.raises(LinkError, match="CALL: no answer from fake board for 0 s; reset"):
+        link.call("stuck")
+    time.sleep(0.7)
+    assert link.call("list") == []
+
+
+def test_numbers_that_json_has_not_are_read():
+    """MicroPython writes nan and inf; a loss may be one. Text stays as it is."""
+    told = link_module._loads(b'{"a": [nan, -inf, inf], "b": "a nan, inf"}')
+    assert str(told) == "{'a': [nan, -inf, inf], 'b': 'a nan, inf'}"
 
 
 # --- files --------------------------------------------------------------------------------------
