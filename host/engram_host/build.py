@@ -223,7 +223,9 @@ def build(
             shutil.rmtree(cross, ignore_errors=True)
         if not (cross / "mpy-cross").exists():
             say(f"building mpy-cross {version}")
-        make(["-C", str(source.path / "mpy-cross"), f"BUILD={cross}", *common], jobs, source, log)
+        arguments = ["-C", str(source.path / "mpy-cross"), f"BUILD={cross}", *common]
+        # A warning that a newer compiler invents must not keep a user from building.
+        make([*arguments, "CFLAGS_EXTRA=-Wno-error"], jobs, source, log)
 
         arguments = [
             *port_arguments(board, source),
