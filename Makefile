@@ -4,10 +4,12 @@ BOARD  ?= qemu_m4f
 VENV   := build/venv
 PY     := $(VENV)/bin/python
 ENGRAM := $(VENV)/bin/engram
+TORCH  ?= build/venv-torch
+TORCH_IS ?= torch==2.13.0
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick lint firmware kernels clean
+.PHONY: help setup demo test test-quick test-torch lint firmware kernels clean
 
 ## List the targets
 help:
@@ -35,6 +37,11 @@ test: setup
 ## Run the tests that need no board, in under a minute
 test-quick: setup
 	@$(PY) -m pytest -q -m "not board and not slow"
+
+## Check every gradient kernel against PyTorch, in an environment of its own
+test-torch: kernels
+	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
+	@$(TORCH)/bin/python -m pytest -q tests/torch
 
 ## Check style, and the types of the host part
 lint: setup
