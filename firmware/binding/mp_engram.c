@@ -185,7 +185,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     engram_kernel_objs[ENGRAM_ID_##name].base.type = (void *)&engram_type_kernel; \
     engram_kernel_objs[ENGRAM_ID_##name].kernel = &engram_kernel_table[ENGRAM_ID_##name]; \
     mp_store_global(qstr, MP_OBJ_FROM_PTR(&engram_kernel_objs[ENGRAM_ID_##name]));
-    #include "engram_kernels.def"
+    #include ENGRAM_LIST_FILE
     #undef ENGRAM_KERNEL
     mp_store_global(MP_QSTR_spent, MP_OBJ_FROM_PTR(&spent_obj));
 
@@ -205,14 +205,14 @@ static MP_DEFINE_CONST_OBJ_TYPE(
 
 #define ENGRAM_KERNEL(name, qstr, letters, args, call) \
     static const kernel_obj_t kernel_##name##_obj = { { &engram_type_kernel }, &engram_kernel_table[ENGRAM_ID_##name] };
-#include "engram_kernels.def"
+#include ENGRAM_LIST_FILE
 #undef ENGRAM_KERNEL
 
 static const mp_rom_map_elem_t engram_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__engram) },
     { MP_ROM_QSTR(MP_QSTR_spent), MP_ROM_PTR(&spent_obj) },
     #define ENGRAM_KERNEL(name, qstr, letters, args, call) { MP_ROM_QSTR(qstr), MP_ROM_PTR(&kernel_##name##_obj) },
-    #include "engram_kernels.def"
+    #include ENGRAM_LIST_FILE
     #undef ENGRAM_KERNEL
 };
 static MP_DEFINE_CONST_DICT(engram_globals, engram_globals_table);

@@ -3,12 +3,12 @@
 
 #define ENGRAM_KERNEL(name, qstr, letters, args, call) \
     static int32_t call_##name(const engram_arg_t *a, engram_fault_t *fault) { return engram_##name call; }
-#include "engram_kernels.def"
+#include ENGRAM_LIST_FILE
 #undef ENGRAM_KERNEL
 
 const engram_kernel_t engram_kernel_table[ENGRAM_KERNEL_COUNT] = {
 #define ENGRAM_KERNEL(name, qstr, letters, args, call) { #name, letters, args, sizeof(letters) - 1, call_##name },
-#include "engram_kernels.def"
+#include ENGRAM_LIST_FILE
 #undef ENGRAM_KERNEL
 };
 

@@ -1,0 +1,58 @@
+"""Which kernel is in which native module, and that part of the kernel list.
+
+    python modules.py                   the modules' names
+    python modules.py _engram_audio     the rows of engram_kernels.def that are this module's
+
+_engram holds all kernels. _engram_core, _engram_int8, _engram_layers and _engram_audio hold a
+family each, and every kernel is in exactly one of them: what no pattern of FAMILIES takes is core.
+"""
+
+import fnmatch
+import re
+import sys
+from pathlib import Path
+
+LIST = Path(__file__).resolve().parents[1] / "kernels" / "engram_kernels.def"
+
+WHOLE = "_engram"
+CORE = "_engram_core"
+FAMILIES = {
+    "_engram_int8": "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8",
+    "_engram_layers": (
+        "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* sigmoid_* tanh_* scale_shift_* "
+        "add_f32 mul_f32 copy_channels mse adam_step exp_f32 log_f32 sqrt_f32 "
+        "uniform_f32 gaussian_f32"
+    ),
+    "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_* mfcc*",
+}
+MODULES = (WHOLE, CORE, *FAMILIES)
+
+
+def rows(text=None):
+    """Kernel name -> its row of the list, as text."""
+    found = re.findall(r"^ENGRAM_KERNEL\((?:.|\n)*?\)\)$", text or LIST.read_text(), re.M)
+    return {re.match(r"ENGRAM_KERNEL\((\w+)", row)[1]: row for row in found}
+
+
+def family(kernel):
+    """The module, other than the whole one, that holds a kernel: the first that names it."""
+    for module, patterns in FAMILIES.items():
+        if any(fnmatch.fnmatchcase(kernel, pattern) for pattern in patterns.split()):
+            return module
+    return CORE
+
+
+def main():
+    if len(sys.argv) == 1:
+        print(*MODULES)
+        return
+    module = sys.argv[1]
+    if module not in MODULES:
+        sys.exit("modules.py: expected one of %s, got %s" % (" ".join(MODULES), module))
+    for kernel, row in rows().items():
+        if module in (WHOLE, family(kernel)):
+            print(row)
+
+
+if __name__ == "__main__":
+    main()
