@@ -8,15 +8,17 @@ from .store import Checkpoints, ReplayStore, regions
 _STATE_BYTES = 32
 
 
-def open_learner(path, board=None, **options):
+def open_learner(path, board=None, heap_base=None, **options):
     """A Learner for the model file at `path`, with what this board has stored for it.
 
     board: a module or object like engram_board; None imports engram_board.
+    heap_base: bytes of heap that were in use without a learner; None measures them now.
     options: Learner's batch, lr, momentum, weight_decay, seed, policy, budget.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
     """
-    base = heap_used()
+    if heap_base is None:
+        heap_base = heap_used()
     board = board or __import__("engram_board")
     with open(path, "rb") as stream:
         spec = ModelSpec(stream)
@@ -28,7 +30,7 @@ def open_learner(path, board=None, **options):
             ReplayStore(store_device, board.PROGRAM_BYTES, spec.latent_id, spec.latent_elems),
             Checkpoints(checkpoint_device, board.PROGRAM_BYTES, spec.model_id),
             counter=board.counter,
-            heap_base=base,
+            heap_base=heap_base,
             **options
         )
     learner.load()

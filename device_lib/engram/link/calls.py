@@ -27,6 +27,7 @@ class Device:
         self.model = None  # name of the model file
         self.options = {}
         self.streams = ()
+        self.idle_bytes = 1 << 29  # least heap in use before a learner was opened
         self.close()
 
     def close(self):
@@ -165,7 +166,9 @@ def open_model(device, model, **options):
     path = safe_path(device.files.root, model)
     device.model = model  # even if it fails now: after a reset it may open
     device.options = options
-    device.learner = open_learner(path, device.board, **options)
+    # The collector is conservative: a learner just closed may still be held by a stale pointer.
+    device.idle_bytes = min(heap_used(), device.idle_bytes)
+    device.learner = open_learner(path, device.board, device.idle_bytes, **options)
     device.measure()
     return opened(device)
 
