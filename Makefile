@@ -9,7 +9,7 @@ TORCH_IS ?= torch==2.13.0
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-torch lint firmware kernels clean
+.PHONY: help bench setup demo test test-quick test-torch lint firmware kernels clean
 
 ## List the targets
 help:
@@ -56,6 +56,11 @@ firmware: setup
 kernels:
 	@host/bootstrap/venv.sh $(VENV)
 	@$(PY) setup.py -q build_ext --inplace
+
+## Count the kernels' instructions on the virtual board; writes out/bench/kernels.json
+bench: setup
+	@$(ENGRAM) build qemu_m4f
+	@$(PY) tests/bench/run.py
 
 ## Remove what was built here (the cached MicroPython source stays)
 clean:

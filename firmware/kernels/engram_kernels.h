@@ -7,7 +7,8 @@
 //   - everything is checked before the first store, so a fault writes nothing
 //   - *_fwd and *_dx overwrite, *_dw accumulates (+=)
 //   - sums run in index order from zero, a bias is added last; built without contraction
-//     of a*b+c (-ffp-contract=off) the float32 kernels give the same bits on every host
+//     of a*b+c (-ffp-contract=off) the float32 kernels give the same bits on every host (but
+//     for the sign of a zero in a weight gradient whose sums have one term)
 //
 // Dimensions: B batch  C in-channels  K out-channels or classes  H W height, width
 //   OH OW of the output  R S of the kernel  N features in  M features out  P positions
@@ -80,6 +81,11 @@ int32_t engram_dense_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, int32_
 // dw (M, N) += dout (B, M).T @ x (B, N); db (M) += dout.sum(0)
 int32_t engram_dense_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
     int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
+
+// w (M, N) *= 1 - lr * weight_decay, then for every row of dout (B, M) and x (B, N): w -= (lr *
+// dout).T @ x, b (M) -= lr * dout; hyper (2) = lr, weight_decay
+int32_t engram_dense_bwd_dw_sgd(engram_F_t w, engram_F_t b, engram_f_t dout, engram_f_t x,
+    engram_f_t hyper, int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
 
 // ---- convolution ---------------------------------------------------------------------------
 

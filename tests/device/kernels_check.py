@@ -17,7 +17,11 @@ from engram.backend import kernels
 import kernels_cases
 from kernels_source import GEOM, Source, channelwise, sizes
 
-DENSE = ((1, 1, 1), (2, 3, 5), (4, 16, 8), (5, 9, 10), (1, 33, 7), (0, 3, 2), (3, 0, 2), (2, 3, 0))
+# The larger ones reach what is fast on some core: blocks of rows and columns, and what is over.
+DENSE = (
+    (1, 1, 1), (2, 3, 5), (4, 16, 8), (5, 9, 10), (1, 33, 7), (0, 3, 2), (3, 0, 2), (2, 3, 0),
+    (1, 27, 22), (9, 18, 21), (7, 150, 6), (2, 290, 5), (1, 600, 5),
+)  # fmt: skip
 VECTOR = (0, 1, 7, 32)
 
 
@@ -38,6 +42,11 @@ def dense_bwd_dx(s, B, N, M):
 
 def dense_bwd_dw(s, B, N, M):
     return s.f(M * N), s.f(M), s.f(B * M), s.f(B * N), B, N, M
+
+
+def dense_bwd_dw_sgd(s, B, N, M):
+    # powers of two keep exact inputs exact
+    return s.f(M * N), s.f(M), s.f(B * M), s.f(B * N), array("f", (0.125, 0.5)), B, N, M
 
 
 def dense_s8(s, B, N, M):
@@ -75,6 +84,30 @@ def depthwise_s8(s, B, *geom):
     x, out, w, C = sizes(geom, B)
     head = s.b(out), s.b(x), s.b(w // C)
     return head + s.requantization(C) + (array("i", geom), s.q(), B)
+
+
+def unclamped(s, n):
+    """Every shift to the right, nothing to clamp but int8."""
+    q = array("i", (s.next() % 256 - 128, s.next() % 256 - 128, -128, 127))
+    return s.l(n, -5000, 5000), s.l(n, 1 << 30, 2147483647), s.l(n, -11, -1), q
+
+
+def dense_s8_no_clamp(s, B, N, M):
+    bias, mult, shift, q = unclamped(s, M)
+    return s.b(B * M), s.b(B * N), s.b(M * N), bias, mult, shift, q, B, N, M
+
+
+def conv2d_s8_no_clamp(s, B, *geom):
+    x, out, w, K = sizes(geom, B)
+    bias, mult, shift, q = unclamped(s, K)
+    return s.b(out), s.b(x), s.b(w), bias, mult, shift, array("i", geom), q, B
+
+
+def depthwise_s8_no_clamp(s, B, *geom):
+    geom = channelwise(geom)
+    x, out, w, C = sizes(geom, B)
+    bias, mult, shift, q = unclamped(s, C)
+    return s.b(out), s.b(x), s.b(w // C), bias, mult, shift, array("i", geom), q, B
 
 
 def avgpool_s8(s, B, *geom):
@@ -136,7 +169,16 @@ def u8_to_s8(s, n):
 
 
 _CONV = tuple((B,) + geom for geom in GEOM for B in (1, 5)) + ((0,) + GEOM[1],)
+_CONV += (
+    (1, 4, 5, 17, 5, 3, 3, 1, 1, 1, 1, 1, 1, 4, 5),
+    (5, 2, 6, 18, 9, 2, 3, 1, 1, 0, 1, 1, 1, 1, 6),
+)
 _S8 = tuple((2,) + geom for geom in GEOM) + ((0,) + GEOM[1],)
+_WIDE = (
+    (1, 4, 5, 17, 5, 3, 3, 1, 1, 1, 1, 1, 1, 4, 5),
+    (1, 3, 4, 34, 6, 3, 3, 2, 1, 1, 1, 1, 1, 2, 4),
+    (1, 4, 5, 16, 20, 3, 3, 1, 1, 1, 1, 1, 1, 4, 5),
+)
 _N = tuple((n,) for n in VECTOR)
 _POOL = ((1, 1, 1), (2, 4, 3), (3, 16, 5), (0, 2, 2), (2, 2, 0))
 _SOFTMAX = ((1, 1), (2, 3), (5, 10), (0, 4))
@@ -148,6 +190,7 @@ CASES = (
     (dense_fwd_no_bias, 1, True, DENSE),
     (dense_bwd_dx, 1, True, DENSE),
     (dense_bwd_dw, 2, True, DENSE),
+    (dense_bwd_dw_sgd, 2, True, DENSE),
     (conv2d_fwd, 1, True, _CONV),
     (conv2d_fwd_no_bias, 1, True, _CONV[:4]),
     (conv2d_bwd_dx, 1, True, _CONV),
@@ -166,6 +209,9 @@ CASES = (
     (u8_to_s8, 1, True, _N),
     (conv2d_s8, 1, True, _S8),
     (depthwise_s8, 1, True, _S8),
+    (conv2d_s8_no_clamp, 1, True, _S8 + _WIDE),
+    (depthwise_s8_no_clamp, 1, True, _S8 + _WIDE),
+    (dense_s8_no_clamp, 1, True, DENSE),
     (dense_s8, 1, True, DENSE),
     (avgpool_s8, 1, True, _S8),
 )
