@@ -3,43 +3,13 @@
 The definition is what is checked here; the other backends are held to it elsewhere.
 """
 
-import random
 from array import array
 
 import kernels_check as cases
-import numpy as np
 import pytest
 
 from kernels.common import reference
-
-# A central difference with step h in float64 errs by about h**2 and 1e-16 / h.
-STEP, RTOL, ATOL = 1e-5, 1e-6, 1e-7
-
-
-def values(n, seed):
-    """n numbers of size 0.1 to 1, so that no ReLU is near its kink."""
-    rng = random.Random(seed)
-    return array("d", [rng.choice((-1, 1)) * rng.uniform(0.1, 1) for _ in range(n)])
-
-
-def slope(forward, at, dout):
-    """d(sum of forward(at) * dout) / d at, element by element."""
-    found = []
-    for i in range(len(at)):
-        moved = array("d", at)
-        moved[i] = at[i] + STEP
-        up = np.dot(forward(moved), dout)
-        moved[i] = at[i] - STEP
-        found.append((up - np.dot(forward(moved), dout)) / (2 * STEP))
-    return found
-
-
-def close(got, wanted):
-    np.testing.assert_allclose(got, wanted, rtol=RTOL, atol=ATOL)
-
-
-def zeros(n):
-    return array("d", [0.0]) * n
+from kernels.differences import close, close_at_some, slope, values, zeros
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (5, 4, 3)])
@@ -69,17 +39,9 @@ def test_conv2d(geom):
 
     dx = reference("conv2d_bwd_dx", (zeros(X), dout, w, g, B))[0]
     dw, db = reference("conv2d_bwd_dw", (zeros(W), zeros(K), dout, x, g, B))[:2]
-    # the sum is linear in each argument: a sample of the elements tells as much as all of them
-    for got, at, name in ((dx, x, "x"), (dw, w, "w"), (db, b, "b")):
-        some = sorted(random.Random(5).sample(range(len(at)), min(len(at), 25)))
-
-        def moved(part, name=name, at=at, some=some):
-            whole = array("d", at)
-            for i, v in zip(some, part, strict=True):
-                whole[i] = v
-            return forward(**{name: whole})
-
-        close([got[i] for i in some], slope(moved, array("d", [at[i] for i in some]), dout))
+    close_at_some(dx, x, lambda v: forward(x=v), dout)
+    close_at_some(dw, w, lambda v: forward(w=v), dout)
+    close_at_some(db, b, lambda v: forward(b=v), dout)
 
 
 def test_relu():
@@ -118,4 +80,4 @@ def test_weight_gradients_add_to_what_is_there():
     once = reference("dense_bwd_dw", (zeros(M * N), zeros(M), dout, x, B, N, M))[:2]
     twice = reference("dense_bwd_dw", (*once, dout, x, B, N, M))[:2]
     for a, b in zip(once, twice, strict=True):
-        close(np.array(b), 2 * np.array(a))
+        close(b, [2 * v for v in a])

@@ -12,7 +12,7 @@ from kernels.common import KERNELS, ROOT
 
 pytestmark = pytest.mark.slow
 
-DEVICE = ROOT / "tests" / "device"
+FOLDERS = [str(ROOT / name) for name in ("device_lib", "tests/device", "tests/kernels")]
 
 PROGRAM = """
 import sys
@@ -20,6 +20,8 @@ sys.path[:0] = {paths!r}
 import _engram, kernels_check
 assert _engram.__file__.startswith({place!r})
 kernels_check.main()
+import fuzz
+print("fuzz", *fuzz.main(4000))
 """
 
 
@@ -49,7 +51,7 @@ def test_every_case_and_misuse_is_clean(tmp_path):
         ["cc", *flags, f"-I{include}", f"-I{KERNELS}", *sources, "-o", target], check=True
     )
     place = str(tmp_path)
-    program = PROGRAM.format(paths=[place, str(ROOT / "device_lib"), str(DEVICE)], place=place)
+    program = PROGRAM.format(paths=[place, *FOLDERS], place=place)
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -65,6 +67,8 @@ def test_every_case_and_misuse_is_clean(tmp_path):
     assert done.returncode == 0, done.stderr[-4000:]
     assert done.stderr == ""
     assert done.stdout.count("exact misuse") > 20
+    succeeded, refused = map(int, done.stdout.splitlines()[-1].removeprefix("fuzz ").split())
+    assert min(succeeded, refused) > 1000
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")

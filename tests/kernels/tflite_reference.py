@@ -119,3 +119,33 @@ def average_pool(x, geom, q, batches):
         acc = truncating_division(acc + half if acc > 0 else acc - half, count)
         out[n, oy, ox, c] = min(max(acc, q[2]), q[3])
     return out.tobytes()
+
+
+def max_pool(x, geom, q, batches):
+    H, W, C = geom[:3]
+    x = ints(x, batches, H, W, C)
+    out = np.zeros((batches, geom[12], geom[13], C), np.int8)
+    for n, oy, ox, c in each_output(geom, batches, C):
+        largest = -128
+        for _, _, iy, ix in taps(geom, oy, ox):
+            largest = max(largest, x[n, iy, ix, c])
+        out[n, oy, ox, c] = min(max(largest, q[2]), q[3])
+    return out.tobytes()
+
+
+def add(a, b, q):
+    """q: zero points of a, b and the result, activation range, left shift, three multipliers."""
+    a, b = ints(a, len(a)), ints(b, len(b))
+    out = np.zeros(len(a), np.int8)
+    for i in range(len(a)):
+        left, right = (a[i] - q[0]) * (1 << q[5]), (b[i] - q[1]) * (1 << q[5])
+        total = multiply_by_quantized_multiplier(left, q[6], q[7])
+        total += multiply_by_quantized_multiplier(right, q[8], q[9])
+        y = multiply_by_quantized_multiplier(total, q[10], q[11]) + q[2]
+        out[i] = min(max(y, q[3]), q[4])
+    return out.tobytes()
+
+
+def requantize(x, multiplier, shift, q):
+    out = [finish(v - q[0], multiplier, shift, q) for v in ints(x, len(x))]
+    return np.array(out, np.int8).tobytes()

@@ -1,0 +1,285 @@
+"""The kernels beyond the first families over shapes that hypothesis thinks of."""
+
+import math
+from array import array
+from fractions import Fraction
+
+import kernels_check as cases
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import tflite_reference as tflite
+from kernels.common import BACKENDS, NUMPY, C
+from kernels.shapes import geometries, held_to_the_definition
+
+SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
+FAST = [C, NUMPY]  # held to kernels_py
+ON = pytest.mark.parametrize("kernels", BACKENDS)
+# gradients of averages round; every other one of these is exact on inputs k / 64
+WINDOWS = "depthwise_fwd depthwise_bwd_dx depthwise_bwd_dw conv2d_t_fwd conv2d_t_bwd_dx".split()
+WINDOWS += "conv2d_t_bwd_dw maxpool_fwd maxpool_bwd_dx avgpool_fwd maxpool_s8".split()
+
+
+def of(name):
+    """(builder, written buffers) of a kernel's row of cases."""
+    return next(case[:2] for case in cases.CASES if case[0].__name__ == name)
+
+
+@pytest.mark.parametrize("kernels", FAST)
+@given(B=st.integers(0, 4), geom=geometries())
+@SETTINGS
+def test_windows(kernels, B, geom):
+    for name in WINDOWS:
+        held_to_the_definition(kernels, *of(name), (B, *geom))
+
+
+@pytest.mark.parametrize("kernels", FAST)
+@given(P=st.integers(0, 9), left=st.integers(0, 5), C=st.integers(0, 6), right=st.integers(0, 5))
+@SETTINGS
+def test_channels(kernels, P, left, C, right):
+    for name in ("scale_shift_fwd", "scale_shift_bwd_dx", "scale_shift_bwd_dw"):
+        held_to_the_definition(kernels, *of(name), (P, C))
+    shape = P, left + C + right, right + C + left, left, right, C
+    held_to_the_definition(kernels, *of("copy_channels"), shape)
+
+
+# ---- what the shapes mean ---------------------------------------------------------------------
+
+
+@ON
+def test_one_dimension_is_a_height_of_one(kernels):
+    """A 1-D convolution over W steps of C channels is conv2d with H = R = OH = 1."""
+    W, channels, K, S = 11, 3, 4, 5
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(-8, 8, (1, W, channels)), rng.integers(-8, 8, (K, S, channels))
+    geom = array("i", [1, W, channels, K, 1, S, 1, 1, 0, 2, 1, 1, 1, W])
+    out = array("f", bytes(4 * W * K))
+    kernels.conv2d_fwd(out, array("f", x.ravel()), array("f", w.ravel()), None, geom, 1)
+    wanted = np.zeros((W, K))
+    for k in range(K):
+        for c in range(channels):
+            wanted[:, k] += np.convolve(x[0, :, c], w[k, ::-1, c], "same")
+    np.testing.assert_array_equal(np.reshape(out, (W, K)), wanted)
+
+
+@ON
+def test_a_window_over_everything_is_a_global_pool(kernels):
+    B, H, W, channels = 2, 3, 5, 4
+    x = array("f", np.random.default_rng(2).permutation(B * H * W * channels))
+    geom = array("i", [H, W, channels, channels, H, W, H, W, 0, 0, 1, 1, 1, 1])
+    images = np.reshape(x, (B, H * W, channels))
+    out, other = array("f", bytes(4 * B * channels)), array("f", bytes(4 * B * channels))
+    kernels.maxpool_fwd(out, x, geom, B)
+    np.testing.assert_array_equal(np.reshape(out, (B, channels)), images.max(1))
+    kernels.avgpool_fwd(out, x, geom, B)
+    kernels.global_avgpool_fwd(other, x, B, H * W, channels)
+    assert out == other
+
+
+@ON
+def test_a_transposed_convolution_undoes_the_shape(kernels):
+    """A kernel of 2 with a stride of 2 paints each input pixel as a 2 x 2 tile."""
+    geom = array("i", [4, 4, 1, 1, 2, 2, 2, 2, 0, 0, 1, 1, 2, 2])
+    out = array("f", bytes(64))
+    tile, bias = array("f", [1, 2, 3, 4]), array("f", [0.5])
+    kernels.conv2d_t_fwd(out, array("f", [1, 10, 100, 1000]), tile, bias, geom, 1)
+    wanted = np.kron([[1, 10], [100, 1000]], [[1, 2], [3, 4]]) + 0.5
+    np.testing.assert_array_equal(np.reshape(out, (4, 4)), wanted)
+
+
+@ON
+def test_a_pool_shows_nan_and_takes_the_first_of_equals(kernels):
+    nan = float("nan")
+    geom = array("i", [1, 6, 1, 1, 1, 3, 1, 3, 0, 0, 1, 1, 1, 2])
+    x = array("f", [1, nan, 5, 2, 2, 1])
+    out, dx = array("f", [0, 0]), array("f", bytes(24))
+    kernels.maxpool_fwd(out, x, geom, 1)
+    assert np.isnan(out[0]) and out[1] == 2
+    kernels.maxpool_bwd_dx(dx, array("f", [3, 4]), x, geom, 1)
+    assert dx.tolist() == [0, 3, 0, 4, 0, 0]
+
+
+@ON
+def test_a_window_that_steps_over_the_input_is_empty(kernels):
+    geom = array("i", [1, 1, 1, 1, 1, 2, 1, 1, 0, 1, 1, 2, 1, 1])  # taps at -1 and 1
+    one, out, byte = array("f", [7]), array("f", [9]), bytearray(1)
+    for call in (kernels.maxpool_fwd, kernels.avgpool_fwd):
+        call(out, one, geom, 1)
+        assert out[0] == 0
+        out[0] = 9
+    kernels.maxpool_bwd_dx(out, one, one, geom, 1)
+    assert out[0] == 0
+    kernels.maxpool_s8(byte, b"\7", geom, array("i", [0, 0, -5, 5]), 1)
+    assert byte[0] == 256 - 5
+
+
+@ON
+def test_gradients_are_accumulated_and_clipped(kernels):
+    total, limit = array("f", [0]), array("f", [5])
+    parts = array("f", [3, 0]), array("f", [4]), array("f", [12])
+    for part in parts:
+        kernels.sum_squares(total, part)
+    assert total[0] == 169
+    for part in parts:
+        kernels.clip_norm(part, total, limit)
+    clipped = [v for part in parts for v in part]
+    assert clipped == pytest.approx([15 / 13, 0, 20 / 13, 60 / 13])
+    kernels.clip_norm(parts[0], array("f", [25]), limit)  # just as long as allowed
+    assert parts[0][0] == pytest.approx(15 / 13)
+    y = array("f", [1, 2])
+    kernels.axpy_f32(y, array("f", [10, 20]), array("f", [0.5]))
+    assert list(y) == [6, 12]
+
+
+@pytest.mark.parametrize("kernels", [C])
+def test_long_sums_of_squares_keep_their_digits(kernels):
+    """The bound is (64 + n / 64) units in the last place; adding one by one would lose more."""
+    x, total = array("f", [0.1]) * 100_000, array("f", [0])
+    kernels.sum_squares(total, x)
+    wanted = 100_000 * float(np.float32(0.1)) ** 2
+    assert abs(total[0] - wanted) < (64 + 100_000 / 64) * 2**-24 * wanted
+
+
+# ---- int8 against the specification --------------------------------------------------------
+
+multipliers = st.integers(1 << 30, 2**31 - 1)
+zero_points = st.integers(-128, 127)
+
+
+@st.composite
+def activation_ranges(draw):
+    low = draw(st.integers(-128, 127))
+    return [low, draw(st.integers(low, 127))]
+
+
+@ON
+@given(data=st.data(), B=st.integers(1, 2), geom=geometries(dilation=1))
+@SETTINGS
+def test_maxpool_s8_is_tflite(kernels, data, B, geom):
+    geom = cases.channelwise(geom)
+    X, Y, _, _ = cases.sizes(geom, B)
+    x = data.draw(st.binary(min_size=X, max_size=X))
+    q = array("i", [0, 0, *data.draw(activation_ranges())])
+    out = bytearray(Y)
+    kernels.maxpool_s8(out, x, array("i", geom), q, B)
+    assert out == tflite.max_pool(x, geom, q, B)
+
+
+@ON
+@given(data=st.data(), n=st.integers(0, 40))
+@SETTINGS
+def test_add_s8_is_tflite(kernels, data, n):
+    a, b = (data.draw(st.binary(min_size=n, max_size=n)) for _ in range(2))
+    q = [data.draw(zero_points) for _ in range(3)] + data.draw(activation_ranges())
+    q.append(data.draw(st.integers(0, 20)))
+    for _ in range(3):
+        q += data.draw(multipliers), data.draw(st.integers(-31, 0))
+    out = bytearray(n)
+    kernels.add_s8(out, a, b, array("i", q))
+    assert out == tflite.add(a, b, q)
+
+
+@ON
+def test_add_s8_adds(kernels):
+    """TFLite's own way to its parameters, and the real sums that come out of them."""
+
+    def parts(real):
+        mantissa, exponent = math.frexp(real)
+        return round(mantissa * 2**31), exponent
+
+    scales, zeros = (0.05, 0.11, 0.13), (-3, 17, 5)
+    twice = 2 * max(scales[:2])
+    q = [*zeros, -128, 127, 20, *parts(scales[0] / twice), *parts(scales[1] / twice)]
+    q += parts(twice / (2**20 * scales[2]))
+    a, b = (array("b", range(-100, 100)), array("b", [v * 37 % 201 - 100 for v in range(200)]))
+    out = array("b", bytes(200))
+    kernels.add_s8(out, a, b, array("i", q))
+    real = scales[0] * (np.array(a) - zeros[0]) + scales[1] * (np.array(b) - zeros[1])
+    wanted = np.clip(real / scales[2] + zeros[2], -128, 127)
+    assert np.abs(out - wanted).max() <= 0.5 + 1e-4
+
+
+@ON
+@given(
+    x=st.binary(max_size=50),
+    mult=multipliers,
+    shift=st.integers(-31, 8),
+    ends=activation_ranges(),
+    zeros=st.tuples(zero_points, zero_points),
+)
+@SETTINGS
+def test_requantize_s8_is_tflite(kernels, x, mult, shift, ends, zeros):
+    q = array("i", [*zeros, *ends])
+    out = bytearray(len(x))
+    kernels.requantize_s8(out, x, array("i", [mult]), array("i", [shift]), q)
+    assert out == tflite.requantize(x, mult, shift, q)
+
+
+# ---- packed latents ---------------------------------------------------------------------------
+
+EVERY = bytes(v & 255 for v in range(-128, 128))
+BITS = pytest.mark.parametrize("bits", range(1, 9))
+
+
+def packed(kernels, x, bits):
+    out = bytearray(kernels.packed_bytes(len(x), bits))
+    kernels.pack_s8(out, x, bits)
+    return out
+
+
+def fields(data, n, bits):
+    """The elements of a packed buffer, by its description: one long little-endian number."""
+    whole = int.from_bytes(data, "little")
+    return [whole >> i * bits & (1 << bits) - 1 for i in range(n)]
+
+
+@ON
+@BITS
+def test_packing_is_the_formula(kernels, bits):
+    """q = round(a / S) with S = a_max / (2**bits - 1), a = (x + 128) a_max / 255."""
+    top = (1 << bits) - 1
+    data = packed(kernels, EVERY, bits)
+    assert len(data) == 32 * bits
+    levels = fields(data, 256, bits)
+    assert levels == [round(Fraction(v * top, 255)) for v in range(256)]  # there are no halves
+    out = bytearray(256)
+    kernels.unpack_s8(out, data, bits)
+    assert list(out) == [round(Fraction(v * 255, top)) - 128 & 255 for v in levels]
+    scale, zero_point = 0.037, -128
+    real, qp = array("f", bytes(1024)), array("f", [scale, zero_point])
+    kernels.unpack_f32(real, data, qp, bits)
+    step = 255 * qp[0] / top
+    np.testing.assert_allclose(real, [v * step for v in levels], rtol=3e-7)
+
+
+@ON
+@BITS
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 8, 13, 64, 65])
+def test_a_packed_latent_comes_back(kernels, bits, n):
+    """At most half a step away, and packing it again changes nothing; 8 bits lose nothing."""
+    x = bytes(i * 89 + 7 & 255 for i in range(n))
+    data = packed(kernels, x, bits)
+    assert len(data) == (n * bits + 7) // 8
+    if data and n * bits % 8:
+        assert data[-1] >> n * bits % 8 == 0
+    out = bytearray(n)
+    kernels.unpack_s8(out, data, bits)
+    half = 255 / (2 * ((1 << bits) - 1))
+    for before, after in zip(x, out, strict=True):
+        assert abs((before ^ 128) - (after ^ 128)) <= half + 0.5
+    assert packed(kernels, out, bits) == data
+    if bits == 8:
+        assert out == x
+        real, same = array("f", bytes(4 * n)), array("f", bytes(4 * n))
+        kernels.unpack_f32(real, data, array("f", [0.1, 3]), 8)
+        kernels.dequantize_s8(same, x, array("f", [0.1, 3]))
+        assert real == same
+
+
+@ON
+def test_packed_sizes(kernels):
+    assert [kernels.packed_bytes(n, 5) for n in (0, 1, 2, 8, 9)] == [0, 1, 2, 5, 6]
+    assert kernels.packed_bytes(2**30 - 1, 8) == 2**30 - 1
+    assert kernels.packed_bytes(2**30 - 1, 7) == ((2**30 - 1) * 7 + 7) // 8
