@@ -12,7 +12,8 @@ or array('b'), read as two's complement; int32 is array('i'). Capitals are int d
 Written buffers come first, and nothing is written unless every argument is right: ValueError
 and TypeError name the kernel, the argument, what was expected and what came. A written buffer
 shares memory with no other argument, except where a line here says "may be". `_fwd` and `_dx`
-overwrite, `_dw` adds. Only check_finite returns something of meaning.
+overwrite, `_dw` adds. Of these only check_finite returns something of meaning; what lies beyond
+the first layers is in a file a family: kernels_layers, kernels_train, kernels_int8, kernels_audio.
 """
 
 import math

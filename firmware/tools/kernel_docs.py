@@ -1,0 +1,119 @@
+"""Write the table of kernels: docs/kernels.md, or the file that is named.
+
+    kernel_docs.py [<file>]
+
+Names, types and what may be in place come from engram_kernels.def, the rest from the shape lines
+of the definitions in device_lib/engram. A test fails when docs/kernels.md is not what this writes.
+"""
+
+import ast
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIST = ROOT / "firmware" / "kernels" / "engram_kernels.def"
+LIBRARY = ROOT / "device_lib" / "engram"
+ROW = re.compile(r'ENGRAM_KERNEL\((\w+), \w+, "(\w+)", "([^"]*)",')
+
+TYPES = {
+    "F": "float32",
+    "f": "float32",
+    "o": "float32 or None",
+    "B": "int8",
+    "b": "int8",
+    "l": "int32",
+    "i": "int",
+}
+
+HEAD = """# Kernels
+
+*Written by `python firmware/tools/kernel_docs.py` from the list of kernels and their definitions:
+change those, and run it again.*
+
+`engram.backend.kernels` is the fastest of three modules that works: `_engram` (C, from
+`firmware/kernels`), `engram.kernels_np` (numpy or ulab), `engram.kernels_py` (plain Python, the
+definition). All have the functions below and give the same results, float32 sums to within the
+errors told here.
+
+* Buffers are flat: anything with the buffer protocol. float32 is `array('f')`; int8 is `bytes`,
+  `bytearray`, `array('b')` or `array('B')`, read as two's complement; int32 is `array('i')`. An
+  argument in **bold** is written.
+* `_fwd` and `_dx` (gradient of the input) overwrite; `_dw` (gradients of weights) adds to what is
+  there, so that gradients accumulate; each is called on its own.
+* Everything is checked first. `ValueError` and `TypeError` name the kernel, the argument, what was
+  expected and what came, and then nothing has been written. No product of dimensions overflows.
+* Aliasing: a written buffer shares memory with no other argument, except where "in place" says
+  that it may be the very buffer of another. The C kernels refuse every other overlap.
+* No kernel allocates, and none keeps anything: a table or scratch memory is the caller's, and a
+  function tells its size.
+* Floats never cross by value: a float that is a parameter is in an `array('f')`.
+
+Dimensions: `B` batch, `C` channels in, `K` channels out or classes, `H W` height and width,
+`OH OW` of the output, `R S` of the kernel, `N` features in or samples, `M` features out or bands,
+`P` positions (batch times pixels). Images are NHWC, weights KRSC. A 1-D convolution is one with `H`,
+`R` and `OH` of 1, a pointwise one is `dense_fwd` with `B * H * W` rows, a global pool is a window
+over everything, and flattening is nothing at all.
+
+`geom` (14) is `H W C K R S stride_h stride_w pad_top pad_left dil_h dil_w OH OW`; `q` (4) is
+`in_zp out_zp act_min act_max`; `qp` (2) is `scale, zero_point`. `mult` and `shift` are TensorFlow
+Lite's quantized multipliers; int8 results are those of its integer arithmetic, bit for bit.
+
+Errors: what is int8, copied or `uniform_f32` is exact. A float32 sum of n terms runs in index
+order and is within n 2^-24 times the sum of their sizes of the true one (`sum_squares`: 64 + n / 64
+instead of n). `ulp` is a unit in the last place of the true value; where a bound stands below, a
+test sweeps it. The C kernels give the same bits on every processor.
+"""
+
+
+def definitions():
+    """{kernel: its shape line}"""
+    return {
+        node.name: " ".join((ast.get_docstring(node) or "").split())
+        for path in sorted(LIBRARY.glob("kernels_*.py"))
+        if not path.stem.startswith(("kernels_args", "kernels_np"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+def cell(text):
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+
+def row(name, letters, args, told):
+    names = [arg.split("=")[0] for arg in args]
+    types = ", ".join(
+        (f"**{arg}** " if letter in "FB" else f"{arg} ").replace("_", "\\_") + TYPES[letter]
+        for arg, letter in zip(names, letters, strict=True)
+    )
+    place = ", ".join("`{}` = `{}`".format(*arg.split("=")) for arg in args if "=" in arg)
+    told = re.sub(r"; \w+ may be \w+$", "", told)
+    return f"| `{name}` | {types} | {cell(told)} | {place or '-'} |"
+
+
+def page():
+    """The whole document."""
+    told = definitions()
+    lines = [HEAD]
+    comment = []
+    for line in LIST.read_text().splitlines():
+        found = ROW.match(line)
+        if line.startswith("//"):
+            comment.append(line.removeprefix("//").strip())
+        elif not line.strip():
+            comment = []
+        if found:
+            name, letters, args = found.groups()
+            if comment:
+                title = " ".join(comment).rstrip(".")
+                lines += [f"\n## {title}\n", "| kernel | arguments | result | in place |"]
+                lines += ["|---|---|---|---|"]
+                comment = []
+            lines.append(row(name, letters, args.split(), told[name]))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    target = pathlib.Path(sys.argv[1]) if sys.argv[1:] else ROOT / "docs" / "kernels.md"
+    target.write_text(page())
