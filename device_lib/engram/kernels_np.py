@@ -181,6 +181,131 @@ if not _ULAB:
             _vec(dw)[:] += np.dot(d.T, _columns(_vec(x), pixels, C)).ravel()
             _vec(db)[:] += d.sum(axis=0)
 
+    def depthwise_fwd(out, x, w, b, geom, B):
+        geom = check.depthwise_fwd(out, x, w, b, geom, B)
+        if B:
+            y = (_views(x, geom, B)[1] * _vec(w).reshape(-1, geom[2])).sum(axis=1)
+            _vec(out)[:] = (y if b is None else y + _vec(b)).ravel()
+
+    def depthwise_bwd_dx(dx, dout, w, geom, B):
+        geom = check.depthwise_bwd_dx(dx, dout, w, geom, B)
+        if B:
+            C = geom[2]
+            pixels = _geometry(geom, B)
+            d = _mat(dout, len(pixels), C)
+            _scatter(dx, geom, B, pixels, d[:, None] * _vec(w).reshape(-1, C))
+
+    def depthwise_bwd_dw(dw, db, dout, x, geom, B):
+        geom = check.depthwise_bwd_dw(dw, db, dout, x, geom, B)
+        if B:
+            pixels, rows = _views(x, geom, B)
+            d = _mat(dout, len(pixels), geom[2])
+            _vec(dw)[:] += (rows * d[:, None]).sum(axis=0).ravel()
+            _vec(db)[:] += d.sum(axis=0)
+
+    def conv2d_t_fwd(out, x, w, b, geom, B):
+        geom = check.conv2d_t_fwd(out, x, w, b, geom, B)
+        if B:
+            C, K = geom[2:4]
+            pixels = _geometry(geom, B)
+            parts = np.dot(_mat(x, len(pixels), K), _vec(w).reshape(K, -1))
+            _scatter(out, geom, B, pixels, parts.reshape(*pixels.shape, C))
+            if b is not None:
+                _vec(out).reshape(-1, C)[:] += _vec(b)
+
+    def conv2d_t_bwd_dx(dx, dout, w, geom, B):
+        geom = check.conv2d_t_bwd_dx(dx, dout, w, geom, B)
+        if B:
+            rows = _columns(_vec(dout), _geometry(geom, B), geom[2])
+            _vec(dx)[:] = np.dot(rows, _vec(w).reshape(geom[3], -1).T).ravel()
+
+    def conv2d_t_bwd_dw(dw, db, dout, x, geom, B):
+        geom = check.conv2d_t_bwd_dw(dw, db, dout, x, geom, B)
+        if B:
+            C, K = geom[2:4]
+            pixels = _geometry(geom, B)
+            rows = _columns(_vec(dout), pixels, C)
+            _vec(dw)[:] += np.dot(_mat(x, len(pixels), K).T, rows).ravel()
+            _vec(db)[:] += _vec(dout).reshape(-1, C).sum(axis=0)
+
+    def _views(x, geom, B):
+        """(pixels as _geometry gives them, what lies there (positions, taps, C); 0 outside)"""
+        pixels = _geometry(geom, B)
+        return pixels, _columns(_vec(x), pixels, geom[2]).reshape(*pixels.shape, geom[2])
+
+    def _scatter(out, geom, B, pixels, parts):
+        """out (B, H, W, C) = at every pixel the sum of its parts (positions, taps, C)"""
+        total = np.zeros((B * geom[0] * geom[1] + 1, geom[2]), _F)  # the last row is the padding
+        np.add.at(total, pixels, parts)
+        _vec(out)[:] = total[:-1].ravel()
+
+    def _largest(x, geom, B):
+        """(values, pixel of the first of them or -1) of every window, each (positions, C)"""
+        pixels, rows = _views(x, geom, B)
+        inside = (pixels >= 0)[..., None]
+        best = np.where(inside, rows, -np.inf).max(axis=1)
+        chosen = (((rows == best[:, None]) | np.isnan(rows)) & inside).argmax(axis=1)
+        at = np.take_along_axis(pixels, chosen, axis=1)
+        return np.where(inside.any(axis=1), best, 0.0), at
+
+    def maxpool_fwd(out, x, geom, B):
+        geom = check.maxpool_fwd(out, x, geom, B)
+        if B:
+            _vec(out)[:] = _largest(x, geom, B)[0].ravel()
+
+    def maxpool_bwd_dx(dx, dout, x, geom, B):
+        geom = check.maxpool_bwd_dx(dx, dout, x, geom, B)
+        if B:
+            C = geom[2]
+            at = _largest(x, geom, B)[1]
+            total = np.zeros((B * geom[0] * geom[1] + 1, C), _F)
+            np.add.at(total, (at, np.arange(C)), _mat(dout, len(at), C))
+            _vec(dx)[:] = total[:-1].ravel()
+
+    def avgpool_fwd(out, x, geom, B):
+        geom = check.avgpool_fwd(out, x, geom, B)
+        if B:
+            pixels, rows = _views(x, geom, B)
+            count = np.maximum((pixels >= 0).sum(axis=1), 1)[:, None]
+            _vec(out)[:] = (rows.sum(axis=1) / count.astype(_F)).ravel()
+
+    def avgpool_bwd_dx(dx, dout, geom, B):
+        geom = check.avgpool_bwd_dx(dx, dout, geom, B)
+        if B:
+            pixels = _geometry(geom, B)
+            count = np.maximum((pixels >= 0).sum(axis=1), 1)[:, None]
+            share = _mat(dout, len(pixels), geom[2]) / count.astype(_F)
+            parts = np.broadcast_to(share[:, None], (*pixels.shape, geom[2]))
+            _scatter(dx, geom, B, pixels, parts)
+
+    def add_f32(out, a, b):
+        if check.add_f32(out, a, b):
+            _vec(out)[:] = _vec(a) + _vec(b)
+
+    def mul_f32(out, a, b):
+        if check.mul_f32(out, a, b):
+            _vec(out)[:] = _vec(a) * _vec(b)
+
+    def tanh_fwd(out, x):
+        if check.tanh_fwd(out, x):
+            _vec(out)[:] = np.tanh(_vec(x).astype(np.float64))
+
+    def axpy_f32(y, x, a):
+        if check.axpy_f32(y, x, a):
+            _vec(y)[:] += _F(a[0]) * _vec(x)
+
+    def adam_step(p, m, v, g, hyper):
+        n, (lr, beta1, beta2, epsilon, decay, c1, c2) = check.adam_step(p, m, v, g, hyper)
+        if n:
+            grad = _vec(g) + decay * _vec(p)
+            _vec(m)[:] = beta1 * _vec(m) + (1.0 - beta1) * grad
+            _vec(v)[:] = beta2 * _vec(v) + (1.0 - beta2) * (grad * grad)
+            _vec(p)[:] -= lr * (_vec(m) / c1) / (np.sqrt(_vec(v) / c2) + epsilon)
+
+    def rfft(out, x, table, N):
+        check.rfft(out, x, table, N)
+        _vec(out)[:] = np.fft.rfft(_vec(x).astype(np.float64)).view(np.float64)
+
     def quantize_s8(out, x, qp):
         scale, zero_point, n = check.quantize_s8(out, x, qp)
         if n:

@@ -49,9 +49,9 @@ errors told here.
   function tells its size.
 * Floats never cross by value: a float that is a parameter is in an `array('f')`.
 
-Dimensions: `B` batch, `C` channels in, `K` channels out or classes, `H W` height and width,
-`OH OW` of the output, `R S` of the kernel, `N` features in or samples, `M` features out or bands,
-`P` positions (batch times pixels). Images are NHWC, weights KRSC. A 1-D convolution is one with `H`,
+Dimensions: `B` batch, `C` channels in, `K` channels out or classes, `H W` height and width, `OH
+OW` of the output, `R S` of the kernel, `N` features in or samples, `M` features out or bands, `P`
+positions (batch times pixels). Images are NHWC, weights KRSC. A 1-D convolution is one with `H`,
 `R` and `OH` of 1, a pointwise one is `dense_fwd` with `B * H * W` rows, a global pool is a window
 over everything, and flattening is nothing at all.
 
@@ -60,9 +60,9 @@ over everything, and flattening is nothing at all.
 Lite's quantized multipliers; int8 results are those of its integer arithmetic, bit for bit.
 
 Errors: what is int8, copied or `uniform_f32` is exact. A float32 sum of n terms runs in index
-order and is within n 2^-24 times the sum of their sizes of the true one (`sum_squares`: 64 + n / 64
-instead of n). `ulp` is a unit in the last place of the true value; where a bound stands below, a
-test sweeps it. The C kernels give the same bits on every processor.
+order and is within n 2^-24 times the sum of their sizes of the true one (`sum_squares`: 64 + n /
+64 instead of n). `ulp` is a unit in the last place of the true value; where a bound stands below,
+a test sweeps it. The C kernels give the same bits on every processor.
 """
 
 
