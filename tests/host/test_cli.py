@@ -323,8 +323,8 @@ def test_ctrl_c_stops_learning_and_leaves_the_board_usable(port, here, model, fi
 
 def test_ctrl_c_in_a_transfer_leaves_it_to_be_resumed(port, root, here):
     big = here / "big.npz"
-    rng = np.random.default_rng(1)
-    np.savez(big, x=rng.integers(0, 255, (90000, 64), np.uint8), y=np.zeros(90000, np.uint8))
+    rng, rows = np.random.default_rng(1), 300000  # seconds of transfer: the signal comes within
+    np.savez(big, x=rng.integers(0, 255, (rows, 64), np.uint8), y=np.zeros(rows, np.uint8))
     child = started("push", "data", big, "--name", "big", "--port", port)
     part = root / "big.x.npy.part"
     wait_for(lambda: part.exists() and part.stat().st_size)
@@ -333,7 +333,7 @@ def test_ctrl_c_in_a_transfer_leaves_it_to_be_resumed(port, root, here):
     assert child.returncode == 130 and not out and "Traceback" not in err, err
     told = json.loads(run("info", "--port", port, "--json").stdout)
     held = told["files"]["big.x.npy.part"]
-    assert 0 < held < 90000 * 64
+    assert 0 < held < rows * 64
     assert "big.x.npy" not in told["files"]
     assert run("push", "data", big, "--name", "big", "--port", port).exit_code == 0
-    assert (root / "big.x.npy").stat().st_size > 90000 * 64
+    assert (root / "big.x.npy").stat().st_size > rows * 64
