@@ -48,6 +48,17 @@ static engram_run_s8_t run_of(const int32_t *q) {
 
 #ifdef ENGRAM_PAIRS
 
+// Every shift is to the right, every bias below 2**28.
+static bool quick(const int32_t *bias, const int32_t *shift, size_t K) {
+    int32_t below = -1;
+    uint32_t beyond = 0;
+    for (; K != 0; K--) {
+        below &= *shift++;
+        beyond |= (uint32_t)*bias++ + (1u << 28);
+    }
+    return below < 0 && beyond < 1u << 29;
+}
+
 static engram_columns_s8_t columns_of(engram_b_t w, engram_l_t bias, engram_l_t mult, engram_l_t shift,
     const int32_t *q, size_t n, size_t K) {
     engram_columns_s8_t t = {
@@ -55,9 +66,7 @@ static engram_columns_s8_t columns_of(engram_b_t w, engram_l_t bias, engram_l_t 
         n <= 16384 && q[ACT_MIN] == -128 && q[ACT_MAX] == 127,
     };
     // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
-    for (size_t k = 0; k < K; k++) {
-        t.quick &= shift.p[k] < 0 && bias.p[k] < 1 << 28 && bias.p[k] > -(1 << 28);
-    }
+    t.quick &= quick(bias.p, shift.p, K);
     return t;
 }
 
@@ -180,7 +189,8 @@ typedef struct {
     const int32_t *bias, *mult, *shift, *q;
 } layer_t;
 
-static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w, int32_t B) {
+// The channels from `k` on.
+static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w, int32_t B, ptrdiff_t k) {
     const ptrdiff_t x_row = l->w.size * l->C, w_row = l->w.taps * l->w_tap;
     engram_run_s8_t t = run_of(l->q);
     t.x_p = l->w.stride * l->C, t.out_p = l->K, t.w_j = l->w_filter;
@@ -188,7 +198,7 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
     // Taps of a row whose inputs and weights are neighbours make one longer inner loop.
     const bool merge = l->w.dil == 1 && l->x_channel == 0;
     const engram_range_t whole_row = engram_whole(&l->w);
-    for (ptrdiff_t k = 0, step; k < l->K; k += step) {
+    for (ptrdiff_t step; k < l->K; k += step) {
         step = l->K - k >= 4 ? 4 : 1;
         t.mult = l->mult + k, t.shift = l->shift + k;
         // Where a whole window lies inside the input, the zero point of x is a constant a channel.
@@ -232,6 +242,67 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
     }
 }
 
+#ifdef ENGRAM_PAIRS
+
+// Depthwise by blocks of four channels with their weights widened; the channel reached.
+static ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w, int32_t B) {
+    const ptrdiff_t words = 2 * l->weights, x_row = l->w.size * l->C, end = l->K - l->K % 4;
+    if (words > ENGRAM_WIDE_WORDS) {
+        return 0;
+    }
+    const bool fast = l->q[ACT_MIN] == -128 && l->q[ACT_MAX] == 127 && quick(l->bias, l->shift, (size_t)l->K);
+    ptrdiff_t most = ENGRAM_WIDE_WORDS / words * 4;
+    most = most < ENGRAM_WIDE_CHANNELS ? most : ENGRAM_WIDE_CHANNELS;
+    uint32_t wide[ENGRAM_WIDE_WORDS];
+    engram_acc_t whole[ENGRAM_WIDE_CHANNELS];
+    engram_run_s8_t t = run_of(l->q);
+    t.x_p = l->w.stride * l->C, t.out_p = l->K;
+    t.x2 = l->h.dil * x_row, t.x1 = l->w.dil * l->C;
+    const engram_range_t whole_row = engram_whole(&l->w);
+    for (ptrdiff_t from = 0, n_k; from < end; from += n_k) {
+        n_k = end - from < most ? end - from : most;
+        for (ptrdiff_t k = 0; k < n_k; k += 4) {
+            engram_widen_s8_x4(wide + k / 4 * words, w + from + k, (size_t)l->weights, l->w_tap);
+        }
+        for (ptrdiff_t k = 0; k < n_k; k++) {
+            engram_acc_t sum = 0;
+            const int8_t *wp = w + from + k;
+            for (ptrdiff_t i = l->weights; i != 0; i--, wp += l->w_tap) {
+                sum += (engram_acc_t)*wp;
+            }
+            whole[k] = (engram_acc_t)l->bias[from + k] - (engram_acc_t)l->q[IN_ZP] * sum;
+        }
+        for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++) {
+            const int32_t oh = (int32_t)(row % l->h.out);
+            const engram_range_t r = engram_taps(&l->h, oh);
+            const ptrdiff_t x_at = (row / l->h.out * l->h.size + oh * l->h.stride - l->h.pad + r.from * l->h.dil)
+                * x_row + from;
+            t.n2 = (size_t)(r.to - r.from);
+            for (int32_t ow = 0; ow < l->w.out; ow += (int32_t)t.positions) {
+                const engram_run_t run = engram_run(&l->w, &whole_row, ow);
+                const engram_range_t s = run.taps;
+                const bool inside = r.to - r.from == l->h.taps && s.to - s.from == l->w.taps;
+                const uint32_t *first = wide + 2 * (r.from * l->w.taps + s.from);
+                const engram_acc_t *start = inside ? whole : (const engram_acc_t *)(l->bias + from);
+                t.offset = inside ? 0 : -l->q[IN_ZP];
+                t.positions = (size_t)run.n;
+                t.n1 = (size_t)(s.to - s.from);
+                t.out = out + (row * l->w.out + ow) * l->K + from;
+                t.x = x + (x_at + (ow * l->w.stride - l->w.pad + s.from * l->w.dil) * l->C);
+                t.mult = l->mult + from, t.shift = l->shift + from;
+                for (ptrdiff_t k = n_k; k != 0; k -= 4, first += words, start += 4) {
+                    t.start[0] = start[0], t.start[1] = start[1], t.start[2] = start[2], t.start[3] = start[3];
+                    engram_run_depthwise_s8_wide(&t, first, 2 * l->w.taps, fast);
+                    t.out += 4, t.x += 4, t.mult += 4, t.shift += 4;
+                }
+            }
+        }
+    }
+    return end;
+}
+
+#endif
+
 int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
     engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -255,7 +326,7 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
         .run_x4 = engram_run_s8_x4, .run_x1 = engram_run_s8_x1,
         .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p,
     };
-    slide(&layer, out.p, x.p, w.p, B);
+    slide(&layer, out.p, x.p, w.p, B, 0);
     return ENGRAM_OK;
 }
 
@@ -275,7 +346,11 @@ int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l
         .run_x4 = engram_run_depthwise_s8_x4, .run_x1 = engram_run_depthwise_s8_x1,
         .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p,
     };
-    slide(&layer, out.p, x.p, w.p, B);
+    ptrdiff_t k = 0;
+    #ifdef ENGRAM_PAIRS
+    k = depthwise_wide(&layer, out.p, x.p, w.p, B);
+    #endif
+    slide(&layer, out.p, x.p, w.p, B, k);
     return ENGRAM_OK;
 }
 

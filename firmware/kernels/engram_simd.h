@@ -2,6 +2,7 @@
 // compiler says about the core:
 //   ENGRAM_FPU     single-precision FPU: blocks of sums in registers     engram_simd_fpu.h
 //   ENGRAM_PAIRS   DSP extension: two 16-bit products an instruction     engram_simd_pairs.h
+//   ENGRAM_NARROW  armv6m: four channels share one loaded byte           engram_simd_narrow.h
 // Without any, and with -DENGRAM_PLAIN, the portable C beside each fast path is built. Fast and
 // plain give the same bits: the order of every sum is the same, and so is every rounding.
 #ifndef ENGRAM_SIMD_H
@@ -15,6 +16,10 @@
 
 #ifdef __ARM_FEATURE_SIMD32
 #define ENGRAM_PAIRS
+#endif
+
+#ifdef __ARM_ARCH_6M__
+#define ENGRAM_NARROW
 #endif
 
 #endif
@@ -37,6 +42,9 @@
 #endif
 #ifdef ENGRAM_PAIRS
 #include "engram_simd_pairs.h"
+#endif
+#ifdef ENGRAM_NARROW
+#include "engram_simd_narrow.h"
 #endif
 
 #endif

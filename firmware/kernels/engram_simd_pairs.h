@@ -73,6 +73,25 @@ static inline int8_t *engram_store_pairs(int8_t *out, size_t step, uint32_t acc,
     return out;
 }
 
+// Widens fours (not 0) times four bytes into two words, `step` bytes apart.
+static inline void engram_widen_pairs(uint32_t *to, size_t step, const int8_t *x, uint32_t offsets, size_t fours) {
+    uint32_t even, odd;
+    __asm__ volatile (
+        "1:\n\t"
+        "ldr %[o], [%[x]], #4\n\t"
+        "subs %[n], %[n], #1\n\t"
+        "sxtb16 %[e], %[o]\n\t"
+        "sxtb16 %[o], %[o], ror #8\n\t"
+        "uadd16 %[e], %[e], %[offsets]\n\t"
+        "uadd16 %[o], %[o], %[offsets]\n\t"
+        "strd %[e], %[o], [%[to]]\n\t"
+        "add %[to], %[to], %[step]\n\t"
+        "bne 1b\n"
+        : [x] "+r" (x), [n] "+r" (fours), [to] "+r" (to), [e] "=&r" (even), [o] "=&r" (odd)
+        : [offsets] "r" (offsets), [step] "r" (step)
+        : "cc", "memory");
+}
+
 // Runs FOUR fours/2 times unrolled by two, and once more where fours is odd.
 #define BY_TWO(FOUR) \
     "subs %[n], %[n], #2\n\t" \
@@ -84,6 +103,21 @@ static inline int8_t *engram_store_pairs(int8_t *out, size_t step, uint32_t acc,
     "adds %[n], %[n], #2\n\t" \
     "beq 3f\n\t" FOUR \
     "3:\n"
+
+// The same unrolled by four.
+#define BY_FOUR(FOUR) \
+    "subs %[n], %[n], #4\n\t" \
+    "blo 2f\n" \
+    "1:\n\t" FOUR FOUR FOUR FOUR \
+    "subs %[n], %[n], #4\n\t" \
+    "bhs 1b\n" \
+    "2:\n\t" \
+    "adds %[n], %[n], #4\n\t" \
+    "beq 4f\n" \
+    "3:\n\t" FOUR \
+    "subs %[n], %[n], #1\n\t" \
+    "bne 3b\n" \
+    "4:\n"
 
 #define WEIGHTS(address) \
     "ldr %[wo], " address "\n\t" \
@@ -119,7 +153,7 @@ static inline const int8_t *engram_pairs_2x1(uint32_t *s0, uint32_t *s1, const u
     size_t fours) {
     uint32_t c0 = *s0, c1 = *s1, we, wo;
     __asm__ volatile (
-        BY_TWO(
+        BY_FOUR(
             WEIGHTS("[%[w]], #4")
             "ldmia %[x]!, {r2-r5}\n\t"
             TIMES("%[c0]", "r2", "r3")
@@ -137,7 +171,7 @@ static __attribute__((noinline, unused)) void engram_pairs_1x4(uint32_t sum[4], 
     const int8_t *w, ptrdiff_t w_j, size_t fours) {
     uint32_t c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3], xe, xo, we, wo;
     __asm__ volatile (
-        BY_TWO(
+        BY_FOUR(
             "ldrd %[xe], %[xo], [%[x]], #8\n\t"
             WEIGHTS("[%[w], %[j]]")
             TIMES("%[c1]", "%[xe]", "%[xo]")
@@ -154,7 +188,56 @@ static __attribute__((noinline, unused)) void engram_pairs_1x4(uint32_t sum[4], 
     sum[0] = c0, sum[1] = c1, sum[2] = c2, sum[3] = c3;
 }
 
+// One row of taps of four neighbouring channels: each x times its weights, widened to two words a
+// tap. Where the weights go on.
+#define TAP(address, ADD) \
+    "ldr %[o], " address "\n\t" \
+    "ldrd %[we], %[wo], [%[w]], #8\n\t" \
+    "sxtb16 %[e], %[o]\n\t" \
+    "sxtb16 %[o], %[o], ror #8\n\t" \
+    ADD \
+    "smlabb %[c0], %[e], %[we], %[c0]\n\t" \
+    "smlatt %[c2], %[e], %[we], %[c2]\n\t" \
+    "smlabb %[c1], %[o], %[wo], %[c1]\n\t" \
+    "smlatt %[c3], %[o], %[wo], %[c3]\n\t"
+#define ADD_OFFSETS \
+    "uadd16 %[e], %[e], %[offsets]\n\t" \
+    "uadd16 %[o], %[o], %[offsets]\n\t"
+#define TAPS(ADD, THREE) \
+    uint32_t e, o, we, wo; \
+    if (THREE) { \
+        __asm__ volatile ( \
+            TAP("[%[x]]", ADD) TAP("[%[x], %[right]]", ADD) TAP("[%[x], %[right], lsl #1]", ADD) \
+            : [c0] "+r" (*c0), [c1] "+r" (*c1), [c2] "+r" (*c2), [c3] "+r" (*c3), [w] "+r" (w), \
+              [e] "=&r" (e), [o] "=&r" (o), [we] "=&r" (we), [wo] "=&r" (wo) \
+            : [x] "r" (x), [right] "r" (right), [offsets] "r" (offsets) \
+            : "cc", "memory"); \
+    } else { \
+        for (; n != 0; n--, x += right) { \
+            __asm__ volatile ( \
+                TAP("[%[x]]", ADD) \
+                : [c0] "+r" (*c0), [c1] "+r" (*c1), [c2] "+r" (*c2), [c3] "+r" (*c3), [w] "+r" (w), \
+                  [e] "=&r" (e), [o] "=&r" (o), [we] "=&r" (we), [wo] "=&r" (wo) \
+                : [x] "r" (x), [offsets] "r" (offsets) \
+                : "cc", "memory"); \
+        } \
+    } \
+    return w;
+static inline const uint32_t *engram_taps_4(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, const int8_t *x,
+    ptrdiff_t right, const uint32_t *w, size_t n, uint32_t offsets) {
+    TAPS("", n == 3)
+}
+
+static inline const uint32_t *engram_taps_4_offset(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
+    const int8_t *x, ptrdiff_t right, const uint32_t *w, size_t n, uint32_t offsets) {
+    TAPS(ADD_OFFSETS, n == 3)
+}
+#undef TAP
+#undef TAPS
+#undef ADD_OFFSETS
+
 #undef BY_TWO
+#undef BY_FOUR
 #undef WEIGHTS
 #undef TIMES
 

@@ -100,6 +100,8 @@ bool engram_need(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d
     for (int i = 0; i < 4; i++) {
         if (d[i] == 0) {
             empty = true;
+        } else if ((product | d[i]) < 0x8000) {  // no division, which small cores lack, for small ones
+            product *= d[i];
         } else if (product > ENGRAM_MAX_ELEMENTS / d[i]) {
             fits = false;
         } else {

@@ -1,7 +1,5 @@
 #include "engram_tile_s8.h"
 
-#include "engram_simd.h"
-
 #define EACH_1(op) op(0)
 #define EACH_4(op) op(0) op(1) op(2) op(3)
 
@@ -64,6 +62,21 @@
     const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u; \
     (void)offsets;
 
+#elif defined(ENGRAM_NARROW)
+
+#define DOT(CHANNELS, WITH) DOT_##CHANNELS(WITH)
+#define DOT_1(WITH) \
+    const int8_t *xp = x1; \
+    EACH_1(W_ROW) \
+    DOT_BYTES(1, WITH, t->n0)
+#define DOT_4(WITH) \
+    if (t->n0 != 0) { \
+        engram_acc_t sum[4] = { c0, c1, c2, c3 }; \
+        engram_narrow_4(sum, x1, w1, t->w_j, t->n0, offset); \
+        c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3]; \
+    }
+#define DOT_SETUP
+
 #else
 
 #define DOT(CHANNELS, WITH) \
@@ -94,6 +107,52 @@ void engram_run_depthwise_s8_x4(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
     RUN(4, EACH_4(MAC_DEPTHWISE))
 }
+
+#ifdef ENGRAM_PAIRS
+
+void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t step) {
+    for (; n != 0; n--, w += step) {
+        const uint32_t v = engram_load4(w);
+        *wide++ = engram_even_pair(v);
+        *wide++ = engram_odd_pair(v);
+    }
+}
+
+#define WIDE_STORE(j) o = engram_store_pairs(o, 1, c##j, mult[j], -shift[j] - 1, out_zp);
+#define WIDE_RUN(TAPS, STORE) \
+    for (size_t p = t->positions; p != 0; p--, x += x_p, out += out_p) { \
+        EACH_4(START) \
+        const int8_t *x2 = x; \
+        const uint32_t *wide = first; \
+        for (size_t n2 = t->n2; n2 != 0; n2--, x2 += x_down) { \
+            wide = TAPS(&c0, &c1, &c2, &c3, x2, x_right, wide, n1, offsets) + skip; \
+        } \
+        STORE \
+    }
+#define STORE_QUICK { \
+    int8_t *o = out; \
+    EACH_4(WIDE_STORE) \
+}
+#define STORE_EXACT EACH_4(FINISH)
+
+void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, bool quick) {
+    const uint32_t offsets = ((uint32_t)t->offset & 0xffffu) * 0x10001u;
+    const int8_t *x = t->x;
+    int8_t *out = t->out;
+    const size_t n1 = t->n1;
+    const ptrdiff_t x_p = t->x_p, out_p = t->out_p, x_down = t->x2, x_right = t->x1;
+    const ptrdiff_t skip = row - 2 * (ptrdiff_t)n1;
+    const int32_t out_zp = t->out_zp, *const mult = t->mult, *const shift = t->shift;
+    if (!quick) {
+        WIDE_RUN(engram_taps_4_offset, STORE_EXACT)
+    } else if (t->offset == 0) {
+        WIDE_RUN(engram_taps_4, STORE_QUICK)
+    } else {
+        WIDE_RUN(engram_taps_4_offset, STORE_QUICK)
+    }
+}
+
+#endif
 
 void engram_run_depthwise_s8_x1(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
@@ -130,10 +189,10 @@ size_t engram_columns_s8_positions(size_t n, size_t positions) {
 void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_t *x, size_t n, int32_t offset) {
     const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u;
     uint32_t *at = columns + 2 * p;
-    for (; n >= 4; n -= 4, x += 4, at += 2 * positions) {
-        uint32_t v = engram_load4(x);
-        at[0] = engram_add_pairs(engram_even_pair(v), offsets);
-        at[1] = engram_add_pairs(engram_odd_pair(v), offsets);
+    const size_t fours = n / 4;
+    if (fours != 0) {
+        engram_widen_pairs(at, 8 * positions, x, offsets, fours);
+        at += 2 * positions * fours, x += 4 * fours, n %= 4;
     }
     if (n != 0) {  // what is not there gets the weight 0
         int8_t last[4] = { 0, 0, 0, 0 };

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engram_simd.h"
+
 // Accumulators are unsigned so that wrapping is defined; the product of two bytes never wraps.
 typedef uint32_t engram_acc_t;
 
@@ -34,6 +36,12 @@ void engram_run_s8_x1(const engram_run_s8_t *t);
 void engram_run_depthwise_s8_x4(const engram_run_s8_t *t);
 void engram_run_depthwise_s8_x1(const engram_run_s8_t *t);
 
+// Depthwise where engram_simd.h defines ENGRAM_PAIRS: four neighbouring channels with their weights
+// widened to 16 bits once, two words a tap, `row` words from one row of taps to the next.
+enum { ENGRAM_WIDE_WORDS = 288, ENGRAM_WIDE_CHANNELS = 64 };
+void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t step);
+void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, bool quick);
+
 // Sum of n bytes.
 engram_acc_t engram_sum_s8(const int8_t *w, size_t n);
 
@@ -45,14 +53,21 @@ static inline int32_t engram_halve(int32_t high, int32_t shift) {
     return (high >> 1) + (high & 1);
 }
 
+// Doubling high product, rounded: this floor is the reference's nudge and truncating division.
+static inline int32_t engram_high_product(int32_t acc, int32_t mult) {
+    #ifdef ENGRAM_NARROW
+    return engram_narrow_high(acc, mult);
+    #else
+    return (int32_t)(((int64_t)acc * mult + ((int64_t)1 << 30)) >> 31);
+    #endif
+}
+
 // TensorFlow Lite's MultiplyByQuantizedMultiplier, 0 <= mult, -31 <= shift <= 30.
 static inline int32_t engram_requantize(engram_acc_t acc, int32_t mult, int32_t shift) {
-    // Doubling high product, rounded: this floor is the reference's nudge and truncating division.
-    const int64_t nudge = (int64_t)1 << 30;
     if (shift >= 0) {
-        return (int32_t)(((int64_t)(int32_t)(acc << shift) * mult + nudge) >> 31);
+        return engram_high_product((int32_t)(acc << shift), mult);
     }
-    return engram_halve((int32_t)(((int64_t)(int32_t)acc * mult + nudge) >> 31), shift);
+    return engram_halve(engram_high_product((int32_t)acc, mult), shift);
 }
 
 static inline int8_t engram_clamp_s8(int32_t v, int32_t low, int32_t high) {
