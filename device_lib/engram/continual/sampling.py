@@ -20,7 +20,7 @@ class Sampler:
         self.present_count = 0
         self.new = self.old = 0
         self.new_per_batch = self.steps_per_epoch = 0
-        self._next = 0
+        self._next = self._turn = 0
 
     def begin(self, labels, experiences, current, batch, replay):
         """Sorts the records for a learning run.
@@ -37,6 +37,7 @@ class Sampler:
         self.new_per_batch = min(batch, max(1, share)) if self.old else batch
         self.steps_per_epoch = (self.new + self.new_per_batch - 1) // self.new_per_batch
         self._next = self.new  # the first pick shuffles
+        self._turn = self.rng.below(self.present_count) if self.old else 0
 
     def _sort(self, labels, experiences, current, replay):
         start = self.start
@@ -83,7 +84,8 @@ class Sampler:
         return slot
 
     def pick_old(self):
-        """A random old record of a random class."""
-        c = self.present[self.rng.below(self.present_count)]
+        """A random old record; the classes take turns, so every batch is balanced."""
+        self._turn = turn = (self._turn + 1) % self.present_count
+        c = self.present[turn]
         first = self.start[c]
         return self.order[first + self.rng.below(self.start[c + 1] - first)]
