@@ -7,7 +7,8 @@ caller's memory.
 
 import math
 
-from . import kernels_args as check
+# not "from . import": MicroPython would ask the package's __getattr__, and no further
+import engram.kernels_args as check
 
 _TURN = 2.0 * math.pi
 

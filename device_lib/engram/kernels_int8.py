@@ -8,7 +8,9 @@ zero point is -128, that is q = round(a / S) with S = a_max / (2**bits - 1). 8 b
 
 from array import array
 
-from . import kernels_args as check
+# not "from . import": MicroPython would ask the package's __getattr__, and no further
+import engram.kernels_args as check
+
 from .kernels_parts import clamp, requantize, s8, store_s8, windows
 
 

@@ -6,7 +6,9 @@ no input at all (dilation can step over it) gives 0 and takes no gradient.
 
 import math
 
-from . import kernels_args as check
+# not "from . import": MicroPython would ask the package's __getattr__, and no further
+import engram.kernels_args as check
+
 from .kernels_parts import add_rows, windows
 
 # ---- depthwise and transposed convolution ---------------------------------------------------

@@ -22,8 +22,10 @@ except ImportError:
 if np.zeros(1, dtype=_F).itemsize != 4:
     raise ImportError("the array library has no float32")
 
-from . import kernels_args as check
-from . import kernels_py as _py
+# not "from . import": MicroPython would ask the package's __getattr__, and no further
+import engram.kernels_args as check
+import engram.kernels_py as _py
+
 from .kernels_py import *  # noqa: F403
 
 
@@ -275,7 +277,7 @@ if not _ULAB:
             pixels = _geometry(geom, B)
             count = np.maximum((pixels >= 0).sum(axis=1), 1)[:, None]
             share = _mat(dout, len(pixels), geom[2]) / count.astype(_F)
-            parts = np.broadcast_to(share[:, None], (*pixels.shape, geom[2]))
+            parts = np.broadcast_to(share[:, None], pixels.shape + (geom[2],))
             _scatter(dx, geom, B, pixels, parts)
 
     def add_f32(out, a, b):

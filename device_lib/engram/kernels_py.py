@@ -19,7 +19,9 @@ the first layers is in a file a family: kernels_layers, kernels_train, kernels_i
 import math
 from array import array
 
-from . import kernels_args as check
+# not "from . import": MicroPython would ask the package's __getattr__, and no further
+import engram.kernels_args as check
+
 from .kernels_audio import *  # noqa: F403
 from .kernels_int8 import *  # noqa: F403
 from .kernels_layers import *  # noqa: F403

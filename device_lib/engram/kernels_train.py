@@ -6,7 +6,8 @@ place (ulp) of the true value; the tests sweep them.
 
 import math
 
-from . import kernels_args as check
+# not "from . import": MicroPython would ask the package's __getattr__, and no further
+import engram.kernels_args as check
 
 # ---- loss and update ------------------------------------------------------------------------
 

@@ -56,6 +56,14 @@ def test_c_kernels_give_the_same_bits_on_every_host(outputs, host):
 
 
 @pytest.mark.board
+def test_the_definition_runs_on_micropython(outputs):
+    """Plain Python with single-precision floats gives the bytes that CPython's doubles give."""
+    expected = outputs(REFERENCE, "definition_check")
+    assert len(expected) > 500
+    assert outputs("unix", "definition_check") == expected
+
+
+@pytest.mark.board
 @pytest.mark.parametrize("host", BOARDS)
 def test_a_step_allocates_nothing(outputs, host):
     assert outputs(host, "heap_check") == ["exact step allocates nothing", "lock works"]
