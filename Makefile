@@ -9,13 +9,14 @@ TORCH_IS ?= torch==2.13.0
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench setup demo test test-quick test-torch lint firmware kernels clean
+.PHONY: help bench setup demo test test-quick test-torch lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
 	@echo "Engram: on-device continual learning for microcontrollers"; echo
 	@awk '/^## /{h=substr($$0,4); getline; sub(/:.*/,""); printf "  make %-12s %s\n", $$0, h}' Makefile
 	@echo; echo "  BOARD=$(BOARD)   the virtual board of demo and firmware: qemu_m4f or unix"
+	@echo "  ARCH=...         an architecture of .mpy files; firmware/natmod/README.md lists them"
 	@echo "  MICROPY_DIR=...  a MicroPython source tree of your own, 1.23 or later"
 
 ## Install what is missing: Debian packages, Python packages, the MicroPython source
@@ -61,6 +62,18 @@ kernels:
 bench: setup
 	@$(ENGRAM) build qemu_m4f
 	@$(PY) tests/bench/run.py
+
+## Build the kernels as .mpy files, for one ARCH or for every one whose compiler is here
+natmod: setup
+	@$(PY) firmware/natmod/natmod_build.py $(ARCH)
+
+## Bytes of code and stack of every kernel and of every .mpy; writes out/sizes.csv
+sizes: setup
+	@$(PY) firmware/natmod/natmod_sizes.py
+
+## Compare the sizes with docs/sizes.csv; fails on growth beyond the budget
+sizes-diff: setup
+	@$(PY) firmware/natmod/natmod_sizes.py --diff
 
 ## Remove what was built here (the cached MicroPython source stays)
 clean:

@@ -6,17 +6,35 @@
 
 # Fastest first. A backend is a module with the kernel functions; it raises ImportError where
 # it cannot work. All take the same flat buffers and give the same results.
-BACKENDS = ("_engram", "engram.kernels_np", "engram.kernels_py")
+BACKENDS = ("_engram", "_engram_core", "engram.kernels_np", "engram.kernels_py")
+
+# Where RAM is short the native module comes in parts: the core, and those of these that are there.
+PARTS = ("_engram_int8", "_engram_layers", "_engram_audio")
 
 
 def load(names=BACKENDS):
     """The first of `names` that imports. Raises ImportError when none does."""
     for name in names:
         try:
-            return __import__(name, None, None, ("*",))
+            found = __import__(name, None, None, ("*",))
         except ImportError:
-            pass
+            continue
+        if name == "_engram_core":
+            _join(found)
+        return found
     raise ImportError("no kernel backend among %r" % (names,))
+
+
+def _join(core):
+    """Gives the core the kernels of the other parts that are installed."""
+    for name in PARTS:
+        try:
+            part = __import__(name, None, None, ("*",))
+        except ImportError:
+            continue
+        for kernel in dir(part):
+            if not hasattr(core, kernel):
+                setattr(core, kernel, getattr(part, kernel))
 
 
 kernels = load()

@@ -1,8 +1,8 @@
 """Builds the native modules of one or more architectures: build/natmod/<arch>/<module>.mpy.
 
-    python firmware/natmod/build.py                    every architecture whose compiler is here
-    python firmware/natmod/build.py armv6m             one
-    python firmware/natmod/build.py armv6m _engram     one module of it
+    python natmod_build.py                    every architecture whose compiler is here
+    python natmod_build.py armv6m             one
+    python natmod_build.py armv6m _engram     one module of it
 
 Prints each file with its size. Needs a MicroPython source (MICROPY_DIR, else the one that the
 bootstrap provides) and pyelftools, which the project's virtual environment has.
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import modules
+import natmod_modules as modules
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -34,6 +35,9 @@ COMPILERS = {
     "xtensawin": ("xtensa-esp32-elf-gcc", None),
 }
 
+# The objects that each module has of its own; they lie in <module>.build.
+FACE = ("engram_table", "mp_engram")
+
 # Variables of a calling make that would change this build unseen.
 NOT_INHERITED = "MAKEFLAGS MFLAGS MAKELEVEL ARCH MODULE BUILD CFLAGS CFLAGS_EXTRA CROSS V".split()
 
@@ -45,6 +49,12 @@ class Failed(Exception):
 def available() -> list[str]:
     """The architectures whose compiler is installed."""
     return [arch for arch, (program, _) in COMPILERS.items() if shutil.which(program)]
+
+
+def sources() -> list[str]:
+    """The kernel sources, as sources.mk names them, and those that only modules need."""
+    text = (ROOT / "firmware" / "kernels" / "sources.mk").read_text()
+    return re.findall(r"\w+\.c", text) + ["soft_divide.c"]
 
 
 def check(arch: str) -> None:

@@ -1,7 +1,7 @@
 """Which kernel is in which native module, and that part of the kernel list.
 
-    python modules.py                   the modules' names
-    python modules.py _engram_audio     the rows of engram_kernels.def that are this module's
+    python natmod_modules.py                  the modules' names
+    python natmod_modules.py _engram_audio    its rows of engram_kernels.def
 
 _engram holds all kernels. _engram_core, _engram_int8, _engram_layers and _engram_audio hold a
 family each, and every kernel is in exactly one of them: what no pattern of FAMILIES takes is core.
@@ -23,7 +23,7 @@ FAMILIES = {
         "add_f32 mul_f32 copy_channels mse adam_step exp_f32 log_f32 sqrt_f32 "
         "uniform_f32 gaussian_f32"
     ),
-    "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_* mfcc*",
+    "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_*",
 }
 MODULES = (WHOLE, CORE, *FAMILIES)
 
@@ -48,7 +48,7 @@ def main():
         return
     module = sys.argv[1]
     if module not in MODULES:
-        sys.exit("modules.py: expected one of %s, got %s" % (" ".join(MODULES), module))
+        sys.exit("natmod_modules.py: expected one of %s, got %s" % (" ".join(MODULES), module))
     for kernel, row in rows().items():
         if module in (WHOLE, family(kernel)):
             print(row)

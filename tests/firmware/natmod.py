@@ -1,0 +1,70 @@
+"""Native modules for tests: built when out of date, and taken to a board."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT / "firmware" / "natmod") not in sys.path:
+    sys.path.insert(0, str(ROOT / "firmware" / "natmod"))
+
+import natmod_build as build  # noqa: E402
+import natmod_modules as modules  # noqa: E402
+import natmod_sizes as sizes  # noqa: E402
+
+__all__ = ["build", "modules", "run", "sizes"]
+
+DEVICE = ROOT / "tests" / "device"
+
+# Raw bytes into a file, a block at a time; the board says when it has stored one.
+_RECEIVE = """
+import micropython, sys
+def receive(name, n):
+    block = bytearray(1024)
+    micropython.kbd_intr(-1)
+    try:
+        with open(name, "wb") as f:
+            while n:
+                k = sys.stdin.buffer.readinto(block, min(n, 1024))
+                f.write(memoryview(block)[:k])
+                n -= k
+                sys.stdout.write("+")
+    finally:
+        micropython.kbd_intr(3)
+receive({name!r}, {size})
+"""
+
+_LOAD = """
+import os
+import engram.backend
+engram.backend.kernels = engram.backend.load(({first!r},))
+engram.backend.kernels.__name__ = "_engram"
+for name in {names!r}:
+    os.remove(name + ".mpy")
+"""
+
+
+def _send(line, name, data):
+    """Write a file on the board: quicker than mpremote's, which sends source text."""
+    line.exec_raw_no_follow(_RECEIVE.format(name=name, size=len(data)))
+    for at in range(0, len(data), 1024):
+        line.serial.write(data[at : at + 1024])
+        if line.serial.read(1) != b"+":
+            break
+    _, error = line.follow(10)
+    assert not error, error.decode()
+
+
+def run(host, natmods, check, files):
+    """What tests/device/<check>.py prints with the kernels of native modules on the board.
+
+    natmods: name on the board -> .mpy, the one to load first. Its name must not be one of the
+    firmware's, which would come first. The files go when they are loaded: flash is small.
+    """
+    line = host.transport
+    line.enter_raw_repl(soft_reset=True)
+    for name, path in natmods.items():
+        _send(line, name + ".mpy", path.read_bytes())
+    host.exec(_LOAD.format(first=next(iter(natmods)), names=list(natmods)))
+    for name in files:
+        _send(line, name + ".py", (DEVICE / (name + ".py")).read_bytes())
+    return host.exec(f"import {check}; {check}.main()").splitlines()

@@ -1,0 +1,144 @@
+"""The native modules: what they hold, what they need, what they compute."""
+
+import subprocess
+
+import pytest
+
+from firmware import natmod
+from firmware.natmod import build, modules
+from hosts import BoardHost, run_cpython
+
+ARCHITECTURES = build.available()
+
+# What MicroPython's dynamic linker provides; everything else a module brings.
+PROVIDED = {
+    "_GLOBAL_OFFSET_TABLE_",
+    "mp_fun_table",
+    "mp_native_qstr_table",
+    "mp_type_fun_builtin_0",
+}
+
+
+@pytest.fixture(scope="session")
+def natmods():
+    """natmods(arch, module): the path of a module, built once."""
+    made = {}
+
+    def make(arch, module=modules.WHOLE):
+        if (arch, module) not in made:
+            made[arch, module] = build.build(arch, module)
+        return made[arch, module]
+
+    return make
+
+
+def symbols(arch, *files):
+    """(kind as nm gives it, name) of every symbol of some objects."""
+    nm = build.COMPILERS[arch][0].removesuffix("gcc") + "nm"
+    told = subprocess.run([nm, "-A", *files], check=True, capture_output=True, text=True).stdout
+    return {tuple(line.split()[-2:]) for line in told.splitlines()}
+
+
+# ---------------------------------------------------------------- what is in which module
+
+
+def test_every_kernel_is_in_one_family():
+    kernels = set(modules.rows())
+    assert len(kernels) > 25
+    members = {m: {k for k in kernels if modules.family(k) == m} for m in modules.MODULES[1:]}
+    assert all(members.values())
+    assert set().union(*members.values()) == kernels
+
+
+def test_every_pattern_names_a_kernel():
+    """A kernel that is renamed must not fall back into the core unseen."""
+    import fnmatch
+
+    patterns = [p for text in modules.FAMILIES.values() for p in text.split()]
+    assert [p for p in patterns if not fnmatch.filter(modules.rows(), p)] == []
+
+
+def test_backend_finds_every_part():
+    from engram import backend
+
+    assert set(backend.PARTS) == set(modules.FAMILIES)
+    assert {modules.WHOLE, modules.CORE} <= set(backend.BACKENDS)
+
+
+# ---------------------------------------------------------------- what they need
+
+
+def test_an_unknown_architecture_is_refused():
+    with pytest.raises(build.Failed, match="ARCH=z80: expected one of x64 armv6m"):
+        build.build("z80")
+
+
+def test_a_missing_compiler_is_named_with_its_package(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(build.Failed, match="arm-none-eabi-gcc expected.*apt-get install"):
+        build.build("armv6m")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", modules.MODULES)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_no_undefined_symbol(natmods, arch, module):
+    """Whatever a module calls is in it, or is one of MicroPython's own."""
+    path = natmods(arch, module)
+    joined = path.parent / f"{module}.build" / f"{module}.o"
+    found = symbols(arch, joined)
+    assert ("T", "mpy_init") in found
+    assert {name for kind, name in found if kind in "Uw"} - PROVIDED == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_kernels_have_no_writable_data_on_any_architecture(natmods, arch):
+    objects = sorted((natmods(arch).parent / "obj").glob("*.o"))
+    assert len(objects) > 10
+    writable = {name for kind, name in symbols(arch, *objects) if kind in "bBcCdDsSgG"}
+    assert writable == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_parts_cost_less_than_the_whole(natmods, arch):
+    """Else nobody needs them."""
+    whole = natmods(arch).stat().st_size
+    assert natmods(arch, modules.CORE).stat().st_size < 0.75 * whole
+
+
+# ---------------------------------------------------------------- what they compute
+
+CHECK = ["kernels_check", "kernels_cases", "kernels_source"]
+
+
+def lines_of(name, place, found):
+    """What kernels_check prints on a board of its own with these modules' kernels."""
+    host = BoardHost(name, place)
+    host.start()
+    try:
+        return natmod.run(host, found, CHECK[0], CHECK)
+    finally:
+        host.stop()
+
+
+@pytest.mark.board
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arch"),
+    [("unix", "x64"), ("qemu_m4f", "armv7emsp"), ("qemu_m4f", "armv6m")],
+)
+def test_a_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
+    """Also the universal one, soft-float code without DSP, on a board with an FPU."""
+    built(name)
+    lines = lines_of(name, tmp_path, {"native_kernels": natmods(arch)})
+    assert lines == run_cpython("cpython-c", "kernels_check")
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_the_parts_join_to_the_whole(natmods, built, tmp_path):
+    built("unix")
+    parts = {module: natmods("x64", module) for module in modules.MODULES[1:]}
+    assert lines_of("unix", tmp_path, parts) == run_cpython("cpython-c", "kernels_check")
