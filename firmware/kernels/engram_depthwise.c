@@ -1,6 +1,4 @@
 // Depthwise convolution, float32: every channel with its own window of weights.
-#include <string.h>
-
 #include "engram_check.h"
 #include "engram_slide.h"
 #include "engram_tile.h"
@@ -25,12 +23,15 @@ static bool sizes_ok(engram_fault_t *fault, const int32_t *g, int32_t B, int out
     return true;
 }
 
+// Pairs that are multiplied and added: how many, and the steps from one to the next.
+typedef struct { int32_t rows, columns; ptrdiff_t x_down, x_right, w_down, w_right; } window_t;
+
 // out[0..3] = sum over the window of x[0..3] * w[0..3]
-static void dot_x4(float *out, const float *x, const float *w, const engram_slide_t *p) {
+static void dot_x4(float *out, const float *x, const float *w, const window_t *t) {
     float sum0 = 0.0f, sum1 = 0.0f, sum2 = 0.0f, sum3 = 0.0f;
-    for (int32_t r = p->rows; r > 0; r--, x += p->x_down, w += p->tap_down) {
+    for (int32_t r = t->rows; r > 0; r--, x += t->x_down, w += t->w_down) {
         const float *xp = x, *wp = w;
-        for (int32_t s = p->columns; s > 0; s--, xp += p->x_right, wp += p->C) {
+        for (int32_t s = t->columns; s > 0; s--, xp += t->x_right, wp += t->w_right) {
             sum0 += xp[0] * wp[0];
             sum1 += xp[1] * wp[1];
             sum2 += xp[2] * wp[2];
@@ -43,15 +44,26 @@ static void dot_x4(float *out, const float *x, const float *w, const engram_slid
     out[3] = sum3;
 }
 
-static void dot_x1(float *out, const float *x, const float *w, const engram_slide_t *p) {
+static void dot_x1(float *out, const float *x, const float *w, const window_t *t) {
     float sum = 0.0f;
-    for (int32_t r = p->rows; r > 0; r--, x += p->x_down, w += p->tap_down) {
+    for (int32_t r = t->rows; r > 0; r--, x += t->x_down, w += t->w_down) {
         const float *xp = x, *wp = w;
-        for (int32_t s = p->columns; s > 0; s--, xp += p->x_right, wp += p->C) {
+        for (int32_t s = t->columns; s > 0; s--, xp += t->x_right, wp += t->w_right) {
             sum += *xp * *wp;
         }
     }
     *out = sum;
+}
+
+// The same for every channel of a pixel.
+static void dots(float *out, const float *x, const float *w, const window_t *t, ptrdiff_t C) {
+    ptrdiff_t c = 0;
+    for (; c + 4 <= C; c += 4) {
+        dot_x4(out + c, x + c, w + c, t);
+    }
+    for (; c < C; c++) {
+        dot_x1(out + c, x + c, w + c, t);
+    }
 }
 
 int32_t engram_depthwise_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t b,
@@ -63,22 +75,37 @@ int32_t engram_depthwise_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_
         return ENGRAM_FAULT;
     }
     for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
+        const window_t t = { p.rows, p.columns, p.x_down, p.x_right, p.tap_down, p.C };
         float *o = out.p + p.out;
-        const float *xp = x.p + p.x, *wp = w.p + p.tap;
-        ptrdiff_t c = 0;
-        for (; c + 4 <= p.C; c += 4) {
-            dot_x4(o + c, xp + c, wp + c, &p);
-        }
-        for (; c < p.C; c++) {
-            dot_x1(o + c, xp + c, wp + c, &p);
-        }
+        dots(o, x.p + p.x, w.p + p.tap, &t, p.C);
         if (b.p != NULL) {
-            for (c = 0; c < p.C; c++) {
+            for (ptrdiff_t c = 0; c < p.C; c++) {
                 o[c] += b.p[c];
             }
         }
     }
     return ENGRAM_OK;
+}
+
+// The taps that reach input position i from an output position, along one axis: first, first +
+// step, ... and the outputs at, at - back, ...
+typedef struct { int32_t first, step, n, at, back; } reach_t;
+
+static reach_t reach(const engram_axis_t *axis, int32_t i) {
+    reach_t found = { 0, 0, 0, 0, 0 };
+    for (int32_t tap = 0, from = i + axis->pad; tap < axis->taps && from >= 0; tap++, from -= axis->dil) {
+        int32_t at = from / axis->stride;
+        if (at * axis->stride != from || at >= axis->out) {
+            continue;
+        }
+        if (found.n == 0) {
+            found.first = tap, found.at = at;
+        } else if (found.n == 1) {  // the others are as far apart
+            found.step = tap - found.first, found.back = found.at - at;
+        }
+        found.n++;
+    }
+    return found;
 }
 
 int32_t engram_depthwise_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, engram_l_t geom,
@@ -88,18 +115,19 @@ int32_t engram_depthwise_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, en
           && sizes_ok(fault, g, B, 1, dout.n, 0, dx.n, 2, w.n))) {
         return ENGRAM_FAULT;
     }
-    if (dx.n != 0) {
-        memset(dx.p, 0, dx.n * sizeof(float));
-    }
-    for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
-        const float *d = dout.p + p.out;
-        for (int32_t r = 0; r < p.rows; r++) {
-            for (int32_t s = 0; s < p.columns; s++) {
-                float *o = dx.p + (p.x + r * p.x_down + s * p.x_right);
-                const float *wp = w.p + (p.tap + r * p.tap_down + s * p.C);
-                for (ptrdiff_t c = 0; c < p.C; c++) {
-                    o[c] += d[c] * wp[c];
-                }
+    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
+    const ptrdiff_t C = g[ENGRAM_C], out_row = v.out * C, tap_row = v.taps * C;
+    float *o = dx.p;
+    for (int32_t i = 0; i < B; i++) {
+        for (int32_t ih = 0; ih < h.size; ih++) {
+            const reach_t r = reach(&h, ih);
+            for (int32_t iw = 0; iw < v.size; iw++, o += C) {
+                const reach_t s = reach(&v, iw);
+                const window_t t = {
+                    r.n, s.n, -r.back * out_row, -s.back * C, r.step * tap_row, s.step * C,
+                };
+                dots(o, dout.p + ((i * h.out + r.at) * out_row + s.at * C),
+                    w.p + (r.first * tap_row + s.first * C), &t, C);
             }
         }
     }
