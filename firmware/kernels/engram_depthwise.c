@@ -1,5 +1,6 @@
 // Depthwise convolution, float32: every channel with its own window of weights.
 #include "engram_check.h"
+#include "engram_simd.h"
 #include "engram_slide.h"
 #include "engram_tile.h"
 
@@ -22,6 +23,10 @@ static bool sizes_ok(engram_fault_t *fault, const int32_t *g, int32_t B, int out
     }
     return true;
 }
+
+#ifdef ENGRAM_FPU
+static const float zeros[4];
+#endif
 
 // Pairs that are multiplied and added: how many, and the steps from one to the next.
 typedef struct { int32_t rows, columns; ptrdiff_t x_down, x_right, w_down, w_right; } window_t;
@@ -55,14 +60,30 @@ static void dot_x1(float *out, const float *x, const float *w, const window_t *t
     *out = sum;
 }
 
-// The same for every channel of a pixel.
-static void dots(float *out, const float *x, const float *w, const window_t *t, ptrdiff_t C) {
-    ptrdiff_t c = 0;
+// The same for every channel of a pixel, + b[0..C-1] where b is not NULL.
+static void dots(float *out, const float *x, const float *w, const float *b, const window_t *t, ptrdiff_t C) {
+    ptrdiff_t c = 0, added = 0;
+    #ifdef ENGRAM_FPU
+    const ptrdiff_t f = sizeof(float), x_skip = t->x_down - t->columns * t->x_right;
+    const ptrdiff_t w_skip = t->w_down - t->columns * t->w_right;
+    for (; c + 8 <= C && t->rows > 0 && t->columns > 0; c += 8) {
+        float sum[8];
+        engram_add_4(sum, zeros, zeros);
+        engram_add_4(sum + 4, zeros, zeros);
+        engram_lanes_8(sum, x + c, t->x_right * f, x_skip * f, w + c, t->w_right * f, w_skip * f, t->rows, t->columns);
+        engram_add_4(out + c, sum, b != NULL ? b + c : zeros);
+        engram_add_4(out + c + 4, sum + 4, b != NULL ? b + c + 4 : zeros);
+    }
+    added = c;
+    #endif
     for (; c + 4 <= C; c += 4) {
         dot_x4(out + c, x + c, w + c, t);
     }
     for (; c < C; c++) {
         dot_x1(out + c, x + c, w + c, t);
+    }
+    for (c = added; c < C && b != NULL; c++) {
+        out[c] += b[c];
     }
 }
 
@@ -76,13 +97,7 @@ int32_t engram_depthwise_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_
     }
     for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
         const window_t t = { p.rows, p.columns, p.x_down, p.x_right, p.tap_down, p.C };
-        float *o = out.p + p.out;
-        dots(o, x.p + p.x, w.p + p.tap, &t, p.C);
-        if (b.p != NULL) {
-            for (ptrdiff_t c = 0; c < p.C; c++) {
-                o[c] += b.p[c];
-            }
-        }
+        dots(out.p + p.out, x.p + p.x, w.p + p.tap, b.p, &t, p.C);
     }
     return ENGRAM_OK;
 }
@@ -127,7 +142,7 @@ int32_t engram_depthwise_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, en
                     r.n, s.n, -r.back * out_row, -s.back * C, r.step * tap_row, s.step * C,
                 };
                 dots(o, dout.p + ((i * h.out + r.at) * out_row + s.at * C),
-                    w.p + (r.first * tap_row + s.first * C), &t, C);
+                    w.p + (r.first * tap_row + s.first * C), NULL, &t, C);
             }
         }
     }
@@ -170,6 +185,31 @@ static void correlate_x1(float *out, const float *d, const float *x, const pairs
     *out += sum;
 }
 
+// out[0..C-1] += sum of d * x over the pairs, channel by channel
+static void correlate(float *out, const float *d, const float *x, const pairs_t *t, ptrdiff_t C) {
+    ptrdiff_t c = 0;
+    #ifdef ENGRAM_FPU
+    const ptrdiff_t f = sizeof(float), d_skip = t->d1 - t->columns * t->d0, x_skip = t->x1 - t->columns * t->x0;
+    for (; c + 8 <= C; c += 8) {
+        float sum[8];
+        engram_add_4(sum, zeros, zeros);
+        engram_add_4(sum + 4, zeros, zeros);
+        for (int32_t i = 0; i < t->images; i++) {
+            engram_lanes_8(sum, d + i * t->d2 + c, t->d0 * f, d_skip * f, x + i * t->x2 + c, t->x0 * f, x_skip * f,
+                t->rows, t->columns);
+        }
+        engram_add_4(out + c, out + c, sum);
+        engram_add_4(out + c + 4, out + c + 4, sum + 4);
+    }
+    #endif
+    for (; c + 4 <= C; c += 4) {
+        correlate_x4(out + c, d + c, x + c, t);
+    }
+    for (; c < C; c++) {
+        correlate_x1(out + c, d + c, x + c, t);
+    }
+}
+
 int32_t engram_depthwise_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
     engram_l_t geom, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -194,13 +234,7 @@ int32_t engram_depthwise_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, e
             const float *d = dout.p + (oh.from * out_row + ow.from * C);
             const float *xp = x.p + ((oh.from * h.stride - h.pad + r * h.dil) * x_row
                 + (ow.from * v.stride - v.pad + s * v.dil) * C);
-            ptrdiff_t c = 0;
-            for (; c + 4 <= C; c += 4) {
-                correlate_x4(o + c, d + c, xp + c, &t);
-            }
-            for (; c < C; c++) {
-                correlate_x1(o + c, d + c, xp + c, &t);
-            }
+            correlate(o, d, xp, &t, C);
         }
     }
     engram_add_rows(db.p, dout.p, (size_t)B * (size_t)(h.out * v.out), (size_t)C);

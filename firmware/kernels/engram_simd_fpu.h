@@ -4,6 +4,7 @@
 #define ENGRAM_SIMD_FPU_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 // Two independent sums, c += x * y. No instruction needs the result of the one before it, which
 // would cost a cycle.
@@ -226,6 +227,37 @@ static inline void engram_rank_one(float *out, ptrdiff_t out_i, const float *a, 
         : "cc", "memory", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", VALUE_REGISTERS);
 }
 #undef RANK_ONE
+
+// Eight sums side by side over `rows` times `columns` (neither 0) pairs of eights:
+// sum[j] += a[j] * b[j], a and b stepping `step` bytes a column and `skip` more a row.
+static inline void engram_lanes_8(float *sum, const float *a, ptrdiff_t a_step, ptrdiff_t a_skip,
+    const float *b, ptrdiff_t b_step, ptrdiff_t b_skip, int32_t rows, int32_t columns) {
+    int32_t n;
+    __asm__ volatile (
+        "vldmia %[sum], {s16-s23}\n"
+        "1:\n\t"
+        "mov %[n], %[columns]\n"
+        "2:\n\t"
+        "vldmia %[a], {s0-s7}\n\t"
+        "vldmia %[b], {s24-s31}\n\t"
+        "add %[a], %[a], %[a_step]\n\t"
+        "add %[b], %[b], %[b_step]\n\t"
+        PAIR("s16", "s0", "s24", "s17", "s1", "s25")
+        PAIR("s18", "s2", "s26", "s19", "s3", "s27")
+        PAIR("s20", "s4", "s28", "s21", "s5", "s29")
+        PAIR("s22", "s6", "s30", "s23", "s7", "s31")
+        "subs %[n], %[n], #1\n\t"
+        "bne 2b\n\t"
+        "add %[a], %[a], %[a_skip]\n\t"
+        "add %[b], %[b], %[b_skip]\n\t"
+        "subs %[rows], %[rows], #1\n\t"
+        "bne 1b\n\t"
+        "vstmia %[sum], {s16-s23}\n"
+        : [a] "+r" (a), [b] "+r" (b), [rows] "+r" (rows), [n] "=&r" (n)
+        : [sum] "r" (sum), [columns] "r" (columns), [a_step] "r" (a_step), [a_skip] "r" (a_skip),
+          [b_step] "r" (b_step), [b_skip] "r" (b_skip)
+        : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
+}
 
 // out (16) = a (16)
 static inline void engram_copy_16(float *out, const float *a) {

@@ -65,14 +65,37 @@ static __attribute__((naked, noinline, unused)) void engram_narrow_4(uint32_t *s
     #undef OFFSET
 }
 
-// (acc * mult + 2**30) >> 31 for mult >= 0, in halves: the library's 64-bit product knows neither.
-static inline int32_t engram_narrow_high(int32_t acc, int32_t mult) {
-    const uint32_t a = (uint32_t)acc & 0xffffu, m = (uint32_t)mult & 0xffffu;
-    const int32_t a_high = acc >> 16, m_high = mult >> 16;
-    const int32_t middle = a_high * (int32_t)m + (int32_t)((a * m) >> 16);
-    const uint32_t other = ((uint32_t)middle & 0xffffu) + a * (uint32_t)m_high;
-    const int32_t high = a_high * m_high + (middle >> 16);
-    return (int32_t)(((uint32_t)high << 1) + ((other + 0x4000u) >> 15));  // rounded at bit 30
+// (acc * mult + 2**30) >> 31 for mult >= 0, from four products of halves. The library's 64-bit
+// product knows neither that the high half is wanted nor that one sign is known.
+static __attribute__((naked, noinline, unused)) int32_t engram_narrow_high(int32_t acc, int32_t mult) {
+    (void)acc, (void)mult;  // in r0 and r1
+    __asm__ volatile (
+        ".syntax unified\n\t"
+        "mov r12, r4\n\t"
+        "uxth r2, r0\n\t"         // a, low and high
+        "asrs r0, r0, #16\n\t"
+        "uxth r3, r1\n\t"         // m, low and high
+        "asrs r1, r1, #16\n\t"
+        "movs r4, r2\n\t"
+        "muls r4, r3\n\t"
+        "lsrs r4, r4, #16\n\t"
+        "muls r2, r1\n\t"         // a low * m high
+        "muls r3, r0\n\t"         // a high * m low
+        "adds r3, r3, r4\n\t"
+        "muls r0, r1\n\t"         // a high * m high
+        "asrs r1, r3, #16\n\t"
+        "adds r0, r0, r1\n\t"
+        "uxth r3, r3\n\t"
+        "adds r2, r2, r3\n\t"     // bits 16 to 47
+        "movs r1, #1\n\t"
+        "lsls r1, r1, #14\n\t"    // rounded at bit 30
+        "adds r2, r2, r1\n\t"
+        "lsrs r2, r2, #15\n\t"
+        "lsls r0, r0, #1\n\t"
+        "adds r0, r0, r2\n\t"
+        "mov r4, r12\n\t"
+        "bx lr\n"
+        );
 }
 
 #endif
