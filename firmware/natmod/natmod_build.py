@@ -82,9 +82,15 @@ def micropython() -> str:
 def build(arch: str, module: str = modules.WHOLE, source: str | None = None) -> Path:
     """Build one module and return its path; quick when nothing changed. Raises Failed."""
     check(arch)
+    source = source or micropython()
+    stamp = OUT / arch / "source"
+    if not stamp.exists() or stamp.read_text() != source:  # two trees' headers do not mix
+        shutil.rmtree(OUT / arch, ignore_errors=True)
+        stamp.parent.mkdir(parents=True)
+        stamp.write_text(source)
     environment = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
     arguments = {
-        "MPY_DIR": source or micropython(),
+        "MPY_DIR": source,
         "ARCH": arch,
         "MODULE": module,
         "OUT": OUT / arch,

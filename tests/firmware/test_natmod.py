@@ -142,3 +142,21 @@ def test_the_parts_join_to_the_whole(natmods, built, tmp_path):
     built("unix")
     parts = {module: natmods("x64", module) for module in modules.MODULES[1:]}
     assert lines_of("unix", tmp_path, parts) == run_cpython("cpython-c", "kernels_check")
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_training_with_the_universal_module(natmods, built, tmp_path):
+    """The same training run, with the kernels of armv6m and with the firmware's own."""
+    built("qemu_m4f")
+    host = BoardHost("qemu_m4f", tmp_path)
+    host.start()
+    try:
+        found = {"native_kernels": natmods("armv6m")}
+        native = natmod.run(host, found, "learner_check", ["learner_check", "tiny_model", "nor"])
+        host.transport.enter_raw_repl(soft_reset=True)
+        own = host.exec("import learner_check; learner_check.main()").splitlines()
+    finally:
+        host.stop()
+    assert len(own) > 20
+    assert native == own
