@@ -72,7 +72,7 @@ static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, 
         written += letter == 'F' || letter == 'B';
         start[i] = (uintptr_t)args[i].b.p;
         end[i] = start[i] + args[i].b.n * element_size(letter);
-        if (start[i] % element_size(letter) != 0 && args[i].b.n != 0) {
+        if ((start[i] & (element_size(letter) - 1)) != 0 && args[i].b.n != 0) {
             fault->text = "one that is not aligned to its elements";
             return engram_refuse(fault, ENGRAM_FAULT_TYPE, i, 0, 0);
         }
@@ -94,6 +94,10 @@ int32_t engram_call(const engram_kernel_t *kernel, const engram_arg_t *args, eng
 }
 
 bool engram_need(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3) {
+    if (((d0 | d1) & ~0x7fff) == 0 && ((d2 | d3) == 1 || ((d0 | d1 | d2 | d3) & ~0xff) == 0)
+        && (uint32_t)d0 * (uint32_t)d1 * (uint32_t)d2 * (uint32_t)d3 == n) {
+        return true;  // as a rule: small, and right
+    }
     size_t d[4] = { (size_t)d0, (size_t)d1, (size_t)d2, (size_t)d3 };
     size_t product = 1;
     bool fits = true, empty = false;
