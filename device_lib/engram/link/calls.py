@@ -14,6 +14,9 @@ from . import wire
 from .files import safe_path
 
 
+_HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
+
+
 class Device:
     """What stays between two requests: the open learner and the work under way.
 
@@ -166,11 +169,20 @@ def open_model(device, model, **options):
     path = safe_path(device.files.root, model)
     device.model = model  # even if it fails now: after a reset it may open
     device.options = options
-    # The collector is conservative: a learner just closed may still be held by a stale pointer.
-    device.idle_bytes = min(heap_used(), device.idle_bytes)
-    device.learner = open_learner(path, device.board, device.idle_bytes, **options)
+    device.learner = open_learner(path, device.board, idle_heap(device), **options)
     device.measure()
     return opened(device)
+
+
+def idle_heap(device):
+    """Bytes of heap in use without a learner.
+
+    The collector is conservative: a stale pointer may still hold a learner that was closed.
+    Then what is in use now is no measure, and the least that ever was counts.
+    """
+    used = heap_used()
+    device.idle_bytes = min(used, device.idle_bytes)
+    return used if used < device.idle_bytes + _HELD_BYTES else device.idle_bytes
 
 
 def opened(device):
