@@ -144,10 +144,10 @@ def _type(transport: Transport, statement: str, stdout: TextIO) -> bytes:
 
 def _without_prompt(answer: bytes) -> bytes:
     """Without the prompt, or the part of it that has come, at the end: it is not shown."""
-    last = answer.rpartition(b"\n")[2]
-    if PROMPT.startswith(last):
-        return answer[: len(answer) - len(last)]
-    return answer.removesuffix(PROMPT)
+    for come in range(len(PROMPT), 0, -1):
+        if answer.endswith(PROMPT[:come]):
+            return answer[:-come]
+    return answer
 
 
 def _without_echo(said: bytes, echo_ends: int) -> bytes:
