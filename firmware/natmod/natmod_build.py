@@ -79,10 +79,21 @@ def micropython() -> str:
     return found.stdout.strip().splitlines()[-1]
 
 
+def check_source(source: str) -> None:
+    """Raise Failed when the tree's linker cannot link these modules: before 1.25."""
+    makefile = Path(source) / "py" / "dynruntime.mk"
+    if not makefile.exists() or "CFLAGS_ARCH" not in makefile.read_text():
+        raise Failed(
+            f"{source}: a MicroPython source of release 1.25 or later expected; what it builds "
+            "loads on 1.23 and 1.24 too. Set MICROPY_DIR to one, or unset it"
+        )
+
+
 def build(arch: str, module: str = modules.WHOLE, source: str | None = None) -> Path:
     """Build one module and return its path; quick when nothing changed. Raises Failed."""
     check(arch)
     source = source or micropython()
+    check_source(source)
     stamp = OUT / arch / "source"
     if not stamp.exists() or stamp.read_text() != source:  # two trees' headers do not mix
         shutil.rmtree(OUT / arch, ignore_errors=True)

@@ -79,6 +79,13 @@ def test_a_missing_compiler_is_named_with_its_package(monkeypatch, tmp_path):
         build.build("armv6m")
 
 
+def test_an_old_source_is_refused(tmp_path):
+    (tmp_path / "py").mkdir()
+    (tmp_path / "py" / "dynruntime.mk").write_text("CFLAGS += -fpic\n")
+    with pytest.raises(build.Failed, match=r"release 1\.25 or later expected"):
+        build.build("x64", source=str(tmp_path))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module", modules.MODULES)
 @pytest.mark.parametrize("arch", ARCHITECTURES)
