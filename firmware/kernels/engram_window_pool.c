@@ -26,6 +26,21 @@ static ptrdiff_t largest(const float *x, const engram_slide_t *p) {
     return best;
 }
 
+// That value alone, which is quicker to keep; 0: no window.
+static float largest_value(const float *x, const engram_slide_t *p) {
+    float best = p->rows > 0 && p->columns > 0 ? *x : 0.0f;
+    for (int32_t r = p->rows; r > 0; r--, x += p->x_down) {
+        const float *at = x;
+        for (int32_t s = p->columns; s > 0; s--, at += p->x_right) {
+            float v = *at;
+            if (!(v <= best) && best == best) {  // larger, or the first NaN
+                best = v;
+            }
+        }
+    }
+    return best;
+}
+
 int32_t engram_maxpool_fwd(engram_F_t out, engram_f_t x, engram_l_t geom, int32_t B,
     engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -35,9 +50,7 @@ int32_t engram_maxpool_fwd(engram_F_t out, engram_f_t x, engram_l_t geom, int32_
     }
     for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
         for (ptrdiff_t c = 0; c < p.C; c++) {
-            const float *at = x.p + (p.x + c);
-            ptrdiff_t best = largest(at, &p);
-            out.p[p.out + c] = best < 0 ? 0.0f : at[best];
+            out.p[p.out + c] = largest_value(x.p + (p.x + c), &p);
         }
     }
     return ENGRAM_OK;
