@@ -48,4 +48,5 @@ def test_planned_is_measured(board, name, batch):
     board.transport.enter_raw_repl(soft_reset=True)
     told = board.exec(MEASURE.format(name=name + ".safetensors", batch=batch))
     planned, measured = (int(word) for word in told.split())
+    print(f"{name}, batch {batch}: planned {planned}, measured {measured}")
     assert planned == pytest.approx(measured, rel=0.01)
