@@ -290,11 +290,7 @@ static ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x, 
                 t.out = out + (row * l->w.out + ow) * l->K + from;
                 t.x = x + (x_at + (ow * l->w.stride - l->w.pad + s.from * l->w.dil) * l->C);
                 t.mult = l->mult + from, t.shift = l->shift + from;
-                for (ptrdiff_t k = n_k; k != 0; k -= 4, first += words, start += 4) {
-                    t.start[0] = start[0], t.start[1] = start[1], t.start[2] = start[2], t.start[3] = start[3];
-                    engram_run_depthwise_s8_wide(&t, first, 2 * l->w.taps, fast);
-                    t.out += 4, t.x += 4, t.mult += 4, t.shift += 4;
-                }
+                engram_run_depthwise_s8_wide(&t, first, 2 * l->w.taps, words, start, (size_t)n_k / 4, fast);
             }
         }
     }

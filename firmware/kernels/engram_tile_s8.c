@@ -118,37 +118,41 @@ void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t ste
     }
 }
 
+#define WIDE_START(j) engram_acc_t c##j = start[j];
 #define WIDE_STORE(j) o = engram_store_pairs(o, 1, c##j, mult[j], -shift[j] - 1, out_zp);
+#define WIDE_FINISH(j) \
+    *o++ = engram_clamp_s8(engram_requantize(c##j, mult[j], shift[j]) + out_zp, t->act_min, t->act_max);
 #define WIDE_RUN(TAPS, STORE) \
-    for (size_t p = t->positions; p != 0; p--, x += x_p, out += out_p) { \
-        EACH_4(START) \
-        const int8_t *x2 = x; \
-        const uint32_t *wide = first; \
-        for (size_t n2 = t->n2; n2 != 0; n2--, x2 += x_down) { \
-            wide = TAPS(&c0, &c1, &c2, &c3, x2, x_right, wide, n1, offsets) + skip; \
+    for (; blocks != 0; blocks--, first += words, start += 4, mult += 4, shift += 4, left += 4, to += 4) { \
+        const int8_t *x = left; \
+        int8_t *out = to; \
+        for (size_t p = t->positions; p != 0; p--, x += x_p, out += out_p) { \
+            EACH_4(WIDE_START) \
+            const int8_t *x2 = x; \
+            const uint32_t *wide = first; \
+            for (size_t n2 = rows; n2 != 0; n2--, x2 += x_down) { \
+                wide = TAPS(&c0, &c1, &c2, &c3, x2, x_right, wide, n1, offsets) + skip; \
+            } \
+            int8_t *o = out; \
+            EACH_4(STORE) \
         } \
-        STORE \
     }
-#define STORE_QUICK { \
-    int8_t *o = out; \
-    EACH_4(WIDE_STORE) \
-}
-#define STORE_EXACT EACH_4(FINISH)
 
-void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, bool quick) {
+void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, ptrdiff_t words,
+    const engram_acc_t *start, size_t blocks, bool quick) {
     const uint32_t offsets = ((uint32_t)t->offset & 0xffffu) * 0x10001u;
-    const int8_t *x = t->x;
-    int8_t *out = t->out;
-    const size_t n1 = t->n1;
+    const int8_t *left = t->x;
+    int8_t *to = t->out;
+    const size_t n1 = t->n1, rows = t->n2;
     const ptrdiff_t x_p = t->x_p, out_p = t->out_p, x_down = t->x2, x_right = t->x1;
     const ptrdiff_t skip = row - 2 * (ptrdiff_t)n1;
-    const int32_t out_zp = t->out_zp, *const mult = t->mult, *const shift = t->shift;
+    const int32_t out_zp = t->out_zp, *mult = t->mult, *shift = t->shift;
     if (!quick) {
-        WIDE_RUN(engram_taps_4_offset, STORE_EXACT)
+        WIDE_RUN(engram_taps_4_offset, WIDE_FINISH)
     } else if (t->offset == 0) {
-        WIDE_RUN(engram_taps_4, STORE_QUICK)
+        WIDE_RUN(engram_taps_4, WIDE_STORE)
     } else {
-        WIDE_RUN(engram_taps_4_offset, STORE_QUICK)
+        WIDE_RUN(engram_taps_4_offset, WIDE_STORE)
     }
 }
 

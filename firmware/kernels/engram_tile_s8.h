@@ -40,7 +40,9 @@ void engram_run_depthwise_s8_x1(const engram_run_s8_t *t);
 // widened to 16 bits once, two words a tap, `row` words from one row of taps to the next.
 enum { ENGRAM_WIDE_WORDS = 288, ENGRAM_WIDE_CHANNELS = 64 };
 void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t step);
-void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, bool quick);
+// `blocks` of four channels, whose weights are `words` apart and whose sums begin with `start`.
+void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, ptrdiff_t words,
+    const engram_acc_t *start, size_t blocks, bool quick);
 
 // Sum of n bytes.
 engram_acc_t engram_sum_s8(const int8_t *w, size_t n);
