@@ -61,7 +61,7 @@ kernels:
 ## Count the kernels' instructions on the virtual board; writes out/bench/kernels.json
 bench: setup
 	@$(ENGRAM) build qemu_m4f
-	@$(PY) tests/bench/run.py
+	@$(PY) tests/bench/run.py $(if $(DOCS),--docs)
 
 ## Build the kernels as .mpy files, for one ARCH or for every one whose compiler is here
 natmod: setup
