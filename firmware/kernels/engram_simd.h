@@ -8,7 +8,10 @@
 #ifndef ENGRAM_SIMD_H
 #define ENGRAM_SIMD_H
 
-#if !defined(ENGRAM_PLAIN) && defined(__GNUC__) && defined(__thumb__) && !defined(__ARM_BIG_ENDIAN)
+// Cortex-M and GCC only, where these paths are tested; unoptimised code has no registers to spare
+// (-O2 is what all our builds give to engram_tile*.c, -Os is enough elsewhere).
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' && !defined(__ARM_BIG_ENDIAN) \
+    && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(ENGRAM_PLAIN)
 
 #if defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__SOFTFP__)
 #define ENGRAM_FPU
