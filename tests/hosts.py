@@ -106,5 +106,6 @@ class BoardHost:
         for path in sorted(DEVICE.glob("*.py")):
             if self.exec(f"import os; print({path.name!r} in os.listdir())").strip() != "True":
                 self.put(path)
+        self.transport.enter_raw_repl(soft_reset=True)  # copying leaves the heap in pieces
         return self.exec(f"import {check}; {check}.main()").splitlines()
 

@@ -35,7 +35,7 @@ def main():
     refused("label float", learner.observe, good, 1.0)
     refused("label none", learner.observe, good, None)
     refused("evaluate label", learner.evaluate, [(good, 9)])
-    refused("policy", lambda: open_learner(RamFlash(32, 1024, 16), policy="newest"))
+    refused("policy", lambda: open_learner(RamFlash(16, 1024, 16), policy="newest"))
     refused("nothing new", lambda: (learner.end_experience(), next(learner.steps())))
     learner.experience -= 1
     print("exact unchanged", state(learner) == before)
