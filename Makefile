@@ -42,7 +42,7 @@ test-quick: setup
 ## Check every gradient kernel against PyTorch, in an environment of its own
 test-torch: kernels
 	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
-	@$(TORCH)/bin/python -m pytest -q tests/torch
+	@$(TORCH)/bin/python -m pytest -q tests/autograd
 
 ## Check style, and the types of the host part
 lint: setup

@@ -2,9 +2,11 @@
 
 import ast
 import importlib
+import importlib.metadata
 import json
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -245,6 +247,16 @@ def python_modules():
         for path in sorted(top.rglob("*.py")):
             parts = path.relative_to(top.parent).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def test_no_folder_of_tests_has_the_name_of_a_package():
+    """tests/ is on the path: a folder tests/torch would be what `import torch` finds."""
+    folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir()}
+    text = (ROOT / "pyproject.toml").read_text()
+    named = set(re.findall(r'^(?:\w+ = \[)? *"([a-z][\w-]*)[<>=]', text, re.M))
+    assert "torch" in named
+    taken = named | set(importlib.metadata.packages_distributions()) | sys.stdlib_module_names
+    assert folders & taken == set()
 
 
 def states_all(path):

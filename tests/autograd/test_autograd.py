@@ -9,10 +9,7 @@ import kernels_check as cases
 import numpy as np
 import pytest
 
-REASON = "PyTorch is an extra: make test-torch"
-torch = pytest.importorskip("torch", reason=REASON)
-if torch.__file__ is None:  # this very folder, which is on the path as well
-    pytest.skip(REASON, allow_module_level=True)
+torch = pytest.importorskip("torch", reason="PyTorch is an extra: make test-torch")
 F = torch.nn.functional
 
 from kernels.common import C, rows  # noqa: E402
