@@ -37,7 +37,7 @@ test: setup
 
 ## Run the tests that need no board, in under a minute
 test-quick: setup
-	@$(PY) -m pytest -q -m "not board and not slow"
+	@$(PY) -m pytest -q -n auto -m "not board and not slow"
 
 ## Check every gradient kernel against PyTorch, in an environment of its own
 test-torch: kernels
