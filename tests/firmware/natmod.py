@@ -33,8 +33,11 @@ def receive(name, n):
 receive({name!r}, {size})
 """
 
+# A collection every 16 KiB keeps what stays at the bottom of the heap: a learner needs its arena
+# in one piece, and the source of a check is compiled on the board before it.
 _LOAD = """
-import os
+import gc, os
+gc.threshold(16384)
 import engram.backend
 engram.backend.kernels = engram.backend.load(({first!r},))
 engram.backend.kernels.__name__ = "_engram"
