@@ -10,6 +10,9 @@ TYPES = {  # letter: words, typecodes, bytes an element
     "o": ("a float32 buffer (array 'f') or None", "f", 4),
     "B": ("a writable 8-bit buffer (bytearray, array 'b' or 'B')", "bBc", 1),
     "b": ("an 8-bit buffer (bytes, bytearray, array 'b' or 'B')", "bBc", 1),
+    "H": ("a writable uint16 buffer (array 'H')", "H", 2),
+    "h": ("a uint16 buffer (array 'H')", "H", 2),
+    "L": ("a writable int32 buffer (array 'i')", "il", 4),
     "l": ("an int32 buffer (array 'i')", "il", 4),
 }
 
@@ -43,7 +46,8 @@ def buffer(kernel, letter, name, buf, expected=None):
     code = getattr(view, "format", None)  # MicroPython's memoryview does not tell
     if code is not None and (code not in codes or view.itemsize != size):
         _refuse_type(kernel, name, words, "typecode '%s'" % code)
-    if letter in "FB" and (isinstance(buf, bytes) or getattr(view, "readonly", False)):
+    written = letter < "a"
+    if written and (isinstance(buf, bytes) or getattr(view, "readonly", False)):
         _refuse_type(kernel, name, words, "a read-only one")
     if expected is not None and len(view) != expected:
         raise ValueError(

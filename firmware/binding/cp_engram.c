@@ -49,11 +49,7 @@ static int format_fits(char letter, const char *format, Py_ssize_t itemsize) {
         }
         code = format[0];
     }
-    switch (letter) {
-        case 'B': case 'b': return code == 'b' || code == 'B' || code == 'c';
-        case 'l': return (code == 'i' || code == 'l') && itemsize == 4;
-        default: return code == 'f' && itemsize == 4;
-    }
+    return engram_code_fits(letter, code) && itemsize == (Py_ssize_t)1 << engram_element(letter)->shift;
 }
 
 static int get_int(PyObject *obj, int arg, engram_arg_t *out, trouble_t *trouble) {
@@ -100,7 +96,7 @@ static int get_buffer(char letter, PyObject *obj, int arg, engram_arg_t *out, Py
         trouble->text[11 + n] = '\0';
         return refuse(trouble, arg, ENGRAM_FAULT_TYPE, trouble->text);
     }
-    if ((letter == 'F' || letter == 'B') && view->readonly) {
+    if (engram_writes(letter) && view->readonly) {
         return refuse(trouble, arg, ENGRAM_FAULT_TYPE, "a read-only one");
     }
     // All buffer members of the union have this layout.

@@ -28,15 +28,8 @@ typedef struct _kernel_obj_t {
 #define BYTEARRAY_CODE 1
 
 static bool code_fits(char letter, int code) {
-    switch (letter) {
-        case 'B':
-        case 'b':
-            return code == 'b' || code == 'B' || code == BYTEARRAY_CODE;
-        case 'l':
-            return code == 'i' || (code == 'l' && sizeof(long) == 4);
-        default:
-            return code == 'f';
-    }
+    return engram_code_fits(letter, code == BYTEARRAY_CODE ? 'B' : code)
+           && (code != 'l' || sizeof(long) == 4);
 }
 
 static bool refuse(engram_fault_t *fault, int arg, engram_fault_kind_t kind, const char *text) {
@@ -91,7 +84,6 @@ static bool get_buffer(char letter, mp_obj_t obj, int arg, engram_arg_t *out, en
         return true;
     }
     mp_buffer_info_t info;
-    bool writes = letter == 'F' || letter == 'B';
     // str has a buffer here, but not in Python
     if (mp_obj_get_type(obj) == &mp_type_str || !mp_get_buffer(obj, &info, MP_BUFFER_READ)) {
         return refuse_type_of(fault, arg, obj);
@@ -99,13 +91,13 @@ static bool get_buffer(char letter, mp_obj_t obj, int arg, engram_arg_t *out, en
     if (!code_fits(letter, info.typecode)) {
         return refuse(fault, arg, ENGRAM_FAULT_TYPE, code_text(info.typecode));
     }
-    if (writes && !mp_get_buffer(obj, &info, MP_BUFFER_WRITE)) {
+    if (engram_writes(letter) && !mp_get_buffer(obj, &info, MP_BUFFER_WRITE)) {
         return refuse(fault, arg, ENGRAM_FAULT_TYPE, "a read-only one");
     }
     // All buffer members of the union have this layout. NULL means None.
     static const int32_t empty = 0;
     out->B.p = info.buf != NULL ? info.buf : (void *)&empty;
-    out->B.n = letter == 'B' || letter == 'b' ? info.len : info.len / 4;
+    out->B.n = info.len >> engram_element(letter)->shift;
     return true;
 }
 

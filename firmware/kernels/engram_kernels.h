@@ -25,7 +25,10 @@ typedef struct { const float *p; size_t n; } engram_f_t;    // float32, read
 typedef struct { const float *p; size_t n; } engram_o_t;    // float32, read; p is NULL for None
 typedef struct { int8_t *p; size_t n; } engram_B_t;         // 8-bit, written
 typedef struct { const int8_t *p; size_t n; } engram_b_t;   // 8-bit, read
+typedef struct { int32_t *p; size_t n; } engram_L_t;        // int32, written
 typedef struct { const int32_t *p; size_t n; } engram_l_t;  // int32, read
+typedef struct { uint16_t *p; size_t n; } engram_H_t;       // uint16, written
+typedef struct { const uint16_t *p; size_t n; } engram_h_t; // uint16, read
 
 typedef union {
     engram_F_t F;
@@ -33,9 +36,35 @@ typedef union {
     engram_o_t o;
     engram_B_t B;
     engram_b_t b;
+    engram_L_t L;
     engram_l_t l;
+    engram_H_t H;
+    engram_h_t h;
     int32_t i;
 } engram_arg_t;
+
+// What the elements of a buffer are, found by its letter in either case.
+typedef struct {
+    uint8_t shift;  // one has 1 << shift bytes
+    char codes[3];  // Python's typecodes for it, the usual one first
+} engram_element_t;
+
+extern const engram_element_t engram_elements[16];
+
+static inline const engram_element_t *engram_element(char letter) {
+    return &engram_elements[letter & 15];  // the letters in use differ in these bits
+}
+
+// Capital letters are written buffers.
+static inline int engram_writes(char letter) {
+    return letter < 'a';
+}
+
+// Whether a buffer of this typecode is what the letter asks for.
+static inline int engram_code_fits(char letter, int code) {
+    const char *codes = engram_element(letter)->codes;
+    return code == codes[0] || (code != '\0' && (code == codes[1] || code == codes[2]));
+}
 
 // What was wrong, filled by whoever returns ENGRAM_FAULT.
 typedef enum {

@@ -12,6 +12,14 @@ const engram_kernel_t engram_kernel_table[ENGRAM_KERNEL_COUNT] = {
 #undef ENGRAM_KERNEL
 };
 
+const engram_element_t engram_elements[16] = {
+    ['f' & 15] = { 2, { 'f' } },
+    ['o' & 15] = { 2, { 'f' } },
+    ['b' & 15] = { 0, { 'B', 'b', 'c' } },
+    ['h' & 15] = { 1, { 'H' } },
+    ['l' & 15] = { 2, { 'i', 'l' } },
+};
+
 // ---- argument names: "out=x x w" -----------------------------------------------------------
 
 static const char *arg_name(const engram_kernel_t *kernel, int arg, size_t *length) {
@@ -56,10 +64,6 @@ static bool may_be(const engram_kernel_t *kernel, int arg, int other) {
 
 // ---- checks --------------------------------------------------------------------------------
 
-static size_t element_size(char letter) {
-    return letter == 'B' || letter == 'b' ? 1 : 4;
-}
-
 static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
     uintptr_t start[ENGRAM_MAX_ARGS], end[ENGRAM_MAX_ARGS];
     int n = kernel->arity, written = 0;
@@ -69,10 +73,11 @@ static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, 
             n = i;  // ints are last
             break;
         }
-        written += letter == 'F' || letter == 'B';
+        unsigned shift = engram_element(letter)->shift;
+        written += engram_writes(letter);
         start[i] = (uintptr_t)args[i].b.p;
-        end[i] = start[i] + args[i].b.n * element_size(letter);
-        if ((start[i] & (element_size(letter) - 1)) != 0 && args[i].b.n != 0) {
+        end[i] = start[i] + (args[i].b.n << shift);
+        if ((start[i] & (((uintptr_t)1 << shift) - 1)) != 0 && args[i].b.n != 0) {
             fault->text = "one that is not aligned to its elements";
             return engram_refuse(fault, ENGRAM_FAULT_TYPE, i, 0, 0);
         }
@@ -186,6 +191,9 @@ static const char *expected_type(char letter) {
         case 'o': return "a float32 buffer (array 'f') or None";
         case 'B': return "a writable 8-bit buffer (bytearray, array 'b' or 'B')";
         case 'b': return "an 8-bit buffer (bytes, bytearray, array 'b' or 'B')";
+        case 'H': return "a writable uint16 buffer (array 'H')";
+        case 'h': return "a uint16 buffer (array 'H')";
+        case 'L': return "a writable int32 buffer (array 'i')";
         case 'l': return "an int32 buffer (array 'i')";
         default: return "an int";
     }

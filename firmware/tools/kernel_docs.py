@@ -22,6 +22,9 @@ TYPES = {
     "o": "float32 or None",
     "B": "int8",
     "b": "int8",
+    "H": "uint16",
+    "h": "uint16",
+    "L": "int32",
     "l": "int32",
     "i": "int",
 }
@@ -37,8 +40,8 @@ definition). All have the functions below and give the same results, float32 sum
 errors told here.
 
 * Buffers are flat: anything with the buffer protocol. float32 is `array('f')`; int8 is `bytes`,
-  `bytearray`, `array('b')` or `array('B')`, read as two's complement; int32 is `array('i')`. An
-  argument in **bold** is written.
+  `bytearray`, `array('b')` or `array('B')`, read as two's complement; int32 is `array('i')`,
+  uint16 is `array('H')`. An argument in **bold** is written.
 * `_fwd` and `_dx` (gradient of the input) overwrite; `_dw` (gradients of weights) adds to what is
   there, so that gradients accumulate; each is called on its own.
 * Everything is checked first. `ValueError` and `TypeError` name the kernel, the argument, what was
@@ -84,7 +87,7 @@ def cell(text):
 def row(name, letters, args, told):
     names = [arg.split("=")[0] for arg in args]
     types = ", ".join(
-        (f"**{arg}** " if letter in "FB" else f"{arg} ").replace("_", "\\_") + TYPES[letter]
+        (f"**{arg}** " if letter.isupper() else f"{arg} ").replace("_", "\\_") + TYPES[letter]
         for arg, letter in zip(names, letters, strict=True)
     )
     place = ", ".join("`{}` = `{}`".format(*arg.split("=")) for arg in args if "=" in arg)
