@@ -8,6 +8,7 @@ been written by then. Where it helps the caller, the checked geometry or scalars
 from .kernels_args_audio import *  # noqa: F403
 from .kernels_args_int8 import *  # noqa: F403
 from .kernels_args_layers import *  # noqa: F403
+from .kernels_args_replay import *  # noqa: F403
 from .kernels_args_train import *  # noqa: F403
 from .kernels_need import buffer as _buffer
 from .kernels_need import channels as _channels

@@ -11,7 +11,7 @@ from array import array
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels_args as check
 
-from .kernels_parts import clamp, requantize, s8, store_s8, windows
+from .kernels_parts import clamp, fields, requantize, s8, store_s8, windows
 
 
 def maxpool_s8(out, x, geom, q, B):
@@ -76,24 +76,11 @@ def pack_s8(out, x, bits):
         store_s8(out, at, s8(word))
 
 
-def _fields(x, n, bits):
-    """The n elements of a packed buffer, 0 to 2**bits - 1."""
-    word = held = at = 0
-    for _ in range(n):
-        if held < bits:
-            word |= (x[at] & 255) << held
-            at += 1
-            held += 8
-        yield word & (1 << bits) - 1
-        word >>= bits
-        held -= bits
-
-
 def unpack_s8(out, x, bits):
     """out (n) = the int8 values nearest to what x (packed_bytes(n, bits)) says"""
     n = check.unpack_s8(out, x, bits)
     top = (1 << bits) - 1
-    for i, v in enumerate(_fields(x, n, bits)):
+    for i, v in enumerate(fields(x, n, bits)):
         store_s8(out, i, (v * 510 + top) // (2 * top) - 128)
 
 
@@ -105,7 +92,7 @@ def unpack_f32(out, x, qp, bits):
     scale, zero_point, n = check.unpack_f32(out, x, qp, bits)
     one = array("f", (255 / ((1 << bits) - 1),))  # rounded to float32 as in C
     ratio = one[0]
-    for i, v in enumerate(_fields(x, n, bits)):
+    for i, v in enumerate(fields(x, n, bits)):
         one[0] = ratio * v
         one[0] -= 128 + zero_point
         out[i] = scale * one[0]

@@ -1,4 +1,7 @@
-"""What the definitions share: windows, two's complement, requantization."""
+"""What the definitions share: windows, two's complement, requantization, packed latents."""
+
+# Of the three generators that draw_batch combines.
+MODULI = (32363, 31727, 31657)
 
 
 def add_rows(out, a, rows, columns):
@@ -58,3 +61,22 @@ def requantize(acc, mult, shift):
     high = (wrap(acc << left) * mult + (1 << 30)) >> 31
     mask = (1 << right) - 1
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+
+
+def fields(x, n, bits):
+    """The n elements of a packed buffer, 0 to 2**bits - 1."""
+    word = held = at = 0
+    for _ in range(n):
+        if held < bits:
+            word |= (x[at] & 255) << held
+            at += 1
+            held += 8
+        yield word & (1 << bits) - 1
+        word >>= bits
+        held -= bits
+
+
+def slot_at(layout, slot):
+    """Offset of a slot in the log."""
+    unit, index = slot // layout[0], slot % layout[0]
+    return unit * layout[1] + layout[2] + index * layout[3]

@@ -22,8 +22,8 @@ _IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
 _LEARNER_BYTES = 2200  # a learning run under way included
 _FROZEN_LAYER_BYTES = 250
 _ADAPTIVE_LAYER_BYTES = 250
-_SAMPLE_BYTES = 20  # window and list entry of each latent of a batch
-_STORE_BYTES = 3820  # replay store and checkpoints, without what grows with the slots
+_SAMPLE_BYTES = 4  # slot of each record of a batch
+_STORE_BYTES = 4540  # replay store, checkpoints and reader, without what grows with the slots
 _SLOT_TENTHS = 42  # tenths of a byte: label, experience, sampling order, a bit of state
 
 
@@ -93,10 +93,10 @@ def _gap(placed, nbytes, first, last):
     return offset
 
 
-def plan(spec, batch, slots=0):
+def plan(spec, batch, slots=0, bits=8):
     """The layout of a learner for `spec`, mini-batches of `batch`, a store of `slots` records.
 
-    spec: nn.model.ModelSpec.
+    spec: nn.model.ModelSpec. bits: of a latent element in the store.
     """
     frozen, adaptive = spec.graph["frozen"], spec.graph["adaptive"]
     m, n = len(frozen), len(adaptive)
@@ -123,7 +123,7 @@ def plan(spec, batch, slots=0):
     rows = lay.place()
     rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
     if slots:
-        index = _STORE_BYTES + slots * _SLOT_TENTHS // 10
+        index = _STORE_BYTES + slots * _SLOT_TENTHS // 10 + (4 << bits)
         rows.append(("replay index", "heap", index, 0, 0, end))
     return Plan(batch, rows, layers)
 

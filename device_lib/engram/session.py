@@ -8,11 +8,12 @@ from .store import Checkpoints, ReplayStore, regions
 _STATE_BYTES = 32
 
 
-def open_learner(path, board=None, heap_base=None, **options):
+def open_learner(path, board=None, heap_base=None, bits=8, **options):
     """A Learner for the model file at `path`, with what this board has stored for it.
 
     board: a module or object like engram_board; None imports engram_board.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
+    bits: of a latent element in the replay store, 3 to 8.
     options: Learner's batch, lr, momentum, weight_decay, seed, policy, budget.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
@@ -27,7 +28,13 @@ def open_learner(path, board=None, heap_base=None, **options):
         )
         learner = Learner(
             spec,
-            ReplayStore(store_device, board.PROGRAM_BYTES, spec.latent_id, spec.latent_elems),
+            ReplayStore(
+                store_device,
+                board.PROGRAM_BYTES,
+                spec.latent_id,
+                (spec.latent_elems * bits + 7) // 8,
+                bits,
+            ),
             Checkpoints(checkpoint_device, board.PROGRAM_BYTES, spec.model_id),
             counter=board.counter,
             heap_base=heap_base,

@@ -15,6 +15,7 @@ ENGRAM_KERNEL_SRC := \
 	engram_pool.c \
 	engram_quant.c \
 	engram_random.c \
+	engram_replay.c \
 	engram_s8.c \
 	engram_table.c \
 	engram_tile.c \

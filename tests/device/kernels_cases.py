@@ -1,6 +1,8 @@
 """Cases of the kernels beyond the first families: arguments of each for a shape."""
 
 from array import array
+from binascii import crc32
+from struct import pack
 
 from engram.backend import kernels
 from kernels_source import GEOM, channelwise, sizes
@@ -226,6 +228,59 @@ def unpack_f32(s, n, bits):
     return s.f(n), s.b(_packed(n, bits)), array("f", (0.0078125, -100.0)), bits
 
 
+# ---- replay ---------------------------------------------------------------------------------
+
+
+def draw_batch(s, batch, fresh, new, *counts):
+    """counts: old records of each class."""
+    start = [new]
+    for count in counts:
+        start.append(start[-1] + count)
+    present = [c for c in range(len(counts)) if counts[c]]
+    order = array("H", range(start[-1]))
+    for i in range(len(order)):
+        order[i] = (7 * i + 3) % 65536
+    place = array("i", (new, 0))
+    random = s.l(3, 1, 31000)
+    slots = array("i", bytes(4 * batch))
+    known = bytes(present + [0])
+    return slots, random, place, order, array("H", start), known, fresh, len(present)
+
+
+def gather_latents(s, B, n, bits):
+    """A log of two units of three slots, in which the records of the batch lie."""
+    size = _packed(n, bits)
+    end = 8 + size + 4
+    slot_bytes = (end + 3) // 4 * 4
+    layout = array("i", (3, 3 * slot_bytes + 24, 20, slot_bytes, 1, 8, end))
+    raw = bytearray(b"\xff" * (2 * layout[1]))
+    for slot in range(6):
+        at = layout[2] + slot // 3 * layout[1] + slot % 3 * slot_bytes
+        raw[at + 1] = slot + 1
+        raw[at + 8 : at + 8 + size] = s.b(size)
+        raw[at + 8 + size : at + end] = pack("<I", crc32(raw[at + 1 : at + 8 + size]))
+    slots = array("i", [(5 * i + 2) % 6 for i in range(B)])
+    return s.f(B * n), bytearray(B), raw, slots, layout, s.f(1 << bits), 0, B
+
+
+def gather_latents_no_record(s, B, n, bits):
+    """The record of row 1 is deleted: that row is named, the rest is left alone."""
+    args = gather_latents(s, B, n, bits)
+    raw, slots, layout = args[2:5]
+    raw[layout[2] + slots[1] // 3 * layout[1] + slots[1] % 3 * layout[3]] = 0
+    return args
+
+
+def gather_latents_no_crc(s, B, n, bits):
+    """A bit of the record of row 1 fell over, and one of row 0's state byte, which is no harm."""
+    args = gather_latents(s, B, n, bits)
+    raw, slots, layout = args[2:5]
+    for row in range(2):
+        at = layout[2] + slots[row] // 3 * layout[1] + slots[row] % 3 * layout[3]
+        raw[at + 9 * row] ^= 16
+    return args
+
+
 # ---- audio ----------------------------------------------------------------------------------
 
 
@@ -270,6 +325,8 @@ _GEOM = tuple((2,) + geom for geom in GEOM) + ((0,) + GEOM[1],)
 _N = ((0,), (1,), (7,), (32,))
 _PC = ((1, 1), (3, 4), (5, 3), (0, 2), (2, 0))
 _BITS = ((0, 3), (9, 5)) + tuple((n, bits) for bits in range(1, 9) for n in (1, 8, 19))
+_DRAWS = ((1, 1, 1), (8, 3, 5, 4, 0, 3), (6, 0, 0, 2), (40, 40, 9), (9, 2, 300, 9))
+_GATHERS = ((0, 4, 8), (1, 1, 3)) + tuple((3, n, bits) for bits in range(1, 9) for n in (5, 16))
 _POWERS = ((4,), (8,), (16,), (64,))
 _MEL = ((4, 1), (64, 7), (128, 10))
 
@@ -319,6 +376,10 @@ CASES = (
     (pack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
     (unpack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
     (unpack_f32, 1, True, _BITS),
+    (draw_batch, 4, True, _DRAWS),
+    (gather_latents, 2, True, _GATHERS),
+    (gather_latents_no_record, 2, True, _GATHERS[2:]),
+    (gather_latents_no_crc, 2, True, _GATHERS[2:]),
     (hann_window, 1, False, _N),
     (rfft_table_size, 0, True, _POWERS),
     (rfft_table, 1, False, _POWERS),

@@ -264,8 +264,7 @@ def in_place(K, builder, written, shape):
 def resized(buf, n):
     """A buffer of the same type with n elements of the old values, as far as there are any."""
     if isinstance(buf, array):
-        code = "f" if str(buf)[7] == "f" else "i"
-        return array(code, [buf[i % len(buf)] for i in range(n)])
+        return array(str(buf)[7], [buf[i % len(buf)] for i in range(n)])
     return bytearray(buf[i % len(buf)] for i in range(n))
 
 

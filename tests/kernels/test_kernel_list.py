@@ -16,7 +16,7 @@ from kernels.common import KERNELS, ROOT, rows
 LIST = rows()
 HEADER = "".join(p.read_text() for p in sorted(KERNELS.glob("*.h")))
 LIBRARY = ROOT / "device_lib" / "engram"
-DEFINITION = "py layers train int8 audio".split()
+DEFINITION = "py layers train int8 replay audio".split()
 PROTOTYPE = re.compile(r"((?://[^\n]*\n)+)int32_t engram_(\w+)\(([^;]*)engram_fault_t \*fault\);")
 
 
@@ -65,7 +65,7 @@ def test_letters_and_names_match_the_prototype(name):
 @pytest.mark.parametrize("name", LIST)
 def test_written_buffers_come_first_and_ints_last(name):
     """The shared checks rely on it."""
-    assert re.fullmatch(r"[FB]*[fobl]*i*", LIST[name][0])
+    assert re.fullmatch(r"[FBLH]*[fobhl]*i*", LIST[name][0])
 
 
 @pytest.mark.parametrize("name", LIST)

@@ -1,5 +1,7 @@
 """Batch composition, replacement and random picks."""
 
+from array import array
+
 import pytest
 
 from engram.continual.metrics import average_accuracy, forgetting
@@ -49,14 +51,14 @@ def test_rng_fits_small_ints():
     rng = Rng(123456)
     for _ in range(5000):
         rng.raw()
-        assert max(rng.s1, rng.s2, rng.s3) * 157 < 1 << 30
+        assert max(rng.state) * 157 < 1 << 30
 
 
 def test_rng_state_is_restored():
-    rng, state = Rng(9), [0] * 3
-    rng.state_into(state, 0)
+    rng = Rng(9)
+    state = bytes(rng.state)
     picks = [rng.below(99) for _ in range(5)]
-    rng.restore(state, 0)
+    rng.state = array("i", state)
     assert picks == [rng.below(99) for _ in range(5)]
 
 
@@ -80,17 +82,56 @@ def test_the_share_of_new_records_is_that_of_ar1():
 
 def test_every_new_record_comes_once_an_epoch():
     sampler, _ = make_sampler(20, {0: 50}, 16)
+    assert sampler.new_per_batch == 5
+    slots, epochs = array("i", range(16)), []
     for _ in range(3):
-        assert sorted(sampler.pick_new() for _ in range(20)) == list(range(20))
+        epoch = []
+        for _ in range(4):
+            sampler.draw(slots)
+            epoch += slots[:5]
+        assert sorted(epoch) == list(range(20))
+        epochs.append(epoch)
+    assert epochs[0] != epochs[1]
 
 
 def test_old_records_are_balanced_by_class():
     sampler, labels = make_sampler(10, {0: 100, 1: 10, 2: 40}, 16)
-    counts = [0] * 10
-    for _ in range(6000):
-        counts[labels[sampler.pick_old()]] += 1
-    assert sum(counts[:3]) == 6000
-    assert all(1800 < c < 2200 for c in counts[:3])
+    slots, served = array("i", range(16)), [0] * len(labels)
+    old = 16 - sampler.new_per_batch
+    for _ in range(2000):
+        sampler.draw(slots)
+        picks = [labels[slot] for slot in slots[-old:]]
+        assert max(picks.count(c) for c in range(3)) - min(picks.count(c) for c in range(3)) <= 1
+        for slot in slots[-old:]:
+            served[slot] += 1
+    for c in range(3):  # within a class every record is as likely
+        counts = [n for n, label in zip(served, labels) if label == c]
+        expected = sum(counts) / len(counts)
+        chi2 = sum((n - expected) ** 2 / expected for n in counts)
+        assert chi2 < {100: 148.2, 10: 27.9, 40: 72.1}[len(counts)]  # p = 0.001
+
+
+def test_a_row_is_drawn_again_from_its_own_kind():
+    sampler, labels = make_sampler(10, {0: 100, 1: 10, 2: 40}, 16)
+    slots = array("i", range(16))
+    sampler.draw(slots)
+    for row in range(16):
+        before = slots[:]
+        sampler.draw_again(slots, row)
+        assert (labels[slots[row]] == 9) == (row < sampler.new_per_batch)
+        assert slots[:row] == before[:row] and slots[row + 1 :] == before[row + 1 :]
+
+
+@pytest.mark.parametrize("n", [32361, 40000])
+def test_the_kernel_draws_what_rng_draws(n):
+    """They share one state: a policy goes on where a batch ended."""
+    sampler, _ = make_sampler(0, {0: n}, 16)
+    slots, rng = array("i", range(16)), Rng(2)
+    sampler.new_per_batch = 0
+    rng.below(1)  # begin() drew the class that comes first
+    sampler.draw(slots)
+    assert list(slots) == [rng.below(n) for _ in range(16)]
+    assert sampler.rng.state == rng.state
 
 
 def test_without_replay_a_batch_is_all_new():
@@ -101,7 +142,9 @@ def test_without_replay_a_batch_is_all_new():
 def test_fewer_records_than_a_batch():
     sampler, _ = make_sampler(3, {}, 16)
     assert sampler.new_per_batch == 16 and sampler.steps_per_epoch == 1
-    assert {sampler.pick_new() for _ in range(16)} == {0, 1, 2}
+    slots = array("i", range(16))
+    sampler.draw(slots)
+    assert set(slots) == {0, 1, 2}
 
 
 def test_balanced_keeps_an_equal_share():

@@ -162,11 +162,11 @@ def slot_counted_after_its_program(patch):
             raise
 
     patch.setattr(log.ReplayStore, "_program_slot", program_slot)
-    patch.setattr(log.ReplayStore, "_settle", lambda self: None)
+    patch.setattr(log.ReplayStore, "settle", lambda self: None)
 
 
 def interrupted_change_is_not_settled(patch):
-    patch.setattr(log.ReplayStore, "_settle", lambda self: None)
+    patch.setattr(log.ReplayStore, "settle", lambda self: None)
 
 
 def one_bit_retires_a_unit(patch):

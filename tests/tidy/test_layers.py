@@ -23,7 +23,7 @@ DATA = {"nn.model", "nn.geometry", "nn.safetensors"}  # parse and describe a mod
 BACKENDS = {"kernels_py", "kernels_np"}
 KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels_")} - BACKENDS
 
-FAMILIES = ("layers", "train", "int8", "audio")  # of kernels, beside the first
+FAMILIES = ("layers", "train", "int8", "replay", "audio")  # of kernels, beside the first
 
 # module or package below `engram` -> what of `engram` it may import. The most specific row counts.
 DEVICE_ROWS = {

@@ -9,12 +9,13 @@ from ..errors import DataError, DivergedError, StoreError
 from ..nn.adaptive import AdaptiveStage, hyperparameters
 from ..nn.frozen import FrozenStage
 from ..plan import plan
+from .reading import LatentReader
 from .replacement import POLICIES
 from .rng import Rng
 from .sampling import DEAD, Sampler
 
 PHASES = ("replay_read", "forward", "backward", "update")
-_TRIES = 16  # picks before a store of damaged records is given up
+_TRIES = 16  # damaged records of one batch before the store is given up
 _STATE_INTS = 8  # experience, records seen, steps, three of the generator, two spare
 
 
@@ -63,7 +64,7 @@ class Learner:
         if batch < 1:
             raise DataError("a batch of at least 1 expected, %d came" % batch)
         slots = 0 if store is None else store.capacity
-        layout = plan(spec, batch, slots)
+        layout = plan(spec, batch, slots, 8 if store is None else store.bits)
         arena = Arena(layout, available)
         self.planned_bytes = layout.total_bytes
         self.name = spec.name
@@ -85,9 +86,14 @@ class Learner:
         self.steps_done = 0
         self._latent_qp = spec.quantization("latent")
         self._latents = arena.i8("latents")
-        self._latent = [arena.i8("latents", i * spec.latent_elems, spec.latent_elems)
-                        for i in range(batch)]
+        self._latent = arena.i8("latents", 0, spec.latent_elems)
         self._labels = arena.i8("labels")
+        self._slots = array("i", range(batch))
+        if store is not None:
+            self._packed = self._packed_latent(spec)
+            self._reader = LatentReader(
+                store, self.adaptive.x, self._labels, self._slots, self._latent_qp
+            )
         self._stats = array("f", (0.0, 0.0))
         self._state = array("i", range(_STATE_INTS))
         self._counter = counter
@@ -96,6 +102,16 @@ class Learner:
         self._outside = 0
         arena.close()
         self._heap_base = heap_base
+
+    def _packed_latent(self, spec):
+        """A buffer for one packed latent. Raises StoreError when the store's have another size."""
+        size, bits = kernels.packed_bytes(spec.latent_elems, self.store.bits), self.store.bits
+        if size != self.store.latent_bytes:
+            raise StoreError(
+                "latents of %d bytes (%d elements of %d bits) expected in the store, its have %d"
+                % (size, spec.latent_elems, bits, self.store.latent_bytes)
+            )
+        return bytearray(size)
 
     # -- observing and predicting ------------------------------------------------------
 
@@ -131,15 +147,15 @@ class Learner:
         self._check_label(y)
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
-        latent = self._latent[0]
-        self._infer(x, latent)
-        self.store.append(latent, y, self.experience & 0xFF)
+        self._infer(x, self._latent)
+        kernels.pack_s8(self._packed, self._latent, self.store.bits)
+        self.store.append(self._packed, y, self.experience & 0xFF)
 
     def predict(self, x):
         """(label, probability of that label) of one input."""
-        self._infer(x, self._latent[0])
+        self._infer(x, self._latent)
         stage = self.adaptive
-        kernels.dequantize_s8(stage.single_x, self._latent[0], self._latent_qp)
+        kernels.dequantize_s8(stage.single_x, self._latent, self._latent_qp)
         stage.forward_single()
         kernels.softmax_fwd(stage.probabilities, stage.single_logits, 1, self.classes)
         return _argmax(stage.probabilities, 0, self.classes)
@@ -150,10 +166,10 @@ class Learner:
         Each result is {"n", "correct", "total": [a class], "right": [a class]}.
         """
         total, right = [0] * self.classes, [0] * self.classes
-        filled = 0
+        filled, elems = 0, len(self._latent)
         for x, y in samples:
             self._check_label(y)
-            self._infer(x, self._latent[filled])
+            self._infer(x, self._latents[filled * elems : (filled + 1) * elems])
             self._labels[filled] = y
             filled += 1
             if filled == self.batch:
@@ -227,26 +243,28 @@ class Learner:
 
     def _fill(self):
         """Latents and labels of one batch, from flash into the arena."""
-        for i in range(self.batch):
-            self._labels[i] = self._fetch(i < self.sampler.new_per_batch, self._latent[i])
-        kernels.dequantize_s8(self.adaptive.x, self._latents, self._latent_qp)
+        self.store.settle()
+        self.sampler.draw(self._slots)
+        row, tries = self._reader.read(0, self.batch), 0
+        while row < self.batch:
+            if tries == _TRIES:
+                raise StoreError(
+                    "%d records of a batch are damaged: check the flash with `engram info`" % tries
+                )
+            tries += 1
+            if not self._readable(self._slots[row]):
+                self.sampler.draw_again(self._slots, row)
+            row = self._reader.read(row, self.batch - row)
 
-    def _fetch(self, new, latent):
-        """Reads one new or old latent; its label. Records found damaged are passed over."""
-        sampler, store = self.sampler, self.store
-        for _ in range(_TRIES):
-            slot = sampler.pick_new() if new else sampler.pick_old()
-            label = store.labels[slot]
-            if label == DEAD:
-                continue
-            try:
-                store.read_into(slot, latent)
-                return label
-            except StoreError:
-                pass
-        raise StoreError(
-            "%d records in a row are damaged: check the flash with `engram info`" % _TRIES
-        )
+    def _readable(self, slot):
+        """Whether a record that was not read is there after all; a damaged one is marked."""
+        if self.store.labels[slot] == DEAD:
+            return False
+        try:
+            self.store.read_into(slot, self._packed)
+        except StoreError:
+            return False
+        return True
 
     def _record(self, n, total):
         loss = self._stats[0] / self.batch
@@ -303,7 +321,7 @@ class Learner:
         self._need_checkpoints()
         state = self._state
         state[0], state[1], state[2] = self.experience, self.seen, self.steps_done
-        self.rng.state_into(state, 3)
+        state[3], state[4], state[5] = self.rng.state
         return self.checkpoints.save((state, self.adaptive.params))
 
     def load(self):
@@ -313,7 +331,8 @@ class Learner:
         if generation is not None:
             state = self._state
             self.experience, self.seen, self.steps_done = state[0], state[1], state[2]
-            self.rng.restore(state, 3)
+            for i in range(3):
+                self.rng.state[i] = state[3 + i]
         return generation
 
     def info(self):

@@ -1,30 +1,35 @@
 """The same random picks on every host: small ints only, nothing allocated."""
 
+from array import array
+
 
 class Rng:
     """L'Ecuyer's combination of three 16-bit generators (CACM 31(6), 1988, fig. 3).
 
     Every intermediate value fits in 24 bits, so MicroPython needs no big integers; the
-    period is about 8e12. seed: int.
+    period is about 8e12. seed: int. state: array('i') of three, which kernels.draw_batch goes on
+    with.
     """
 
     RANGE = 32361  # raw() is in [1, RANGE]
 
     def __init__(self, seed):
+        self.state = array("i", (0, 0, 0))
         self.seed(seed)
 
     def seed(self, seed):
-        self.s1 = 1 + seed * 127 % 32362
-        self.s2 = 1 + seed * 311 % 31726
-        self.s3 = 1 + seed * 733 % 31656
+        self.state[0] = 1 + seed * 127 % 32362
+        self.state[1] = 1 + seed * 311 % 31726
+        self.state[2] = 1 + seed * 733 % 31656
         for _ in range(8):
             self.raw()
 
     def raw(self):
-        self.s1 = 157 * self.s1 % 32363
-        self.s2 = 146 * self.s2 % 31727
-        self.s3 = 142 * self.s3 % 31657
-        z = (self.s1 - self.s2 + self.s3) % 32362
+        s = self.state
+        s[0] = 157 * s[0] % 32363
+        s[1] = 146 * s[1] % 31727
+        s[2] = 142 * s[2] % 31657
+        z = (s[0] - s[1] + s[2]) % 32362
         return z if z else 32361
 
     def below(self, n):
@@ -44,9 +49,3 @@ class Rng:
             j = self.below(i + 1)
             items[i], items[j] = items[j], items[i]
             i -= 1
-
-    def state_into(self, out, at):
-        out[at], out[at + 1], out[at + 2] = self.s1, self.s2, self.s3
-
-    def restore(self, state, at):
-        self.s1, self.s2, self.s3 = state[at], state[at + 1], state[at + 2]

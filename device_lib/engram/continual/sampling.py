@@ -2,14 +2,18 @@
 
 from array import array
 
+from ..backend import kernels
+
 DEAD = 255  # label of a slot that holds no record
 
 
 class Sampler:
-    """Composes mini-batches of slots of a replay store. Picking allocates nothing.
+    """Composes mini-batches of slots of a replay store. Drawing allocates nothing.
 
     slots: capacity of the store. classes: number of classes.
     After begin(): .new, .old records found, .new_per_batch, .steps_per_epoch.
+    New records come once an epoch, in random order; of the old ones the classes take turns, so
+    every batch is balanced.
     """
 
     def __init__(self, slots, classes, rng):
@@ -20,7 +24,8 @@ class Sampler:
         self.present_count = 0
         self.new = self.old = 0
         self.new_per_batch = self.steps_per_epoch = 0
-        self._next = self._turn = 0
+        self._place = array("i", (0, 0))  # next new record, class served last
+        self._one = array("i", (0,))
 
     def begin(self, labels, experiences, current, batch, replay):
         """Sorts the records for a learning run.
@@ -36,8 +41,8 @@ class Sampler:
         share = self.new // batches if batches else batch
         self.new_per_batch = min(batch, max(1, share)) if self.old else batch
         self.steps_per_epoch = (self.new + self.new_per_batch - 1) // self.new_per_batch
-        self._next = self.new  # the first pick shuffles
-        self._turn = self.rng.below(self.present_count) if self.old else 0
+        self._place[0] = self.new  # the first draw shuffles
+        self._place[1] = self.rng.below(self.present_count) if self.old else 0
 
     def _sort(self, labels, experiences, current, replay):
         start = self.start
@@ -74,18 +79,23 @@ class Sampler:
                 self.order[counts[label]] = slot
                 counts[label] += 1
 
-    def pick_new(self):
-        """The next new record; each one comes once an epoch, in random order."""
-        if self._next >= self.new:
-            self.rng.shuffle(self.order, self.new)
-            self._next = 0
-        slot = self.order[self._next]
-        self._next += 1
-        return slot
+    def draw(self, slots):
+        """Fills slots, array('i') of a batch: new_per_batch new records, then old ones."""
+        self._draw(slots, self.new_per_batch)
 
-    def pick_old(self):
-        """A random old record; the classes take turns, so every batch is balanced."""
-        self._turn = turn = (self._turn + 1) % self.present_count
-        c = self.present[turn]
-        first = self.start[c]
-        return self.order[first + self.rng.below(self.start[c + 1] - first)]
+    def draw_again(self, slots, row):
+        """Another record in the place of slots[row], new or old as that was."""
+        self._draw(self._one, 1 if row < self.new_per_batch else 0)
+        slots[row] = self._one[0]
+
+    def _draw(self, slots, fresh):
+        kernels.draw_batch(
+            slots,
+            self.rng.state,
+            self._place,
+            self.order,
+            self.start,
+            self.present,
+            fresh,
+            self.present_count,
+        )

@@ -19,6 +19,9 @@ class RamFlash:
         for at in range(0, len(self.data), erase_bytes):
             self.data[at : at + erase_bytes] = b"\xff" * erase_bytes
 
+    def mapping(self):
+        return self._view
+
     def _at(self, block, offset, length):
         if not 0 <= block < self.blocks or not 0 <= offset <= self.erase_bytes - length:
             raise OSError(22, "bytes %d..%d of block %d" % (offset, offset + length, block))

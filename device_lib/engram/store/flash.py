@@ -14,7 +14,8 @@ class Flash:
     multiples of it. The rest of a page is filled with ones, which leave bits alone.
 
     blocks, erase_bytes: geometry. programmed: bytes given to the device so far, whole pages.
-    erases: units erased so far.
+    erases: units erased so far. mapped: the device as memory (memoryview), None where the
+    processor cannot see it.
     """
 
     def __init__(self, dev, program_bytes):
@@ -35,6 +36,7 @@ class Flash:
         self.program_bytes = program_bytes
         self.programmed = 0
         self.erases = 0
+        self.mapped = mapping(dev)
         self._pages = bytearray(0)
         self._ones = memoryview(b"\xff" * min(256, self.erase_bytes))
 
@@ -84,3 +86,17 @@ class Flash:
                 return False
             offset += n
         return True
+
+
+def mapping(dev):
+    """The memory of a device that the processor sees, as a memoryview; None for others.
+
+    rp2.Flash and the boards of ours have the buffer protocol; what wraps a device in Python has a
+    method of this name.
+    """
+    if hasattr(dev, "mapping"):
+        return dev.mapping()
+    try:
+        return memoryview(dev)
+    except TypeError:
+        return None

@@ -1,5 +1,6 @@
 """The replay store: an append-only log of latents in flash, as REPLAY_FORMAT.md describes it."""
 
+from array import array
 from binascii import crc32
 
 from ..compat import bytes_of, const
@@ -56,6 +57,8 @@ class ReplayStore:
                    256 apart look alike here, the full 16 bits are in flash
     .capacity      records it takes; slots are numbered 0 .. len(labels) - 1, which is more
     .collections   grows when records have moved: slot numbers from before are void then
+    .mapped        the log as memory, for kernels.gather_latents; None where the processor does
+                   not see the flash: fetch() brings a slot to .fetched then
 
     A record is durable when append() returns. Raises StoreError when the region is too
     small, holds something else, or belongs to another model, geometry or version.
@@ -86,6 +89,7 @@ class ReplayStore:
                 % (latent_bytes, bits)
             )
         self._flash = flash = Flash(dev, program_bytes)
+        self.mapped = flash.mapped
         layout = Layout(flash.erase_bytes, program_bytes if align else 1, latent_bytes)
         if layout.slots < 1 or flash.blocks < 2:
             unit = max(flash.erase_bytes, layout.first_at + layout.slot_bytes)
@@ -116,7 +120,7 @@ class ReplayStore:
         self.labels = self._index.labels
         self.experiences = self._index.experiences
         # One slot, and windows onto it: reading a record must not allocate.
-        self._slot = bytearray(layout.slot_bytes)
+        self._slot = self.fetched = bytearray(layout.slot_bytes)
         window = memoryview(self._slot)
         self._record = window[layout.record_at : layout.crc_at + 4]
         self._body = window[layout.record_at : layout.crc_at]
@@ -236,7 +240,7 @@ class ReplayStore:
             raise DataError(
                 "an experience from 0 to %d expected, %r came" % (MAX_EXPERIENCE, experience)
             )
-        self._settle()
+        self.settle()
         if self._index.total >= self.capacity:
             raise StoreError(
                 "the store is full, %d records: delete some before appending" % self.capacity
@@ -266,8 +270,7 @@ class ReplayStore:
         length, StoreError when the slot is empty or its record is damaged; a damaged record
         is marked dead.
         """
-        if self._unsettled:
-            self._mount()
+        self.settle()
         try:
             label = self.labels[slot] if slot >= 0 else _EMPTY
         except (IndexError, TypeError):
@@ -276,11 +279,7 @@ class ReplayStore:
             raise self._no_record(slot)
         if len(buf) != self.latent_bytes:
             _check_bytes(buf, self.latent_bytes)
-        self._readblocks(
-            slot // self._slots_per_unit,
-            self._slot,
-            self._first_at + slot % self._slots_per_unit * self._slot_bytes,
-        )
+        self.fetch(slot)
         if crc32(self._record) != _CRC_RESIDUE:
             self._look_again(slot)
         try:
@@ -288,6 +287,27 @@ class ReplayStore:
         except (TypeError, ValueError):
             _copy(buf, self._latent)
         return label
+
+    def gather_layout(self):
+        """array('i') of 7, the layout that kernels.gather_latents takes: of .mapped, or of
+        .fetched, where every slot lies at the start."""
+        layout = self._layout
+        strides = (layout.erase_bytes, layout.first_at, layout.slot_bytes)
+        head = (layout.slots,) + ((0, 0, 0) if self.mapped is None else strides)
+        return array("i", head + (layout.record_at, layout.latent_at, layout.crc_at + 4))
+
+    def settle(self):
+        """Before slots are read past read_into(): finishes what an exception cut short."""
+        if self._unsettled:
+            self._mount()
+
+    def fetch(self, slot):
+        """Reads a slot as it lies in flash into .fetched, unchecked. Allocates nothing."""
+        self._readblocks(
+            slot // self._slots_per_unit,
+            self._slot,
+            self._first_at + slot % self._slots_per_unit * self._slot_bytes,
+        )
 
     def _look_again(self, slot):
         """Reads a slot once more, since reads can fail too, before its record is condemned."""
@@ -297,7 +317,7 @@ class ReplayStore:
 
     def delete(self, slot):
         """Deletes a record: it never comes back. Raises StoreError when the slot is empty."""
-        self._settle()
+        self.settle()
         if not isinstance(slot, int) or not 0 <= slot < len(self.labels):
             raise self._no_record(slot)
         if self.labels[slot] == EMPTY:
@@ -306,10 +326,6 @@ class ReplayStore:
         self._bury(slot)
         self._unsettled = False
 
-    def _settle(self):
-        if self._unsettled:
-            self._mount()
-
     def _no_record(self, slot):
         return StoreError(
             "a slot from 0 to %d with a record expected, %r came, which has none"
@@ -317,7 +333,7 @@ class ReplayStore:
         )
 
     def _condemn(self, slot):
-        self._settle()
+        self.settle()
         self._unsettled = True
         self.bad += 1
         self._bury(slot)
@@ -460,7 +476,7 @@ class ReplayStore:
         bytes_programmed: since the mount, whole pages; wear_min, wear_max: erases of a unit
         over its life.
         """
-        self._settle()
+        self.settle()
         flash, layout, units = self._flash, self._layout, self._units
         written = len(units.used()) * self._slots_per_unit
         if units.open >= 0:

@@ -2,6 +2,7 @@
 
 from ..errors import StoreError
 from .checkpoint import units_for
+from .flash import mapping
 
 
 class Region:
@@ -26,6 +27,13 @@ class Region:
             self.dev.writeblocks(self.first + block, buf)
         else:
             self.dev.writeblocks(self.first + block, buf, offset)
+
+    def mapping(self):
+        whole = mapping(self.dev)
+        if whole is None:
+            return None
+        erase_bytes = self.dev.ioctl(5, 0)
+        return whole[self.first * erase_bytes : (self.first + self.count) * erase_bytes]
 
     def ioctl(self, op, arg):
         if op == 4:

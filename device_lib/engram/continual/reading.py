@@ -1,0 +1,53 @@
+"""Latents from the replay store straight into a mini-batch."""
+
+from array import array
+
+from ..backend import kernels
+
+
+class LatentReader:
+    """Reads records of a store into the rows of a batch. Reading allocates nothing.
+
+    store   store.ReplayStore
+    out     (batch, latent) float32, written
+    labels  (batch) uint8, written
+    slots   (batch) int32: which records
+    qp      array('f') [scale, zero_point] of the int8 latents that were packed
+
+    Flash that the processor sees as memory is read where it lies, a batch at a time; other flash
+    goes through the store's buffer, a record at a time.
+    """
+
+    def __init__(self, store, out, labels, slots, qp):
+        self._store, self._out, self._labels, self._slots = store, out, labels, slots
+        self._codes = code_values(qp, store.bits)
+        self._mapped = store.mapped
+        self._layout = store.gather_layout()
+
+    def read(self, at, count):
+        """Rows at .. at + count - 1. Returns at + count, or the first row whose record is deleted
+        or damaged."""
+        store = self._store
+        if self._mapped is not None:
+            return self._gather(self._mapped, at, count)
+        for row in range(at, at + count):
+            store.fetch(self._slots[row])
+            if self._gather(store.fetched, row, 1) == row:
+                return row
+        return at + count
+
+    def _gather(self, raw, at, count):
+        return kernels.gather_latents(
+            self._out, self._labels, raw, self._slots, self._layout, self._codes, at, count
+        )
+
+
+def code_values(qp, bits):
+    """array('f') of 2**bits: what each code of a packed latent stands for."""
+    codes = array("f", range(1 << bits))
+    window = memoryview(codes)
+    one = bytearray(1)
+    for code in range(1 << bits):
+        one[0] = code
+        kernels.unpack_f32(window[code : code + 1], one, qp, bits)
+    return codes
