@@ -15,39 +15,10 @@ from numpy.typing import NDArray
 
 from .convert import DeviceModel
 from .datasets import Dataset
-from .errors import InputError
+from .latent_store import LatentStore
 from .report.schema import Joint
 
-_EMPTY = 255  # label of a slot that holds no latent
-_MAX_SLOTS = 65535  # the learner's slot numbers are 16-bit
-
 Progress = Callable[[int, int], None]  # (steps done, of)
-
-
-class LatentStore:
-    """Latents in memory, with the interface of the replay store that the learner uses.
-
-    latents: (n, elements) int8; labels: n bytes. All belong to experience 0.
-    """
-
-    def __init__(self, latents: NDArray[np.int8], labels: NDArray[np.uint8]) -> None:
-        if len(latents) > _MAX_SLOTS:
-            raise InputError(f"at most {_MAX_SLOTS} latents expected, {len(latents)} came")
-        self._latents = np.ascontiguousarray(latents.reshape(len(latents), -1))
-        self.labels = bytearray(labels.tobytes())
-        self.experiences = bytearray(len(labels))
-        self.capacity = len(labels)
-
-    def __len__(self) -> int:
-        return self.capacity - self.labels.count(_EMPTY)
-
-    def read_into(self, slot: int, buffer: memoryview) -> None:
-        """Copies the latent of a slot into a byte buffer."""
-        np.frombuffer(buffer, np.int8)[:] = self._latents[slot]
-
-    def delete(self, slot: int) -> None:
-        """Empties a slot."""
-        self.labels[slot] = _EMPTY
 
 
 def joint_training(
@@ -75,7 +46,7 @@ def joint_training(
     done = 0
     accuracy = []
     for i, chosen in enumerate(members):
-        store = LatentStore(latents[chosen], data.y_train[chosen])
+        store = LatentStore.of(latents[chosen], data.y_train[chosen])
         learner = _learner(
             model_path,
             store,

@@ -8,7 +8,8 @@ from engram_host.boards import home
 from engram_host.convert import convert
 from engram_host.datasets import Dataset, digits, draw_per_class
 from engram_host.errors import InputError
-from engram_host.joint import LatentStore, joint_training
+from engram_host.joint import joint_training
+from engram_host.latent_store import LatentStore
 
 GROUPS = [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
 CLASSES = list(range(10))
@@ -61,12 +62,16 @@ def test_samples_of_another_kind_are_refused(model, data):
 
 def test_the_store_in_memory_is_one_to_the_learner():
     latents = np.arange(-6, 6, dtype=np.int8).reshape(3, 2, 2)
-    store = LatentStore(latents, np.array([4, 0, 9], np.uint8))
+    store = LatentStore.of(latents, np.array([4, 0, 9], np.uint8))
     assert (len(store), store.capacity, list(store.labels)) == (3, 3, [4, 0, 9])
     for buffer in (bytearray(4), memoryview(bytearray(4)), memoryview(bytearray(4)).cast("b")):
         store.read_into(1, buffer)
-        assert bytes(buffer) == latents[1].tobytes()
+        assert bytes(buffer) == (latents[1].view(np.uint8) ^ 0x80).tobytes()
     store.delete(1)
     assert len(store) == 2 and store.labels[1] == 255
     with pytest.raises(InputError, match="at most 65535 latents expected, 70000 came"):
-        LatentStore(np.zeros((70_000, 1), np.int8), np.zeros(70_000, np.uint8))
+        LatentStore(70_000, 1)
+    store.append(bytes(4), 7, 1)
+    assert store.labels[1] == 7 and len(store) == 3
+    with pytest.raises(InputError, match="the store is full, 3 records"):
+        store.append(bytes(4), 7, 1)
