@@ -41,7 +41,9 @@ class LatentStore:
         self._free = list(range(capacity - 1, -1, -1))
 
     @classmethod
-    def of(cls, latents: NDArray[np.int8], labels: NDArray[np.uint8], bits: int = 8) -> LatentStore:
+    def of(
+        cls, latents: NDArray[np.int8], labels: NDArray[np.uint8], bits: int = 8
+    ) -> LatentStore:
         """A full store of experience 0. latents: (n, ...) int8; labels: n bytes."""
         from engram.backend import kernels
 

@@ -70,8 +70,8 @@ ASKS = re.compile(
 
 # The same for the host part, below `engram_host`: cli -> commands -> api -> device -> link ->
 # transport. What stands beside that line knows nothing of what is on it.
-BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log", "model_file"}
-BESIDE |= {"mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
+BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
+BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
