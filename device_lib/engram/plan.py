@@ -12,7 +12,7 @@ Timeline of one training step, one tick an entry:
 """
 
 from .nn.geometry import elems
-from .nn.model import ADAPTIVE_OPS, FROZEN_OPS, macs, parameters
+from .nn.model import ADAPTIVE_OPS, FROZEN_OPS, macs, parameter_elems, parameters
 
 _ALIGN = 4
 _IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
@@ -93,10 +93,12 @@ def _gap(placed, nbytes, first, last):
     return offset
 
 
-def plan(spec, batch, slots=0, bits=8):
+def plan(spec, batch, slots=0, bits=8, depth=None, extras=()):
     """The layout of a learner for `spec`, mini-batches of `batch`, a store of `slots` records.
 
-    spec: nn.model.ModelSpec. bits: of a latent element in the store.
+    spec: nn.model.ModelSpec. bits: of a latent element in the store. depth: layers with
+    parameters that learn, counted from the head; None: all. extras: [(name, float32 elements)],
+    what a strategy keeps from step to step.
     """
     frozen, adaptive = spec.graph["frozen"], spec.graph["adaptive"]
     m, n = len(frozen), len(adaptive)
@@ -114,11 +116,12 @@ def plan(spec, batch, slots=0, bits=8):
 
     lay.add("latents", "i8", batch * spec.latent_elems, 0, m + 1)
     lay.add("labels", "i8", batch, 0, end)
-    params = _plan_adaptive(lay, spec, batch, m + 2)
+    params, trained = _plan_adaptive(lay, spec, batch, m + 2, depth)
     for layer in adaptive:
         layers.append(_layer_row("adaptive", layer, ADAPTIVE_OPS))
-    for name in ("params", "grads", "velocity"):
-        lay.add(name, "f32", 4 * params, 0, end)
+    own = [("params", params), ("grads", trained), ("velocity", trained)]
+    for name, size in own + list(extras):
+        lay.add(name, "f32", 4 * size, 0, end)
 
     rows = lay.place()
     rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
@@ -134,9 +137,10 @@ def _add_parameters(lay, layer, ops, end):
         lay.add(name, kind, size * elems(shape), 0, end)
 
 
-def _plan_adaptive(lay, spec, batch, start):
-    """Activations and gradients of the adaptive stage; the number of its parameters."""
+def _plan_adaptive(lay, spec, batch, start, depth):
+    """Activations and gradients of the adaptive stage; its parameters, and how many learn."""
     adaptive = spec.graph["adaptive"]
+    first = first_trained(adaptive, depth)
     n = len(adaptive)
     loss = start + n
     buffers = {}
@@ -151,16 +155,17 @@ def _plan_adaptive(lay, spec, batch, start):
     for i, layer in enumerate(adaptive):
         use(values[i + 1], 4 * batch * elems(layer["out"]), start + i)
 
-    grads = gradient_names(adaptive)
+    grads = gradient_names(adaptive, first)
     use(grads[n], 4 * batch * spec.classes, loss)
     use(values[n], 0, loss)
-    for i in range(n - 1, first_trained(adaptive) - 1, -1):
+    for i in range(n - 1, first - 1, -1):
         backward = loss + n - i
         use(values[i], 0, backward)  # weight gradients read the input of their layer
         use(grads[i + 1], 0, backward)
         if grads[i]:
             use(grads[i], 4 * batch * elems(adaptive[i]["in"]), backward)
-    return sum(_parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive)
+    sizes = [parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive]
+    return sum(sizes), sum(sizes[first:])
 
 
 def activation_names(adaptive):
@@ -171,21 +176,25 @@ def activation_names(adaptive):
     return names
 
 
-def gradient_names(adaptive):
-    """Buffer of the gradient of each of activation_names(); None where none is needed."""
+def gradient_names(adaptive, first):
+    """Buffer of the gradient of each of activation_names(); None where none is needed.
+
+    first: index of the lowest layer that learns.
+    """
     n = len(adaptive)
     names = [None] * n + ["d%d" % n]
-    for i in range(n - 1, first_trained(adaptive), -1):
+    for i in range(n - 1, first, -1):
         names[i] = names[i + 1] if adaptive[i]["op"] in _IN_PLACE else "d%d" % i
     return names
 
 
-def first_trained(adaptive):
-    """Index of the first adaptive layer that has parameters: backward stops there."""
-    for i, layer in enumerate(adaptive):
-        if parameters(layer, ADAPTIVE_OPS):
-            return i
-    return len(adaptive)
+def first_trained(adaptive, depth=None):
+    """Index of the lowest layer that learns: backward stops there.
+
+    depth: layers with parameters that learn, counted from the head; None: all of them.
+    """
+    owners = [i for i, layer in enumerate(adaptive) if parameters(layer, ADAPTIVE_OPS)]
+    return owners[0 if depth is None or depth >= len(owners) else len(owners) - depth]
 
 
 def _object_bytes(frozen, adaptive, batch):
@@ -198,8 +207,4 @@ def _object_bytes(frozen, adaptive, batch):
 
 
 def _layer_row(stage, layer, ops):
-    return (stage, layer["op"], tuple(layer["out"]), _parameter_elems(layer, ops), macs(layer))
-
-
-def _parameter_elems(layer, ops):
-    return sum([elems(shape) for _, _, shape in parameters(layer, ops)])
+    return (stage, layer["op"], tuple(layer["out"]), parameter_elems(layer, ops), macs(layer))

@@ -113,7 +113,7 @@ def _frozen_layers(spec: Any) -> list[LayerPlan]:
 
 def _adaptive_layers(spec: Any, layout: Plan) -> list[LayerPlan]:
     layers = spec.graph["adaptive"]
-    values, grads = activation_names(layers), gradient_names(layers)
+    values, grads = activation_names(layers), gradient_names(layers, first_trained(layers))
     rows: list[LayerPlan] = []
     for i, layer in enumerate(layers):
         row = _row("adaptive", layer, ADAPTIVE_OPS)

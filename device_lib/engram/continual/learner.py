@@ -13,10 +13,11 @@ from .reading import LatentReader
 from .replacement import POLICIES
 from .rng import Rng
 from .sampling import DEAD, Sampler
+from .strategies import Sizes, strategy_class
 
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one batch before the store is given up
-_STATE_INTS = 8  # experience, records seen, steps, three of the generator, two spare
+_STATE_INTS = 8  # experience, records seen, steps, three of the generator, classes known, spare
 
 
 def _nothing_spent():
@@ -32,6 +33,11 @@ class Learner:
     batch           mini-batch, samples
     lr, momentum, weight_decay   of SGD
     seed            of the random picks: the same seed picks the same records on every host
+    strategy        how it learns: a name of strategies.NAMES
+    depth           layers with parameters that learn, counted from the head; None: as many as
+                    the strategy says, all as a rule
+    classes         room in the head; None: the classes that the model knows. A label beyond those
+                    known makes the head grow.
     policy, budget  what stays in the store when an experience ends: a name of
                     replacement.POLICIES, and how many latents at most (None: half the store)
     counter         function: a counter modulo 2**30 that phases are measured with
@@ -51,6 +57,9 @@ class Learner:
         momentum=0.9,
         weight_decay=0.0,
         seed=1,
+        strategy="replay",
+        depth=None,
+        classes=None,
         policy="balanced",
         budget=None,
         counter=ticks_us,
@@ -63,8 +72,14 @@ class Learner:
             )
         if batch < 1:
             raise DataError("a batch of at least 1 expected, %d came" % batch)
+        if classes is not None:
+            spec.widen(classes)
         slots = 0 if store is None else store.capacity
-        layout = plan(spec, batch, slots, 8 if store is None else store.bits)
+        self.strategy_name = strategy
+        strategy = strategy_class(strategy)
+        depth = strategy.DEPTH if depth is None else depth
+        extras = strategy.buffers(Sizes(spec, batch, depth))
+        layout = plan(spec, batch, slots, 8 if store is None else store.bits, depth, extras)
         arena = Arena(layout, available)
         self.planned_bytes = layout.total_bytes
         self.name = spec.name
@@ -73,7 +88,7 @@ class Learner:
         self.input_dtype = spec.graph["input"]["dtype"]
         self.batch = batch
         self.frozen = FrozenStage(spec, arena)
-        self.adaptive = AdaptiveStage(spec, arena, batch)
+        self.adaptive = AdaptiveStage(spec, arena, batch, depth)
         self.store = store
         self.checkpoints = checkpoints
         self.hyper = hyperparameters(lr, momentum, weight_decay)
@@ -87,19 +102,20 @@ class Learner:
         self._latent_qp = spec.quantization("latent")
         self._latents = arena.i8("latents")
         self._latent = arena.i8("latents", 0, spec.latent_elems)
-        self._labels = arena.i8("labels")
+        self._labels = self.labels = arena.i8("labels")
         self._slots = array("i", range(batch))
         if store is not None:
             self._packed = self._packed_latent(spec)
             self._reader = LatentReader(
                 store, self.adaptive.x, self._labels, self._slots, self._latent_qp
             )
-        self._stats = array("f", (0.0, 0.0))
+        self._stats = self.stats = array("f", (0.0, 0.0))
         self._state = array("i", range(_STATE_INTS))
         self._counter = counter
         self._ticks = array("i", range(len(PHASES) + 1))
         self._spent = getattr(kernels, "spent", _nothing_spent)
         self._outside = 0
+        self.strategy = strategy(self, arena)
         arena.close()
         self._heap_base = heap_base
 
@@ -148,6 +164,8 @@ class Learner:
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
         self._infer(x, self._latent)
+        if y >= self.adaptive.known:
+            self.adaptive.resize(y + 1)
         kernels.pack_s8(self._packed, self._latent, self.store.bits)
         self.store.append(self._packed, y, self.experience & 0xFF)
 
@@ -157,8 +175,8 @@ class Learner:
         stage = self.adaptive
         kernels.dequantize_s8(stage.single_x, self._latent, self._latent_qp)
         stage.forward_single()
-        kernels.softmax_fwd(stage.probabilities, stage.single_logits, 1, self.classes)
-        return _argmax(stage.probabilities, 0, self.classes)
+        kernels.softmax_fwd(stage.probabilities, stage.single_logits, 1, stage.known)
+        return _argmax(stage.probabilities, 0, stage.known)
 
     def evaluating(self, samples):
         """Evaluates (x, y) pairs a batch at a time: a generator of results so far.
@@ -190,11 +208,11 @@ class Learner:
     def _score(self, n, total, right):
         kernels.dequantize_s8(self.adaptive.x, self._latents, self._latent_qp)
         self.adaptive.forward()
-        logits = self.adaptive.logits
+        logits, known = self.adaptive.logits, self.adaptive.known
         for i in range(n):
             label = self._labels[i]
             total[label] += 1
-            if _argmax(logits, i * self.classes, self.classes)[0] == label:
+            if _argmax(logits, i * known, known)[0] == label:
                 right[label] += 1
 
     # -- learning ----------------------------------------------------------------------
@@ -211,11 +229,16 @@ class Learner:
             raise StoreError("this learner has no replay store: open it with one to learn")
         sampler = self.sampler
         sampler.begin(
-            self.store.labels, self.store.experiences, self.experience & 0xFF, self.batch, replay
+            self.store.labels,
+            self.store.experiences,
+            self.experience & 0xFF,
+            self.batch,
+            replay and self.strategy.REPLAY,
         )
         if not sampler.new:
             raise DataError("nothing new to learn: observe labelled samples first")
         self.adaptive.start()
+        self.strategy.begin()
         total = epochs * sampler.steps_per_epoch
         for n in range(total):
             self.step()
@@ -223,19 +246,16 @@ class Learner:
 
     def step(self):
         """One SGD step on the batch that the sampler composes. Allocates nothing."""
-        counter, ticks, adaptive = self._counter, self._ticks, self.adaptive
+        counter, ticks, strategy = self._counter, self._ticks, self.strategy
         spent = self._spent()
         ticks[0] = counter()
         self._fill()
         ticks[1] = counter()
-        adaptive.forward()
-        kernels.softmax_xent(
-            adaptive.dlogits, self._stats, adaptive.logits, self._labels, self.batch, self.classes
-        )
+        strategy.forward()
         ticks[2] = counter()
-        adaptive.backward()
+        strategy.backward()
         ticks[3] = counter()
-        adaptive.update(self.hyper)
+        strategy.update()
         ticks[4] = counter()
         inside = ticks_diff(self._spent(), spent)
         self._outside = ticks_diff(ticks[4], ticks[0]) - inside
@@ -303,7 +323,8 @@ class Learner:
         return {"steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"]}
 
     def end_experience(self):
-        """Ends the current experience: trims the store to the budget."""
+        """Ends the current experience: the strategy takes stock, the store is trimmed."""
+        self.strategy.end()
         if self.store is not None:
             self.seen = self.policy(
                 self.store, self.rng, self.budget, self.experience & 0xFF, self.seen
@@ -322,17 +343,21 @@ class Learner:
         state = self._state
         state[0], state[1], state[2] = self.experience, self.seen, self.steps_done
         state[3], state[4], state[5] = self.rng.state
-        return self.checkpoints.save((state, self.adaptive.params))
+        state[6] = self.adaptive.known
+        return self.checkpoints.save((state, self.adaptive.params) + self.strategy.state())
 
     def load(self):
         """Loads the last saved state; returns its generation, or None when there is none."""
         self._need_checkpoints()
-        generation = self.checkpoints.load_into((self._state, self.adaptive.params))
+        generation = self.checkpoints.load_into(
+            (self._state, self.adaptive.params) + self.strategy.state()
+        )
         if generation is not None:
             state = self._state
             self.experience, self.seen, self.steps_done = state[0], state[1], state[2]
             for i in range(3):
                 self.rng.state[i] = state[3 + i]
+            self.adaptive.resize(state[6])
         return generation
 
     def info(self):
@@ -340,6 +365,8 @@ class Learner:
         return {
             "model": self.name,
             "classes": self.classes,
+            "known": self.adaptive.known,
+            "strategy": self.strategy_name,
             "batch": self.batch,
             "experience": self.experience,
             "seen": self.seen,

@@ -6,7 +6,7 @@ from ..backend import kernels
 from ..compat import bytes_of
 from ..plan import activation_names, first_trained, gradient_names
 from .geometry import elems, geom
-from .model import ADAPTIVE_OPS, parameters
+from .model import ADAPTIVE_OPS, parameter_elems, parameters
 
 
 class _Dense:
@@ -28,6 +28,23 @@ class _Dense:
         kernels.dense_bwd_dw(self.dw, self.db, self.dout, self.x, self.rows, self.n, self.m)
         if self.dx is not None:
             kernels.dense_bwd_dx(self.dx, self.dout, self.w, self.rows, self.n, self.m)
+
+
+class _Head(_Dense):
+    """The classifier: a dense layer of which the first classes are in use."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._room = (self.w, self.b, self.out, self.dw, self.db, self.dout)
+
+    def resize(self, classes):
+        """Uses the rows of `classes` classes."""
+        w, b, out, dw, db, dout = self._room
+        self.m = classes
+        self.w, self.b, self.out = w[: classes * self.n], b[:classes], out[: self.rows * classes]
+        if dw is not None:
+            self.dw, self.db = dw[: classes * self.n], db[:classes]
+            self.dout = dout[: self.rows * classes]
 
 
 class _Conv2d:
@@ -102,45 +119,61 @@ class AdaptiveStage:
     """The layers that learn, over windows of the arena.
 
     .x        (batch, latent) float32: the dequantized latents of a batch
-    .logits   (batch, classes), .dlogits the gradient of the loss by them
-    .params, .grads, .velocity   all parameters in one float32 window each
+    .known    classes that the head tells apart
+    .logits   (batch, known), .dlogits the gradient of the loss by them
+    .params   all parameters in one float32 window
+    .trained, .grads, .velocity   of those that learn: the last ones of params
+    .head, .single_head   the last layer over a batch, over one sample
 
-    spec: ModelSpec, whose initial parameters are read here. arena: Arena. batch: int.
+    spec: ModelSpec, whose initial parameters are read here. arena: Arena. batch: int. depth:
+    layers with parameters that learn, counted from the head; None: all.
     """
 
-    def __init__(self, spec, arena, batch):
+    def __init__(self, spec, arena, batch, depth=None):
+        adaptive = spec.graph["adaptive"]
+        self._first = first_trained(adaptive, depth)
+        still = sum([parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive[: self._first]])
         self.params = arena.f32("params")
+        self.trained = self.params[still:]
         self.grads = arena.f32("grads")
         self.velocity = arena.f32("velocity")
         self._read(spec)
-        self.forward_layers = self._bind(spec, arena, batch, True)
-        self.single_layers = self._bind(spec, arena, 1, False)
-        self.backward_layers = tuple(reversed(self.forward_layers[self.first :]))
-        n = len(spec.graph["adaptive"])
-        values = activation_names(spec.graph["adaptive"])
+        self.forward_layers, learning = self._bind(spec, arena, batch, True)
+        self.single_layers, _ = self._bind(spec, arena, 1, False)
+        self.backward_layers = tuple(reversed(self.forward_layers[learning:]))
+        self.head, self.single_head = self.forward_layers[-1], self.single_layers[-1]
         self.x = arena.f32("a0")
-        self.logits = arena.f32(values[n])
-        self.dlogits = arena.f32("d%d" % n)
         self.single_x = arena.f32("a0", 0, spec.latent_elems)
-        self.single_logits = arena.f32(values[n], 0, spec.classes)
-        self.probabilities = arena.f32("d%d" % n, 0, spec.classes)
+        self._probabilities = arena.f32("d%d" % len(adaptive), 0, spec.classes)
+        self.resize(spec.known)
+
+    def resize(self, classes):
+        """Lets the head tell `classes` classes apart. New ones start with weights of zero."""
+        self.known = classes
+        self.head.resize(classes)
+        self.single_head.resize(classes)
+        self.logits, self.dlogits = self.head.out, self.head.dout
+        self.single_logits = self.single_head.out
+        self.probabilities = self._probabilities[:classes]
 
     def _read(self, spec):
         """The initial parameters from the model file, one tensor behind the other."""
         start = 0
         for layer in spec.graph["adaptive"]:
             for name, _, shape in parameters(layer, ADAPTIVE_OPS):
-                window = self.params[start : start + elems(shape)]
+                window = self.params[start : start + spec.file.elems(name)]
                 spec.file.read_into(name, bytes_of(window))
                 start += elems(shape)
 
     def _bind(self, spec, arena, batch, train):
-        """Layers over the windows of a batch; for one sample without gradients."""
+        """Layers over the windows of a batch, and how many of them do not learn; for one sample
+        without gradients."""
         adaptive = spec.graph["adaptive"]
-        values, grads = activation_names(adaptive), gradient_names(adaptive)
-        self.first = 0
+        values, grads = activation_names(adaptive), gradient_names(adaptive, self._first)
+        learning = 0
         bound = []
         start = 0
+        still = len(self.params) - len(self.trained)
         for i, layer in enumerate(adaptive):
             mine = []
             for _, _, shape in parameters(layer, ADAPTIVE_OPS):
@@ -148,14 +181,15 @@ class AdaptiveStage:
                 start += elems(shape)
             if layer["op"] == "flatten":
                 continue
-            if i == first_trained(adaptive):
-                self.first = len(bound)
+            if i == self._first:
+                learning = len(bound)
+            learns = train and i >= self._first
 
             def window(name, shape):
                 return name and arena.f32(name, 0, batch * elems(shape))
 
             bound.append(
-                _layer_class(layer)(
+                (_Head if i == len(adaptive) - 1 else _layer_class(layer))(
                     layer,
                     batch,
                     window(values[i], layer["in"]),
@@ -163,10 +197,11 @@ class AdaptiveStage:
                     window(grads[i] if train else None, layer["in"]),
                     window(grads[i + 1] if train else None, layer["out"]),
                     [self.params[a:b] for a, b in mine] or None,
-                    [self.grads[a:b] if train else None for a, b in mine] or None,
+                    [self.grads[a - still : b - still] if learns else None for a, b in mine]
+                    or None,
                 )
             )
-        return tuple(bound)
+        return tuple(bound), learning
 
     def forward(self):
         """logits = the stage at x, for a whole batch."""
@@ -185,7 +220,7 @@ class AdaptiveStage:
 
     def update(self, hyper):
         """One SGD step. hyper: array('f') [learning rate, momentum, weight decay]."""
-        kernels.sgd_step(self.params, self.velocity, self.grads, hyper)
+        kernels.sgd_step(self.trained, self.velocity, self.grads, hyper)
         kernels.zero_f32(self.grads)
 
     def start(self):

@@ -91,10 +91,16 @@ def parameters(layer, ops):
     return [(layer[key], dtype, shape) for key, dtype, shape in ops[layer["op"]][0](layer)]
 
 
+def parameter_elems(layer, ops):
+    """How many numbers a layer owns."""
+    return sum([elems(shape) for _, _, shape in parameters(layer, ops)])
+
+
 class ModelSpec:
     """A parsed and validated model file, still open for reading its tensors.
 
-    .name, .classes       from the graph
+    .name, .classes       from the graph; widen() makes room for more classes
+    .known                classes that the file's head has rows for
     .graph                the graph, as dicts and lists
     .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
     .latent_id            u32: the frozen stage and its quantization; equal ids mean
@@ -116,20 +122,28 @@ class ModelSpec:
         try:
             self.graph = graph = json.loads(meta["graph"])
             self.name = graph["name"]
-            self.classes = graph["classes"]
+            self.classes = self.known = graph["classes"]
             self.input_elems = elems(graph["input"]["shape"])
             self.latent_elems = elems(graph["latent"]["shape"])
             self._check_graph(graph)
-            self.parameter_bytes = 4 * sum(
-                [
-                    elems(shape)
-                    for layer in graph["adaptive"]
-                    for _, _, shape in parameters(layer, ADAPTIVE_OPS)
-                ]
-            )
             self.latent_id, self.model_id = self._identify(graph)
         except (KeyError, ValueError, TypeError, IndexError) as e:
             raise ModelError("model file: its graph is incomplete (%r)" % (e,))
+
+    @property
+    def parameter_bytes(self):
+        """Bytes of the parameters of the adaptive stage."""
+        return 4 * sum([parameter_elems(layer, ADAPTIVE_OPS) for layer in self.graph["adaptive"]])
+
+    def widen(self, classes):
+        """Makes room for `classes` classes in the head; the file knows the first of them."""
+        if not self.known <= classes <= 254:
+            raise ModelError(
+                "%d to 254 classes expected, %r came: the model knows %d"
+                % (self.known, classes, self.known)
+            )
+        self.classes = classes
+        self.graph["adaptive"][-1]["out"] = [classes]
 
     def _check_graph(self, graph):
         if graph["input"]["dtype"] not in INPUT_DTYPES:

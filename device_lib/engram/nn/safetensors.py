@@ -86,6 +86,11 @@ class TensorFile:
                 "tensor %s: %s %s expected, %s %s came" % (name, dtype, shape, got[0], got[1])
             )
 
+    def elems(self, name):
+        """How many elements tensor `name` has."""
+        dtype, _, _, nbytes = self.entries[name]
+        return nbytes // ITEMSIZE[dtype]
+
     def read_into(self, name, window):
         """Reads tensor `name` into `window`, a byte buffer of exactly its size."""
         offset, nbytes = self.entries[name][2:]
