@@ -90,30 +90,6 @@ int32_t engram_conv2d_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t
     return ENGRAM_OK;
 }
 
-// The taps that reach input position i from a whole output position, along one axis: tap
-// first, first + step, ... and the outputs at_first, at_first - back, ...
-typedef struct { int32_t first, step, n, at_first, back; } reach_t;
-
-static reach_t reach(const engram_axis_t *axis, int32_t i) {
-    reach_t result = { 0, 0, 0, 0, 0 };
-    for (int32_t tap = 0; tap < axis->taps; tap++) {
-        int32_t at = i + axis->pad - tap * axis->dil;
-        if (at < 0 || at % axis->stride != 0 || at / axis->stride >= axis->out) {
-            continue;
-        }
-        at /= axis->stride;
-        if (result.n == 0) {
-            result.first = tap;
-            result.at_first = at;
-        } else if (result.n == 1) {  // stride divides dil*step: the rest are equally spaced
-            result.step = tap - result.first;
-            result.back = result.at_first - at;
-        }
-        result.n++;
-    }
-    return result;
-}
-
 int32_t engram_conv2d_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w,
     engram_l_t geom, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -139,12 +115,12 @@ int32_t engram_conv2d_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w,
     const engram_range_t reached = engram_clip(span, c.w.out - c.w.pad, c.w.size);
     const bool by_pixel = B < 4 && c.w.stride == 1;
     for (int32_t ih = 0; ih < c.h.size; ih++) {
-        const reach_t r = reach(&c.h, ih);
+        const engram_reach_t r = engram_reach(&c.h, ih);
         for (int32_t iw = 0, n; iw < c.w.size; iw += n) {
-            const reach_t s = reach(&c.w, iw);
+            const engram_reach_t s = engram_reach(&c.w, iw);
             n = by_pixel && iw == reached.from && reached.to > iw ? reached.to - iw : 1;
             float *o = dx.p + ih * c.x_row + iw * c.C;
-            const float *a = dout.p + r.at_first * c.out_row + s.at_first * c.K;
+            const float *a = dout.p + r.at * c.out_row + s.at * c.K;
             t.b = w.p + r.first * c.w_row + s.first * c.C;
             t.n2 = (size_t)r.n, t.a2 = -r.back * c.out_row, t.b2 = r.step * c.w_row;
             t.n1 = (size_t)s.n, t.a1 = -s.back * c.K, t.b1 = s.step * c.C;

@@ -4,6 +4,8 @@
 #include "engram_slide.h"
 #include "engram_tile.h"
 
+#include <string.h>
+
 // The arguments out_arg, x_arg and w_arg are as large as out, x and w.
 static bool sizes_ok(engram_fault_t *fault, const int32_t *g, int32_t B, int out_arg, size_t out,
     int x_arg, size_t x, int w_arg, size_t w) {
@@ -25,7 +27,7 @@ static bool sizes_ok(engram_fault_t *fault, const int32_t *g, int32_t B, int out
 }
 
 #ifdef ENGRAM_FPU
-static const float zeros[4];
+static const float zeros[12];
 #endif
 
 // Pairs that are multiplied and added: how many, and the steps from one to the next.
@@ -60,9 +62,10 @@ static void dot_x1(float *out, const float *x, const float *w, const window_t *t
     *out = sum;
 }
 
-// The same for every channel of a pixel, + b[0..C-1] where b is not NULL.
-static void dots(float *out, const float *x, const float *w, const float *b, const window_t *t, ptrdiff_t C) {
-    ptrdiff_t c = 0, added = 0;
+// The same for the channels of a pixel from c to C - 1, + b[c] where b is not NULL.
+static void dots(float *out, const float *x, const float *w, const float *b, const window_t *t, ptrdiff_t c,
+    ptrdiff_t C) {
+    ptrdiff_t added = c;
     #ifdef ENGRAM_FPU
     const ptrdiff_t f = sizeof(float), x_skip = t->x_down - t->columns * t->x_right;
     const ptrdiff_t w_skip = t->w_down - t->columns * t->w_right;
@@ -87,6 +90,67 @@ static void dots(float *out, const float *x, const float *w, const float *b, con
     }
 }
 
+#ifdef ENGRAM_FPU
+
+// One side of a layer that slides: where position (0, 0) lies, elements to the next row and column.
+typedef struct { ptrdiff_t at, row, column; } side_t;
+
+// Stride 1 and windows of 3 x 3: blocks of four channels, two or three windows side by side, from
+// the top to the bottom; how many channels there are in such blocks. h and v: as if x were the
+// input of a forward pass.
+static ptrdiff_t windows_3x3(float *out, side_t o, const float *x, side_t i, const float *w, const float *b,
+    const engram_axis_t *h, const engram_axis_t *v, ptrdiff_t C) {
+    const ptrdiff_t f = sizeof(float), end = C - C % 4;
+    for (ptrdiff_t c = 0; c < end; c += 4) {
+        float taps[9 * 4];
+        for (ptrdiff_t t = 0; t < 9; t++) {
+            memcpy(taps + 4 * t, w + t * C + c, 4 * sizeof(float));
+        }
+        engram_windows_t t = {
+            .x_right = i.column * f, .bias = b != NULL ? b + c : NULL, .out_right = o.column * f, .zeros = zeros,
+        };
+        for (int32_t ow = 0, n; ow < v->out; ow += n) {
+            const int32_t left = ow - v->pad, rest = v->out - ow;
+            n = rest == 2 || rest == 4 ? 2 : 3;
+            const int32_t beyond = v->size - left - n;  // columns from the last window's middle on
+            if (rest == 1 || left < -1 || beyond < 1) {
+                n = 1;
+            }
+            const engram_range_t s = engram_clip(-left, v->size - left, 3);
+            t.has_first = left >= 0, t.has_last = beyond > 1;
+            t.x_skip = (i.row - (n + (left >= 0) + (beyond > 1)) * i.column) * f;
+            t.out_down = (o.row - (n - 1) * o.column) * f;
+            for (int32_t top = -h->pad, down; top < h->out - h->pad; top += down) {
+                const engram_range_t r = engram_clip(-top, h->size - top, 3);
+                const int32_t rows = r.to - r.from, left_over = h->out - h->pad - top;
+                const int32_t whole = h->size - 2 - top;  // how many from here on see three rows
+                down = rows < 3 ? 1 : whole < left_over ? whole : left_over;
+                float *to = out + (o.at + (top + h->pad) * o.row + ow * o.column + c);
+                const float *from = x + (i.at + (top + r.from) * i.row + (left + s.from) * i.column + c);
+                if (n > 1 && rows > 0) {
+                    t.w = taps + 12 * r.from, t.rows = (uint32_t)rows;
+                    t.x_down = (1 - rows) * i.row * f;
+                    (n == 3 ? engram_windows_3 : engram_windows_2)(&t, from, to, (uint32_t)down);
+                    continue;
+                }
+                n = 1, down = 1;
+                const window_t one = { rows, s.to - s.from, i.row, i.column, 12, 4 };
+                dot_x4(to, from, taps + 12 * r.from + 4 * s.from, &one);
+                if (b != NULL) {
+                    engram_add_4(to, to, b + c);
+                }
+            }
+        }
+    }
+    return end;
+}
+
+static bool is_3x3(const engram_axis_t *h, const engram_axis_t *v) {
+    return h->taps == 3 && v->taps == 3 && h->stride == 1 && v->stride == 1 && h->dil == 1 && v->dil == 1;
+}
+
+#endif
+
 int32_t engram_depthwise_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t b,
     engram_l_t geom, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -95,32 +159,25 @@ int32_t engram_depthwise_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_
           && (b.p == NULL || engram_need(fault, 3, b.n, g[ENGRAM_C], 1, 1, 1)))) {
         return ENGRAM_FAULT;
     }
+    ptrdiff_t c = 0;
+    #ifdef ENGRAM_FPU
+    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
+    const ptrdiff_t C = g[ENGRAM_C];
+    if (is_3x3(&h, &v)) {
+        side_t o = { 0, v.out * C, C }, i = { 0, v.size * C, C };
+        for (int32_t image = 0; image < B; image++, o.at += h.out * o.row, i.at += h.size * i.row) {
+            c = windows_3x3(out.p, o, x.p, i, w.p, b.p, &h, &v, C);
+        }
+        if (c == C) {
+            return ENGRAM_OK;
+        }
+    }
+    #endif
     for (engram_slide_t p = engram_slide(g, B); engram_slide_next(&p);) {
         const window_t t = { p.rows, p.columns, p.x_down, p.x_right, p.tap_down, p.C };
-        dots(out.p + p.out, x.p + p.x, w.p + p.tap, b.p, &t, p.C);
+        dots(out.p + p.out, x.p + p.x, w.p + p.tap, b.p, &t, c, p.C);
     }
     return ENGRAM_OK;
-}
-
-// The taps that reach input position i from an output position, along one axis: first, first +
-// step, ... and the outputs at, at - back, ...
-typedef struct { int32_t first, step, n, at, back; } reach_t;
-
-static reach_t reach(const engram_axis_t *axis, int32_t i) {
-    reach_t found = { 0, 0, 0, 0, 0 };
-    for (int32_t tap = 0, from = i + axis->pad; tap < axis->taps && from >= 0; tap++, from -= axis->dil) {
-        int32_t at = from / axis->stride;
-        if (at * axis->stride != from || at >= axis->out) {
-            continue;
-        }
-        if (found.n == 0) {
-            found.first = tap, found.at = at;
-        } else if (found.n == 1) {  // the others are as far apart
-            found.step = tap - found.first, found.back = found.at - at;
-        }
-        found.n++;
-    }
-    return found;
 }
 
 int32_t engram_depthwise_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, engram_l_t geom,
@@ -132,17 +189,33 @@ int32_t engram_depthwise_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, en
     }
     const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
     const ptrdiff_t C = g[ENGRAM_C], out_row = v.out * C, tap_row = v.taps * C;
+    ptrdiff_t from = 0;
+    #ifdef ENGRAM_FPU
+    if (is_3x3(&h, &v)) {
+        // Seen from the last pixel on, both ways reversed, it is a forward pass from dout to dx.
+        const engram_axis_t mirrored_h = { h.out, h.size, 3, 1, h.pad + h.size - h.out, 1 };
+        const engram_axis_t mirrored_v = { v.out, v.size, 3, 1, v.pad + v.size - v.out, 1 };
+        side_t to = { -C, -v.size * C, -C }, d = { -C, -out_row, -C };
+        for (int32_t i = 0; i < B; i++) {
+            to.at += h.size * v.size * C, d.at += h.out * out_row;
+            from = windows_3x3(dx.p, to, dout.p, d, w.p, NULL, &mirrored_h, &mirrored_v, C);
+        }
+        if (from == C) {
+            return ENGRAM_OK;
+        }
+    }
+    #endif
     float *o = dx.p;
     for (int32_t i = 0; i < B; i++) {
         for (int32_t ih = 0; ih < h.size; ih++) {
-            const reach_t r = reach(&h, ih);
+            const engram_reach_t r = engram_reach(&h, ih);
             for (int32_t iw = 0; iw < v.size; iw++, o += C) {
-                const reach_t s = reach(&v, iw);
+                const engram_reach_t s = engram_reach(&v, iw);
                 const window_t t = {
                     r.n, s.n, -r.back * out_row, -s.back * C, r.step * tap_row, s.step * C,
                 };
                 dots(o, dout.p + ((i * h.out + r.at) * out_row + s.at * C),
-                    w.p + (r.first * tap_row + s.first * C), NULL, &t, C);
+                    w.p + (r.first * tap_row + s.first * C), NULL, &t, from, C);
             }
         }
     }

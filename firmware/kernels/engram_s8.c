@@ -1,32 +1,41 @@
 // The frozen stage: int8 in, int8 out, int32 in between, one multiplier an output channel.
-#include "engram_check.h"
+#include "engram_check_s8.h"
 #include "engram_simd.h"
 #include "engram_tile_s8.h"
 #include "engram_window.h"
 
 #include <string.h>
 
-enum { IN_ZP, OUT_ZP, ACT_MIN, ACT_MAX, Q_ENTRIES };
-
-static bool q_ok(engram_fault_t *fault, int arg, engram_l_t q) {
-    if (!engram_need(fault, arg, q.n, Q_ENTRIES, 1, 1, 1)) {
-        return false;
-    }
-    for (int i = 0; i < Q_ENTRIES; i++) {
-        int32_t low = i == ACT_MAX ? q.p[ACT_MIN] : -128;
-        if (q.p[i] < low || q.p[i] > 127) {
-            return engram_refuse_entry(fault, arg, i, low, 127, q.p[i]);
-        }
-    }
-    return true;
-}
-
-// bias, mult and shift are arguments 3, 4, 5 of every kernel here that has them.
-static bool channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult, engram_l_t shift, int32_t K) {
+// bias, mult and shift are arguments 3, 4, 5 of every kernel here that has them. quick: every shift
+// is to the right, every bias is below 2**28.
+static bool channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult, engram_l_t shift, int32_t K,
+    bool *quick) {
     if (!(engram_need(fault, 3, bias.n, K, 1, 1, 1) && engram_need(fault, 4, mult.n, K, 1, 1, 1)
           && engram_need(fault, 5, shift.n, K, 1, 1, 1))) {
         return false;
     }
+    // What all have in common first: a shift of -1 to -16 is 0 to 15 with every bit turned.
+    const int32_t *b = bias.p, *m = mult.p, *s = shift.p;
+    int32_t mults = 0, turned = 0, biases = 0, n = K;
+    #ifdef ENGRAM_PAIRS
+    if (K >= 4) {
+        const engram_common_t most = engram_common_4(m, s, b, (size_t)K / 4);
+        mults = most.mults, turned = most.turned, biases = most.biases;
+        n = K % 4;
+        b += K - n, m += K - n, s += K - n;
+    }
+    #endif
+    for (; n != 0; n--) {
+        const int32_t v = *b++;
+        biases |= v ^ (v >> 31);
+        mults |= *m++;
+        turned |= ~*s++;
+    }
+    *quick = mults >= 0 && (uint32_t)turned < 16 && biases < 1 << 28;
+    if (*quick) {
+        return true;
+    }
+    int32_t below = -1;
     for (int32_t k = 0; k < K; k++) {
         if (mult.p[k] < 0) {
             return engram_refuse_entry(fault, 4, k, 0, INT32_MAX, mult.p[k]);
@@ -34,39 +43,28 @@ static bool channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult,
         if (shift.p[k] < -31 || shift.p[k] > 30) {
             return engram_refuse_entry(fault, 5, k, -31, 30, shift.p[k]);
         }
+        below &= shift.p[k];
     }
+    *quick = below < 0 && biases < 1 << 28;
     return true;
 }
 
-static engram_run_s8_t run_of(const int32_t *q) {
-    engram_run_s8_t t = { .n2 = 1, .n1 = 1 };
-    t.out_zp = q[OUT_ZP];
-    t.act_min = q[ACT_MIN];
-    t.act_max = q[ACT_MAX];
+static engram_run_s8_t run_of(const int32_t *q, bool right) {
+    const engram_run_s8_t t = {
+        .n2 = 1, .n1 = 1, .range = { q[ENGRAM_OUT_ZP], q[ENGRAM_ACT_MIN], q[ENGRAM_ACT_MAX] }, .right = right,
+    };
     return t;
 }
 
 #ifdef ENGRAM_PAIRS
 
-// Every shift is to the right, every bias below 2**28.
-static bool quick(const int32_t *bias, const int32_t *shift, size_t K) {
-    int32_t below = -1;
-    uint32_t beyond = 0;
-    for (; K != 0; K--) {
-        below &= *shift++;
-        beyond |= (uint32_t)*bias++ + (1u << 28);
-    }
-    return below < 0 && beyond < 1u << 29;
-}
-
 static engram_columns_s8_t columns_of(engram_b_t w, engram_l_t bias, engram_l_t mult, engram_l_t shift,
-    const int32_t *q, size_t n, size_t K) {
-    engram_columns_s8_t t = {
-        w.p, n, K, bias.p, mult.p, shift.p, q[OUT_ZP], q[ACT_MIN], q[ACT_MAX],
-        n <= 16384 && q[ACT_MIN] == -128 && q[ACT_MAX] == 127,
+    const int32_t *q, size_t n, size_t K, bool quick) {
+    const engram_columns_s8_t t = {
+        w.p, n, K, bias.p, mult.p, shift.p, q[ENGRAM_OUT_ZP], q[ENGRAM_ACT_MIN], q[ENGRAM_ACT_MAX],
+        // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
+        quick && n <= 16384 && q[ENGRAM_ACT_MIN] == -128 && q[ENGRAM_ACT_MAX] == 127,
     };
-    // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
-    t.quick &= quick(bias.p, shift.p, K);
     return t;
 }
 
@@ -151,21 +149,22 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
 
 int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
     engram_l_t shift, engram_l_t q, int32_t B, int32_t N, int32_t M, engram_fault_t *fault) {
+    bool quick;
     if (!(engram_dim(fault, 7, B, 0) && engram_dim(fault, 8, N, 0) && engram_dim(fault, 9, M, 0)
           && engram_need(fault, 0, out.n, B, M, 1, 1) && engram_need(fault, 1, x.n, B, N, 1, 1)
-          && engram_need(fault, 2, w.n, M, N, 1, 1) && channels_ok(fault, bias, mult, shift, M)
-          && q_ok(fault, 6, q))) {
+          && engram_need(fault, 2, w.n, M, N, 1, 1) && channels_ok(fault, bias, mult, shift, M, &quick)
+          && engram_q_ok(fault, 6, q))) {
         return ENGRAM_FAULT;
     }
     #ifdef ENGRAM_PAIRS
-    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)N, (size_t)M);
-    if (rows_as_columns(&columns, out.p, x.p, (size_t)B, -q.p[IN_ZP])) {
+    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)N, (size_t)M, quick);
+    if (rows_as_columns(&columns, out.p, x.p, (size_t)B, -q.p[ENGRAM_IN_ZP])) {
         return ENGRAM_OK;
     }
     #endif
-    engram_run_s8_t t = run_of(q.p);
+    engram_run_s8_t t = run_of(q.p, quick);
     t.x = x.p, t.x_p = N, t.positions = (size_t)B, t.out_p = M;
-    t.w_j = N, t.n0 = (size_t)N, t.offset = -q.p[IN_ZP];
+    t.w_j = N, t.n0 = (size_t)N, t.offset = -q.p[ENGRAM_IN_ZP];
     for (ptrdiff_t m = 0, step; m < M; m += step) {
         step = M - m >= 4 ? 4 : 1;
         t.out = out.p + m, t.w = w.p + m * N, t.mult = mult.p + m, t.shift = shift.p + m;
@@ -187,12 +186,13 @@ typedef struct {
     void (*run_x4)(const engram_run_s8_t *t);
     void (*run_x1)(const engram_run_s8_t *t);
     const int32_t *bias, *mult, *shift, *q;
+    bool quick;
 } layer_t;
 
 // The channels from `k` on.
 static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w, int32_t B, ptrdiff_t k) {
     const ptrdiff_t x_row = l->w.size * l->C, w_row = l->w.taps * l->w_tap;
-    engram_run_s8_t t = run_of(l->q);
+    engram_run_s8_t t = run_of(l->q, l->quick);
     t.x_p = l->w.stride * l->C, t.out_p = l->K, t.w_j = l->w_filter;
     t.x2 = l->h.dil * x_row, t.w2 = w_row, t.x1 = l->w.dil * l->C, t.w1 = l->w_tap;
     // Taps of a row whose inputs and weights are neighbours make one longer inner loop.
@@ -213,13 +213,16 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
                     sum += (uint32_t)filter[i * l->w_tap];
                 }
             }
-            whole[j] = (engram_acc_t)l->bias[k + j] - (engram_acc_t)l->q[IN_ZP] * sum;
+            whole[j] = (engram_acc_t)l->bias[k + j] - (engram_acc_t)l->q[ENGRAM_IN_ZP] * sum;
         }
-        for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++) {
-            int32_t oh = (int32_t)(row % l->h.out);
+        int32_t oh = 0;
+        ptrdiff_t image = 0;
+        for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++, oh++) {
+            if (oh == l->h.out) {
+                oh = 0, image += l->h.size;
+            }
             engram_range_t r = engram_taps(&l->h, oh);
-            ptrdiff_t x_at = (row / l->h.out * l->h.size + oh * l->h.stride - l->h.pad + r.from * l->h.dil) * x_row
-                + k * l->x_channel;
+            ptrdiff_t x_at = (image + oh * l->h.stride - l->h.pad + r.from * l->h.dil) * x_row + k * l->x_channel;
             t.n2 = (size_t)(r.to - r.from);
             for (int32_t ow = 0, n; ow < l->w.out; ow += n) {
                 const engram_run_t run = engram_run(&l->w, &whole_row, ow);
@@ -229,7 +232,7 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
                 for (ptrdiff_t j = 0; j < step; j++) {
                     t.start[j] = inside ? whole[j] : (engram_acc_t)l->bias[k + j];
                 }
-                t.offset = inside ? 0 : -l->q[IN_ZP];
+                t.offset = inside ? 0 : -l->q[ENGRAM_IN_ZP];
                 t.positions = (size_t)n;
                 t.out = out + (row * l->w.out + ow) * l->K + k;
                 t.x = x + (x_at + (ow * l->w.stride - l->w.pad + s.from * l->w.dil) * l->C);
@@ -244,18 +247,82 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
 
 #ifdef ENGRAM_PAIRS
 
+// Depthwise with windows of 3 x 3: tiles of a row of the output, of four channels, whose columns are
+// stacked in pairs once for all the windows that they lie in. Padding is stacked too, as the zero
+// point that it means.
+static __attribute__((noinline)) void depthwise_3x3(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w,
+    int32_t B) {
+    const ptrdiff_t x_row = l->w.size * l->C, end = l->K - l->K % 4;
+    const int32_t columns = ENGRAM_WIDE_WORDS / ENGRAM_STACKED_WORDS, stride = l->w.stride;
+    const int32_t most = (columns - 3) / stride + 1, in_zp = l->q[ENGRAM_IN_ZP];
+    uint32_t stacked[ENGRAM_WIDE_WORDS];
+    engram_stacked_t channels[4];
+    const int8_t padding[4] = { (int8_t)in_zp, (int8_t)in_zp, (int8_t)in_zp, (int8_t)in_zp };
+    for (ptrdiff_t k = 0; k < end; k += 4) {
+        for (ptrdiff_t j = 0; j < 4; j++) {
+            const int8_t *wp = w + k + j;
+            engram_acc_t sum = 0;
+            for (ptrdiff_t i = 0; i < 9; i++) {
+                sum += (engram_acc_t)wp[i * l->w_tap];
+            }
+            engram_stack_weights_s8(&channels[j], wp, 3 * l->w_tap, l->w_tap);
+            channels[j].w2[1] |= (uint32_t)l->q[ENGRAM_OUT_ZP] << 16;
+            channels[j].start = 2 * ((engram_acc_t)l->bias[k + j] - (engram_acc_t)in_zp * sum);
+            channels[j].mult = l->mult[k + j];
+            channels[j].right = -l->shift[k + j];
+        }
+        for (int32_t i = 0; i < B; i++) {
+            int8_t *o = out + (ptrdiff_t)i * l->h.out * l->w.out * l->K + k;
+            for (int32_t oh = 0; oh < l->h.out; oh++) {
+                const int32_t top = oh * l->h.stride - l->h.pad;
+                for (int32_t ow = 0, n; ow < l->w.out; ow += n, o += n * l->K) {
+                    n = l->w.out - ow < most ? l->w.out - ow : most;
+                    const int32_t left = ow * stride - l->w.pad;
+                    const int32_t all = (n - 1) * stride + 3;
+                    const engram_range_t inside = engram_clip(-left < all ? -left : all, l->w.size - left, all);
+                    const int8_t *row[3];
+                    ptrdiff_t step[3];
+                    for (int32_t r = 0; r < 3; r++) {
+                        const bool there = (uint32_t)(top + r) < (uint32_t)l->h.size;
+                        row[r] = there ? x + ((i * (ptrdiff_t)l->h.size + top + r) * x_row
+                            + (left + inside.from) * l->C + k) : padding;
+                        step[r] = there ? l->C : 0;
+                    }
+                    const int8_t *const none[3] = { padding, padding, padding };
+                    static const ptrdiff_t stay[3] = { 0, 0, 0 };
+                    uint32_t *at = stacked;
+                    engram_stack_s8_3x4(at, none, stay, (size_t)inside.from);
+                    at += inside.from * ENGRAM_STACKED_WORDS;
+                    engram_stack_s8_3x4(at, row, step, (size_t)(inside.to - inside.from));
+                    at += (inside.to - inside.from) * ENGRAM_STACKED_WORDS;
+                    engram_stack_s8_3x4(at, none, stay, (size_t)(all - inside.to));
+                    for (ptrdiff_t j = 0; j < 4; j++) {
+                        (stride == 1 ? engram_stacked_by_1 : engram_stacked_by_2)(&channels[j], stacked + 2 * j, o + j,
+                            l->K, (size_t)n);
+                    }
+                }
+            }
+        }
+    }
+}
+
 // Depthwise by blocks of four channels with their weights widened; the channel reached.
-static ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w, int32_t B) {
+static __attribute__((noinline)) ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x,
+    const int8_t *w, int32_t B) {
     const ptrdiff_t words = 2 * l->weights, x_row = l->w.size * l->C, end = l->K - l->K % 4;
     if (words > ENGRAM_WIDE_WORDS) {
         return 0;
     }
-    const bool fast = l->q[ACT_MIN] == -128 && l->q[ACT_MAX] == 127 && quick(l->bias, l->shift, (size_t)l->K);
+    const bool fast = l->q[ENGRAM_ACT_MIN] == -128 && l->q[ENGRAM_ACT_MAX] == 127 && l->quick;
+    if (fast && l->h.taps == 3 && l->w.taps == 3 && l->h.dil == 1 && l->w.dil == 1 && l->w.stride <= 2) {
+        depthwise_3x3(l, out, x, w, B);
+        return end;
+    }
     ptrdiff_t most = ENGRAM_WIDE_WORDS / words * 4;
     most = most < ENGRAM_WIDE_CHANNELS ? most : ENGRAM_WIDE_CHANNELS;
     uint32_t wide[ENGRAM_WIDE_WORDS];
     engram_acc_t whole[ENGRAM_WIDE_CHANNELS];
-    engram_run_s8_t t = run_of(l->q);
+    engram_run_s8_t t = run_of(l->q, l->quick);
     t.x_p = l->w.stride * l->C, t.out_p = l->K;
     t.x2 = l->h.dil * x_row, t.x1 = l->w.dil * l->C;
     const engram_range_t whole_row = engram_whole(&l->w);
@@ -270,13 +337,16 @@ static ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x, 
             for (ptrdiff_t i = l->weights; i != 0; i--, wp += l->w_tap) {
                 sum += (engram_acc_t)*wp;
             }
-            whole[k] = (engram_acc_t)l->bias[from + k] - (engram_acc_t)l->q[IN_ZP] * sum;
+            whole[k] = (engram_acc_t)l->bias[from + k] - (engram_acc_t)l->q[ENGRAM_IN_ZP] * sum;
         }
-        for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++) {
-            const int32_t oh = (int32_t)(row % l->h.out);
+        int32_t oh = 0;
+        ptrdiff_t image = 0;
+        for (ptrdiff_t row = 0; row < (ptrdiff_t)B * l->h.out; row++, oh++) {
+            if (oh == l->h.out) {
+                oh = 0, image += l->h.size;
+            }
             const engram_range_t r = engram_taps(&l->h, oh);
-            const ptrdiff_t x_at = (row / l->h.out * l->h.size + oh * l->h.stride - l->h.pad + r.from * l->h.dil)
-                * x_row + from;
+            const ptrdiff_t x_at = (image + oh * l->h.stride - l->h.pad + r.from * l->h.dil) * x_row + from;
             t.n2 = (size_t)(r.to - r.from);
             for (int32_t ow = 0; ow < l->w.out; ow += (int32_t)t.positions) {
                 const engram_run_t run = engram_run(&l->w, &whole_row, ow);
@@ -284,7 +354,7 @@ static ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x, 
                 const bool inside = r.to - r.from == l->h.taps && s.to - s.from == l->w.taps;
                 const uint32_t *first = wide + 2 * (r.from * l->w.taps + s.from);
                 const engram_acc_t *start = inside ? whole : (const engram_acc_t *)(l->bias + from);
-                t.offset = inside ? 0 : -l->q[IN_ZP];
+                t.offset = inside ? 0 : -l->q[ENGRAM_IN_ZP];
                 t.positions = (size_t)run.n;
                 t.n1 = (size_t)(s.to - s.from);
                 t.out = out + (row * l->w.out + ow) * l->K + from;
@@ -302,17 +372,19 @@ static ptrdiff_t depthwise_wide(const layer_t *l, int8_t *out, const int8_t *x, 
 int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
     engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
+    bool quick;
     if (!(engram_dim(fault, 8, B, 0) && engram_geom(fault, 6, geom, false)
           && engram_need(fault, 0, out.n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_K])
           && engram_need(fault, 1, x.n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C])
           && engram_need(fault, 2, w.n, g[ENGRAM_K], g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C])
-          && channels_ok(fault, bias, mult, shift, g[ENGRAM_K]) && q_ok(fault, 7, q))) {
+          && channels_ok(fault, bias, mult, shift, g[ENGRAM_K], &quick) && engram_q_ok(fault, 7, q))) {
         return ENGRAM_FAULT;
     }
     const ptrdiff_t filter = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S] * g[ENGRAM_C];
     #ifdef ENGRAM_PAIRS
-    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)filter, (size_t)g[ENGRAM_K]);
-    if (windows_as_columns(&columns, out.p, x.p, g, B, q.p[IN_ZP])) {
+    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)filter, (size_t)g[ENGRAM_K],
+        quick);
+    if (windows_as_columns(&columns, out.p, x.p, g, B, q.p[ENGRAM_IN_ZP])) {
         return ENGRAM_OK;
     }
     #endif
@@ -320,7 +392,7 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
         .h = engram_axis(g, 0), .w = engram_axis(g, 1), .C = g[ENGRAM_C], .K = g[ENGRAM_K],
         .w_tap = g[ENGRAM_C], .w_filter = filter, .weights = filter, .x_channel = 0,
         .run_x4 = engram_run_s8_x4, .run_x1 = engram_run_s8_x1,
-        .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p,
+        .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p, .quick = quick,
     };
     slide(&layer, out.p, x.p, w.p, B, 0);
     return ENGRAM_OK;
@@ -329,18 +401,19 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
 int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias, engram_l_t mult,
     engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
+    bool quick;
     if (!(engram_dim(fault, 8, B, 0) && engram_geom(fault, 6, geom, true)
           && engram_need(fault, 0, out.n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_C])
           && engram_need(fault, 1, x.n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C])
           && engram_need(fault, 2, w.n, g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C], 1)
-          && channels_ok(fault, bias, mult, shift, g[ENGRAM_C]) && q_ok(fault, 7, q))) {
+          && channels_ok(fault, bias, mult, shift, g[ENGRAM_C], &quick) && engram_q_ok(fault, 7, q))) {
         return ENGRAM_FAULT;
     }
     const layer_t layer = {
         .h = engram_axis(g, 0), .w = engram_axis(g, 1), .C = g[ENGRAM_C], .K = g[ENGRAM_C],
         .w_tap = g[ENGRAM_C], .w_filter = 1, .weights = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S], .x_channel = 1,
         .run_x4 = engram_run_depthwise_s8_x4, .run_x1 = engram_run_depthwise_s8_x1,
-        .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p,
+        .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p, .quick = quick,
     };
     ptrdiff_t k = 0;
     #ifdef ENGRAM_PAIRS
@@ -356,7 +429,7 @@ int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_
     if (!(engram_dim(fault, 4, B, 0) && engram_geom(fault, 2, geom, true)
           && engram_need(fault, 0, out.n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_C])
           && engram_need(fault, 1, x.n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C])
-          && q_ok(fault, 3, q))) {
+          && engram_q_ok(fault, 3, q))) {
         return ENGRAM_FAULT;
     }
     const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
@@ -380,7 +453,8 @@ int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_
                     }
                     // A dilated window can step over a tiny input: no pixel, 0.
                     int32_t half = sum > 0 ? count / 2 : -(count / 2);
-                    o[c] = engram_clamp_s8(count == 0 ? 0 : (sum + half) / count, q.p[ACT_MIN], q.p[ACT_MAX]);
+                    o[c] = engram_clamp_s8(count == 0 ? 0 : (sum + half) / count, q.p[ENGRAM_ACT_MIN],
+                        q.p[ENGRAM_ACT_MAX]);
                 }
             }
         }

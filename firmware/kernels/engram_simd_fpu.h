@@ -264,6 +264,102 @@ static inline void engram_lanes_8(float *sum, const float *a, ptrdiff_t a_step, 
         : "cc", "memory", SUM_REGISTERS, VALUE_REGISTERS);
 }
 
+// Windows of 3 x 3 of four channels, three or two side by side: sums in s0..s11, a row of the
+// window's weights in s16..s27, one column of x in s28..s31, which is loaded once for all the
+// windows that it lies in. Every sum still takes its terms row by row, from left to right.
+typedef struct {                     // read by offset; steps are bytes
+    ptrdiff_t x_right, x_skip;       // from column to column, from the end of a row to the next
+    uint32_t has_first, has_last;    // whether the outermost columns are there; if not, padding
+    const float *bias;               // (4) or NULL
+    const float *w;                  // (rows, 3, 4)
+    uint32_t rows;                   // of the window, not 0
+    ptrdiff_t x_down, out_down;      // from the end of these windows to those below
+    ptrdiff_t out_right;
+    const float *zeros;              // (12)
+} engram_windows_t;
+
+#define NEXT_COLUMN \
+    "vldmia r1, {s28-s31}\n\t" \
+    "add r1, r1, r2\n\t"
+#define TAP_4(c0, c1, c2, c3, w0, w1, w2, w3) PAIR(c0, "s28", w0, c1, "s29", w1) PAIR(c2, "s30", w2, c3, "s31", w3)
+#define LEFT_TAP(c0, c1, c2, c3) TAP_4(c0, c1, c2, c3, "s16", "s17", "s18", "s19")
+#define MIDDLE_TAP(c0, c1, c2, c3) TAP_4(c0, c1, c2, c3, "s20", "s21", "s22", "s23")
+#define RIGHT_TAP(c0, c1, c2, c3) TAP_4(c0, c1, c2, c3, "s24", "s25", "s26", "s27")
+#define ADD_BIAS(c0, c1, c2, c3) \
+    "vadd.f32 " c0 ", " c0 ", s28\n\t" \
+    "vadd.f32 " c1 ", " c1 ", s29\n\t" \
+    "vadd.f32 " c2 ", " c2 ", s30\n\t" \
+    "vadd.f32 " c3 ", " c3 ", s31\n\t"
+#define FIRST(DO) DO("s0", "s1", "s2", "s3")
+#define SECOND(DO) DO("s4", "s5", "s6", "s7")
+#define THIRD(DO) DO("s8", "s9", "s10", "s11")
+// out and x of n (not 0) of them, one below the other.
+#define WINDOWS(name, SUMS, INNER, OUTER, BIAS, STORE) \
+    static __attribute__((naked, noinline, unused)) void name(const engram_windows_t *t, const float *x, \
+        float *out, uint32_t n) { \
+        (void)t, (void)x, (void)out, (void)n;  /* in r0 to r3 */ \
+        __asm__ volatile ( \
+            "push {r4-r11, lr}\n\t" \
+            "vpush {d8-d15}\n\t" \
+            "mov r9, r2\n\t" \
+            "mov r12, r3\n\t" \
+            "ldmia r0, {r2-r6}\n\t" \
+            "ldrd r10, r11, [r0, #36]\n" \
+            "0:\n\t" \
+            "vldmia r11, {" SUMS "}\n\t" \
+            "ldrd r7, r8, [r0, #20]\n" \
+            "1:\n\t" \
+            "vldmia r7!, {s16-s27}\n\t" \
+            "cbz r4, 2f\n\t" \
+            NEXT_COLUMN FIRST(LEFT_TAP) \
+            "2:\n\t" \
+            NEXT_COLUMN FIRST(MIDDLE_TAP) SECOND(LEFT_TAP) \
+            INNER \
+            "cbz r5, 3f\n\t" \
+            NEXT_COLUMN OUTER \
+            "3:\n\t" \
+            "add r1, r1, r3\n\t" \
+            "subs r8, r8, #1\n\t" \
+            "bne 1b\n\t" \
+            "cbz r6, 4f\n\t" \
+            "vldmia r6, {s28-s31}\n\t" \
+            BIAS \
+            "4:\n\t" \
+            "ldrd r7, r8, [r0, #28]\n\t" \
+            "vstmia r9, {s0-s3}\n\t" \
+            "add r9, r9, r10\n\t" \
+            "vstmia r9, {s4-s7}\n\t" \
+            STORE \
+            "add r1, r1, r7\n\t" \
+            "add r9, r9, r8\n\t" \
+            "subs r12, r12, #1\n\t" \
+            "bne 0b\n\t" \
+            "vpop {d8-d15}\n\t" \
+            "pop {r4-r11, pc}\n" \
+            ); \
+    }
+WINDOWS(engram_windows_3, "s0-s11",
+    NEXT_COLUMN FIRST(RIGHT_TAP) SECOND(MIDDLE_TAP) THIRD(LEFT_TAP)
+    NEXT_COLUMN SECOND(RIGHT_TAP) THIRD(MIDDLE_TAP),
+    THIRD(RIGHT_TAP),
+    FIRST(ADD_BIAS) SECOND(ADD_BIAS) THIRD(ADD_BIAS),
+    "add r9, r9, r10\n\t" "vstmia r9, {s8-s11}\n\t")
+WINDOWS(engram_windows_2, "s0-s7",
+    NEXT_COLUMN FIRST(RIGHT_TAP) SECOND(MIDDLE_TAP),
+    SECOND(RIGHT_TAP),
+    FIRST(ADD_BIAS) SECOND(ADD_BIAS),
+    "")
+#undef NEXT_COLUMN
+#undef TAP_4
+#undef LEFT_TAP
+#undef MIDDLE_TAP
+#undef RIGHT_TAP
+#undef ADD_BIAS
+#undef FIRST
+#undef SECOND
+#undef THIRD
+#undef WINDOWS
+
 // out (16) = a (16)
 static inline void engram_copy_16(float *out, const float *a) {
     __asm__ volatile (

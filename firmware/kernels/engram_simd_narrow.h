@@ -65,37 +65,86 @@ static __attribute__((naked, noinline, unused)) void engram_narrow_4(uint32_t *s
     #undef OFFSET
 }
 
-// (acc * mult + 2**30) >> 31 for mult >= 0, from four products of halves. The library's 64-bit
-// product knows neither that the high half is wanted nor that one sign is known.
+// r0 = (r0 * r1 + 2**30) >> 31 for r1 >= 0, from four products of halves; uses r1 to r4. The
+// library's 64-bit product knows neither that the high half is wanted nor that one sign is known.
+#define HIGH_PRODUCT \
+    "uxth r2, r0\n\t"         /* a, low and high */ \
+    "asrs r0, r0, #16\n\t" \
+    "uxth r3, r1\n\t"         /* m, low and high */ \
+    "asrs r1, r1, #16\n\t" \
+    "movs r4, r2\n\t" \
+    "muls r4, r3\n\t" \
+    "lsrs r4, r4, #16\n\t" \
+    "muls r2, r1\n\t"         /* a low * m high */ \
+    "muls r3, r0\n\t"         /* a high * m low */ \
+    "adds r3, r3, r4\n\t" \
+    "muls r0, r1\n\t"         /* a high * m high */ \
+    "asrs r1, r3, #16\n\t" \
+    "adds r0, r0, r1\n\t" \
+    "uxth r3, r3\n\t" \
+    "adds r2, r2, r3\n\t"     /* bits 16 to 47, below 2**31 */ \
+    "lsls r0, r0, #1\n\t" \
+    "lsrs r2, r2, #15\n\t"    /* the carry is bit 30 of the product, which rounds */ \
+    "adcs r0, r2\n\t"
+
 static __attribute__((naked, noinline, unused)) int32_t engram_narrow_high(int32_t acc, int32_t mult) {
     (void)acc, (void)mult;  // in r0 and r1
     __asm__ volatile (
         ".syntax unified\n\t"
         "mov r12, r4\n\t"
-        "uxth r2, r0\n\t"         // a, low and high
-        "asrs r0, r0, #16\n\t"
-        "uxth r3, r1\n\t"         // m, low and high
-        "asrs r1, r1, #16\n\t"
-        "movs r4, r2\n\t"
-        "muls r4, r3\n\t"
-        "lsrs r4, r4, #16\n\t"
-        "muls r2, r1\n\t"         // a low * m high
-        "muls r3, r0\n\t"         // a high * m low
-        "adds r3, r3, r4\n\t"
-        "muls r0, r1\n\t"         // a high * m high
-        "asrs r1, r3, #16\n\t"
-        "adds r0, r0, r1\n\t"
-        "uxth r3, r3\n\t"
-        "adds r2, r2, r3\n\t"     // bits 16 to 47
-        "movs r1, #1\n\t"
-        "lsls r1, r1, #14\n\t"    // rounded at bit 30
-        "adds r2, r2, r1\n\t"
-        "lsrs r2, r2, #15\n\t"
-        "lsls r0, r0, #1\n\t"
-        "adds r0, r0, r2\n\t"
+        HIGH_PRODUCT
         "mov r4, r12\n\t"
         "bx lr\n"
         );
 }
+
+// Requantizes four sums, every shift below 0, and stores them. range: the zero point, the least and
+// the largest result.
+static __attribute__((naked, noinline, unused)) void engram_narrow_store_4(int8_t *out, const uint32_t sum[4],
+    const int32_t *mult, const int32_t *shift, const int32_t range[3]) {
+    (void)out, (void)sum, (void)mult, (void)shift, (void)range;  // in r0 to r3 and on the stack
+    __asm__ volatile (
+        ".syntax unified\n\t"
+        "push {r4-r7, lr}\n\t"
+        "movs r5, r0\n\t"
+        "movs r6, r1\n\t"
+        "movs r7, r2\n\t"
+        "subs r3, r3, r2\n\t"
+        "subs r3, r3, #4\n\t"
+        "mov r12, r3\n\t"         // from the multiplier after this to the shift of this
+        "movs r0, #4\n"
+        "1:\n\t"
+        "mov lr, r0\n\t"
+        "ldmia r6!, {r0}\n\t"
+        "ldmia r7!, {r1}\n\t"
+        HIGH_PRODUCT
+        "mov r1, r12\n\t"
+        "ldr r1, [r7, r1]\n\t"
+        "ldr r2, [sp, #20]\n\t"
+        "ldmia r2!, {r3, r4}\n\t" // zero point, least
+        "rsbs r1, r1, #0\n\t"
+        "asrs r2, r0, #31\n\t"
+        "adds r0, r0, r2\n\t"
+        "asrs r0, r1\n\t"         // the carry is the half that rounds up
+        "adcs r0, r3\n\t"
+        "cmp r0, r4\n\t"
+        "bge 2f\n\t"
+        "movs r0, r4\n"
+        "2:\n\t"
+        "ldr r2, [sp, #20]\n\t"
+        "ldr r2, [r2, #8]\n\t"    // largest
+        "cmp r0, r2\n\t"
+        "ble 3f\n\t"
+        "movs r0, r2\n"
+        "3:\n\t"
+        "strb r0, [r5]\n\t"
+        "adds r5, r5, #1\n\t"
+        "mov r0, lr\n\t"
+        "subs r0, r0, #1\n\t"
+        "bne 1b\n\t"
+        "pop {r4-r7, pc}\n"
+        );
+}
+#undef HIGH_PRODUCT
 
 #endif

@@ -51,45 +51,66 @@ static inline uint32_t engram_multiply_high(uint32_t a, uint32_t b, uint32_t sum
     return result;
 }
 
-// Requantizes a sum below 2**30 in size and stores it; where the next one goes. SMMULR of the
-// doubled sum is the rounded doubling high product; then engram_halve, with `less` = -shift - 1.
-static inline int8_t *engram_store_pairs(int8_t *out, size_t step, uint32_t acc, int32_t mult, int32_t less,
-    int32_t out_zp) {
-    int32_t rest;
-    __asm__ volatile (
-        "lsl %[c], %[c], #1\n\t"
-        "smmulr %[c], %[c], %[mult]\n\t"
-        "add %[c], %[c], %[c], asr #31\n\t"
-        "asr %[c], %[c], %[less]\n\t"
-        "and %[rest], %[c], #1\n\t"
-        "add %[c], %[rest], %[c], asr #1\n\t"
-        "add %[c], %[c], %[zp]\n\t"
-        "ssat %[c], #8, %[c]\n\t"
-        "strb %[c], [%[out]]\n\t"
-        "add %[out], %[out], %[step]\n"
-        : [c] "+r" (acc), [out] "+r" (out), [rest] "=&r" (rest)
-        : [mult] "r" (mult), [less] "r" (less), [zp] "r" (out_zp), [step] "r" (step)
-        : "memory");
-    return out;
-}
+// Requantizes a sum below 2**30 in size and stores it. SMMULR of the doubled sum is the rounded
+// doubling high product; then engram_halve, `right` = -shift > 0 places: the last bit shifted out is
+// the half that rounds up, and comes back as the carry of the sum with the zero point.
+#define REQUANTIZED(c, mult, right, zp) \
+    "lsl " c ", " c ", #1\n\t" \
+    "smmulr " c ", " c ", " mult "\n\t" \
+    "add " c ", " c ", " c ", asr #31\n\t" \
+    "asrs " c ", " c ", " right "\n\t" \
+    "adc " c ", " c ", " zp "\n\t" \
+    "ssat " c ", #8, " c "\n\t"
 
-// Widens fours (not 0) times four bytes into two words, `step` bytes apart.
-static inline void engram_widen_pairs(uint32_t *to, size_t step, const int8_t *x, uint32_t offsets, size_t fours) {
-    uint32_t even, odd;
+// What fours (not 0) times four multipliers, shifts and biases have in common: `mults` is negative
+// if one multiplier is, `turned` is below 16 if every shift is from -1 to -16, `biases` is below
+// 2**28 if every bias lies from -2**28 to 2**28 - 1.
+typedef struct { int32_t mults, turned, biases; } engram_common_t;
+
+static inline __attribute__((always_inline)) engram_common_t engram_common_4(const int32_t *mult,
+    const int32_t *shift, const int32_t *bias, size_t fours) {
+    engram_common_t t = { 0, 0, 0 };
     __asm__ volatile (
         "1:\n\t"
-        "ldr %[o], [%[x]], #4\n\t"
+        "ldmia %[mult]!, {r2-r5}\n\t"
+        "orr %[m], %[m], r2\n\t"
+        "orr %[m], %[m], r3\n\t"
+        "orr %[m], %[m], r4\n\t"
+        "orr %[m], %[m], r5\n\t"
+        "ldmia %[shift]!, {r2-r5}\n\t"
+        "orn %[s], %[s], r2\n\t"
+        "orn %[s], %[s], r3\n\t"
+        "orn %[s], %[s], r4\n\t"
+        "orn %[s], %[s], r5\n\t"
+        "ldmia %[bias]!, {r2-r5}\n\t"
+        "eor r2, r2, r2, asr #31\n\t"
+        "eor r3, r3, r3, asr #31\n\t"
+        "eor r4, r4, r4, asr #31\n\t"
+        "eor r5, r5, r5, asr #31\n\t"
+        "orr r2, r2, r3\n\t"
+        "orr r4, r4, r5\n\t"
+        "orr %[b], %[b], r2\n\t"
+        "orr %[b], %[b], r4\n\t"
         "subs %[n], %[n], #1\n\t"
-        "sxtb16 %[e], %[o]\n\t"
-        "sxtb16 %[o], %[o], ror #8\n\t"
-        "uadd16 %[e], %[e], %[offsets]\n\t"
-        "uadd16 %[o], %[o], %[offsets]\n\t"
-        "strd %[e], %[o], [%[to]]\n\t"
-        "add %[to], %[to], %[step]\n\t"
         "bne 1b\n"
-        : [x] "+r" (x), [n] "+r" (fours), [to] "+r" (to), [e] "=&r" (even), [o] "=&r" (odd)
-        : [offsets] "r" (offsets), [step] "r" (step)
+        : [mult] "+r" (mult), [shift] "+r" (shift), [bias] "+r" (bias), [n] "+r" (fours),
+          [m] "+r" (t.mults), [s] "+r" (t.turned), [b] "+r" (t.biases)
+        :
+        : "cc", "memory", "r2", "r3", "r4", "r5");
+    return t;
+}
+
+// Where the next one goes.
+static inline int8_t *engram_store_pairs(int8_t *out, size_t step, uint32_t acc, int32_t mult, int32_t right,
+    int32_t out_zp) {
+    __asm__ volatile (
+        REQUANTIZED("%[c]", "%[mult]", "%[right]", "%[zp]")
+        "strb %[c], [%[out]]\n\t"
+        "add %[out], %[out], %[step]\n"
+        : [c] "+r" (acc), [out] "+r" (out)
+        : [mult] "r" (mult), [right] "r" (right), [zp] "r" (out_zp), [step] "r" (step)
         : "cc", "memory");
+    return out;
 }
 
 // Runs FOUR fours/2 times unrolled by two, and once more where fours is odd.
@@ -119,6 +140,22 @@ static inline void engram_widen_pairs(uint32_t *to, size_t step, const int8_t *x
     "bne 3b\n" \
     "4:\n"
 
+// Widens fours (not 0) times four bytes into two words, `step` bytes apart.
+static inline __attribute__((always_inline)) void engram_widen_pairs(uint32_t *to, size_t step, const int8_t *x,
+    uint32_t offsets, size_t fours) {
+    uint32_t even, odd;
+    __asm__ volatile (
+        BY_TWO(
+            "ldr %[o], [%[x]], #4\n\t"
+            "sxtab16 %[e], %[offsets], %[o]\n\t"
+            "sxtab16 %[o], %[offsets], %[o], ror #8\n\t"
+            "strd %[e], %[o], [%[to]]\n\t"
+            "add %[to], %[to], %[step]\n\t")
+        : [x] "+r" (x), [n] "+r" (fours), [to] "+r" (to), [e] "=&r" (even), [o] "=&r" (odd)
+        : [offsets] "r" (offsets), [step] "r" (step)
+        : "cc", "memory");
+}
+
 #define WEIGHTS(address) \
     "ldr %[wo], " address "\n\t" \
     "sxtb16 %[we], %[wo]\n\t" \
@@ -128,8 +165,8 @@ static inline void engram_widen_pairs(uint32_t *to, size_t step, const int8_t *x
     "smlad " c ", " odd ", %[wo], " c "\n\t"
 
 // Four positions, one channel. x: for every four elements the two pairs of each position.
-static inline const int8_t *engram_pairs_4x1(uint32_t *s0, uint32_t *s1, uint32_t *s2, uint32_t *s3,
-    const uint32_t *x, const int8_t *w, size_t fours) {
+static inline __attribute__((always_inline)) const int8_t *engram_pairs_4x1(uint32_t *s0, uint32_t *s1, uint32_t *s2,
+    uint32_t *s3, const uint32_t *x, const int8_t *w, size_t fours) {
     uint32_t c0 = *s0, c1 = *s1, c2 = *s2, c3 = *s3, we, wo;
     __asm__ volatile (
         BY_TWO(
@@ -149,8 +186,8 @@ static inline const int8_t *engram_pairs_4x1(uint32_t *s0, uint32_t *s1, uint32_
 }
 
 // Two positions, one channel.
-static inline const int8_t *engram_pairs_2x1(uint32_t *s0, uint32_t *s1, const uint32_t *x, const int8_t *w,
-    size_t fours) {
+static inline __attribute__((always_inline)) const int8_t *engram_pairs_2x1(uint32_t *s0, uint32_t *s1,
+    const uint32_t *x, const int8_t *w, size_t fours) {
     uint32_t c0 = *s0, c1 = *s1, we, wo;
     __asm__ volatile (
         BY_FOUR(
@@ -166,26 +203,80 @@ static inline const int8_t *engram_pairs_2x1(uint32_t *s0, uint32_t *s1, const u
     return w;
 }
 
-// One position, four channels that lie w_j bytes apart. It takes all the registers there are.
-static __attribute__((noinline, unused)) void engram_pairs_1x4(uint32_t sum[4], const uint32_t *x,
-    const int8_t *w, ptrdiff_t w_j, size_t fours) {
-    uint32_t c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3], xe, xo, we, wo;
+// One position against fours of channels: blocks of four whose rows of weights lie w_j bytes apart,
+// x widened, 4 * fours long, which is not 0; from the bias to the stored byte.
+typedef struct {
+    const uint32_t *x;
+    const int8_t *w;
+    ptrdiff_t w_j;
+    size_t fours;
+    const int32_t *bias, *mult, *shift;  // from here on read and stepped by the code below, by offset
+    int8_t *out;
+    int32_t out_zp;
+    size_t blocks;                       // not 0
+} engram_pairs_1x4_t;
+
+static __attribute__((naked, noinline, unused)) void engram_pairs_1x4(engram_pairs_1x4_t *t) {
+    (void)t;  // in r0
+    #define CHANNEL(c, address) \
+        "ldr r11, " address "\n\t" \
+        "sxtb16 r10, r11\n\t" \
+        "sxtb16 r11, r11, ror #8\n\t" \
+        "smlad " c ", r8, r10, " c "\n\t" \
+        "smlad " c ", r9, r11, " c "\n\t"
+    #define FOUR_CHANNELS \
+        "ldrd r8, r9, [r1], #8\n\t" \
+        CHANNEL("r5", "[r2, r3]") \
+        CHANNEL("r6", "[r2, r3, lsl #1]") \
+        CHANNEL("r7", "[r2, r12]") \
+        CHANNEL("r4", "[r2], #4")
+    #define STORED(c, mult) \
+        "ldr r12, [r1], #4\n\t" \
+        "rsb r12, r12, #0\n\t" \
+        REQUANTIZED(c, mult, "r12", "lr") \
+        "strb " c ", [r2], #1\n\t"
     __asm__ volatile (
-        BY_FOUR(
-            "ldrd %[xe], %[xo], [%[x]], #8\n\t"
-            WEIGHTS("[%[w], %[j]]")
-            TIMES("%[c1]", "%[xe]", "%[xo]")
-            WEIGHTS("[%[w], %[j], lsl #1]")
-            TIMES("%[c2]", "%[xe]", "%[xo]")
-            WEIGHTS("[%[w], %[j3]]")
-            TIMES("%[c3]", "%[xe]", "%[xo]")
-            WEIGHTS("[%[w]], #4")
-            TIMES("%[c0]", "%[xe]", "%[xo]"))
-        : [c0] "+r" (c0), [c1] "+r" (c1), [c2] "+r" (c2), [c3] "+r" (c3), [x] "+r" (x), [w] "+r" (w),
-          [n] "+r" (fours), [xe] "=&r" (xe), [xo] "=&r" (xo), [we] "=&r" (we), [wo] "=&r" (wo)
-        : [j] "r" (w_j), [j3] "r" (3 * w_j)
-        : "cc", "memory");
-    sum[0] = c0, sum[1] = c1, sum[2] = c2, sum[3] = c3;
+        "push {r4-r11, lr}\n"
+        "0:\n\t"
+        "ldr r8, [r0, #16]\n\t"         // bias
+        "ldmia r8!, {r4-r7}\n\t"
+        "str r8, [r0, #16]\n\t"
+        "ldmia r0, {r1, r2, r3, lr}\n\t"
+        "add r12, r3, r3, lsl #1\n\t"
+        "subs lr, lr, #4\n\t"
+        "blo 2f\n"
+        "1:\n\t"
+        FOUR_CHANNELS FOUR_CHANNELS FOUR_CHANNELS FOUR_CHANNELS
+        "subs lr, lr, #4\n\t"
+        "bhs 1b\n"
+        "2:\n\t"
+        "adds lr, lr, #4\n\t"
+        "beq 4f\n"
+        "3:\n\t"
+        FOUR_CHANNELS
+        "subs lr, lr, #1\n\t"
+        "bne 3b\n"
+        "4:\n\t"
+        "add r2, r2, r12\n\t"           // over the other three rows
+        "str r2, [r0, #4]\n\t"
+        "ldr r3, [r0, #20]\n\t"         // mult
+        "ldmia r3!, {r8-r11}\n\t"
+        "str r3, [r0, #20]\n\t"
+        "ldrd r1, r2, [r0, #24]\n\t"    // shift, out
+        "ldrd lr, r3, [r0, #32]\n\t"    // out_zp, blocks
+        STORED("r4", "r8")
+        STORED("r5", "r9")
+        STORED("r6", "r10")
+        STORED("r7", "r11")
+        "strd r1, r2, [r0, #24]\n\t"
+        "subs r3, r3, #1\n\t"
+        "str r3, [r0, #36]\n\t"
+        "bne 0b\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+    #undef CHANNEL
+    #undef FOUR_CHANNELS
+    #undef STORED
 }
 
 // One row of taps of four neighbouring channels: each x times its weights, widened to two words a
@@ -235,6 +326,69 @@ static inline const uint32_t *engram_taps_4_offset(uint32_t *c0, uint32_t *c1, u
 #undef TAP
 #undef TAPS
 #undef ADD_OFFSETS
+
+static inline uint32_t engram_pair(int32_t low, int32_t high) {
+    return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
+}
+
+// Four channels of three rows: each channel's pair of the upper two, and its third.
+static inline void engram_stack_pairs(uint32_t to[8], uint32_t x0, uint32_t x1, uint32_t x2) {
+    const uint32_t even0 = engram_even_pair(x0), odd0 = engram_odd_pair(x0);
+    const uint32_t even1 = engram_even_pair(x1), odd1 = engram_odd_pair(x1);
+    to[0] = (even0 & 0xffffu) | even1 << 16;
+    to[1] = (uint32_t)(int8_t)x2;
+    to[2] = (odd0 & 0xffffu) | odd1 << 16;
+    to[3] = (uint32_t)(int8_t)(x2 >> 8);
+    to[4] = (even1 & 0xffff0000u) | even0 >> 16;
+    to[5] = (uint32_t)(int8_t)(x2 >> 16);
+    to[6] = (odd1 & 0xffff0000u) | odd0 >> 16;
+    to[7] = (uint32_t)((int32_t)x2 >> 24);
+}
+
+// A channel of a depthwise layer with windows of 3 x 3, all doubled: weights of the upper two rows
+// by column, of the third row, and in the high half of the last word the zero point of the result.
+typedef struct {
+    uint32_t w01[3], w2[2], start;
+    int32_t mult, right;
+} engram_stacked_t;
+
+// n (not 0) windows side by side, from stacked columns of four channels to stored bytes, `step` apart. The
+// count stands above the shift, which only the low byte tells.
+#define STACKED(name, next) \
+    static __attribute__((naked, noinline, unused)) void name(const engram_stacked_t *c, const uint32_t *x, \
+        int8_t *out, ptrdiff_t step, size_t n) { \
+        (void)c, (void)x, (void)out, (void)step, (void)n; /* in r0 to r3 and on the stack */ \
+        __asm__ volatile ( \
+            "push {r4-r11, lr}\n\t" \
+            "ldmia r0, {r4-r11}\n\t" \
+            "ldr r12, [sp, #36]\n\t" \
+            "sub r12, r12, #1\n\t" \
+            "add r11, r11, r12, lsl #8\n" \
+            "1:\n\t" \
+            "ldrd r12, lr, [r1, #32]\n\t" \
+            "smlad r0, r12, r5, r9\n\t" \
+            "smlabt r0, lr, r7, r0\n\t" \
+            "ldrd r12, lr, [r1, #64]\n\t" \
+            "smlad r0, r12, r6, r0\n\t" \
+            "smlabb r0, lr, r8, r0\n\t" \
+            "ldrd r12, lr, [r1], #" next "\n\t" \
+            "smlad r0, r12, r4, r0\n\t" \
+            "smlabb r0, lr, r7, r0\n\t" \
+            "smmulr r0, r0, r10\n\t" \
+            "add r0, r0, r0, asr #31\n\t" \
+            "asrs r0, r0, r11\n\t" \
+            "adc r0, r0, r8, asr #16\n\t" \
+            "ssat r0, #8, r0\n\t" \
+            "strb r0, [r2]\n\t" \
+            "add r2, r2, r3\n\t" \
+            "subs r11, r11, #256\n\t" \
+            "bhs 1b\n\t" \
+            "pop {r4-r11, pc}\n" \
+            ); \
+    }
+STACKED(engram_stacked_by_1, "32")
+STACKED(engram_stacked_by_2, "64")
+#undef STACKED
 
 #undef BY_TWO
 #undef BY_FOUR

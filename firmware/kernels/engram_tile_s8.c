@@ -8,9 +8,21 @@
 #define MAC(j) c##j += (uint32_t)(v * *wp##j++);
 #define MAC_DEPTHWISE(j) c##j += (uint32_t)((x1[j] + offset) * w1[j]);
 #define FINISH(j) { \
-    int32_t y = engram_requantize(c##j, t->mult[j], t->shift[j]) + t->out_zp; \
-    out[j] = engram_clamp_s8(y, t->act_min, t->act_max); \
+    int32_t y = engram_requantize(c##j, t->mult[j], t->shift[j]) + t->range[0]; \
+    out[j] = engram_clamp_s8(y, t->range[1], t->range[2]); \
 }
+#define FINISH_1 EACH_1(FINISH)
+#ifdef ENGRAM_NARROW
+#define FINISH_4 \
+    if (t->right) { \
+        const engram_acc_t sum[4] = { c0, c1, c2, c3 }; \
+        engram_narrow_store_4(out, sum, t->mult, t->shift, t->range); \
+    } else { \
+        EACH_4(FINISH) \
+    }
+#else
+#define FINISH_4 EACH_4(FINISH)
+#endif
 
 // Every position of the run; BODY adds the taps at x1, w1 to the sums.
 #define RUN(CHANNELS, BODY) \
@@ -25,7 +37,7 @@
                 BODY \
             } \
         } \
-        EACH_##CHANNELS(FINISH) \
+        FINISH_##CHANNELS \
     }
 
 // One row of x against the weights of each channel; `offset` is added to x where WITH says so.
@@ -62,21 +74,6 @@
     const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u; \
     (void)offsets;
 
-#elif defined(ENGRAM_NARROW)
-
-#define DOT(CHANNELS, WITH) DOT_##CHANNELS(WITH)
-#define DOT_1(WITH) \
-    const int8_t *xp = x1; \
-    EACH_1(W_ROW) \
-    DOT_BYTES(1, WITH, t->n0)
-#define DOT_4(WITH) \
-    if (t->n0 != 0) { \
-        engram_acc_t sum[4] = { c0, c1, c2, c3 }; \
-        engram_narrow_4(sum, x1, w1, t->w_j, t->n0, offset); \
-        c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3]; \
-    }
-#define DOT_SETUP
-
 #else
 
 #define DOT(CHANNELS, WITH) \
@@ -87,6 +84,32 @@
 
 #endif
 
+#ifdef ENGRAM_NARROW
+
+// Sums stay in memory, where the code that adds to them and the code that stores them want them.
+void engram_run_s8_x4(const engram_run_s8_t *t) {
+    const int8_t *x = t->x;
+    int8_t *out = t->out;
+    for (size_t p = t->positions; p != 0; p--, x += t->x_p, out += t->out_p) {
+        engram_acc_t sum[4] = { t->start[0], t->start[1], t->start[2], t->start[3] };
+        const int8_t *x2 = x, *w2 = t->w;
+        for (size_t n2 = t->n0 != 0 ? t->n2 : 0; n2 != 0; n2--, x2 += t->x2, w2 += t->w2) {
+            const int8_t *x1 = x2, *w1 = w2;
+            for (size_t n1 = t->n1; n1 != 0; n1--, x1 += t->x1, w1 += t->w1) {
+                engram_narrow_4(sum, x1, w1, t->w_j, t->n0, t->offset);
+            }
+        }
+        if (t->right) {
+            engram_narrow_store_4(out, sum, t->mult, t->shift, t->range);
+        } else {
+            const engram_acc_t c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3];
+            EACH_4(FINISH)
+        }
+    }
+}
+
+#else
+
 void engram_run_s8_x4(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
     DOT_SETUP
@@ -96,6 +119,8 @@ void engram_run_s8_x4(const engram_run_s8_t *t) {
         RUN(4, DOT(4, ADDED))
     }
 }
+
+#endif
 
 void engram_run_s8_x1(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
@@ -119,9 +144,9 @@ void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t ste
 }
 
 #define WIDE_START(j) engram_acc_t c##j = start[j];
-#define WIDE_STORE(j) o = engram_store_pairs(o, 1, c##j, mult[j], -shift[j] - 1, out_zp);
+#define WIDE_STORE(j) o = engram_store_pairs(o, 1, c##j, mult[j], -shift[j], out_zp);
 #define WIDE_FINISH(j) \
-    *o++ = engram_clamp_s8(engram_requantize(c##j, mult[j], shift[j]) + out_zp, t->act_min, t->act_max);
+    *o++ = engram_clamp_s8(engram_requantize(c##j, mult[j], shift[j]) + out_zp, t->range[1], t->range[2]);
 #define WIDE_RUN(TAPS, STORE) \
     for (; blocks != 0; blocks--, first += words, start += 4, mult += 4, shift += 4, left += 4, to += 4) { \
         const int8_t *x = left; \
@@ -146,7 +171,7 @@ void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *firs
     const size_t n1 = t->n1, rows = t->n2;
     const ptrdiff_t x_p = t->x_p, out_p = t->out_p, x_down = t->x2, x_right = t->x1;
     const ptrdiff_t skip = row - 2 * (ptrdiff_t)n1;
-    const int32_t out_zp = t->out_zp, *mult = t->mult, *shift = t->shift;
+    const int32_t out_zp = t->range[0], *mult = t->mult, *shift = t->shift;
     if (!quick) {
         WIDE_RUN(engram_taps_4_offset, WIDE_FINISH)
     } else if (t->offset == 0) {
@@ -154,6 +179,23 @@ void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *firs
     } else {
         WIDE_RUN(engram_taps_4_offset, WIDE_STORE)
     }
+}
+
+void engram_stack_s8_3x4(uint32_t *to, const int8_t *const x[3], const ptrdiff_t step[3], size_t n) {
+    const int8_t *x0 = x[0], *x1 = x[1], *x2 = x[2];
+    const ptrdiff_t step0 = step[0], step1 = step[1], step2 = step[2];
+    for (; n != 0; n--, x0 += step0, x1 += step1, x2 += step2, to += ENGRAM_STACKED_WORDS) {
+        engram_stack_pairs(to, engram_load4(x0), engram_load4(x1), engram_load4(x2));
+    }
+}
+
+void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *w, ptrdiff_t row, ptrdiff_t right) {
+    for (ptrdiff_t s = 0; s < 3; s++) {
+        to->w01[s] = engram_pair(2 * w[s * right], 2 * w[row + s * right]);
+    }
+    w += 2 * row;
+    to->w2[0] = engram_pair(2 * w[0], 2 * w[right]);
+    to->w2[1] = engram_pair(2 * w[2 * right], 0);
 }
 
 #endif
@@ -212,8 +254,8 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
 // The last one to three weights of a row, filled up with zeros.
 static uint32_t last_weights(const int8_t *w, size_t n) {
     uint32_t v = 0;
-    for (size_t i = 0; i < n; i++) {
-        v |= (uint32_t)(uint8_t)w[i] << (8 * i);
+    while (n != 0) {
+        v = v << 8 | (uint8_t)w[--n];
     }
     return v;
 }
@@ -229,7 +271,7 @@ static uint32_t last_weights(const int8_t *w, size_t n) {
     }
 
 // Sums to bytes, K apart.
-#define QUICK(p) o = engram_store_pairs(o, K, c##p, mult, -shift - 1, out_zp);
+#define QUICK(p) o = engram_store_pairs(o, K, c##p, mult, -shift, out_zp);
 #define EXACT(p) { \
     *o = engram_clamp_s8(engram_requantize(c##p, mult, shift) + out_zp, t->act_min, t->act_max); \
     o += K; \
@@ -274,24 +316,38 @@ static inline int8_t *store(const engram_columns_s8_t *t, int8_t *o, uint32_t c0
     return o;
 }
 
+static int8_t *finish(const engram_columns_s8_t *t, int8_t *out, uint32_t c0, size_t k, const int8_t *w,
+    const uint32_t *last, size_t rest) {
+    LAST_WEIGHTS(EACH_1)
+    return store(t, out, c0, k);
+}
+
+#define COLUMN_START(j) \
+    engram_acc_t c##j = (uint32_t)t->bias[k + j]; \
+    const int8_t *wp##j = row + j * n;
+#define COLUMN_FINISH(j) out = finish(t, out, c##j, k + j, wp##j, last, rest);
+
 // One window: four channels share its loads.
 static void columns_1(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) {
     const size_t n = t->n, fours = n / 4, rest = n % 4, K = t->K;
     const uint32_t *last = columns + 2 * fours;
     const int8_t *row = t->w;
     size_t k = 0;
+    if (t->quick && rest == 0 && fours != 0 && K >= 4) {
+        k = K - K % 4;
+        engram_pairs_1x4_t blocks = {
+            columns, row, (ptrdiff_t)n, fours, t->bias, t->mult, t->shift, out, t->out_zp, k / 4,
+        };
+        engram_pairs_1x4(&blocks);
+        row += k * n, out += k;
+    }
     for (; K - k >= 4; k += 4, row += 4 * n) {
-        uint32_t sum[4];
-        for (size_t j = 0; j < 4; j++) {
-            sum[j] = (uint32_t)t->bias[k + j];
+        EACH_4(COLUMN_START)
+        for (size_t i = 0; i < fours; i++) {
+            const uint32_t even = columns[2 * i], odd = columns[2 * i + 1];
+            EACH_4(MAC_4)
         }
-        engram_pairs_1x4(sum, columns, row, (ptrdiff_t)n, fours);
-        for (size_t j = 0; j < 4; j++) {
-            uint32_t c0 = sum[j];
-            const int8_t *w = row + j * n + 4 * fours;
-            LAST_WEIGHTS(EACH_1)
-            out = store(t, out, c0, k + j);
-        }
+        EACH_4(COLUMN_FINISH)
     }
     for (; k < K; k++, row += n) {
         uint32_t c0 = (uint32_t)t->bias[k];
@@ -300,9 +356,7 @@ static void columns_1(const engram_columns_s8_t *t, const uint32_t *columns, int
             c0 = engram_multiply_pairs(columns[2 * i], engram_even_pair(v), c0);
             c0 = engram_multiply_pairs(columns[2 * i + 1], engram_odd_pair(v), c0);
         }
-        const int8_t *w = row + 4 * fours;
-        LAST_WEIGHTS(EACH_1)
-        out = store(t, out, c0, k);
+        out = finish(t, out, c0, k, row + 4 * fours, last, rest);
     }
 }
 

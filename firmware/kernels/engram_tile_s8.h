@@ -26,7 +26,8 @@ typedef struct {
     int32_t offset;            // added to every x: minus its zero point, or 0 where start has it
     engram_acc_t start[4];     // one a channel, as mult and shift
     const int32_t *mult, *shift;
-    int32_t out_zp, act_min, act_max;
+    int32_t range[3];          // zero point of the result, act_min, act_max
+    bool right;                // every shift is below 0
 } engram_run_s8_t;
 
 // Four channels, one channel; x shared by the channels.
@@ -43,6 +44,16 @@ void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t ste
 // `blocks` of four channels, whose weights are `words` apart and whose sums begin with `start`.
 void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *first, ptrdiff_t row, ptrdiff_t words,
     const engram_acc_t *start, size_t blocks, bool quick);
+
+// Windows of 3 x 3 bytes side by side where every shift is below 0, every |sum| below 2**30 and the
+// range int8's own, also only with ENGRAM_PAIRS. Three rows of x of four channels become for every
+// column and channel two words: the pair of the upper two rows, and the third. x[r] steps step[r].
+enum { ENGRAM_STACKED_WORDS = 8 };
+void engram_stack_s8_3x4(uint32_t *to, const int8_t *const x[3], const ptrdiff_t step[3], size_t n);
+#ifdef ENGRAM_PAIRS
+// Fills w01 and w2 with a channel's weights, doubled, `row` and `right` bytes apart.
+void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *w, ptrdiff_t row, ptrdiff_t right);
+#endif
 
 // Sum of n bytes.
 engram_acc_t engram_sum_s8(const int8_t *w, size_t n);

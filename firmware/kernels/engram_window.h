@@ -20,6 +20,9 @@ typedef struct { int32_t from, to; } engram_range_t;  // from <= i < to
 
 // ceil(a / b) for b > 0 and any a
 static inline int32_t engram_ceil_div(int32_t a, int32_t b) {
+    if (b == 1) {  // what it nearly always is, and some cores divide by a call
+        return a;
+    }
     return a >= 0 ? (a + b - 1) / b : -(-a / b);
 }
 
@@ -48,6 +51,27 @@ static inline engram_range_t engram_outputs(const engram_axis_t *axis, int32_t t
 static inline engram_range_t engram_whole(const engram_axis_t *axis) {
     int32_t last = axis->size - 1 + axis->pad - (axis->taps - 1) * axis->dil;  // where the last may start
     return engram_clip(engram_ceil_div(axis->pad, axis->stride), last < 0 ? 0 : last / axis->stride + 1, axis->out);
+}
+
+// The taps that reach input position i from an output position: first, first + step, ... and the
+// outputs at, at - back, ...
+typedef struct { int32_t first, step, n, at, back; } engram_reach_t;
+
+static inline engram_reach_t engram_reach(const engram_axis_t *axis, int32_t i) {
+    engram_reach_t found = { 0, 0, 0, 0, 0 };
+    for (int32_t tap = 0, from = i + axis->pad; tap < axis->taps && from >= 0; tap++, from -= axis->dil) {
+        int32_t at = from / axis->stride;
+        if (at * axis->stride != from || at >= axis->out) {
+            continue;
+        }
+        if (found.n == 0) {
+            found.first = tap, found.at = at;
+        } else if (found.n == 1) {  // stride divides dil * step: the rest are equally far apart
+            found.step = tap - found.first, found.back = found.at - at;
+        }
+        found.n++;
+    }
+    return found;
 }
 
 // A run of output positions that see the same taps: all of `whole` at once, others one by one.
