@@ -1,4 +1,4 @@
-"""Data sets of the examples, with splits that never move.
+"""Data sets cut into parts, with splits that never move.
 
 A split decides every accuracy in a report, so it depends on nothing but the data and a seed:
 Python's own Mersenne Twister orders the samples of each class, and the first ones become the
@@ -14,11 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
-
-DIGITS_CLASSES = 10
-DIGITS_SHAPE = (8, 8, 1)  # height, width, channels; values 0..16
-DIGITS_TEST_PER_CLASS = 36  # 360 of 1,797: one fifth
-DIGITS_SPLIT_SEED = 1797
 
 
 class Dataset(NamedTuple):
@@ -55,19 +50,6 @@ def split_by_class(y: U8, test_per_class: int, seed: int) -> tuple[list[int], li
     order.shuffle(train)
     order.shuffle(test)
     return train, test
-
-
-def digits() -> Dataset:
-    """The 1,797 scanned digits that ship inside scikit-learn: 1,437 to train on, 360 to test."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from error
-    raw = load_digits()
-    x = np.asarray(raw.data).astype(np.uint8).reshape(-1, *DIGITS_SHAPE)
-    y = np.asarray(raw.target).astype(np.uint8)
-    train, test = split_by_class(y, DIGITS_TEST_PER_CLASS, DIGITS_SPLIT_SEED)
-    return Dataset(x[train], y[train], x[test], y[test])
 
 
 def draw_per_class(x: U8, y: U8, classes: list[int], count: int, seed: int) -> tuple[U8, U8]:
