@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 help:
 	@echo "Engram: on-device continual learning for microcontrollers"; echo
 	@awk '/^## /{h=substr($$0,4); getline; sub(/:.*/,""); printf "  make %-12s %s\n", $$0, h}' Makefile
-	@echo; echo "  BOARD=$(BOARD)   the virtual board of demo and firmware: qemu_m4f or unix"
+	@echo; echo "  BOARD=$(BOARD)   the virtual board of demo and firmware: qemu_m4f, qemu_m3, qemu_m0p, unix"
 	@echo "  ARCH=...         an architecture of .mpy files; firmware/natmod/README.md lists them"
 	@echo "  MICROPY_DIR=...  a MicroPython source tree of your own, 1.23 or later"
 
@@ -33,6 +33,8 @@ demo: setup
 test: setup
 	@$(ENGRAM) build unix
 	@$(ENGRAM) build qemu_m4f
+	@$(ENGRAM) build qemu_m3
+	@$(ENGRAM) build qemu_m0p
 	@$(PY) -m pytest
 
 ## Run the tests that need no board, in under a minute

@@ -1,8 +1,9 @@
-"""Turn a board.toml into the C header and the linker memory map of that board's firmware.
+"""Turn a board.toml into the C header, the linker memory map and the make variables of a firmware.
 
     board_config.py <board.toml> <out directory>
 
-writes board_config.h (macros ENGRAM_*) and memory.ld (symbols used by the port's linker script).
+writes board_config.h (macros ENGRAM_*), memory.ld (symbols used by the port's linker script) and
+board.mk (variables BOARD_*, which choose the compiler's flags).
 Files are only rewritten when their text changes, so that make rebuilds nothing needlessly.
 """
 
@@ -34,6 +35,12 @@ SYMBOLS = (
     ("flash.firmware_bytes", "_firmware_bytes"),
     ("chip.ram_bytes", "_ram_bytes"),
     ("memory.stack_bytes", "_stack_bytes"),
+)
+# board.toml path -> make variable.
+VARIABLES = (
+    ("chip.core", "BOARD_CORE"),
+    ("chip.arch", "BOARD_ARCH"),
+    ("chip.fpu", "BOARD_FPU"),
 )
 
 
@@ -71,6 +78,8 @@ def main(board_toml, out):
     write_if_changed(out / "board_config.h", "// %s\n#pragma once\n%s" % (note, header))
     memory = "".join("%s = %d;\n" % row for row in rows(facts, SYMBOLS))
     write_if_changed(out / "memory.ld", "/* %s */\n%s" % (note, memory))
+    variables = "".join("%s = %s\n" % row for row in rows(facts, VARIABLES))
+    write_if_changed(out / "board.mk", "# %s\n%s" % (note, variables))
 
 
 if __name__ == "__main__":

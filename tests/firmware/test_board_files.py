@@ -16,7 +16,7 @@ def read(tmp_path, text):
 
 
 def test_every_board_is_valid():
-    assert {"unix", "qemu_m4f"} <= set(boards.names())
+    assert {"unix", "qemu_m4f", "qemu_m3", "qemu_m0p"} <= set(boards.names())
     for board in boards.load_all():
         assert board.is_virtual or board.has_power_figures
         assert board.flash.erase_bytes == 4096
@@ -67,7 +67,7 @@ def test_command_without_firmware_tells_what_to_do(tmp_path):
 
 def test_model_board_has_no_command(tmp_path):
     with pytest.raises(
-        InputError, match="real chip .*a virtual board expected, one of qemu_m4f, u"
+        InputError, match="real chip .*a virtual board expected, one of qemu_m0p, q"
     ):
         boards.load("teensy41").command(tmp_path / "flash")
 

@@ -35,16 +35,20 @@ floats(10)
 """
 
 
-@pytest.fixture
-def qemu(start):
-    return start("qemu_m4f")
+# Emulated board -> RAM of the chip that it stands for.
+EMULATED = {"qemu_m4f": 256 * 1024, "qemu_m3": 128 * 1024, "qemu_m0p": 264 * 1024}
+
+
+@pytest.fixture(params=EMULATED)
+def qemu(request, start):
+    return start(request.param)
 
 
 def test_memory_is_that_of_the_chip(qemu):
-    facts = boards.load("qemu_m4f").facts
+    facts = qemu.board.facts
     memory = qemu.value("__import__('engram_board').memory()")
     used = memory["data"] + memory["bss"] + memory["heap"] + memory["stack"]
-    assert used == memory["ram"] == facts["chip"]["ram_bytes"] == 256 * 1024
+    assert used == memory["ram"] == facts["chip"]["ram_bytes"] == EMULATED[qemu.board.name]
     assert memory["stack"] == facts["memory"]["stack_bytes"]
     assert memory["firmware"] <= facts["flash"]["firmware_bytes"]
     regions = ("firmware_bytes", "fs_bytes", "store_bytes")
@@ -61,16 +65,22 @@ def test_more_than_the_heap_is_refused(qemu):
 @pytest.mark.parametrize(
     "access",
     [
-        "mem32[0x20040000]",  # behind the RAM
+        "mem32[0x20000000 + {ram}]",  # behind the RAM
         "mem32[0x20400000]",  # where the machine mirrors it
-        "mem8[0x21080000]",  # behind the data flash
-        "mem32[0x00100000]",  # behind the firmware
+        "mem8[0x21000000 + {data}]",  # behind the data flash
+        "mem32[{firmware}]",  # behind the firmware
         "mem32[0x100] = 0",  # the firmware itself
     ],
 )
 def test_what_the_chip_lacks_is_not_there(qemu, access):
     """The fault is told, and the board starts again."""
-    qemu.begin(f"from machine import mem8, mem32\n{access}")
+    flash = qemu.board.flash
+    place = access.format(
+        ram=qemu.board.facts["chip"]["ram_bytes"],
+        data=flash.data_bytes,
+        firmware=flash.firmware_bytes,
+    )
+    qemu.begin(f"from machine import mem8, mem32\n{place}")
     assert b"FATAL: processor fault" in qemu.read_until(b">>> ")
 
 
@@ -89,12 +99,13 @@ def test_same_count_twice(qemu):
         assert len(set(row[1:])) == 1
 
 
-def test_same_count_in_two_runs(start, tmp_path):
+@pytest.mark.parametrize("name", EMULATED)
+def test_same_count_in_two_runs(start, tmp_path, name):
     """Two emulators on the same flash content, each with waits of random length before."""
     seen = set()
     for _ in range(2):
-        (tmp_path / "qemu_m4f.bin").unlink(missing_ok=True)
-        child = start("qemu_m4f")
+        (tmp_path / f"{name}.bin").unlink(missing_ok=True)
+        child = start(name)
         time.sleep(random.random() * 0.2)
         child.run(MEASURE + FLOATS)
         time.sleep(random.random() * 0.2)
@@ -151,7 +162,7 @@ def test_kernels_are_counted(qemu):
     assert 500 < spent < total < spent + 5000
 
 
-@pytest.mark.parametrize("name", ["unix", "qemu_m4f"])
+@pytest.mark.parametrize("name", ["unix", *EMULATED])
 def test_native_mpy_loads(start, name, tmp_path):
     """A module of native code, made by mpy-cross, arrives as a file and runs."""
     build.build(boards.load(name))  # mpy-cross with it

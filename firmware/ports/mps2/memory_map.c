@@ -15,22 +15,35 @@
 
 enum { NO_ACCESS = 0u << 24, READ_WRITE = 3u << 24, READ_ONLY = 6u << 24 };
 
-_Static_assert((ENGRAM_RAM_BYTES & (ENGRAM_RAM_BYTES - 1)) == 0,
-    "[chip] ram_bytes: a power of two expected, as the protection unit wants");
+// A region is a power of two large and begins at a multiple of its size: RAM of 264 KB takes two,
+// the largest power of two in it and what is left.
+#define RAM_BASE (0x20000000u)
+#define RAM_LOW (1u << (31 - __builtin_clz(ENGRAM_RAM_BYTES)))
+#define RAM_REST (ENGRAM_RAM_BYTES - RAM_LOW)
+#define POWER_OF_TWO(n) (((n) & ((n) - 1)) == 0)
 
-// A later region wins over an earlier one. bytes is rounded up to a power of two.
+_Static_assert(POWER_OF_TWO(RAM_REST),
+    "[chip] ram_bytes: a power of two, or the sum of two, expected, as the protection unit wants");
+_Static_assert(POWER_OF_TWO(ENGRAM_FIRMWARE_BYTES) && POWER_OF_TWO(ENGRAM_DATA_FLASH_BYTES),
+    "[flash] firmware_bytes, and fs_bytes + store_bytes: powers of two expected");
+
+// A later region wins over an earlier one; one of no bytes is left out.
 static const struct { uint32_t base, bytes, access; } regions[] = {
     { 0x00000000u, 8u << 20, NO_ACCESS },
     { 0x00000000u, ENGRAM_FIRMWARE_BYTES, READ_ONLY },
-    { 0x20000000u, 8u << 20, NO_ACCESS },
-    { 0x20000000u, ENGRAM_RAM_BYTES, READ_WRITE },      // native code of .mpy files runs here
+    { RAM_BASE, 8u << 20, NO_ACCESS },
+    { RAM_BASE, RAM_LOW, READ_WRITE },                  // native code of .mpy files runs here
+    { RAM_BASE + RAM_LOW, RAM_REST, READ_WRITE },
     { PSRAM_BASE, 16u << 20, NO_ACCESS },
     { PSRAM_BASE, ENGRAM_DATA_FLASH_BYTES, READ_WRITE },
 };
 
 void memory_map_init(void) {
     for (uint32_t i = 0; i < sizeof(regions) / sizeof(regions[0]); ++i) {
-        uint32_t log2 = 32 - __builtin_clz(regions[i].bytes - 1);
+        if (regions[i].bytes == 0) {
+            continue;
+        }
+        uint32_t log2 = 31 - __builtin_clz(regions[i].bytes);
         MPU_NUMBER = i;
         MPU_BASE = regions[i].base;
         MPU_SIZE = regions[i].access | (log2 - 1) << 1 | MPU_ENABLE;

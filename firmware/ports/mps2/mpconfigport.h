@@ -1,4 +1,4 @@
-// MicroPython on an Arm MPS2 board with a Cortex-M4F (AN386), as QEMU emulates it.
+// MicroPython on an Arm MPS2 board as QEMU emulates it, with the core of the board.toml.
 #include <alloca.h>
 #include <stdint.h>
 
@@ -14,6 +14,17 @@
 #define MICROPY_STACK_CHECK_MARGIN (2048)
 #define MICROPY_EMIT_THUMB (1)
 #define MICROPY_EMIT_INLINE_THUMB (1)
+// What this core runs: instructions of Armv7-M, and those of an FPU.
+#ifdef __thumb2__
+#define MICROPY_EMIT_THUMB_ARMV7M (1)
+#else
+#define MICROPY_EMIT_THUMB_ARMV7M (0)
+#endif
+#ifdef __ARM_FP
+#define MICROPY_EMIT_INLINE_THUMB_FLOAT (1)
+#else
+#define MICROPY_EMIT_INLINE_THUMB_FLOAT (0)
+#endif
 #define MICROPY_MAKE_POINTER_CALLABLE(p) ((void *)((mp_uint_t)(p) | 1))
 #define MP_NEED_LOG2 (1)
 

@@ -1,4 +1,5 @@
-// Registers of the AN386 image that this port uses (Arm CMSDK and FPGAIO blocks).
+// Registers that this port uses, the same in the images AN385 and AN386 of the MPS2 board (Arm
+// CMSDK and FPGAIO blocks).
 #pragma once
 
 #include <stdint.h>

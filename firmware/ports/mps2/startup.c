@@ -14,21 +14,22 @@ void fault_report(const uint32_t *frame);
 __attribute__((noreturn)) void reset_handler(void) {
     memcpy(&_data_start, &_data_load, (uintptr_t)&_data_end - (uintptr_t)&_data_start);
     memset(&_bss_start, 0, (uintptr_t)&_bss_end - (uintptr_t)&_bss_start);
+#ifdef __ARM_FP
     SCB_CPACR |= 0xfu << 20;    // the FPU: full access
     __asm volatile ("dsb\n isb");
+#endif
     main();
     for (;;) {
     }
 }
 
-// Hand the stacked registers of the fault to C.
+// Hand the stacked registers of the fault to C. This port has one stack, the main one; an indirect
+// jump, because that of Armv6-M reaches 2 KB only.
 __attribute__((naked)) void fault_handler(void) {
     __asm volatile (
-        "tst lr, #4\n"
-        "ite eq\n"
-        "mrseq r0, msp\n"
-        "mrsne r0, psp\n"
-        "b fault_report\n");
+        "mrs r0, msp\n"
+        "ldr r1, =fault_report\n"
+        "bx r1\n");
 }
 
 typedef void (*vector_t)(void);
