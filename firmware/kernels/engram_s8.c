@@ -85,30 +85,47 @@ static bool rows_as_columns(const engram_columns_s8_t *t, int8_t *out, const int
     return true;
 }
 
-// Copies a window (R, S, C) to `to`, with zero_point where it hangs over.
+// The taps of output position o that meet the input, as engram_taps; quick where all of them do.
+static inline engram_range_t taps_of(const engram_axis_t *axis, int32_t o) {
+    const int32_t start = o * axis->stride - axis->pad;
+    if (start >= 0 && start + (axis->taps - 1) * axis->dil < axis->size) {
+        const engram_range_t whole = { 0, axis->taps };
+        return whole;
+    }
+    return engram_taps(axis, o);
+}
+
+static inline void copy(int8_t *to, const int8_t *x, size_t n) {
+    for (; n >= 4; n -= 4, x += 4, to += 4) {
+        const uint32_t v = engram_load4(x);
+        memcpy(to, &v, 4);
+    }
+    if (n & 2) {
+        memcpy(to, x, 2);
+        to += 2, x += 2;
+    }
+    if (n & 1) {
+        *to = *x;
+    }
+}
+
+// Copies a window (R, S, C) whose rows r meet the input to `to`, with zero_point where it hangs over.
 static void gather(int8_t *to, const int8_t *image, const engram_axis_t *h, const engram_axis_t *w, ptrdiff_t C,
-    int32_t oh, int32_t ow, int32_t zero_point) {
-    const engram_range_t r = engram_taps(h, oh), s = engram_taps(w, ow);
-    const ptrdiff_t taps = h->taps * w->taps;
+    int32_t oh, engram_range_t r, int32_t ow, int32_t zero_point) {
+    const engram_range_t s = taps_of(w, ow);
     if (r.to - r.from != h->taps || s.to - s.from != w->taps) {
-        memset(to, zero_point, (size_t)(taps * C));
+        memset(to, zero_point, (size_t)(h->taps * w->taps * C));
     }
     const bool merge = w->dil == 1;
     const size_t pieces = merge ? 1 : (size_t)(s.to - s.from);
     const size_t piece = (size_t)(merge ? (s.to - s.from) * C : C);
-    for (int32_t i = r.from; i < r.to; i++) {
-        const int8_t *x = image + ((ptrdiff_t)(oh * h->stride - h->pad + i * h->dil) * w->size
-            + (ow * w->stride - w->pad + s.from * w->dil)) * C;
-        int8_t *o = to + ((ptrdiff_t)i * w->taps + s.from) * C;
-        for (size_t j = 0; j < pieces; j++, x += w->dil * C, o += C) {
-            size_t n = 0;
-            for (; piece - n >= 4; n += 4) {
-                uint32_t v = engram_load4(x + n);
-                memcpy(o + n, &v, 4);
-            }
-            for (; n < piece; n++) {
-                o[n] = x[n];
-            }
+    const ptrdiff_t row = h->dil * w->size * C, to_row = w->taps * C, right = w->dil * C;
+    const int8_t *x = image + ((ptrdiff_t)(oh * h->stride - h->pad + r.from * h->dil) * w->size
+        + (ow * w->stride - w->pad + s.from * w->dil)) * C;
+    to += r.from * to_row + s.from * C;
+    for (int32_t i = r.from; i < r.to; i++, x += row, to += to_row) {
+        for (size_t j = 0; j < pieces; j++) {
+            copy(to + (ptrdiff_t)j * C, x + (ptrdiff_t)j * right, piece);
         }
     }
 }
@@ -127,10 +144,11 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
     int8_t window[ENGRAM_COLUMN_WORDS];
     const size_t all = (size_t)B * (size_t)h.out * (size_t)w.out;
     int32_t oh = 0, ow = 0;
+    engram_range_t r = engram_taps(&h, 0);
     for (size_t at = 0, positions; at < all; at += positions) {
         positions = engram_columns_s8_positions(t->n, all - at);
         for (size_t p = 0; p < positions; p++) {
-            gather(window, x, &h, &w, C, oh, ow, zero_point);
+            gather(window, x, &h, &w, C, oh, r, ow, zero_point);
             engram_column_s8(columns, positions, p, window, t->n, -zero_point);
             if (++ow == w.out) {
                 ow = 0;
@@ -138,6 +156,7 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
                     oh = 0;
                     x += image;
                 }
+                r = taps_of(&h, oh);
             }
         }
         engram_columns_s8(t, columns, positions, out + at * t->K);

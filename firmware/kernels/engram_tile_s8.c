@@ -232,6 +232,18 @@ size_t engram_columns_s8_positions(size_t n, size_t positions) {
     return 0;
 }
 
+// The last n = 1 to 3 bytes of a row, filled up with zeros; `fours` times four stand before them.
+static inline uint32_t last_bytes(const int8_t *at, size_t n, size_t fours) {
+    if (fours != 0) {
+        return engram_load4(at + n - 4) >> (32 - 8 * n);
+    }
+    uint32_t v = 0;
+    while (n != 0) {
+        v = v << 8 | (uint8_t)at[--n];
+    }
+    return v;
+}
+
 void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_t *x, size_t n, int32_t offset) {
     const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u;
     uint32_t *at = columns + 2 * p;
@@ -241,23 +253,10 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
         at += 2 * positions * fours, x += 4 * fours, n %= 4;
     }
     if (n != 0) {  // what is not there gets the weight 0
-        int8_t last[4] = { 0, 0, 0, 0 };
-        for (size_t i = 0; i < n; i++) {
-            last[i] = x[i];
-        }
-        uint32_t v = engram_load4(last);
+        const uint32_t v = last_bytes(x, n, fours);
         at[0] = engram_add_pairs(engram_even_pair(v), offsets);
         at[1] = engram_add_pairs(engram_odd_pair(v), offsets);
     }
-}
-
-// The last one to three weights of a row, filled up with zeros.
-static uint32_t last_weights(const int8_t *w, size_t n) {
-    uint32_t v = 0;
-    while (n != 0) {
-        v = v << 8 | (uint8_t)w[--n];
-    }
-    return v;
 }
 
 #define LAST(p) \
@@ -265,7 +264,7 @@ static uint32_t last_weights(const int8_t *w, size_t n) {
     c##p = engram_multiply_pairs(last[2 * p + 1], odd, c##p);
 #define LAST_WEIGHTS(EACH) \
     if (rest != 0) { \
-        const uint32_t v = last_weights(w, rest), even = engram_even_pair(v), odd = engram_odd_pair(v); \
+        const uint32_t v = last_bytes(w, rest, fours), even = engram_even_pair(v), odd = engram_odd_pair(v); \
         EACH(LAST) \
         w += rest; \
     }
@@ -317,7 +316,7 @@ static inline int8_t *store(const engram_columns_s8_t *t, int8_t *o, uint32_t c0
 }
 
 static int8_t *finish(const engram_columns_s8_t *t, int8_t *out, uint32_t c0, size_t k, const int8_t *w,
-    const uint32_t *last, size_t rest) {
+    const uint32_t *last, size_t rest, size_t fours) {
     LAST_WEIGHTS(EACH_1)
     return store(t, out, c0, k);
 }
@@ -325,7 +324,7 @@ static int8_t *finish(const engram_columns_s8_t *t, int8_t *out, uint32_t c0, si
 #define COLUMN_START(j) \
     engram_acc_t c##j = (uint32_t)t->bias[k + j]; \
     const int8_t *wp##j = row + j * n;
-#define COLUMN_FINISH(j) out = finish(t, out, c##j, k + j, wp##j, last, rest);
+#define COLUMN_FINISH(j) out = finish(t, out, c##j, k + j, wp##j, last, rest, fours);
 
 // One window: four channels share its loads.
 static void columns_1(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) {
@@ -356,7 +355,7 @@ static void columns_1(const engram_columns_s8_t *t, const uint32_t *columns, int
             c0 = engram_multiply_pairs(columns[2 * i], engram_even_pair(v), c0);
             c0 = engram_multiply_pairs(columns[2 * i + 1], engram_odd_pair(v), c0);
         }
-        out = finish(t, out, c0, k, row + 4 * fours, last, rest);
+        out = finish(t, out, c0, k, row + 4 * fours, last, rest, fours);
     }
 }
 
