@@ -18,12 +18,12 @@ from .errors import InputError
 
 Board = Mapping[str, Any]  # the content of a board.toml
 
-# Instructions a multiply-accumulate, for estimates before a run. Measured inside the kernels on
-# qemu_m4f with the network of examples/digits: 185,650 for the 36,864 MACs of its frozen stage
-# (2.5 a MAC in the layer of 16 channels, 12.6 in the first, whose dot products are 9 long, so that
-# what is done once an output weighs more), and 1,036,000 for the 457,728 of a training step.
-# Larger layers come out lower. A run on a virtual board replaces the estimate by a count.
-INSTRUCTIONS_PER_MAC = {"int8": 5.0, "f32": 2.3}
+# Instructions a multiply-accumulate, for estimates before a run, from the firmware rows of
+# docs/benchmarks.md (qemu_m4f). int8: the mean of the four convolutions (pointwise 1.2, 3x3 1.2,
+# depthwise 4.3, 3x3 of one channel 6.9, whose sums are 9 long, so that what is done once an output
+# weighs more). f32: the mean of pointwise and 3x3 convolution, forward, dx and dW (2.0 to 2.5).
+# A run on a virtual board replaces the estimate by a count.
+INSTRUCTIONS_PER_MAC = {"int8": 3.4, "f32": 2.3}
 
 
 class Cost(TypedDict):

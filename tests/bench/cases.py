@@ -11,6 +11,7 @@ from kernels_source import Source, sizes
 
 POINTWISE = (8, 8, 64, 64, 1, 1, 1, 1, 0, 0, 1, 1, 8, 8)
 CONV = (8, 8, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8)
+FIRST = (28, 28, 1, 8, 3, 3, 1, 1, 1, 1, 1, 1, 28, 28)
 DEPTHWISE = (8, 8, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8)
 
 
@@ -104,6 +105,7 @@ F32 = (
 S8 = (
     ("s8_pointwise_fwd", conv2d_s8, 1, (1,) + POINTWISE, "8x8x64-64"),
     ("s8_conv3x3_fwd", conv2d_s8, 1, (1,) + CONV, "8x8x32-32"),
+    ("s8_conv3x3_fwd", conv2d_s8, 1, (1,) + FIRST, "28x28x1-8"),
     ("s8_depthwise3x3_fwd", depthwise_s8, 1, (1,) + DEPTHWISE, "8x8x64"),
     ("s8_dense_fwd", dense_s8, 1, (1, 256, 64), "256-64"),
     ("s8_dense_fwd", dense_s8, 1, (1, 256, 32), "256-32"),

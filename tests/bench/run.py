@@ -34,11 +34,14 @@ BUILDS = {
     "VMLA .mpy": ("armv7emsp", "_engram_core", "-DENGRAM_VMLA=1", cases.F32),
     ".mpy": ("armv6m", "_engram_int8", "", cases.S8),
 }
-# Bytes of fixed buffers on a kernel's stack: what it has widened (engram_tile_s8.h).
-COLUMNS, WINDOW, DEPTHWISE = 4 * 288, 288, 4 * 288 + 4 * 64
+# Bytes of fixed buffers on a kernel's stack: what it has widened (engram_tile_s8.h), and the
+# weights of four channels (engram_stacked_t; 3 x 3 floats).
+COLUMNS, WINDOW, DEPTHWISE, DEPTHWISE_F32 = 4 * 288, 288, 4 * 288 + 4 * 32, 4 * 9 * 4
 
 
 def scratch(name, build):
+    if name in ("f32_depthwise3x3_fwd", "f32_depthwise3x3_bwd_dx"):
+        return DEPTHWISE_F32
     if build != "firmware" or not name.startswith("s8"):
         return 0
     if "depthwise" in name:
