@@ -153,6 +153,7 @@ def _plan_adaptive(lay, spec, batch, start, depth):
     values = activation_names(adaptive)
     use(values[0], 4 * batch * spec.latent_elems, start - 1)
     for i, layer in enumerate(adaptive):
+        use(values[i], 0, start + i)
         use(values[i + 1], 4 * batch * elems(layer["out"]), start + i)
 
     grads = gradient_names(adaptive, first)

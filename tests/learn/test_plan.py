@@ -6,10 +6,11 @@ import itertools
 import pytest
 import tiny_model
 
-from engram import ModelSpec
+from engram import Learner, ModelSpec
 from engram.arena import Arena
 from engram.errors import FitError
 from engram.plan import plan
+from engram_host.latent_store import LatentStore
 
 
 def spec_of(data):
@@ -21,9 +22,10 @@ def spec():
     return spec_of(tiny_model.model_bytes())
 
 
+@pytest.mark.parametrize("depth", [None, 1, 2])
 @pytest.mark.parametrize("batch", [1, 2, 7, 16])
-def test_buffers_alive_together_do_not_overlap(spec, batch):
-    rows = [row for row in plan(spec, batch).rows if row[1] in ("f32", "i8")]
+def test_buffers_alive_together_do_not_overlap(spec, batch, depth):
+    rows = [row for row in plan(spec, batch, depth=depth).rows if row[1] in ("f32", "i8")]
     for a, b in itertools.combinations(rows, 2):
         alive_together = a[4] <= b[5] and b[4] <= a[5]
         apart = a[3] + a[2] <= b[3] or b[3] + b[2] <= a[3]
@@ -43,6 +45,26 @@ def test_memory_grows_with_batch_and_store(spec):
     totals = [plan(spec, batch).total_bytes for batch in (1, 2, 4, 8)]
     assert totals == sorted(set(totals))
     assert plan(spec, 4, slots=100).total_bytes > plan(spec, 4).total_bytes
+
+
+def test_fewer_trained_layers_need_less(spec):
+    deep, head = plan(spec, 4), plan(spec, 4, depth=1)
+    sizes = {row[0]: row[2] for row in head.rows}
+    assert head.total_bytes < deep.total_bytes
+    assert sizes["grads"] == sizes["velocity"] == 4 * (4 * 8 + 4) < sizes["params"]
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_step_leaves_the_layers_below_alone(depth):
+    spec = spec_of(tiny_model.model_bytes())
+    learner = Learner(spec, LatentStore(40, spec.latent_elems), batch=4, depth=depth, lr=0.1)
+    for i in range(12):
+        learner.observe(tiny_model.sample(i % 3, i), i % 3)
+    stage, before = learner.adaptive, learner.adaptive.params[:].tolist()
+    learner.learn()
+    still = len(stage.params) - len(stage.trained)
+    after = stage.params.tolist()
+    assert still > 0 and after[:still] == before[:still] and after[still:] != before[still:]
 
 
 def test_macs_and_parameters_are_those_of_the_layers(spec):
