@@ -62,7 +62,7 @@ def test_rng_state_is_restored():
     assert picks == [rng.below(99) for _ in range(5)]
 
 
-def make_sampler(new, old_by_class, batch, replay=True):
+def make_sampler(new, old_by_class, batch, replay=True, composition="balanced"):
     labels = [9] * new
     experiences = [3] * new
     for label, n in old_by_class.items():
@@ -70,28 +70,39 @@ def make_sampler(new, old_by_class, batch, replay=True):
         experiences += [label % 3] * n
     labels += [DEAD] * 5
     experiences += [3] * 5
-    sampler = Sampler(len(labels), 10, Rng(2))
+    sampler = Sampler(len(labels), 10, Rng(2), composition)
     sampler.begin(labels, experiences, 3, batch, replay)
     return sampler, labels
 
 
 def test_the_share_of_new_records_is_that_of_ar1():
-    sampler, _ = make_sampler(300, {0: 750, 1: 750}, 128)
+    sampler, labels = make_sampler(300, {0: 1000, 1: 500}, 128, composition="ar1")
     assert (sampler.new_per_batch, sampler.steps_per_epoch) == (21, 15)
+    slots, served = array("i", range(128)), [0] * 10
+    for _ in range(200):
+        sampler.draw(slots)
+        for slot in slots[21:]:
+            served[labels[slot]] += 1
+    assert sum(served[:2]) == 200 * 107  # each record as likely: twice as many of class 0
+    assert 1.9 < served[0] / served[1] < 2.1
+
+
+@pytest.mark.parametrize(("old", "share"), [({0: 50}, 8), ({0: 9, 1: 200, 2: 1}, 4), ({9: 5}, 13)])
+def test_a_balanced_batch_gives_every_class_the_same(old, share):
+    """Class 9 is the new one; of a class that has old records too, 20 to 5 here, each counts."""
+    sampler, _ = make_sampler(20, old, 16)
+    assert sampler.new_per_batch == share
 
 
 def test_every_new_record_comes_once_an_epoch():
     sampler, _ = make_sampler(20, {0: 50}, 16)
-    assert sampler.new_per_batch == 5
-    slots, epochs = array("i", range(16)), []
-    for _ in range(3):
-        epoch = []
-        for _ in range(4):
-            sampler.draw(slots)
-            epoch += slots[:5]
-        assert sorted(epoch) == list(range(20))
-        epochs.append(epoch)
-    assert epochs[0] != epochs[1]
+    assert sampler.new_per_batch == 8
+    slots, picks = array("i", range(16)), []
+    for _ in range(5):
+        sampler.draw(slots)
+        picks += slots[:8]
+    assert sorted(picks[:20]) == sorted(picks[20:]) == list(range(20))
+    assert picks[:20] != picks[20:]
 
 
 def test_old_records_are_balanced_by_class():

@@ -12,7 +12,7 @@ from ..plan import plan
 from .reading import LatentReader
 from .replacement import POLICIES
 from .rng import Rng
-from .sampling import DEAD, Sampler
+from .sampling import COMPOSITIONS, DEAD, Sampler
 from .strategies import Sizes, strategy_class
 
 PHASES = ("replay_read", "forward", "backward", "update")
@@ -34,6 +34,7 @@ class Learner:
     lr, momentum, weight_decay   of SGD
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
+    composition     of a batch from new and old records: one of sampling.COMPOSITIONS
     depth           layers with parameters that learn, counted from the head; None: as many as
                     the strategy says, all as a rule
     classes         room in the head; None: the classes that the model knows. A label beyond those
@@ -58,6 +59,7 @@ class Learner:
         weight_decay=0.0,
         seed=1,
         strategy="replay",
+        composition="balanced",
         depth=None,
         classes=None,
         policy="balanced",
@@ -69,6 +71,10 @@ class Learner:
         if policy not in POLICIES:
             raise DataError(
                 "policy %s expected, %s came" % (" or ".join(sorted(POLICIES)), policy)
+            )
+        if composition not in COMPOSITIONS:
+            raise DataError(
+                "composition %s expected, %s came" % (" or ".join(COMPOSITIONS), composition)
             )
         if batch < 1:
             raise DataError("a batch of at least 1 expected, %d came" % batch)
@@ -95,7 +101,7 @@ class Learner:
         self.policy = POLICIES[policy]
         self.budget = slots // 2 if budget is None else budget
         self.rng = Rng(seed)
-        self.sampler = Sampler(slots, spec.classes, self.rng)
+        self.sampler = Sampler(slots, spec.classes, self.rng, composition)
         self.experience = 0
         self.seen = 0
         self.steps_done = 0

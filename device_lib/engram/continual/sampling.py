@@ -6,18 +6,23 @@ from ..backend import kernels
 
 DEAD = 255  # label of a slot that holds no record
 
+# How a batch is made up. "balanced": new classes have the same share of it as old ones, which
+# take turns. "ar1": n // ((n + r) // batch) of n new records, old ones drawn from all r alike (AR1*,
+# Pellegrini et al., "Latent Replay for Real-Time Continual Learning", IROS 2020).
+COMPOSITIONS = ("balanced", "ar1")
+
 
 class Sampler:
     """Composes mini-batches of slots of a replay store. Drawing allocates nothing.
 
-    slots: capacity of the store. classes: number of classes.
+    slots: capacity of the store. classes: number of classes. composition: one of COMPOSITIONS.
     After begin(): .new, .old records found, .new_per_batch, .steps_per_epoch.
-    New records come once an epoch, in random order; of the old ones the classes take turns, so
-    every batch is balanced.
+    New records come once an epoch, in random order, at least one in a batch.
     """
 
-    def __init__(self, slots, classes, rng):
+    def __init__(self, slots, classes, rng, composition="balanced"):
         self.rng = rng
+        self.composition = composition
         self.order = array("H", range(slots))  # new records first, then old ones by class
         self.start = array("H", range(classes + 1))  # first old record of each class
         self.present = bytearray(classes)  # classes that have old records
@@ -32,17 +37,34 @@ class Sampler:
 
         labels, experiences: one byte a slot; current: experience byte of the new ones;
         replay: mix in old records.
-
-        The share of new records is that of AR1* (Pellegrini et al. 2020, latent replay): with
-        n new and r old, n // ((n + r) // batch) of a batch, at least one.
         """
         self._sort(labels, experiences, current, replay)
-        batches = (self.new + self.old) // batch
-        share = self.new // batches if batches else batch
-        self.new_per_batch = min(batch, max(1, share)) if self.old else batch
+        self.new_per_batch = batch
+        if self.old:
+            share = self._fair_share if self.composition == "balanced" else self._ar1_share
+            self.new_per_batch = min(batch, max(1, share(labels, batch)))
         self.steps_per_epoch = (self.new + self.new_per_batch - 1) // self.new_per_batch
         self._place[0] = self.new  # the first draw shuffles
         self._place[1] = self.rng.below(self.present_count) if self.old else 0
+
+    def _fair_share(self, labels, batch):
+        """New records for the share of their classes; a class that has old ones too shares it
+        between them by number."""
+        fresh = {}
+        for i in range(self.new):
+            c = labels[self.order[i]]
+            fresh[c] = fresh.get(c, 0) + 1
+        known = len(set(fresh) | set([self.present[i] for i in range(self.present_count)]))
+        share = 0
+        for c, n in fresh.items():
+            share += batch * n / known / (n + self.start[c + 1] - self.start[c])
+        return int(share + 0.5)
+
+    def _ar1_share(self, labels, batch):
+        for c in range(1, len(self.start)):  # one group of all old records
+            self.start[c] = self.start[-1]
+        self.present[0], self.present_count = 0, 1
+        return self.new // max(1, (self.new + self.old) // batch)
 
     def _sort(self, labels, experiences, current, replay):
         start = self.start
