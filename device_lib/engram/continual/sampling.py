@@ -7,8 +7,8 @@ from ..backend import kernels
 DEAD = 255  # label of a slot that holds no record
 
 # How a batch is made up. "balanced": new classes have the same share of it as old ones, which
-# take turns. "ar1": n // ((n + r) // batch) of n new records, old ones drawn from all r alike (AR1*,
-# Pellegrini et al., "Latent Replay for Real-Time Continual Learning", IROS 2020).
+# take turns. "ar1": n // ((n + r) // batch) of n new records, old ones drawn from all r alike
+# (AR1*, Pellegrini et al., "Latent Replay for Real-Time Continual Learning", IROS 2020).
 COMPOSITIONS = ("balanced", "ar1")
 
 
