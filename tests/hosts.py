@@ -1,7 +1,7 @@
 """Runs a plain-Python check file on any host and returns what it prints.
 
 A host is a name: "cpython-c", "cpython-np", "cpython-py" (a backend each), or a virtual board
-("unix", "qemu_m4f"), where the file runs at the REPL of a board of its own.
+("unix", "qemu_m4f", "qemu_m3", "qemu_m0p"), where the file runs at the REPL of a board of its own.
 """
 
 import contextlib
@@ -26,11 +26,9 @@ BACKEND = {
     "cpython-c": "_engram",
     "cpython-np": "engram.kernels_np",
     "cpython-py": "engram.kernels_py",
-    "unix": "_engram",
-    "qemu_m4f": "_engram",
 }
 CPYTHON = tuple(WITHOUT)
-BOARDS = ("unix", "qemu_m4f")
+BOARDS = ("unix", "qemu_m4f", "qemu_m3", "qemu_m0p")
 
 _START = """
 import sys
@@ -108,4 +106,3 @@ class BoardHost:
                 self.put(path)
         self.transport.enter_raw_repl(soft_reset=True)  # copying leaves the heap in pieces
         return self.exec(f"import {check}; {check}.main()").splitlines()
-

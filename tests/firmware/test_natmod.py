@@ -134,7 +134,13 @@ def lines_of(name, place, found):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arch"),
-    [("unix", "x64"), ("qemu_m4f", "armv7emsp"), ("qemu_m4f", "armv6m")],
+    [
+        ("unix", "x64"),
+        ("qemu_m4f", "armv7emsp"),
+        ("qemu_m4f", "armv6m"),
+        ("qemu_m3", "armv7m"),
+        ("qemu_m0p", "armv6m"),
+    ],
 )
 def test_a_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
     """Also the universal one, soft-float code without DSP, on a board with an FPU."""

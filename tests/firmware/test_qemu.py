@@ -36,7 +36,7 @@ floats(10)
 
 
 # Emulated board -> RAM of the chip that it stands for.
-EMULATED = {"qemu_m4f": 256 * 1024, "qemu_m3": 128 * 1024, "qemu_m0p": 264 * 1024}
+EMULATED = {"qemu_m4f": 256 * 1024, "qemu_m3": 256 * 1024, "qemu_m0p": 264 * 1024}
 
 
 @pytest.fixture(params=EMULATED)
