@@ -17,6 +17,9 @@ from .nn.model import ADAPTIVE_OPS, FROZEN_OPS, macs, parameter_elems, parameter
 _ALIGN = 4
 _IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
 
+# How long a float32 buffer lives: in saved states too, from step to step, during the update alone.
+SAVED, KEPT, BRIEF = range(3)
+
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/firmware.
 _LEARNER_BYTES = 3000  # a learning run under way included
@@ -93,12 +96,13 @@ def _gap(placed, nbytes, first, last):
     return offset
 
 
-def plan(spec, batch, slots=0, bits=8, depth=None, extras=()):
+def plan(spec, batch, slots=0, bits=8, depth=None, extras=(), biases=False):
     """The layout of a learner for `spec`, mini-batches of `batch`, a store of `slots` records.
 
     spec: nn.model.ModelSpec. bits: of a latent element in the store. depth: layers with
-    parameters that learn, counted from the head; None: all. extras: [(name, float32 elements)],
-    what a strategy keeps from step to step.
+    parameters that learn, counted from the head; None: all. biases: of those only the
+    biases learn. extras: [(name, float32 elements, kind)], a strategy's own: kind BRIEF for
+    what is in use during the update alone.
     """
     frozen, adaptive = spec.graph["frozen"], spec.graph["adaptive"]
     m, n = len(frozen), len(adaptive)
@@ -116,12 +120,12 @@ def plan(spec, batch, slots=0, bits=8, depth=None, extras=()):
 
     lay.add("latents", "i8", batch * spec.latent_elems, 0, m + 1)
     lay.add("labels", "i8", batch, 0, end)
-    params, trained = _plan_adaptive(lay, spec, batch, m + 2, depth)
+    params, trained = _plan_adaptive(lay, spec, batch, m + 2, depth, biases)
     for layer in adaptive:
         layers.append(_layer_row("adaptive", layer, ADAPTIVE_OPS))
-    own = [("params", params), ("grads", trained), ("velocity", trained)]
-    for name, size in own + list(extras):
-        lay.add(name, "f32", 4 * size, 0, end)
+    own = [("params", params, SAVED), ("grads", trained, KEPT), ("velocity", trained, KEPT)]
+    for name, size, kind in own + list(extras):
+        lay.add(name, "f32", 4 * size, end if kind == BRIEF else 0, end)
 
     rows = lay.place()
     rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
@@ -137,7 +141,7 @@ def _add_parameters(lay, layer, ops, end):
         lay.add(name, kind, size * elems(shape), 0, end)
 
 
-def _plan_adaptive(lay, spec, batch, start, depth):
+def _plan_adaptive(lay, spec, batch, start, depth, biases):
     """Activations and gradients of the adaptive stage; its parameters, and how many learn."""
     adaptive = spec.graph["adaptive"]
     first = first_trained(adaptive, depth)
@@ -161,12 +165,19 @@ def _plan_adaptive(lay, spec, batch, start, depth):
     use(values[n], 0, loss)
     for i in range(n - 1, first - 1, -1):
         backward = loss + n - i
-        use(values[i], 0, backward)  # weight gradients read the input of their layer
+        if not biases or adaptive[i]["op"] in _IN_PLACE:
+            use(values[i], 0, backward)  # weight gradients read the input of their layer
         use(grads[i + 1], 0, backward)
         if grads[i]:
             use(grads[i], 4 * batch * elems(adaptive[i]["in"]), backward)
     sizes = [parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive]
-    return sum(sizes), sum(sizes[first:])
+    return sum(sizes), sum([learning_elems(layer, biases) for layer in adaptive[first:]])
+
+
+def learning_elems(layer, biases=False):
+    """How many parameters of an adaptive layer learn; biases: those alone."""
+    shapes = [shape for _, _, shape in parameters(layer, ADAPTIVE_OPS)]
+    return sum([elems(shape) for shape in shapes if not biases or len(shape) == 1])
 
 
 def activation_names(adaptive):

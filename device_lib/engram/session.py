@@ -2,6 +2,7 @@
 
 from .compat import heap_used
 from .continual.learner import Learner
+from .continual.strategies import saved_bytes
 from .nn.model import ModelSpec
 from .store import Checkpoints, ReplayStore, regions
 
@@ -14,7 +15,8 @@ def open_learner(path, board=None, heap_base=None, bits=8, **options):
     board: a module or object like engram_board; None imports engram_board.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8.
-    options: Learner's batch, lr, momentum, weight_decay, seed, policy, budget.
+    options: Learner's other arguments, by name. The strategy and its depth decide how much flash
+    a saved state takes, so a region that was written with others is refused.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
     """
@@ -23,9 +25,12 @@ def open_learner(path, board=None, heap_base=None, bits=8, **options):
     board = board or __import__("engram_board")
     with open(path, "rb") as stream:
         spec = ModelSpec(stream)
-        store_device, checkpoint_device = regions(
-            board.store_device(), _STATE_BYTES + spec.parameter_bytes
+        if options.get("classes"):
+            spec.widen(options["classes"])
+        state_bytes = _STATE_BYTES + saved_bytes(
+            spec, options.get("strategy", "replay"), options.get("depth")
         )
+        store_device, checkpoint_device = regions(board.store_device(), state_bytes)
         learner = Learner(
             spec,
             ReplayStore(

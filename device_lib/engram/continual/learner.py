@@ -13,7 +13,7 @@ from .reading import LatentReader
 from .replacement import POLICIES
 from .rng import Rng
 from .sampling import COMPOSITIONS, DEAD, Sampler
-from .strategies import Sizes, strategy_class
+from .strategies import Sizes, options_of, saved_names, strategy_class
 
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one batch before the store is given up
@@ -34,7 +34,9 @@ class Learner:
     lr, momentum, weight_decay   of SGD
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
-    composition     of a batch from new and old records: one of sampling.COMPOSITIONS
+    strategy_options   dict of numbers, by the names in OPTIONS of that strategy
+    composition     of a batch from new and old records: one of sampling.COMPOSITIONS; None: the
+                    strategy's
     depth           layers with parameters that learn, counted from the head; None: as many as
                     the strategy says, all as a rule
     classes         room in the head; None: the classes that the model knows. A label beyond those
@@ -59,7 +61,8 @@ class Learner:
         weight_decay=0.0,
         seed=1,
         strategy="replay",
-        composition="balanced",
+        strategy_options=None,
+        composition=None,
         depth=None,
         classes=None,
         policy="balanced",
@@ -72,7 +75,7 @@ class Learner:
             raise DataError(
                 "policy %s expected, %s came" % (" or ".join(sorted(POLICIES)), policy)
             )
-        if composition not in COMPOSITIONS:
+        if composition is not None and composition not in COMPOSITIONS:
             raise DataError(
                 "composition %s expected, %s came" % (" or ".join(COMPOSITIONS), composition)
             )
@@ -83,9 +86,12 @@ class Learner:
         slots = 0 if store is None else store.capacity
         self.strategy_name = strategy
         strategy = strategy_class(strategy)
+        options = options_of(strategy, strategy_options)
         depth = strategy.DEPTH if depth is None else depth
-        extras = strategy.buffers(Sizes(spec, batch, depth))
-        layout = plan(spec, batch, slots, 8 if store is None else store.bits, depth, extras)
+        sizes = Sizes(spec, batch, depth, strategy.BIASES)
+        extras = strategy.buffers(sizes)
+        bits = 8 if store is None else store.bits
+        layout = plan(spec, batch, slots, bits, depth, extras, strategy.BIASES)
         arena = Arena(layout, available)
         self.planned_bytes = layout.total_bytes
         self.name = spec.name
@@ -94,14 +100,16 @@ class Learner:
         self.input_dtype = spec.graph["input"]["dtype"]
         self.batch = batch
         self.frozen = FrozenStage(spec, arena)
-        self.adaptive = AdaptiveStage(spec, arena, batch, depth)
+        self.adaptive = AdaptiveStage(spec, arena, batch, depth, strategy.BIASES)
         self.store = store
         self.checkpoints = checkpoints
         self.hyper = hyperparameters(lr, momentum, weight_decay)
         self.policy = POLICIES[policy]
         self.budget = slots // 2 if budget is None else budget
         self.rng = Rng(seed)
-        self.sampler = Sampler(slots, spec.classes, self.rng, composition)
+        self.sampler = Sampler(
+            slots, spec.classes, self.rng, composition or strategy.COMPOSITION
+        )
         self.experience = 0
         self.seen = 0
         self.steps_done = 0
@@ -121,7 +129,10 @@ class Learner:
         self._ticks = array("i", range(len(PHASES) + 1))
         self._spent = getattr(kernels, "spent", _nothing_spent)
         self._outside = 0
-        self.strategy = strategy(self, arena)
+        self.strategy = strategy(self, spec, arena, options)
+        self._saved = (self._state, self.adaptive.params) + tuple(
+            [arena.f32(name) for name in saved_names(strategy, sizes)]
+        )
         arena.close()
         self._heap_base = heap_base
 
@@ -248,6 +259,8 @@ class Learner:
         total = epochs * sampler.steps_per_epoch
         for n in range(total):
             self.step()
+            if n + 1 == total:
+                self.strategy.finish()
             yield self._record(n + 1, total)
 
     def step(self):
@@ -350,14 +363,12 @@ class Learner:
         state[0], state[1], state[2] = self.experience, self.seen, self.steps_done
         state[3], state[4], state[5] = self.rng.state
         state[6] = self.adaptive.known
-        return self.checkpoints.save((state, self.adaptive.params) + self.strategy.state())
+        return self.checkpoints.save(self._saved)
 
     def load(self):
         """Loads the last saved state; returns its generation, or None when there is none."""
         self._need_checkpoints()
-        generation = self.checkpoints.load_into(
-            (self._state, self.adaptive.params) + self.strategy.state()
-        )
+        generation = self.checkpoints.load_into(self._saved)
         if generation is not None:
             state = self._state
             self.experience, self.seen, self.steps_done = state[0], state[1], state[2]

@@ -25,21 +25,32 @@ class _Dense:
         kernels.dense_fwd(self.out, self.x, self.w, self.b, self.rows, self.n, self.m)
 
     def bwd(self):
-        kernels.dense_bwd_dw(self.dw, self.db, self.dout, self.x, self.rows, self.n, self.m)
+        if len(self.dw):
+            kernels.dense_bwd_dw(self.dw, self.db, self.dout, self.x, self.rows, self.n, self.m)
+        else:
+            _bias_bwd(self)
         if self.dx is not None:
             kernels.dense_bwd_dx(self.dx, self.dout, self.w, self.rows, self.n, self.m)
 
 
+def _bias_bwd(layer):
+    """db += dout.sum(0) over its rows: weight gradients of no inputs."""
+    kernels.dense_bwd_dw(layer.dw, layer.db, layer.dout, layer.dw, layer.rows, 0, layer.m)
+
+
 class _Head(_Dense):
-    """The classifier: a dense layer of which the first classes are in use."""
+    """The classifier: a dense layer of which the first classes are in use.
+
+    .room   w, b, out, dw, db, dout with the rows of all classes that there is room for
+    """
 
     def __init__(self, *args):
         super().__init__(*args)
-        self._room = (self.w, self.b, self.out, self.dw, self.db, self.dout)
+        self.room = (self.w, self.b, self.out, self.dw, self.db, self.dout)
 
     def resize(self, classes):
         """Uses the rows of `classes` classes."""
-        w, b, out, dw, db, dout = self._room
+        w, b, out, dw, db, dout = self.room
         self.m = classes
         self.w, self.b, self.out = w[: classes * self.n], b[:classes], out[: self.rows * classes]
         if dw is not None:
@@ -51,6 +62,8 @@ class _Conv2d:
     def __init__(self, layer, batch, x, out, dx, dout, params, grads):
         self.geom = geom(layer)
         self.batch = batch
+        self.m = layer["out"][2]
+        self.rows = batch * elems(layer["out"]) // self.m
         self.x, self.out, self.dx, self.dout = x, out, dx, dout
         self.w, self.b = params
         self.dw, self.db = grads
@@ -59,7 +72,10 @@ class _Conv2d:
         kernels.conv2d_fwd(self.out, self.x, self.w, self.b, self.geom, self.batch)
 
     def bwd(self):
-        kernels.conv2d_bwd_dw(self.dw, self.db, self.dout, self.x, self.geom, self.batch)
+        if len(self.dw):
+            kernels.conv2d_bwd_dw(self.dw, self.db, self.dout, self.x, self.geom, self.batch)
+        else:
+            _bias_bwd(self)
         if self.dx is not None:
             kernels.conv2d_bwd_dx(self.dx, self.dout, self.w, self.geom, self.batch)
 
@@ -122,26 +138,31 @@ class AdaptiveStage:
     .known    classes that the head tells apart
     .logits   (batch, known), .dlogits the gradient of the loss by them
     .params   all parameters in one float32 window
-    .trained, .grads, .velocity   of those that learn: the last ones of params
+    .trained  those of the layers that learn: the last ones of params
+    .grads, .velocity   of what learns: of .trained, or of its biases
     .head, .single_head   the last layer over a batch, over one sample
 
     spec: ModelSpec, whose initial parameters are read here. arena: Arena. batch: int. depth:
-    layers with parameters that learn, counted from the head; None: all.
+    layers with parameters that learn, counted from the head; None: all. biases: of those layers
+    only the biases learn, and no weight has a gradient.
     """
 
-    def __init__(self, spec, arena, batch, depth=None):
+    def __init__(self, spec, arena, batch, depth=None, biases=False):
         adaptive = spec.graph["adaptive"]
         self._first = first_trained(adaptive, depth)
+        self._biases = biases
         still = sum([parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive[: self._first]])
         self.params = arena.f32("params")
         self.trained = self.params[still:]
         self.grads = arena.f32("grads")
         self.velocity = arena.f32("velocity")
         self._read(spec)
-        self.forward_layers, learning = self._bind(spec, arena, batch, True)
-        self.single_layers, _ = self._bind(spec, arena, 1, False)
+        self.forward_layers, learning = self.bind(spec, arena, batch, True)
+        self.single_layers, _ = self.bind(spec, arena, 1, False)
         self.backward_layers = tuple(reversed(self.forward_layers[learning:]))
         self.head, self.single_head = self.forward_layers[-1], self.single_layers[-1]
+        whole = ((self.trained, self.velocity, self.grads),)
+        self._pieces = self._bias_pieces() if biases else whole
         self.x = arena.f32("a0")
         self.single_x = arena.f32("a0", 0, spec.latent_elems)
         self._probabilities = arena.f32("d%d" % len(adaptive), 0, spec.classes)
@@ -165,25 +186,43 @@ class AdaptiveStage:
                 spec.file.read_into(name, bytes_of(window))
                 start += elems(shape)
 
-    def _bind(self, spec, arena, batch, train):
-        """Layers over the windows of a batch, and how many of them do not learn; for one sample
-        without gradients."""
+    def _bias_pieces(self):
+        pieces, at = [], 0
+        for layer in reversed(self.backward_layers):
+            if getattr(layer, "db", None) is not None:
+                size = len(layer.db)
+                pieces.append((layer.b, self.velocity[at : at + size], layer.db))
+                at += size
+        return tuple(pieces)
+
+    def bind(self, spec, arena, batch, train, trained=None):
+        """Layers over the windows of a batch, and how many of them do not learn.
+
+        train: with gradients. trained: other parameters of the layers that learn. All that are
+        bound share activations and gradients: one set at a time is in use.
+        """
         adaptive = spec.graph["adaptive"]
         values, grads = activation_names(adaptive), gradient_names(adaptive, self._first)
         learning = 0
         bound = []
-        start = 0
-        still = len(self.params) - len(self.trained)
+        source, start, at = self.params, 0, 0
         for i, layer in enumerate(adaptive):
-            mine = []
-            for _, _, shape in parameters(layer, ADAPTIVE_OPS):
-                mine.append((start, start + elems(shape)))
-                start += elems(shape)
-            if layer["op"] == "flatten":
-                continue
             if i == self._first:
                 learning = len(bound)
+                if trained is not None:
+                    source, start = trained, 0
             learns = train and i >= self._first
+            own, grads_of = [], []
+            for _, _, shape in parameters(layer, ADAPTIVE_OPS):
+                size = elems(shape)
+                own.append(source[start : start + size])
+                start += size
+                if self._biases and len(shape) > 1:
+                    size = 0
+                grads_of.append(self.grads[at : at + size] if learns else None)
+                at += size if i >= self._first else 0
+            if layer["op"] == "flatten":
+                continue
 
             def window(name, shape):
                 return name and arena.f32(name, 0, batch * elems(shape))
@@ -196,9 +235,8 @@ class AdaptiveStage:
                     window(values[i + 1], layer["out"]),
                     window(grads[i] if train else None, layer["in"]),
                     window(grads[i + 1] if train else None, layer["out"]),
-                    [self.params[a:b] for a, b in mine] or None,
-                    [self.grads[a - still : b - still] if learns else None for a, b in mine]
-                    or None,
+                    own or None,
+                    grads_of or None,
                 )
             )
         return tuple(bound), learning
@@ -220,7 +258,8 @@ class AdaptiveStage:
 
     def update(self, hyper):
         """One SGD step. hyper: array('f') [learning rate, momentum, weight decay]."""
-        kernels.sgd_step(self.trained, self.velocity, self.grads, hyper)
+        for values, velocity, grads in self._pieces:
+            kernels.sgd_step(values, velocity, grads, hyper)
         kernels.zero_f32(self.grads)
 
     def start(self):
