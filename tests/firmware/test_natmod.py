@@ -8,7 +8,17 @@ from firmware import natmod
 from firmware.natmod import build, modules
 from hosts import BoardHost, run_cpython
 
-ARCHITECTURES = build.available()
+# Every architecture; one whose compiler is not here is skipped and the skip says what brings it.
+ARCHITECTURES = [
+    pytest.param(
+        arch,
+        marks=pytest.mark.skipif(
+            arch not in build.available(),
+            reason=f"no {program}: {package or 'see firmware/natmod/README.md'}",
+        ),
+    )
+    for arch, (program, package) in build.COMPILERS.items()
+]
 
 # What MicroPython's dynamic linker provides; everything else a module brings.
 PROVIDED = {
