@@ -196,7 +196,6 @@ def learn(
     *,
     labels: Path | None = None,
     epochs: int = 1,
-    replay: bool = True,
     model: str | None = None,
     log: Path | None = None,
     on_step: Callable[[dict[str, Any]], None] = ignore,
@@ -204,9 +203,11 @@ def learn(
 ) -> Learned:
     """One session: send labelled samples, learn them, save the learned state, write the log.
 
-    replay: mix stored samples of earlier sessions into every batch. options: batch, lr, ... of the
-    learner. Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and
-    the board is usable; what was sent stays on the board and is learned by the next session.
+    options: of the learner: strategy, strategy_options (a dict), depth, classes, bits, policy,
+    budget (latents, or a text as "200kB"), batch, lr, momentum, weight_decay, seed; those not
+    given stay as they are. Ctrl-C stops at the next step: then Stopped is raised, the log is
+    complete so far and the board is usable; what was sent stays on the board and is learned by
+    the next session.
     """
     loaded = _samples(data, labels)
     loaded.labels  # noqa: B018  (InputError here if there are none)
@@ -215,7 +216,7 @@ def learn(
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             session = Session(device, writer, stop, on_step)
-            return session.run(learner, loaded, epochs, replay)
+            return session.run(learner, loaded, epochs)
 
 
 def evaluate(

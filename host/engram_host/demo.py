@@ -129,8 +129,8 @@ def _run(
     seed = settings["run"]["seed"]
     _refuse_learned(device, model, settings)
     device.push_data("test", Samples(data.x_test, data.y_test))
-    finetune = learn_stream(device, model, data, settings, seed, False, out, say)
-    replay = learn_stream(device, model, data, settings, seed, True, out, say)
+    finetune = learn_stream(device, model, data, settings, seed, "finetune", out, say)
+    replay = learn_stream(device, model, data, settings, seed, "replay", out, say)
     told = device.info()
     store = device.store_info()["store"]
     bound = _joint(model, data, settings, seed, reporter)
@@ -170,9 +170,10 @@ def _refuse_learned(device: Device, model: Path, settings: dict[str, Any]) -> No
         )
 
 
-def _options(settings: dict[str, Any], seed: int, replay: bool = True) -> dict[str, Any]:
+def _options(settings: dict[str, Any], seed: int, strategy: str = "replay") -> dict[str, Any]:
     options = {k: v for k, v in settings["learner"].items() if k != "epochs"}
-    return {**options, "seed": seed, "budget": options["budget"] if replay else 0}
+    budget = options["budget"] if strategy == "replay" else 0
+    return {**options, "seed": seed, "strategy": strategy, "budget": budget}
 
 
 def learn_stream(
@@ -181,28 +182,27 @@ def learn_stream(
     data: Dataset,
     settings: dict[str, Any],
     seed: int,
-    replay: bool,
+    strategy: str,
     out: Path,
     say: Say,
 ) -> Run:
     """The stream of sessions on a board that has learned nothing yet.
 
-    Session 0 brings samples of the classes that the network knows, for the replay to come;
-    nothing is trained. Without replay it brings none.
+    strategy: "replay", or "finetune" for contrast. Session 0 brings samples of the classes that
+    the network knows, for the replay to come; nothing is trained. Without replay it brings none.
     """
     stream = settings["stream"]
     device.reset()
-    device.push_model(model, **_options(settings, seed, replay))
-    name = "replay" if replay else "finetune"
-    say(f"{name}, session 0: classes {_words(stream['base_classes'])} (known)")
-    sessions = [_base_session(device, data, stream, seed, replay)]
+    device.push_model(model, **_options(settings, seed, strategy))
+    say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")
+    sessions = [_base_session(device, data, stream, seed, strategy == "replay")]
     for label in stream["new_classes"]:
-        say(f"{name}, session {len(sessions)}: class {label} arrives")
+        say(f"{strategy}, session {len(sessions)}: class {label} arrives")
         x, y = draw_per_class(data.x_train, data.y_train, [label], stream["new_per_class"], seed)
-        log = out / "log" / f"{name}-{seed}-{label}.jsonl"
+        log = out / "log" / f"{strategy}-{seed}-{label}.jsonl"
         log.unlink(missing_ok=True)
-        sessions.append(_session(device, Samples(x, y), [label], settings, replay, log))
-    return {"replay": replay, "sessions": sessions}
+        sessions.append(_session(device, Samples(x, y), [label], settings, log))
+    return {"strategy": strategy, "sessions": sessions}
 
 
 def _base_session(
@@ -232,13 +232,10 @@ def _session(
     samples: Samples,
     classes: list[int],
     settings: dict[str, Any],
-    replay: bool,
     log: Path,
 ) -> Session:
     began = time.monotonic()
-    learned = api.learn(
-        device, samples, epochs=settings["learner"]["epochs"], replay=replay, log=log
-    )
+    learned = api.learn(device, samples, epochs=settings["learner"]["epochs"], log=log)
     return {
         "classes": classes,
         "observed": len(samples),
@@ -301,10 +298,14 @@ def _seeds(
     for seed in settings["run"]["seeds"]:
         if seed != settings["run"]["seed"]:
             say(f"seed {seed}")
+            finetune, replay = (
+                learn_stream(device, model, data, settings, seed, strategy, out, say)
+                for strategy in ("finetune", "replay")
+            )
             result = {
                 **result,
-                "finetune": learn_stream(device, model, data, settings, seed, False, out, say),
-                "replay": learn_stream(device, model, data, settings, seed, True, out, say),
+                "finetune": finetune,
+                "replay": replay,
                 "joint": {"accuracy": _joint(model, data, settings, seed, Silent())},
             }
         summary = summarise(result, _facts())

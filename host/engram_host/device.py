@@ -9,6 +9,7 @@ from typing import Any
 
 from engram.link import wire
 from engram.nn.model import ModelSpec
+from engram_host import learner_options
 from engram_host.errors import InputError, LinkError
 from engram_host.link import Link
 from engram_host.progress import Reporter, Silent
@@ -99,20 +100,20 @@ class Device:
     def open(self, name: str = MODEL, **options: Any) -> dict[str, Any]:
         """Open a model that is on the board, with what the board saved for it.
 
-        options: batch, lr, momentum, weight_decay, seed, policy, budget.
+        options: as learner_options.for_board() takes them: strategy, bits, budget, lr, ...
         """
-        known = {key: value for key, value in options.items() if value is not None}
-        return self.link.call("open", model=name, **known)  # type: ignore[no-any-return]
+        given = learner_options.for_board(options)
+        return self.link.call("open", model=name, **given)  # type: ignore[no-any-return]
 
     def need_open(self, name: str | None = None, **options: Any) -> dict[str, Any]:
         """The open learner; opened first if it is not, or if other options are wanted."""
         now = self.info()
-        known = {key: value for key, value in options.items() if value is not None}
+        given = learner_options.for_board(options)
         wanted = name or now["model"] or MODEL
-        same = all(now["options"].get(key) == value for key, value in known.items())
+        same = all(now["options"].get(key) == value for key, value in given.items())
         if now["learner"] and now["model"] == wanted and same:
             return now["learner"]  # type: ignore[no-any-return]
-        return self.open(wanted, **{**now["options"], **known})
+        return self.open(wanted, **learner_options.merged(now["options"], given))
 
     def reset(self) -> dict[str, Any]:
         """Forget everything learned: stored samples and saved states are erased."""
@@ -163,12 +164,12 @@ class Device:
 
     # --- learning and evaluating -----------------------------------------------------------
 
-    def learning(self, epochs: int = 1, replay: bool = True) -> Learning:
+    def learning(self, epochs: int = 1) -> Learning:
         """Learn what was observed: one dict a step, with RAM and flash bytes added.
 
         Closing the generator stops the board after the step it is at.
         """
-        self.link.call("learn_begin", epochs=epochs, replay=replay)
+        self.link.call("learn_begin", epochs=epochs)
         done = False
         try:
             while not done:

@@ -42,10 +42,13 @@ class Session:
         self.counter = device.counter
         self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
 
-    def run(self, learner: dict[str, Any], samples: Samples, epochs: int, replay: bool) -> Learned:
+    def run(self, learner: dict[str, Any], samples: Samples, epochs: int) -> Learned:
         facts = self.device.info()
         self.figures.update(
-            board=facts["board"], model=facts["model"], replay=replay, epochs=epochs
+            board=facts["board"],
+            model=facts["model"],
+            strategy=learner["strategy"],
+            epochs=epochs,
         )
         self._write(
             "begin",
@@ -53,14 +56,15 @@ class Session:
             runtime=facts["runtime"],
             model=facts["model"],
             options=facts["options"],
+            strategy=learner["strategy"],
+            learner=learner,
             experience=learner["experience"],
             samples=len(samples),
             epochs=epochs,
-            replay=replay,
         )
         try:
             self._observe(samples)
-            self._learn(epochs, replay)
+            self._learn(epochs)
             self._keep()
         except KeyboardInterrupt:
             self.figures["stopped"] = True
@@ -84,9 +88,9 @@ class Session:
         self.figures["observe_units"] = units
         self._write("observe", samples=len(samples), observe_units=units, **self.counter)
 
-    def _learn(self, epochs: int, replay: bool) -> None:
+    def _learn(self, epochs: int) -> None:
         with self.device.reporter.items("learn", None, "steps") as update:
-            learning = self.device.learning(epochs, replay)
+            learning = self.device.learning(epochs)
             try:
                 for row in learning:
                     row["flash_bytes"] -= self.flash_before

@@ -58,7 +58,7 @@ def _run(replay: bool) -> Run:
             "wall_s": 4.2,
         }
         sessions.append(session)
-    return {"replay": replay, "sessions": sessions}
+    return {"strategy": "replay" if replay else "finetune", "sessions": sessions}
 
 
 def demo_result() -> DemoResult:

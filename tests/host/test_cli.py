@@ -139,7 +139,7 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     assert "digits (model.safetensors)" in text and "40 of" in text and "generation 1" in text
 
     text = run("log", "l.jsonl").stdout
-    assert "fake, model.safetensors: 40 samples, 3 epochs, with replay" in text
+    assert "fake, model.safetensors: 40 samples, 3 epochs, strategy replay" in text
     assert "phases of a step in us (host)" in text and "state 1 saved" in text
     assert len(re.findall(r"^ +\d+/\d+ ", text, re.M)) == summary["steps"]
     lines = run("log", "--json", "l.jsonl").stdout.splitlines()
@@ -232,7 +232,7 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
 
 def test_no_port_says_how_to_give_one(monkeypatch):
     monkeypatch.delenv("ENGRAM_PORT", raising=False)
-    failed(run("info"), 1, "no port was given: use --port (or ENGRAM_PORT)", "qemu_m4f")
+    failed(run("info"), 1, "no port was given: use --port (or ENGRAM_PORT)", "as qemu_")
 
 
 def test_a_port_that_is_not_there_is_told():

@@ -71,11 +71,11 @@ def test_a_second_session_is_counted_from_its_own_beginning(device, model, some)
     assert second.log == first.log or second.log.parent == first.log.parent
 
 
-def test_without_replay_nothing_old_is_mixed_in(device, model, some):
+def test_fine_tuning_mixes_nothing_old_in(device, model, some):
     api.push(device, model)
     api.learn(device, some([5], 20))
-    plain = api.learn(device, some([6], 20), replay=False)
-    mixed = api.learn(device, some([7], 20), replay=True)
+    plain = api.learn(device, some([6], 20), strategy="finetune")
+    mixed = api.learn(device, some([7], 20), strategy="replay")
     assert {s["replayed"] for s in plain.steps} == {0}
     assert all(s["replayed"] for s in mixed.steps)
 

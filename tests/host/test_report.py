@@ -59,7 +59,7 @@ def run_of(*rights, groups=GROUPS):
         {"classes": group, "observed": 1, "steps": [], "evaluation": evaluation(right)}
         for group, right in zip(groups, rights)
     ]
-    return {"replay": True, "sessions": sessions}
+    return {"strategy": "replay", "sessions": sessions}
 
 
 def test_the_matrix_has_a_row_a_session_and_a_column_a_group():
@@ -324,7 +324,7 @@ def log_lines(result, sessions=(1, 2), counter=COUNTER):
     for i in sessions:
         session = result["replay"]["sessions"][i]
         begin = {"board": "qemu_m4f", "model": "digits", "experience": i, "samples": 100}
-        yield {"kind": "begin", **begin, "epochs": 2, "replay": True}
+        yield {"kind": "begin", **begin, "epochs": 2, "strategy": "replay"}
         yield {"kind": "observe", "observe_units": session["observe_total"], **counter}
         for step in session["steps"]:
             yield {"kind": "step", **step, "ram_bytes": 83_000, "flash_bytes": 25_600, **counter}

@@ -72,6 +72,7 @@ ASKS = re.compile(
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
 BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
+BESIDE |= {"learner_options"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
@@ -79,6 +80,7 @@ HOST_ROWS = {
     # models, data and what is told about them
     "datasets": {"datasets", "errors"},
     "samples": {"errors"},
+    "learner_options": {"errors"},
     "model_file": {"errors"},
     "convert": {"convert", "model_file", "datasets", "errors"},
     "energy": {"boards", "errors"},
@@ -103,14 +105,15 @@ HOST_ROWS = {
     "api": {"session", "device", "link", "ports", "interrupt"} | BESIDE,
     "demo": {"api", "device", "boards", "virtual", "joint"} | BESIDE,  # a script of verbs
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
-    | {"plan_report", "report"},  # how things look
+    | {"plan_report", "report", "learner_options"},  # how things look
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
     "": set(),
 }
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
-PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format", "continual.metrics"}
+PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format"}
+PURE |= {"continual.metrics", "continual.strategies"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"joint", "latent_store", "datasets.mfcc"}
 

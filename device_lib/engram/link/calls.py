@@ -207,10 +207,10 @@ def samples_begin(device, sink):
     return device.begin_samples(sink)
 
 
-def learn_begin(device, epochs=1, replay=True):
+def learn_begin(device, epochs=1):
     """Prepare to learn what was observed; learn_step does it."""
     stop(device)
-    device.steps = device.need_learner().steps(epochs, replay)
+    device.steps = device.need_learner().steps(epochs)
     return {}
 
 

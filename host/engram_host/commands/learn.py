@@ -17,12 +17,6 @@ from engram_host.progress import Bars
 @click.argument("data", type=options.FILE)
 @options.labels
 @click.option("--epochs", default=1, show_default=True, help="Passes over the new samples.")
-@click.option(
-    "--replay/--no-replay",
-    default=True,
-    show_default=True,
-    help="Mix stored samples of earlier sessions into every batch: nothing is forgotten.",
-)
 @click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
 @options.model
 @options.learner
@@ -33,7 +27,6 @@ def command(
     data: Path,
     labels: Path | None,
     epochs: int,
-    replay: bool,
     log: Path | None,
     model: str | None,
     port: str | None,
@@ -53,7 +46,6 @@ def command(
             data,
             labels=labels,
             epochs=epochs,
-            replay=replay,
             model=model,
             log=log,
             **learner,

@@ -33,10 +33,9 @@ def command(file: Path | None, follow: bool, as_json: bool) -> None:
 
 
 def _begin(record: dict[str, Any]) -> None:
-    replay = "with replay" if record["replay"] else "without replay"
     print(
         f"{record['board']}, {record['model']}: {record['samples']} samples, "
-        f"{record['epochs']} epochs, {replay}"
+        f"{record['epochs']} epochs, strategy {record['strategy']}"
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+from engram_host import learner_options
+from engram_host.errors import InputError
 from engram_host.ports import ENVIRONMENT
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,20 +66,91 @@ def labels(function: F) -> F:
     )(function)
 
 
-# Learner's own options: name, type, help. Not given: as the board has them.
-_LEARNER: tuple[tuple[str, Any, str], ...] = (
-    ("batch", int, "Samples in a mini-batch."),
-    ("lr", float, "Learning rate of SGD."),
-    ("momentum", float, "Momentum of SGD."),
-    ("weight-decay", float, "Weight decay of SGD."),
-    ("seed", int, "Of the random picks."),
-    ("policy", click.Choice(["balanced", "reservoir"]), "Which samples stay in flash."),
-    ("budget", int, "How many samples stay in flash when a session ends."),
+class Checked(click.ParamType):
+    """Text that a function of learner_options takes; what it raises is wrong usage."""
+
+    def __init__(self, name: str, check: Callable[[str], Any]) -> None:
+        self.name, self._check = name, check
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            self._check(value)
+        except InputError as e:
+            self.fail(str(e), param, ctx)
+        return value
+
+
+BUDGET = Checked("budget", learner_options.budget)
+ASSIGNMENT = Checked("assignment", learner_options.assignment)
+
+# What a board's learner is opened with. Not given: as the board has them.
+_LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "strategy",
+        {
+            "type": click.Choice(learner_options.STRATEGIES),
+            "help": "How it learns without forgetting; finetune is plain SGD, which forgets.",
+        },
+    ),
+    (
+        "set",
+        {
+            "type": ASSIGNMENT,
+            "multiple": True,
+            "metavar": "NAME=VALUE",
+            "help": "An option of the strategy; may be given several times.",
+        },
+    ),
+    (
+        "depth",
+        {
+            "type": click.IntRange(1),
+            "metavar": "N",
+            "help": "Layers with parameters that learn, counted from the classifier down.",
+        },
+    ),
+    (
+        "classes",
+        {
+            "type": click.IntRange(2, 255),
+            "metavar": "N",
+            "help": "Room in the classifier; a label the model does not know makes it grow.",
+        },
+    ),
+    (
+        "bits",
+        {
+            "type": click.IntRange(*learner_options.BITS),
+            "metavar": "N",
+            "help": "Of a stored latent element, 3 to 8: fewer bits, more samples a byte.",
+        },
+    ),
+    (
+        "budget",
+        {
+            "type": BUDGET,
+            "metavar": "SIZE",
+            "help": "What stays in flash when a session ends: latents (500) or bytes (200kB).",
+        },
+    ),
+    (
+        "policy",
+        {
+            "type": click.Choice(learner_options.POLICIES),
+            "help": "Which samples stay in flash.",
+        },
+    ),
+    ("batch", {"type": click.IntRange(1), "help": "Samples in a mini-batch."}),
+    ("lr", {"type": float, "help": "Learning rate of SGD."}),
+    ("momentum", {"type": float, "help": "Momentum of SGD."}),
+    ("weight-decay", {"type": float, "help": "Weight decay of SGD."}),
+    ("seed", {"type": int, "help": "Of the random picks."}),
 )
 
 
 def learner(function: F) -> F:
-    """--batch, --lr and so on: options of the learner."""
-    for name, kind, told in reversed(_LEARNER):
-        function = click.option(f"--{name}", type=kind, help=told)(function)
+    """--strategy, --bits, --lr and so on: what the learner is opened with."""
+    for name, settings in reversed(_LEARNER):
+        names = ["strategy_options"] if name == "set" else []
+        function = click.option(f"--{name}", *names, **settings)(function)
     return function

@@ -177,13 +177,13 @@ def _sessions_table(sessions: Sequence[LoggedSession]) -> DataTable:
                 session.name,
                 f"{session.begin['samples']:,}",
                 f"{len(steps):,}",
-                "replay" if session.begin["replay"] else "no replay",
+                session.begin["strategy"],
                 f"{steps[0]['loss']:.3f} → {steps[-1]['loss']:.3f}" if steps else "–",
                 "–" if flash is None else f"{flash:,}",
                 _outcome(summary),
             )
         )
-    head = ("", "samples", "steps", "old samples", "loss", "flash bytes", "ended")
+    head = ("", "samples", "steps", "strategy", "loss", "flash bytes", "ended")
     return DataTable(rows, head)
 
 

@@ -58,7 +58,7 @@ class Session(TypedDict):
 class Run(TypedDict):
     """One pass over the stream. sessions[0] is the base: seeds for the replay, no training."""
 
-    replay: bool
+    strategy: str
     sessions: list[Session]
 
 

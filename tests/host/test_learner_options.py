@@ -1,0 +1,58 @@
+"""Options of a learner: what a user writes, and what the board is told."""
+
+import pytest
+
+from engram_host import learner_options
+from engram_host.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("500", {"budget": 500}),
+        (500, {"budget": 500}),
+        ("0", {"budget": 0}),
+        ("200kB", {"budget_bytes": 200_000}),
+        ("200 KB", {"budget_bytes": 200_000}),
+        ("192KiB", {"budget_bytes": 192 * 1024}),
+        ("1.5MB", {"budget_bytes": 1_500_000}),
+        ("800B", {"budget_bytes": 800}),
+    ],
+)
+def test_a_budget_is_in_latents_or_in_bytes(text, told):
+    assert learner_options.budget(text) == told
+
+
+@pytest.mark.parametrize("text", ["", "many", "-5", "200k", "1.5", "20GB", "kB"])
+def test_what_is_no_budget_is_told(text):
+    with pytest.raises(InputError, match="latents .500. or bytes of flash .200kB, 192KiB"):
+        learner_options.budget(text)
+
+
+def test_a_strategys_own_options_are_assignments():
+    told = learner_options.for_board({"strategy_options": ("decay=0.9", "steps = 3"), "lr": None})
+    assert told == {"strategy_options": {"decay": 0.9, "steps": 3}}
+    assert isinstance(told["strategy_options"]["steps"], int)
+
+
+@pytest.mark.parametrize("text", ["decay", "decay=", "=3", "decay=much", "a b=1"])
+def test_what_is_no_assignment_is_told(text):
+    with pytest.raises(InputError, match="name=number expected"):
+        learner_options.for_board({"strategy_options": (text,)})
+
+
+def test_an_unknown_strategy_lists_the_names():
+    with pytest.raises(InputError, match="finetune or .*replay.* expected, 'magic' came"):
+        learner_options.for_board({"strategy": "magic"})
+
+
+def test_bits_that_no_store_has_are_told():
+    with pytest.raises(InputError, match="3 to 8 bits expected, 2 came"):
+        learner_options.for_board({"bits": 2})
+
+
+def test_what_is_in_force_gives_way_to_what_comes():
+    now = {"strategy": "head", "strategy_options": {"a": 1}, "budget": 500, "lr": 0.1}
+    merged = learner_options.merged(now, {"strategy": "replay", "budget_bytes": 1000})
+    assert merged == {"strategy": "replay", "budget_bytes": 1000, "lr": 0.1}
+    assert learner_options.merged(now, {"strategy": "head", "lr": 0.2}) == {**now, "lr": 0.2}
