@@ -76,8 +76,85 @@ def test_bias_keeps_neither_weight_gradients_nor_layer_inputs():
     assert large - small >= 2 * 4 * weights
 
 
+class Cwr:
+    """CWR* as the paper has it, over the head of a Net."""
+
+    def __init__(self, net, past):
+        self.net = net
+        _, _, w, b = net.parts()
+        known = net.known
+        self.saved = [w.copy(), b.copy()]
+        for saved in self.saved:
+            saved[:known] -= saved[:known].mean()
+            saved[known:] = 0
+        self.past = np.where(np.arange(len(b)) < known, past, 0)
+
+    def begin(self, counts):
+        self.counts = np.array(counts)
+        for values, saved in zip(self.net.parts()[2:], self.saved):
+            values[:] = 0
+            values[self.counts > 0] = saved[self.counts > 0]
+
+    def end(self):
+        here = self.counts > 0
+        p = np.sqrt(self.past[here] / self.counts[here])
+        for values, saved in zip(self.net.parts()[2:], self.saved):
+            new = values[here] - values[here].mean()
+            weight = p.reshape(-1, *[1] * (new.ndim - 1))
+            saved[here] = (saved[here] * weight + new) / (weight + 1)
+            values[:] = saved
+        self.past = self.past + self.counts
+
+
+@pytest.mark.parametrize("name, slow", [("cwr", 0), ("ar1", 0.25), ("ar1", 0)])
+def test_cwr_consolidates_its_head(name, slow):
+    replay = name == "ar1"
+    options = {"past": 30, "slow": slow} if replay else {"past": 30}
+    life = Life(name, strategy_options=options)
+    before = life.net()
+    net = life.net()
+    cwr = Cwr(net, 30)
+    rate = np.where(head(), 1.0, slow)
+    counts = np.zeros(5, int)
+    for labels in ((1, 3), (1, 2), (4,)):  # new, known with new, and alone
+        if not replay:
+            counts[:] = 0
+        experience(life, *labels)
+        counts[list(labels)] += 10
+        net.known = life.learner.adaptive.known
+        cwr.begin(counts)
+        sgd = Sgd(net, life, rate)
+        for x, y in life.steps(3):
+            sgd.step(net.gradient(x, net.cross_entropy(x, y)))
+        assert_close(life, net)
+        cwr.end()
+        life.learner.end_experience()
+        assert_close(life, net)
+    lower = HIDDEN * (LATENT + 1)
+    assert (net.p[:lower] == before.p[:lower]).all() == (slow == 0)
+
+
+def test_cwr_goes_on_where_a_run_in_the_same_experience_ended():
+    life = Life("cwr")
+    experience(life, 0, 1)
+    for _ in life.steps():
+        pass
+    between = life.net()
+    sgd = Sgd(between, life, head())
+    for x, y in life.steps():
+        sgd.step(between.gradient(x, between.cross_entropy(x, y)))
+    assert_close(life, between)
+
+
+def test_consolidating_what_pre_training_knew_changes_no_decision():
+    life, plain = Life("cwr"), Life("head")
+    x = life.rng.normal(0, 1, (200, LATENT))
+    a, b = life.net().logits(x), plain.net().logits(x)
+    np.testing.assert_allclose(a - a[:, :1], b - b[:, :1], atol=1e-4)
+
+
 def test_unknown_strategies_and_options_are_refused():
-    with pytest.raises(DataError, match="strategy bias or .* expected, magic came"):
+    with pytest.raises(DataError, match="strategy ar1 or .* expected, magic came"):
         Life("magic")
     with pytest.raises(DataError, match="it has none.*speed came"):
         Life("replay", strategy_options={"speed": 1})

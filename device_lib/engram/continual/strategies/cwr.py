@@ -1,0 +1,101 @@
+"""CWR*: what the classifier learns in an experience is consolidated into saved weights.
+
+Lomonaco, Maltoni and Pellegrini, "Rehearsal-Free Continual Learning over Small Non-I.I.D. Batches"
+(CVPR workshops 2020), algorithm 2. An experience begins with a head of zeros, in which only the
+classes that it brings have their saved weights. It ends with
+
+    w' = w_c - mean of the head's weights over those classes
+    saved_c = (saved_c p + w') / (p + 1),  p = sqrt(past_c / current_c)
+
+past_c, current_c: samples of class c before and now. Between experiences the head holds the saved
+weights. A bias is a weight too, with a mean of its own.
+"""
+
+from array import array
+from math import sqrt
+
+from ...backend import kernels
+from ...plan import SAVED
+from .base import Strategy as Base
+from .base import copy
+
+
+class Strategy(Base):
+    """Options: past, how many samples each class of the model file is taken to come from."""
+
+    REPLAY = False
+    DEPTH = 1
+    OPTIONS = {"past": (100, 0, 1000000)}
+
+    @staticmethod
+    def buffers(sizes):
+        return (
+            ("saved", sizes.head, SAVED),
+            ("past", sizes.classes, SAVED),
+            ("current", sizes.classes, SAVED),  # 0: the experience has not brought the class
+        )
+
+    def __init__(self, learner, spec, arena, options):
+        super().__init__(learner, spec, arena, options)
+        head = self.stage.head
+        weights, biases = head.room[:2]
+        n = len(weights)
+        saved = arena.f32("saved")
+        # (the head's, the saved ones, how many of them a class has)
+        self._parts = ((weights, saved[:n], head.n), (biases, saved[n:], 1))
+        self._past, self._current = arena.f32("past"), arena.f32("current")
+        # Pre-training was an experience of every class that the model knows.
+        for c in range(spec.known):
+            self._current[c] = 1
+        self._consolidate()
+        for c in range(spec.known):
+            self._past[c] = options["past"]
+
+    def begin(self):
+        """The head of this experience: zeros, and the saved weights of its classes."""
+        current, sampler, labels = self._current, self.learner.sampler, self.learner.store.labels
+        counts = [0] * len(current)
+        for i in range(sampler.new + sampler.old):
+            counts[labels[sampler.order[i]]] += 1
+        fresh = not any(current)
+        for values, saved, n in self._parts:
+            if fresh:
+                kernels.zero_f32(values)
+            for c in range(len(current)):
+                if counts[c] and not current[c]:
+                    copy(values[c * n : c * n + n], saved[c * n : c * n + n])
+        for c in range(len(current)):
+            if counts[c]:
+                current[c] = counts[c]
+
+    def end(self):
+        self._consolidate()
+
+    def _consolidate(self):
+        """The classes of this experience into the saved weights, and those into the head."""
+        past, current = self._past, self._current
+        classes = [c for c in range(len(current)) if current[c]]
+        if not classes:
+            return
+        for values, saved, n in self._parts:
+            shift = array("f", (-_mean(values, n, classes),))
+            for c in classes:
+                row, kept = values[c * n : c * n + n], saved[c * n : c * n + n]
+                p = sqrt(past[c] / current[c])
+                kernels.scale_shift_fwd(row, row, _ONE, shift, n, 1)
+                kernels.scale_f32(kept, kept, array("f", (p / (p + 1),)))
+                kernels.axpy_f32(kept, row, array("f", (1 / (p + 1),)))
+            copy(values, saved)
+        for c in classes:
+            past[c] += current[c]
+            current[c] = 0
+
+
+_ONE = array("f", (1,))
+
+
+def _mean(values, n, classes):
+    """The mean of the n values that each of some classes has."""
+    rows = array("f", range(len(values) // n))
+    kernels.global_avgpool_fwd(rows, values, len(rows), n, 1)
+    return sum([rows[c] for c in classes]) / len(classes)
