@@ -153,6 +153,50 @@ def test_consolidating_what_pre_training_knew_changes_no_decision():
     np.testing.assert_allclose(a - a[:, :1], b - b[:, :1], atol=1e-4)
 
 
+def test_ewc_holds_what_mattered_near_where_it_was():
+    strength, gamma = 0.5, 0.5
+    life = Life("ewc", strategy_options={"lambda": strength, "gamma": gamma})
+    net = life.net()
+    fisher, anchor = np.zeros_like(net.p), np.zeros_like(net.p)
+    pulls = []
+    for labels in ((0, 1), (2,), (1, 3)):
+        experience(life, *labels)
+        net.known = life.learner.adaptive.known
+        sgd = Sgd(net, life)
+        for x, y in life.steps(3):
+            pull = strength * fisher * (net.p - anchor)
+            pulls.append(np.abs(pull).max())
+            sgd.step(net.gradient(x, net.cross_entropy(x, y)) + pull)
+        assert_close(life, net)
+        slots = life.learner.current_slots()
+        assert len(slots) == 10 * len(labels)
+        life.learner.end_experience()
+        fisher *= gamma
+        for slot in slots:
+            x, y = life.x[[slot]], life.y[[slot]]
+            fisher += net.gradient(x, net.cross_entropy(x, y)) ** 2 / len(slots)
+        anchor = net.p.copy()
+    assert max(pulls[:9]) == 0 and 0.01 < max(pulls[9:]) < 10
+    np.testing.assert_allclose(np.array(life.learner.strategy._fisher), fisher, 1e-3, 1e-7)
+
+
+def test_ewc_measures_on_as_many_samples_as_it_may():
+    few, all_of_them = (
+        Life("ewc", strategy_options={"samples": samples}) for samples in (1, 20)
+    )
+    fishers = []
+    for life in (few, all_of_them):
+        experience(life, 0, 1)
+        learn(life)
+        fishers.append(np.array(life.learner.strategy._fisher))
+    net = few.net()
+    singles = [
+        net.gradient(few.x[[s]], net.cross_entropy(few.x[[s]], few.y[[s]])) ** 2 for s in range(20)
+    ]
+    assert min(np.abs(fishers[0] - single).max() for single in singles) < 1e-6
+    np.testing.assert_allclose(fishers[1], np.mean(singles, axis=0), 1e-3, 1e-7)
+
+
 def test_unknown_strategies_and_options_are_refused():
     with pytest.raises(DataError, match="strategy ar1 or .* expected, magic came"):
         Life("magic")

@@ -295,6 +295,23 @@ class Learner:
                 self.sampler.draw_again(self._slots, row)
             row = self._reader.read(row, self.batch - row)
 
+    def current_slots(self):
+        """List of the slots of the current experience's records."""
+        store = self.store
+        labels, experiences = ((), ()) if store is None else (store.labels, store.experiences)
+        current = self.experience & 0xFF
+        return [
+            slot
+            for slot in range(len(labels))
+            if labels[slot] != DEAD and experiences[slot] == current
+        ]
+
+    def read_one(self, slot):
+        """Latent and label of a record into the first row of the batch; whether it is intact."""
+        self.store.settle()
+        self._slots[0] = slot
+        return self._reader.read(0, 1) == 1
+
     def _readable(self, slot):
         """Whether a record that was not read is there after all; a damaged one is marked."""
         if self.store.labels[slot] == DEAD:
