@@ -9,7 +9,7 @@ TORCH_IS ?= torch==2.13.0
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench setup demo test test-quick test-torch lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench matrix setup demo test test-quick test-torch test-kill lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
@@ -46,6 +46,12 @@ test-torch: kernels
 	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
 	@$(TORCH)/bin/python -m pytest -q tests/autograd
 
+## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes); out/bench/kills.json
+test-kill: setup
+	@$(ENGRAM) build qemu_m4f
+	@$(PY) tests/power/run_kills.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) \
+		$(if $(BUDGET),--budget $(BUDGET)) $(if $(DOCS),--docs)
+
 ## Check style, and the types of the host part
 lint: setup
 	@$(PY) -m ruff check --output-format=concise .
@@ -64,6 +70,11 @@ kernels:
 bench: setup
 	@$(ENGRAM) build qemu_m4f
 	@$(PY) tests/bench/run.py $(if $(DOCS),--docs)
+
+## Compare every kernel on every host and virtual board; writes out/bench/parity.json
+matrix: setup
+	@for board in unix qemu_m4f qemu_m3 qemu_m0p; do $(ENGRAM) build $$board || exit 1; done
+	@$(PY) tests/parity/matrix.py $(if $(DOCS),--docs)
 
 ## Build the kernels as .mpy files, for one ARCH or for every one whose compiler is here
 natmod: setup
