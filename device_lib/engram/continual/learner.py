@@ -9,6 +9,7 @@ from ..errors import DataError, DivergedError, StoreError
 from ..nn.adaptive import AdaptiveStage, hyperparameters
 from ..nn.frozen import FrozenStage
 from ..plan import plan
+from .metrics import AccuracyMatrix
 from .reading import LatentReader
 from .replacement import POLICIES
 from .rng import Rng
@@ -17,6 +18,7 @@ from .strategies import Sizes, options_of, saved_names, strategy_class
 
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one batch before the store is given up
+_MAX_TASKS = 256
 _STATE_INTS = 8  # experience, records seen, steps, three of the generator, classes known, spare
 
 
@@ -113,6 +115,7 @@ class Learner:
         self.experience = 0
         self.seen = 0
         self.steps_done = 0
+        self._accuracies = None
         self._latent_qp = spec.quantization("latent")
         self._latents = arena.i8("latents")
         self._latent = arena.i8("latents", 0, spec.latent_elems)
@@ -215,12 +218,29 @@ class Learner:
             self._score(filled, total, right)
         yield _result(total, right)
 
-    def evaluate(self, samples):
-        """The accuracy on (x, y) pairs: the last result of evaluating()."""
+    def evaluate(self, samples, task=None):
+        """The accuracy on (x, y) pairs: the last result of evaluating().
+
+        task: number of the task that they test, for metrics().
+        """
         for result in self.evaluating(samples):
             pass
         result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
+        if task is not None:
+            self.tested(task, result["accuracy"])
         return result
+
+    def tested(self, task, accuracy):
+        """Enters an accuracy on a task, measured now, into the matrix of metrics()."""
+        if not isinstance(task, int) or not 0 <= task < _MAX_TASKS:
+            raise DataError("a task from 0 to %d expected, %r came" % (_MAX_TASKS - 1, task))
+        if self._accuracies is None:
+            self._accuracies = AccuracyMatrix()
+        self._accuracies.put(self.experience, task, accuracy)
+
+    def metrics(self):
+        """What the tests so far say: AccuracyMatrix.summary(). Lost with the learner."""
+        return (self._accuracies or AccuracyMatrix()).summary()
 
     def _score(self, n, total, right):
         kernels.dequantize_s8(self.adaptive.x, self._latents, self._latent_qp)

@@ -1,6 +1,7 @@
 """Continual-learning metrics, by the names and definitions of Avalanche.
 
 matrix[i][j] is the accuracy on task j after session i, or None where not evaluated.
+start[j] is the accuracy on task j before anything was learned.
 """
 
 
@@ -23,3 +24,68 @@ def forgetting(matrix):
         if last[j] is not None:
             lost.append(best - last[j])
     return sum(lost) / len(lost) if lost else 0.0
+
+
+def backward_transfer(matrix):
+    """Mean over the tasks before the last of (last accuracy - accuracy just after the task).
+
+    Lopez-Paz and Ranzato, "Gradient Episodic Memory" (NeurIPS 2017). None where nothing was
+    learned after a task, as with a single test for all sessions.
+    """
+    last = matrix[-1]
+    gained = []
+    for j in range(min(len(last), len(matrix)) - 1):
+        own = _at(matrix[j], j)
+        if own is not None and last[j] is not None:
+            gained.append(last[j] - own)
+    return sum(gained) / len(gained) if gained else None
+
+
+def forward_transfer(matrix, start):
+    """Mean over the tasks after the first of (accuracy just before the task - that at the start).
+
+    The same source; the start is the model as it came to the board. None where it is not known.
+    """
+    gained = []
+    for j in range(1, min(len(start), len(matrix))):
+        before = _at(matrix[j - 1], j)
+        if before is not None and start[j] is not None:
+            gained.append(before - start[j])
+    return sum(gained) / len(gained) if gained else None
+
+
+def _at(row, j):
+    return row[j] if j < len(row) else None
+
+
+class AccuracyMatrix:
+    """Accuracies as they are measured, and what follows from them.
+
+    Experience 0, nothing learned yet, is the start; a row follows for each later one that was
+    tested at least once.
+    """
+
+    def __init__(self):
+        self._rows = {}
+
+    def put(self, experience, task, accuracy):
+        """The accuracy on a task, measured when `experience` experiences had ended."""
+        row = self._rows.setdefault(experience, [])
+        while len(row) <= task:
+            row.append(None)
+        row[task] = accuracy
+
+    def summary(self):
+        """{"matrix", "start", "average_accuracy", "forgetting", "backward_transfer",
+        "forward_transfer"}; None where a figure needs what was not measured."""
+        start = self._rows.get(0, [])
+        matrix = [self._rows[experience] for experience in sorted(self._rows) if experience]
+        width = max([len(row) for row in matrix] + [len(start)])
+        for row in matrix + [start]:
+            row.extend([None] * (width - len(row)))
+        told = {"matrix": matrix, "start": start}
+        told["average_accuracy"] = average_accuracy(matrix) if matrix else None
+        told["forgetting"] = forgetting(matrix) if matrix else None
+        told["backward_transfer"] = backward_transfer(matrix) if matrix else None
+        told["forward_transfer"] = forward_transfer(matrix, start) if matrix else None
+        return told
