@@ -1,0 +1,65 @@
+"""The tables of docs/power.md, from out/bench/power.json and out/bench/kills.json."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "out" / "bench"
+DOCUMENT = ROOT / "docs" / "power.md"
+
+# row of the table -> field of the figures
+KILLS = {
+    "kills of the emulator's process": "kills",
+    "acknowledged records lost": "lost",
+    "records served that were not as sent": "torn",
+    "records served twice": "twice",
+    "restarts that did not mount": "unmountable",
+    "saved states lost or changed": "states_lost",
+    "restarts where board and flash file disagree": "disagreements",
+    "sessions that ended by themselves": "ended",
+    "restarts checked on the board as well": "checked_on_board",
+    "samples observed": "observed",
+    "training steps": "steps",
+    "states saved": "saves",
+    "units collected": "collections",
+    "kills aimed at a change of the flash": "aimed_at_writes",
+    "kills that left a torn slot": "left_a_torn_slot",
+    "kills whose flash the next mount repaired": "repaired_by_mount",
+    "seconds": "seconds",
+}
+
+
+def rows(told, fields):
+    lines = ["| | |", "|---|---:|"]
+    return lines + [f"| {title} | {told.get(field, 0)} |" for title, field in fields.items()]
+
+
+def kills(told):
+    lines = rows(told, KILLS)
+    where = ", ".join(f"{phase} {n}" for phase, n in told["killed_in"].items())
+    return "\n".join([*lines, f"| killed in | {where} |"])
+
+
+def write(name, told):
+    """Puts figures into out/bench/NAME.json."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"{name}.json"
+    path.write_text(json.dumps(told, indent=1) + "\n")
+    print(f"wrote {path.relative_to(ROOT)}")
+
+
+TABLES = {"kills": kills}
+
+
+def put():
+    """Replaces the tables whose figures are there in the document."""
+    text = DOCUMENT.read_text()
+    for name, table in TABLES.items():
+        path = OUT / f"{name}.json"
+        if path.exists():
+            begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+            before, rest = text.split(begin)
+            after = rest.split(end)[1]
+            text = f"{before}{begin}\n{table(json.loads(path.read_text()))}\n{end}{after}"
+    DOCUMENT.write_text(text)
+    print(f"wrote {DOCUMENT.relative_to(ROOT)}")
