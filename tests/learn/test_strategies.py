@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from strategies_reference import HIDDEN, LATENT, Life, Sgd, assert_close
+from strategies_reference import HIDDEN, LATENT, Life, Net, Sgd, assert_close, softmax
 
 from engram import DataError
 from engram.continual import strategies
@@ -195,6 +195,66 @@ def test_ewc_measures_on_as_many_samples_as_it_may():
     ]
     assert min(np.abs(fishers[0] - single).max() for single in singles) < 1e-6
     np.testing.assert_allclose(fishers[1], np.mean(singles, axis=0), 1e-3, 1e-7)
+
+
+def distilled(net, teacher, x, alpha, temperature):
+    """The gradient by the logits of alpha KL(teacher || net) at a temperature."""
+    d = np.zeros((len(x), net.known))
+    q = softmax(teacher.logits(x) / temperature)
+    p = softmax(net.logits(x)[:, : teacher.known] / temperature)
+    d[:, : teacher.known] = alpha * (p - q) / (temperature * len(x))
+    return d
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_lwf_learns_from_the_model_before(depth):
+    alpha, temperature = 3.0, 2.0
+    options = {"alpha": alpha, "temperature": temperature}
+    life = Life("lwf", strategy_options=options, depth=depth)
+    net, teacher = life.net(), life.net()
+    assert teacher.known == 3
+    for labels in ((0, 1), (3,), (4, 0)):
+        experience(life, *labels)
+        net.known = life.learner.adaptive.known
+        sgd = Sgd(net, life, head() if depth else 1.0)
+        most = 0
+        for x, y in life.steps(3):
+            d = distilled(net, teacher, x, alpha, temperature)
+            most = max(most, np.abs(d).max())
+            sgd.step(net.gradient(x, net.cross_entropy(x, y) + d))
+        assert most > 1e-3
+        assert_close(life, net)
+        life.learner.end_experience()
+        teacher = life.net()
+
+
+def test_the_distillation_of_the_reference_is_a_gradient():
+    life = Life("lwf")
+    net, teacher = life.net(), life.net()
+    teacher.p = teacher.p + life.rng.normal(0, 0.1, len(net.p))
+    x = life.rng.normal(0, 1, (4, LATENT))
+
+    def loss(p):
+        other = Net(p, net.known)
+        q, p = (softmax(m.logits(x) / 2.0) for m in (teacher, other))
+        return 3.0 * (q * np.log(q / p)).sum() / len(x)
+
+    g = net.gradient(x, distilled(net, teacher, x, 3.0, 2.0))
+    step = life.rng.normal(0, 1e-5, len(net.p))
+    assert loss(net.p + step) - loss(net.p - step) == pytest.approx(2 * g @ step, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", strategies.NAMES)
+def test_a_class_can_come_while_a_run_goes_on(name):
+    life = Life(name)
+    experience(life, 0, 1, count=16)
+    steps = life.steps(2)
+    next(steps)
+    life.add(4, 5)
+    for _ in steps:
+        pass
+    assert life.learner.adaptive.known == 5
+    assert np.isfinite(life.net().p).all()
 
 
 def test_unknown_strategies_and_options_are_refused():
