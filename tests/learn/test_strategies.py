@@ -244,6 +244,47 @@ def test_the_distillation_of_the_reference_is_a_gradient():
     assert loss(net.p + step) - loss(net.p - step) == pytest.approx(2 * g @ step, rel=1e-4)
 
 
+@pytest.mark.parametrize("cosine", [0, 1])
+@pytest.mark.parametrize("count", [1, 13, 16])  # few-shot; not whole batches; whole ones
+def test_ncm_predicts_the_nearest_mean(cosine, count):
+    life = Life("ncm", strategy_options={"cosine": cosine}, classes=6, batch=8)
+    seen = []
+    for labels in ((0, 1), (4,), (1, 2)):  # class 3 and 5 have no sample
+        experience(life, *labels, count=count)
+        seen += life.learner.current_slots()
+        learn(life, epochs=2)
+        net = life.net()
+        h, y = net.features(life.x[seen]), life.y[seen]
+        classes = sorted(set(y))
+        means = np.array([h[y == c].mean(axis=0) for c in classes])
+        x = life.rng.normal(1, 1, (300, LATENT))
+        features = net.features(x)
+        features = features[(features > 0).any(axis=1)]
+        if cosine:
+            near = features @ (means / np.linalg.norm(means, axis=1)[:, None]).T
+        else:
+            near = -np.square(features[:, None] - means).sum(axis=2)
+        logits = features @ net.parts()[2].T + net.parts()[3]
+        clear = np.diff(np.sort(near, axis=1)[:, -2:]).ravel() > 1e-4
+        assert clear.sum() > 150
+        said = logits.argmax(axis=1)[clear]
+        assert (said == np.array(classes)[near.argmax(axis=1)][clear]).all()
+        assert len(set(said)) > 1
+
+
+def test_ncm_goes_on_from_means_in_the_model_file():
+    life = Life("ncm", strategy_options={"past": 20})
+    before = life.net()
+    experience(life, 1, count=5)
+    learn(life)
+    after = life.net()
+    w, b = before.parts()[2:]
+    mean = (w[1] / 2 * 20 + after.features(life.x[:5]).sum(axis=0)) / 25
+    np.testing.assert_allclose(after.parts()[2][1], 2 * mean, rtol=1e-5)
+    np.testing.assert_allclose(after.parts()[3][1], -mean @ mean, rtol=1e-5)
+    np.testing.assert_array_equal(after.parts()[2][0], w[0])
+
+
 @pytest.mark.parametrize("name", strategies.NAMES)
 def test_a_class_can_come_while_a_run_goes_on(name):
     life = Life(name)

@@ -1,0 +1,109 @@
+"""Nearest class mean: a class is the mean of its features, learned in one pass.
+
+Mensink et al. (TPAMI 2013); on a microcontroller Wibowo et al., "12 mJ per Class On-Device Online
+Few-Shot Class-Incremental Learning" (DATE 2024). Features are the head's inputs; the layers below
+stay as they are. The head is written so that its largest output is the nearest mean:
+
+    -|x - mu|^2 = 2 mu x - |mu|^2 - |x|^2   w = 2 mu,     b = -|mu|^2
+    cos(x, mu)  = mu x / (|mu| |x|)         w = mu / |mu|, b = 0
+"""
+
+from array import array
+from math import sqrt
+
+from ...backend import kernels
+from ...plan import SAVED
+from .base import Strategy as Base
+
+_NEVER = -1e30  # bias of a class without a mean
+
+
+class Strategy(Base):
+    """Options: cosine, 1: by angle, 0: by distance. past, 0: the model file's classes have to be
+    learned anew; else its head holds means (w = 2 mu), each of so many samples.
+
+    A run takes each new record once, whatever its epochs; a second run in the same experience
+    counts them again. There is no loss: a step tells 0.
+    """
+
+    REPLAY = False
+    DEPTH = 1
+    OPTIONS = {"cosine": (0, 0, 1), "past": (0, 0, 1000000)}
+
+    @staticmethod
+    def buffers(sizes):
+        return (("sums", sizes.head, SAVED),)  # of the features of a class; how many
+
+    def __init__(self, learner, spec, arena, options):
+        super().__init__(learner, spec, arena, options)
+        head = self.stage.head
+        self._w, self._b = head.room[:2]
+        sums, n = arena.f32("sums"), len(self._w)
+        self._sums, self._counts = sums[:n], sums[n:]
+        self._below = self.stage.forward_layers[:-1]
+        self._cosine = options["cosine"]
+        self._left = 0
+        if options["past"]:
+            kernels.scale_f32(self._sums, self._w, array("f", (options["past"] / 2,)))
+            for c in range(spec.known):
+                self._counts[c] = options["past"]
+            self._write()
+        for c in range(spec.known, len(self._b)):
+            self._b[c] = _NEVER
+
+    def begin(self):
+        self._left = self.learner.sampler.new
+        self.learner.stats[0] = self.learner.stats[1] = 0
+
+    def forward(self):
+        """Features of the batch, while there are records that have not been taken."""
+        if self._left:
+            for layer in self._below:
+                layer.fwd()
+
+    def backward(self):
+        """Sums of the features of each class: the gradients of the logits that carry a 1."""
+        stage, labels, known = self.stage, self.learner.labels, self.stage.known
+        take = min(self._left, self.learner.batch)
+        if take:
+            kernels.zero_f32(stage.dlogits)
+            for i in range(take):
+                stage.dlogits[i * known + labels[i]] = 1
+            stage.head.bwd()
+            self._left -= take
+
+    def update(self):
+        pass
+
+    def finish(self):
+        dw, db = self.stage.head.room[3:5]
+        kernels.axpy_f32(self._sums, dw, _ONE)
+        kernels.axpy_f32(self._counts, db, _ONE)
+        kernels.zero_f32(self.stage.grads)
+        self._write()
+
+    def _write(self):
+        """The head from the sums."""
+        n = self.stage.head.n
+        for c in range(len(self._b)):
+            row, sums = self._w[c * n : c * n + n], self._sums[c * n : c * n + n]
+            count = self._counts[c]
+            if not count:
+                kernels.zero_f32(row)
+                self._b[c] = _NEVER
+            elif self._cosine:
+                kernels.scale_f32(row, sums, array("f", (1 / (sqrt(_square(sums)) or 1),)))
+                self._b[c] = 0
+            else:
+                kernels.scale_f32(row, sums, array("f", (2 / count,)))
+                self._b[c] = -_square(row) / 4
+
+
+_ONE = array("f", (1,))
+
+
+def _square(x):
+    """|x|^2"""
+    total = array("f", (0,))
+    kernels.sum_squares(total, x)
+    return total[0]
