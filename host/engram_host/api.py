@@ -23,13 +23,15 @@ from engram_host import build as firmware
 from engram_host import log as logs
 from engram_host import ports, virtual
 from engram_host import samples as sample_files
+from engram_host import tasks as task_streams
 from engram_host.device import MODEL, Device
-from engram_host.errors import InputError
+from engram_host.errors import DeviceError, InputError
 from engram_host.interrupt import StopAtNextStep
 from engram_host.link import Link
 from engram_host.progress import Reporter, Silent
 from engram_host.samples import Samples
 from engram_host.session import Learned, Session
+from engram_host.task_run import LearnedTasks, TaskRun
 
 Port = str | Device | None
 Data = Samples | Path | str
@@ -217,6 +219,76 @@ def learn(
         with logs.Writer(path) as writer:
             session = Session(device, writer, stop, on_step)
             return session.run(learner, loaded, epochs)
+
+
+def learn_tasks(
+    port: Port,
+    data: Path | str,
+    *,
+    labels: Path | None = None,
+    test: Path | str | None = None,
+    tasks: str | None = None,
+    field: str | None = None,
+    per_class: int | None = None,
+    test_per_class: int | None = None,
+    known_first: bool = False,
+    fresh: bool = False,
+    epochs: int = 1,
+    model: str | None = None,
+    log: Path | None = None,
+    on_step: Callable[[dict[str, Any]], None] = ignore,
+    on_test: Callable[[dict[str, Any]], None] = ignore,
+    **options: Any,
+) -> LearnedTasks:
+    """A stream of tasks, one session each; after each one the tests, and at the end the metrics.
+
+    tasks, field, per_class, test, test_per_class: how the stream is cut out of the data, as
+    tasks.load() takes them. known_first: the model knows the first task; its samples are stored,
+    nothing is trained. fresh: forget first what the board learned. options as for learn().
+    Raises InputError when the board has learned something and `fresh` is not given.
+    """
+    seed = options.get("seed") or 1
+    stream = task_streams.load(
+        data,
+        labels=labels,
+        test=test,
+        tasks=tasks,
+        field=field,
+        per_class=per_class,
+        test_per_class=test_per_class,
+        seed=seed,
+    )
+    with _device(port) as device, StopAtNextStep() as stop:
+        learner = _blank(device, model, fresh, options)
+        path = log or logs.default_path(device.link.board)
+        with logs.Writer(path) as writer:
+            run = TaskRun(device, writer, stop, on_step, on_test)
+            return run.run(learner, stream, epochs=epochs, known_first=known_first, seed=seed)
+
+
+def task_groups(text: str) -> list[list[int]]:
+    """[[0, 1, 2], [5]] of "0-2,5". Raises InputError."""
+    return task_streams.groups(text)
+
+
+def _blank(
+    device: Device, model: str | None, fresh: bool, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The open learner, which has learned nothing yet. fresh: made so."""
+    try:
+        learner = device.need_open(model, **options)
+    except DeviceError as e:
+        if not fresh or e.kind != "StoreError":
+            raise
+        return device.reset()  # with the options that were just asked for
+    if fresh:
+        return device.reset()
+    if learner["experience"] or device.store_info()["store"]["live"]:
+        raise InputError(
+            "a stream of tasks starts on a board that has learned nothing, this one has; "
+            "--fresh makes it forget"
+        )
+    return learner
 
 
 def evaluate(

@@ -219,19 +219,28 @@ class Device:
                     self.stop()
         return result
 
-    def evaluate_stream(self, samples: Samples) -> dict[str, Any]:
-        """The same on samples that are sent for it and not kept."""
+    def evaluate_stream(self, samples: Samples, task: int | None = None) -> dict[str, Any]:
+        """The same on samples that are sent for it and not kept.
+
+        task: number of the task that they test, for metrics().
+        """
         classes = self.link.call("opened")["classes"]
         if len(samples) and samples.labels.max() >= classes:
             raise InputError(
                 f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came"
             )
         told = self._stream("evaluate", wire.EVALUATE, samples)
+        if task is not None:
+            self.link.call("tested", task=task)
         total, right = [0] * classes, [0] * classes
         for label, predicted in zip(samples.labels.tolist(), told["out"]):
             total[label] += 1
             right[label] += label == predicted
         return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
+
+    def metrics(self) -> dict[str, Any]:
+        """As the board computed them: accuracy matrix, forgetting, transfer, of tested tasks."""
+        return self.link.call("metrics")  # type: ignore[no-any-return]
 
 
 def _accuracy(result: dict[str, Any]) -> str:

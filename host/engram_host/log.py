@@ -5,6 +5,13 @@
     {"kind": "step", ...}       one line a step: phases, loss, accuracy, RAM, flash
     {"kind": "summary", ...}    one line a session, also when it was stopped or failed
 
+A stream of tasks is a log of several sessions with more around them:
+
+    {"kind": "tasks", ...}        first: the tasks, the tests, the learner
+    {"kind": "evaluation", ...}   one line a test: before the first session ("after": -1), then
+                                  after each one
+    {"kind": "metrics", ...}      last: accuracy matrix and metrics, as the board computed them
+
 Every record with figures of the board's counter says what they are: "unit" (instructions or us)
 and "source" (device, icount or host). "wall_s" is always the host's clock.
 """
@@ -64,7 +71,7 @@ def latest() -> Path:
 
 
 def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Record]:
-    """The records of a log; follow: wait for more until the summary is there.
+    """The records of a log; follow: wait for more until the last one is there.
 
     Raises InputError at a line that is no record (the last line may be incomplete: it is waited
     for, or left out).
@@ -72,7 +79,7 @@ def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Reco
     if not path.is_file():
         raise InputError(f"{path} does not exist: a log of `engram learn` expected")
     with path.open(encoding="utf-8") as file:
-        number, rest = 0, ""
+        number, rest, last = 0, "", "summary"
         while True:
             rest += file.readline()
             if not rest.endswith("\n"):
@@ -84,7 +91,9 @@ def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Reco
             record = _parse(rest, f"{path}:{number}")
             rest = ""
             yield record
-            if follow and record["kind"] == "summary":
+            if record["kind"] == "tasks":
+                last = "metrics"
+            if follow and record["kind"] == last:
                 return
 
 

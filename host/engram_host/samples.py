@@ -103,6 +103,12 @@ def load(path: Path | str, labels: Path | str | None = None) -> Samples:
     )
 
 
+def arrays(path: Path | str) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz by name; {} for an .npy. Raises InputError."""
+    content = _read(Path(path))
+    return {} if isinstance(content, np.ndarray) else content
+
+
 def _read(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path} does not exist: an .npz or .npy file of samples expected")

@@ -42,7 +42,13 @@ class Session:
         self.counter = device.counter
         self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
 
-    def run(self, learner: dict[str, Any], samples: Samples, epochs: int) -> Learned:
+    def run(
+        self, learner: dict[str, Any], samples: Samples, epochs: int, **about: Any
+    ) -> Learned:
+        """learner: the board's facts about it. epochs 0: the samples are stored, not learned.
+
+        about: more facts for the log's first record.
+        """
         facts = self.device.info()
         self.figures.update(
             board=facts["board"],
@@ -61,10 +67,12 @@ class Session:
             experience=learner["experience"],
             samples=len(samples),
             epochs=epochs,
+            **about,
         )
         try:
             self._observe(samples)
-            self._learn(epochs)
+            if epochs:
+                self._learn(epochs)
             self._keep()
         except KeyboardInterrupt:
             self.figures["stopped"] = True

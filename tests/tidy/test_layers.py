@@ -72,7 +72,7 @@ ASKS = re.compile(
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
 BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
-BESIDE |= {"learner_options"}
+BESIDE |= {"learner_options", "tasks"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
@@ -81,6 +81,7 @@ HOST_ROWS = {
     "datasets": {"datasets", "errors"},
     "samples": {"errors"},
     "learner_options": {"errors"},
+    "tasks": {"samples", "datasets", "errors"},
     "model_file": {"errors"},
     "convert": {"convert", "model_file", "datasets", "errors"},
     "energy": {"boards", "errors"},
@@ -102,7 +103,8 @@ HOST_ROWS = {
     "ports": {"boards", "virtual", "transport", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
     "session": {"device", "interrupt"} | BESIDE,
-    "api": {"session", "device", "link", "ports", "interrupt"} | BESIDE,
+    "task_run": {"session", "device", "interrupt"} | BESIDE,
+    "api": {"task_run", "session", "device", "link", "ports", "interrupt"} | BESIDE,
     "demo": {"api", "device", "boards", "virtual", "joint"} | BESIDE,  # a script of verbs
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
     | {"plan_report", "report", "learner_options"},  # how things look

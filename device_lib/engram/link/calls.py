@@ -189,6 +189,7 @@ def opened(device):
     """The open learner: what it takes, what it is, what it needs."""
     learner = device.need_learner()
     facts = learner.info()
+    facts["bits"] = learner.store.bits
     facts["input"] = {"dtype": learner.input_dtype, "elems": learner.input_elems}
     return facts
 
@@ -234,6 +235,19 @@ def learn_step(device, ms, rows):
 def flash_bytes(learner):
     """Bytes programmed in the replay region since the learner was opened."""
     return sum([part.info()["bytes_programmed"] for part in (learner.store, learner.checkpoints)])
+
+
+def tested(device, task):
+    """Enter what the stream of samples to evaluate got right as the accuracy on a task."""
+    if not device._seen:
+        raise CommandError("no sample was evaluated: stream some first")
+    device.need_learner().tested(task, device._right / device._seen)
+    return {"correct": device._right, "n": device._seen}
+
+
+def metrics(device):
+    """Accuracy matrix and what follows from it, of the tasks that were tested."""
+    return device.need_learner().metrics()
 
 
 def eval_begin(device, x, y):
@@ -338,6 +352,8 @@ CALLS = {
     "learn_step": learn_step,
     "eval_begin": eval_begin,
     "eval_step": eval_step,
+    "tested": tested,
+    "metrics": metrics,
     "stop": stop,
     "end_experience": end_experience,
     "save": save,

@@ -10,14 +10,64 @@ from rich.table import Table
 
 from engram_host import api
 from engram_host.commands import options, output
+from engram_host.commands.task_tables import metrics_table
+from engram_host.errors import InputError
 from engram_host.progress import Bars
 
+_EXAMPLES = """Example: engram learn sevens.npz --port qemu_m4f --epochs 3
 
-@click.command(epilog="Example: engram learn sevens.npz --port qemu_m4f --epochs 3")
+One class after the other, with 200 kB of 4-bit replays: engram learn all.npz
+--tasks 0-4,5,6,7,8,9 --known-first --test test.npz --bits 4 --budget 200kB
+
+One room after the other: engram learn rooms.npz --task-field room --test rooms_test.npz --fresh
+
+Another strategy: engram learn sevens.npz --strategy ewc --set lambda=100 --depth 1
+"""
+_ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
+
+
+@click.command(epilog=_EXAMPLES)
 @click.argument("data", type=options.FILE)
 @options.labels
-@click.option("--epochs", default=1, show_default=True, help="Passes over the new samples.")
+@click.option(
+    "--epochs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Passes over the new samples.",
+)
 @click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
+@click.option(
+    "--tasks",
+    metavar="GROUPS",
+    help="Cut DATA into tasks, a session each: groups of classes, as 0-4,5,6+7 (or of values of "
+    "--task-field).",
+)
+@click.option(
+    "--task-field",
+    metavar="NAME",
+    help="An integer array in DATA that says which task a sample belongs to: a room, a speaker.",
+)
+@click.option(
+    "--test",
+    type=options.FILE,
+    metavar="FILE",
+    help="Labelled samples to be tested on before the first task and after each.",
+)
+@click.option(
+    "--per-class",
+    type=click.IntRange(1),
+    metavar="N",
+    help="At most so many samples of a class in each task, drawn at random.",
+)
+@click.option("--test-per-class", type=click.IntRange(1), metavar="N", help="The same for --test.")
+@click.option(
+    "--known-first",
+    is_flag=True,
+    help="The model knows the first task: its samples are stored for replay, not learned.",
+)
+@click.option("--fresh", is_flag=True, help="First forget what the board has learned.")
+@options.panel("A stream of tasks", "--tasks", "--task-field", *options.flags(_ONLY_TASKS))
 @options.model
 @options.learner
 @options.port
@@ -28,32 +78,55 @@ def command(
     labels: Path | None,
     epochs: int,
     log: Path | None,
+    tasks: str | None,
+    task_field: str | None,
     model: str | None,
     port: str | None,
     as_json: bool,
-    **learner: Any,
+    **rest: Any,
 ) -> None:
     """Teach the board: send labelled samples, learn them there, save what was learned.
 
     DATA is an .npz with arrays x and y (integers, one a sample), or an .npy of inputs with
     --labels; uint8 or float32, as the model takes them. One line a step goes to the log.
 
+    With --tasks or --task-field DATA is a stream of tasks: each is learned in a session of its
+    own, and the accuracy matrix, forgetting and transfer are measured on the board.
+
     Ctrl-C stops at the next step; the board stays usable and keeps what was sent.
     """
-    with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        done = api.learn(
-            board,
-            data,
-            labels=labels,
-            epochs=epochs,
-            model=model,
-            log=log,
-            **learner,
+    stream = {name: rest.pop(name) for name in _ONLY_TASKS}
+    told = {"labels": labels, "epochs": epochs, "model": model, "log": log, **rest}
+    in_tasks = tasks is not None or task_field is not None
+    given = [name for name, value in stream.items() if value]
+    if given and not in_tasks:
+        raise click.UsageError(
+            f"{options.flags(given)[0]} belongs to a stream of tasks: give --tasks or "
+            "--task-field too"
         )
+    if tasks is not None:
+        _check_tasks(tasks)
+    with api.connect(port, Bars(output.errors()), output.console_text) as board:
+        if in_tasks:
+            run = api.learn_tasks(board, data, tasks=tasks, field=task_field, **stream, **told)
+            _show({**run.summary, "log": run.log}, metrics_table(run), as_json)
+        else:
+            done = api.learn(board, data, **told)
+            _show({**done.summary, "log": done.log}, _table(done), as_json)
+
+
+def _check_tasks(tasks: str) -> None:
+    try:
+        api.task_groups(tasks)
+    except InputError as e:
+        raise click.BadParameter(str(e), param_hint="--tasks") from e
+
+
+def _show(summary: dict[str, Any], table: Any, as_json: bool) -> None:
     if as_json:
-        output.show_json({**done.summary, "log": done.log})
+        output.show_json(summary)
     else:
-        output.show(_table(done))
+        output.show(table)
 
 
 def _table(done: api.Learned) -> Table:
@@ -62,7 +135,7 @@ def _table(done: api.Learned) -> Table:
     table.add_column(style="bold")
     table.add_column()
     steps, unit = told["steps"], f"{told['unit']} ({told['source']})"
-    table.add_row("learned", f"{told['samples']} samples in {steps} steps")
+    table.add_row("learned", f"{told['samples']} samples in {steps} steps, {told['strategy']}")
     table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")
     table.add_row("a step", f"{told['total'] / steps:,.0f} {unit}")
     total = max(1, told["total"])

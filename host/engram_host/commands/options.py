@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -153,4 +153,14 @@ def learner(function: F) -> F:
     for name, settings in reversed(_LEARNER):
         names = ["strategy_options"] if name == "set" else []
         function = click.option(f"--{name}", *names, **settings)(function)
-    return function
+    return panel("The learner", *(f"--{name}" for name, _ in _LEARNER))(function)
+
+
+def panel(title: str, *names: str) -> Callable[[F], F]:
+    """Options under a heading of their own in --help."""
+    return click.option_panel(title, options=list(names))
+
+
+def flags(names: Iterable[str]) -> list[str]:
+    """["--per-class"] of ["per_class"]."""
+    return [f"--{name.replace('_', '-')}" for name in names]

@@ -1,0 +1,70 @@
+"""The end of a stream of tasks in the terminal: accuracy matrix, metrics, cost."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from engram_host import api
+from engram_host.commands import output
+
+_METRICS = (
+    ("average accuracy", "average_accuracy", "{:.1%}"),
+    ("forgetting", "forgetting", "{:.1%}"),
+    ("backward transfer", "backward_transfer", "{:+.1%}"),
+    ("forward transfer", "forward_transfer", "{:+.1%}"),
+)
+
+
+def metrics_table(run: api.LearnedTasks) -> RenderableType:
+    """The matrix with a row for each session, then the figures."""
+    told = run.summary
+    parts: list[RenderableType] = []
+    if "matrix" in told:
+        parts += [_matrix(run), Text()]
+    return Group(*parts, _figures(run))
+
+
+def _matrix(run: api.LearnedTasks) -> Table:
+    told = run.summary
+    table = Table(
+        title="accuracy, measured on the board", title_style="bold", title_justify="left"
+    )
+    table.add_column("after")
+    for name in told["tests"]:
+        table.add_column(name, justify="right")
+    rows = [("start", told["start"])] if any(v is not None for v in told["start"]) else []
+    rows += list(zip(told["tasks"], told["matrix"]))
+    for i, (name, row) in enumerate(rows):
+        task = i - (len(rows) - len(told["matrix"]))
+        cells = [_cell(value, own=told["diagonal"] and j == task) for j, value in enumerate(row)]
+        table.add_row(name, *cells)
+    return table
+
+
+def _cell(value: float | None, own: bool) -> Text:
+    return Text("–" if value is None else f"{value:.1%}", "bold cyan" if own else "")
+
+
+def _figures(run: api.LearnedTasks) -> Table:
+    told = run.summary
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for title, key, style in _METRICS:
+        if told.get(key) is not None:
+            table.add_row(title, style.format(told[key]))
+    unit = f"{told['unit']} ({told['source']})"
+    table.add_row("learned", f"{told['samples']} samples in {told['steps']} steps")
+    if told["units_per_step"]:
+        table.add_row("a step", f"{told['units_per_step']:,} {unit}")
+    table.add_row(
+        "replays",
+        f"{told['replay_records']} latents of {told['bits']} bits, "
+        f"{output.size(told['replay_bytes'])} of flash",
+    )
+    table.add_row("flash", f"{output.size(told['flash_bytes'])} programmed")
+    table.add_row("time", f"{told['wall_s']:.0f} s (host)")
+    table.add_row("log", str(run.log))
+    return table

@@ -1,0 +1,208 @@
+"""Streams of tasks: how they are cut, how a board learns them, what is written down."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engram_host import api, log, tasks
+from engram_host.errors import InputError, Stopped
+
+X = np.arange(40, dtype=np.uint8).reshape(20, 2)
+Y = np.arange(20) % 5
+ROOM = np.array([3, 1] * 10)
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture
+def file(tmp_path):
+    return save(tmp_path / "data.npz", x=X, y=Y, room=ROOM)
+
+
+# --- cutting ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0-4,5,6", [[0, 1, 2, 3, 4], [5], [6]]),
+        ("0+2, 1", [[0, 2], [1]]),
+        ("7", [[7]]),
+        ("0-1+5", [[0, 1, 5]]),
+    ],
+)
+def test_groups(text, found):
+    assert tasks.groups(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "tasks as 0-4,5,6 expected"),
+        ("0,,1", "tasks as 0-4,5,6 expected"),
+        ("a", "tasks as 0-4,5,6 expected"),
+        ("4-0", "goes backwards; write 0-4"),
+        ("0-3,2", "2 is in two of"),
+    ],
+)
+def test_what_is_no_group_is_told(text, words):
+    with pytest.raises(InputError, match=words):
+        tasks.groups(text)
+
+
+def test_names_of_groups():
+    assert [tasks.group_name(g) for g in ([0, 1, 2], [5], [7, 9])] == ["0-2", "5", "7+9"]
+
+
+def test_classes_that_come_one_after_the_other(file):
+    stream = tasks.load(file, tasks="0-1,4,3", test=file)
+    assert stream.protocol == "class"
+    assert [t.name for t in stream.tasks] == [t.name for t in stream.tests] == ["0-1", "4", "3"]
+    assert [sorted(set(t.samples.labels)) for t in stream.tasks] == [[0, 1], [4], [3]]
+    assert len(stream.tasks[0].samples) == 8
+    assert np.array_equal(stream.tasks[1].samples.x, X[Y == 4])
+
+
+def test_domains_are_tested_one_by_one(file):
+    stream = tasks.load(file, field="room", test=file)
+    assert stream.protocol == "domain"
+    assert [t.name for t in stream.tasks] == ["room 1", "room 3"]
+    assert [t.name for t in stream.tests] == ["room 1", "room 3"]
+    assert np.array_equal(stream.tasks[1].samples.x, X[ROOM == 3])
+    assert [t.name for t in tasks.load(file, field="room", tasks="3,1").tasks] == [
+        "room 3",
+        "room 1",
+    ]
+
+
+def test_instances_are_tested_together(file, tmp_path):
+    test = save(tmp_path / "test.npz", x=X[:6], y=Y[:6])
+    stream = tasks.load(file, field="room", test=test)
+    assert stream.protocol == "instance"
+    assert [(t.name, len(t.samples)) for t in stream.tests] == [("all", 6)]
+
+
+def test_a_draw_is_balanced_and_the_same_again(file):
+    def drawn(seed):
+        return tasks.load(file, tasks="0-1,2", per_class=2, seed=seed).tasks[0].samples
+
+    assert sorted(drawn(1).labels.tolist()) == [0, 0, 1, 1]
+    assert np.array_equal(drawn(1).x, drawn(1).x)
+    assert any(not np.array_equal(drawn(1).x, drawn(seed).x) for seed in (2, 3, 4))
+
+
+def test_what_cannot_be_cut_is_told(file, tmp_path):
+    for wrong, words in (
+        ({"tasks": "0,9"}, "no sample of class 9; leave it out"),
+        ({"field": "room", "tasks": "1,2"}, "no sample of room = 2"),
+        ({"field": "speaker"}, "an array 'speaker' expected.*it has x, y, room"),
+        ({}, "groups of classes or a field expected"),
+    ):
+        with pytest.raises(InputError, match=words):
+            tasks.load(file, **wrong)
+    short = save(tmp_path / "s.npz", x=X, y=Y, room=ROOM[:3])
+    with pytest.raises(InputError, match="'room' with 20 integers expected"):
+        tasks.load(short, field="room")
+    with pytest.raises(InputError, match="labelled samples were expected"):
+        tasks.load(file, tasks="0,1", test=save(tmp_path / "t.npz", x=X))
+
+
+# --- learning -----------------------------------------------------------------------------------
+
+STREAM = {"tasks": "0-4,5,6", "per_class": 30, "test_per_class": 12, "known_first": True}
+
+
+@pytest.fixture
+def digits(tmp_path, data):
+    train = save(tmp_path / "train.npz", x=data.x_train, y=data.y_train)
+    test = save(tmp_path / "test.npz", x=data.x_test, y=data.y_test)
+    return {"data": train, "test": test}
+
+
+def test_a_board_learns_a_stream_of_tasks_and_measures_itself(device, model, digits):
+    api.push(device, model, lr=0.03)
+    seen = []
+    run = api.learn_tasks(
+        device, **digits, **STREAM, epochs=3, budget=100, fresh=True, bits=4, on_test=seen.append
+    )
+    told = run.summary
+    matrix = np.array(told["matrix"])
+    assert matrix.shape == (3, 3) and told["protocol"] == "class" and told["bits"] == 4
+    assert matrix[0, 0] > 0.9 and matrix[0, 1] == 0  # five is not known yet
+    assert matrix[2].min() > 0.7, matrix
+    assert told["average_accuracy"] == pytest.approx(matrix[2].mean(), abs=1e-6)
+    drop = np.mean([matrix[:2, j].max() - matrix[2, j] for j in range(2)])
+    assert told["forgetting"] == pytest.approx(drop, abs=1e-6)
+    own = np.mean([matrix[2, j] - matrix[j, j] for j in range(2)])
+    assert told["backward_transfer"] == pytest.approx(own, abs=1e-6)
+    assert told["forward_transfer"] == pytest.approx(
+        np.mean([matrix[j - 1, j] - told["start"][j] for j in (1, 2)]), abs=1e-6
+    )
+    assert [len(s.steps) > 0 for s in run.sessions] == [False, True, True]
+    assert told["samples"] == 100 + 30 + 30  # of the known task no more than the budget holds
+    assert told["replay_records"] == 100
+    records = list(log.read(run.log))
+    kinds = [r["kind"] for r in records if r["kind"] != "step"]
+    sessions = ["begin", "observe", "summary", *["evaluation"] * 3] * 3
+    assert kinds == ["tasks", *["evaluation"] * 3, *sessions, "metrics"]
+    assert records[-1] == told
+    for record in records:
+        if record["kind"] == "evaluation":
+            row = told["start"] if record["after"] < 0 else told["matrix"][record["after"]]
+            assert record["accuracy"] == pytest.approx(row[record["test"]], abs=1e-6)
+            assert record["n"] == 12 * (5 if record["test"] == 0 else 1)
+    assert len(seen) == 12
+    assert records[0]["learner"]["strategy"] == "replay"
+    assert list(log.read(run.log, follow=True)) == records
+
+
+def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
+    api.push(device, model, lr=0.03)
+    kept = api.learn_tasks(device, **digits, **STREAM, epochs=5, budget=150).summary
+    lost = api.learn_tasks(
+        device, **digits, **STREAM, epochs=5, strategy="finetune", fresh=True
+    ).summary
+    assert lost["forgetting"] > kept["forgetting"] + 0.3
+
+
+def test_a_stream_starts_on_a_blank_board(device, model, digits, some):
+    api.push(device, model)
+    api.learn(device, some([5], 8))
+    with pytest.raises(InputError, match="has learned nothing, this one has; --fresh"):
+        api.learn_tasks(device, **digits, **STREAM)
+
+
+def test_a_task_that_does_not_fit_the_flash_is_refused_before_it_is_sent(
+    device, model, data, tmp_path
+):
+    api.push(device, model)
+    capacity = device.store_info()["store"]["capacity"]
+    x, y = (np.concatenate([part, part]) for part in (data.x_train, data.y_train))
+    twice = save(tmp_path / "twice.npz", x=x, y=y)
+    assert capacity < len(x)
+    room = capacity - 200
+    each = room // 9
+    with pytest.raises(InputError, match=f"task 1-9: at most {room} .*--per-class {each},"):
+        api.learn_tasks(device, twice, tasks="0,1-9", budget=200)
+    assert device.store_info()["store"]["live"] == 0
+
+
+def test_ctrl_c_in_a_stream_leaves_a_whole_log(device, model, digits):
+    import os
+    import signal
+
+    api.push(device, model)
+
+    def press(step):
+        if step["step"] == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Stopped, match="stopped after step 3"):
+        api.learn_tasks(device, **digits, **STREAM, on_step=press)
+    records = list(log.read(log.latest(), follow=True))
+    assert records[-1]["kind"] == "metrics" and records[-1]["stopped"] is True
+    assert json.dumps(records)
