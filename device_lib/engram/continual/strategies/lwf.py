@@ -58,7 +58,8 @@ class Strategy(Base):
         layers that learn, both are one.
         """
         stage, learner = self.stage, self.learner
-        known, old, batch, q, p = stage.known, self._old[-1].m, learner.batch, self._q, self._p
+        known, old, batch = stage.known, self._old[-1].m, learner.batch
+        q, p = self._q, self._p
         if known != self._wide_known:  # a class came while the run went on
             self._widen(known)
         for layer in self._below:

@@ -1,0 +1,123 @@
+"""Every strategy and every policy on any host: new classes in the middle, a saved state resumed.
+
+"exact" lines must be equal everywhere: which records each batch and the store have, what is
+predicted. "close" lines may differ by the float32 tolerance that the caller states. Steps run with
+the heap locked where there is a lock.
+"""
+
+import gc
+import io
+from binascii import crc32
+
+import tiny_model
+from engram import Learner, ModelSpec
+from engram.compat import heap_lock, heap_unlock
+from engram.continual.replacement import POLICIES
+from engram.continual.strategies import NAMES, saved_bytes
+from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+
+PAGE = 16
+CLASSES = 6
+EXPERIENCES = ((0, 1), (2, 5), (1, 3))  # 5 leaves a class without samples before it
+
+
+def open_learner(flash, strategy, policy="balanced"):
+    spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
+    spec.widen(CLASSES)
+    store, checkpoints = regions(flash, 32 + saved_bytes(spec, strategy), PAGE)
+    return Learner(
+        spec,
+        ReplayStore(store, PAGE, spec.latent_id, spec.latent_elems),
+        Checkpoints(checkpoints, PAGE, spec.model_id),
+        batch=8, lr=0.05, seed=3, budget=20, classes=CLASSES, strategy=strategy, policy=policy,
+    )
+
+
+def observe(learner, labels):
+    for label in labels:
+        for i in range(10):
+            learner.observe(tiny_model.sample(label % 4, 10 * label + i), label)
+
+
+def run(learner):
+    """A learning run; crc32 of its picks and the losses of its steps."""
+    picks, losses = 0, []
+    steps = learner.steps(2)
+    for record in steps:
+        picks = crc32(bytes(learner.labels), crc32(bytes(learner._slots), picks))
+        losses.append(record["loss"])
+        if len(losses) == 1:
+            step_locked(learner)
+    return picks & 0xFFFFFFFF, losses
+
+
+def step_locked(learner):
+    """A step more, which may not allocate."""
+    gc.collect()
+    heap_lock()
+    try:
+        learner.step()
+    finally:
+        heap_unlock()
+
+
+def twin(learner, flash, strategy):
+    """A second learner in the state that the first one saves, over a copy of its flash."""
+    learner.save()
+    copy = RamFlash(flash.blocks, flash.erase_bytes, PAGE)
+    copy.data[:] = flash.data
+    other = open_learner(copy, strategy)
+    other.load()
+    return other
+
+
+def alike(a, b):
+    """Whether two learners would save the same state."""
+    a.save()
+    b.save()
+    return all([bytes(x) == bytes(y) for x, y in zip(a._saved, b._saved)])
+
+
+def check_strategy(name):
+    flash = RamFlash(32, 1024, PAGE)
+    learner = open_learner(flash, name)
+    for labels in EXPERIENCES:
+        observe(learner, labels)
+        picks, losses = run(learner)
+        print("exact", name, "picks %08x" % picks, learner.adaptive.known)
+        print("close", name + "-losses", " ".join(["%.6g" % loss for loss in losses]))
+        if labels == EXPERIENCES[1]:
+            other = twin(learner, flash, name)  # before the experience has ended
+        learner.end_experience()
+    print("close", name + "-params", " ".join(["%.6g" % v for v in learner.adaptive.params]))
+    said = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]
+    print("exact", name, "predict", said)
+    other.end_experience()
+    observe(other, EXPERIENCES[2])
+    run(other)
+    other.end_experience()
+    print("exact", name, "resumed", alike(learner, other))
+
+
+def check_policy(name):
+    learner = open_learner(RamFlash(32, 1024, PAGE), "head", name)
+    for labels in EXPERIENCES:
+        observe(learner, labels)
+        run(learner)
+        learner.end_experience()
+        store = learner.store
+        kept = [(a, b) for a, b in zip(store.labels, store.experiences) if a != 255]
+        print("exact", name, len(kept), "%08x" % crc32(bytes(store.labels)), kept)
+
+
+def main():
+    for name in NAMES:
+        check_strategy(name)
+        gc.collect()
+    for name in sorted(POLICIES):
+        check_policy(name)
+        gc.collect()
+
+
+if __name__ == "__main__":
+    main()
