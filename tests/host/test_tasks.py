@@ -169,6 +169,14 @@ def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
     assert lost["forgetting"] > kept["forgetting"] + 0.3
 
 
+def test_a_budget_in_bytes_is_flash_that_the_records_take(device, model, digits):
+    api.push(device, model, budget="10kB", bits=4)
+    told = api.learn_tasks(device, **digits, tasks="0-4,5", per_class=20).summary
+    assert 0.95 * 10_000 < told["replay_bytes"] <= 10_000
+    told = api.learn_tasks(device, **digits, tasks="0,5", per_class=20, budget=7, fresh=True)
+    assert told.summary["replay_records"] == 7
+
+
 def test_a_stream_starts_on_a_blank_board(device, model, digits, some):
     api.push(device, model)
     api.learn(device, some([5], 8))
