@@ -5,14 +5,17 @@
 
 Instructions come from the emulator, or, before anything ran, from multiply-accumulates. Clock,
 cycles per instruction and power are facts of a board and stand in its board.toml with their
-sources. What the model leaves out: the radio, flash programming current, sleep, and that the
-cycles of an instruction depend on the instruction. It ranks and it budgets; a meter measures.
+sources. A count stands for chips that run the code it was counted in, which is what core,
+instruction set and FPU say: without an FPU every float operation is a call, so a count of such
+code says nothing of a chip that has one, nor the other way round. What the model leaves out: the
+radio, flash programming current, sleep, and that the cycles of an instruction depend on the
+instruction. It ranks and it budgets; a meter measures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from .errors import InputError
 
@@ -26,6 +29,31 @@ Board = Mapping[str, Any]  # the content of a board.toml
 INSTRUCTIONS_PER_MAC = {"int8": 3.4, "f32": 2.3}
 
 
+class Code(NamedTuple):
+    """What decides which instructions a program is made of: the facts of a board's [chip]."""
+
+    core: str  # as GCC's -mcpu
+    arch: str  # as in .mpy files
+    fpu: str  # as GCC's -mfpu; "" is none, floats are calls
+
+    def __str__(self) -> str:
+        return f"{self.core} ({self.arch}, {self.fpu or 'no FPU'})"
+
+
+CORTEX_M4F = Code("cortex-m4", "armv7emsp", "fpv4-sp-d16")
+ESTIMATE_CODE = CORTEX_M4F  # in which INSTRUCTIONS_PER_MAC were counted
+
+_M7_RUNS_M4F = (
+    "assumption: runs the Cortex-M4F's instructions one for one. They are a subset of its own; a "
+    "compiler for the Cortex-M7 orders them otherwise, and the kernels use single precision only"
+)
+# Code of a chip, code of the counting board -> why the count stands for the chip all the same.
+ASSUMED_EQUAL = {
+    (Code("cortex-m7", "armv7emdp", "fpv5-d16"), CORTEX_M4F): _M7_RUNS_M4F,
+    (Code("cortex-m7", "armv7emsp", "fpv5-sp-d16"), CORTEX_M4F): _M7_RUNS_M4F,
+}
+
+
 class Cost(TypedDict):
     """What some work costs on one chip."""
 
@@ -34,6 +62,7 @@ class Cost(TypedDict):
     instructions: int
     ms: float
     mj: float
+    assumption: str  # why a count of other code than the chip's own was taken; "" is not needed
     source: Literal["model"]
 
 
@@ -43,16 +72,33 @@ def has_power_figures(board: Board) -> bool:
     return "active_mw" in power and "cycles_per_instruction" in power
 
 
-def cost(instructions: float, board: Board) -> Cost:
-    """Time and energy of a number of instructions on a board.
+def code_of(board: Board) -> Code:
+    """The code that a board runs, from its board.toml."""
+    chip = board["chip"]
+    return Code(chip["core"], chip["arch"], chip.get("fpu", ""))
 
-    Raises InputError when its board.toml lacks the figures.
+
+def no_figure(board: Board, counted: Code) -> str:
+    """Why instructions of the code ``counted`` say nothing of a board; "" when they do."""
+    own = code_of(board)
+    if own == counted or (own, counted) in ASSUMED_EQUAL:
+        return ""
+    return f"counted in the code of a {counted}, the chip runs that of a {own}"
+
+
+def cost(instructions: float, board: Board, counted: Code) -> Cost:
+    """Time and energy on a board of a number of instructions of the code ``counted``.
+
+    Raises InputError when its board.toml lacks the figures, or the count says nothing of it.
     """
     if not has_power_figures(board):
         raise InputError(
             f"board {board.get('name', '?')}: [power] with active_mw and cycles_per_instruction "
             "expected in its board.toml, they are missing"
         )
+    reason = no_figure(board, counted)
+    if reason:
+        raise InputError(f"board {board['name']}: no time or energy: {reason}")
     power, chip = board["power"], board["chip"]
     seconds = instructions * power["cycles_per_instruction"] / chip["clock_hz"]
     return {
@@ -61,15 +107,26 @@ def cost(instructions: float, board: Board) -> Cost:
         "instructions": round(instructions),
         "ms": seconds * 1e3,
         "mj": seconds * power["active_mw"],
+        "assumption": ASSUMED_EQUAL.get((code_of(board), counted), ""),
         "source": "model",
     }
 
 
-def costs(instructions: float, boards: Iterable[Board]) -> list[Cost]:
-    """cost() on every board that has power figures, in the order given."""
-    return [cost(instructions, board) for board in boards if has_power_figures(board)]
+def costs(instructions: float, boards: Iterable[Board], counted: Code) -> list[Cost]:
+    """cost() on every board that has power figures and runs such code, in the order given."""
+    return [
+        cost(instructions, board, counted)
+        for board in boards
+        if has_power_figures(board) and not no_figure(board, counted)
+    ]
+
+
+def left_out(boards: Iterable[Board], counted: Code) -> dict[str, str]:
+    """{board: why costs() has no figure for it}, of those that have power figures."""
+    reasons = {b["name"]: no_figure(b, counted) for b in boards if has_power_figures(b)}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def estimate_instructions(macs_int8: float, macs_f32: float) -> int:
-    """Instructions of some multiply-accumulates, by INSTRUCTIONS_PER_MAC."""
+    """Instructions of some multiply-accumulates, of ESTIMATE_CODE, by INSTRUCTIONS_PER_MAC."""
     return round(macs_int8 * INSTRUCTIONS_PER_MAC["int8"] + macs_f32 * INSTRUCTIONS_PER_MAC["f32"])

@@ -15,7 +15,7 @@ from engram.nn.geometry import elems
 from engram.nn.model import ADAPTIVE_OPS, FROZEN_OPS, ModelSpec, macs, parameters
 from engram.plan import Plan, activation_names, first_trained, gradient_names, plan
 
-from .energy import Board, Cost, costs, estimate_instructions
+from .energy import ESTIMATE_CODE, Board, Cost, costs, estimate_instructions
 
 _ITEM_BYTES = {"I8": 1, "I32": 4, "F32": 4}
 _STATES = 3  # a trained parameter lies in RAM with its gradient and its velocity
@@ -94,12 +94,16 @@ def plan_report(
         "macs_observe": observe,
         "macs_predict": observe + forward,
         "macs_step": batch * (forward + backward),
-        "observe": costs(estimate_instructions(observe, 0), boards),
-        "predict": costs(estimate_instructions(observe, forward), boards),
-        "step": costs(estimate_instructions(0, batch * (forward + backward)), boards),
+        "observe": _costs(observe, 0, boards),
+        "predict": _costs(observe, forward, boards),
+        "step": _costs(0, batch * (forward + backward), boards),
         "fit": [_fit(layout, board) for board in boards],
         "source": "model",
     }
+
+
+def _costs(macs_int8: int, macs_f32: int, boards: Iterable[Board]) -> list[Cost]:
+    return costs(estimate_instructions(macs_int8, macs_f32), boards, ESTIMATE_CODE)
 
 
 def _frozen_layers(spec: Any) -> list[LayerPlan]:

@@ -118,11 +118,15 @@ def demo_result() -> DemoResult:
     }
 
 
-def chip(name: str, title: str, clock_hz: int, active_mw: float) -> dict:
+M4F = {"core": "cortex-m4", "arch": "armv7emsp", "fpu": "fpv4-sp-d16"}
+M7 = {"core": "cortex-m7", "arch": "armv7emdp", "fpu": "fpv5-d16"}
+
+
+def chip(name: str, title: str, clock_hz: int, active_mw: float, code: dict = M4F) -> dict:
     """A board.toml's content, as far as the energy model reads it."""
     return {
         "name": name,
-        "chip": {"name": title, "clock_hz": clock_hz, "ram_bytes": 262_144},
+        "chip": {"name": title, "clock_hz": clock_hz, "ram_bytes": 262_144, **code},
         "power": {"active_mw": active_mw, "cycles_per_instruction": 1.25},
     }
 
@@ -130,5 +134,5 @@ def chip(name: str, title: str, clock_hz: int, active_mw: float) -> dict:
 CHIPS = [
     chip("nano", "nRF52840", 64_000_000, 19.8),
     chip("nucleo", "STM32L4R5", 120_000_000, 52.0),
-    chip("teensy", "i.MX RT1062", 600_000_000, 330.0),
+    chip("teensy", "i.MX RT1062", 600_000_000, 330.0, M7),
 ]

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from demo_result import CHIPS, chip
+from demo_result import CHIPS, M7, chip
 from rich.console import Console
 
 from engram.errors import ModelError
@@ -14,19 +14,29 @@ from engram.plan import plan
 from engram_host import boards
 from engram_host.boards import home
 from engram_host.convert import convert
-from engram_host.energy import INSTRUCTIONS_PER_MAC, cost, costs, estimate_instructions
+from engram_host.energy import (
+    CORTEX_M4F,
+    ESTIMATE_CODE,
+    INSTRUCTIONS_PER_MAC,
+    code_of,
+    cost,
+    costs,
+    estimate_instructions,
+    left_out,
+)
 from engram_host.errors import InputError
 from engram_host.plan_report import plan_report, plan_table
 
 
 def test_cost_is_cycles_over_clock_times_power():
     board = chip("fast", "Some Chip", 100_000_000, 40.0)  # 1.25 cycles an instruction
-    assert cost(200_000_000, board) == {
+    assert cost(200_000_000, board, CORTEX_M4F) == {
         "board": "fast",
         "chip": "Some Chip",
         "instructions": 200_000_000,
         "ms": pytest.approx(2500),
         "mj": pytest.approx(100),
+        "assumption": "",
         "source": "model",
     }
 
@@ -34,8 +44,50 @@ def test_cost_is_cycles_over_clock_times_power():
 def test_a_board_without_power_figures_has_no_cost():
     bare = {key: value for key, value in CHIPS[0].items() if key != "power"}
     with pytest.raises(InputError, match=r"board nano: \[power\] with active_mw"):
-        cost(1, bare)
-    assert [row["board"] for row in costs(1, [bare, CHIPS[1]])] == ["nucleo"]
+        cost(1, bare, CORTEX_M4F)
+    assert [row["board"] for row in costs(1, [bare, CHIPS[1]], CORTEX_M4F)] == ["nucleo"]
+    assert left_out([bare, CHIPS[1]], CORTEX_M4F) == {}
+
+
+# Chips of three sorts of code; on the right those that a count in the code of the left stands for.
+SORTS = {
+    "m4f": chip("m4f", "An M4F", 1, 1.0),
+    "m7": chip("m7", "An M7", 1, 1.0, M7),
+    "m3": chip("m3", "An M3", 1, 1.0, {"core": "cortex-m3", "arch": "armv7m"}),
+    "m4": chip("m4", "An M4", 1, 1.0, {"core": "cortex-m4", "arch": "armv7em"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("counted", "holds"),
+    [("m4f", ["m4f", "m7"]), ("m7", ["m7"]), ("m3", ["m3"]), ("m4", ["m4"])],
+)
+def test_a_count_stands_for_chips_that_run_the_same_code(counted, holds):
+    """A float addition is one instruction with an FPU, and a call of some dozens without."""
+    code, chips = code_of(SORTS[counted]), list(SORTS.values())
+    assert [row["board"] for row in costs(1000, chips, code)] == holds
+    reasons = left_out(chips, code)
+    assert sorted([*reasons, *holds]) == sorted(SORTS)
+    for name, reason in reasons.items():
+        assert str(code) in reason and str(code_of(SORTS[name])) in reason
+        with pytest.raises(InputError, match=f"board {name}: no time or energy: counted in"):
+            cost(1, SORTS[name], code)
+
+
+def test_what_is_assumed_of_a_chip_stands_beside_its_figure():
+    assumed = {row["board"]: row["assumption"] for row in costs(1, CHIPS, CORTEX_M4F)}
+    assert "subset of its own" in assumed.pop("teensy")
+    assert set(assumed.values()) == {""}
+
+
+def test_the_boards_without_fpu_say_nothing_of_the_chips_with_one():
+    facts = {board.name: board.facts for board in boards.load_all()}
+    named = {name for name, board in facts.items() if "power" in board}
+    assert ESTIMATE_CODE == code_of(facts["qemu_m4f"])  # the benchmarks that it rests on
+    assert {row["board"] for row in costs(1, facts.values(), code_of(facts["qemu_m4f"]))} == named
+    with_fpu = {name for name in named if "fpu" in facts[name]["chip"]}
+    for counted in ("qemu_m3", "qemu_m0p"):
+        assert with_fpu <= set(left_out(facts.values(), code_of(facts[counted])))
 
 
 def test_three_chips_have_figures_with_their_sources():

@@ -99,6 +99,28 @@ def test_energy_is_that_of_all_that_was_counted(result):
     assert mj == pytest.approx(counted * 1.25 / 64e6 * 19.8)
 
 
+def test_a_count_without_fpu_gives_no_energy_on_chips_with_one(result):
+    """The same learning costs a multiple of the instructions where every float is a call."""
+    soft = copy.deepcopy(result) | {"board": "qemu_m3"}
+    summary = figures.summarise(soft, CHIPS)
+    assert summary["energy_mj"] == summary["time_ms"] == {}
+    assert list(summary["energy_left_out"]) == ["nano", "nucleo", "teensy"]
+    assert "cortex-m3 (armv7m, no FPU)" in summary["energy_left_out"]["nano"]
+    shown = page_of(soft, CHIPS)
+    assert "Energy on real chips" not in shown and "all sessions on an" not in shown
+    assert "Chips without a figure for energy" in shown and "cortex-m3 (armv7m, no FPU)" in shown
+    console = Console(file=io.StringIO(), width=130)
+    console.print(report.summary_table(summary))
+    assert console.file.getvalue().count("no figure: other code") == 3
+    assert figures.summarise(result, CHIPS)["energy_left_out"] == {}
+    unknown = figures.summarise(soft | {"board": "somebody's own"}, CHIPS)
+    assert unknown["energy_mj"] == {} and "not known" in unknown["energy_left_out"]["nano"]
+
+
+def test_a_chip_of_other_code_shows_its_assumption(result, page):
+    assert "i.MX RT1062: assumption: runs the Cortex-M4F" in page.replace("&#39;", "'")
+
+
 def clocked(result):
     """The same run on a board that measures in µs and does not look into its kernels."""
     changed = copy.deepcopy(result)

@@ -82,6 +82,8 @@ def demo_page(
     ]
     if chips:
         cards.append(_energy_card(result, chips, svg["energy"]))
+    if summary["energy_left_out"]:
+        cards.append(_no_energy_card(summary))
     cards += [
         Card(
             "Flash programmed",
@@ -177,7 +179,8 @@ def _energy_card(result: DemoResult, chips: Sequence[Cost], svg: str) -> Card:
     return Card(
         "Energy on real chips",
         f"All sessions with replay: {instructions / 1e6:,.0f} million {counted} instructions, "
-        "with clock, cycles per instruction and active power from each board's data.",
+        "with clock, cycles per instruction and active power from each board's data."
+        + "".join(f" {row['chip']}: {row['assumption']}." for row in chips if row["assumption"]),
         ["model"],
         svg,
         DataTable(
@@ -192,6 +195,15 @@ def _energy_card(result: DemoResult, chips: Sequence[Cost], svg: str) -> Card:
             ],
             ("board", "chip", "time", "energy"),
         ),
+    )
+
+
+def _no_energy_card(summary: Summary) -> Card:
+    return Card(
+        "Chips without a figure for energy",
+        f"The instructions of {summary['board']} are not those that these chips would run.",
+        ["model"],
+        table=DataTable(list(summary["energy_left_out"].items()), ("board", "why")),
     )
 
 

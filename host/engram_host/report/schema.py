@@ -156,6 +156,7 @@ class Summary(TypedDict):
     phases: dict[str, int]  # counter units over all steps with replay
     energy_mj: dict[str, float]  # [chip]: learning all sessions with replay
     time_ms: dict[str, float]  # [chip]
+    energy_left_out: dict[str, str]  # [chip]: why the run's instructions say nothing of it
     wall_s: float
     sources: dict[str, Source]  # [key of this summary]: where it was measured
     seeds: NotRequired[list[SeedResult]]

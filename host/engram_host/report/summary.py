@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 
 from engram.continual import metrics
 
-from ..energy import Board, Cost, costs, estimate_instructions
+from ..boards import load, names
+from ..energy import (
+    ESTIMATE_CODE,
+    Board,
+    Code,
+    Cost,
+    code_of,
+    costs,
+    estimate_instructions,
+    left_out,
+)
 from ..plan_report import PlanReport
 from .schema import DemoResult, Evaluation, ModelFacts, Run, Session, Source, StepRecord, Summary
 
@@ -22,6 +32,7 @@ PHASES = {
     "save": "save",
 }
 LATENT_BITS = 8
+UNKNOWN_CODE = Code("core that is not known", "unknown", "unknown")  # of a board not in boards/
 
 
 def model_facts(plan: PlanReport) -> ModelFacts:
@@ -113,9 +124,19 @@ def learning_instructions(result: DemoResult) -> tuple[int, Source]:
     ), "model"
 
 
+def learning_code(result: DemoResult) -> Code:
+    """The code that learning_instructions() are of."""
+    if result["counter_unit"] != "instructions":
+        return ESTIMATE_CODE
+    board = result["board"]
+    return code_of(load(board).facts) if board in names() else UNKNOWN_CODE
+
+
 def chip_costs(result: DemoResult, boards: Iterable[Board]) -> list[Cost]:
-    """Time and energy of the whole learning with replay on each board with power figures."""
-    return costs(learning_instructions(result)[0], boards)
+    """Time and energy of the whole learning with replay on each board that has power figures and
+    runs the code that was counted.
+    """
+    return costs(learning_instructions(result)[0], boards, learning_code(result))
 
 
 def share_outside_kernels(steps: Sequence[StepRecord]) -> float | None:
@@ -136,6 +157,7 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
     for session in replay["sessions"]:
         for name, spent in phase_totals(session).items():
             phases[name] += spent
+    boards = list(boards)
     chips = chip_costs(result, boards)
     board = result["counter_kind"]
     seen = {
@@ -185,6 +207,7 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
         "phases": phases,
         "energy_mj": {row["board"]: row["mj"] for row in chips},
         "time_ms": {row["board"]: row["ms"] for row in chips},
+        "energy_left_out": left_out(boards, learning_code(result)),
         "wall_s": result["wall_s"],
         "sources": sources,
     }

@@ -69,6 +69,8 @@ def _figures(summary: Summary) -> Table:
     for board, mj in summary["energy_mj"].items():
         spent = f"{readable_energy(mj)} in {readable_time(summary['time_ms'][board])}"
         rows.append((f"all sessions on {board}", spent, "energy_mj"))
+    for board in summary["energy_left_out"]:
+        rows.append((f"all sessions on {board}", "no figure: other code", "energy_mj"))
     rows.append(("time on this computer", f"{summary['wall_s']:.0f} s", "wall_s"))
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column()
