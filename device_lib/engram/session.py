@@ -28,7 +28,7 @@ def open_learner(path, board=None, heap_base=None, bits=8, budget_bytes=None, **
         spec = ModelSpec(stream)
         if options.get("classes"):
             spec.widen(options["classes"])
-        state_bytes = _STATE_BYTES + saved_bytes(
+        state_bytes = _STATE_BYTES + 4 * spec.classes + saved_bytes(
             spec, options.get("strategy", "replay"), options.get("depth")
         )
         store_device, checkpoint_device = regions(board.store_device(), state_bytes)

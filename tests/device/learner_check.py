@@ -16,7 +16,7 @@ PROGRAM_BYTES = 16
 
 def open_learner(flash, program_bytes=PROGRAM_BYTES, **options):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
-    store_device, checkpoint_device = regions(flash, 32 + spec.parameter_bytes, program_bytes)
+    store_device, checkpoint_device = regions(flash, 64 + spec.parameter_bytes, program_bytes)
     return Learner(
         spec,
         ReplayStore(store_device, program_bytes, spec.latent_id, spec.latent_elems),

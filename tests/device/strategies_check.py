@@ -12,19 +12,27 @@ from binascii import crc32
 import tiny_model
 from engram import Learner, ModelSpec
 from engram.compat import heap_lock, heap_unlock
-from engram.continual.replacement import POLICIES
+from engram.continual.policies import NAMES as POLICIES
 from engram.continual.strategies import NAMES, saved_bytes
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 
 PAGE = 16
 CLASSES = 6
 EXPERIENCES = ((0, 1), (2, 5), (1, 3))  # 5 leaves a class without samples before it
+FLASHES = [RamFlash(24, 1024, PAGE) for _ in range(2)]  # once: a board's heap falls into pieces
+
+
+def blank():
+    flash = FLASHES[0]
+    for block in range(flash.blocks):
+        flash.ioctl(6, block)
+    return flash
 
 
 def open_learner(flash, strategy, policy="balanced"):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
     spec.widen(CLASSES)
-    store, checkpoints = regions(flash, 32 + saved_bytes(spec, strategy), PAGE)
+    store, checkpoints = regions(flash, 32 + 4 * CLASSES + saved_bytes(spec, strategy), PAGE)
     return Learner(
         spec,
         ReplayStore(store, PAGE, spec.latent_id, spec.latent_elems),
@@ -64,7 +72,7 @@ def step_locked(learner):
 def twin(learner, flash, strategy):
     """A second learner in the state that the first one saves, over a copy of its flash."""
     learner.save()
-    copy = RamFlash(flash.blocks, flash.erase_bytes, PAGE)
+    copy = FLASHES[1]
     copy.data[:] = flash.data
     other = open_learner(copy, strategy)
     other.load()
@@ -79,7 +87,7 @@ def alike(a, b):
 
 
 def check_strategy(name):
-    flash = RamFlash(32, 1024, PAGE)
+    flash = blank()
     learner = open_learner(flash, name)
     for labels in EXPERIENCES:
         observe(learner, labels)
@@ -89,7 +97,9 @@ def check_strategy(name):
         if labels == EXPERIENCES[1]:
             other = twin(learner, flash, name)  # before the experience has ended
         learner.end_experience()
-    print("close", name + "-params", " ".join(["%.6g" % v for v in learner.adaptive.params]))
+    params = learner.adaptive.params
+    for at in range(0, len(params), 32):
+        print("close", name + "-params", " ".join(["%.6g" % v for v in params[at : at + 32]]))
     said = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]
     print("exact", name, "predict", said)
     other.end_experience()
@@ -100,7 +110,7 @@ def check_strategy(name):
 
 
 def check_policy(name):
-    learner = open_learner(RamFlash(32, 1024, PAGE), "head", name)
+    learner = open_learner(blank(), "head", name)
     for labels in EXPERIENCES:
         observe(learner, labels)
         run(learner)
@@ -112,11 +122,11 @@ def check_policy(name):
 
 def main():
     for name in NAMES:
+        gc.collect()
         check_strategy(name)
+    for name in POLICIES:
         gc.collect()
-    for name in sorted(POLICIES):
         check_policy(name)
-        gc.collect()
 
 
 if __name__ == "__main__":

@@ -1,31 +1,14 @@
-"""Batch composition, replacement and random picks."""
+"""Batch composition, random picks and metrics."""
 
 from array import array
 
 import pytest
 
 from engram.continual.metrics import average_accuracy, forgetting
-from engram.continual.replacement import POLICIES, balanced, reservoir
 from engram.continual.rng import Rng
 from engram.continual.sampling import Sampler
 
 DEAD = 255
-
-
-class FakeStore:
-    def __init__(self, labels, experiences):
-        self.labels = bytearray(labels)
-        self.experiences = bytearray(experiences)
-
-    def __len__(self):
-        return sum(label != DEAD for label in self.labels)
-
-    def delete(self, slot):
-        assert self.labels[slot] != DEAD, "deleted twice"
-        self.labels[slot] = DEAD
-
-    def count(self, label):
-        return self.labels.count(label)
 
 
 def test_rng_is_uniform_and_the_same_for_a_seed():
@@ -156,38 +139,6 @@ def test_fewer_records_than_a_batch():
     slots = array("i", range(16))
     sampler.draw(slots)
     assert set(slots) == {0, 1, 2}
-
-
-def test_balanced_keeps_an_equal_share():
-    store = FakeStore([0] * 50 + [1] * 30 + [2] * 8 + [3] * 40, [0] * 88 + [1] * 40)
-    assert balanced(store, Rng(1), 60, 1, 88) == 128
-    assert [store.count(c) for c in range(4)] == [18, 17, 8, 17] or (
-        len(store) == 60 and store.count(2) == 8 and min(store.count(c) for c in (0, 1, 3)) >= 17
-    )
-
-
-def test_reservoir_keeps_each_record_with_the_same_probability():
-    kept = [0] * 60
-    for seed in range(400):
-        store = FakeStore([0] * 20 + [DEAD] * 40, [0] * 20 + [1] * 40)
-        rng = Rng(seed)
-        seen = reservoir(store, rng, 20, 0, 0)
-        assert seen == 20 and len(store) == 20
-        store.labels[20:] = bytes(40)
-        assert reservoir(store, rng, 20, 1, seen) == 60
-        assert len(store) == 20
-        for slot in range(60):
-            kept[slot] += store.labels[slot] != DEAD
-    expected = 400 / 3
-    chi2 = sum((k - expected) ** 2 / (expected * (1 - 1 / 3)) for k in kept)
-    assert chi2 < 98.3  # 59 degrees of freedom, p = 0.001
-
-
-@pytest.mark.parametrize("policy", sorted(POLICIES))
-def test_a_budget_of_nothing_keeps_nothing(policy):
-    store = FakeStore([0, 1, 2, DEAD], [0, 0, 1, 0])
-    POLICIES[policy](store, Rng(1), 0, 1, 2)
-    assert len(store) == 0
 
 
 def test_metrics_by_hand():

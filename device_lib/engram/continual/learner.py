@@ -10,8 +10,8 @@ from ..nn.adaptive import AdaptiveStage, hyperparameters
 from ..nn.frozen import FrozenStage
 from ..plan import plan
 from .metrics import AccuracyMatrix
+from .policies import policy as policy_named
 from .reading import LatentReader
-from .replacement import POLICIES
 from .rng import Rng
 from .sampling import COMPOSITIONS, DEAD, Sampler
 from .strategies import Sizes, options_of, saved_names, strategy_class
@@ -19,7 +19,7 @@ from .strategies import Sizes, options_of, saved_names, strategy_class
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one batch before the store is given up
 _MAX_TASKS = 256
-_STATE_INTS = 8  # experience, records seen, steps, three of the generator, classes known, spare
+_STATE_INTS = 8  # experience, spare, steps, three of the generator, classes known, spare
 
 
 def _nothing_spent():
@@ -43,8 +43,10 @@ class Learner:
                     the strategy says, all as a rule
     classes         room in the head; None: the classes that the model knows. A label beyond those
                     known makes the head grow.
-    policy, budget  what stays in the store when an experience ends: a name of
-                    replacement.POLICIES, and how many latents at most (None: half the store)
+    policy, budget  what stays in the store when an experience ends: a name of policies.NAMES,
+                    and how many latents at most (None: half the store)
+    budget_bytes    the budget in bytes of flash instead, what a record needs beside its latent
+                    included
     counter         function: a counter modulo 2**30 that phases are measured with
     available       bytes of heap it may use; None asks the heap
     heap_base       bytes of heap that were in use before the spec and the store were opened
@@ -69,14 +71,12 @@ class Learner:
         classes=None,
         policy="balanced",
         budget=None,
+        budget_bytes=None,
         counter=ticks_us,
         available=None,
         heap_base=None,
     ):
-        if policy not in POLICIES:
-            raise DataError(
-                "policy %s expected, %s came" % (" or ".join(sorted(POLICIES)), policy)
-            )
+        trim = policy_named(policy)
         if composition is not None and composition not in COMPOSITIONS:
             raise DataError(
                 "composition %s expected, %s came" % (" or ".join(COMPOSITIONS), composition)
@@ -106,14 +106,13 @@ class Learner:
         self.store = store
         self.checkpoints = checkpoints
         self.hyper = hyperparameters(lr, momentum, weight_decay)
-        self.policy = POLICIES[policy]
-        self.budget = slots // 2 if budget is None else budget
+        self._trim = trim
+        self.budget = _budget(store, budget, budget_bytes)
         self.rng = Rng(seed)
         self.sampler = Sampler(
             slots, spec.classes, self.rng, composition or strategy.COMPOSITION
         )
         self.experience = 0
-        self.seen = 0
         self.steps_done = 0
         self._accuracies = None
         self._latent_qp = spec.quantization("latent")
@@ -127,7 +126,9 @@ class Learner:
                 store, self.adaptive.x, self._labels, self._slots, self._latent_qp
             )
         self._stats = self.stats = array("f", (0.0, 0.0))
-        self._state = array("i", range(_STATE_INTS))
+        self.feature_elems = sizes.features
+        self._state = array("i", [0] * (_STATE_INTS + spec.classes))
+        self.brought = memoryview(self._state)[_STATE_INTS:]
         self._counter = counter
         self._ticks = array("i", range(len(PHASES) + 1))
         self._spent = getattr(kernels, "spent", _nothing_spent)
@@ -332,6 +333,15 @@ class Learner:
         self._slots[0] = slot
         return self._reader.read(0, 1) == 1
 
+    def features(self, slot):
+        """float32 window of the head's inputs for a record, until the next call or step; None
+        where the record is damaged."""
+        if not self.read_one(slot):
+            return None
+        for layer in self.adaptive.single_layers[:-1]:
+            layer.fwd()
+        return self.adaptive.single_head.x
+
     def _readable(self, slot):
         """Whether a record that was not read is there after all; a damaged one is marked."""
         if self.store.labels[slot] == DEAD:
@@ -382,10 +392,16 @@ class Learner:
         """Ends the current experience: the strategy takes stock, the store is trimmed."""
         self.strategy.end()
         if self.store is not None:
-            self.seen = self.policy(
-                self.store, self.rng, self.budget, self.experience & 0xFF, self.seen
-            )
+            labels = [self.store.labels[slot] for slot in self.current_slots()]
+            self._trim(self)
+            for label in labels:
+                self.brought[label] += 1
         self.experience += 1
+
+    @property
+    def seen(self):
+        """Records that the stream has brought in the experiences that ended."""
+        return sum(self.brought)
 
     # -- the learned state -------------------------------------------------------------
 
@@ -397,7 +413,7 @@ class Learner:
         """Saves the learned state atomically; returns its generation (int)."""
         self._need_checkpoints()
         state = self._state
-        state[0], state[1], state[2] = self.experience, self.seen, self.steps_done
+        state[0], state[2] = self.experience, self.steps_done
         state[3], state[4], state[5] = self.rng.state
         state[6] = self.adaptive.known
         return self.checkpoints.save(self._saved)
@@ -408,7 +424,7 @@ class Learner:
         generation = self.checkpoints.load_into(self._saved)
         if generation is not None:
             state = self._state
-            self.experience, self.seen, self.steps_done = state[0], state[1], state[2]
+            self.experience, self.steps_done = state[0], state[2]
             for i in range(3):
                 self.rng.state[i] = state[3 + i]
             self.adaptive.resize(state[6])
@@ -435,6 +451,18 @@ class Learner:
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
         used = heap_used()
         return used - self._heap_base if used and self._heap_base is not None else None
+
+
+def _budget(store, latents, budget_bytes):
+    """How many latents may stay in a store. Raises DataError where both budgets are given."""
+    if store is None:
+        return 0
+    if budget_bytes is None:
+        return store.capacity // 2 if latents is None else latents
+    if latents is not None:
+        raise DataError("a budget in latents or in bytes expected, both came")
+    facts = store.info()
+    return budget_bytes * facts["slots_per_block"] // facts["erase_bytes"]
 
 
 def _argmax(values, start, n):

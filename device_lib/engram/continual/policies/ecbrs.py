@@ -1,0 +1,70 @@
+"""Class-balanced reservoir that knows the whole stream, record by record.
+
+After Amalapuram, Tamma and Channappayya, "Augmented Memory Replay-based Continual Learning
+Approaches for Network Intrusion Detection" (NeurIPS 2023), who extend CBRS (Chrysakis and Moens,
+ICML 2020) by the number of records that the stream has brought of each class. Here
+
+* a record of a class below its share takes the place of a random one of the class of which the
+  stream brought most, among those above their share;
+* of a class that has its share, every record that the stream ever brought is as likely to stay.
+
+Shares are equal; what a class cannot fill, the others have.
+"""
+
+from .records import keep_random, new_and_old
+
+
+def trim(learner):
+    store, rng, budget = learner.store, learner.rng, learner.budget
+    labels = store.labels
+    new, old = new_and_old(learner)
+    if len(old) > budget:  # the budget may have been larger before
+        keep_random(learner, old, budget)
+        del old[budget:]
+    brought = list(learner.brought)
+    kept = {}
+    for slot in old:
+        kept.setdefault(labels[slot], []).append(slot)
+    room = budget - len(old)
+    rng.shuffle(new, len(new))
+    for slot in new:
+        label = labels[slot]
+        own = kept.setdefault(label, [])
+        brought[label] += 1
+        if room > 0:
+            room -= 1
+            own.append(slot)
+            continue
+        share = _share([brought[c] for c in kept], budget)
+        above = [c for c in sorted(kept) if len(kept[c]) > share]
+        if above and len(own) < min(share, brought[label]):
+            most = max(above, key=lambda c: brought[c])
+            store.delete(_take(kept[most], rng))
+            own.append(slot)
+        elif own and rng.below(brought[label]) < len(own):
+            store.delete(_take(own, rng))
+            own.append(slot)
+        else:
+            store.delete(slot)
+
+
+def _share(brought, budget):
+    """The most that every class can have, where those that have less leave theirs to the others.
+
+    brought: records of each class in the stream.
+    """
+    left = budget
+    brought.sort()
+    for i, count in enumerate(brought):
+        share = left // (len(brought) - i)
+        if count > share:
+            return share
+        left -= count
+    return budget
+
+
+def _take(slots, rng):
+    """Removes a random one of a list, which loses its order."""
+    at = rng.below(len(slots))
+    slots[at], slots[-1] = slots[-1], slots[at]
+    return slots.pop()
