@@ -4,13 +4,15 @@
 #if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME
 #include "py/dynruntime.h"
 #else
+#include "py/objarray.h"
 #include "py/runtime.h"
 #endif
 
 #include "engram_kernels.h"
 
-// A port that can count (instructions, microseconds) names a header that defines
-// ENGRAM_TICKS(): the count now, of any unsigned type, wrapping at 2**30 or a multiple.
+// A port that can count (instructions, microseconds) names a header that defines a type
+// engram_mark_t and two functions: engram_mark(), now; engram_since(mark), the units that have
+// passed since then, modulo 2**30 or a multiple.
 #ifdef ENGRAM_TICKS_H
 #include ENGRAM_TICKS_H
 #endif
@@ -28,6 +30,9 @@ typedef struct _kernel_obj_t {
 #define BYTEARRAY_CODE 1
 
 static bool code_fits(char letter, int code) {
+    if (code == engram_element(letter)->codes[0]) {
+        return true;  // as a rule
+    }
     return engram_code_fits(letter, code == BYTEARRAY_CODE ? 'B' : code)
            && (code != 'l' || sizeof(long) == 4);
 }
@@ -44,7 +49,47 @@ static bool refuse_type_of(engram_fault_t *fault, int arg, mp_obj_t obj) {
     return refuse(fault, arg, ENGRAM_FAULT_TYPE, mp_obj_str_get_str(name));
 }
 
-static bool get_int(mp_obj_t obj, int arg, engram_arg_t *out, engram_fault_t *fault) {
+#if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME \
+    || !(MICROPY_PY_ARRAY && MICROPY_PY_BUILTINS_BYTEARRAY && MICROPY_PY_BUILTINS_MEMORYVIEW)
+
+// A native module cannot name these types; a port may lack one.
+static inline bool get_array(char letter, mp_obj_t obj, engram_arg_t *out) {
+    (void)letter;
+    (void)obj;
+    (void)out;
+    return false;
+}
+
+#else
+
+// Arrays, as nearly every buffer is one, without a call. False: get_buffer knows, or says what is
+// wrong.
+static inline bool get_array(char letter, mp_obj_t obj, engram_arg_t *out) {
+    if (!mp_obj_is_obj(obj)) {
+        return false;
+    }
+    const mp_obj_array_t *array = MP_OBJ_TO_PTR(obj);
+    const mp_obj_type_t *type = array->base.type;
+    int code = array->typecode;
+    int8_t *p = array->items;
+    if (type != &mp_type_array && type != &mp_type_bytearray) {
+        if (type != &mp_type_memoryview || (engram_writes(letter) && !(code & MP_OBJ_ARRAY_TYPECODE_FLAG_RW))) {
+            return false;
+        }
+        code &= ~MP_OBJ_ARRAY_TYPECODE_FLAG_RW;
+        p += (size_t)array->free << engram_element(letter)->shift;
+    }
+    if (array->items == NULL || !code_fits(letter, code)) {
+        return false;
+    }
+    out->B.p = p;
+    out->B.n = array->len;
+    return true;
+}
+
+#endif
+
+static inline bool get_int(mp_obj_t obj, int arg, engram_arg_t *out, engram_fault_t *fault) {
     if (!mp_obj_is_small_int(obj)) {
         return mp_obj_get_type(obj) == &mp_type_int ? refuse(fault, arg, ENGRAM_FAULT_INT_RANGE, NULL)
             : refuse_type_of(fault, arg, obj);
@@ -121,19 +166,24 @@ static mp_obj_t kernel_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const 
         raise_fault(kernel, &fault);
     }
     engram_arg_t args[ENGRAM_MAX_ARGS];
-    for (size_t i = 0; i < n_args; i++) {
-        char letter = kernel->letters[i];
-        if (!(letter == 'i' ? get_int(objects[i], i, &args[i], &fault)
-              : get_buffer(letter, objects[i], i, &args[i], &fault))) {
+    const char *letters = kernel->letters;
+    size_t i = 0;
+    for (char letter; (letter = letters[i]) != 'i' && letter != '\0'; i++) {  // ints are last
+        if (!get_array(letter, objects[i], &args[i]) && !get_buffer(letter, objects[i], i, &args[i], &fault)) {
             raise_fault(kernel, &fault);
         }
     }
-    #ifdef ENGRAM_TICKS
-    uint32_t start = ENGRAM_TICKS();
+    for (; i < n_args; i++) {
+        if (!get_int(objects[i], i, &args[i], &fault)) {
+            raise_fault(kernel, &fault);
+        }
+    }
+    #ifdef ENGRAM_TICKS_H
+    engram_mark_t start = engram_mark();
     #endif
     int32_t result = engram_call(kernel, args, &fault);
-    #ifdef ENGRAM_TICKS
-    engram_spent_units += ((uint32_t)ENGRAM_TICKS() - start) & SPENT_MASK;
+    #ifdef ENGRAM_TICKS_H
+    engram_spent_units += engram_since(start);
     #endif
     if (result < 0) {
         raise_fault(kernel, &fault);

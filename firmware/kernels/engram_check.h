@@ -30,8 +30,23 @@ static inline bool engram_refuse_value(engram_fault_t *fault, int arg, const cha
     return engram_refuse(fault, ENGRAM_FAULT_VALUE, arg, 0, 0);
 }
 
+// Whether n is d0*d1*d2*d3, all of them small: what comes as a rule. No product here overflows.
+static inline bool engram_is_product(size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3) {
+    return ((d0 | d1) & ~0x7fff) == 0 && ((d2 | d3) == 1 || ((d0 | d1 | d2 | d3) & ~0xff) == 0)
+           && (uint32_t)d0 * (uint32_t)d1 * (uint32_t)d2 * (uint32_t)d3 == n;
+}
+
 // The buffer `arg` of n elements holds exactly d0*d1*d2*d3. Dimensions are not negative.
-bool engram_need(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3);
+bool engram_need_any(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3);
+
+#ifdef __OPTIMIZE_SIZE__
+#define engram_need engram_need_any
+#else
+static inline bool engram_need(engram_fault_t *fault, int arg, size_t n,
+    int32_t d0, int32_t d1, int32_t d2, int32_t d3) {
+    return engram_is_product(n, d0, d1, d2, d3) || engram_need_any(fault, arg, n, d0, d1, d2, d3);
+}
+#endif
 
 // The buffer `arg` is as long as the first one, which has `first` elements.
 static inline bool engram_same(engram_fault_t *fault, int arg, size_t n, size_t first) {

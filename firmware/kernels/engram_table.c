@@ -64,25 +64,15 @@ static bool may_be(const engram_kernel_t *kernel, int arg, int other) {
 
 // ---- checks --------------------------------------------------------------------------------
 
-static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
+// Names the first pair that shares memory and must not; true if there is none.
+static bool apart(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
     uintptr_t start[ENGRAM_MAX_ARGS], end[ENGRAM_MAX_ARGS];
-    int n = kernel->arity, written = 0;
-    for (int i = 0; i < n; i++) {
-        char letter = kernel->letters[i];
-        if (letter == 'i') {
-            n = i;  // ints are last
-            break;
-        }
-        unsigned shift = engram_element(letter)->shift;
-        written += engram_writes(letter);
-        start[i] = (uintptr_t)args[i].b.p;
-        end[i] = start[i] + (args[i].b.n << shift);
-        if ((start[i] & (((uintptr_t)1 << shift) - 1)) != 0 && args[i].b.n != 0) {
-            fault->text = "one that is not aligned to its elements";
-            return engram_refuse(fault, ENGRAM_FAULT_TYPE, i, 0, 0);
-        }
+    int n = 0;
+    for (char letter; (letter = kernel->letters[n]) != 'i' && letter != '\0'; n++) {
+        start[n] = (uintptr_t)args[n].b.p;
+        end[n] = start[n] + (args[n].b.n << engram_element(letter)->shift);
     }
-    for (int i = 0; i < written; i++) {  // written buffers are first
+    for (int i = 0; i < n && engram_writes(kernel->letters[i]); i++) {
         for (int j = i + 1; j < n; j++) {
             if (start[i] < end[j] && start[j] < end[i]
                 && !(start[i] == start[j] && end[i] == end[j] && may_be(kernel, i, j))) {
@@ -94,14 +84,42 @@ static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, 
     return true;
 }
 
+typedef struct { uintptr_t start, end; } extent_t;
+
+// One pass over the buffers: written ones are first, ints last.
+static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
+    extent_t written[ENGRAM_MAX_ARGS], *past = written;
+    bool shared = false;
+    const char *letters = kernel->letters;
+    const engram_arg_t *arg = args;
+    for (char letter; (letter = *letters++) != 'i' && letter != '\0'; arg++) {
+        unsigned shift = engram_element(letter)->shift;
+        uintptr_t start = (uintptr_t)arg->b.p;
+        size_t bytes = arg->b.n << shift;
+        uintptr_t end = start + bytes;
+        if ((start & ((1u << shift) - 1)) != 0 && bytes != 0) {
+            fault->text = "one that is not aligned to its elements";
+            return engram_refuse(fault, ENGRAM_FAULT_TYPE, (int)(arg - args), 0, 0);
+        }
+        for (const extent_t *w = written; w != past; w++) {
+            shared |= w->start < end && start < w->end;
+        }
+        if (engram_writes(letter)) {
+            past->start = start;
+            past->end = end;
+            past++;
+        }
+    }
+    return !shared || apart(kernel, args, fault);
+}
+
 int32_t engram_call(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
     return buffers_ok(kernel, args, fault) ? kernel->call(args, fault) : ENGRAM_FAULT;
 }
 
-bool engram_need(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3) {
-    if (((d0 | d1) & ~0x7fff) == 0 && ((d2 | d3) == 1 || ((d0 | d1 | d2 | d3) & ~0xff) == 0)
-        && (uint32_t)d0 * (uint32_t)d1 * (uint32_t)d2 * (uint32_t)d3 == n) {
-        return true;  // as a rule: small, and right
+bool engram_need_any(engram_fault_t *fault, int arg, size_t n, int32_t d0, int32_t d1, int32_t d2, int32_t d3) {
+    if (engram_is_product(n, d0, d1, d2, d3)) {
+        return true;
     }
     size_t d[4] = { (size_t)d0, (size_t)d1, (size_t)d2, (size_t)d3 };
     size_t product = 1;

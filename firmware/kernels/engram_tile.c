@@ -202,8 +202,12 @@ PANEL(outer, 4, 4, SIDE, SIDE)
             kind##_4x1(t, i, fours, t->J); \
         } \
         for (; i < t->I; i++) { \
-            ROW(kind)(t, i, 0, fours); \
-            kind##_1x1(t, i, fours, t->J); \
+            if (fours != 0) { \
+                ROW(kind)(t, i, 0, fours); \
+            } \
+            if (fours != t->J) { \
+                kind##_1x1(t, i, fours, t->J); \
+            } \
         } \
     }
 

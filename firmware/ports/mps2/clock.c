@@ -1,78 +1,72 @@
 #include "py/mphal.h"
 #include "py/runtime.h"
 
-#include "board_config.h"
 #include "clock.h"
 #include "engram_port.h"
 #include "mps2.h"
 #include "uart.h"
 
-#define TICK_NS (1000000000u / SYSTEM_CLOCK_HZ)
-#define INSTRUCTION_NS (1u << ENGRAM_ICOUNT_SHIFT)
-
 // One instruction must be longer than two roundings of the timer, else reads are not exact.
-_Static_assert(INSTRUCTION_NS > 2 * TICK_NS, "[virtual] icount_shift is too small");
+_Static_assert(CLOCK_INSTRUCTION_NS > 2 * CLOCK_TICK_NS, "[virtual] icount_shift is too small");
 
-#define FREE_RUNNING (0)    // timer 0
+#define FREE_RUNNING CLOCK_FREE_RUNNING
 #define WAKE_UP (1)         // timer 1
 
-// Instructions are counted from tick to tick of the timer between two updates, less those of the
-// handlers that ran in between. Each of these differences is exact, so their sums are.
-static uint64_t last_ticks;     // at the last update of counted
-static uint64_t counted;        // instructions
-static uint32_t uncounted;      // instructions of handlers since the last update
+// Instructions are counted from tick to tick of the timer between two holds, less those of the
+// handlers that ran in between. Each of these differences is exact, so their sums are. A reading
+// changes nothing and has no branch: it always takes the same instructions.
+static struct {
+    uint64_t since;             // ticks at the end of the last hold
+    uint64_t before;            // instructions until then
+} count;
+uint32_t clock_of_handlers;     // instructions since then that do not count
 static uint32_t held;           // depth of clock_hold
 static volatile bool event;     // a handler ran since the last wait
 
 // Instructions of interrupt_handler outside of its two reads of the timer.
 static uint32_t handler_overhead;
 
-static uint32_t low_ticks(void) {
-    return ~TIMER_VALUE(FREE_RUNNING);
-}
-
-static uint64_t instructions(uint64_t ticks) {
-    return (ticks * TICK_NS + INSTRUCTION_NS / 2) / INSTRUCTION_NS;
-}
-
 // The timer wraps every 172 s; the count of whole seconds says how often it has.
-uint64_t clock_ticks(void) {
-    uint32_t low = low_ticks();
+static inline uint64_t ticks_now(void) {
+    uint32_t low = clock_low_ticks();
     uint64_t coarse = (uint64_t)FPGAIO_CLK1HZ * SYSTEM_CLOCK_HZ;
     uint64_t wraps = (coarse - low + 0x80000000u) >> 32;
     return (wraps << 32) + low;
 }
 
-static void update(void) {
-    uint64_t now = clock_ticks();
-    counted += instructions(now - last_ticks) - uncounted;
-    last_ticks = now;
-    uncounted = 0;
+uint64_t clock_ticks(void) {
+    return ticks_now();
 }
 
-uint64_t clock_instructions(void) {
+// A handler between the looks at the timer and at clock_of_handlers would be seen by one of them only.
+static inline uint64_t instructions_now(void) {
     uint32_t state = irq_disable();
-    if (!held) {
-        update();
-    }
-    uint64_t result = counted;
+    uint64_t result = count.before + clock_rounded(ticks_now() - count.since) - clock_of_handlers;
     irq_restore(state);
     return result;
 }
 
+uint64_t clock_instructions(void) {
+    return instructions_now();
+}
+
+uint32_t engram_counter(void) {
+    return (uint32_t)instructions_now() & ENGRAM_COUNTER_MASK;
+}
+
 void clock_hold(void) {
     uint32_t state = irq_disable();
-    if (held == 0) {
-        update();
+    if (held++ == 0) {
+        count.before = instructions_now();
+        clock_of_handlers = 0;
     }
-    held++;
     irq_restore(state);
 }
 
 void clock_release(void) {
     uint32_t state = irq_disable();
     if (--held == 0) {
-        last_ticks = clock_ticks();
+        count.since = ticks_now();
     }
     irq_restore(state);
 }
@@ -80,7 +74,7 @@ void clock_release(void) {
 // Every interrupt comes here. Handlers do not interrupt each other (one priority), so that one
 // start is enough; their time counts as nobody's.
 void interrupt_handler(void) {
-    uint32_t start = held ? 0 : low_ticks();
+    uint32_t start = held ? 0 : clock_low_ticks();
     uint32_t exception;
     __asm volatile ("mrs %0, ipsr" : "=r" (exception));
     switch (exception - 16) {
@@ -96,7 +90,7 @@ void interrupt_handler(void) {
     }
     event = true;
     if (!held) {
-        uncounted += instructions(low_ticks() - start) + handler_overhead;
+        clock_of_handlers += clock_rounded(clock_low_ticks() - start) + handler_overhead;
     }
 }
 
@@ -143,12 +137,8 @@ void clock_init(void) {
     TIMER_VALUE(FREE_RUNNING) = 0xffffffffu;
     TIMER_CTRL(FREE_RUNNING) = TIMER_CTRL_ENABLE;
     NVIC_ENABLE = 1u << IRQ_TIMER1;
-    last_ticks = clock_ticks();
+    count.since = ticks_now();
     handler_overhead = cost_of_pending(1u << IRQ_TIMER1) - cost_of_pending(0);
-}
-
-uint32_t engram_counter(void) {
-    return (uint32_t)clock_instructions() & ENGRAM_COUNTER_MASK;
 }
 
 mp_uint_t mp_hal_ticks_ms(void) {
@@ -160,7 +150,7 @@ mp_uint_t mp_hal_ticks_us(void) {
 }
 
 uint64_t mp_hal_time_ns(void) {
-    return clock_ticks() * TICK_NS;
+    return clock_ticks() * CLOCK_TICK_NS;
 }
 
 void mp_hal_delay_ms(mp_uint_t ms) {

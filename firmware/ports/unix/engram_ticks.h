@@ -3,4 +3,12 @@
 
 #include "engram_port.h"
 
-#define ENGRAM_TICKS() engram_counter()
+typedef uint32_t engram_mark_t;
+
+static inline engram_mark_t engram_mark(void) {
+    return engram_counter();
+}
+
+static inline uint32_t engram_since(engram_mark_t mark) {
+    return (engram_counter() - mark) & ENGRAM_COUNTER_MASK;
+}
