@@ -25,7 +25,7 @@ from engram_host import ports, virtual
 from engram_host import samples as sample_files
 from engram_host import tasks as task_streams
 from engram_host.device import MODEL, Device
-from engram_host.errors import DeviceError, InputError
+from engram_host.errors import InputError
 from engram_host.interrupt import StopAtNextStep
 from engram_host.link import Link
 from engram_host.progress import Reporter, Silent
@@ -275,14 +275,11 @@ def _blank(
     device: Device, model: str | None, fresh: bool, options: dict[str, Any]
 ) -> dict[str, Any]:
     """The open learner, which has learned nothing yet. fresh: made so."""
-    try:
-        learner = device.need_open(model, **options)
-    except DeviceError as e:
-        if not fresh or e.kind != "StoreError":
-            raise
-        return device.reset()  # with the options that were just asked for
     if fresh:
-        return device.reset()
+        learner = device.reset(model, **options)
+        if learner:
+            return learner
+    learner = device.need_open(model, **options)
     if learner["experience"] or device.store_info()["store"]["live"]:
         raise InputError(
             "a stream of tasks starts on a board that has learned nothing, this one has; "

@@ -10,7 +10,7 @@ from typing import Any
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram_host import learner_options
-from engram_host.errors import InputError, LinkError
+from engram_host.errors import DeviceError, InputError, LinkError
 from engram_host.link import Link
 from engram_host.progress import Reporter, Silent
 from engram_host.samples import Samples
@@ -102,8 +102,18 @@ class Device:
 
         options: as learner_options.for_board() takes them: strategy, bits, budget, lr, ...
         """
-        given = learner_options.for_board(options)
-        return self.link.call("open", model=name, **given)  # type: ignore[no-any-return]
+        return self._opened("open", name, learner_options.for_board(options))
+
+    def _opened(self, function: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Opens a model by a function of the agent's; where the heap is too fragmented for it,
+        once more on an empty one."""
+        try:
+            return self.link.call(function, model=model, **options)  # type: ignore[no-any-return]
+        except DeviceError as e:
+            if e.kind != "FitError" or "in one piece" not in e.said:
+                raise
+        self.link.soft_reset()
+        return self.link.call("open", model=model, **options)  # type: ignore[no-any-return]
 
     def need_open(self, name: str | None = None, **options: Any) -> dict[str, Any]:
         """The open learner; opened first if it is not, or if other options are wanted."""
@@ -115,9 +125,18 @@ class Device:
             return now["learner"]  # type: ignore[no-any-return]
         return self.open(wanted, **learner_options.merged(now["options"], given))
 
-    def reset(self) -> dict[str, Any]:
-        """Forget everything learned: stored samples and saved states are erased."""
-        return self.link.call("reset")  # type: ignore[no-any-return]
+    def reset(self, name: str | None = None, **options: Any) -> dict[str, Any]:
+        """Forget everything learned: stored samples and saved states are erased.
+
+        The model is opened afresh: `name`, or the one that was open, with the options given and
+        those in force. Returns the learner's facts; {} without a model.
+        """
+        now = self.info()
+        wanted = name or now["model"]
+        if wanted is None:
+            return self.link.call("reset")  # type: ignore[no-any-return]
+        given = learner_options.for_board(options)
+        return self._opened("reset", wanted, learner_options.merged(now["options"], given))
 
     def save(self) -> dict[str, int]:
         """Keep the learned state in flash: {"generation", "units"}."""

@@ -26,6 +26,7 @@ PROMPT = b">>> "
 REPL_SIGNS = (PROMPT, b"raw REPL; CTRL-B to exit", b"\n=== ")  # friendly, raw, paste mode
 INTERRUPT = b"\x03"
 LEAVE_RAW_REPL = b"\x02"
+SOFT_RESET = b"\x04"  # at the REPL
 
 _DEFAULT_PAYLOAD = 1024
 _LOST_ADVICE = "what was saved is in the board's flash; open the model again and go on from there"
@@ -112,6 +113,19 @@ class Link:
     def leave_to_repl(self) -> None:
         """End the agent; the board is at its REPL."""
         self.transport.write(INTERRUPT)
+
+    def soft_reset(self) -> dict[str, Any]:
+        """Restart MicroPython, which empties its heap, and the agent. Returns as open()."""
+        on_text, self.on_text = self.on_text, ignore
+        try:
+            self.enter_repl()
+            self._text = b""
+            self.transport.write(SOFT_RESET)
+            if not self._wait_prompt(self.timing.silence):
+                raise LinkError(self._no_prompt())
+        finally:
+            self.on_text = on_text
+        return self.open()
 
     def _hello(self, wait_s: float) -> dict[str, Any] | None:
         """The agent's answer, None if there is none; a busy agent that beats is waited for."""

@@ -256,3 +256,41 @@ def test_a_file_that_is_no_log_is_told(tmp_path):
         list(log.read(path))
     with pytest.raises(InputError, match="does not exist"):
         list(log.read(tmp_path / "none.jsonl"))
+
+
+# --- a heap in pieces ---------------------------------------------------------------------------
+
+
+def test_a_model_that_finds_no_piece_of_heap_is_opened_on_an_empty_one(device, model, monkeypatch):
+    api.push(device, model)
+    call, resets = device.link.call, []
+
+    def fragmented(function, **arguments):
+        if function in ("open", "reset") and not resets:
+            raise DeviceError("FitError", "the arena, in one piece, needs 9 bytes, 10 are there")
+        return call(function, **arguments)
+
+    monkeypatch.setattr(device.link, "call", fragmented)
+    monkeypatch.setattr(device.link, "soft_reset", lambda: resets.append(1))
+    assert device.reset(batch=8)["batch"] == 8 and resets == [1]
+    resets.clear()
+    assert device.open(batch=4)["batch"] == 4 and resets == [1]
+
+
+def test_a_model_that_is_too_large_is_told_at_once(device, model, monkeypatch):
+    def refuse(function, **arguments):
+        raise DeviceError("FitError", "the model (batch 99) needs 10 bytes, 9 are available")
+
+    monkeypatch.setattr(device.link, "call", refuse)
+    monkeypatch.setattr(device.link, "soft_reset", lambda: pytest.fail("a reset does not help"))
+    with pytest.raises(DeviceError, match="needs 10 bytes"):
+        device.open(batch=99)
+
+
+def test_a_reset_takes_options_and_keeps_the_others(device, model):
+    api.push(device, model, batch=8, strategy="head")
+    told = device.reset(bits=4, budget="3kB")
+    assert told["bits"] == 4 and told["batch"] == 8 and told["strategy"] == "head"
+    assert device.info()["options"] == {
+        "batch": 8, "strategy": "head", "bits": 4, "budget_bytes": 3000,
+    }

@@ -313,3 +313,21 @@ def test_no_repl_to_install_to_is_told():
 
     with pytest.raises(PortError, match="a MicroPython REPL was expected on /dev/null"):
         mp.install("/dev/null", {}, 115200, lambda done: None)
+
+
+def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
+    """Where a second learner finds no room in one piece, the board is reset and opens it then."""
+    virtual.stop("qemu_m4f")
+    api.start("qemu_m4f", fresh=True)
+    model = boards.home() / "examples" / "digits" / "digits_float.safetensors"
+    calibration = tmp_path / "c.npz"
+    np.savez(calibration, x=np.zeros((4, 8, 8, 1), np.uint8), y=np.zeros(4, np.uint8))
+    api.convert(model, calibration, tmp_path / "digits.safetensors")
+    with api.connect("qemu_m4f") as device:
+        api.push(device, tmp_path / "digits.safetensors", lr=0.03)
+        told = device.link.soft_reset()
+        assert told["board"] == "qemu_m4f" and device.info()["learner"] is None
+        for batch in (34, 30, 36, 28, 32):  # two do not fit side by side
+            assert device.open(batch=batch, lr=0.01)["batch"] == batch
+        assert device.reset(seed=3)["experience"] == 0
+        assert device.info()["options"] == {"batch": 32, "lr": 0.01, "seed": 3}

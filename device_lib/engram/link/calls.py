@@ -311,9 +311,13 @@ def load(device):
     return {"generation": device.need_learner().load()}
 
 
-def reset(device):
-    """Forget everything learned: erase the store and the saved states, open the model afresh."""
-    model, options = device.model, device.options
+def reset(device, model=None, **options):
+    """Forget everything learned: erase the store and the saved states, open the model afresh.
+
+    model, options: as open_model() takes them; without model those in force.
+    """
+    if model is None:
+        model, options = device.model, device.options
     device.close()
     region = device.board.store_device()
     for block in range(region.ioctl(4, 0)):
