@@ -62,6 +62,9 @@ class NorFlash(RamFlash):
     stuck     set of byte offsets that a program does not change
     calls_left  device calls until `interrupt` is raised, -1 is never
     wear      erases of each unit
+    endurance  erases that a unit stands, one for each unit; () is without end. From then on an
+              erase leaves a cell that does not rise, another one each time.
+    taken     bytes that were given to be programmed
     """
 
     def __init__(self, blocks, erase_bytes, program_bytes, order=UP, erase_steps=6, once=False):
@@ -75,6 +78,8 @@ class NorFlash(RamFlash):
         self.calls_left = -1
         self.interrupt = KeyboardInterrupt
         self.wear = [0] * blocks
+        self.endurance = ()
+        self.taken = 0
         self.written = set()  # pages programmed since their erase
         self._random = 12345
 
@@ -101,6 +106,7 @@ class NorFlash(RamFlash):
         if self.once:
             self._mark_pages(block * self.erase_bytes + offset, buf)
         super().writeblocks(block, buf, offset)
+        self.taken += len(buf)
 
     def ioctl(self, op, arg):
         if op == 6:
@@ -110,7 +116,14 @@ class NorFlash(RamFlash):
             first = arg * self.erase_bytes // self.program_bytes
             for page in range(first, first + self.erase_bytes // self.program_bytes):
                 self.written.discard(page)
-        return super().ioctl(op, arg)
+        result = super().ioctl(op, arg)
+        if op == 6 and self.endurance and self.wear[arg] > self.endurance[arg]:
+            self._step(arg * self.erase_bytes + self._below(self.erase_bytes), b"\xef")
+        return result
+
+    def flip(self, at, bit):
+        """Lets a bit fall over."""
+        self.data[at] ^= 1 << bit
 
     def _call(self):
         if self.calls_left == 0:
@@ -129,9 +142,16 @@ class NorFlash(RamFlash):
         if len(data) == self.erase_bytes and at % self.erase_bytes == 0 and is_ones(data):
             self._erase(at)
             return
+        if self._unwatched():
+            self.data[at : at + len(data)] = data
+            return
         for i in self._ordered(len(data)):
             if data[i] != self.data[at + i] and at + i not in self.stuck:
                 self._step(at + i, data[i : i + 1])
+
+    def _unwatched(self):
+        """Whether an operation can be done all at once: nothing stops or records it."""
+        return self.fuel < 0 and self.journal is None and not self.stuck
 
     def _step(self, at, data):
         if self.fuel == 0:
@@ -158,6 +178,9 @@ class NorFlash(RamFlash):
 
     def _erase(self, at):
         size = self.erase_bytes
+        if self._unwatched():
+            self.data[at : at + size] = b"\xff" * size
+            return
         if self.order == MIXED:
             for _ in range((self.erase_steps or 9) - 1):
                 part = bytearray(self.data[at : at + size])
