@@ -25,17 +25,45 @@ def count(module, i, inside):
     print(n % (1 << 30), *cases.crcs(case, args))
 
 
+CALLS = 100
+FUNCTION = """
+def bracket(counter, f, out, x, w, b):
+    start = counter()
+    {}
+    return counter() - start
+"""
+
+
+def each(statement, *names):
+    """Instructions of a statement: a function with CALLS of it in a row, less one with none."""
+    taken = []
+    for statements in ([statement] * CALLS, ["pass"]):
+        found = {}
+        exec(FUNCTION.format("\n    ".join(statements)), found)
+        gc.collect()
+        taken.append(found["bracket"](engram_board.counter, *names))
+    n, rest = divmod(taken[0] - taken[1], CALLS)
+    if rest:
+        raise ValueError(statement + ": two calls took different numbers of instructions")
+    return n
+
+
 def overhead(module):
-    """Prints the instructions of a call of a kernel with next to no work, and of no call."""
+    """Prints what a call of a kernel with one product takes, from Python and as spent() counts it.
+
+    Then a call of a C function that does nothing, without an argument and with one; then what
+    the kernel wrote.
+    """
     from array import array
 
-    kernel = __import__(module).dense_fwd
-    counter = engram_board.counter
-    out, x, w, b = array("f", (0,)), array("f", (2,)), array("f", (3,)), array("f", (1,))
-    start = counter()
-    end = counter()
-    nothing = end - start
-    start = counter()
-    kernel(out, x, w, b, 1, 1, 1)
-    end = counter()
-    print(end - start, nothing, out[0])
+    from micropython import const
+
+    kernels = __import__(module)
+    data = array("f", (0,)), array("f", (2,)), array("f", (3,)), array("f", (1,))
+    before = kernels.spent()
+    whole = each("f(out, x, w, b, 1, 1, 1)", kernels.dense_fwd, *data)
+    inside, rest = divmod(kernels.spent() - before, CALLS)
+    if rest:
+        raise ValueError("spent: calls of the same kind differ")
+    none, one = each("f()", kernels.spent, *data), each("f(out)", const, *data)
+    print(whole, inside, none, one, data[0][0])

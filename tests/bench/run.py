@@ -39,6 +39,9 @@ BUILDS = {
 COLUMNS, WINDOW, DEPTHWISE, DEPTHWISE_F32 = 4 * 288, 288, 4 * 288 + 4 * 32, 4 * 9 * 4
 
 
+CALL_ARGUMENTS = 7  # of dense_fwd
+
+
 def scratch(name, build):
     if name in ("f32_depthwise3x3_fwd", "f32_depthwise3x3_bwd_dx"):
         return DEPTHWISE_F32
@@ -108,23 +111,33 @@ def measure(host, build, wrong):
 
 
 def call_overhead(host, wrong):
-    n, nothing, result = host.exec("import on_board; on_board.overhead('_engram')").split()
+    """Rows of a call with one product: all of it, and its parts (docs/benchmarks.md)."""
+    host.transport.enter_raw_repl(soft_reset=True)
+    *counts, result = host.exec("import on_board; on_board.overhead('_engram')").split()
+    whole, inside, none, one = (int(n) for n in counts)
     if float(result) != 7:
         wrong.append("dense_fwd 1x1x1: the answer is not the reference's")
         return
-    yield {
-        "kernel": "call",
-        "board": BOARD,
-        "arch": "armv7emsp",
-        "build": "firmware",
-        "shape": "dense_fwd 1x1x1",
-        "macs": 1,
-        "instructions": int(n),
-        "instructions_of_the_counter": int(nothing),
-        "instr_per_mac": int(n),
-        "scratch_bytes": 0,
-        "kind": "icount",
+    machine = none + CALL_ARGUMENTS * (one - none)
+    parts = {
+        "call": whole,
+        "call: MicroPython's own": machine,
+        "call: arguments": whole - machine - inside,
+        "call: overlap, shapes, product": inside,
     }
+    for name, n in parts.items():
+        yield {
+            "kernel": name,
+            "board": BOARD,
+            "arch": "armv7emsp",
+            "build": "firmware",
+            "shape": "dense_fwd 1x1x1",
+            "macs": 1,
+            "instructions": n,
+            "instr_per_mac": n,
+            "scratch_bytes": 0,
+            "kind": "icount",
+        }
 
 
 def main():

@@ -60,7 +60,7 @@ def markdown(rows):
             "| {kernel} | {shape} | {arch} {build} | {instructions} | {each} | {scratch_bytes} "
             "| {peer} | {bar} | {verdict} |".format(
                 **row,
-                each=row["instr_per_mac"] if row["kernel"] != "call" else "–",
+                each=row["instr_per_mac"] if not row["kernel"].startswith("call") else "–",
                 peer=f"{peer[0]} {peer[1]}" if peer else "–",
                 bar="–" if bar is None else f"≤ {bar}",
                 verdict=verdict,
