@@ -160,6 +160,32 @@ def test_a_board_learns_a_stream_of_tasks_and_measures_itself(device, model, dig
     assert list(log.read(run.log, follow=True)) == records
 
 
+@pytest.mark.parametrize("protocol", ["class", "domain", "instance"])
+def test_a_report_shows_the_matrix_and_the_metrics(device, model, data, tmp_path, protocol):
+    """Of every protocol: the figures in the page are those that the board told."""
+    room = np.arange(len(data.x_train)) % 3
+    train = save(tmp_path / "train.npz", x=data.x_train, y=data.y_train, room=room)
+    where = {"room": np.arange(len(data.x_test)) % 3} if protocol == "domain" else {}
+    test = save(tmp_path / "test.npz", x=data.x_test, y=data.y_test, **where)
+    cut = {"tasks": "0-3,4-6,7+9"} if protocol == "class" else {"field": "room"}
+    api.push(device, model, lr=0.03)
+    run = api.learn_tasks(
+        device, train, test=test, **cut, per_class=5, test_per_class=4, epochs=2
+    )
+    assert run.summary["protocol"] == protocol
+    paths = api.report(run.log, tmp_path / "report")
+    page = paths["report"].read_text()
+    for row in run.summary["matrix"]:
+        for value in row:
+            assert f"<td>{value:.1%}</td>" in page
+    for key in ("average_accuracy", "forgetting", "backward_transfer", "forward_transfer"):
+        value = run.summary[key]
+        assert value is None or f"<td>{value:.1%}</td>" in page
+    assert f"{protocol}-incremental" in page and "replay" in page
+    names = {path.name for path in paths["pictures"]}
+    assert {"task_accuracy.png", "task_matrix.png", "loss.png"} <= names
+
+
 def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
     api.push(device, model, lr=0.03)
     kept = api.learn_tasks(device, **digits, **STREAM, epochs=5, budget=150).summary

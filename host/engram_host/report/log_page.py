@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from .. import log
 from ..errors import InputError
+from . import task_cards
 from .figures.learning import batch_accuracy_picture, loss_picture, phases_picture
 from .figures.render import inline_svg, save_png
 from .figures.style import Picture
@@ -16,6 +17,7 @@ from .page import Card, DataTable, Page, Tile, render
 from .schema import Source, Unit
 from .summary import PHASES
 
+_AROUND = ("tasks", "evaluation", "metrics")  # around the sessions of a stream of tasks
 _UNIT_NAMES = {"instructions": "instructions", "us": "µs"}
 
 
@@ -30,7 +32,7 @@ class LoggedSession:
 
     @property
     def name(self) -> str:
-        return f"session {self.begin['experience']}"
+        return str(self.begin.get("task_name") or f"session {self.begin['experience']}")
 
     def totals(self) -> dict[str, int]:
         """{phase: counter units}."""
@@ -63,7 +65,9 @@ def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogRepo
             "a log of `engram learn` expected"
         )
     unit, origin = _counter(sessions)
+    stream = task_cards.read_stream(paths[-1])
     pictures = {
+        **(task_cards.draw(stream) if stream else {}),
         "loss": loss_picture(_curves(sessions, "loss")),
         "batch_accuracy": batch_accuracy_picture(_curves(sessions, "acc")),
         "phases": phases_picture([(s.name, s.totals()) for s in sessions], unit),
@@ -71,7 +75,7 @@ def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogRepo
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     report = out / "report.html"
-    report.write_text(render(_page(sessions, pictures, unit, origin)), encoding="utf-8")
+    report.write_text(render(_page(sessions, stream, pictures, unit, origin)), encoding="utf-8")
     return {
         "report": report,
         "pictures": [save_png(picture, out / f"{name}.png") for name, picture in pictures.items()],
@@ -83,6 +87,8 @@ def read_sessions(path: Path) -> list[LoggedSession]:
     sessions: list[LoggedSession] = []
     for record in log.read(path):
         kind = record["kind"]
+        if kind in _AROUND:
+            continue
         if kind == "begin":
             sessions.append(LoggedSession(record))
         elif not sessions:
@@ -110,7 +116,11 @@ def _curves(sessions: Sequence[LoggedSession], key: str) -> list[tuple[str, list
 
 
 def _page(
-    sessions: Sequence[LoggedSession], pictures: dict[str, Picture], unit: Unit, origin: Source
+    sessions: Sequence[LoggedSession],
+    stream: task_cards.LoggedStream | None,
+    pictures: dict[str, Picture],
+    unit: Unit,
+    origin: Source,
 ) -> Page:
     svg = {name: inline_svg(picture, name) for name, picture in pictures.items()}
     begin = sessions[0].begin
@@ -124,11 +134,13 @@ def _page(
         lede=f"{len(sessions)} session{'s' if len(sessions) > 1 else ''}, {samples:,} samples, "
         f"{len(steps):,} training steps.",
         tiles=[
+            *(task_cards.tiles(stream, origin) if stream else []),
             Tile(f"{steps[-1]['loss']:.3f}", "loss at the last step", origin),
             Tile(f"{per_step:,.0f}", f"{_UNIT_NAMES[unit]} a step", origin),
             Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin),
         ],
         cards=[
+            *(task_cards.cards(stream, svg, origin) if stream else []),
             Card("Training loss", "Pale: single steps.", [origin], svg["loss"]),
             Card(
                 "Right in the mini-batch",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib.colors
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -65,11 +67,26 @@ def draw_matrix(
     axes: Axes, picture: Picture, matrix: Matrix, groups: list[list[int]], role: str, title: str
 ) -> None:
     """A heat map: rows are sessions, columns are class groups."""
-    rows, columns = session_names(groups), [group_name(group) for group in groups]
+    columns = [group_name(group) for group in groups]
+    draw_cells(axes, picture, matrix, session_names(groups), columns, role, title)
+
+
+def draw_cells(
+    axes: Axes,
+    picture: Picture,
+    matrix: Matrix,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    role: str,
+    title: str,
+    *,
+    triangle: bool = True,
+) -> None:
+    """A heat map. triangle: column j is first learned in row j, and left empty above it."""
     red, green, blue = matplotlib.colors.to_rgb(colour(role))
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
-            later = j > i
+            later = triangle and j > i
             opacity = 0.0
             if value is not None and not later:
                 opacity = _OPACITY[0] + (_OPACITY[1] - _OPACITY[0]) * value

@@ -1,0 +1,59 @@
+"""What a stream of tasks left behind: the accuracy matrix, and the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..summary import Matrix
+from .accuracy import draw_cells
+from .style import Picture, colour, percent_axis, styled
+
+_START = "start"
+
+
+@styled
+def task_matrix_picture(
+    matrix: Matrix, tasks: Sequence[str], tests: Sequence[str], triangle: bool
+) -> Picture:
+    """A heat map: a row for each task that was learned, a column for each test.
+
+    triangle: test j belongs to task j, and says nothing before that was learned.
+    """
+    picture = Picture(
+        "Accuracy matrix: a row for each task that was learned, a column for each test.",
+        height=2.2 + 0.22 * len(tasks),
+    )
+    axes = picture.figure.add_subplot()
+    rows = [f"+ {name}" if i else name for i, name in enumerate(tasks)]
+    draw_cells(axes, picture, matrix, rows, tests, "replay", "", triangle=triangle)
+    axes.set_ylabel("after learning")
+    axes.set_xlabel("accuracy in % on the test")
+    return picture
+
+
+@styled
+def task_accuracy_picture(
+    seen: Sequence[float], everything: Sequence[float | None], tasks: Sequence[str]
+) -> Picture:
+    """Lines: accuracy on the tests of what was learned so far, and on all tests.
+
+    everything: one value more than seen, the first of them before anything was learned.
+    """
+    picture = Picture(f"Accuracy after each task: {seen[-1]:.1%} at the end.")
+    axes = picture.figure.add_subplot()
+    names = [_START, *(f"+ {name}" if i else name for i, name in enumerate(tasks))]
+    lines = (
+        ("on all tests", "joint", list(enumerate(everything))),
+        ("on what came until then", "replay", list(enumerate(seen, 1))),
+    )
+    for label, role, points in lines:
+        known = [(x, y) for x, y in points if y is not None]
+        xs, ys = [x for x, _ in known], [y for _, y in known]
+        axes.plot(xs, ys, color=colour(role), label=label)
+        for x, y in known:
+            (dot,) = axes.plot([x], [y], "o", color=colour(role), markersize=5)
+            picture.tip(dot, f"{label}, after {names[x]}: {y:.1%}")
+    percent_axis(axes)
+    axes.set_xticks(range(len(names)), names)
+    picture.figure.legend(loc="outside upper left", ncols=2)
+    return picture

@@ -1,0 +1,166 @@
+"""Of a stream of tasks in a learning log: its figures, cards and tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import log
+from .figures.style import Picture
+from .figures.tasks import task_accuracy_picture, task_matrix_picture
+from .page import Card, DataTable, Tile
+from .schema import Source
+
+PROTOCOLS = {
+    "class": "class-incremental: every task brings classes of its own",
+    "domain": "domain-incremental: every task brings samples of another kind, tested one by one",
+    "instance": "instance-incremental: every task brings more samples, tested all together",
+}
+_METRICS = (
+    ("Average accuracy", "average_accuracy", "mean over the tests, after the last task"),
+    ("Forgetting", "forgetting", "best accuracy on a task so far less the last, mean"),
+    ("Backward transfer", "backward_transfer", "last accuracy less that right after the task"),
+    ("Forward transfer", "forward_transfer", "accuracy just before a task less that at the start"),
+)
+
+
+@dataclass
+class LoggedStream:
+    """The records around the sessions of a stream; .metrics is {} where it was cut off."""
+
+    begin: dict[str, Any]
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> list[str]:
+        return [task["name"] for task in self.begin["tasks"]]
+
+    @property
+    def tests(self) -> list[str]:
+        return [test["name"] for test in self.begin["tests"]]
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether each task has a test of its own."""
+        return len(self.tests) == len(self.tasks)
+
+    def accuracy(self, after: int, tests: Sequence[int]) -> float | None:
+        """On the samples of some tests together, after a task (-1: before the first)."""
+        rows = [r for r in self.evaluations if r["after"] == after and r["test"] in tests]
+        total = sum(row["n"] for row in rows)
+        return sum(row["correct"] for row in rows) / total if total else None
+
+
+def read_stream(path: Path) -> LoggedStream | None:
+    """The last stream of tasks in a log that measured itself to its end; None without one."""
+    stream, whole = None, None
+    for record in log.read(path):
+        kind = record["kind"]
+        if kind == "tasks":
+            stream = LoggedStream(record)
+        elif stream and kind == "evaluation":
+            stream.evaluations.append(record)
+        elif stream and kind == "metrics":
+            stream.metrics = record
+            whole = stream if record.get("matrix") else whole
+    return whole
+
+
+def draw(stream: LoggedStream) -> dict[str, Picture]:
+    """The pictures of a stream, by the name of their file."""
+    count, tests = len(stream.metrics["matrix"]), range(len(stream.tests))
+    seen = [
+        stream.accuracy(i, tests[: i + 1] if stream.begin["protocol"] == "class" else tests) or 0.0
+        for i in range(count)
+    ]
+    everything = [stream.accuracy(i, tests) for i in range(-1, count)]
+    return {
+        "task_accuracy": task_accuracy_picture(seen, everything, stream.tasks),
+        "task_matrix": task_matrix_picture(
+            stream.metrics["matrix"],
+            stream.tasks,
+            stream.tests,
+            stream.begin["protocol"] == "class",
+        ),
+    }
+
+
+def tiles(stream: LoggedStream, origin: Source) -> list[Tile]:
+    """What is seen first."""
+    last = len(stream.metrics["matrix"]) - 1
+    overall = stream.accuracy(last, range(len(stream.tests))) or 0.0
+    told = stream.metrics
+    return [
+        Tile(f"{overall:.1%}", "right on all test samples at the end", origin, "replay"),
+        Tile(f"{told['forgetting']:.1%}", "forgetting", origin, "finetune"),
+        Tile(
+            f"{told['replay_bytes'] / 1000:.1f} kB",
+            f"of flash for {told['replay_records']:,} latents of {told['bits']} bits",
+            origin,
+        ),
+    ]
+
+
+def cards(stream: LoggedStream, svg: dict[str, str], origin: Source) -> list[Card]:
+    """Accuracy, matrix, metrics, what was run."""
+    return [
+        Card(
+            "Accuracy after each task",
+            "All test samples count alike. What came until then: the tests of the tasks learned.",
+            [origin],
+            svg["task_accuracy"],
+        ),
+        Card(
+            "What it knows after each task",
+            "A row for each task that was learned, a column for each test.",
+            [origin],
+            svg["task_matrix"],
+            _matrix_table(stream),
+        ),
+        Card(
+            "Metrics",
+            "Computed on the board from its accuracy matrix; every test counts alike.",
+            [origin],
+            table=DataTable(
+                [
+                    (title, _percent(stream.metrics[key]), meaning)
+                    for title, key, meaning in _METRICS
+                ],
+                ("", "", ""),
+            ),
+        ),
+        Card("The stream", "What was sent and how it was learned.", table=_facts(stream)),
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _matrix_table(stream: LoggedStream) -> DataTable:
+    rows = [("start", stream.metrics["start"]), *zip(stream.tasks, stream.metrics["matrix"])]
+    return DataTable(
+        [(name, *map(_percent, row)) for name, row in rows if row], ("after", *stream.tests)
+    )
+
+
+def _facts(stream: LoggedStream) -> DataTable:
+    begin, told = stream.begin, stream.metrics
+    learner = begin["learner"]
+    sent = ", ".join(f"{task['name']}: {task['samples']:,}" for task in begin["tasks"])
+    known = "; the first was known and only stored" if begin["known_first"] else ""
+    tested = sum(test["samples"] for test in begin["tests"])
+    return DataTable(
+        [
+            ("protocol", PROTOCOLS[begin["protocol"]]),
+            ("samples by task", sent + known),
+            ("test samples", f"{tested:,}, {len(begin['tests'])} tests"),
+            ("strategy", learner["strategy"]),
+            ("budget", f"{learner['budget']:,} latents of {told['bits']} bits"),
+            ("flash programmed", f"{told['flash_bytes']:,} bytes"),
+            ("time on this computer", f"{told['wall_s']:.0f} s"),
+        ]
+    )
