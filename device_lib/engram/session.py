@@ -9,13 +9,12 @@ from .store import Checkpoints, ReplayStore, regions
 _STATE_BYTES = 32
 
 
-def open_learner(path, board=None, heap_base=None, bits=8, budget_bytes=None, **options):
+def open_learner(path, board=None, heap_base=None, bits=8, **options):
     """A Learner for the model file at `path`, with what this board has stored for it.
 
     board: a module or object like engram_board; None imports engram_board.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8.
-    budget_bytes: flash for the records that stay when an experience ends, instead of `budget`.
     options: Learner's other arguments, by name. The strategy and its depth decide how much flash
     a saved state takes, so a region that was written with others is refused.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
@@ -39,8 +38,6 @@ def open_learner(path, board=None, heap_base=None, bits=8, budget_bytes=None, **
             (spec.latent_elems * bits + 7) // 8,
             bits,
         )
-        if budget_bytes is not None:
-            options["budget"] = budget_bytes // store.info()["slot_bytes"]
         learner = Learner(
             spec,
             store,

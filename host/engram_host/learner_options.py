@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engram.continual import strategies
+from engram.continual import policies, strategies
 
 from .errors import InputError
 
 STRATEGIES = strategies.NAMES
-POLICIES = ("balanced", "reservoir")
+POLICIES = policies.NAMES
 BITS = (3, 8)  # of a stored latent element: fewest, most
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")
@@ -57,6 +57,9 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
     strategy = given.get("strategy")
     if strategy is not None and strategy not in STRATEGIES:
         raise InputError(f"strategy {' or '.join(STRATEGIES)} expected, {strategy!r} came")
+    policy = given.get("policy")
+    if policy is not None and policy not in POLICIES:
+        raise InputError(f"policy {' or '.join(POLICIES)} expected, {policy!r} came")
     bits = given.get("bits")
     if bits is not None and not BITS[0] <= bits <= BITS[1]:
         raise InputError(f"latents of {BITS[0]} to {BITS[1]} bits expected, {bits!r} came")

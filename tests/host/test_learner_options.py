@@ -46,6 +46,11 @@ def test_an_unknown_strategy_lists_the_names():
         learner_options.for_board({"strategy": "magic"})
 
 
+def test_an_unknown_policy_lists_the_names():
+    with pytest.raises(InputError, match="balanced or .*reservoir expected, 'none' came"):
+        learner_options.for_board({"policy": "none"})
+
+
 def test_bits_that_no_store_has_are_told():
     with pytest.raises(InputError, match="3 to 8 bits expected, 2 came"):
         learner_options.for_board({"bits": 2})

@@ -115,7 +115,7 @@ HOST_ROWS = {
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
 PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format"}
-PURE |= {"continual.metrics", "continual.strategies"}
+PURE |= {"continual.metrics", "continual.policies", "continual.strategies"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"joint", "latent_store", "datasets.mfcc"}
 

@@ -112,7 +112,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "classes",
         {
-            "type": click.IntRange(2, 255),
+            "type": click.IntRange(2, 254),
             "metavar": "N",
             "help": "Room in the classifier; a label the model does not know makes it grow.",
         },
@@ -130,7 +130,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": BUDGET,
             "metavar": "SIZE",
-            "help": "What stays in flash when a session ends: latents (500) or bytes (200kB).",
+            "help": "What stays in flash when a session ends: latents (500) or bytes (200kB), all that a record needs included.",
         },
     ),
     (
