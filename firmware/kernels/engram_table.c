@@ -64,18 +64,27 @@ static bool may_be(const engram_kernel_t *kernel, int arg, int other) {
 
 // ---- checks --------------------------------------------------------------------------------
 
+// The bytes of a buffer, from start up to end.
+typedef struct { uintptr_t start, end; } extent_t;
+
+static inline extent_t extent_of(char letter, const engram_arg_t *arg) {
+    uintptr_t start = (uintptr_t)arg->b.p;
+    return (extent_t) { start, start + (arg->b.n << engram_element(letter)->shift) };
+}
+
+static inline bool share(extent_t a, extent_t b) {
+    return a.start < b.end && b.start < a.end;
+}
+
 // Names the first pair that shares memory and must not; true if there is none.
 static bool apart(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
-    uintptr_t start[ENGRAM_MAX_ARGS], end[ENGRAM_MAX_ARGS];
-    int n = 0;
-    for (char letter; (letter = kernel->letters[n]) != 'i' && letter != '\0'; n++) {
-        start[n] = (uintptr_t)args[n].b.p;
-        end[n] = start[n] + (args[n].b.n << engram_element(letter)->shift);
-    }
-    for (int i = 0; i < n && engram_writes(kernel->letters[i]); i++) {
-        for (int j = i + 1; j < n; j++) {
-            if (start[i] < end[j] && start[j] < end[i]
-                && !(start[i] == start[j] && end[i] == end[j] && may_be(kernel, i, j))) {
+    const char *letters = kernel->letters;
+    for (int i = 0; engram_writes(letters[i]) && letters[i] != '\0'; i++) {
+        extent_t written = extent_of(letters[i], &args[i]);
+        for (int j = i + 1; letters[j] != 'i' && letters[j] != '\0'; j++) {
+            extent_t other = extent_of(letters[j], &args[j]);
+            if (share(written, other)
+                && !(written.start == other.start && written.end == other.end && may_be(kernel, i, j))) {
                 fault->at = j;
                 return engram_refuse(fault, ENGRAM_FAULT_OVERLAP, i, 0, 0);
             }
@@ -84,8 +93,6 @@ static bool apart(const engram_kernel_t *kernel, const engram_arg_t *args, engra
     return true;
 }
 
-typedef struct { uintptr_t start, end; } extent_t;
-
 // One pass over the buffers: written ones are first, ints last.
 static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
     extent_t written[ENGRAM_MAX_ARGS], *past = written;
@@ -93,21 +100,17 @@ static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, 
     const char *letters = kernel->letters;
     const engram_arg_t *arg = args;
     for (char letter; (letter = *letters++) != 'i' && letter != '\0'; arg++) {
-        unsigned shift = engram_element(letter)->shift;
-        uintptr_t start = (uintptr_t)arg->b.p;
-        size_t bytes = arg->b.n << shift;
-        uintptr_t end = start + bytes;
-        if ((start & ((1u << shift) - 1)) != 0 && bytes != 0) {
+        extent_t extent = extent_of(letter, arg);
+        uintptr_t element = (uintptr_t)1 << engram_element(letter)->shift;
+        if ((extent.start & (element - 1)) != 0 && arg->b.n != 0) {
             fault->text = "one that is not aligned to its elements";
             return engram_refuse(fault, ENGRAM_FAULT_TYPE, (int)(arg - args), 0, 0);
         }
         for (const extent_t *w = written; w != past; w++) {
-            shared |= w->start < end && start < w->end;
+            shared |= share(*w, extent);
         }
         if (engram_writes(letter)) {
-            past->start = start;
-            past->end = end;
-            past++;
+            *past++ = extent;
         }
     }
     return !shared || apart(kernel, args, fault);
