@@ -6,10 +6,12 @@ PY     := $(VENV)/bin/python
 ENGRAM := $(VENV)/bin/engram
 TORCH  ?= build/venv-torch
 TORCH_IS ?= torch==2.13.0
+ONNX   ?= build/venv-onnx
+ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench matrix setup demo test test-quick test-torch test-kill lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench matrix setup demo test test-quick test-torch test-onnx test-kill lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
@@ -45,6 +47,11 @@ test-quick: setup
 test-torch: kernels
 	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
 	@$(TORCH)/bin/python -m pytest -q tests/autograd
+
+## Check every int8 kernel against onnxruntime, in an environment of its own
+test-onnx: kernels
+	@test -x $(ONNX)/bin/pytest || { python3 -m venv $(ONNX) && $(ONNX)/bin/pip install -q $(ONNX_IS) numpy safetensors pytest; }
+	@$(ONNX)/bin/python -m pytest -q tests/qlinear $(if $(DOCS),--docs)
 
 ## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes); out/bench/kills.json
 test-kill: setup

@@ -60,7 +60,8 @@ over everything, and flattening is nothing at all.
 
 `geom` (14) is `H W C K R S stride_h stride_w pad_top pad_left dil_h dil_w OH OW`; `q` (4) is
 `in_zp out_zp act_min act_max`; `qp` (2) is `scale, zero_point`. `mult` and `shift` are TensorFlow
-Lite's quantized multipliers; int8 results are those of its integer arithmetic, bit for bit.
+Lite's quantized multipliers; int8 results are those of its integer arithmetic, bit for bit, and at
+most one step from onnxruntime's ([how often](int8-reference.md)).
 
 Errors: what is int8, copied or `uniform_f32` is exact. A float32 sum of n terms runs in index
 order and is within n 2^-24 times the sum of their sizes of the true one (`sum_squares`: 64 + n /
