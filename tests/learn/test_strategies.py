@@ -53,6 +53,32 @@ def test_plain_sgd_moves_the_parameters_that_learn(name, mask):
     assert not moved[np.broadcast_to(mask, moved.shape) == 0].any()
 
 
+@pytest.mark.parametrize("name, slow", [("replay", 1.0), ("ar1", 0.25)])
+def test_the_learning_rate_decays_in_equal_steps_and_starts_anew(name, slow):
+    """At a quarter of the way a quarter of lr_decay is gone, below the head as in it."""
+    options = {"slow": slow} if name == "ar1" else None
+    life = Life(name, lr_decay=0.8, strategy_options=options, momentum=0.0)
+    for labels in ((0, 1), (2,)):
+        experience(life, *labels)
+        before, steps = life.net(), life.steps(2)
+        for n, (x, y) in enumerate(steps):
+            after = life.net()
+            total = 2 * life.learner.sampler.steps_per_epoch
+            rate = np.where(head(), 1.0, slow) * life.lr * (1 - 0.8 * n / total)
+            if n or name == "replay":  # ar1 begins with another head
+                before.p -= rate * before.gradient(x, before.cross_entropy(x, y))
+                assert_close(life, before)
+            before = after
+        assert n + 1 == total > 2
+        life.learner.end_experience()
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1])
+def test_lr_decay_is_a_share(wrong):
+    with pytest.raises(DataError, match="lr_decay from 0 to 1"):
+        Life("replay", lr_decay=wrong)
+
+
 @pytest.mark.parametrize("name", ["finetune", "bias"])
 def test_a_class_can_come_in_the_middle_of_an_experience(name):
     life = Life(name)
@@ -206,11 +232,12 @@ def distilled(net, teacher, x, alpha, temperature):
     return d
 
 
+@pytest.mark.parametrize("name", ["lwf", "replay_lwf"])
 @pytest.mark.parametrize("depth", [None, 1])
-def test_lwf_learns_from_the_model_before(depth):
+def test_lwf_learns_from_the_model_before(name, depth):
     alpha, temperature = 3.0, 2.0
     options = {"alpha": alpha, "temperature": temperature}
-    life = Life("lwf", strategy_options=options, depth=depth)
+    life = Life(name, strategy_options=options, depth=depth)
     net, teacher = life.net(), life.net()
     assert teacher.known == 3
     for labels in ((0, 1), (3,), (4, 0)):

@@ -34,6 +34,8 @@ class Learner:
     checkpoints     store.Checkpoints of spec.model_id, or None (then it cannot save)
     batch           mini-batch, samples
     lr, momentum, weight_decay   of SGD
+    lr_decay        share of lr that is taken away in the course of a learning run, in equal steps:
+                    0, none; 1, the rate after the last step would be 0
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
     strategy_options   dict of numbers, by the names in OPTIONS of that strategy
@@ -63,6 +65,7 @@ class Learner:
         lr=0.05,
         momentum=0.9,
         weight_decay=0.0,
+        lr_decay=0.0,
         seed=1,
         strategy="replay",
         strategy_options=None,
@@ -85,6 +88,8 @@ class Learner:
             raise DataError("a batch of at least 1 expected, %d came" % batch)
         if classes is not None:
             spec.widen(classes)
+        if not 0 <= lr_decay <= 1:
+            raise DataError("lr_decay from 0 to 1 expected, %r came" % lr_decay)
         slots = 0 if store is None else store.capacity
         self.strategy_name = strategy
         strategy = strategy_class(strategy)
@@ -106,6 +111,7 @@ class Learner:
         self.store = store
         self.checkpoints = checkpoints
         self.hyper = hyperparameters(lr, momentum, weight_decay)
+        self._lr, self._lr_decay = lr, lr_decay
         self._trim = trim
         self.budget = _budget(store, budget, budget_bytes)
         self.rng = Rng(seed)
@@ -275,10 +281,12 @@ class Learner:
         )
         if not sampler.new:
             raise DataError("nothing new to learn: observe labelled samples first")
+        self.hyper[0] = self._lr
         self.adaptive.start()
         self.strategy.begin()
         total = epochs * sampler.steps_per_epoch
         for n in range(total):
+            self.hyper[0] = self._lr * (1 - self._lr_decay * n / total)
             self.step()
             if n + 1 == total:
                 self.strategy.finish()

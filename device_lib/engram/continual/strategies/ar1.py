@@ -25,15 +25,14 @@ class Strategy(Cwr):
         windows = (stage.trained, stage.velocity, stage.grads)
         self._below = below and [window[:below] for window in windows]
         self._head = [window[below:] for window in windows]
-        self._slow = options["slow"]
+        self._slow = array("f", (options["slow"],))
         self._hyper = array("f", learner.hyper)
-
-    def begin(self):
-        super().begin()
-        self._hyper[0] = self.learner.hyper[0] * self._slow
+        self._rates = memoryview(self._hyper)[:1], memoryview(learner.hyper)[:1]
 
     def update(self):
         if self._below:
+            own, heads = self._rates
+            kernels.scale_f32(own, heads, self._slow)
             _step(self._below, self._hyper)
         _step(self._head, self.learner.hyper)
         kernels.zero_f32(self.stage.grads)
