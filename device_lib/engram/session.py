@@ -27,16 +27,13 @@ def open_learner(path, board=None, heap_base=None, bits=8, **options):
         spec = ModelSpec(stream)
         if options.get("classes"):
             spec.widen(options["classes"])
-        state_bytes = _STATE_BYTES + 4 * spec.classes + saved_bytes(
-            spec, options.get("strategy", "replay"), options.get("depth")
-        )
-        store_device, checkpoint_device = regions(board.store_device(), state_bytes)
-        store = ReplayStore(
-            store_device,
+        store, checkpoint_device = open_flash(
+            spec,
+            board.store_device(),
             board.PROGRAM_BYTES,
-            spec.latent_id,
-            (spec.latent_elems * bits + 7) // 8,
             bits,
+            options.get("strategy", "replay"),
+            options.get("depth"),
         )
         learner = Learner(
             spec,
@@ -48,3 +45,15 @@ def open_learner(path, board=None, heap_base=None, bits=8, **options):
         )
     learner.load()
     return learner
+
+
+def open_flash(spec, device, program_bytes, bits, strategy, depth):
+    """(ReplayStore, region for Checkpoints) in a flash region, for a learner of `spec`.
+
+    strategy, depth: as the learner takes them; they decide what a saved state holds.
+    """
+    state_bytes = _STATE_BYTES + 4 * spec.classes + saved_bytes(spec, strategy, depth)
+    store_device, checkpoint_device = regions(device, state_bytes)
+    latent_bytes = (spec.latent_elems * bits + 7) // 8
+    store = ReplayStore(store_device, program_bytes, spec.latent_id, latent_bytes, bits)
+    return store, checkpoint_device

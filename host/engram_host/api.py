@@ -335,14 +335,37 @@ def log(path: Path | None = None, *, follow: bool = False) -> Iterator[dict[str,
 
 
 def plan(
-    model: Path | str, *, boards: Sequence[str] = (), batch: int = 16, replay_slots: int = 0
+    model: Path | str,
+    *,
+    boards: Sequence[str] = (),
+    batch: int = 16,
+    replay_slots: int = 0,
+    bits: int = 8,
+    strategy: str = "replay",
+    depth: int | None = None,
+    classes: int | None = None,
 ) -> dict[str, Any]:
-    """What a model needs and costs, before anything is flashed. boards: names; none: all."""
+    """What a model needs and costs, before anything is flashed.
+
+    boards: names; none: all. replay_slots: samples to be kept in flash, 0: as many as it holds.
+    bits, strategy, depth, classes: as the learner takes them.
+    """
     from engram_host.plan_report import plan_report
 
     chosen = [board_facts.load(name) for name in boards] or board_facts.load_all()
     facts = [board.facts for board in chosen]
-    return dict(plan_report(Path(model), facts, batch, replay_slots))
+    return dict(
+        plan_report(
+            Path(model),
+            facts,
+            batch,
+            replay_slots,
+            bits=bits,
+            strategy=strategy,
+            depth=depth,
+            classes=classes,
+        )
+    )
 
 
 def convert(

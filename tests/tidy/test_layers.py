@@ -72,7 +72,7 @@ ASKS = re.compile(
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
 BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
-BESIDE |= {"learner_options", "tasks"}
+BESIDE |= {"learner_options", "tasks", "flash_plan"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
@@ -85,7 +85,8 @@ HOST_ROWS = {
     "model_file": {"errors"},
     "convert": {"convert", "model_file", "datasets", "errors"},
     "energy": {"boards", "errors"},
-    "plan_report": {"boards", "energy", "model_file", "errors"},
+    "flash_plan": {"errors"},
+    "plan_report": {"boards", "energy", "flash_plan", "model_file", "errors"},
     "log": {"errors"},
     "report": {"report", "boards", "energy", "plan_report", "log", "errors"},
     "joint": {"convert", "datasets", "latent_store", "report.schema", "errors"},
@@ -117,7 +118,7 @@ HOST_ROWS = {
 PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies"}
 # The host modules that run the whole library, because they do the board's work on this computer.
-SIMULATES = {"joint", "latent_store", "datasets.mfcc"}
+SIMULATES = {"joint", "latent_store", "flash_plan", "datasets.mfcc"}
 
 
 def violations(package, name, rows):

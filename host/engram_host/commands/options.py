@@ -130,7 +130,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": BUDGET,
             "metavar": "SIZE",
-            "help": "What stays in flash when a session ends: latents (500) or bytes (200kB), all that a record needs included.",
+            "help": "What stays in flash when a session ends: latents (500) or bytes (200kB).",
         },
     ),
     (
@@ -146,6 +146,13 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("weight-decay", {"type": float, "help": "Weight decay of SGD."}),
     ("seed", {"type": int, "help": "Of the random picks."}),
 )
+
+
+def planned(function: F) -> F:
+    """--strategy, --depth, --classes and --bits: what memory depends on."""
+    for name in ("bits", "classes", "depth", "strategy"):
+        function = click.option(f"--{name}", **dict(_LEARNER)[name])(function)
+    return function
 
 
 def learner(function: F) -> F:

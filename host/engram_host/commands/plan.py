@@ -17,18 +17,27 @@ from engram_host.commands import options, output
     "--board", "boards", multiple=True, help="A board to plan for; default: all of them."
 )
 @click.option("--batch", default=16, show_default=True, help="Samples in a mini-batch.")
-@click.option("--replay-slots", default=0, show_default=True, help="Samples to be kept in flash.")
+@click.option(
+    "--replay-slots", default=0, help="Samples to be kept in flash; default: as many as it holds."
+)
+@options.planned
 @options.json
 @options.debug
 def command(
-    model: Path, boards: tuple[str, ...], batch: int, replay_slots: int, as_json: bool
+    model: Path,
+    boards: tuple[str, ...],
+    batch: int,
+    replay_slots: int,
+    as_json: bool,
+    **learner: Any,
 ) -> None:
     """Say what a model needs and costs on a board, before anything is sent to one.
 
     RAM, flash and multiply-accumulates of every layer; the peak of RAM; time and energy on named
     chips. All of it is computed (model), nothing measured.
     """
-    told = api.plan(model, boards=boards, batch=batch, replay_slots=replay_slots)
+    given = {name: value for name, value in learner.items() if value is not None}
+    told = api.plan(model, boards=boards, batch=batch, replay_slots=replay_slots, **given)
     if as_json:
         output.show_json(told)
         return

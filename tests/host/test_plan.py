@@ -1,0 +1,52 @@
+"""The plan of a learner, against the learner that a board then opens."""
+
+import pytest
+
+from engram.errors import DataError
+from engram_host import api
+from engram_host.plan_report import plan_report
+
+REGION = {"store_bytes": 96 * 4096, "erase_bytes": 4096, "program_bytes": 256}
+BOARD = {
+    "name": "fake",
+    "chip": {"name": "none", "clock_hz": 1, "ram_bytes": 262_144},
+    "flash": REGION,
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bits": 4},
+        {"strategy": "head", "bits": 3},
+        {"strategy": "ewc", "bits": 5, "batch": 8},
+        {"depth": 1, "classes": 14, "bits": 4},
+    ],
+    ids=str,
+)
+def test_the_board_opens_what_was_planned(device, model, options):
+    fit = plan_report(model, [BOARD], **options)["fit"][0]
+    told = device.push_model(model, **options)
+    assert fit["needed_bytes"] == told["ram_planned_bytes"]
+    store = device.store_info()["store"]
+    assert fit["flash"]["latents"] == store["capacity"]
+    assert fit["flash"]["slot_bytes"] == store["slot_bytes"]
+    assert fit["flash"]["store_bytes"] == 96 * 4096
+    assert fit["flash"]["saved_bytes"] == (96 - store["blocks"]) * 4096
+
+
+def test_fewer_layers_that_learn_cost_less(model):
+    whole, head = plan_report(model, [BOARD]), plan_report(model, [BOARD], depth=1)
+    assert head["ram_peak_bytes"] < whole["ram_peak_bytes"]
+    assert head["macs_step"] < whole["macs_step"]
+    below = [row for row in head["layers"] if row["stage"] == "adaptive"][0]
+    assert below["macs_backward"] == 0 and below["ram_bytes"] < whole["layers"][2]["ram_bytes"]
+
+
+def test_a_region_that_is_too_small_does_not_fit(model):
+    small = {**BOARD, "flash": {**REGION, "store_bytes": 8 * 4096}}
+    fit = plan_report(model, [small])["fit"][0]
+    assert fit["flash"]["latents"] == 0 and not fit["fits"]
+    with pytest.raises(DataError, match="strategy .* expected, magic came"):
+        api.plan(model, strategy="magic")
