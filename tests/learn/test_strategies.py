@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from strategies_reference import HIDDEN, LATENT, Life, Net, Sgd, assert_close, softmax
 
-from engram import DataError
+from engram import DataError, FitError
 from engram.continual import strategies
 
 
@@ -310,6 +310,53 @@ def test_ncm_goes_on_from_means_in_the_model_file():
     np.testing.assert_allclose(after.parts()[2][1], 2 * mean, rtol=1e-5)
     np.testing.assert_allclose(after.parts()[3][1], -mean @ mean, rtol=1e-5)
     np.testing.assert_array_equal(after.parts()[2][0], w[0])
+
+
+@pytest.mark.parametrize("shrinkage", [0.001, 0.1, 1])
+def test_slda_is_the_discriminant_of_one_covariance(shrinkage):
+    life = Life("slda", strategy_options={"shrinkage": shrinkage}, batch=8)
+    seen = []
+    for labels in ((0, 1), (4,), (1, 2)):
+        experience(life, *labels, count=13)
+        seen += life.learner.current_slots()
+        learn(life)
+        net = life.net()
+        h, y = net.features(life.x[seen]), life.y[seen]
+        classes = sorted(set(y))
+        means = np.array([h[y == c].mean(axis=0) for c in classes])
+        apart = h - means[np.searchsorted(classes, y)]
+        covariance = apart.T @ apart / len(h)
+        ridge = np.trace(covariance) / HIDDEN * np.eye(HIDDEN)
+        inverse = np.linalg.inv((1 - shrinkage) * covariance + shrinkage * ridge)
+        w, b = net.parts()[2:]
+        weights = means @ inverse
+        biases = -(weights * means).sum(1) / 2
+        x = net.features(life.x[:100])
+        logits, expected = x @ w[classes].T + b[classes], x @ weights.T + biases
+        # what is the same for all classes decides nothing
+        logits, expected = (z - z.mean(axis=1, keepdims=True) for z in (logits, expected))
+        np.testing.assert_allclose(logits, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_slda_of_one_sample_a_class_is_the_nearest_mean():
+    life = Life("slda")
+    experience(life, 0, 1, 2, 3, count=1)
+    learn(life)
+    net = life.net()
+    h = net.features(life.x[:4])
+    inputs = life.rng.normal(1, 1, (50, LATENT))
+    logits = net.logits(inputs)
+    near = -np.square(net.features(inputs)[:, None] - h).sum(axis=2) / 2
+    logits, near = (z - z.mean(axis=1, keepdims=True) for z in (logits[:, :4], near))
+    np.testing.assert_allclose(logits, near, atol=1e-4 * np.abs(near).max())
+
+
+def test_slda_that_does_not_fit_is_refused_with_its_number():
+    with pytest.raises(FitError, match="needs .* bytes, 4000 are available") as caught:
+        Life("slda", available=4000)
+    small = Life("slda", available=caught.value.needed)
+    assert small.learner.planned_bytes == caught.value.needed
+    assert caught.value.needed - Life("ncm").learner.planned_bytes >= 4 * HIDDEN * HIDDEN
 
 
 @pytest.mark.parametrize("name", strategies.NAMES)

@@ -6,7 +6,8 @@ from ...nn.model import ADAPTIVE_OPS, parameter_elems
 from ...plan import SAVED, first_trained, learning_elems
 
 # A name is a module of this package with a class Strategy.
-NAMES = ("ar1", "bias", "cwr", "ewc", "finetune", "head", "lwf", "ncm", "replay", "replay_lwf")
+NAMES = ("ar1", "bias", "cwr", "ewc", "finetune", "head")
+NAMES += ("lwf", "ncm", "replay", "replay_lwf", "slda")
 
 
 def strategy_class(name):

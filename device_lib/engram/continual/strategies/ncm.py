@@ -15,7 +15,7 @@ from ...backend import kernels
 from ...plan import SAVED
 from .base import Strategy as Base
 
-_NEVER = -1e30  # bias of a class without a mean
+NEVER = -1e30  # bias of a class without a mean
 
 
 class Strategy(Base):
@@ -38,18 +38,20 @@ class Strategy(Base):
         super().__init__(learner, spec, arena, options)
         head = self.stage.head
         self._w, self._b = head.room[:2]
+        self._one_hot = head.room[5]
         sums, n = arena.f32("sums"), len(self._w)
         self._sums, self._counts = sums[:n], sums[n:]
         self._below = self.stage.forward_layers[:-1]
-        self._cosine = options["cosine"]
         self._left = 0
-        if options["past"]:
-            kernels.scale_f32(self._sums, self._w, array("f", (options["past"] / 2,)))
+        self._cosine = options.get("cosine")
+        past = options.get("past")
+        if past:
+            kernels.scale_f32(self._sums, self._w, array("f", (past / 2,)))
             for c in range(spec.known):
-                self._counts[c] = options["past"]
+                self._counts[c] = past
             self._write()
         for c in range(spec.known, len(self._b)):
-            self._b[c] = _NEVER
+            self._b[c] = NEVER
 
     def begin(self):
         self._left = self.learner.sampler.new
@@ -62,24 +64,23 @@ class Strategy(Base):
                 layer.fwd()
 
     def backward(self):
-        """Sums of the features of each class: the gradients of the logits that carry a 1."""
-        stage, labels, known = self.stage, self.learner.labels, self.stage.known
-        take = min(self._left, self.learner.batch)
+        """Sums of the features of each class: the weight gradients of logits that carry a 1."""
+        head, labels, one_hot = self.stage.head, self.learner.labels, self._one_hot
+        room = len(self._b)
+        take = min(self._left, head.rows)
         if take:
-            kernels.zero_f32(stage.dlogits)
+            kernels.zero_f32(one_hot)
             for i in range(take):
-                stage.dlogits[i * known + labels[i]] = 1
-            stage.head.bwd()
+                one_hot[i * room + labels[i]] = 1
+            kernels.dense_bwd_dw(
+                self._sums, self._counts, one_hot, head.x, head.rows, head.n, room
+            )
             self._left -= take
 
     def update(self):
         pass
 
     def finish(self):
-        dw, db = self.stage.head.room[3:5]
-        kernels.axpy_f32(self._sums, dw, _ONE)
-        kernels.axpy_f32(self._counts, db, _ONE)
-        kernels.zero_f32(self.stage.grads)
         self._write()
 
     def _write(self):
@@ -90,16 +91,13 @@ class Strategy(Base):
             count = self._counts[c]
             if not count:
                 kernels.zero_f32(row)
-                self._b[c] = _NEVER
+                self._b[c] = NEVER
             elif self._cosine:
                 kernels.scale_f32(row, sums, array("f", (1 / (sqrt(_square(sums)) or 1),)))
                 self._b[c] = 0
             else:
                 kernels.scale_f32(row, sums, array("f", (2 / count,)))
                 self._b[c] = -_square(row) / 4
-
-
-_ONE = array("f", (1,))
 
 
 def _square(x):

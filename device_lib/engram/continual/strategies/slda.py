@@ -1,0 +1,153 @@
+"""Streaming linear discriminant analysis: class means, and one covariance for all classes.
+
+Hayes and Kanan, "Lifelong Machine Learning with Deep Streaming Linear Discriminant Analysis" (CVPR
+workshops 2020), in one pass over the head's inputs. The head is
+
+    w_c = L mu_c,  b_c = -mu_c L mu_c / 2,  L = ((1 - shrinkage) S + shrinkage trace(S) / N I)^-1
+
+with S the covariance of N features within the classes. The shrinkage is in units of their mean
+variance, so that it means the same for every model. Memory: two matrices of N x N.
+
+Sums and moments are of x - r, r the mean of the first batch: float32 loses a covariance that is
+small beside the square of the mean.
+"""
+
+from array import array
+from math import sqrt
+
+from ...backend import kernels
+from ...plan import BRIEF, KEPT, SAVED
+from .ncm import NEVER
+from .ncm import Strategy as Ncm
+
+
+class Strategy(Ncm):
+    """Options: shrinkage. The model file's classes have to be learned anew."""
+
+    OPTIONS = {"shrinkage": (0.01, 0.000001, 1)}
+
+    @staticmethod
+    def buffers(sizes):
+        n = sizes.features
+        return (
+            ("sums", sizes.head, SAVED),
+            ("moments", n * n, SAVED),  # the sum of (x - r) (x - r)^T over all samples
+            ("shift", n, SAVED),  # -r
+            ("factor", n * n, BRIEF),
+            ("column", n, KEPT),
+        )
+
+    def __init__(self, learner, spec, arena, options):
+        self._moments, self._factor = arena.f32("moments"), arena.f32("factor")
+        self._column, self._shift = arena.f32("column"), arena.f32("shift")
+        self._ones = array("f", [1] * len(self._shift))
+        self._shrinkage = options["shrinkage"]
+        super().__init__(learner, spec, arena, options)
+
+    def begin(self):
+        super().begin()
+        head = self.stage.head
+        self._rest = self._left % head.rows
+        self._rest_x = head.x[: self._rest * head.n]
+        self._first = not any(self._counts)
+
+    def backward(self):
+        head = self.stage.head
+        if self._left:
+            self._centre(head.x, head.rows, head.n)
+        if self._left >= head.rows:
+            self._add(head.x, head.rows)
+        elif self._left:
+            self._add(self._rest_x, self._rest)
+        super().backward()
+
+    def _centre(self, x, rows, n):
+        """x (rows, n) -= r, in place."""
+        if self._first:
+            kernels.global_avgpool_fwd(self._shift, x, 1, rows, n)
+            kernels.scale_f32(self._shift, self._shift, _MINUS_ONE)
+            self._first = False
+        kernels.scale_shift_fwd(x, x, self._ones, self._shift, rows, n)
+
+    def _add(self, x, rows):
+        n = self.stage.head.n
+        kernels.dense_bwd_dw(self._moments, self._column, x, x, rows, n, n)
+
+    def _write(self):
+        """The head from the sums and moments. Rows of the factor become those of Cholesky's."""
+        n = self.stage.head.n
+        classes = [c for c in range(len(self._b)) if self._counts[c]]
+        self._means()
+        self._covariance(n, sum([self._counts[c] for c in classes]))
+        rows = [self._factor[i * n : i * n + i + 1] for i in range(n)]
+        _cholesky(rows)
+        for c in range(len(self._b)):
+            self._b[c] = NEVER
+        for c in classes:
+            row, sums = self._w[c * n : c * n + n], self._sums[c * n : c * n + n]
+            _solve(rows, row)
+            self._b[c] = _dot(self._shift, row) - _dot(sums, row) / self._counts[c] / 2
+
+    def _means(self):
+        """Rows of the head: the means of x - r of the classes, zeros where there is none."""
+        n = self.stage.head.n
+        for c in range(len(self._b)):
+            count = self._counts[c] or 1
+            row, sums = self._w[c * n : c * n + n], self._sums[c * n : c * n + n]
+            kernels.scale_f32(row, sums, array("f", (1 / count,)))
+
+    def _covariance(self, n, total):
+        """factor = the covariance within the classes, shrunk; 1 where they have no spread."""
+        factor = self._factor
+        kernels.scale_f32(factor, self._moments, _MINUS_ONE)
+        kernels.dense_bwd_dw(factor, self._column, self._sums, self._w, len(self._b), n, n)
+        moment = sum([self._moments[i * n + i] for i in range(n)])
+        spread = -sum([factor[i * n + i] for i in range(n)])
+        if spread <= 1e-5 * moment:  # one sample a class: what is left is rounding
+            kernels.zero_f32(factor)
+            ridge = 1
+        else:
+            scale = (self._shrinkage - 1) / total
+            kernels.scale_f32(factor, factor, array("f", (scale,)))
+            ridge = self._shrinkage * spread / total / n
+        for i in range(n):
+            factor[i * n + i] += ridge
+
+
+_MINUS_ONE = array("f", (-1,))
+
+
+def _dot(a, b):
+    """a (n) times b (n), as a float32."""
+    out = array("f", (0,))
+    kernels.dense_fwd(out, a, b, None, 1, len(a), 1)
+    return out[0]
+
+
+def _cholesky(rows):
+    """rows: of the lower triangle of a matrix, row i with i + 1 elements; L in their place."""
+    for i, row in enumerate(rows):
+        for j in range(i):
+            other = rows[j]
+            if j:
+                row[j] -= _dot(row[:j], other[:j])
+            row[j] /= other[j]
+        least = row[i] * 1e-6
+        if i:
+            row[i] -= _dot(row[:i], row[:i])
+        row[i] = sqrt(max(row[i], least))
+
+
+def _solve(rows, x):
+    """x becomes the solution of L L^T x = x."""
+    for i, row in enumerate(rows):
+        if i:
+            x[i] -= _dot(row[:i], x[:i])
+        x[i] /= row[i]
+    step = array("f", (0,))
+    for i in range(len(rows) - 1, -1, -1):
+        row = rows[i]
+        x[i] /= row[i]
+        if i:
+            step[0] = -x[i]
+            kernels.axpy_f32(x[:i], row[:i], step)
