@@ -5,16 +5,19 @@ from .continual.learner import Learner
 from .continual.strategies import saved_bytes
 from .nn.model import ModelSpec
 from .store import Checkpoints, ReplayStore, regions
+from .store.format import HEADER_BYTES, MAGIC, unpack_header
 
+_BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
 
 
-def open_learner(path, board=None, heap_base=None, bits=8, **options):
+def open_learner(path, board=None, heap_base=None, bits=None, **options):
     """A Learner for the model file at `path`, with what this board has stored for it.
 
     board: a module or object like engram_board; None imports engram_board.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
-    bits: of a latent element in the replay store, 3 to 8.
+    bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
+    there has, 8 in a new one.
     options: Learner's other arguments, by name. The strategy and its depth decide how much flash
     a saved state takes, so a region that was written with others is refused.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
@@ -50,10 +53,24 @@ def open_learner(path, board=None, heap_base=None, bits=8, **options):
 def open_flash(spec, device, program_bytes, bits, strategy, depth):
     """(ReplayStore, region for Checkpoints) in a flash region, for a learner of `spec`.
 
-    strategy, depth: as the learner takes them; they decide what a saved state holds.
+    bits: None for what is there. strategy, depth: as the learner takes them; they decide what a
+    saved state holds.
     """
+    if bits is None:
+        bits = _stored_bits(device)
     state_bytes = _STATE_BYTES + 4 * spec.classes + saved_bytes(spec, strategy, depth)
     store_device, checkpoint_device = regions(device, state_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
     store = ReplayStore(store_device, program_bytes, spec.latent_id, latent_bytes, bits)
     return store, checkpoint_device
+
+
+def _stored_bits(device):
+    """Bits of a latent element in the store of a flash region, by its first whole header."""
+    raw = bytearray(HEADER_BYTES)
+    for block in range(device.ioctl(4, 0)):
+        device.readblocks(block, raw, 0)
+        header = unpack_header(raw)[0] if raw[:4] == MAGIC else None
+        if header is not None:
+            return header.bits
+    return _BITS

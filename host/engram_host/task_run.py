@@ -43,6 +43,7 @@ class TaskRun:
         self.device, self.writer, self.stop = device, writer, stop
         self.on_step, self.on_test = on_step, on_test
         self.began = time.monotonic()
+        self.tested: list[dict[str, Any]] = []
 
     def run(
         self,
@@ -114,6 +115,7 @@ class TaskRun:
             record = self._write(
                 "evaluation", after=after, test=j, test_name=test.name, accuracy=accuracy, **told
             )
+            self.tested.append(record)
             self.on_test(record)
 
     def _metrics(self, sessions: list[Learned], stream: TaskStream) -> dict[str, Any]:
@@ -124,6 +126,7 @@ class TaskRun:
         return self._write(
             "metrics",
             **(self.device.metrics() if stream.tests else {}),
+            accuracy=self._overall(len(stream.tests)),
             protocol=stream.protocol,
             tasks=[task.name for task in stream.tasks],
             tests=[test.name for test in stream.tests],
@@ -137,6 +140,12 @@ class TaskRun:
             replay_bytes=store["live"] * store["slot_bytes"],
             **self.device.counter,
         )
+
+    def _overall(self, tests: int) -> float | None:
+        """Share of all test samples that were right the last time; None without tests."""
+        last = self.tested[-tests:] if tests else []
+        total = sum(record["n"] for record in last)
+        return sum(record["correct"] for record in last) / total if total else None
 
     def _write(self, kind: str, **record: Any) -> dict[str, Any]:
         record["wall_s"] = round(time.monotonic() - self.began, 4)

@@ -154,6 +154,36 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     assert told["learner"]["experience"] == 0 and told["flash"]["store"]["live"] == 0
 
 
+def test_a_stream_of_tasks_from_the_command_line(port, here, model, data, test_file):
+    np.savez(here / "train.npz", x=data.x_train, y=data.y_train)
+    run("push", "model", model, "--port", port, "--lr", "0.03", "--bits", "4")
+    stream = ["--tasks", "0-4,5,6", "--known-first", "--per-class", "20", "--test", test_file]
+    strategy = ["--strategy", "ewc", "--set", "lambda=10", "--budget", "9kB", "--policy", "ecbrs"]
+    where = ["--test-per-class", "6", "--fresh", "--log", "l.jsonl", "--port", port]
+    told = run("learn", "train.npz", *stream, *strategy, *where)
+    assert told.exit_code == 0, told.stderr
+    text = told.stdout
+    assert re.search(r"start +│ +\d+\.\d% +│ +0\.0% +│ +0\.0%", text)
+    for words in ("average accuracy", "forgetting", "backward transfer", "latents of 4 bits"):
+        assert words in text
+    records = [json.loads(line) for line in (here / "l.jsonl").read_text().splitlines()]
+    assert records[0]["learner"]["strategy"] == "ewc" and records[0]["protocol"] == "class"
+    options = next(r for r in records if r["kind"] == "begin")["options"]
+    assert options["strategy_options"] == {"lambda": 10} and options["budget_bytes"] == 9000
+    assert options["policy"] == "ecbrs" and options["bits"] == 4
+    assert records[-1]["replay_bytes"] <= 9000
+    text = run("log", "l.jsonl").stdout
+    assert "3 tasks (class-incremental): 0-4, 5, 6" in text and "forgetting: " in text
+    assert run("report", "l.jsonl").exit_code == 0
+    assert "task_matrix.png" in os.listdir(here / "out" / "report")
+    told = run("learn", "train.npz", *stream, "--json", "--strategy", "replay", *where)
+    summary = json.loads(told.stdout)
+    assert summary["kind"] == "metrics" and np.array(summary["matrix"]).shape == (3, 3)
+    run("push", "model", model, "--port", port, "--bits", "8")  # refused, but asked for
+    assert run("reset", "--yes", "--port", port).exit_code == 0
+    assert json.loads(run("info", "--port", port, "--json").stdout)["learner"]["bits"] == 8
+
+
 def test_the_port_may_come_from_the_environment(port, monkeypatch):
     monkeypatch.setenv("ENGRAM_PORT", str(port))
     assert json.loads(run("info", "--json").stdout)["board"] == "fake"
@@ -227,6 +257,13 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
     failed(run("dance"), 2, "No such command 'dance'")
     failed(run("learn"), 2, "Missing argument 'DATA'")
     failed(run("learn", "x.npz", "--colour", "red"), 2, "No such option '--colour'")
+    failed(run("learn", "x.npz", "--strategy", "magic"), 2, "'finetune'", "'replay'", "'ewc'")
+    failed(run("learn", "x.npz", "--policy", "magic"), 2, "'balanced'", "'herding'")
+    failed(run("learn", "x.npz", "--bits", "2"), 2, "2 is not in the range 3<=x<=8")
+    failed(run("learn", "x.npz", "--budget", "lots"), 2, "in latents (500) or bytes of flash")
+    failed(run("learn", "x.npz", "--set", "lambda"), 2, "as name=number expected")
+    failed(run("learn", "x.npz", "--tasks", "4-0"), 2, "goes backwards; write 0-4")
+    failed(run("learn", "x.npz", "--test", "y.npz"), 2, "--test belongs to a stream of tasks")
     failed(run("learn", "x.npz", "--epochs", "many"), 2, "'many' is not a valid integer")
 
 

@@ -44,6 +44,18 @@ def test_what_was_learned_is_there_after_a_restart(board, device, model, some, d
     assert again.store_info()["store"]["live"] == 40
 
 
+def test_a_board_knows_again_how_many_bits_its_latents_have(board, device, model, some):
+    api.push(device, model, bits=4, batch=8)
+    api.learn(device, some([5], 20))
+    board.transport.write(b"\x03")  # the agent ends, and its options with it
+    again = Device(Link(board.transport, timing=QUICK))
+    told = api.push(again, model)
+    assert told["bits"] == 4 and told["experience"] == 1
+    assert again.store_info()["store"]["live"] == 20
+    with pytest.raises(DeviceError, match="4 bits"):
+        api.push(again, model, bits=5)
+
+
 def test_a_session_is_written_down_as_it_happens(device, model, some, tmp_path):
     api.push(device, model, batch=8)
     seen = []

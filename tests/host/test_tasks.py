@@ -135,6 +135,8 @@ def test_a_board_learns_a_stream_of_tasks_and_measures_itself(device, model, dig
     assert matrix[0, 0] > 0.9 and matrix[0, 1] == 0  # five is not known yet
     assert matrix[2].min() > 0.7, matrix
     assert told["average_accuracy"] == pytest.approx(matrix[2].mean(), abs=1e-6)
+    last = [r for r in seen if r["after"] == 2]
+    assert told["accuracy"] == sum(r["correct"] for r in last) / (12 * 7)
     drop = np.mean([matrix[:2, j].max() - matrix[2, j] for j in range(2)])
     assert told["forgetting"] == pytest.approx(drop, abs=1e-6)
     own = np.mean([matrix[2, j] - matrix[j, j] for j in range(2)])

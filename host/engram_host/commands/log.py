@@ -9,6 +9,7 @@ import rich_click as click
 
 from engram_host import api
 from engram_host.commands import options, output
+from engram_host.commands.task_tables import METRICS
 
 _COLUMNS = ("step", "loss", "right", "new", "replayed", "read", "forward", "backward", "update")
 _PHASES = ("replay_read", "forward", "backward", "update")
@@ -68,8 +69,36 @@ def _summary(record: dict[str, Any]) -> None:
         )
 
 
+def _tasks(record: dict[str, Any]) -> None:
+    names = ", ".join(task["name"] for task in record["tasks"])
+    print(f"{len(record['tasks'])} tasks ({record['protocol']}-incremental): {names}")
+
+
+def _evaluation(record: dict[str, Any]) -> None:
+    print(
+        f"test {record['test_name']}: {record['accuracy']:.1%} of {record['n']} right", flush=True
+    )
+
+
+def _metrics(record: dict[str, Any]) -> None:
+    if record.get("stopped") or "error" in record:
+        print(f"the stream ended early: {record.get('error', 'stopped')}")
+        return
+    for name in METRICS:
+        if record.get(name) is not None:
+            print(f"{name.replace('_', ' ')}: {record[name]:.1%}")
+
+
 def _other(record: dict[str, Any]) -> None:
     print(record)
 
 
-_SHOW = {"begin": _begin, "observe": _observe, "step": _step, "summary": _summary}
+_SHOW = {
+    "tasks": _tasks,
+    "begin": _begin,
+    "observe": _observe,
+    "step": _step,
+    "summary": _summary,
+    "evaluation": _evaluation,
+    "metrics": _metrics,
+}

@@ -9,12 +9,14 @@ from rich.text import Text
 from engram_host import api
 from engram_host.commands import output
 
-_METRICS = (
-    ("average accuracy", "average_accuracy", "{:.1%}"),
-    ("forgetting", "forgetting", "{:.1%}"),
-    ("backward transfer", "backward_transfer", "{:+.1%}"),
-    ("forward transfer", "forward_transfer", "{:+.1%}"),
-)
+# Of a log's last record, in the order they are shown: how a value is written.
+METRICS = {
+    "accuracy": "{:.1%} of all test samples",
+    "average_accuracy": "{:.1%}, mean of the tests",
+    "forgetting": "{:.1%}",
+    "backward_transfer": "{:+.1%}",
+    "forward_transfer": "{:+.1%}",
+}
 
 
 def metrics_table(run: api.LearnedTasks) -> RenderableType:
@@ -52,9 +54,9 @@ def _figures(run: api.LearnedTasks) -> Table:
     table = Table(box=None, show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    for title, key, style in _METRICS:
-        if told.get(key) is not None:
-            table.add_row(title, style.format(told[key]))
+    for name, style in METRICS.items():
+        if told.get(name) is not None:
+            table.add_row(name.replace("_", " "), style.format(told[name]))
     unit = f"{told['unit']} ({told['source']})"
     table.add_row("learned", f"{told['samples']} samples in {told['steps']} steps")
     if told["units_per_step"]:
