@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from strategies_reference import HIDDEN, LATENT, Life, Net, Sgd, assert_close, softmax
 
-from engram import DataError, FitError
+from engram import DataError, FitError, ModelError
 from engram.continual import strategies
 
 
@@ -357,6 +357,25 @@ def test_slda_that_does_not_fit_is_refused_with_its_number():
     small = Life("slda", available=caught.value.needed)
     assert small.learner.planned_bytes == caught.value.needed
     assert caught.value.needed - Life("ncm").learner.planned_bytes >= 4 * HIDDEN * HIDDEN
+
+
+@pytest.mark.parametrize("name", ["cwr", "lwf", "ncm", "replay"])
+def test_classes_of_the_model_file_can_count_as_unknown(name):
+    life = Life(name, known=2)
+    assert life.learner.adaptive.known == 2
+    fresh = Life(name).net().parts()[2][2]  # what the file has for class 2
+    experience(life, 2)
+    assert life.learner.adaptive.known == 3
+    if name == "replay":
+        np.testing.assert_array_equal(life.net().parts()[2][2], fresh)
+    learn(life)
+    if name == "lwf":
+        assert life.learner.strategy._old[-1].m == 2
+    if name == "cwr":
+        assert list(life.learner.strategy._past) == [100, 100, 10, 0, 0]
+    for wrong in (0, 4, 1.5):
+        with pytest.raises(ModelError, match="1 to 3 known classes expected"):
+            Life(name, known=wrong)
 
 
 @pytest.mark.parametrize("name", strategies.NAMES)

@@ -45,6 +45,8 @@ class Learner:
                     the strategy says, all as a rule
     classes         room in the head; None: the classes that the model knows. A label beyond those
                     known makes the head grow.
+    known           how many of the classes in the model file count as known; None: all. New ones
+                    start from the weights that the file has for them.
     policy, budget  what stays in the store when an experience ends: a name of policies.NAMES,
                     and how many latents at most (None: half the store)
     budget_bytes    the budget in bytes of flash instead, what a record needs beside its latent
@@ -72,6 +74,7 @@ class Learner:
         composition=None,
         depth=None,
         classes=None,
+        known=None,
         policy="balanced",
         budget=None,
         budget_bytes=None,
@@ -88,6 +91,8 @@ class Learner:
             raise DataError("a batch of at least 1 expected, %d came" % batch)
         if classes is not None:
             spec.widen(classes)
+        if known is not None:
+            spec.limit(known)
         if not 0 <= lr_decay <= 1:
             raise DataError("lr_decay from 0 to 1 expected, %r came" % lr_decay)
         slots = 0 if store is None else store.capacity

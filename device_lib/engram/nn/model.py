@@ -100,7 +100,7 @@ class ModelSpec:
     """A parsed and validated model file, still open for reading its tensors.
 
     .name, .classes       from the graph; widen() makes room for more classes
-    .known                classes that the file's head has rows for
+    .known                classes that the file's head has rows for, or fewer after limit()
     .graph                the graph, as dicts and lists
     .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
     .latent_id            u32: the frozen stage and its quantization; equal ids mean
@@ -144,6 +144,15 @@ class ModelSpec:
             )
         self.classes = classes
         self.graph["adaptive"][-1]["out"] = [classes]
+
+    def limit(self, known):
+        """Takes no more than the first `known` classes of the file as known."""
+        if not isinstance(known, int) or not 1 <= known <= self.known:
+            raise ModelError(
+                "1 to %d known classes expected, %r came: the model has no more"
+                % (self.known, known)
+            )
+        self.known = known
 
     def _check_graph(self, graph):
         if graph["input"]["dtype"] not in INPUT_DTYPES:

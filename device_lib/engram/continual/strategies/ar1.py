@@ -16,7 +16,7 @@ class Strategy(Cwr):
     REPLAY = True
     DEPTH = None
     COMPOSITION = "ar1"
-    OPTIONS = {"past": Cwr.OPTIONS["past"], "slow": (0.1, 0, 1)}
+    OPTIONS = {"past": (0,) + Cwr.OPTIONS["past"][1:], "slow": (0.1, 0, 1)}
 
     def __init__(self, learner, spec, arena, options):
         super().__init__(learner, spec, arena, options)
