@@ -255,6 +255,19 @@ def test_lwf_learns_from_the_model_before(name, depth):
         teacher = life.net()
 
 
+def test_a_teacher_of_more_classes_than_are_known_says_what_it_can():
+    life = Life("lwf")
+    net, teacher = life.net(), life.net()
+    life.learner.adaptive.resize(2)
+    experience(life, 0, 1)
+    net.known = teacher.known = 2
+    sgd = Sgd(net, life)
+    for x, y in life.steps(2):
+        d = distilled(net, teacher, x, 1.0, 2.0)
+        sgd.step(net.gradient(x, net.cross_entropy(x, y) + d))
+    assert_close(life, net)
+
+
 def test_the_distillation_of_the_reference_is_a_gradient():
     life = Life("lwf")
     net, teacher = life.net(), life.net()

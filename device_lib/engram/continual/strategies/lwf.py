@@ -41,7 +41,7 @@ class Strategy(Base):
         self.end()
 
     def begin(self):
-        batch, known = self.learner.batch, int(self._taught[0])
+        batch, known = self.learner.batch, min(int(self._taught[0]), self.stage.known)
         self._old[-1].resize(known)
         q, p = self._room
         self._q, self._p = q[: batch * known], p[: batch * known]
