@@ -61,3 +61,20 @@ def test_what_is_in_force_gives_way_to_what_comes():
     merged = learner_options.merged(now, {"strategy": "replay", "budget_bytes": 1000})
     assert merged == {"strategy": "replay", "budget_bytes": 1000, "lr": 0.1}
     assert learner_options.merged(now, {"strategy": "head", "lr": 0.2}) == {**now, "lr": 0.2}
+
+
+def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():
+    """Nothing is offered that a board does not know."""
+    import inspect
+
+    from engram.continual.learner import Learner
+    from engram.session import open_learner
+    from engram_host.commands.options import LEARNER
+
+    known = {*inspect.signature(Learner).parameters, *inspect.signature(open_learner).parameters}
+    offered = {"strategy_options" if name == "set" else name.replace("-", "_") for name in LEARNER}
+    assert offered <= known
+    assert known - offered == {
+        "path", "board", "options", "spec", "store", "checkpoints", "counter", "available",
+        "heap_base", "budget_bytes",
+    }  # fmt: skip

@@ -102,6 +102,14 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "composition",
+        {
+            "metavar": "NAME",
+            "help": "Of a mini-batch, where the strategy's own is not wanted: balanced over the "
+            "classes, or ar1, as AR1* draws it.",
+        },
+    ),
+    (
         "depth",
         {
             "type": click.IntRange(1),
@@ -115,6 +123,14 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "type": click.IntRange(2, 254),
             "metavar": "N",
             "help": "Room in the classifier; a label the model does not know makes it grow.",
+        },
+    ),
+    (
+        "known",
+        {
+            "type": click.IntRange(1, 254),
+            "metavar": "N",
+            "help": "Classes of the model that count as known; the others are new when they come.",
         },
     ),
     (
@@ -142,6 +158,13 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("batch", {"type": click.IntRange(1), "help": "Samples in a mini-batch."}),
     ("lr", {"type": float, "help": "Learning rate of SGD."}),
+    (
+        "lr-decay",
+        {
+            "type": click.FloatRange(0, 1),
+            "help": "Share of it that is taken away in the course of a session.",
+        },
+    ),
     ("momentum", {"type": float, "help": "Momentum of SGD."}),
     ("weight-decay", {"type": float, "help": "Weight decay of SGD."}),
     ("seed", {"type": int, "help": "Of the random picks."}),
@@ -153,6 +176,9 @@ def planned(function: F) -> F:
     for name in ("bits", "classes", "depth", "strategy"):
         function = click.option(f"--{name}", **dict(_LEARNER)[name])(function)
     return function
+
+
+LEARNER = tuple(name for name, _ in _LEARNER)
 
 
 def learner(function: F) -> F:
