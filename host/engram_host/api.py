@@ -207,9 +207,9 @@ def learn(
 
     options: of the learner: strategy, strategy_options (a dict), composition, depth, classes,
     known, bits, policy, budget (latents, or a text as "200kB"), batch, lr, lr_decay, momentum,
-    weight_decay, seed; those not given stay as they are. Ctrl-C stops at the next step: then Stopped is raised, the log is
-    complete so far and the board is usable; what was sent stays on the board and is learned by
-    the next session.
+    weight_decay, seed; those not given stay as they are. Ctrl-C stops at the next step: then
+    Stopped is raised, the log is complete so far and the board is usable; what was sent stays on
+    the board and is learned by the next session.
     """
     loaded = _samples(data, labels)
     loaded.labels  # noqa: B018  (InputError here if there are none)
