@@ -11,7 +11,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench matrix setup demo test test-quick test-torch test-onnx test-kill lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
@@ -58,6 +58,11 @@ test-kill: setup
 	@$(ENGRAM) build qemu_m4f
 	@$(PY) tests/power/run_kills.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) \
 		$(if $(BUDGET),--budget $(BUDGET)) $(if $(DOCS),--docs)
+
+## Cut the power of a simulated flash, and of each recovery, for BUDGET=10 minutes (SEED=1)
+test-power: setup
+	@$(PY) tests/power/run_power.py --budget $(or $(BUDGET),10) --seed $(or $(SEED),1) \
+		$(if $(DOCS),--docs)
 
 ## Check style, and the types of the host part
 lint: setup

@@ -28,6 +28,7 @@ from engram_host.samples import Samples
 BOARD = "qemu_m4f"
 MODEL = "model.safetensors"
 BUDGET = 4500  # records that a session keeps
+ROOM = 300  # records beyond them with which a session is begun, at most
 OPTIONS = {"batch": 4, "lr": 0.05, "budget": BUDGET}
 OLD_EXPERIENCE = 200
 JOIN_S = 30
@@ -213,6 +214,8 @@ class Campaign:
         with api.connect(BOARD) as device:
             device.open(MODEL, **OPTIONS)
             self.check(device)
+            if self.live > BUDGET + ROOM:  # many sessions were killed before they came to this
+                self.end_experience(device)
             while True:
                 self.observe(device)
                 self.enter("learn")

@@ -48,7 +48,39 @@ def write(name, told):
     print(f"wrote {path.relative_to(ROOT)}")
 
 
-TABLES = {"kills": kills}
+# row of the table -> part and field of the figures
+POWER = {
+    "geometries": ("cuts", "scenes"),
+    "cuts of a scripted life": ("cuts", "cuts"),
+    "cuts of a format": ("cuts", "format_cuts"),
+    "recoveries tried": ("cuts", "recoveries"),
+    "of these with something to do": ("cuts", "recoveries_with_steps"),
+    "cuts within recoveries": ("cuts", "cuts_in_recoveries"),
+    "recoveries within recoveries, deepest": ("cuts", "deepest"),
+    "cuts of the life after a recovery": ("cuts", "cuts_in_later_lives"),
+    "random lives": ("lives", "lives"),
+    "operations in them": ("lives", "operations"),
+    "cuts in them": ("lives", "cuts"),
+    "cuts in their recoveries": ("lives", "cuts_in_recoveries"),
+    "of these lives ended by wear, all told": ("lives", "worn_out"),
+    "replacements at 80 % fill": ("wear", "replacements"),
+    "wear by the simulator, equal to info(), least": ("wear", "wear_min"),
+    "wear by the simulator, equal to info(), most": ("wear", "wear_max"),
+    "records moved per record appended": ("wear", "moved_per_append"),
+    "bytes programmed per byte of latents": ("wear", "program_bytes_per_payload_byte"),
+    "mutants planted": ("mutants", "planted"),
+    "mutants caught": ("mutants", "caught"),
+}
+
+
+def power(told):
+    lines = ["| | |", "|---|---:|"]
+    lines += [f"| {title} | {told[part].get(f, 0)} |" for title, (part, f) in POWER.items()]
+    lines += [f"| acknowledged records lost | {told['lost']} |"]
+    return "\n".join([*lines, f"| torn records served | {told['torn']} |"])
+
+
+TABLES = {"kills": kills, "power": power}
 
 
 def put():
