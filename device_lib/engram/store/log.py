@@ -3,7 +3,7 @@
 from array import array
 from binascii import crc32
 
-from ..compat import bytes_of, const
+from ..compat import bytes_of, const, ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from .flash import Flash
 from .format import (
@@ -18,7 +18,7 @@ from .format import (
 from .index import SlotIndex
 from .units import BAD, BLANK, FORMATTING, Units
 
-_WEAR_SPREAD = 64  # erases by which the least worn unit may lag before its records move on
+WEAR_SPREAD = 1  # erases by which two units may differ, unless a policy allows more
 _CRC_RESIDUE = const(0x2144DF1C)  # format.CRC_RESIDUE, without a look-up for each read
 _EMPTY = const(255)  # format.EMPTY
 _SLOT_TRIES = 4  # slots of a unit tried for one record, then of the next, before giving up
@@ -57,6 +57,9 @@ class ReplayStore:
                    256 apart look alike here, the full 16 bits are in flash
     .capacity      records it takes; slots are numbered 0 .. len(labels) - 1, which is more
     .collections   grows when records have moved: slot numbers from before are void then
+    .wear_spread   erases by which units may differ
+    .thinner       None, or a replacement policy that knows erase units: its thin(store) is called
+                   when the open unit is full, and may drop_unit(); it returns whether it did
     .mapped        the log as memory, for kernels.gather_latents; None where the processor does
                    not see the flash: fetch() brings a slot to .fetched then
 
@@ -109,6 +112,10 @@ class ReplayStore:
         self.bits = bits
         self.capacity = (flash.blocks - reserve) * layout.slots
         self.bad = self.torn = self.collections = self.moved = 0
+        self.appended = self.dropped = 0
+        self.wear_spread = WEAR_SPREAD
+        self.thinner = None
+        self._mount_us = 0
         self._layout = layout
         # What every read needs, at hand.
         self._slots_per_unit = layout.slots
@@ -130,13 +137,14 @@ class ReplayStore:
         self._next = layout.slots  # slot of the open unit that comes next
         self._sequence = 1  # of the record that comes next
         self._seen = 0  # sequence of the record inspected last
-        self._chose_coldest = False
+        self._levelled = False  # the victim before was chosen for its wear alone
         self._unsettled = False  # an exception cut a change short: mount before the next one
 
     # -- mounting ----------------------------------------------------------------------
 
     def _mount(self):
         """Builds the RAM index from flash, and finishes what a power cut interrupted."""
+        started = ticks_us()
         self._unsettled = True
         units = self._units
         found = units.survey()
@@ -153,6 +161,7 @@ class ReplayStore:
             units.check_padding()
         self._scan()
         self._unsettled = False
+        self._mount_us = ticks_diff(ticks_us(), started)
 
     def _scan(self):
         """Enters every record. Two of one sequence number: a collection was cut short."""
@@ -256,6 +265,7 @@ class ReplayStore:
             slot = self._program_slot(label, experience)
             if slot >= 0:
                 self._sequence += 1
+                self.appended += 1
                 self._unsettled = False
                 return slot
         raise StoreError(
@@ -380,15 +390,44 @@ class ReplayStore:
     # -- collection --------------------------------------------------------------------
 
     def _make_room(self):
-        """Opens a unit when the open one is full; collects one when that is the last free."""
+        """Opens a unit when the open one is full: after a policy has dropped one, after one that
+        was worn less has moved, or by collecting one when it is the last free one."""
+        units = self._units
         while self._next >= self._slots_per_unit:
-            free = self._units.free()
-            if free > 1:
-                self._open(self._units.next_free())
+            free = units.free()
+            laggard = units.laggard(self.wear_spread, self._index.live) if free > 1 else -1
+            if laggard >= 0:
+                self._collect(laggard)
+            elif self.thinner is not None and free > 1 and self.thinner.thin(self):
+                continue
+            elif free > 1:
+                self._open(units.next_free())
             elif free:
                 self._collect(self._victim())
             else:
                 self._retire_emptied()
+
+    def used_units(self):
+        """The erase units that hold records, the open one among them."""
+        return self._units.used()
+
+    def drop_unit(self, unit, keeps):
+        """Frees an erase unit: records with keeps(label) move on, the others are gone.
+
+        For a .thinner. Without anything to move this is one program; a cut before it leaves all
+        records, one after it none.
+        """
+        first = unit * self._slots_per_unit
+        for slot in range(first, first + self._slots_per_unit):
+            label = self.labels[slot]
+            if label != EMPTY and not keeps(label):
+                self._index.forget(slot)
+                self.dropped += 1
+        if self._index.live[unit]:
+            self._collect(unit)
+        else:
+            self.collections += 1
+            self._units.retire(unit)
 
     def _open(self, unit):
         if self._units.open_unit(unit):
@@ -398,7 +437,11 @@ class ReplayStore:
         return False
 
     def _victim(self):
-        """The unit whose collection moves least; now and then the one that wears least."""
+        """Of the units that wear allows to erase next, the one whose collection moves least.
+
+        Wear allows the least worn ones. In a region that was worn unevenly before, those take
+        turns with the unit that has the fewest records, because moving a full one frees no slot.
+        """
         erases, live = self._units.erases, self._index.live
         used = self._units.used()
         fewest = min(used, key=lambda unit: live[unit]) if used else -1
@@ -407,12 +450,14 @@ class ReplayStore:
                 "no slot can be freed, %d of %d units are damaged: delete records or format "
                 "the region" % (self._bad_units(), self._units.count)
             )
-        coldest = min(used, key=lambda unit: erases[unit])
-        # Every other time at most: a cold unit may be full, and moving it frees no slot.
-        self._chose_coldest = (
-            not self._chose_coldest and max(erases) - erases[coldest] > _WEAR_SPREAD
+        least = min([erases[unit] for unit in used])
+        allowed = [unit for unit in used if erases[unit] < least + self.wear_spread]
+        victim = min(allowed, key=lambda unit: live[unit])
+        uneven = max([erases[unit] for unit in used]) > least + self.wear_spread + 1
+        self._levelled = not (
+            uneven and self._levelled and live[victim] == self._slots_per_unit
         )
-        return coldest if self._chose_coldest else fewest
+        return victim if self._levelled else fewest
 
     def _collect(self, victim):
         """Moves what lives in a unit into the last free one, which makes the victim free.
@@ -472,9 +517,10 @@ class ReplayStore:
         """The store in figures, as a dict of integers.
 
         torn: records that the mount found damaged; bad: records, programs and erases that
-        failed since; corrected: unit headers with one bit put right; erases,
-        bytes_programmed: since the mount, whole pages; wear_min, wear_max: erases of a unit
-        over its life.
+        failed since; corrected: unit headers with one bit put right; wear_min, wear_max: erases
+        of a unit over its life; mount_us: time of the mount, which read every slot.
+        Since the mount: appended records, those moved and dropped by collections, erases,
+        bytes_programmed (whole pages). Write amplification is (appended + moved) / appended.
         """
         self.settle()
         flash, layout, units = self._flash, self._layout, self._units
@@ -488,7 +534,9 @@ class ReplayStore:
             "torn": self.torn,
             "bad": self.bad,
             "corrected": units.corrected,
+            "appended": self.appended,
             "collections": self.collections,
+            "dropped": self.dropped,
             "moved": self.moved,
             "erases": flash.erases,
             "bytes_programmed": flash.programmed,
@@ -504,6 +552,8 @@ class ReplayStore:
             "model_id": self.model_id,
             "wear_min": min(units.erases),
             "wear_max": max(units.erases),
+            "mount_us": self._mount_us,
+            "slots": len(self.labels),
             "ram_bytes": self._index.ram_bytes() + 5 * units.count + layout.slot_bytes,
         }
 

@@ -251,3 +251,22 @@ class Units:
             ):
                 best = unit
         return best
+
+    def laggard(self, spread, live):
+        """The unit in use whose records have to move before another unit is opened, or -1.
+
+        Units differ by `spread` erases at most as long as one is opened only while it is less
+        than that ahead of the least worn. The last free unit that may be opened then takes in a
+        least worn one, which may be opened next. live: records in each unit.
+        """
+        least = min([
+            self.erases[unit] for unit in range(self.count) if self.status[unit] != BAD
+        ])
+        allowed, laggard = 0, -1
+        for unit in range(self.count):
+            if self.status[unit] == USED:
+                if self.erases[unit] == least and (laggard < 0 or live[unit] < live[laggard]):
+                    laggard = unit
+            elif self.status[unit] != BAD and self.erases[unit] < least + spread:
+                allowed += 1
+        return laggard if allowed < 2 else -1
