@@ -185,7 +185,11 @@ def herded(vectors, keep):
     return chosen
 
 
-def test_herding_keeps_what_icarl_keeps():
+@pytest.mark.parametrize("free", [1 << 30, 100])  # features kept in memory; read again
+def test_herding_keeps_what_icarl_keeps(monkeypatch, free):
+    import engram.continual.policies.herding as herding
+
+    monkeypatch.setattr(herding, "heap_free", lambda: free)
     learner = FakeLearner(24)
     learner.take("herding", [0] * 30 + [1] * 10)
     zeros = herded(learner.vectors[:30].astype(float), 14)
@@ -208,7 +212,11 @@ def test_herding_looks_at_the_inputs_of_the_head():
     assert kept == expected
 
 
-def test_a_damaged_record_goes_first():
+@pytest.mark.parametrize("free", [1 << 30, 100])
+def test_a_damaged_record_goes_first(monkeypatch, free):
+    import engram.continual.policies.herding as herding
+
+    monkeypatch.setattr(herding, "heap_free", lambda: free)
     life = Life("replay", policy="herding", capacity=60)
     life.learner.budget = 5
     life.add(0, 8)
