@@ -137,6 +137,7 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     assert told["learner"]["experience"] == 1 and told["flash"]["store"]["live"] == 40
     text = run("info", "--port", port).stdout
     assert "digits (model.safetensors)" in text and "40 of" in text and "generation 1" in text
+    assert "strategy replay, at most" in text and "latents of 8 bits" in " ".join(text.split())
 
     text = run("log", "l.jsonl").stdout
     assert "fake, model.safetensors: 40 samples, 3 epochs, strategy replay" in text

@@ -66,6 +66,8 @@ def _model(told: dict[str, Any]) -> str:
     return (
         f"{learner['model']} ({told['model']}), {learner['classes']} classes, "
         f"{learner['parameters']:,} trained parameters\n"
+        f"strategy {learner['strategy']}, at most {learner['budget']:,} latents of "
+        f"{learner['bits']} bits stay in flash\n"
         f"{output.size(learner['ram_planned_bytes'])} of RAM planned, "
         f"{output.size(learner['ram_measured_bytes'])} measured"
     )
