@@ -1,7 +1,8 @@
 """Cut campaigns: every cut point of a life, then every cut point of each recovery, then of its.
 
 A recovery is what a mount programs and erases before it returns. It is recorded and cut after each
-of its steps. One of these wrecks, picked at random, is recovered and cut in the same way, and so on.
+of its steps. One of these wrecks, picked at random, is recovered and cut in the same way, and so
+on.
 """
 
 from nor import DOWN, MIXED, UP, Journal
@@ -85,11 +86,12 @@ def cut_twice(scene, rng, figures, most=None, in_time=lambda: True):
     figures["scenes"] += 1
 
 
-def cut_format(scene, flash, figures, old=None):
+def cut_format(scene, flash, figures, old=None, share=7):
     """Formats what a flash holds, cuts that everywhere, and the recovery from each cut.
 
     From the step on that says that a format was begun, each mount ends with an empty store.
-    old: records that may still be there before that step.
+    old: records that may still be there before that step. share: so many of the cuts of a recovery
+    there are for one that is tried.
     """
     old = old or {}
     first = bytearray(flash.data)
@@ -111,7 +113,7 @@ def cut_format(scene, flash, figures, old=None):
             steps = [(0, len(wreck.journal), ({}, None), ({}, None))]
             again = wrecks(bytes(image), wreck.journal, steps)
             for second, wreck2, _ in again:
-                if (second + cut) % 7 == 0:
+                if (second + cut) % share == 0:
                     other = flash.like(wreck2)
                     other.once = False
                     assert len(scene.store(other)) == 0

@@ -7,6 +7,8 @@ first session, so that units are collected while the board is killed.
 """
 
 import collections
+import contextlib
+import itertools
 import mmap
 import os
 import random
@@ -28,7 +30,8 @@ from engram_host.samples import Samples
 BOARD = "qemu_m4f"
 MODEL = "model.safetensors"
 BUDGET = 4500  # records that a session keeps
-ROOM = 300  # records beyond them with which a session is begun, at most
+ROOM = 40  # records of sessions that came to no end, with which another one goes on
+STEPS = 40  # of training, until the host stops it
 OPTIONS = {"batch": 4, "lr": 0.05, "budget": BUDGET}
 OLD_EXPERIENCE = 200
 JOIN_S = 30
@@ -143,6 +146,7 @@ class Campaign:
         self.reached = threading.Event()
         self.collections = self.torn_slots = 0  # when looked at last
         self.live = 0  # records that this computer found in the flash file
+        self.unsaved = 0  # records since the state was saved last
         self.saved = {}  # generation -> predictions; the last two
         self.saving = None
 
@@ -214,13 +218,12 @@ class Campaign:
         with api.connect(BOARD) as device:
             device.open(MODEL, **OPTIONS)
             self.check(device)
-            if self.live > BUDGET + ROOM:  # many sessions were killed before they came to this
+            if self.unsaved > ROOM:  # sessions were killed before they came to this
                 self.end_experience(device)
+                self.save(device)
             while True:
                 self.observe(device)
-                self.enter("learn")
-                for _ in device.learning(epochs=1):
-                    self.figures["steps"] += 1
+                self.learn(device)
                 self.end_experience(device)
                 self.save(device)
 
@@ -249,6 +252,13 @@ class Campaign:
             device.observe(samples)
             self.ledger.acknowledge()
             self.figures["observed"] += len(records)
+            self.unsaved += len(records)
+
+    def learn(self, device):
+        self.enter("learn")
+        with contextlib.closing(device.learning(epochs=1)) as learning:
+            for _ in itertools.islice(learning, STEPS):
+                self.figures["steps"] += 1
 
     def end_experience(self, device):
         self.enter("end experience")
@@ -268,6 +278,7 @@ class Campaign:
         self.saved = {generation: predictions}
         self.saving = None
         self.figures["saves"] += 1
+        self.unsaved = 0
 
     # -- the kill ------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""Random long lives: cuts within cuts, bits that fall over, units that wear out.
+"""Random long lives: cuts within recoveries, units that wear out.
 
-A life is appends, deletes, replacements, saves, mounts and formats at random, on a flash of a
+A life is appends, deletes, replacements, saves and mounts at random, on a flash of a
 random geometry. What the store and the checkpoints serve is compared after each cut with what was
 acknowledged. A store that gives up says so with a StoreError and keeps what it holds.
 """
@@ -10,7 +10,6 @@ from nor import PowerCut
 from store_life import Life, comparable, records_of, saved_of
 
 from engram import StoreError
-from engram.store import Checkpoints, ReplayStore
 
 OPERATIONS = ("append",) * 4 + ("replace",) * 6 + ("delete",) * 3 + ("save", "reboot")
 
@@ -22,9 +21,6 @@ class RandomLife(Life):
         super().__init__(scene, flash, rng.randrange(2, 30000))
         self.rng = rng
         self.figures = figures
-        self.older = None  # the state saved before the last one
-        self.flips = self.flipped_to_fewer = 0
-        self.rotten = set()  # units that a bit fell over in since their erase
 
     def replace(self):
         if len(self.store) == self.store.capacity:
@@ -34,17 +30,9 @@ class RandomLife(Life):
     def reboot(self):
         self.mount()
 
-    def save(self):
-        before = self.saved
-        super().save()
-        self.older = before
-
-    def begin(self):
-        self.mount()
-
     def run(self, operations):
         """Lives so many operations; False when the flash wore out before."""
-        self.begin()
+        self.mount()
         for _ in range(operations):
             if self.rng.random() < 0.15:
                 self.flash.fuel = self.rng.choice((5, 60, 400, 3000))

@@ -16,6 +16,7 @@ MAX_EXPERIENCE = 65535
 # model_id, unit sequence, erase count
 _HEADER = "<4sBBBBIHHHHIII"
 _HEADER_BODY = struct.calcsize(_HEADER)
+COUNT_AT = _HEADER_BODY - 4  # offset of the erase count
 HEADER_BYTES = _HEADER_BODY + 4  # with the crc32 of the body
 MARK_BYTES = 4
 

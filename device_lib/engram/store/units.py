@@ -4,6 +4,7 @@ from array import array
 
 from ..errors import StoreError
 from .format import (
+    COUNT_AT,
     HEADER_BYTES,
     KIND_FORMATTING,
     KIND_STORE,
@@ -144,8 +145,9 @@ class Units:
         """The first unit that is not blank, -1 if none; a torn header of ours counts as blank."""
         raw = bytearray(HEADER_BYTES)
         self.flash.read(0, raw, 0)
-        firsts = self._header(KIND_STORE, 1, 1).pack(), self._header(KIND_FORMATTING, 0, 1).pack()
-        begun = [first for first in firsts if could_become(raw, first)]
+        firsts = self._header(KIND_STORE, 1, 0).pack(), self._header(KIND_FORMATTING, 0, 0).pack()
+        # Not the erase count: a format that is cut twice counts on.
+        begun = [first for first in firsts if could_become(raw, first[:COUNT_AT])]
         for unit in range(self.count):
             if not self.flash.is_blank(unit, HEADER_BYTES if begun and unit == 0 else 0):
                 return unit
@@ -163,12 +165,17 @@ class Units:
     def format(self):
         """Erases everything; unit 0 says so meanwhile, so that a mount can go on with it."""
         raw = bytearray(HEADER_BYTES)
+        begun = False
         for unit in range(self.count):
             self.flash.read(unit, raw, 0)
             old = None if is_blank(raw) else unpack_header(raw)[0]
             self.erases[unit] = old.erases if old else 0
-        self._erase_to_format(0)
-        self.flash.program(0, self._header(KIND_FORMATTING, 0, self.erases[0]).pack(), 0)
+            if unit == 0 and old and old.kind == KIND_FORMATTING:
+                mine = self._header(KIND_FORMATTING, 0, 0)
+                begun = old.model_id == mine.model_id and old.geometry() == mine.geometry()
+        if not begun:  # else what says so is left until all else is done
+            self._erase_to_format(0)
+            self.flash.program(0, self._header(KIND_FORMATTING, 0, self.erases[0]).pack(), 0)
         for unit in range(1, self.count):
             self._erase_to_format(unit)
             self._leave_free(unit)
