@@ -189,6 +189,38 @@ def _samples(data: Data, labels: Path | None = None) -> Samples:
     return data if isinstance(data, Samples) else sample_files.load(data, labels)
 
 
+def store_check(image: Path | str) -> dict[str, Any]:
+    """Every stored sample of a flash image checked: counts, damaged slots, geometry, wear."""
+    from engram_host.store_image import StoreImage
+
+    return StoreImage(Path(image)).check()
+
+
+def store_dump(image: Path | str, out: Path | str) -> dict[str, Any]:
+    """Write the stored samples of a flash image: OUT.jsonl with all there is, OUT.npy latents."""
+    import json
+
+    import numpy as np
+
+    from engram_host.store_image import StoreImage
+
+    path = Path(out)
+    if path.suffix not in (".jsonl", ".npy"):
+        raise InputError(f"{path}: a file name that ends in .jsonl or .npy expected")
+    content = StoreImage(Path(image))
+    records = content.records()
+    if path.suffix == ".npy":
+        raw = b"".join(record.latent for record in records)
+        np.save(path, np.frombuffer(raw, np.uint8).reshape(len(records), content.latent_bytes))
+    else:
+        fields = ("unit", "index", "label", "experience", "sequence")
+        with path.open("w", encoding="utf-8") as file:
+            for record in records:
+                row = {name: getattr(record, name) for name in fields}
+                file.write(json.dumps({**row, "latent": record.latent.hex()}) + "\n")
+    return {"samples": len(records), "file": path}
+
+
 # --- learning -----------------------------------------------------------------------------------
 
 

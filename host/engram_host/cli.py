@@ -37,6 +37,8 @@ VERBS = {
     "report": "report",
     "repl": "repl",
     "reset": "reset",
+    "store-check": "store_check",
+    "store-dump": "store_dump",
 }
 
 FAILED, INTERRUPTED = 1, 130

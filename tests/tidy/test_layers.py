@@ -72,7 +72,7 @@ ASKS = re.compile(
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
 BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
-BESIDE |= {"learner_options", "tasks", "flash_plan"}
+BESIDE |= {"learner_options", "tasks", "flash_plan", "store_image"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
@@ -91,6 +91,7 @@ HOST_ROWS = {
     "report": {"report", "boards", "energy", "plan_report", "log", "errors"},
     "joint": {"convert", "datasets", "latent_store", "report.schema", "errors"},
     "latent_store": {"errors"},
+    "store_image": {"errors"},
     # boards
     "boards": {"errors"},
     "build": {"boards", "errors"},
