@@ -7,6 +7,7 @@ which kind of test has to catch it.
 import struct
 from binascii import crc32
 
+from engram.continual import reading
 from engram.errors import StoreError
 from engram.store import checkpoint, flash, log, units
 from engram.store import format as fmt
@@ -251,6 +252,76 @@ def checkpoint_oldest_wins(patch):
     patch.setattr(checkpoint.Checkpoints, "save", save)
 
 
+class _Reads:
+    """The kernels, but gather_latents reads from a copy of the log that `forge` has changed."""
+
+    def __init__(self, real, forge):
+        self._real, self._forge = real, forge
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def gather_latents(self, out, labels, raw, slots, layout, codes, at, count):
+        raw = bytearray(raw)
+        per_unit, unit_bytes, first_at, slot_bytes, record_at, _, end = layout
+        for slot in slots[at : at + count]:
+            start = slot // per_unit * unit_bytes + first_at + slot % per_unit * slot_bytes
+            self._forge(raw, start, start + record_at, start + end)
+        return self._real.gather_latents(out, labels, raw, slots, layout, codes, at, count)
+
+
+def read_without_checksum(patch):
+    """A batch takes a record whatever its checksum says."""
+
+    def forge(raw, start, record, end):
+        raw[end - 4 : end] = struct.pack("<I", crc32(raw[record : end - 4]))
+
+    patch.setattr(reading, "kernels", _Reads(reading.kernels, forge))
+
+
+def read_of_deleted_records(patch):
+    """A batch does not look at the state of a record."""
+
+    def forge(raw, start, record, end):
+        raw[start] = 0xFF
+
+    patch.setattr(reading, "kernels", _Reads(reading.kernels, forge))
+
+
+def read_goes_on_behind_a_bad_record(patch):
+    """The row of a damaged record keeps what was there, and counts as read."""
+    real = reading.LatentReader._gather
+
+    def gather(self, raw, at, count):
+        real(self, raw, at, count)
+        return at + count
+
+    patch.setattr(reading.LatentReader, "_gather", gather)
+
+
+def one_record_for_another(patch):
+    """Slots are counted from one."""
+    real = log.ReplayStore.gather_layout
+
+    def gather_layout(self):
+        layout = real(self)
+        layout[2] += layout[3]
+        return layout
+
+    patch.setattr(log.ReplayStore, "gather_layout", gather_layout)
+
+
+def format_starts_anew_at_each_mount(patch):
+    """A format that goes on erases first what says that it was begun."""
+    real = units.Units.format
+
+    def format_units(self):
+        self.flash.erase(0)
+        real(self)
+
+    patch.setattr(units.Units, "format", format_units)
+
+
 CUT_MUTANTS = (
     no_record_checksum,
     torn_slot_is_written_again,
@@ -287,3 +358,12 @@ FORMAT_MUTANTS = (
     format_without_a_mark,
     foreign_content_is_blank,
 )
+
+READ_MUTANTS = (
+    read_without_checksum,
+    read_of_deleted_records,
+    read_goes_on_behind_a_bad_record,
+    one_record_for_another,
+)
+
+REFORMAT_MUTANTS = (format_starts_anew_at_each_mount,)

@@ -1,5 +1,9 @@
 """Tests of the tests: each planted mistake must be caught by the kind of test that is for it."""
 
+import sys
+from collections import Counter
+from pathlib import Path
+
 import mutants
 import pytest
 from nor import UP
@@ -7,8 +11,12 @@ from store_life import Scene, try_cuts
 from test_bit_flips import try_flips
 from test_interrupts import try_interrupts
 from test_power_cuts import FORMAT_SCENES, format_cuts
+from test_read_faults import try_reads
 
 from engram import EngramError
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "power"))
+from cuts import cut_format
 
 SCENE = Scene(5, 512, 16, 60, order=UP)
 
@@ -48,8 +56,23 @@ def test_formats_catch(mutant, monkeypatch):
         assert format_cuts(FORMAT_SCENES[0], "foreign") > 0
 
 
+@pytest.mark.parametrize("mutant", mutants.READ_MUTANTS, ids=names(mutants.READ_MUTANTS))
+def test_reads_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        try_reads(mapped=True)
+
+
+@pytest.mark.parametrize("mutant", mutants.REFORMAT_MUTANTS, ids=names(mutants.REFORMAT_MUTANTS))
+def test_cuts_of_cut_formats_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        cut_format(SCENE, SCENE.flash(), Counter(), share=4)
+
+
 def test_without_a_mutant_all_pass():
     """So that the mutants are what was caught above."""
     try_cuts(SCENE, 61, second=10)
     try_interrupts(SCENE)
     try_flips(SCENE, every=3)
+    try_reads(mapped=True)
