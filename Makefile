@@ -6,12 +6,13 @@ PY     := $(VENV)/bin/python
 ENGRAM := $(VENV)/bin/engram
 TORCH  ?= build/venv-torch
 TORCH_IS ?= torch==2.13.0
+AVALANCHE ?= build/venv-avalanche
 ONNX   ?= build/venv-onnx
 ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
@@ -87,6 +88,17 @@ bench: setup
 matrix: setup
 	@for board in unix qemu_m4f qemu_m3 qemu_m0p; do $(ENGRAM) build $$board || exit 1; done
 	@$(PY) tests/parity/matrix.py $(if $(DOCS),--docs)
+
+## Accuracy, flash, RAM and instructions of continual learning, for BUDGET minutes (30)
+bench-continual: kernels
+	@$(PY) tests/bench/continual/run.py --budget $(or $(BUDGET),30) $(if $(SMALL),--small) $(if $(DOCS),--docs)
+
+## Avalanche on the same latents, in an environment of its own; writes out/bench/peers
+bench-avalanche: kernels
+	@test -x $(AVALANCHE)/bin/pip || python3 -m venv $(AVALANCHE)
+	@$(AVALANCHE)/bin/python -c "import importlib.metadata as m; m.version('avalanche-lib')" 2>/dev/null || $(AVALANCHE)/bin/pip install -q "$(TORCH_IS)" "avalanche-lib==0.6.0"
+	@$(PY) tests/bench/continual/peers_export.py out/bench/peers
+	@$(AVALANCHE)/bin/python tests/bench/continual/peers_avalanche.py out/bench/peers --budget $(or $(BUDGET),30)
 
 ## Build the kernels as .mpy files, for one ARCH or for every one whose compiler is here
 natmod: setup

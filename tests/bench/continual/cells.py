@@ -1,0 +1,128 @@
+"""The cells of the continual-learning benchmark: which run is made, in which order.
+
+A cell is one setting and one seed; its key is what it is stored under. Everything but the
+protocol has a default, so that a cell says only where it leaves the middle of the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from engram.continual.policies import NAMES as POLICIES
+from engram.continual.strategies import NAMES as STRATEGIES
+
+SEEDS = (11, 12, 13)
+BITS = (32, 8, 7, 6, 5, 4, 3)  # 32: float32 latents of the frozen stage run in float32
+BUFFERS = (100, 200, 500, 1000)
+FULL = 32  # bits of a latent that is not quantized
+
+
+class Cell(NamedTuple):
+    """One run. buffer: latents that stay. depth: how many layers learn, None: the strategy's."""
+
+    protocol: str = "P1"
+    model: str = "fashion_dense"
+    strategy: str = "replay"
+    bits: int = 8
+    buffer: int = 500
+    policy: str = "balanced"
+    depth: int | None = None
+    seed: int = SEEDS[0]
+
+    @property
+    def setting(self) -> tuple:
+        """The cell without its seed."""
+        return self[:-1]
+
+    @property
+    def key(self) -> str:
+        return "/".join(str(value) for value in self)
+
+
+# How every strategy is run: the same for all, but for what stands in its own row. All of it was
+# chosen on P1 with seeds 1 to 3; the benchmark's seeds are others.
+TRAINING = {"epochs": 3, "lr": 0.03, "lr_decay": 1.0, "batch": 16}
+OWN_TRAINING: dict[str, dict] = {
+    "ar1": {"epochs": 8},
+    "cwr": {"lr": 0.003},
+    "ewc": {"epochs": 1, "lr": 0.001, "options": {"lambda": 1000}},
+    "finetune": {"epochs": 1, "lr": 0.001},
+    "lwf": {"epochs": 1, "lr": 0.001, "options": {"alpha": 32, "temperature": 2}},
+    "ncm": {"epochs": 1},
+    "slda": {"epochs": 1},
+}
+FROM_THE_START = ("ncm", "slda")  # what these know of a class is its mean, of the first ones too
+EACH = {"P1": 1000, "P3": 1000, "P5": 1000}  # new samples a class at most; P3 and P5 have fewer
+
+# The model whose last layer only learns cannot say what depth means.
+DEEP = {"P1": "fashion", "P3": "spoken_digits", "P5": "spoken_words"}
+DENSE = {"P1": "fashion_dense", "P3": "spoken_digits_dense", "P5": "spoken_words_dense"}
+BEST = "replay_lwf" if "replay_lwf" in STRATEGIES else "replay"
+
+
+def _shown() -> Iterator[Cell]:
+    """What has to be shown first."""
+    for buffer, bits in ((500, 8), (500, 4), (100, 8)):
+        yield Cell(strategy=BEST, bits=bits, buffer=buffer)
+
+
+def _strategies(protocol: str, models: dict) -> Iterator[Cell]:
+    for strategy in STRATEGIES:
+        yield Cell(protocol, models[protocol], strategy)
+
+
+def _memory(protocol: str, strategy: str) -> Iterator[Cell]:
+    for bits in BITS:
+        for buffer in BUFFERS:
+            yield Cell(protocol, DENSE[protocol], strategy, bits, buffer)
+
+
+def _policies(protocol: str) -> Iterator[Cell]:
+    for policy in POLICIES:
+        for buffer in (100, 500):
+            yield Cell(protocol, DENSE[protocol], BEST, 8, buffer, policy)
+
+
+def _peers() -> Iterator[Cell]:
+    """Settings that another library has too, and what its bytes buy here."""
+    for strategy in ("replay", "ar1"):
+        yield Cell(strategy=strategy, buffer=100)
+        yield Cell(strategy=strategy, bits=4, buffer=1000)
+
+
+def _depths(protocol: str) -> Iterator[Cell]:
+    for strategy in ("replay", BEST):
+        for depth in (1, 2):
+            for bits in (8, 4):
+                yield Cell(protocol, DEEP[protocol], strategy, bits, 500, "balanced", depth)
+
+
+def settings() -> list[Cell]:
+    """Every setting once, first seed, what matters most first."""
+    found: list[Cell] = list(_shown())
+    for protocol in ("P1", "P3", "P5"):
+        found += _strategies(protocol, DENSE)
+    found += _peers()
+    found += _memory("P1", BEST)
+    found += _memory("P1", "replay")
+    found += _policies("P1")
+    found += _depths("P1")
+    found += _strategies("P1", DEEP)
+    for protocol in ("P3", "P5"):
+        found += _memory(protocol, BEST)
+        found += _policies(protocol)
+        found += _depths(protocol)
+    return list(dict.fromkeys(found))
+
+
+def grid() -> Iterator[Cell]:
+    """All cells: three seeds of a setting, then the next setting."""
+    for cell in settings():
+        for seed in SEEDS:
+            yield cell._replace(seed=seed)
+
+
+def training(cell: Cell) -> dict:
+    """epochs, lr, lr_decay, batch; weight_decay and options of the strategy where it has any."""
+    return {**TRAINING, **OWN_TRAINING.get(cell.strategy, {})}

@@ -1,0 +1,200 @@
+"""The document of the benchmark: tables and plots from what is stored, nothing by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import cells
+import plots
+from results import Results, mean, spread
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = ROOT / "docs" / "benchmarks-continual.md"
+IMAGES = ROOT / "docs" / "images"
+BEGIN, END = "<!-- make bench-continual: begin -->", "<!-- make bench-continual: end -->"
+TITLES = {
+    "P1": "P1, Fashion-MNIST: classes 0 to 4 known, then one at a time",
+    "P3": "P3, spoken digits (FSDD): 0 to 5 known, then one word at a time",
+    "P5": "P5, Speech Commands: four words and both rejections known, then two words at a time",
+}
+
+
+def best_bound(stored: Results, protocol: str, model: str) -> tuple[float, str] | None:
+    """Mean accuracy of joint training, the best of the settings tried, and that setting."""
+    rows = stored.bounds(protocol, model)
+    found = {}
+    for setting in {row["setting"] for row in rows}:
+        found[setting] = mean([row for row in rows if row["setting"] == setting])
+    best = max(found, key=lambda setting: found[setting], default=None)
+    return None if best is None else (found[best], best)
+
+
+def shown(stored: Results) -> dict:
+    """The claims that the issue of the benchmark makes, as figures; empty where not yet run."""
+    told: dict = {}
+    bound = best_bound(stored, "P1", cells.DENSE["P1"])
+    cell = cells.Cell(strategy=cells.BEST)
+    wanted = {
+        "500 latents, 8 bits": cell,
+        "500 latents, 4 bits": cell._replace(bits=4),
+        "100 latents, 8 bits": cell._replace(buffer=100),
+    }
+    if bound:
+        told["joint training"] = round(bound[0], 4)
+    for name, one in wanted.items():
+        rows = stored.of(one)
+        if rows:
+            told[name] = f"{mean(rows):.4f} ± {spread(rows):.4f}"
+            if bound:
+                told[name + ", points below joint"] = round(100 * (bound[0] - mean(rows)), 2)
+    for row in stored.few_shot():
+        told.setdefault(row["setting"], []).append(round(row["accuracy"], 4))
+    return told
+
+
+def _percent(rows: list[dict], field: str = "accuracy") -> str:
+    return f"{100 * mean(rows, field):.1f} ± {100 * spread(rows, field):.1f}"
+
+
+def _kilo(value: float) -> str:
+    return f"{value / 1000:.1f}"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable]) -> str:
+    names = list(head)
+    lines = [names, ["---"] + ["---:"] * (len(names) - 1), *[list(map(str, row)) for row in rows]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _costs(rows: list[dict]) -> list[str]:
+    row = rows[0]
+    return [
+        _kilo(row["flash_bytes"]),
+        _kilo(row["ram_bytes"]),
+        f"{row['step_instructions'] / 1e6:.2f}",
+    ]
+
+
+_COSTS = ["flash, kB", "RAM, kB", "10^6 instructions a step"]
+
+
+def strategies(stored: Results, protocol: str, model: str) -> str:
+    found = stored.settings(
+        lambda c: (
+            (c.protocol, c.model, c.bits, c.buffer, c.policy, c.depth)
+            == (protocol, model, 8, 500, "balanced", None)
+        )
+    )
+    rows = sorted((stored.of(c) for c in dict.fromkeys(found)), key=mean, reverse=True)
+    body = [[r[0]["strategy"], _percent(r), _percent(r, "forgetting"), *_costs(r)] for r in rows]
+    return _table(["strategy", "accuracy, %", "forgetting, points", *_COSTS], body)
+
+
+def memory(stored: Results, protocol: str, strategy: str) -> str:
+    """Bits by buffer; each entry with the flash it takes."""
+    body = []
+    for bits in cells.BITS:
+        line = [str(bits)]
+        for buffer in cells.BUFFERS:
+            cell = cells.Cell(protocol, cells.DENSE[protocol], strategy, bits, buffer)
+            rows = stored.of(cell)
+            full = len(rows) == len(cells.SEEDS)
+            line.append(f"{_percent(rows)} ({_kilo(rows[0]['flash_bytes'])} kB)" if full else "–")
+        body.append(line)
+    return _table(["bits", *[f"{b} latents" for b in cells.BUFFERS]], body)
+
+
+def policies(stored: Results, protocol: str) -> str:
+    body = []
+    for policy in cells.POLICIES:
+        line = [policy]
+        for buffer in (100, 500):
+            rows = stored.of(
+                cells.Cell(protocol, cells.DENSE[protocol], cells.BEST, 8, buffer, policy)
+            )
+            line.append(_percent(rows) if len(rows) == len(cells.SEEDS) else "–")
+        body.append(line)
+    return _table(["policy", "100 latents", "500 latents"], body)
+
+
+def depths(stored: Results, protocol: str) -> str:
+    found = stored.settings(lambda c: c.protocol == protocol and c.depth is not None)
+    rows = [stored.of(cell) for cell in found]
+    body = [
+        [r[0]["strategy"], r[0]["depth"], r[0]["bits"], _percent(r), *_costs(r)[1:]] for r in rows
+    ]
+    head = ["strategy", "layers that learn", "bits", "accuracy, %", *_COSTS[1:]]
+    return _table(head, body)
+
+
+def few_shot(stored: Results) -> str:
+    rows = stored.few_shot()
+    by = {row["setting"]: [r for r in rows if r["setting"] == row["setting"]] for row in rows}
+    return _table(
+        ["P11, Omniglot", "accuracy, %"], [[name, _percent(found)] for name, found in by.items()]
+    )
+
+
+def peers(stored: Results) -> str:
+    """Ours beside Avalanche's on the same latents and memory; empty where its job has not run."""
+    path = stored.path.parent / "peers" / "avalanche.json"
+    body = []
+    for row in json.loads(path.read_text()) if path.is_file() else []:
+        cell = cells.Cell(strategy=row["strategy"], buffer=row["buffer"] or 500)
+        ours = stored.of(cell)
+        packed = stored.of(cell._replace(bits=4, buffer=1000)) if row["buffer"] == 500 else []
+        if ours:
+            body.append([
+                row["strategy"], row["buffer"] or "–", _percent(ours),
+                f"{100 * row['mean']:.1f} ± {100 * row['spread']:.1f}",
+                f"{100 * (mean(ours) - row['mean']):+.1f}",
+                _percent(packed) if packed else "–",
+            ])  # fmt: skip
+    head = ["strategy", "latents", "Engram, 8 bits", "Avalanche, float32", "points",
+            "Engram, 1000 latents at 4 bits"]  # fmt: skip
+    return _table(head, body) if body else ""
+
+
+def bound_line(stored: Results, protocol: str, model: str) -> str:
+    bound = best_bound(stored, protocol, model)
+    if not bound:
+        return ""
+    rows = [r for r in stored.bounds(protocol, model) if r["setting"] == bound[1]]
+    return f"Joint training on the same latents: {_percent(rows)} % ({bound[1]})."
+
+
+def text(stored: Results) -> str:
+    parts = []
+    for protocol, title in TITLES.items():
+        for models, what in ((cells.DENSE, "one layer learns"), (cells.DEEP, "two layers learn")):
+            model = models[protocol]
+            table = strategies(stored, protocol, model)
+            if table.count("\n") > 1:
+                parts.append(f"## {title}; {what}")
+                parts += [bound_line(stored, protocol, model), table]
+        for strategy in dict.fromkeys((cells.BEST, "replay")):
+            table = memory(stored, protocol, strategy)
+            if "±" in table:
+                parts += [f"### {protocol}: bits and buffer, `{strategy}`, accuracy in %", table]
+        for name, table in (
+            (f"policies, `{cells.BEST}`, accuracy in %", policies(stored, protocol)),
+            (f"depth, model `{cells.DEEP[protocol]}`, 500 latents", depths(stored, protocol)),
+        ):
+            if "±" in table:
+                parts += [f"### {protocol}: {name}", table]
+    if peers(stored):
+        parts += ["## Avalanche on the same latents (P1, accuracy in %)", peers(stored)]
+    if stored.few_shot():
+        parts += ["## Few-shot learning", few_shot(stored)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def write(stored: Results) -> None:
+    """Plots into docs/images, tables into the document."""
+    pictures = plots.draw(stored, IMAGES)
+    links = "\n\n".join(f"![{title}](images/{name})" for title, name in pictures)
+    before, rest = DOCUMENT.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{links}\n\n{text(stored)}\n{END}{after}")
