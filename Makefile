@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
@@ -99,6 +99,10 @@ bench-avalanche: kernels
 	@$(AVALANCHE)/bin/python -c "import importlib.metadata as m; m.version('avalanche-lib')" 2>/dev/null || $(AVALANCHE)/bin/pip install -q "$(TORCH_IS)" "avalanche-lib==0.6.0"
 	@$(PY) tests/bench/continual/peers_export.py out/bench/peers
 	@$(AVALANCHE)/bin/python tests/bench/continual/peers_avalanche.py out/bench/peers --budget $(or $(BUDGET),30)
+
+## Wear and write amplification of the replay store; writes out/bench/store.json
+bench-store: kernels
+	@$(PY) tests/bench/store_wear.py
 
 ## Build the kernels as .mpy files, for one ARCH or for every one whose compiler is here
 natmod: setup

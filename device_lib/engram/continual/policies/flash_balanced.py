@@ -30,7 +30,7 @@ Seen numbers, not those in the store, decide: what is drawn does not depend on w
 from array import array
 
 _ONE = 1 << 24  # draws are in [0, _ONE)
-# At 80 % fill 1 writes about 1.7 times what is stored, 2 about 1.2 times, 3 about 1.1 times.
+# At 80 % fill 1 writes about 1.6 times what is stored, 2 about 1.2 times, 3 about 1.1 times.
 _WEAR_SPREAD = 2
 _PART = 31 / 32  # of what is to be expected: the largest class is always over its share
 
