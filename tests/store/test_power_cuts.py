@@ -18,9 +18,10 @@ from store_life import (
     try_cuts,
     wrecks,
 )
+from test_format import GOLDEN, golden, lived
 
 from engram import StoreError
-from engram.store import Checkpoints, ReplayStore
+from engram.store import Checkpoints, ReplayStore, log
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,24 @@ def test_a_life_collects_and_saves():
     assert life.checkpoints.info()["generation"] == 3
     _, journal, acts = journaled(scene)
     assert len(journal) > 4000 and len(acts) > 35
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_region_of_the_first_version_is_cut_as_it_goes_on(name, monkeypatch):
+    """An upgrade of the library: it lives on in what an older one has left, power cut or not."""
+    scene = GOLDEN[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "WEAR_SPREAD", 64)  # as test_format.py says
+        _, older = lived(scene)
+    steps = (("mount", 1), ("churn", 2), ("save", 1), ("mount", 1))
+    first, journal, acts = journaled(scene, golden()[name], 2, *older.state(), steps=steps)
+    kind = scene.flash()
+    tried = 0
+    for cut, image, allowed in wrecks(first, journal, acts):
+        if cut % 2 == 0:
+            check(scene, kind.like(image), allowed)
+            tried += 1
+    assert tried > 300
 
 
 def old_contents(scene, kind):
