@@ -105,7 +105,11 @@ class NorFlash(RamFlash):
         self._call()
         if self.once:
             self._mark_pages(block * self.erase_bytes + offset, buf)
-        super().writeblocks(block, buf, offset)
+        try:
+            super().writeblocks(block, buf, offset)
+        except PowerCut:
+            self._forget_ones(block * self.erase_bytes + offset, len(buf))
+            raise
         self.taken += len(buf)
 
     def ioctl(self, op, arg):
@@ -137,6 +141,13 @@ class NorFlash(RamFlash):
             if page in self.written:
                 raise OSError(5, "page %d is programmed twice" % page)
             self.written.add(page)
+
+    def _forget_ones(self, at, length):
+        """A page that a cut program has not begun cannot be told from one that was erased."""
+        size = self.program_bytes
+        for page in range(at // size, (at + length) // size):
+            if is_ones(self.data[page * size : page * size + size]):
+                self.written.discard(page)
 
     def _store(self, at, data):
         if len(data) == self.erase_bytes and at % self.erase_bytes == 0 and is_ones(data):
