@@ -2,7 +2,8 @@
 
 from .compat import heap_used
 from .continual.learner import Learner
-from .continual.strategies import saved_bytes
+from .continual.policies import policy as policy_trim
+from .continual.strategies import saved_bytes, strategy_class
 from .nn.model import ModelSpec
 from .store import Checkpoints, ReplayStore, regions
 from .store.format import HEADER_BYTES, MAGIC, unpack_header
@@ -23,6 +24,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
     """
+    load_code(**options)
     if heap_base is None:
         heap_base = heap_used()
     board = board or __import__("engram_board")
@@ -48,6 +50,15 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
         )
     learner.load()
     return learner
+
+
+def load_code(strategy="replay", policy="balanced", **options):
+    """Imports what a learner with these options uses: code is no part of what a plan counts.
+
+    Raises DataError on an unknown name.
+    """
+    strategy_class(strategy)
+    policy_trim(policy)
 
 
 def open_flash(spec, device, program_bytes, bits, strategy, depth):

@@ -161,7 +161,8 @@ def mem(device):
 
 def open_model(device, model, **options):
     """Open a learner for a model file, with what the board has learned with it before."""
-    from ..session import open_learner  # imports the kernels: only a board that learns pays for it
+    # imports the kernels: only a board that learns pays for it
+    from ..session import load_code, open_learner
 
     device.close()
     device.files.close()
@@ -169,6 +170,7 @@ def open_model(device, model, **options):
     path = safe_path(device.files.root, model)
     device.model = model  # even if it fails now: after a reset it may open
     device.options = options
+    load_code(**options)
     device.learner = open_learner(path, device.board, idle_heap(device), **options)
     device.measure()
     return opened(device)
