@@ -304,7 +304,8 @@ class Campaign:
         self.wait_gone()
         worker.join(JOIN_S)
         if worker.is_alive():
-            raise RuntimeError("the host did not notice that the board died")
+            self.fault("unnoticed", f"the host did not notice within {JOIN_S} s that it died")
+            worker.join()
         self.figures["kills"] += 1
         self.killed_in[doing] += 1
         error = ended[0]
@@ -370,7 +371,8 @@ def _mapped(file):
 
 
 # What must never happen
-BAD = ("lost", "torn", "twice", "unmountable", "states_lost", "disagreements", "ended")
+BAD = ("lost", "torn", "twice", "unmountable", "states_lost", "disagreements", "ended",
+       "unnoticed")
 
 
 def own_boards(folder):
