@@ -34,7 +34,7 @@ ROOM = 40  # records of sessions that came to no end, with which another one goe
 STEPS = 40  # of training, until the host stops it
 OPTIONS = {"batch": 4, "lr": 0.05, "budget": BUDGET}
 OLD_EXPERIENCE = 200
-JOIN_S = 30
+JOIN_S = 60  # longer than a link is silent before it is given up
 WATCH_S = 1.0
 LONGEST_S = 3.5  # from the start of a session to its kill, or to the phase that is waited for
 # How a kill is aimed. A third falls anywhere in a session; a third waits for one of these phases,

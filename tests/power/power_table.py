@@ -17,7 +17,7 @@ KILLS = {
     "saved states lost or changed": "states_lost",
     "restarts where board and flash file disagree": "disagreements",
     "sessions that ended by themselves": "ended",
-    "kills that the host did not notice in 30 s": "unnoticed",
+    "kills that the host did not notice in 60 s": "unnoticed",
     "restarts checked on the board as well": "checked_on_board",
     "samples observed": "observed",
     "training steps": "steps",
