@@ -46,12 +46,14 @@ TRAINING = {"epochs": 3, "lr": 0.03, "lr_decay": 1.0, "batch": 16}
 OWN_TRAINING: dict[str, dict] = {
     "ar1": {"epochs": 8},
     "cwr": {"lr": 0.003},
-    "ewc": {"epochs": 1, "lr": 0.001, "options": {"lambda": 1000}},
+    "ewc": {"epochs": 1, "lr": 0.001, "options": {"lambda": 300}},
     "finetune": {"epochs": 1, "lr": 0.001},
     "lwf": {"epochs": 1, "lr": 0.001, "options": {"alpha": 32, "temperature": 2}},
     "ncm": {"epochs": 1},
     "slda": {"epochs": 1},
 }
+# P1 brings many new samples for few old ones: plain replay learns slower there, by buffer.
+REPLAY_RATES = {100: 0.003, 200: 0.005, 500: 0.01, 1000: 0.01}
 FROM_THE_START = ("ncm", "slda")  # what these know of a class is its mean, of the first ones too
 EACH = {"P1": 1000, "P3": 1000, "P5": 1000}  # new samples a class at most; P3 and P5 have fewer
 
@@ -125,4 +127,7 @@ def grid() -> Iterator[Cell]:
 
 def training(cell: Cell) -> dict:
     """epochs, lr, lr_decay, batch; weight_decay and options of the strategy where it has any."""
-    return {**TRAINING, **OWN_TRAINING.get(cell.strategy, {})}
+    found = {**TRAINING, **OWN_TRAINING.get(cell.strategy, {})}
+    if cell.protocol == "P1" and cell.model == DENSE["P1"] and cell.strategy in ("replay", "head"):
+        found["lr"] = REPLAY_RATES[cell.buffer]
+    return found

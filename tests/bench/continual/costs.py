@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cells
 
+from engram.nn.geometry import elems
 from engram.nn.model import macs
 from engram.plan import first_trained
 from engram.store.format import Layout
@@ -13,9 +14,9 @@ SLOT_RAM = 4.2  # bytes of the replay index for each record: what plan.py reckon
 TEACHERS = ("lwf", "replay_lwf")  # a second forward pass of the layers that learn
 
 
-def slot_bytes(elems: int, bits: int) -> int:
+def slot_bytes(latent: int, bits: int) -> int:
     """Flash of one record: latent, head, CRC, alignment."""
-    return Layout(65536, 1, (elems * bits + 7) // 8).slot_bytes
+    return Layout(65536, 1, (latent * bits + 7) // 8).slot_bytes
 
 
 def step_macs(graph: dict, depth: int | None, strategy: str) -> int:
@@ -28,6 +29,8 @@ def step_macs(graph: dict, depth: int | None, strategy: str) -> int:
     backward = trained + sum(owners[1:])  # weights of all that learn; inputs of all but the lowest
     if strategy == "ncm":
         return forward  # no gradient
+    if strategy == "slda":  # features into the covariance; its inversion, once a run, is left out
+        return forward + elems(layers[-1]["in"]) ** 2
     if strategy == "bias":
         return forward + sum(owners[1:])
     return forward + backward + (trained if strategy in TEACHERS else 0)
@@ -44,7 +47,7 @@ def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
 
     with open(model, "rb") as stream:
         graph = ModelSpec(stream).graph
-    elems = learner.store.latent_bytes * 8 // learner.store.bits
+    latent = learner.store.latent_bytes * 8 // learner.store.bits
     frozen = sum(macs(layer) for layer in graph["frozen"])
     depth = cell.depth
     if depth is None:
@@ -52,8 +55,8 @@ def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
     step = learner.batch * step_macs(graph, depth, cell.strategy)
     spare = learner.store.capacity - cell.buffer - new
     return {
-        "latent_bytes": (elems * cell.bits + 7) // 8,
-        "flash_bytes": cell.buffer * slot_bytes(elems, cell.bits),
+        "latent_bytes": (latent * cell.bits + 7) // 8,
+        "flash_bytes": cell.buffer * slot_bytes(latent, cell.bits),
         "ram_bytes": round(learner.planned_bytes - SLOT_RAM * spare),
         "step_instructions": estimate_instructions(0, step),
         "experience_instructions": estimate_instructions(new * frozen, steps * step),

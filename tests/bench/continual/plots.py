@@ -56,7 +56,7 @@ def _picture(stored: Results, found: list[cells.Cell], title: str, path: Path) -
             )  # fmt: skip
         axis.step(*zip(*front(points), strict=True), where="post", color="0.6", linewidth=0.8)
         axis.set_xlabel(label)
-        axis.set_xscale("log")
+        axis.set_xscale("log" if axis is axes[0] else "linear")
         axis.grid(color="0.92")
     axes[0].set_ylabel("accuracy after the last experience, %")
     handles, labels = axes[0].get_legend_handles_labels()

@@ -2,8 +2,8 @@
 
 Runs the cells of cells.py that out/bench/continual.json does not hold yet, for at most --budget
 minutes, the most telling ones first; each result is stored as it comes. With --docs the tables and
-plots of docs/benchmarks-continual.md are made from what is stored. --small runs a few cells, on
-the digits that scikit-learn carries where Fashion-MNIST is not there.
+plots of docs/benchmarks-continual.md are made from what is stored. --small runs three cells;
+tests/bench/test_continual.py runs the harness without the data set.
 """
 
 from __future__ import annotations
