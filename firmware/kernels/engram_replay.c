@@ -220,24 +220,34 @@ static uint64_t slot_at(const int32_t *layout, int32_t slot) {
         + (uint64_t)index * (uint32_t)layout[SLOT_STRIDE] + (uint32_t)layout[FIRST_AT];
 }
 
-// Four elements a load: four of up to 8 bits lie in 32 bits from some byte on, shifted by 0 or 4.
-// The crc32 behind the latent takes what the last load reads beyond it.
-static void look_up(float *out, size_t n, const uint8_t *p, const float *codes, int32_t bits) {
+static inline void look_up_four(float *out, uint32_t word, const float *codes, int32_t bits) {
     const uint32_t top = (1u << bits) - 1;
-    size_t bit = 0;
-    for (; n >= 4; n -= 4, bit += 4 * (size_t)bits, out += 4) {
-        uint32_t word = load32(p + bit / 8) >> bit % 8;
-        out[0] = codes[word & top];
-        word >>= bits;
-        out[1] = codes[word & top];
-        word >>= bits;
-        out[2] = codes[word & top];
-        word >>= bits;
-        out[3] = codes[word & top];
+    out[0] = codes[word & top];
+    out[1] = codes[word >> bits & top];
+    out[2] = codes[word >> 2 * bits & top];
+    out[3] = codes[word >> 3 * bits & top];
+}
+
+// Eight elements lie in `bits` bytes, the second four from their middle on. The crc32 behind the
+// latent takes what the last load reads beyond it.
+static inline void look_up_by(float *out, size_t n, const uint8_t *p, const float *codes, int32_t bits) {
+    const int32_t odd = bits % 2 * 4;
+    for (; n >= 8; n -= 8, p += bits, out += 8) {
+        look_up_four(out, load32(p), codes, bits);
+        look_up_four(out + 4, load32(p + bits / 2) >> odd, codes, bits);
     }
-    uint32_t word = load32(p + bit / 8) >> bit % 8;
-    for (; n > 0; n--, word >>= bits) {
-        *out++ = codes[word & top];
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = i < 4 ? load32(p) : load32(p + bits / 2) >> odd;
+        out[i] = codes[word >> i % 4 * (size_t)bits & ((1u << bits) - 1)];
+    }
+}
+
+// The usual widths with their shifts in the instructions.
+static void look_up(float *out, size_t n, const uint8_t *p, const float *codes, int32_t bits) {
+    switch (bits) {
+        case 8: look_up_by(out, n, p, codes, 8); break;
+        case 4: look_up_by(out, n, p, codes, 4); break;
+        default: look_up_by(out, n, p, codes, bits); break;
     }
 }
 

@@ -259,6 +259,12 @@ def test_no_folder_of_tests_has_the_name_of_a_package():
     assert folders & taken == set()
 
 
+def test_no_two_test_files_have_the_same_name():
+    """pytest imports them by that name, and stops when it is taken."""
+    names = [p.name for p in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def states_all(path):
     return any(
         isinstance(target, ast.Name) and target.id == "__all__"
