@@ -4,7 +4,7 @@ from array import array
 
 import numpy as np
 import pytest
-from nor import NorFlash
+from nor import DOWN, MIXED, UP, Journal, NorFlash
 
 from engram import DataError, StoreError
 from engram.store import Checkpoints, Region
@@ -189,3 +189,96 @@ def test_saving_builds_no_copy_of_the_state():
     flash.writeblocks = lambda n, buf, off: (sizes.append(len(buf)), real(n, buf, off))
     open_checkpoints(flash).save([array("f", range(2000))])
     assert max(sizes) <= 256 and sum(sizes) >= 8000
+
+
+def saved_twice(flash=None):
+    """Checkpoints with generations 1 and 2."""
+    checkpoints = open_checkpoints(flash or NorFlash(4, 512, 16))
+    for generation in (1, 2):
+        checkpoints.save(state(generation))
+    return checkpoints
+
+
+def held(flash):
+    """(generation, buffers) that a fresh start finds."""
+    buffers = blank()
+    return open_checkpoints(flash).load_into(buffers), buffers
+
+
+def test_rolling_back_to_each_state():
+    flash = NorFlash(4, 512, 16)
+    checkpoints = saved_twice(flash)
+    image = bytes(flash.data)
+    assert checkpoints.roll_back("last") == 2 and flash.data == image
+    assert checkpoints.roll_back("previous") == 1
+    assert held(flash) == (1, state(1))
+    assert checkpoints.save(state(7)) == 2 and held(flash) == (2, state(7))
+    assert checkpoints.roll_back("factory") == 0
+    assert held(flash) == (None, blank())
+    assert checkpoints.roll_back("factory") == 0, "once more is no error"
+    assert checkpoints.save(state(8)) == 1 and held(flash) == (1, state(8))
+
+
+def test_no_state_to_go_back_to_changes_nothing():
+    flash = NorFlash(4, 512, 16)
+    checkpoints = open_checkpoints(flash)
+    for to in ("last", "previous"):
+        with pytest.raises(StoreError, match='no saved state is there.*"factory"'):
+            checkpoints.roll_back(to)
+    checkpoints.save(state(1))
+    image = bytes(flash.data)
+    with pytest.raises(StoreError, match="generation 1 is the only saved state that is intact"):
+        checkpoints.roll_back("previous")
+    with pytest.raises(DataError, match="last or previous or factory expected, 'first' came"):
+        checkpoints.roll_back("first")
+    assert flash.data == image
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_damage_is_no_state_to_go_back_to(damaged):
+    """The newest that is intact is "last"; a damaged one before it is none."""
+    flash = NorFlash(4, 512, 16)
+    saved_twice(flash)
+    flash.data[1024 * (damaged - 1) + 300] ^= 1
+    checkpoints = open_checkpoints(flash)
+    assert checkpoints.roll_back("last") == 3 - damaged
+    with pytest.raises(StoreError, match=f"generation {3 - damaged} is the only saved state"):
+        checkpoints.roll_back("previous")
+    assert held(flash) == (3 - damaged, state(3 - damaged))
+
+
+@pytest.mark.parametrize("order", [UP, DOWN, MIXED])
+@pytest.mark.parametrize("generations", [1, 2, 3], ids="{} saved".format)
+@pytest.mark.parametrize("to", ["previous", "factory"])
+@pytest.mark.parametrize("unit", [(512, 16), (512, 512), (4096, 256)], ids="{0[0]}/{0[1]}".format)
+def test_every_cut_of_a_rollback(unit, to, generations, order):
+    """A cut leaves the state before or the one after; then the rollback can be done again."""
+    if to == "previous" and generations < 2:
+        return
+    flash = NorFlash(8, *unit, order, 0 if unit[0] == 512 else 6, True)
+    checkpoints = Checkpoints(flash, unit[1], MODEL)
+    for generation in range(1, generations + 1):
+        checkpoints.save(state(generation))
+    image = bytearray(flash.data)
+    flash.journal = Journal()
+    left = checkpoints.roll_back(to)
+    assert left == (generations - 1 if to == "previous" else 0)
+    assert len(flash.journal) >= 6
+    allowed, seen = {left or None, generations}, set()
+    for cut in range(len(flash.journal) + 1):
+        if cut:
+            flash.journal.apply(cut - 1, image)
+        wreck = flash.like(image)
+        buffers = blank()
+        again = Checkpoints(wreck, unit[1], MODEL)
+        found = again.load_into(buffers)
+        assert found in allowed and buffers == (state(found) if found else blank()), cut
+        seen.add(found)
+        if found == generations:
+            assert again.roll_back(to) == left
+        number = again.save(state(9))
+        assert left < number <= generations + 1, "a torn erase may leave a header that counts"
+        assert Checkpoints(wreck, unit[1], MODEL).load_into(buffers) == number
+        assert buffers == state(9)
+    assert seen == allowed
+    assert found == (left or None)

@@ -443,6 +443,21 @@ class Learner:
             self.adaptive.resize(state[6])
         return generation
 
+    def rollback(self, to="last"):
+        """Goes back to a saved state: its generation; what was learned since is lost. Stored
+        samples stay; those of experiences that are undone count as new again.
+
+        to: "last"; "previous", the one before, and the last one is erased; "factory": both are
+        erased, None is returned, and this learner saves no more: open the model again, which
+        starts from the parameters in its file. Power-safe. Raises StoreError when there is no
+        such state.
+        """
+        self._need_checkpoints()
+        if self.checkpoints.roll_back(to):
+            return self.load()
+        self.checkpoints = None
+        return None
+
     def info(self):
         """What it is and what it uses, as a dict of plain values."""
         return {

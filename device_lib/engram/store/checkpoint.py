@@ -15,6 +15,7 @@ _HEADER = "<4sBBHIIII"
 _HEADER_BYTES = struct.calcsize(_HEADER) + 4
 _CHUNK = 256  # bytes streamed at a time, at most
 MAX_PARTS = 16
+TARGETS = ("last", "previous", "factory")  # of roll_back()
 
 
 def _chunk_bytes(erase_bytes, program_bytes):
@@ -140,6 +141,36 @@ class Checkpoints:
             raise StoreError("reading the saved state failed; read it again")
         return generation
 
+    def roll_back(self, to):
+        """Gives up saved states for good; returns the generation that is left, 0: none.
+
+        to: "last", none is given up; "previous", the newest one is; "factory", all are. A cut at
+        any point leaves the newest state, or what was asked for. Raises StoreError, and changes
+        nothing, when there is no state to go back to.
+        """
+        if to not in TARGETS:
+            raise DataError("%s expected, %r came" % (" or ".join(TARGETS), to))
+        self._find()
+        newest = self._area
+        if to == "factory":
+            # The newest one last: else a cut would bring the one before it back.
+            for area in (0, 1) if newest == 1 else (1, 0):
+                self._give_up(area)
+        elif newest is None:
+            raise StoreError(
+                "no saved state is there to go back to: what there is without one is the model "
+                'file, "factory"'
+            )
+        elif to == "previous":
+            if not self._holds_older(1 - newest):
+                raise StoreError(
+                    "generation %d is the only saved state that is intact, there is none before "
+                    'it: go back to "last" or to "factory"' % self._header[5]
+                )
+            self._give_up(newest)
+        self._find()
+        return self._header[5] if self._header else 0
+
     def info(self):
         """In figures: generation (0: none), capacity, blocks, erases and bytes since opening."""
         self._find()
@@ -204,15 +235,36 @@ class Checkpoints:
         self._area = self._header = None
         self._last = 0
         for area in (0, 1):
-            raw = self._raw_header(area)
-            if crc32(raw) != CRC_RESIDUE or raw[:4] != _MAGIC:
+            header = self._header_of(area)
+            if header is None:
                 continue
-            header = struct.unpack(_HEADER, bytes(raw[:-4]))
             self._last = max(self._last, header[5])
             newer = self._header is None or header[5] > self._header[5]
             if newer and self._payload_crc(area, header[6]) == header[7]:
                 self._area, self._header = area, header
         self._found = True
+
+    def _header_of(self, area):
+        """The fields of an intact header, else None."""
+        raw = self._raw_header(area)
+        if crc32(raw) != CRC_RESIDUE or raw[:4] != _MAGIC:
+            return None
+        return struct.unpack(_HEADER, bytes(raw[:-4]))
+
+    def _holds_older(self, area):
+        """Whether an area holds an intact state that is older than the newest."""
+        header = self._header_of(area)
+        return (
+            header is not None
+            and header[5] < self._header[5]
+            and self._payload_crc(area, header[6]) == header[7]
+        )
+
+    def _give_up(self, area):
+        """Erases the unit with the header, without which an area holds nothing."""
+        self._found = False
+        if not self._flash.is_blank(self._block(area, 0)):
+            self._erase(self._block(area, 0))
 
     def _older(self):
         """The area to write: never that of the newest valid generation."""
