@@ -6,10 +6,10 @@ Instructions, counted exactly on the emulated Cortex-M4F; flash is read where it
 from pathlib import Path
 
 import pytest
-from hosts import BoardHost
 
 from engram_host.convert import convert
 from engram_host.datasets import digits
+from hosts import BoardHost
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
