@@ -36,7 +36,7 @@ class LatentStore:
         self.experiences = bytearray(capacity)
         self._end = _LATENT_AT + self.latent_bytes + _CRC_BYTES
         self._slots = np.full((capacity, (self._end + 3) // 4 * 4), 0xFF, np.uint8)
-        self._sequence = 0
+        self.next_sequence = 1
         self.mapped = memoryview(self._slots).cast("B") if capacity else memoryview(b"")
         self._free = list(range(capacity - 1, -1, -1))
 
@@ -76,11 +76,11 @@ class LatentStore:
         if not self._free:
             raise InputError(f"the store is full, {self.capacity} records: delete some first")
         slot = self._free.pop()
-        head = struct.pack(_HEAD, label, experience, self._sequence)
+        head = struct.pack(_HEAD, label, experience, self.next_sequence)
         record = head + bytes(latent)
         record += struct.pack("<I", crc32(record))
         self._slots[slot, _RECORD_AT : self._end] = np.frombuffer(record, np.uint8)
-        self._sequence += 1
+        self.next_sequence += 1
         self.labels[slot], self.experiences[slot] = label, experience & 0xFF
         return slot
 
@@ -89,6 +89,11 @@ class LatentStore:
         latent = self._slots[slot, _LATENT_AT : _LATENT_AT + self.latent_bytes]
         np.frombuffer(buffer, np.uint8)[:] = latent
         return self.labels[slot]
+
+    def sequence(self, slot: int) -> int:
+        """Which of all appended records a slot holds, counted from 1."""
+        head = bytes(self._slots[slot, _RECORD_AT:_LATENT_AT])
+        return int(struct.unpack(_HEAD, head)[2])
 
     def delete(self, slot: int) -> None:
         """Empties a slot."""

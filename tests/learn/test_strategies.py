@@ -418,3 +418,65 @@ def test_every_option_is_held_to_its_range(name):
         for wrong in (most + 1, least - 1, "1", None):
             with pytest.raises(DataError, match=option):
                 Life(name, strategy_options={option: wrong})
+
+
+@pytest.mark.parametrize("name", ["ncm", "slda"])
+@pytest.mark.parametrize("stop", [0, 1, 2, 4])
+def test_means_take_a_record_once_however_often_they_learn(name, stop):
+    """Stopped after so many steps, learned anew, new ones in between: one run over all of them."""
+    whole, parts = Life(name), Life(name)
+    for life in (whole, parts):
+        experience(life, 0, 1, count=13)
+    steps = parts.steps(2)
+    for _ in range(stop):
+        next(steps)
+    for _ in range(2):
+        for _ in parts.steps(2):
+            pass
+    for life in (whole, parts):
+        experience(life, 1, 4, count=7)
+    learn(whole)
+    learn(parts)
+    learner = parts.learner
+    assert list(learner.strategy._counts) == [13, 20, 0, 0, 7]
+    np.testing.assert_allclose(learner.strategy._sums, whole.learner.strategy._sums, 1e-3, 1e-3)
+    x = parts.rng.normal(1, 1, (100, LATENT))
+    said = [life.net().logits(x).argmax(axis=1) for life in (whole, parts)]
+    assert (said[0] == said[1]).mean() > 0.98
+
+
+@pytest.mark.parametrize("name", ["ncm", "slda"])
+def test_a_means_run_with_slots_out_of_order_takes_each_once(name):
+    """Freed slots come back in any order: what came last may lie first."""
+    life = Life(name)
+    experience(life, 0, 1, count=20)
+    for slot in life.rng.permutation(40)[:25].tolist():
+        life.store.delete(slot)
+    experience(life, 2, count=20)
+    kept = sorted(range(200), key=lambda slot: life.store.sequence(slot))
+    kept = [slot for slot in kept if life.store.labels[slot] != 255]
+    expected = [list(life.y[kept]).count(c) for c in range(5)]
+    drawn = []
+    steps = life.learner.steps(1)
+    for _ in steps:
+        drawn += list(life.learner._slots)
+        mark = life.learner.strategy._once._mark
+        at = min(len(drawn), len(kept)) - 1
+        assert mark[0] * 65536 + mark[1] == life.store.sequence(kept[at])
+    assert drawn[: len(kept)] == kept
+    assert list(life.learner.strategy._counts) == expected
+
+
+@pytest.mark.parametrize("name", ["ncm", "slda"])
+def test_a_store_that_was_formatted_is_taken_in_again(name):
+    life = Life(name)
+    experience(life, 0, count=20)
+    for _ in life.steps():
+        pass
+    for slot in range(20):
+        life.store.delete(slot)
+    life.store.next_sequence = 1
+    experience(life, 1, count=5)
+    for _ in life.steps():
+        pass
+    assert list(life.learner.strategy._counts) == [20, 5, 0, 0, 0]

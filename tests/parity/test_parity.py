@@ -34,6 +34,7 @@ def split(lines):
     [
         "learner_check",
         "strategies_check",
+        "once_check",
         "misuse_check",
         "kernels_check",
         "store_check",

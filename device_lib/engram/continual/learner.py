@@ -130,7 +130,7 @@ class Learner:
         self._latents = arena.i8("latents")
         self._latent = arena.i8("latents", 0, spec.latent_elems)
         self._labels = self.labels = arena.i8("labels")
-        self._slots = array("i", range(batch))
+        self._slots = self.slots = array("i", range(batch))
         if store is not None:
             self._packed = self._packed_latent(spec)
             self._reader = LatentReader(

@@ -47,6 +47,13 @@ class Sampler:
         self._place[0] = self.new  # the first draw shuffles
         self._place[1] = self.rng.below(self.present_count) if self.old else 0
 
+    def in_order(self, slots, first):
+        """The new records come as `slots` (new) has them, from `first` on; after the last one
+        in random order again."""
+        for i in range(self.new):
+            self.order[i] = slots[i]
+        self._place[0] = first
+
     def _fair_share(self, labels, batch):
         """New records for the share of their classes; a class that has old ones too shares it
         between them by number."""

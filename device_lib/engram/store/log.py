@@ -298,6 +298,22 @@ class ReplayStore:
             _copy(buf, self._latent)
         return label
 
+    @property
+    def next_sequence(self):
+        """Sequence number of the record that comes next."""
+        return self._sequence
+
+    def sequence(self, slot):
+        """Sequence number of a record: later records have higher ones, and it keeps its own when
+        it moves to another slot. Raises StoreError as read_into() does."""
+        self.settle()
+        if self.labels[slot] == _EMPTY:
+            raise self._no_record(slot)
+        self.fetch(slot)
+        if crc32(self._record) != _CRC_RESIDUE:
+            self._look_again(slot)
+        return record_sequence(self._slot, self._record_at)
+
     def gather_layout(self):
         """array('i') of 7, the layout that kernels.gather_latents takes: of .mapped, or of
         .fetched, where every slot lies at the start."""

@@ -13,6 +13,8 @@ from math import sqrt
 
 from ...backend import kernels
 from ...plan import SAVED
+from ..once import Once
+from ..sampling import DEAD
 from .base import Strategy as Base
 
 NEVER = -1e30  # bias of a class without a mean
@@ -22,8 +24,8 @@ class Strategy(Base):
     """Options: cosine, 1: by angle, 0: by distance. past, 0: the model file's classes have to be
     learned anew; else its head holds means (w = 2 mu), each of so many samples.
 
-    A run takes each new record once, whatever its epochs; a second run in the same experience
-    counts them again. There is no loss: a step tells 0.
+    Each new record is taken once, in the order in which they came, whatever the epochs and however
+    many runs an experience has. There is no loss: a step tells 0.
     """
 
     REPLAY = False
@@ -32,7 +34,8 @@ class Strategy(Base):
 
     @staticmethod
     def buffers(sizes):
-        return (("sums", sizes.head, SAVED),)  # of the features of a class; how many
+        # of the features of a class, how many; which records are in them
+        return (("sums", sizes.head, SAVED), ("taken", 2, SAVED))
 
     def __init__(self, learner, spec, arena, options):
         super().__init__(learner, spec, arena, options)
@@ -42,7 +45,7 @@ class Strategy(Base):
         sums, n = arena.f32("sums"), len(self._w)
         self._sums, self._counts = sums[:n], sums[n:]
         self._below = self.stage.forward_layers[:-1]
-        self._left = 0
+        self._once = Once(arena.f32("taken"))
         self._cosine = options.get("cosine")
         past = options.get("past")
         if past:
@@ -54,28 +57,39 @@ class Strategy(Base):
             self._b[c] = NEVER
 
     def begin(self):
-        self._left = self.learner.sampler.new
+        self._once.begin(self.learner.store, self.learner.sampler)
         self.learner.stats[0] = self.learner.stats[1] = 0
 
     def forward(self):
         """Features of the batch, while there are records that have not been taken."""
-        if self._left:
+        if self._once.left():
             for layer in self._below:
                 layer.fwd()
 
     def backward(self):
         """Sums of the features of each class: the weight gradients of logits that carry a 1."""
-        head, labels, one_hot = self.stage.head, self.learner.labels, self._one_hot
-        room = len(self._b)
-        take = min(self._left, head.rows)
-        if take:
-            kernels.zero_f32(one_hot)
-            for i in range(take):
+        if not self._once.left():
+            return
+        head, labels, slots = self.stage.head, self.learner.labels, self.learner.slots
+        one_hot, room = self._one_hot, len(self._b)
+        kernels.zero_f32(one_hot)
+        for i in range(head.rows):
+            if self._once.take(slots[i]):
                 one_hot[i * room + labels[i]] = 1
-            kernels.dense_bwd_dw(
-                self._sums, self._counts, one_hot, head.x, head.rows, head.n, room
-            )
-            self._left -= take
+            else:
+                self._leave_out(i)
+        self._take_in()
+        self._once.settle(DEAD)
+
+    def _leave_out(self, row):
+        """A row of the batch that has been taken before: its logits are zeros."""
+
+    def _take_in(self):
+        """Sums over the batch."""
+        head = self.stage.head
+        kernels.dense_bwd_dw(
+            self._sums, self._counts, self._one_hot, head.x, head.rows, head.n, len(self._b)
+        )
 
     def update(self):
         pass

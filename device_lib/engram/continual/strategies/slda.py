@@ -31,6 +31,7 @@ class Strategy(Ncm):
         n = sizes.features
         return (
             ("sums", sizes.head, SAVED),
+            ("taken", 2, SAVED),  # as ncm has it
             ("moments", n * n, SAVED),  # the sum of (x - r) (x - r)^T over all samples
             ("shift", n, SAVED),  # -r
             ("factor", n * n, BRIEF),
@@ -46,20 +47,23 @@ class Strategy(Ncm):
 
     def begin(self):
         super().begin()
-        head = self.stage.head
-        self._rest = self._left % head.rows
-        self._rest_x = head.x[: self._rest * head.n]
         self._first = not any(self._counts)
 
     def backward(self):
         head = self.stage.head
-        if self._left:
+        if self._once.left():
             self._centre(head.x, head.rows, head.n)
-        if self._left >= head.rows:
-            self._add(head.x, head.rows)
-        elif self._left:
-            self._add(self._rest_x, self._rest)
         super().backward()
+
+    def _leave_out(self, row):
+        head = self.stage.head
+        for i in range(row * head.n, row * head.n + head.n):
+            head.x[i] = 0
+
+    def _take_in(self):
+        super()._take_in()
+        head, n = self.stage.head, self.stage.head.n
+        kernels.dense_bwd_dw(self._moments, self._column, head.x, head.x, head.rows, n, n)
 
     def _centre(self, x, rows, n):
         """x (rows, n) -= r, in place."""
@@ -68,10 +72,6 @@ class Strategy(Ncm):
             kernels.scale_f32(self._shift, self._shift, _MINUS_ONE)
             self._first = False
         kernels.scale_shift_fwd(x, x, self._ones, self._shift, rows, n)
-
-    def _add(self, x, rows):
-        n = self.stage.head.n
-        kernels.dense_bwd_dw(self._moments, self._column, x, x, rows, n, n)
 
     def _write(self):
         """The head from the sums and moments. Rows of the factor become those of Cholesky's."""
