@@ -164,6 +164,11 @@ def _get_data(agent, payload):
     return wire.OK, agent.files.get_data(name, offset, min(count, agent.max_payload))
 
 
+def _flash_data(agent, payload):
+    offset, count = struct.unpack("<IH", payload)
+    return wire.OK, agent.device.flash_data(offset, min(count, agent.max_payload))
+
+
 def _samples(agent, payload):
     sink, offset = struct.unpack_from("<BI", payload, 0)
     result = agent.device.samples(sink, offset, memoryview(payload)[5:])
@@ -177,6 +182,7 @@ _HANDLERS = {
     wire.PUT_DATA: _put_data,
     wire.PUT_CLOSE: _put_close,
     wire.GET_DATA: _get_data,
+    wire.FLASH_DATA: _flash_data,
     wire.SAMPLES: _samples,
 }
 

@@ -6,6 +6,7 @@ that the host can stop between two of them and a slow board never looks dead.
 
 import os
 from array import array
+from binascii import crc32
 
 from .. import __version__
 from ..compat import bytes_of, heap_free, heap_used, runtime, ticks_diff, ticks_ms
@@ -15,6 +16,7 @@ from .files import safe_path
 
 
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
+_READ_BYTES = 512  # of flash at a time
 
 
 class Device:
@@ -52,6 +54,24 @@ class Device:
         self.peak_bytes = max(self.peak_bytes, used)
         return used
 
+    def region(self):
+        """Block device of the replay region. Raises CommandError on a board that has none."""
+        region = self.board.store_device()
+        if region is None:
+            raise CommandError("this board has no replay region in its flash")
+        return region
+
+    def flash_data(self, offset, count):
+        """At most `count` bytes of the replay region from an offset on, of one erase unit."""
+        region = self.region()
+        erase_bytes = region.ioctl(5, 0)
+        block, at = offset // erase_bytes, offset % erase_bytes
+        if not 0 <= block < region.ioctl(4, 0):
+            raise CommandError("an offset in the replay region expected, %d came" % offset)
+        data = bytearray(min(count, erase_bytes - at))
+        region.readblocks(block, data, at)
+        return data
+
     def end_steps(self):
         """Nothing is being learned or evaluated any more."""
         self.steps = None
@@ -65,7 +85,7 @@ class Device:
         self._x = self._window = None
         self._offset = self._fill = 0
         self._label = None
-        self._seen = self._right = self._units = 0
+        self._seen = self._right = self._units = self._stored = 0
 
     def begin_samples(self, sink):
         """Open a stream of samples for `sink`; allocates room for one."""
@@ -84,8 +104,9 @@ class Device:
     def samples(self, sink, offset, data):
         """Take the next bytes of the stream; a sample may be spread over several frames.
 
-        Returns {"n": samples so far, "right": correct ones, "units": counter units spent on them,
-        "out": predictions of the samples that this call completed}.
+        Returns {"n": samples so far, "right": correct ones, "stored": those that the policy let
+        in, "units": counter units spent on them, "out": predictions of the samples that this call
+        completed}.
         """
         if sink != self._sink or offset != self._offset:
             raise CommandError(
@@ -112,10 +133,11 @@ class Device:
                 self._seen += 1
                 self.beat()
         self._offset += len(data)
-        return {"n": self._seen, "right": self._right, "units": self._units, "out": out}
+        return {"n": self._seen, "right": self._right, "stored": self._stored,
+                "units": self._units, "out": out}
 
     def _observe(self, out):
-        self.learner.observe(self._x, self._label)
+        self._stored += self.learner.observe(self._x, self._label)
 
     def _evaluate(self, out):
         label = self.learner.predict(self._x)[0]
@@ -320,12 +342,75 @@ def reset(device, model=None, **options):
     """
     if model is None:
         model, options = device.model, device.options
-    device.close()
-    region = device.board.store_device()
-    for block in range(region.ioctl(4, 0)):
-        region.ioctl(6, block)
-        device.beat()
+    store_format(device)
     return open_model(device, model, **options) if model else {}
+
+
+def rollback(device, to):
+    """Go back to a saved state. "generation": None for "factory", then no model is open."""
+    stop(device)
+    generation = device.need_learner().rollback(to)
+    if generation is None:
+        device.close()
+    return {"generation": generation}
+
+
+def flash(device):
+    """Geometry of the replay region, in bytes."""
+    region = device.region()
+    return {
+        "blocks": region.ioctl(4, 0),
+        "erase_bytes": region.ioctl(5, 0),
+        "program_bytes": device.board.PROGRAM_BYTES,
+    }
+
+
+def flash_crcs(device, first, count):
+    """[crc32] of erase units of the replay region."""
+    region = device.region()
+    erase_bytes = region.ioctl(5, 0)
+    part = memoryview(bytearray(min(_READ_BYTES, erase_bytes)))
+    out = []
+    for block in range(first, first + count):
+        crc = 0
+        for at in range(0, erase_bytes, len(part)):
+            window = part[: min(len(part), erase_bytes - at)]
+            region.readblocks(block, window, at)
+            crc = crc32(window, crc)
+        out.append(crc & 0xFFFFFFFF)
+        device.beat()
+    return out
+
+
+def store_format(device, keep_wear=False):
+    """Erase stored samples and saved states, whatever is there; no model is open then.
+
+    keep_wear: keep the erase counts, and with them the geometry and the model of the store.
+    """
+    from ..store.wipe import wipe  # an agent that only talks needs no store
+
+    region = device.region()
+    device.close()
+    wipe(_Beating(region, device.beat), device.board.PROGRAM_BYTES, keep_wear)
+    return {}
+
+
+class _Beating:
+    """A block device that says after each erase that work goes on."""
+
+    def __init__(self, dev, beat):
+        self.readblocks = dev.readblocks
+        self.writeblocks = dev.writeblocks
+        self._ioctl = dev.ioctl
+        self._beat = beat
+
+    def mapping(self):
+        return None
+
+    def ioctl(self, op, arg):
+        result = self._ioctl(op, arg)
+        self._beat()
+        return result
 
 
 def store_info(device):
@@ -365,6 +450,10 @@ CALLS = {
     "save": save,
     "load": load,
     "reset": reset,
+    "rollback": rollback,
+    "flash": flash,
+    "flash_crcs": flash_crcs,
+    "store_format": store_format,
     "store_info": store_info,
     "stat": stat,
     "list": list_files,

@@ -29,6 +29,7 @@ PUT_OPEN = 0x4F  # "O"  JSON {"name", "size", "crc"}         -> OK JSON {"have",
 PUT_DATA = 0x50  # "P"  u32 offset, bytes                     -> OK u32 bytes held now
 PUT_CLOSE = 0x51  # "Q"  nothing                              -> OK JSON {"size", "crc"}
 GET_DATA = 0x47  # "G"  u32 offset, u16 count, file name      -> OK bytes
+FLASH_DATA = 0x46  # "F"  u32 offset, u16 count: replay region -> OK bytes, to its unit's end
 SAMPLES = 0x53  # "S"  u8 sink, u32 offset, bytes of samples  -> OK JSON
 
 # Answers, device to host.
@@ -46,6 +47,7 @@ NAMES = {
     PUT_DATA: "PUT_DATA",
     PUT_CLOSE: "PUT_CLOSE",
     GET_DATA: "GET_DATA",
+    FLASH_DATA: "FLASH_DATA",
     SAMPLES: "SAMPLES",
     OK: "OK",
     MORE: "MORE",
@@ -53,7 +55,7 @@ NAMES = {
     BROKEN: "BROKEN",
     BEAT: "BEAT",
 }
-REQUESTS = (HELLO, CALL, NEXT, PUT_OPEN, PUT_DATA, PUT_CLOSE, GET_DATA, SAMPLES)
+REQUESTS = (HELLO, CALL, NEXT, PUT_OPEN, PUT_DATA, PUT_CLOSE, GET_DATA, FLASH_DATA, SAMPLES)
 
 # What the device does with the samples of a SAMPLES frame.
 OBSERVE = 0  # label u8, input: learn from it later

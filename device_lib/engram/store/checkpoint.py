@@ -8,11 +8,11 @@ from ..errors import DataError, StoreError
 from .flash import Flash
 from .format import CRC_RESIDUE, could_become, describe, round_up
 
-_MAGIC = b"EGCP"
+MAGIC = b"EGCP"
 _VERSION = 1
 # magic, version, reserved 0, parts, model_id, generation, payload bytes, crc32 of the payload
 _HEADER = "<4sBBHIIII"
-_HEADER_BYTES = struct.calcsize(_HEADER) + 4
+HEADER_BYTES = struct.calcsize(_HEADER) + 4
 _CHUNK = 256  # bytes streamed at a time, at most
 MAX_PARTS = 16
 TARGETS = ("last", "previous", "factory")  # of roll_back()
@@ -28,8 +28,16 @@ def _chunk_bytes(erase_bytes, program_bytes):
 
 def units_for(checkpoint_bytes, erase_bytes, program_bytes):
     """Erase units that one generation of so many bytes takes."""
-    header = round_up(_HEADER_BYTES, _chunk_bytes(erase_bytes, program_bytes))
+    header = round_up(HEADER_BYTES, _chunk_bytes(erase_bytes, program_bytes))
     return round_up(header + 4 * MAX_PARTS + checkpoint_bytes, erase_bytes) // erase_bytes
+
+
+def unpack_header(raw):
+    """(magic, version, 0, parts, model_id, generation, length, crc32) of HEADER_BYTES bytes, None
+    where they are no intact header."""
+    if crc32(raw) != CRC_RESIDUE or raw[:4] != MAGIC:
+        return None
+    return struct.unpack(_HEADER, bytes(raw[:-4]))
 
 
 class Checkpoints:
@@ -57,7 +65,7 @@ class Checkpoints:
         self._first = first_block
         self._units = blocks // 2  # of one generation
         self._buffer = bytearray(_chunk_bytes(flash.erase_bytes, program_bytes))
-        self._data_at = round_up(_HEADER_BYTES, len(self._buffer))
+        self._data_at = round_up(HEADER_BYTES, len(self._buffer))
         self._found = False
         self._area = self._header = None  # of the newest valid generation
         if erase:
@@ -102,7 +110,7 @@ class Checkpoints:
         if self._payload_crc(area, length) != crc:
             raise StoreError("the state was not programmed as given: the flash is worn out; "
                              "the state saved before is intact")
-        header = struct.pack(_HEADER, _MAGIC, _VERSION, 0, len(parts), self.model_id, generation,
+        header = struct.pack(_HEADER, MAGIC, _VERSION, 0, len(parts), self.model_id, generation,
                              length, crc)
         header += struct.pack("<I", crc32(header))
         self._commit(area, header)
@@ -195,14 +203,14 @@ class Checkpoints:
             )
 
     def _raw_header(self, area):
-        raw = bytearray(_HEADER_BYTES)
+        raw = bytearray(HEADER_BYTES)
         self._flash.read(self._block(area, 0), raw, 0)
         return raw
 
     def _check_owner(self):
         """StoreError unless both areas are ours, blank, or what a cut can leave of ours."""
         raws = [self._raw_header(area) for area in (0, 1)]
-        valid = [raw for raw in raws if crc32(raw) == CRC_RESIDUE and raw[:4] == _MAGIC]
+        valid = [raw for raw in raws if crc32(raw) == CRC_RESIDUE and raw[:4] == MAGIC]
         for raw in valid:
             if raw[4] != _VERSION:
                 raise StoreError(
@@ -217,7 +225,7 @@ class Checkpoints:
                     % (model_id, self.model_id)
                 )
         # A blank header could become one of ours, and so could a torn one.
-        ours = struct.pack("<4sBBHI", _MAGIC, _VERSION, 0, 0, self.model_id)
+        ours = struct.pack("<4sBBHI", MAGIC, _VERSION, 0, 0, self.model_id)
         for area, raw in enumerate(raws):
             if not valid and not could_become(raw, ours):
                 start = bytearray(min(128, self._flash.erase_bytes))
@@ -246,10 +254,7 @@ class Checkpoints:
 
     def _header_of(self, area):
         """The fields of an intact header, else None."""
-        raw = self._raw_header(area)
-        if crc32(raw) != CRC_RESIDUE or raw[:4] != _MAGIC:
-            return None
-        return struct.unpack(_HEADER, bytes(raw[:-4]))
+        return unpack_header(self._raw_header(area))
 
     def _holds_older(self, area):
         """Whether an area holds an intact state that is older than the newest."""
