@@ -189,36 +189,74 @@ def _samples(data: Data, labels: Path | None = None) -> Samples:
     return data if isinstance(data, Samples) else sample_files.load(data, labels)
 
 
-def store_check(image: Path | str) -> dict[str, Any]:
-    """Every stored sample of a flash image checked: counts, damaged slots, geometry, wear."""
-    from engram_host.store_image import StoreImage
+def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[str, Any]:
+    """Go back to a saved state: the "last" one, the "previous" one, or "factory", the model file.
 
-    return StoreImage(Path(image)).check()
+    What is gone back from is erased; stored samples stay. Returns the learner's facts and the
+    "generation" of the state, None for "factory". Raises DeviceError when there is no such state
+    or the board's flash belongs to another model.
+    """
+    with _device(port) as device:
+        device.need_open(model)
+        generation = device.rollback(to)
+        return {"to": to, "generation": generation, **device.link.call("opened")}
 
 
-def store_dump(image: Path | str, out: Path | str) -> dict[str, Any]:
-    """Write the stored samples of a flash image: OUT.jsonl with all there is, OUT.npy latents."""
-    import json
+# --- what is stored -----------------------------------------------------------------------------
 
-    import numpy as np
 
-    from engram_host.store_image import StoreImage
+def store_info(image: Path | str | None = None, *, port: Port = None) -> dict[str, Any]:
+    """What a flash image, or a board's replay region, holds: records, wear, saved states."""
+    from engram_host.store_figures import figures
+
+    return dict(figures(_store_image(image, port)))
+
+
+def store_check(image: Path | str | None = None, *, port: Port = None) -> dict[str, Any]:
+    """Every stored sample checked, in a flash image or on a board: counts, damaged slots, wear."""
+    return _store_image(image, port).check()
+
+
+def store_dump(image: Path | str | None, out: Path | str, *, port: Port = None) -> dict[str, Any]:
+    """Write what is stored: OUT.jsonl with all there is, OUT.npy latents, OUT.bin the region."""
+    from engram_host import store_image
 
     path = Path(out)
-    if path.suffix not in (".jsonl", ".npy"):
-        raise InputError(f"{path}: a file name that ends in .jsonl or .npy expected")
-    content = StoreImage(Path(image))
-    records = content.records()
-    if path.suffix == ".npy":
-        raw = b"".join(record.latent for record in records)
-        np.save(path, np.frombuffer(raw, np.uint8).reshape(len(records), content.latent_bytes))
-    else:
-        fields = ("unit", "index", "label", "experience", "sequence")
-        with path.open("w", encoding="utf-8") as file:
-            for record in records:
-                row = {name: getattr(record, name) for name in fields}
-                file.write(json.dumps({**row, "latent": record.latent.hex()}) + "\n")
-    return {"samples": len(records), "file": path}
+    if path.suffix not in store_image.WRITERS:
+        raise InputError(f"{path}: a file name that ends in .jsonl, .npy or .bin expected")
+    content = _store_image(image, port)
+    store_image.WRITERS[path.suffix](content, path)
+    return {"samples": len(content.records()), "file": path}
+
+
+def store_format(
+    image: Path | str | None = None, *, port: Port = None, keep_wear: bool = False
+) -> None:
+    """Erase stored samples and saved states, in a flash image or on a board.
+
+    keep_wear: keep the erase counts, and with them the model and geometry of the store; else the
+    region is left blank, for any model.
+    """
+    if image is None:
+        with _device(port) as device:
+            device.store_format(keep_wear)
+        return
+    from engram_host.store_figures import wiped
+
+    content = _store_image(image, None)
+    Path(image).write_bytes(wiped(content, keep_wear))
+
+
+def _store_image(image: Path | str | None, port: Port) -> Any:
+    """The replay region of a flash image, or of a board, as a store_image.StoreImage."""
+    from engram_host.flash_copy import copy_region
+    from engram_host.store_image import StoreImage
+
+    if image is not None:
+        return StoreImage.of_file(Path(image))
+    with _device(port) as device:
+        name = f"the replay region of {device.link.board}"
+        return StoreImage(copy_region(device), name, is_region=True)
 
 
 # --- learning -----------------------------------------------------------------------------------

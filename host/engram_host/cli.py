@@ -37,8 +37,11 @@ VERBS = {
     "report": "report",
     "repl": "repl",
     "reset": "reset",
+    "rollback": "rollback",
+    "store-info": "store_info",
     "store-check": "store_check",
     "store-dump": "store_dump",
+    "store-format": "store_format",
 }
 
 FAILED, INTERRUPTED = 1, 130

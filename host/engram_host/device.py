@@ -142,6 +142,28 @@ class Device:
         """Keep the learned state in flash: {"generation", "units"}."""
         return self.link.call("save")  # type: ignore[no-any-return]
 
+    def rollback(self, to: str) -> int | None:
+        """Go back to a saved state, for good: "last", "previous" or "factory" (the model file).
+
+        Its generation, None for "factory"; the model is opened afresh then.
+        """
+        now = self.info()
+        generation: int | None = self.link.call("rollback", to=to)["generation"]
+        if generation is None:
+            self._opened("open", now["model"], now["options"])
+        return generation
+
+    def store_format(self, keep_wear: bool = False) -> None:
+        """Erase stored samples and saved states, whatever is there, also without a model.
+
+        keep_wear: the erase counts stay, and with them the model and geometry of the store. A
+        learner that was open is opened afresh.
+        """
+        now = self.info()
+        self.link.call("store_format", keep_wear=keep_wear)
+        if now["learner"]:
+            self._opened("open", now["model"], now["options"])
+
     def load(self) -> int | None:
         """Go back to the saved state: its generation, None if there is none."""
         return self.link.call("load")["generation"]  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ _ADVICE = {
 
 
 def _advice(kind: str, said: str) -> str:
-    if kind == "StoreError" and "ReplayStore.format" in said:
+    if kind == "StoreError" and re.search(r"(ReplayStore|Checkpoints)\.format", said):
         return "; from this computer `engram reset` does that"
     if kind == "OSError":
         number = re.match(r"\D*(\d+)", said)

@@ -95,4 +95,4 @@ def test_what_is_no_image_is_refused(tmp_path):
     told = run("store-check", "--image", tmp_path / "none.bin")
     assert told.exit_code == 1 and "a flash image expected" in told.stderr
     told = run("store-dump", tmp_path / "x.csv", "--image", file)
-    assert told.exit_code == 1 and ".jsonl or .npy" in told.stderr
+    assert told.exit_code == 1 and ".jsonl, .npy or .bin" in told.stderr

@@ -72,7 +72,7 @@ ASKS = re.compile(
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
 BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
-BESIDE |= {"learner_options", "tasks", "flash_plan", "store_image"}
+BESIDE |= {"learner_options", "tasks", "flash_plan", "store_image", "store_figures"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
@@ -92,6 +92,7 @@ HOST_ROWS = {
     "joint": {"convert", "datasets", "latent_store", "report.schema", "errors"},
     "latent_store": {"errors"},
     "store_image": {"errors"},
+    "store_figures": {"store_image", "errors"},
     # boards
     "boards": {"errors"},
     "build": {"boards", "errors"},
@@ -104,9 +105,10 @@ HOST_ROWS = {
     "console": {"link", "transport", "errors"},
     "ports": {"boards", "virtual", "transport", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
+    "flash_copy": {"device", "errors"},
     "session": {"device", "interrupt"} | BESIDE,
     "task_run": {"session", "device", "interrupt"} | BESIDE,
-    "api": {"task_run", "session", "device", "link", "ports", "interrupt"} | BESIDE,
+    "api": {"task_run", "session", "device", "flash_copy", "link", "ports", "interrupt"} | BESIDE,
     "demo": {"api", "device", "boards", "virtual", "joint"} | BESIDE,  # a script of verbs
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
     | {"plan_report", "report", "learner_options"},  # how things look
@@ -116,10 +118,10 @@ HOST_ROWS = {
 }
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
-PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format"}
+PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format", "store.checkpoint"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies"}
 # The host modules that run the whole library, because they do the board's work on this computer.
-SIMULATES = {"joint", "latent_store", "flash_plan", "datasets.mfcc"}
+SIMULATES = {"joint", "latent_store", "flash_plan", "store_figures", "datasets.mfcc"}
 
 
 def violations(package, name, rows):

@@ -7,28 +7,28 @@ from pathlib import Path
 import rich_click as click
 
 from engram_host import api
-from engram_host.commands import options, output
+from engram_host.commands import options, output, store_source
 
 DAMAGE = 1  # exit code
 
 
 @click.command(epilog="Example: engram store-check --image flash.bin")
-@click.option("--image", type=options.FILE, required=True, help="A flash image of a board.")
+@store_source.source
 @options.json
 @options.debug
 @click.pass_context
-def command(ctx: click.Context, image: Path, as_json: bool) -> None:
-    """Check every stored sample in a flash image; the exit code is 1 if one is damaged.
+def command(ctx: click.Context, image: Path | None, port: str | None, as_json: bool) -> None:
+    """Check every sample stored on a board or in a flash image; exit code 1: one is damaged.
 
     A sample that a power cut tore while it was written counts as damaged too.
     """
-    told = api.store_check(image)
+    with store_source.opened(ctx, image, port) as source:
+        told = api.store_check(**source)
     if as_json:
         output.show_json(told)
     else:
         output.show(
-            f"{told['live']:,} stored samples of model {told['model_id']}, {told['bits']} bits, "
-            f"{told['latent_bytes']} bytes each; {told['deleted']:,} deleted\n"
+            f"{store_source.records(told)}; {told['deleted']:,} deleted\n"
             f"{told['units']} units of {told['erase_bytes']:,} bytes, erased "
             f"{told['wear_min']:,} to {told['wear_max']:,} times"
         )

@@ -7,21 +7,26 @@ from pathlib import Path
 import rich_click as click
 
 from engram_host import api
-from engram_host.commands import options, output
+from engram_host.commands import options, output, store_source
 
 
-@click.command(epilog="Example: engram store-dump --image flash.bin samples.jsonl")
+@click.command(epilog="Example: engram store-dump samples.jsonl --port qemu_m4f")
 @click.argument("out", type=options.FILE)
-@click.option("--image", type=options.FILE, required=True, help="A flash image of a board.")
+@store_source.source
 @options.json
 @options.debug
-def command(out: Path, image: Path, as_json: bool) -> None:
-    """Write the stored samples of a flash image to OUT.
+@click.pass_context
+def command(
+    ctx: click.Context, out: Path, image: Path | None, port: str | None, as_json: bool
+) -> None:
+    """Write the samples stored on a board or in a flash image to OUT.
 
     OUT.jsonl gets a line a sample: unit, index in it, label, experience, sequence, and the packed
-    latent in hexadecimal. OUT.npy gets the packed latents alone, uint8 (samples, bytes).
+    latent in hexadecimal. OUT.npy gets the packed latents alone, uint8 (samples, bytes). OUT.bin
+    gets the replay region as it is, an image for --image.
     """
-    told = api.store_dump(image, out)
+    with store_source.opened(ctx, image, port) as source:
+        told = api.store_dump(source["image"], out, port=source["port"])
     if as_json:
         output.show_json(told)
     else:

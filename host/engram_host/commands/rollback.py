@@ -1,0 +1,46 @@
+"""engram rollback"""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+
+_LOST = {
+    "previous": "The last saved state is erased. Go back to the one before?",
+    "factory": "All saved states are erased. Go back to the parameters in the model file?",
+}
+
+
+@click.command(epilog="Example: engram rollback --to previous --yes --port qemu_m4f")
+@click.option(
+    "--to",
+    type=click.Choice(["last", "previous", "factory"]),
+    default="last",
+    show_default=True,
+    help="The last saved state, the one before it, or the parameters in the model file.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.model
+@options.port
+@options.json
+@options.debug
+def command(to: str, yes: bool, model: str | None, port: str | None, as_json: bool) -> None:
+    """Go back to what a board knew when it saved: undo a session that made the model worse.
+
+    The board keeps the last two states. Stored samples stay where they are; `engram reset` or
+    `engram store-format` forget them too.
+    """
+    if to in _LOST and not yes:
+        click.confirm(_LOST[to], abort=True, err=True)
+    with api.connect(port, on_text=output.console_text) as board:
+        told = api.rollback(board, to, model=model)
+    if as_json:
+        output.show_json(told)
+        return
+    state = "the model file" if told["generation"] is None else f"generation {told['generation']}"
+    output.show(
+        f"[green]✓[/] {told['model']} is at {state}: {told['experience']} sessions, "
+        f"{told['steps']:,} steps, {told['known']} classes"
+    )
