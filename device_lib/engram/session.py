@@ -2,14 +2,15 @@
 
 from .compat import heap_used
 from .continual.learner import Learner
-from .continual.policies import policy as policy_trim
+from .continual.policies import policy_class
 from .continual.strategies import saved_bytes, strategy_class
 from .nn.model import ModelSpec
 from .store import Checkpoints, ReplayStore, regions
-from .store.format import HEADER_BYTES, MAGIC, unpack_header
+from .store.wipe import first_header
 
 _BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
+POLICY = "balanced"  # where none is given
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, **options):
@@ -19,8 +20,8 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
     there has, 8 in a new one.
-    options: Learner's other arguments, by name. The strategy and its depth decide how much flash
-    a saved state takes, so a region that was written with others is refused.
+    options: Learner's other arguments, by name. The strategy, its depth and the policy decide
+    how much flash a saved state takes, so a region that was written with others is refused.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
     """
@@ -39,6 +40,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
             bits,
             options.get("strategy", "replay"),
             options.get("depth"),
+            options.get("policy", POLICY),
         )
         learner = Learner(
             spec,
@@ -52,24 +54,25 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
     return learner
 
 
-def load_code(strategy="replay", policy="balanced", **options):
+def load_code(strategy="replay", policy=POLICY, **options):
     """Imports what a learner with these options uses: code is no part of what a plan counts.
 
     Raises DataError on an unknown name.
     """
     strategy_class(strategy)
-    policy_trim(policy)
+    policy_class(policy)
 
 
-def open_flash(spec, device, program_bytes, bits, strategy, depth):
+def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY):
     """(ReplayStore, region for Checkpoints) in a flash region, for a learner of `spec`.
 
-    bits: None for what is there. strategy, depth: as the learner takes them; they decide what a
-    saved state holds.
+    bits: None for what is there. strategy, depth, policy: as the learner takes them; they decide
+    what a saved state holds.
     """
     if bits is None:
         bits = _stored_bits(device)
     state_bytes = _STATE_BYTES + 4 * spec.classes + saved_bytes(spec, strategy, depth)
+    state_bytes += policy_class(policy).saved_bytes(spec.classes)
     store_device, checkpoint_device = regions(device, state_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
     store = ReplayStore(store_device, program_bytes, spec.latent_id, latent_bytes, bits)
@@ -78,10 +81,5 @@ def open_flash(spec, device, program_bytes, bits, strategy, depth):
 
 def _stored_bits(device):
     """Bits of a latent element in the store of a flash region, by its first whole header."""
-    raw = bytearray(HEADER_BYTES)
-    for block in range(device.ioctl(4, 0)):
-        device.readblocks(block, raw, 0)
-        header = unpack_header(raw)[0] if raw[:4] == MAGIC else None
-        if header is not None:
-            return header.bits
-    return _BITS
+    header = first_header(device)
+    return _BITS if header is None else header.bits

@@ -347,15 +347,15 @@ class Link:
     ) -> dict[str, Any]:
         """Stream samples (each: label byte unless PREDICT, then the raw input) to the learner.
 
-        Returns {"n", "right", "units", "out"}: how many arrived, how many were predicted right,
-        what they took by the board's counter, and all predictions.
+        Returns {"n", "right", "stored", "units", "out"}: how many arrived, how many were predicted
+        right, how many were stored, what they took by the board's counter, and all predictions.
         progress counts samples. Raises DeviceError at the first one the board refuses.
         """
         size = self.call("samples_begin", sink=sink)["sample_bytes"]
         offset = 0
         pending = bytearray()
         out: list[Any] = []
-        last: dict[str, Any] = {"n": 0, "right": 0, "units": 0}
+        last: dict[str, Any] = {"n": 0, "right": 0, "stored": 0, "units": 0}
         room = self.max_payload - 5
         room = room // size * size or room  # whole samples where they fit
         for sample in samples:

@@ -86,15 +86,17 @@ class Session:
 
     def _observe(self, samples: Samples) -> None:
         chunk = 64  # samples between two looks at Ctrl-C
-        units = 0
+        units = stored = 0
         with self.device.reporter.items("observe", len(samples), "samples") as update:
             for start in range(0, len(samples), chunk):
                 self._check_stop()
-                units += self.device.observe_quietly(samples.part(start, start + chunk))["units"]
+                told = self.device.observe_quietly(samples.part(start, start + chunk))
+                units, stored = units + told["units"], stored + told.get("stored", told["n"])
                 self.figures["samples"] = min(len(samples), start + chunk)
                 update(self.figures["samples"])
-        self.figures["observe_units"] = units
-        self._write("observe", samples=len(samples), observe_units=units, **self.counter)
+        figures = {"observe_units": units, "stored": stored}
+        self.figures.update(figures)
+        self._write("observe", samples=len(samples), **figures, **self.counter)
 
     def _learn(self, epochs: int) -> None:
         with self.device.reporter.items("learn", None, "steps") as update:

@@ -13,6 +13,7 @@ import tiny_model
 from engram import Learner, ModelSpec
 from engram.compat import heap_lock, heap_unlock
 from engram.continual.policies import NAMES as POLICIES
+from engram.continual.policies import policy_class
 from engram.continual.strategies import NAMES, saved_bytes
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 
@@ -29,15 +30,18 @@ def blank():
     return flash
 
 
-def open_learner(flash, strategy, policy="balanced"):
+def open_learner(flash, strategy, policy="balanced", budget=20):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
     spec.widen(CLASSES)
-    store, checkpoints = regions(flash, 32 + 4 * CLASSES + saved_bytes(spec, strategy), PAGE)
+    state_bytes = 32 + 4 * CLASSES + saved_bytes(spec, strategy)
+    state_bytes += policy_class(policy).saved_bytes(CLASSES)
+    store, checkpoints = regions(flash, state_bytes, PAGE)
     return Learner(
         spec,
         ReplayStore(store, PAGE, spec.latent_id, spec.latent_elems),
         Checkpoints(checkpoints, PAGE, spec.model_id),
-        batch=8, lr=0.05, seed=3, budget=20, classes=CLASSES, strategy=strategy, policy=policy,
+        batch=8, lr=0.05, seed=3, budget=budget, classes=CLASSES, strategy=strategy,
+        policy=policy,
     )
 
 
@@ -110,7 +114,7 @@ def check_strategy(name):
 
 
 def check_policy(name):
-    learner = open_learner(blank(), "head", name)
+    learner = open_learner(blank(), "head", name, 40)
     for labels in EXPERIENCES:
         observe(learner, labels)
         run(learner)
@@ -118,6 +122,7 @@ def check_policy(name):
         store = learner.store
         kept = [(a, b) for a, b in zip(store.labels, store.experiences) if a != 255]
         print("exact", name, len(kept), "%08x" % crc32(bytes(store.labels)), kept)
+        print("exact", name, list(learner.brought), learner.skipped)
 
 
 def main():

@@ -1,18 +1,25 @@
 """The policy that drops whole erase units: still a fair sample of each class, and hardly moves."""
 
+import io
 import random
 
 import numpy as np
 import pytest
+import tiny_model
+from nor import NorFlash
 
-from engram.continual.policies.flash_balanced import FlashBalanced, share
+from engram import DataError, Learner, ModelSpec, StoreError
+from engram.continual.policies.flash_balanced import ONE, Policy, share
 from engram.continual.rng import Rng
-from engram.store import RamFlash, ReplayStore
+from engram.continual.strategies import saved_bytes
+from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+from engram_host.latent_store import LatentStore
 
 SEEDS, STREAM, BINS = 400, 1200, 8
 # Critical values of chi-square at p = 0.001, by degrees of freedom
 CHI2 = {2: 13.816, 7: 24.322}
 POSITION = 4  # a record's latent is its place in the stream of its class
+SLOTS = 13  # of such records in an erase unit
 
 
 class Oldest:
@@ -25,23 +32,65 @@ class Oldest:
         return 0 if n < 100 else self._rng.below(n)
 
 
+def open_store(flash):
+    store = ReplayStore(flash, 1, 1, POSITION, reserve=2)
+    assert store.info()["slots_per_block"] == SLOTS
+    return store
+
+
 def lived(seed, rates, random_picks=Rng, stream=STREAM, admit_all=False):
     """Positions in the stream of its class, of each class's records that are left."""
-    store = ReplayStore(RamFlash(12, 256, 1), 1, 1, POSITION, reserve=2)
-    policy = FlashBalanced(store, len(rates), random_picks(seed), units=8)
+    store = open_store(RamFlash(12, 256, 1))
+    policy = Policy(store, len(rates), random_picks(seed), 8 * SLOTS)
     labels = random.Random(seed)
     seen = [0] * len(rates)
     for label in labels.choices(range(len(rates)), rates, k=stream):
         if policy.admit(label) or admit_all:
             store.append(seen[label].to_bytes(POSITION, "little"), label, 0)
         seen[label] += 1
-    left = [[] for _ in rates]
+    return left_of(store, seen)
+
+
+def left_of(store, seen):
+    left = [[] for _ in seen]
     buffer = bytearray(POSITION)
     for slot, label in enumerate(store.labels):
         if label != 255:
             store.read_into(slot, buffer)
             left[label].append(int.from_bytes(buffer, "little") / seen[label])
     return left
+
+
+def lived_with_cuts(seed, classes, stream=STREAM, forget=False):
+    """The same, saved and cut in turns: from each second place on the state is the saved one.
+
+    forget: what happened between the save and the cut is not worked out.
+    """
+    flash = RamFlash(12, 256, 1)
+    labels, places = random.Random(seed), (150, 330, 480, 700, 820, 1050)
+    seen, saved, rng = [0] * classes, None, Rng(seed)
+
+    def opened():
+        policy = Policy(open_store(flash), classes, rng, 8 * SLOTS)
+        if saved:
+            policy.saved[0][:] = saved
+        policy.loaded()
+        if forget and saved:
+            policy._behind = False
+        return policy
+
+    policy = opened()
+    for n in range(stream):
+        if n in places[0::2]:
+            policy.saving()
+            saved = policy.saved[0][:]
+        if n in places[1::2]:
+            policy = opened()
+        label = labels.randrange(classes)
+        if policy.admit(label):
+            policy._store.append(seen[label].to_bytes(POSITION, "little"), label, 0)
+        seen[label] += 1
+    return left_of(policy._store, seen), policy, seen
 
 
 def unevenness(rows):
@@ -90,6 +139,157 @@ def test_the_test_sees_what_is_not_fair(mistake):
     assert unevenness(positions(lives, 0)) > 2 * CHI2[BINS - 1]
 
 
+@pytest.fixture(scope="module")
+def cut_lives():
+    return [lived_with_cuts(seed, 3) for seed in range(1, SEEDS + 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", range(3))
+def test_power_cuts_between_saves_leave_the_sample_fair(cut_lives, label):
+    assert unevenness(positions([left for left, _, _ in cut_lives], label)) < CHI2[BINS - 1]
+
+
+@pytest.mark.slow
+def test_what_a_cut_loses_is_estimated(cut_lives):
+    """The seen numbers after three cuts against the stream's, what is to be expected in the store
+    against what is there."""
+    seen = np.array([policy.seen for _, policy, _ in cut_lives], float)
+    real = np.array([seen for _, _, seen in cut_lives], float)
+    assert abs(seen.mean() / real.mean() - 1) < 0.1
+    expected = np.array([policy.keep for _, policy, _ in cut_lives], float) * seen / ONE
+    there = [[len(records) for records in left] for left, _, _ in cut_lives]
+    off = (expected - there).sum(axis=1)
+    assert abs(off.mean()) < 4 * off.std() / len(off) ** 0.5
+
+
+@pytest.mark.slow
+def test_the_test_sees_a_state_that_is_not_brought_up_to_date():
+    lives = [lived_with_cuts(seed, 3, forget=True)[0] for seed in range(1, 101)]
+    assert unevenness(positions(lives, 0)) > CHI2[BINS - 1]
+
+
+def test_a_state_that_was_saved_last_is_as_it_was():
+    """Nothing happened since: nothing changes."""
+    _, policy, _ = lived_with_cuts(1, 3, stream=900)
+    policy.saving()
+    before = policy.saved[0][:]
+    policy.loaded()
+    policy.saving()
+    assert policy.saved[0] == before and 0 < min(policy.keep) and max(policy.keep) < ONE
+
+
+def test_a_store_that_was_formatted_starts_afresh():
+    _, policy, _ = lived_with_cuts(1, 3, stream=900)
+    policy.saving()
+    other = Policy(open_store(RamFlash(12, 256, 1)), 3, Rng(1), 8 * SLOTS)
+    other.saved[0][:] = policy.saved[0]
+    other.loaded()
+    assert other.admit(1) and list(other.seen) == [0, 1, 0] and set(other.keep) == {ONE}
+
+
+def test_records_of_another_policy_count_as_the_stream():
+    store = open_store(RamFlash(12, 256, 1))
+    for label in (0, 0, 2):
+        store.append(bytes(POSITION), label, 0)
+    policy = Policy(store, 3, Rng(1), 8 * SLOTS)
+    assert policy.admit(1) and list(policy.seen) == [2, 1, 1]
+
+
+def test_what_it_cannot_work_with_is_refused():
+    store = open_store(RamFlash(12, 256, 1))
+    with pytest.raises(DataError, match="at least 26 latents, two erase units"):
+        Policy(store, 3, Rng(1), 25)
+    small = ReplayStore(RamFlash(3, 256, 1), 1, 1, POSITION)
+    with pytest.raises(StoreError, match="more erase units"):
+        Policy(small, 3, Rng(1), 26)
+    with pytest.raises(StoreError, match="store in flash"):
+        Policy(LatentStore(100, POSITION), 3, Rng(1), 50)
+
+
+def test_a_full_budget_never_fills_the_store():
+    """The store has a unit more than the policy uses, so append() is never refused."""
+    store = open_store(RamFlash(12, 256, 1))
+    policy = Policy(store, 1, Rng(1), store.capacity)
+    for n in range(3000):
+        if policy.admit(0):
+            store.append(n.to_bytes(POSITION, "little"), 0, 0)
+    assert len(store) > 0.7 * store.capacity
+
+
+def test_units_that_wear_out_are_not_missed():
+    """Bad units leave fewer than the budget fills: the policy drops earlier."""
+    flash = NorFlash(12, 256, 1)
+    flash.endurance = [9, 99, 99, 12, 99, 99, 15] + [99] * 5
+    store = open_store(flash)
+    policy = Policy(store, 2, Rng(1), 10 * SLOTS)
+    for n in range(4000):
+        skip_to_admitted(policy, n % 2)
+        store.append(n.to_bytes(POSITION, "little"), n % 2, 0)
+    assert store.info()["bad_blocks"] == 3 and len(store) > 4 * SLOTS
+
+
+def open_learner(flash, **options):
+    spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
+    size = 32 + 4 * spec.classes + saved_bytes(spec) + Policy.saved_bytes(spec.classes)
+    store, checkpoints = regions(flash, size, 16)
+    learner = Learner(
+        spec,
+        ReplayStore(store, 16, spec.latent_id, spec.latent_elems),
+        Checkpoints(checkpoints, 16, spec.model_id),
+        batch=8, policy="flash_balanced", **options,
+    )  # fmt: skip
+    learner.load()
+    return learner
+
+
+def observe(learner, samples):
+    return [learner.observe(tiny_model.sample(n % 3, n), n % 3) for n in samples]
+
+
+def test_a_learner_counts_what_it_saw_and_what_it_stored():
+    learner = open_learner(RamFlash(16, 1024, 16), budget=80)
+    told = observe(learner, range(300))
+    stored = learner.store.info()
+    assert 0 < told.count(False) == learner.skipped == learner.info()["skipped"]
+    assert stored["appended"] == told.count(True) == stored["live"] + stored["dropped"]
+    learner.learn()
+    assert learner.seen == learner.info()["seen"] == 300 and list(learner.brought)[:3] == [100] * 3
+
+
+def test_a_learner_goes_on_where_it_was_saved():
+    flash = RamFlash(16, 1024, 16)
+    learner = open_learner(flash, budget=80)
+    observe(learner, range(300))
+    learner.learn()
+    learner.save()
+    other = open_learner(flash, budget=80)
+    assert list(other.policy.keep) == list(learner.policy.keep)
+    assert observe(other, range(300, 400)) != [True] * 100
+    assert list(other.policy.seen)[:3] == [134, 133, 133]
+
+
+def test_nothing_stored_is_nothing_to_learn():
+    learner = open_learner(RamFlash(16, 1024, 16), budget=80)
+    observe(learner, range(300))
+    learner.learn()
+    for label in range(3):
+        learner.policy.keep[label] = 1
+    observe(learner, range(9))
+    with pytest.raises(DataError, match="nothing new .* policy stored none"):
+        learner.learn()
+
+
+def test_another_policy_does_not_take_its_state():
+    flash = RamFlash(16, 1024, 16)
+    open_learner(flash, budget=80).save()
+    with pytest.raises(StoreError, match="saved by another version"):
+        Learner(
+            ModelSpec(io.BytesIO(tiny_model.model_bytes())),
+            checkpoints=open_learner(flash, budget=80).checkpoints,
+        ).load()
+
+
 def test_a_rare_class_is_kept_whole():
     for seed in range(1, 6):
         left = lived(seed, (200, 1))
@@ -100,22 +300,32 @@ def test_a_rare_class_is_kept_whole():
 
 
 def test_shares_are_max_min_fair():
-    assert share([10, 10, 10], 0.5) == 5
-    assert share([1, 10, 10], 15 / 21) == pytest.approx(7)
-    assert share([3, 1], 0.5) == 1
+    assert share([10, 10, 10], 15) == 5
+    assert share([1, 10, 10], 15) == 7
+    assert share([3, 1], 2) == 1
+
+
+def skip_to_admitted(policy, label):
+    """The stream of a class goes on to the next record that is admitted: 1 / p records.
+
+    Where that gets long, half of what was seen is left out, and p is twice as much.
+    """
+    policy._catch_up()
+    policy.seen[label] += round(ONE / policy.keep[label])
+    if policy.keep[label] < ONE >> 8:
+        policy.keep[label] <<= 1
+        policy.seen[label] >>= 1
 
 
 def test_hardly_anything_moves_and_wear_is_even():
     """Replacements at 80 % fill, of classes that come equally often."""
     store = ReplayStore(RamFlash(64, 1024, 1), 1, 1, 20)
-    policy = FlashBalanced(store, 4, Rng(1), units=51)
-    # The stream is skipped to the next record that is admitted: 1 / p of its class.
-    policy.keep, policy.seen = [1.0] * 4, [0.0] * 4
+    policy = Policy(store, 4, Rng(1), 51 * store.info()["slots_per_block"])
     labels = random.Random(1)
     widest = 0
     for n in range(15000):
         label = labels.randrange(4)
-        policy.seen[label] += 1 / policy.keep[label]
+        skip_to_admitted(policy, label)
         store.append(bytes(20), label, 0)
         if n % 100 == 0:
             info = store.info()

@@ -7,7 +7,7 @@ import pytest
 from strategies_reference import Life
 
 from engram import DataError
-from engram.continual.policies import NAMES, policy
+from engram.continual.policies import TRIMMING, policy_class
 from engram.continual.rng import Rng
 
 DEAD = 255
@@ -56,7 +56,8 @@ class FakeLearner:
         """Ends one experience with records of these labels."""
         for n, label in enumerate(stream):
             self.origin[self.store.append(label, self.experience)] = (self.experience, label, n)
-        policy(name)(self)
+        store = self.store
+        policy_class(name)(store, 10, self.rng, self.budget).trim(self)
         for label in stream:
             self.brought[label] += 1
         for slot in list(self.origin):
@@ -69,7 +70,7 @@ class FakeLearner:
         return Counter(origin[part] for origin in self.origin.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRIMMING)
 def test_the_budget_is_kept_and_filled(name):
     learner = FakeLearner(40)
     for stream in ([0] * 20, [1] * 15 + [0] * 15, [2] * 5, [3] * 60):
@@ -238,6 +239,6 @@ def test_the_learner_counts_what_the_stream_brought():
 
 def test_unknown_policies_and_two_budgets_are_refused():
     with pytest.raises(DataError, match="policy balanced or .* expected, newest came"):
-        policy("newest")
+        policy_class("newest")
     with pytest.raises(DataError, match="both came"):
         Life("head", budget_bytes=1000)

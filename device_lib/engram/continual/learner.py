@@ -10,7 +10,7 @@ from ..nn.adaptive import AdaptiveStage, hyperparameters
 from ..nn.frozen import FrozenStage
 from ..plan import plan
 from .metrics import AccuracyMatrix
-from .policies import policy as policy_named
+from .policies import policy_class
 from .reading import LatentReader
 from .rng import Rng
 from .sampling import COMPOSITIONS, DEAD, Sampler
@@ -47,13 +47,15 @@ class Learner:
                     known makes the head grow.
     known           how many of the classes in the model file count as known; None: all. New ones
                     start from the weights that the file has for them.
-    policy, budget  what stays in the store when an experience ends: a name of policies.NAMES,
-                    and how many latents at most (None: half the store)
+    policy, budget  what stays in the store: a name of policies.NAMES, and how many latents at
+                    most when an experience ends (None: half the store)
     budget_bytes    the budget in bytes of flash instead, what a record needs beside its latent
                     included
     counter         function: a counter modulo 2**30 that phases are measured with
     available       bytes of heap it may use; None asks the heap
     heap_base       bytes of heap that were in use before the spec and the store were opened
+
+    .skipped   samples observed that the policy did not let in, since the learner was opened
 
     Raises FitError before anything is allocated, ModelError on a damaged file.
     """
@@ -82,7 +84,8 @@ class Learner:
         available=None,
         heap_base=None,
     ):
-        trim = policy_named(policy)
+        self.policy_name = policy
+        policy = policy_class(policy)
         if composition is not None and composition not in COMPOSITIONS:
             raise DataError(
                 "composition %s expected, %s came" % (" or ".join(COMPOSITIONS), composition)
@@ -117,9 +120,10 @@ class Learner:
         self.checkpoints = checkpoints
         self.hyper = hyperparameters(lr, momentum, weight_decay)
         self._lr, self._lr_decay = lr, lr_decay
-        self._trim = trim
         self.budget = _budget(store, budget, budget_bytes)
         self.rng = Rng(seed)
+        self.policy = policy(store, spec.classes, self.rng, self.budget)
+        self.skipped = 0
         self.sampler = Sampler(
             slots, spec.classes, self.rng, composition or strategy.COMPOSITION
         )
@@ -148,6 +152,7 @@ class Learner:
         self._saved = (self._state, self.adaptive.params) + tuple(
             [arena.f32(name) for name in saved_names(strategy, sizes)]
         )
+        self._saved += self.policy.saved
         arena.close()
         self._heap_base = heap_base
 
@@ -182,24 +187,34 @@ class Learner:
 
     def _infer(self, x, latent):
         self._check_input(x)
+        self._run_frozen(x, latent)
+
+    def _run_frozen(self, x, latent):
         try:
             self.frozen.fwd(latent, x)
         except TypeError as e:  # a list, or an array of another item size
             raise DataError("an input of %s expected (%s)" % (self.input_dtype, e))
 
     def observe(self, x, y):
-        """Takes one labelled sample: its latent is in flash when this returns.
+        """Takes one labelled sample; whether it is stored: its latent is in flash then.
 
-        x: input_elems of the model's input dtype; y: label. Raises DataError, StoreError.
+        x: input_elems of the model's input dtype; y: label. Where the policy does not admit the
+        sample it is only counted, in .skipped too, and takes no part in learning. Raises
+        DataError, StoreError.
         """
         self._check_label(y)
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
-        self._infer(x, self._latent)
+        self._check_input(x)
+        if not self.policy.admit(y):
+            self.skipped += 1
+            return False
+        self._run_frozen(x, self._latent)
         if y >= self.adaptive.known:
             self.adaptive.resize(y + 1)
         kernels.pack_s8(self._packed, self._latent, self.store.bits)
         self.store.append(self._packed, y, self.experience & 0xFF)
+        return True
 
     def predict(self, x):
         """(label, probability of that label) of one input."""
@@ -285,7 +300,10 @@ class Learner:
             replay and self.strategy.REPLAY,
         )
         if not sampler.new:
-            raise DataError("nothing new to learn: observe labelled samples first")
+            raise DataError(
+                "nothing new to learn: observe labelled samples first%s"
+                % (" (the policy stored none of the last ones)" if self.skipped else "")
+            )
         self.hyper[0] = self._lr
         self.adaptive.start()
         self.strategy.begin()
@@ -402,13 +420,10 @@ class Learner:
         return {"steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"]}
 
     def end_experience(self):
-        """Ends the current experience: the strategy takes stock, the store is trimmed."""
+        """Ends the current experience: the strategy takes stock, the policy may trim the store."""
         self.strategy.end()
         if self.store is not None:
-            labels = [self.store.labels[slot] for slot in self.current_slots()]
-            self._trim(self)
-            for label in labels:
-                self.brought[label] += 1
+            self.policy.end(self)
         self.experience += 1
 
     @property
@@ -429,6 +444,7 @@ class Learner:
         state[0], state[2] = self.experience, self.steps_done
         state[3], state[4], state[5] = self.rng.state
         state[6] = self.adaptive.known
+        self.policy.saving()
         return self.checkpoints.save(self._saved)
 
     def load(self):
@@ -441,6 +457,7 @@ class Learner:
             for i in range(3):
                 self.rng.state[i] = state[3 + i]
             self.adaptive.resize(state[6])
+        self.policy.loaded()
         return generation
 
     def rollback(self, to="last"):
@@ -465,9 +482,11 @@ class Learner:
             "classes": self.classes,
             "known": self.adaptive.known,
             "strategy": self.strategy_name,
+            "policy": self.policy_name,
             "batch": self.batch,
             "experience": self.experience,
             "seen": self.seen,
+            "skipped": self.skipped,
             "steps": self.steps_done,
             "budget": self.budget,
             "ram_planned_bytes": self.planned_bytes,

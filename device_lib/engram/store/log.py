@@ -427,6 +427,10 @@ class ReplayStore:
         """The erase units that hold records, the open one among them."""
         return self._units.used()
 
+    def free_units(self):
+        """How many erase units can be opened."""
+        return self._units.free()
+
     def drop_unit(self, unit, keeps):
         """Frees an erase unit: records with keeps(label) move on, the others are gone.
 

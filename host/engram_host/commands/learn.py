@@ -136,6 +136,8 @@ def _table(done: api.Learned) -> Table:
     table.add_column()
     steps, unit = told["steps"], f"{told['unit']} ({told['source']})"
     table.add_row("learned", f"{told['samples']} samples in {steps} steps, {told['strategy']}")
+    if told["stored"] < told["samples"]:
+        table.add_row("stored", f"{told['stored']} of them: the policy keeps a fair sample")
     table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")
     table.add_row("a step", f"{told['total'] / steps:,.0f} {unit}")
     total = max(1, told["total"])

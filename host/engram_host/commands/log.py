@@ -42,7 +42,12 @@ def _begin(record: dict[str, Any]) -> None:
 
 def _observe(record: dict[str, Any]) -> None:
     unit = f"{record['unit']} ({record['source']})"
-    print(f"observed {record['samples']} samples: {record['observe_units']:,} {unit}")
+    # logs of before have no such figure: every sample was stored
+    stored = record.get("stored", record["samples"])
+    print(
+        f"observed {record['samples']} samples, stored {stored}: "
+        f"{record['observe_units']:,} {unit}"
+    )
     print(f"phases of a step in {unit}:")
     print(_LAYOUT.format(*_COLUMNS), flush=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from engram.continual.policies import NAMES as POLICIES
+from engram.continual.policies import TRIMMING as POLICIES
 from engram.continual.strategies import NAMES as STRATEGIES
 
 SEEDS = (11, 12, 13)

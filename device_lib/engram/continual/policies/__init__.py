@@ -1,24 +1,66 @@
-"""What stays in the replay store when an experience ends: a policy each file, chosen by name.
+"""What stays in the replay store: a policy each file, chosen by name.
 
-A policy is a function trim(learner) that deletes records until at most learner.budget are left. It
-looks at
+Most policies take every record in and trim the store when an experience ends. Such a file has a
+class Policy with a trim(learner), which looks at
 
     store        labels and experiences a slot, delete(slot)
+    budget       how many records may stay
     rng          the same picks on every host
     experience   the number of the one that ends, which the newest records have as their byte
     brought      (classes) how many records of each class the stream had brought before
     features(slot)   float32 window of the head's inputs for a record, valid until the next call;
                  None where the record is damaged; feature_elems, how many they are
+
+A policy may also decide before a record is stored, and free room while the stream goes on.
 """
 
 from ...errors import DataError
 
-# A name is a module of this package with a function trim.
-NAMES = ("balanced", "ecbrs", "herding", "random", "reservoir")
+# Those that trim when an experience ends, on any store.
+TRIMMING = ("balanced", "ecbrs", "herding", "random", "reservoir")
+# A name is a module of this package with a class Policy.
+NAMES = tuple(sorted(TRIMMING + ("flash_balanced",)))
 
 
-def policy(name):
-    """The function of a policy, which only now is loaded. Raises DataError on an unknown name."""
+def policy_class(name):
+    """The class of a policy, which only now is loaded. Raises DataError on an unknown name."""
     if name not in NAMES:
         raise DataError("policy %s expected, %s came" % (" or ".join(NAMES), name))
-    return __import__(__name__ + "." + name, None, None, ("trim",)).trim
+    return __import__(__name__ + "." + name, None, None, ("Policy",)).Policy
+
+
+class TakesAll:
+    """Every record is stored, until trim() deletes some: what most policies are.
+
+    store, rng: the learner's; classes: how many labels there may be; budget: records that may
+    stay, where the policy needs it before the first one comes.
+
+    .saved   buffers that belong to the learned state
+    """
+
+    saved = ()
+
+    def __init__(self, store, classes, rng, budget):
+        pass
+
+    @staticmethod
+    def saved_bytes(classes):
+        """Bytes of .saved."""
+        return 0
+
+    def admit(self, label):
+        """Whether the next record, of this label, is to be stored."""
+        return True
+
+    def end(self, learner):
+        """Ends an experience: counts what it brought, trims the store."""
+        labels = [learner.store.labels[slot] for slot in learner.current_slots()]
+        self.trim(learner)
+        for label in labels:
+            learner.brought[label] += 1
+
+    def saving(self):
+        """.saved is about to be written."""
+
+    def loaded(self):
+        """.saved was read, or there was none: the store may have gone on since."""

@@ -4,11 +4,13 @@ Class-balanced reservoir in the sense of Chrysakis and Moens, "Online Continual 
 Imbalanced Data" (ICML 2020), applied once an experience: the largest class gives way.
 """
 
+from . import TakesAll
 from .records import excess_of, keep_random, of_class
 
 
-def trim(learner):
-    excess = excess_of(learner.store, learner.budget)
-    for label in sorted(excess):
-        slots = of_class(learner.store, label)
-        keep_random(learner, slots, len(slots) - excess[label])
+class Policy(TakesAll):
+    def trim(self, learner):
+        excess = excess_of(learner.store, learner.budget)
+        for label in sorted(excess):
+            slots = of_class(learner.store, label)
+            keep_random(learner, slots, len(slots) - excess[label])

@@ -11,41 +11,43 @@ ICML 2020) by the number of records that the stream has brought of each class. H
 Shares are equal; what a class cannot fill, the others have.
 """
 
+from . import TakesAll
 from .records import keep_random, new_and_old
 
 
-def trim(learner):
-    store, rng, budget = learner.store, learner.rng, learner.budget
-    labels = store.labels
-    new, old = new_and_old(learner)
-    if len(old) > budget:  # the budget may have been larger before
-        keep_random(learner, old, budget)
-        del old[budget:]
-    brought = list(learner.brought)
-    kept = {}
-    for slot in old:
-        kept.setdefault(labels[slot], []).append(slot)
-    room = budget - len(old)
-    rng.shuffle(new, len(new))
-    for slot in new:
-        label = labels[slot]
-        own = kept.setdefault(label, [])
-        brought[label] += 1
-        if room > 0:
-            room -= 1
-            own.append(slot)
-            continue
-        share = _share([brought[c] for c in kept], budget)
-        above = [c for c in sorted(kept) if len(kept[c]) > share]
-        if above and len(own) < min(share, brought[label]):
-            most = max(above, key=lambda c: brought[c])
-            store.delete(_take(kept[most], rng))
-            own.append(slot)
-        elif own and rng.below(brought[label]) < len(own):
-            store.delete(_take(own, rng))
-            own.append(slot)
-        else:
-            store.delete(slot)
+class Policy(TakesAll):
+    def trim(self, learner):
+        store, rng, budget = learner.store, learner.rng, learner.budget
+        labels = store.labels
+        new, old = new_and_old(learner)
+        if len(old) > budget:  # the budget may have been larger before
+            keep_random(learner, old, budget)
+            del old[budget:]
+        brought = list(learner.brought)
+        kept = {}
+        for slot in old:
+            kept.setdefault(labels[slot], []).append(slot)
+        room = budget - len(old)
+        rng.shuffle(new, len(new))
+        for slot in new:
+            label = labels[slot]
+            own = kept.setdefault(label, [])
+            brought[label] += 1
+            if room > 0:
+                room -= 1
+                own.append(slot)
+                continue
+            share = _share([brought[c] for c in kept], budget)
+            above = [c for c in sorted(kept) if len(kept[c]) > share]
+            if above and len(own) < min(share, brought[label]):
+                most = max(above, key=lambda c: brought[c])
+                store.delete(_take(kept[most], rng))
+                own.append(slot)
+            elif own and rng.below(brought[label]) < len(own):
+                store.delete(_take(own, rng))
+                own.append(slot)
+            else:
+                store.delete(slot)
 
 
 def _share(brought, budget):

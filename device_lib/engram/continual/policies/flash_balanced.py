@@ -25,79 +25,187 @@ of max-min fairness: what small classes leave is divided among the large ones. C
 their share shrink faster, until all that can have it do.
 
 Seen numbers, not those in the store, decide: what is drawn does not depend on what was kept.
+
+What is not admitted, and what is dropped while an experience is under way, takes no part in its
+learning: the store is all that a learner learns from.
+
+After a power cut. p and the seen numbers are part of the learned state, so those of the last save
+come back, while the store holds all that was acknowledged. What happened between is worked out
+from the sequence numbers of the records: of those that were there at the save (fewer than the
+number noted then) the part that is left tells what the class lost in draws since, and p takes it;
+those with higher numbers are what was admitted since, each for 1 / p seen. The part and p times
+seen, by which draws go, are right on average; seen itself comes out a little high, as 1 / p does.
+The sample goes on from these estimates as from any other p. A class
+that had no record at the save keeps its p, so that its records since then may be rarer than the
+later ones by what it lost in draws since, a factor (K - 1) / K each.
+
+All in integers: the same draws on every host, whatever its floats are.
 """
 
 from array import array
 
-_ONE = 1 << 24  # draws are in [0, _ONE)
+from ...errors import DataError, StoreError
+from . import TakesAll
+
+ONE = 1 << 28  # p = 1, and a small int on 32-bit hosts
+_HALF_BITS = 14
+_COIN = 1 << 24
 # At 80 % fill 1 writes about 1.6 times what is stored, 2 about 1.2 times, 3 about 1.1 times.
 _WEAR_SPREAD = 2
-_PART = 31 / 32  # of what is to be expected: the largest class is always over its share
+_PART = 31, 32  # of what is to be expected: the largest class is always over its share
+_FRACTION_BITS = 10  # of the records that are to be expected
+_EMPTY = 255
 
 
-class FlashBalanced:
-    """Admits records and drops units of one store.
+class Policy(TakesAll):
+    """Admits records and drops units of one store, of which it becomes the .thinner.
 
-    store    store.ReplayStore; this becomes its .thinner
+    store    store.ReplayStore
     classes  how many labels there may be
     rng      Rng of the draws
-    units    erase units in use at most; None: as many as the capacity fills
+    budget   records that may stay: K is as many erase units as they fill, at least 2. A smaller
+             budget than before is reached as new records fill units.
     wear_spread  erases by which units may differ; 2 is each within 1 of the middle
 
-    .keep    array('f'), p of each class. .seen  array('i'), records seen of each class. Both are
-             the state: a store goes on with those that belong to it.
+    .keep    p of each class, in parts of ONE. .seen  records seen of each class.
+    Raises DataError on a budget below two units, StoreError on a store without enough of them.
     """
 
-    def __init__(self, store, classes, rng, units=None, wear_spread=_WEAR_SPREAD):
-        told = store.info()
-        slots, most = told["slots_per_block"], told["blocks"] - 2
-        units = store.capacity // slots if units is None else units
-        self.units = max(1, min(units, most))
-        self.keep = array("f", [1.0] * classes)
-        self.seen = array("i", [0] * classes)
+    def __init__(self, store, classes, rng, budget, wear_spread=_WEAR_SPREAD):
+        # One buffer: sequence number at the save, then keep, seen, and stored at the save.
+        self._state = state = array("i", [0] * (1 + 3 * classes))
+        self.saved = (state,)
+        window = memoryview(state)
+        self.keep = window[1 : 1 + classes]
+        self.seen = window[1 + classes : 1 + 2 * classes]
+        self._stored = window[1 + 2 * classes :]
         self._rng = rng
         self._loses = bytearray(classes)
-        store.wear_spread = wear_spread
-        store.thinner = self
+        self._behind = True  # the store may know more than the state
+        self._store = store
+        if store is not None:
+            self.units = _units(store, budget)
+            store.wear_spread = wear_spread
+            store.thinner = self
+
+    @staticmethod
+    def saved_bytes(classes):
+        return 4 * (1 + 3 * classes)
 
     def admit(self, label):
         """Whether the next record of a class is to be stored; counts it as seen."""
+        self._catch_up()
         self.seen[label] += 1
         keep = self.keep[label]
-        return keep >= 1 or self._rng.below(_ONE) < keep * _ONE
+        if keep >= ONE:
+            return True
+        below = self._rng.below
+        return (below(1 << _HALF_BITS) << _HALF_BITS) + below(1 << _HALF_BITS) < keep
+
+    def end(self, learner):
+        """The stream brought what was seen; the budget was kept all along."""
+        self._catch_up()
+        for label, seen in enumerate(self.seen):
+            learner.brought[label] = seen
 
     def thin(self, store):
         """Drops a random unit if all that may be are in use; whether it did."""
         used = store.used_units()
         k = len(used)
-        if k < self.units:
+        if k < 2 or k < self.units and store.free_units() > 3:  # fewer are free where some are bad
             return False
+        self._catch_up()
         expected = self._expected()
-        fair = share(expected, _PART)
+        numerator, denominator = _PART
+        fair = share(expected, sum(expected) * numerator // denominator)
         for label, wanted in enumerate(expected):
-            lack = max(0.0, 1.0 - wanted / fair)  # of the share
-            self._loses[label] = self._rng.below(_ONE) < (1.0 - 2.0 * lack) * _ONE
+            # 1 - 2 lack = 2 wanted / fair - 1
+            self._loses[label] = self._rng.below(_COIN) * fair < (2 * wanted - fair) * _COIN
         store.drop_unit(used[self._rng.below(k)], self._stays)
         for label, loses in enumerate(self._loses):
             if loses:
-                self.keep[label] *= (k - 1) / k
+                self.keep[label] = max(1, (self.keep[label] * (k - 1) + k // 2) // k)
         return True
 
     def _expected(self):
-        """Records of each class that the store holds on average."""
-        return [keep * seen for keep, seen in zip(self.keep, self.seen)]
+        """Records of each class that the store holds on average, in fixed point."""
+        drop = 28 - _FRACTION_BITS
+        return [keep * seen >> drop for keep, seen in zip(self.keep, self.seen)]
 
     def _stays(self, label):
         return not self._loses[label]
 
+    # -- the saved state ---------------------------------------------------------------
 
-def share(wanted, part):
-    """The share s with sum(min(w, s)) = part * sum(wanted): what small ones leave goes to the
-    large ones. 0 < part < 1: the largest wants more than s."""
-    left = part * sum(wanted)
+    def saving(self):
+        if self._store is None:
+            return
+        self._catch_up()
+        self._state[0] = self._store.next_sequence
+        for label in range(len(self._stored)):
+            self._stored[label] = self._store.counts(label)
+
+    def loaded(self):
+        self._behind = True
+
+    def _catch_up(self):
+        """Works out what happened to the store after the state was saved."""
+        if not self._behind:
+            return
+        self._behind = False
+        if not len(self._store):  # formatted since
+            for i in range(len(self._state)):
+                self._state[i] = 0
+        older, newer = self._counts()
+        for label, stored in enumerate(self._stored):
+            keep = self.keep[label] or ONE  # 0: nothing was ever saved
+            if stored:
+                left = min(max(1, older[label]), stored)
+                keep = max(1, (keep * left + stored // 2) // stored)
+            self.keep[label] = keep
+            self.seen[label] += (newer[label] * ONE + keep // 2) // keep
+
+    def _counts(self):
+        """([records of each class from before the save], [from after it])"""
+        store, saved_at = self._store, self._state[0]
+        counts = [0] * len(self.keep), [0] * len(self.keep)
+        for slot, label in enumerate(store.labels):
+            if label != _EMPTY and label < len(self.keep):
+                try:
+                    counts[store.sequence(slot) >= saved_at][label] += 1
+                except StoreError:
+                    pass  # damaged: the store knows now
+        return counts
+
+
+def _units(store, budget):
+    """How many erase units a policy may use: two stay free for what moves, one for a bad one."""
+    if not hasattr(store, "drop_unit"):
+        raise StoreError("a store in flash expected: this policy drops erase units")
+    told = store.info()
+    slots = told["slots_per_block"]
+    most = min(told["blocks"] - 3, store.capacity // slots - 1)
+    if most < 2:
+        raise StoreError(
+            "a replay region of more erase units expected: of %d this policy may fill %d, at "
+            "least 2 are needed" % (told["blocks"], max(0, most))
+        )
+    if budget < 2 * slots:
+        raise DataError(
+            "a budget of at least %d latents, two erase units, expected by this policy, %d came"
+            % (2 * slots, budget)
+        )
+    return min(budget // slots, most)
+
+
+def share(wanted, total):
+    """The share s with sum(min(w, s)) = total: what small ones leave goes to the large ones.
+
+    wanted: ints; total: less than their sum, so that the largest wants more than s.
+    """
     count = len(wanted)
     for i, w in enumerate(sorted(wanted)):
-        if w * (count - i) > left:
-            return left / (count - i)
-        left -= w
-    return 0.0
+        if w * (count - i) > total:
+            return total // (count - i)
+        total -= w
+    return 0

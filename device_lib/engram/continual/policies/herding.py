@@ -10,17 +10,19 @@ from math import sqrt
 
 from ...backend import kernels
 from ...compat import heap_free
+from . import TakesAll
 from .records import excess_of, of_class
 
 
-def trim(learner):
-    excess = excess_of(learner.store, learner.budget)
-    for label in sorted(excess):
-        slots = of_class(learner.store, label)
-        chosen = _herd(_features(learner, slots), len(slots) - excess[label])
-        for i, slot in enumerate(slots):
-            if i not in chosen:
-                learner.store.delete(slot)
+class Policy(TakesAll):
+    def trim(self, learner):
+        excess = excess_of(learner.store, learner.budget)
+        for label in sorted(excess):
+            slots = of_class(learner.store, label)
+            chosen = _herd(_features(learner, slots), len(slots) - excess[label])
+            for i, slot in enumerate(slots):
+                if i not in chosen:
+                    learner.store.delete(slot)
 
 
 def _features(learner, slots):

@@ -5,13 +5,15 @@ ones stay (Pellegrini et al., "Latent Replay for Real-Time Continual Learning", 
 only where nothing has to go for them.
 """
 
+from . import TakesAll
 from .records import keep_random, new_and_old
 
 
-def trim(learner):
-    new, old = new_and_old(learner)
-    budget = learner.budget
-    stay = max(budget // (learner.experience + 1), budget - len(old))
-    stay = min(stay, len(new))
-    keep_random(learner, new, stay)
-    keep_random(learner, old, budget - stay)
+class Policy(TakesAll):
+    def trim(self, learner):
+        new, old = new_and_old(learner)
+        budget = learner.budget
+        stay = max(budget // (learner.experience + 1), budget - len(old))
+        stay = min(stay, len(new))
+        keep_random(learner, new, stay)
+        keep_random(learner, old, budget - stay)
