@@ -49,6 +49,12 @@ class Once:
         """How many are to be taken."""
         return len(self._todo) - self._at
 
+    def spread(self, n):
+        """At most n slots of records that are to be taken, evenly apart."""
+        todo = self._todo[self._at :]
+        n = min(n, len(todo))
+        return [todo[i * len(todo) // n] for i in range(n)]
+
     def take(self, slot):
         """Whether the record in a slot is to be taken; from now on it is not."""
         todo = self._todo

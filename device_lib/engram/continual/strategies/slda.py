@@ -8,8 +8,8 @@ workshops 2020), in one pass over the head's inputs. The head is
 with S the covariance of N features within the classes. The shrinkage is in units of their mean
 variance, so that it means the same for every model. Memory: two matrices of N x N.
 
-Sums and moments are of x - r, r the mean of the first batch: float32 loses a covariance that is
-small beside the square of the mean.
+Sums and moments are of x - r, r the mean of as many records of the first run as a batch has:
+float32 loses a covariance that is small beside the square of the mean.
 """
 
 from array import array
@@ -47,12 +47,24 @@ class Strategy(Ncm):
 
     def begin(self):
         super().begin()
-        self._first = not any(self._counts)
+        if not any(self._counts):
+            self._look_around()
+
+    def _look_around(self):
+        """r: records from the whole run, since those that come first may be of one class."""
+        kernels.zero_f32(self._shift)
+        features = self.learner.features
+        slots = self._once.spread(self.stage.head.rows)
+        for slot in slots:
+            x = features(slot)
+            if x is not None:
+                kernels.axpy_f32(self._shift, x, array("f", (-1 / len(slots),)))
 
     def backward(self):
         head = self.stage.head
         if self._once.left():
-            self._centre(head.x, head.rows, head.n)
+            x = head.x  # (rows, n) -= r, in place
+            kernels.scale_shift_fwd(x, x, self._ones, self._shift, head.rows, head.n)
         super().backward()
 
     def _leave_out(self, row):
@@ -64,14 +76,6 @@ class Strategy(Ncm):
         super()._take_in()
         head, n = self.stage.head, self.stage.head.n
         kernels.dense_bwd_dw(self._moments, self._column, head.x, head.x, head.rows, n, n)
-
-    def _centre(self, x, rows, n):
-        """x (rows, n) -= r, in place."""
-        if self._first:
-            kernels.global_avgpool_fwd(self._shift, x, 1, rows, n)
-            kernels.scale_f32(self._shift, self._shift, _MINUS_ONE)
-            self._first = False
-        kernels.scale_shift_fwd(x, x, self._ones, self._shift, rows, n)
 
     def _write(self):
         """The head from the sums and moments. Rows of the factor become those of Cholesky's."""
