@@ -68,9 +68,12 @@ def cut_further_life(scene, kind, image, found, boot, figures, rng, places=6):
             check(scene, kind.like(wreck), allowed)
 
 
-def cut_twice(scene, rng, figures, most=None, in_time=lambda: True):
-    """A full life, cut after every step (most: after about so many of them, at random)."""
-    first, journal, acts = journaled(scene)
+def cut_twice(scene, rng, figures, most=None, in_time=lambda: True, lived=None):
+    """A full life, cut after every step (most: after about so many of them, at random).
+
+    lived: (first image, journal, acts) of another life.
+    """
+    first, journal, acts = lived or journaled(scene)
     kind = scene.flash()
     share = 1 if most is None else min(1, most / len(journal))
     for cut, image, allowed in wrecks(first, journal, acts):

@@ -53,6 +53,7 @@ def write(name, told):
 POWER = {
     "geometries": ("cuts", "scenes"),
     "cuts of a scripted life": ("cuts", "cuts"),
+    "of these in a life that drops and levels units": ("cuts", "cuts_with_drops"),
     "cuts of a format": ("cuts", "format_cuts"),
     "recoveries tried": ("cuts", "recoveries"),
     "of these with something to do": ("cuts", "recoveries_with_steps"),

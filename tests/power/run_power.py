@@ -19,9 +19,11 @@ sys.path[:0] = [str(ROOT / p) for p in ("device_lib", "host", "tests", "tests/de
 sys.path.append(str(STORE))
 
 import cuts  # noqa: E402
+import dropping  # noqa: E402
 import lives  # noqa: E402
 import mutants  # noqa: E402
 import power_table  # noqa: E402
+from nor import MIXED  # noqa: E402
 from store_life import Scene  # noqa: E402
 
 REPLACEMENTS = 100_000
@@ -35,9 +37,14 @@ def until(minutes):
 
 
 def every_cut(figures, rng, minutes):
-    """The small scene of the tests in full, then random geometries until the time is up."""
+    """The small scenes of the tests, then random geometries until the time is up."""
     in_time = until(minutes)
-    cuts.cut_twice(Scene(5, 512, 1, 60), rng, figures, in_time=in_time)
+    cuts.cut_twice(Scene(5, 512, 1, 60), rng, figures, in_time=until(0.4 * minutes))
+    before = figures["cuts"]
+    scene = Scene(6, 512, 16, 100, align=True, order=MIXED)
+    dropped = dropping.lived(scene)[1]
+    cuts.cut_twice(scene, rng, figures, in_time=until(0.3 * minutes), lived=dropped)
+    figures["cuts_with_drops"] = figures["cuts"] - before
     blank = Scene(5, 512, 16, 60)
     cuts.cut_format(blank, blank.flash(), figures)
     while in_time():

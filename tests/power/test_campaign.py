@@ -5,6 +5,7 @@ import random
 
 import pytest
 from cuts import cut_format, cut_twice, some_scene
+from dropping import cut_everywhere
 from lives import random_life, wear_is_counted
 from nor import DOWN, MIXED
 from store_life import FULL_LIFE, FullLife, Scene, records_of
@@ -19,6 +20,19 @@ def test_recoveries_are_cut():
     cut_twice(SMALL, random.Random(1), figures, most=150)
     assert figures["recoveries_with_steps"] > 30 and figures["cuts_in_recoveries"] > 200
     assert figures["deepest"] > 1
+
+
+DROP_SCENES = (
+    Scene(7, 512, 1, 100),
+    Scene(6, 512, 16, 100, align=True, order=MIXED),
+)
+
+
+@pytest.mark.parametrize("scene", DROP_SCENES, ids=repr)
+def test_drops_of_units_are_cut(scene):
+    """A policy drops units, with and without records to move; the least worn unit moves."""
+    life, cuts = cut_everywhere(scene)
+    assert cuts > 2000 and life.drops > life.moving > 3 and life.levelled > 1, vars(life)
 
 
 @pytest.mark.parametrize("scene", [Scene(5, 512, 16, 60), Scene(5, 512, 4, 40, order=DOWN)])

@@ -322,6 +322,95 @@ def format_starts_anew_at_each_mount(patch):
     patch.setattr(units.Units, "format", format_units)
 
 
+def dropped_unit_erased_before_survivors_move(patch):
+    """The survivors of a drop are kept in RAM meanwhile."""
+
+    def drop_unit(self, unit, keeps):
+        first = unit * self._slots_per_unit
+        kept = []
+        for index in range(self._slots_per_unit):
+            if self.labels[first + index] != log.EMPTY:
+                if keeps(self.labels[first + index]):
+                    self._read_slot(unit, index)
+                    kept.append(bytes(self._slot))
+                self._index.forget(first + index)
+        self.collections += 1
+        self._units.retire(unit)
+        if kept:
+            self._open(self._units.next_free())
+        for data in kept:
+            self._slot[:] = data
+            self._program_slot(data[self._record_at], data[self._record_at + 1])
+
+    patch.setattr(log.ReplayStore, "drop_unit", drop_unit)
+
+
+def drop_only_in_ram(patch):
+    """A dropped unit is free, but nothing in flash says so."""
+    real = log.ReplayStore.drop_unit
+
+    def drop_unit(self, unit, keeps):
+        with_mark = self._units.retire
+
+        def retire(unit):
+            self._units.status[unit] = units.FREE
+            if unit == self._units.open:
+                self._units.open = -1
+
+        self._units.retire = retire
+        try:
+            real(self, unit, keeps)
+        finally:
+            self._units.retire = with_mark
+
+    patch.setattr(log.ReplayStore, "drop_unit", drop_unit)
+
+
+def dropped_one_by_one(patch):
+    """Records that a drop takes are deleted before it, so that a cut leaves some of them."""
+    real = log.ReplayStore.drop_unit
+
+    def drop_unit(self, unit, keeps):
+        first = unit * self._slots_per_unit
+        for slot in range(first, first + self._slots_per_unit):
+            if self.labels[slot] != log.EMPTY and not keeps(self.labels[slot]):
+                self._bury(slot)
+        real(self, unit, keeps)
+
+    patch.setattr(log.ReplayStore, "drop_unit", drop_unit)
+
+
+def dropped_records_move_too(patch):
+    """A unit with survivors moves as a whole: what was dropped comes back at the next mount."""
+    real = log.ReplayStore.drop_unit
+
+    def drop_unit(self, unit, keeps):
+        first = unit * self._slots_per_unit
+        labels = bytes(self.labels[first : first + self._slots_per_unit])
+        if not any(label != log.EMPTY and keeps(label) for label in labels):
+            return real(self, unit, keeps)
+        start = self._slots_per_unit
+        real(self, unit, lambda label: True)
+        for slot in range(self._units.open * start, self._units.open * start + self._next):
+            if self.labels[slot] != log.EMPTY and not keeps(self.labels[slot]):
+                self._index.forget(slot)
+
+    patch.setattr(log.ReplayStore, "drop_unit", drop_unit)
+
+
+def laggard_retired_before_its_records_move(patch):
+    """Wear levelling marks the least worn unit as soon as it has chosen it."""
+    real = units.Units.laggard
+
+    def laggard(self, spread, live):
+        unit = real(self, spread, live)
+        if unit >= 0:
+            self.flash.program(unit, bytes(units.MARK_BYTES), self.layout.mark_at)
+        return unit
+
+    patch.setattr(units.Units, "laggard", laggard)
+
+
 CUT_MUTANTS = (
     no_record_checksum,
     torn_slot_is_written_again,
@@ -364,6 +453,14 @@ READ_MUTANTS = (
     read_of_deleted_records,
     read_goes_on_behind_a_bad_record,
     one_record_for_another,
+)
+
+DROP_MUTANTS = (
+    dropped_unit_erased_before_survivors_move,
+    drop_only_in_ram,
+    dropped_one_by_one,
+    dropped_records_move_too,
+    laggard_retired_before_its_records_move,
 )
 
 REFORMAT_MUTANTS = (format_starts_anew_at_each_mount,)

@@ -17,8 +17,11 @@ from engram import EngramError
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "power"))
 from cuts import cut_format
+from dropping import cut_everywhere
 
 SCENE = Scene(5, 512, 16, 60, order=UP)
+
+SCENE_OF_DROPS = Scene(7, 512, 16, 100)
 
 # What a mistake may come to light as
 LIGHT = (AssertionError, EngramError, OSError)
@@ -61,6 +64,13 @@ def test_reads_catch(mutant, monkeypatch):
     mutant(monkeypatch)
     with pytest.raises(LIGHT):
         try_reads(mapped=True)
+
+
+@pytest.mark.parametrize("mutant", mutants.DROP_MUTANTS, ids=names(mutants.DROP_MUTANTS))
+def test_cuts_of_drops_catch(mutant, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        cut_everywhere(SCENE_OF_DROPS)
 
 
 @pytest.mark.parametrize("mutant", mutants.REFORMAT_MUTANTS, ids=names(mutants.REFORMAT_MUTANTS))

@@ -1,0 +1,42 @@
+"""A policy that does not store every sample, from the host: chosen by name, and nothing silent."""
+
+import pytest
+
+from engram_host import api, log
+from engram_host.errors import DeviceError
+
+# Two erase units of the board in tests hold so few digits that the policy soon has to choose.
+CHOSEN = {"policy": "flash_balanced", "budget": "16kB"}
+
+
+def test_a_session_tells_how_many_samples_were_stored(device, model, some, tmp_path):
+    facts = api.push(device, model, **CHOSEN)
+    assert facts["policy"] == "flash_balanced"
+    told = api.learn(device, some(range(6), 90), log=tmp_path / "a.jsonl").summary
+    store = device.store_info()["store"]
+    assert told["samples"] == 540 and 0 < told["stored"] < 540
+    assert told["stored"] == store["appended"] == store["live"] + store["dropped"]
+    learner = device.info()["learner"]
+    assert learner["seen"] == 540 and learner["skipped"] == 540 - told["stored"]
+    observed = next(row for row in log.read(tmp_path / "a.jsonl") if row["kind"] == "observe")
+    assert (observed["samples"], observed["stored"]) == (540, told["stored"])
+
+
+def test_it_goes_on_where_it_was_saved(board, device, model, some):
+    api.push(device, model, **CHOSEN)
+    api.learn(device, some(range(6), 90))
+    api.push(device, model, **CHOSEN)  # opens it again
+    told = api.learn(device, some(range(6), 20)).summary
+    assert told["stored"] < 120
+    assert device.info()["learner"]["seen"] == 660
+
+
+def test_every_sample_is_stored_by_other_policies(device, model, some):
+    api.push(device, model, policy="reservoir")
+    told = api.learn(device, some([5], 20)).summary
+    assert told["stored"] == told["samples"] == 20
+
+
+def test_a_budget_below_two_units_is_refused(device, model):
+    with pytest.raises(DeviceError, match="two erase units"):
+        api.push(device, model, policy="flash_balanced", budget=10)
