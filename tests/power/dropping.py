@@ -1,14 +1,16 @@
 """A scripted life in which a policy drops erase units, and the least worn unit moves.
 
-A thinner in the place of `flash_balanced`: which unit goes and which labels lose are drawn from the
-life's own numbers. A drop is an act of its own within the append that needs the room: a cut in it
-leaves all of the unit's records or those that were to stay.
+A thinner in the place of `flash_balanced`: which unit goes and which labels lose are drawn from
+the life's own numbers. A drop is an act of its own within the append that needs the room: a cut in
+it leaves all of the unit's records or those that were to stay.
 """
 
 from nor import Journal
 from store_life import EMPTY, FullLife, check, wrecks
 
-LIFE = (("mount", 1), ("flow", 3), ("save", 1), ("flow", 3), ("mount", 1), ("flow", 3), ("save", 1))
+LIFE = (
+    ("mount", 1), ("flow", 3), ("save", 1), ("flow", 3), ("mount", 1), ("flow", 3), ("save", 1),
+)  # fmt: skip
 
 # What a drop takes of a unit: all, the odd labels, those that the third divides
 LOSES = (lambda label: True, lambda label: label % 2 == 1, lambda label: label % 3 == 0)
