@@ -10,6 +10,7 @@ from .store.wipe import first_header
 
 _BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
+_STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 POLICY = "balanced"  # where none is given
 
 
@@ -71,7 +72,8 @@ def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY
     """
     if bits is None:
         bits = _stored_bits(device)
-    state_bytes = _STATE_BYTES + 4 * spec.classes + saved_bytes(spec, strategy, depth)
+    state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * spec.classes
+    state_bytes += saved_bytes(spec, strategy, depth)
     state_bytes += policy_class(policy).saved_bytes(spec.classes)
     store_device, checkpoint_device = regions(device, state_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8

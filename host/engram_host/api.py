@@ -308,14 +308,18 @@ def learn_tasks(
     log: Path | None = None,
     on_step: Callable[[dict[str, Any]], None] = ignore,
     on_test: Callable[[dict[str, Any]], None] = ignore,
+    say: Callable[[str], None] = ignore,
     **options: Any,
 ) -> LearnedTasks:
     """A stream of tasks, one session each; after each one the tests, and at the end the metrics.
 
     tasks, field, per_class, test, test_per_class: how the stream is cut out of the data, as
     tasks.load() takes them. known_first: the model knows the first task; its samples are stored,
-    nothing is trained. fresh: forget first what the board learned. options as for learn().
-    Raises InputError when the board has learned something and `fresh` is not given.
+    nothing is trained. fresh: forget first what the board learned. say: told where it goes on.
+    options as for learn().
+    A board that was stopped or cut off in this very stream, of the same samples, settings and
+    model, goes on from the state it saved last, to the same result. Raises InputError when it
+    has learned something else and `fresh` is not given.
     """
     seed = options.get("seed") or 1
     stream = task_streams.load(
@@ -329,11 +333,24 @@ def learn_tasks(
         seed=seed,
     )
     with _device(port) as device, StopAtNextStep() as stop:
-        learner = _blank(device, model, fresh, options)
+        learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
+        settings = {"epochs": epochs, "known_first": known_first, "seed": seed}
+        settings["options"] = device.info()["options"]
+        done, sent = _begin(device, learner, task_streams.number(stream, settings))
+        if done or sent:
+            say(f"goes on after {done} of {len(stream.tasks)} tasks")
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             run = TaskRun(device, writer, stop, on_step, on_test)
-            return run.run(learner, stream, epochs=epochs, known_first=known_first, seed=seed)
+            return run.run(
+                learner,
+                stream,
+                epochs=epochs,
+                known_first=known_first,
+                seed=seed,
+                done=done,
+                sent=sent,
+            )
 
 
 def task_groups(text: str) -> list[list[int]]:
@@ -341,21 +358,37 @@ def task_groups(text: str) -> list[list[int]]:
     return task_streams.groups(text)
 
 
-def _blank(
-    device: Device, model: str | None, fresh: bool, options: dict[str, Any]
-) -> dict[str, Any]:
-    """The open learner, which has learned nothing yet. fresh: made so."""
-    if fresh:
-        learner = device.reset(model, **options)
-        if learner:
-            return learner
-    learner = device.need_open(model, **options)
+def _fresh(device: Device, model: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The open learner, made to forget what it learned."""
+    return device.reset(model, **options) or device.need_open(model, **options)
+
+
+def _begin(device: Device, learner: dict[str, Any], number: int) -> tuple[int, int]:
+    """Tasks that a board has learned of the stream with this number, and samples that it has
+    stored of the next: 0, 0 where the stream begins."""
+    told = device.stream()
+    if told["id"] == number:
+        device.reopen()
+        told = device.stream()
+        if told["sent"] is None:
+            raise InputError(
+                "this board was cut off in this stream of tasks, but cannot tell how far it is; "
+                "--fresh starts over"
+            )
+        return told["done"], told["sent"]
     if learner["experience"] or device.store_info()["store"]["live"]:
         raise InputError(
             "a stream of tasks starts on a board that has learned nothing, this one has; "
             "--fresh makes it forget"
+            + (
+                " (it is in a stream, but of other samples or settings; the options of "
+                "`engram push` count too)"
+                if told["id"]
+                else ""
+            )
         )
-    return learner
+    device.begin_stream(number)
+    return 0, 0
 
 
 def evaluate(
@@ -365,12 +398,15 @@ def evaluate(
     name: str = "test",
     labels: Path | None = None,
     stream: bool = False,
+    task: int | None = None,
     model: str | None = None,
 ) -> dict[str, Any]:
     """Accuracy of a board's learner, in all and by class.
 
     data: labelled samples; they are kept on the board as `name` (and not sent again if it has
     them). None: those that the board keeps as `name`. stream: send them without keeping them.
+    task: number of the task that they test; the board enters it into its accuracy matrix, which
+    metrics() tells.
     Returns {"n", "correct", "accuracy", "total": [a class], "right": [a class]}.
     """
     loaded = None if data is None else _samples(data, labels)
@@ -379,13 +415,21 @@ def evaluate(
         if stream:
             if loaded is None:
                 raise InputError("to stream there must be samples: give a file of them")
-            result = device.evaluate_stream(loaded)
+            result = device.evaluate_stream(loaded, task)
         else:
             if loaded is not None:
                 device.push_data(name, loaded)
-            result = device.evaluate(name)
+            result = device.evaluate(name, task)
     result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
     return result
+
+
+def metrics(port: Port = None, *, model: str | None = None) -> dict[str, Any]:
+    """What a board computed from the tasks that it was tested on: accuracy matrix, average
+    accuracy, forgetting, backward and forward transfer."""
+    with _device(port) as device:
+        device.need_open(model)
+        return device.metrics()
 
 
 def predict(port: Port, data: Data, *, model: str | None = None) -> list[tuple[int, float]]:

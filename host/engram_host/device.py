@@ -244,9 +244,13 @@ class Device:
             self.put(names[key], data)
         return names
 
-    def evaluate(self, name: str) -> dict[str, Any]:
-        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"}."""
-        of = self.link.call("eval_begin", x=f"{name}.x.npy", y=f"{name}.y.npy")["of"]
+    def evaluate(self, name: str, task: int | None = None) -> dict[str, Any]:
+        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"}.
+
+        task: number of the task that they test, for metrics().
+        """
+        about = {} if task is None else {"task": task}
+        of = self.link.call("eval_begin", x=f"{name}.x.npy", y=f"{name}.y.npy", **about)["of"]
         result: dict[str, Any] = {}
         done = False
         with self.reporter.items("evaluate", of, "samples") as update:
@@ -278,6 +282,19 @@ class Device:
             total[label] += 1
             right[label] += label == predicted
         return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
+
+    def stream(self) -> dict[str, Any]:
+        """The stream of tasks that the board is in: {"id", "done", "sent", "saved"}."""
+        return self.link.call("stream")  # type: ignore[no-any-return]
+
+    def begin_stream(self, number: int) -> dict[str, Any]:
+        """A stream of tasks begins, known by a number that is not 0; the board saves that."""
+        return self.link.call("stream_begin", number=number)  # type: ignore[no-any-return]
+
+    def reopen(self) -> dict[str, Any]:
+        """Opens the model that is open once more: what was not saved is gone."""
+        now = self.info()
+        return self._opened("open", now["model"], now["options"])
 
     def metrics(self) -> dict[str, Any]:
         """As the board computed them: accuracy matrix, forgetting, transfer, of tested tasks."""

@@ -43,11 +43,17 @@ class Session:
         self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
 
     def run(
-        self, learner: dict[str, Any], samples: Samples, epochs: int, **about: Any
+        self,
+        learner: dict[str, Any],
+        samples: Samples,
+        epochs: int,
+        sent: int = 0,
+        **about: Any,
     ) -> Learned:
         """learner: the board's facts about it. epochs 0: the samples are stored, not learned.
 
-        about: more facts for the log's first record.
+        sent: so many of them the board has stored already. about: more facts for the log's first
+        record.
         """
         facts = self.device.info()
         self.figures.update(
@@ -70,7 +76,7 @@ class Session:
             **about,
         )
         try:
-            self._observe(samples)
+            self._observe(samples, sent)
             if epochs:
                 self._learn(epochs)
             self._keep()
@@ -84,11 +90,12 @@ class Session:
             summary = self._summary()
         return Learned(summary, self.steps, self.writer.path)
 
-    def _observe(self, samples: Samples) -> None:
+    def _observe(self, samples: Samples, sent: int) -> None:
         chunk = 64  # samples between two looks at Ctrl-C
-        units = stored = 0
+        units, stored = 0, sent
+        self.figures["samples"] = sent
         with self.device.reporter.items("observe", len(samples), "samples") as update:
-            for start in range(0, len(samples), chunk):
+            for start in range(sent, len(samples), chunk):
                 self._check_stop()
                 told = self.device.observe_quietly(samples.part(start, start + chunk))
                 units, stored = units + told["units"], stored + told.get("stored", told["n"])

@@ -53,9 +53,12 @@ class TaskRun:
         epochs: int,
         known_first: bool,
         seed: int,
+        done: int = 0,
+        sent: int = 0,
     ) -> LearnedTasks:
         """epochs: passes over the new samples. known_first: the model knows the first task: its
-        samples are stored for replay, nothing is trained. seed: of which of them."""
+        samples are stored for replay, nothing is trained. seed: of which of them. done: tasks
+        that the board has learned; sent: samples of the next one that it has stored."""
         tasks = list(stream.tasks)
         if known_first:
             tasks[0] = _within(tasks[0], learner["budget"], seed)
@@ -67,12 +70,16 @@ class TaskRun:
             tests=[_facts(test) for test in stream.tests],
             known_first=known_first,
             learner=learner,
+            done=done,
+            sent=sent,
         )
         try:
-            self._test(START, stream.tests)
+            # the tests after the last save are taken again: what they gave may be lost
+            self._test(done - 1 if done else START, stream.tests)
             sessions = []
-            for i, task in enumerate(tasks):
-                sessions.append(self._learn(i, task, 0 if known_first and i == 0 else epochs))
+            for i, task in enumerate(tasks[done:], done):
+                passes = 0 if known_first and i == 0 else epochs
+                sessions.append(self._learn(i, task, passes, sent if i == done else 0))
                 self._test(i, stream.tests)
             summary = self._metrics(sessions, stream)
         except KeyboardInterrupt:
@@ -83,10 +90,11 @@ class TaskRun:
             raise
         return LearnedTasks(summary, sessions, self.writer.path)
 
-    def _learn(self, number: int, task: Task, epochs: int) -> Learned:
+    def _learn(self, number: int, task: Task, epochs: int, sent: int) -> Learned:
         session = Session(self.device, self.writer, self.stop, self.on_step)
         learner = self.device.info()["learner"]
-        return session.run(learner, task.samples, epochs, task=number, task_name=task.name)
+        about = {"task": number, "task_name": task.name}
+        return session.run(learner, task.samples, epochs, sent, **about)
 
     def _check_room(self, tasks: list[Task], budget: int) -> None:
         """New samples lie in flash beside the old ones until their session ends."""

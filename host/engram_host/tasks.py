@@ -10,10 +10,12 @@ Three protocols, by the names of van de Ven, Tuytelaars and Tolias (2022) and of
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +47,17 @@ class TaskStream(NamedTuple):
     protocol: str
     tasks: list[Task]
     tests: list[Task]
+
+
+def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
+    """What a stream is known by on a board: u32 but 0, of its samples, in order, and of what
+    else decides its result: about, JSON-able."""
+    rows: list[Any] = [stream.protocol, dict(about)]
+    for task in stream.tasks + stream.tests:
+        samples = task.samples
+        rows.append([task.name, samples.x.shape, str(samples.x.dtype)])
+        rows += [crc32(np.ascontiguousarray(samples.x)), samples.labels.tolist()]
+    return crc32(json.dumps(rows, sort_keys=True).encode()) or 1
 
 
 def groups(text: str) -> list[Group]:

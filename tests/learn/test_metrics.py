@@ -1,8 +1,13 @@
 """Continual-learning metrics: by hand, and as a learner collects them."""
 
-import pytest
+import io
 
+import pytest
+import tiny_model
+
+from engram import Learner, ModelSpec
 from engram.continual.metrics import AccuracyMatrix, backward_transfer, forward_transfer
+from engram.store import Checkpoints, RamFlash, Region, ReplayStore
 
 MATRIX = [[0.9, 0.1, 0.2], [0.7, 0.8, 0.3], [0.5, 0.9, 1.0]]
 
@@ -33,3 +38,73 @@ def test_a_matrix_fills_as_it_is_measured():
     assert told["average_accuracy"] == pytest.approx(0.6)
     assert told["backward_transfer"] == pytest.approx(0.7 - 0.9)
     assert told["forward_transfer"] == pytest.approx(0.1 - 0.0)
+
+
+def test_a_matrix_comes_back_from_its_bytes():
+    found, again = AccuracyMatrix(), AccuracyMatrix()
+    assert not len(found) and found.pack() == b""
+    for experience, task, accuracy in ((0, 1, 1 / 3), (2, 0, 0.7), (2, 3, 0.0), (3, 1, 1.0)):
+        found.put(experience, task, accuracy)
+    again.unpack(found.pack())
+    assert again.summary() == found.summary() and len(again) == 3
+    assert again.summary()["matrix"][0] == [0.7, None, None, 0.0]
+    again.forget_after(2)
+    assert again.summary()["matrix"] == [[0.7, None, None, 0.0]]
+    again.put(2, 0, 0.9)
+    again.unpack(found.pack())  # what was measured since is not undone
+    assert [row[0] for row in again.summary()["matrix"]] == [0.9, None]
+
+
+# --- as a learner saves it ----------------------------------------------------------------------
+
+
+def open_learner(flash, blocks=4):
+    spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
+    store = ReplayStore(Region(flash, 0, 8), 16, spec.latent_id, spec.latent_elems)
+    saved = Checkpoints(Region(flash, 8, blocks), 16, spec.model_id)
+    return Learner(spec, store, saved, batch=4)
+
+
+def test_a_matrix_is_saved_with_what_was_learned():
+    flash = RamFlash(12, 1024, 16)
+    learner = open_learner(flash)
+    learner.begin_stream(77)
+    learner.tested(1, 0.25)
+    learner.save()
+    learner.tested(0, 0.5)  # after the save
+    other = open_learner(flash)
+    assert other.load() == 2 and other.stream.id == 77 and other.stream.saved
+    assert other.metrics()["start"] == [None, 0.25] and learner.metrics()["start"] == [0.5, 0.25]
+    assert other.observed_since_save() == 0
+    for label in (0, 1, 1):
+        other.observe(tiny_model.sample(label, 3), label)
+    again = open_learner(flash)
+    assert again.load() == 2 and again.observed_since_save() == 3
+    again.learn()
+    again.tested(0, 0.75)
+    again.load()  # back to where nothing had been learned
+    assert again.metrics()["matrix"] == [] and again.metrics()["start"] == [None, 0.25]
+
+
+def test_without_tests_a_state_is_what_it_was_before_there_were_matrices():
+    flash = RamFlash(12, 1024, 16)
+    learner = open_learner(flash)
+    learner.save()
+    assert learner.checkpoints.sizes() == tuple(len(bytes(part)) for part in learner._saved)
+    other = open_learner(flash)
+    assert other.load() == 1 and other.stream.id == 0 and other.observed_since_save() is None
+
+
+def test_a_matrix_without_room_does_not_keep_what_was_learned_from_being_saved():
+    flash = RamFlash(12, 1024, 16)
+    learner = open_learner(flash)
+    learner.begin_stream(5)
+    assert learner.stream.saved
+    for task in range(250):
+        learner.tested(task, 0.5)
+    learner.steps_done = 9
+    learner.save()
+    assert not learner.stream.saved
+    other = open_learner(flash)
+    other.load()
+    assert other.steps_done == 9 and other.stream.id == 0 and other.observed_since_save() is None

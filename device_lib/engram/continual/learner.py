@@ -9,12 +9,12 @@ from ..errors import DataError, DivergedError, StoreError
 from ..nn.adaptive import AdaptiveStage, hyperparameters
 from ..nn.frozen import FrozenStage
 from ..plan import plan
-from .metrics import AccuracyMatrix
-from .policies import policy_class
+from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
 from .sampling import COMPOSITIONS, DEAD, Sampler
 from .strategies import Sizes, options_of, saved_names, strategy_class
+from .stream import Stream
 
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one batch before the store is given up
@@ -129,7 +129,7 @@ class Learner:
         )
         self.experience = 0
         self.steps_done = 0
-        self._accuracies = None
+        self.stream = Stream()
         self._latent_qp = spec.quantization("latent")
         self._latents = arena.i8("latents")
         self._latent = arena.i8("latents", 0, spec.latent_elems)
@@ -225,11 +225,13 @@ class Learner:
         kernels.softmax_fwd(stage.probabilities, stage.single_logits, 1, stage.known)
         return _argmax(stage.probabilities, 0, stage.known)
 
-    def evaluating(self, samples):
+    def evaluating(self, samples, task=None):
         """Evaluates (x, y) pairs a batch at a time: a generator of results so far.
 
         Each result is {"n", "correct", "total": [a class], "right": [a class]}.
+        task: number of the task that they test: the accuracy at the end goes into metrics().
         """
+        self._check_task(task)
         total, right = [0] * self.classes, [0] * self.classes
         filled, elems = 0, len(self._latent)
         for x, y in samples:
@@ -243,6 +245,8 @@ class Learner:
                 yield _result(total, right)
         if filled:
             self._score(filled, total, right)
+        if task is not None and sum(total):
+            self.tested(task, sum(right) / sum(total))
         yield _result(total, right)
 
     def evaluate(self, samples, task=None):
@@ -250,24 +254,35 @@ class Learner:
 
         task: number of the task that they test, for metrics().
         """
-        for result in self.evaluating(samples):
+        for result in self.evaluating(samples, task):
             pass
         result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
-        if task is not None:
-            self.tested(task, result["accuracy"])
         return result
 
     def tested(self, task, accuracy):
         """Enters an accuracy on a task, measured now, into the matrix of metrics()."""
-        if not isinstance(task, int) or not 0 <= task < _MAX_TASKS:
+        self._check_task(task)
+        self.stream.matrix.put(self.experience, task, accuracy)
+
+    def _check_task(self, task):
+        if task is not None and (not isinstance(task, int) or not 0 <= task < _MAX_TASKS):
             raise DataError("a task from 0 to %d expected, %r came" % (_MAX_TASKS - 1, task))
-        if self._accuracies is None:
-            self._accuracies = AccuracyMatrix()
-        self._accuracies.put(self.experience, task, accuracy)
 
     def metrics(self):
-        """What the tests so far say: AccuracyMatrix.summary(). Lost with the learner."""
-        return (self._accuracies or AccuracyMatrix()).summary()
+        """What the tests so far say: AccuracyMatrix.summary(). Saved with the learned state."""
+        return self.stream.matrix.summary()
+
+    def begin_stream(self, number):
+        """Begins a stream of tasks that its feeder knows by a number, u32 but 0, and saves it."""
+        self.stream.begin(number)
+        return self.save()
+
+    def observed_since_save(self):
+        """Samples stored since the learned state was saved or loaded; None where the policy
+        stores a choice of them, or no such state tells."""
+        if not self.stream.saved or self.policy_name not in TRIMMING:
+            return None
+        return self.store.next_sequence - self.stream.began_at
 
     def _score(self, n, total, right):
         kernels.dequantize_s8(self.adaptive.x, self._latents, self._latent_qp)
@@ -445,18 +460,25 @@ class Learner:
         state[3], state[4], state[5] = self.rng.state
         state[6] = self.adaptive.known
         self.policy.saving()
-        return self.checkpoints.save(self._saved)
+        extra = self.stream.pack(0 if self.store is None else self.store.next_sequence)
+        parts = self._saved + ((extra,) if extra else ())
+        # a matrix too large for the flash is no reason to lose what was learned
+        self.stream.saved = bool(extra) and self.checkpoints.room_for(parts)
+        return self.checkpoints.save(parts if self.stream.saved else self._saved)
 
     def load(self):
         """Loads the last saved state; returns its generation, or None when there is none."""
         self._need_checkpoints()
-        generation = self.checkpoints.load_into(self._saved)
+        sizes = self.checkpoints.sizes()
+        extra = bytearray(sizes[-1] if len(sizes) == len(self._saved) + 1 else 0)
+        generation = self.checkpoints.load_into(self._saved + ((extra,) if extra else ()))
         if generation is not None:
             state = self._state
             self.experience, self.steps_done = state[0], state[2]
             for i in range(3):
                 self.rng.state[i] = state[3 + i]
             self.adaptive.resize(state[6])
+            self.stream.unpack(bytes(extra), self.experience)
         self.policy.loaded()
         return generation
 

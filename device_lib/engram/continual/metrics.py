@@ -4,6 +4,12 @@ matrix[i][j] is the accuracy on task j after session i, or None where not evalua
 start[j] is the accuracy on task j before anything was learned.
 """
 
+import struct
+
+_ROW = "<HH"  # experience, how many accuracies follow
+_CELL = "<d"  # an accuracy; NaN where none was measured
+_NOT_MEASURED = float("nan")
+
 
 def average_accuracy(matrix):
     """Mean of the last row."""
@@ -74,6 +80,38 @@ class AccuracyMatrix:
         while len(row) <= task:
             row.append(None)
         row[task] = accuracy
+
+    def __len__(self):
+        """How many experiences were tested."""
+        return len(self._rows)
+
+    def pack(self):
+        """As bytes: a row after the other."""
+        out = []
+        for experience in sorted(self._rows):
+            row = self._rows[experience]
+            out.append(struct.pack(_ROW, experience, len(row)))
+            for accuracy in row:
+                out.append(struct.pack(_CELL, _NOT_MEASURED if accuracy is None else accuracy))
+        return b"".join(out)
+
+    def unpack(self, raw):
+        """Enters what pack() gave; what is here already stays."""
+        at = 0
+        while at < len(raw):
+            experience, n = struct.unpack_from(_ROW, raw, at)
+            at += struct.calcsize(_ROW)
+            row = []
+            for _ in range(n):
+                accuracy = struct.unpack_from(_CELL, raw, at)[0]
+                row.append(None if accuracy != accuracy else accuracy)
+                at += struct.calcsize(_CELL)
+            self._rows.setdefault(experience, row)
+
+    def forget_after(self, experience):
+        """Forgets what was measured when more experiences than these had ended."""
+        for key in [key for key in self._rows if key > experience]:
+            del self._rows[key]
 
     def summary(self):
         """{"matrix", "start", "average_accuracy", "forgetting", "backward_transfer",

@@ -269,20 +269,44 @@ def tested(device, task):
     return {"correct": device._right, "n": device._seen}
 
 
+def stream_begin(device, number):
+    """A stream of tasks begins, which the host knows by a number; that is saved."""
+    device.need_learner().begin_stream(number)
+    return stream(device)
+
+
+def stream(device):
+    """The stream of tasks that the learner is in.
+
+    {"id": 0 for none, "done": tasks that ended, "sent": samples stored since, None where that is
+    not known, "saved": whether it can go on after a reset}
+    """
+    learner = device.need_learner()
+    return {
+        "id": learner.stream.id,
+        "done": learner.experience,
+        "sent": learner.observed_since_save(),
+        "saved": learner.stream.saved,
+    }
+
+
 def metrics(device):
     """Accuracy matrix and what follows from it, of the tasks that were tested."""
     return device.need_learner().metrics()
 
 
-def eval_begin(device, x, y):
-    """Prepare to evaluate on two .npy files of this board: inputs and labels. "of": how many."""
+def eval_begin(device, x, y, task=None):
+    """Prepare to evaluate on two .npy files of this board: inputs and labels. "of": how many.
+
+    task: number of the task that they test: the accuracy goes into the matrix of metrics().
+    """
     from ..npy import Samples
 
     stop(device)
     learner = device.need_learner()
     device.streams = (device.files.open(x), device.files.open(y))
     samples = Samples(*device.streams)
-    device.steps = learner.evaluating(samples)
+    device.steps = learner.evaluating(samples, task)
     return {"of": len(samples)}
 
 
@@ -444,6 +468,8 @@ CALLS = {
     "eval_begin": eval_begin,
     "eval_step": eval_step,
     "tested": tested,
+    "stream_begin": stream_begin,
+    "stream": stream,
     "metrics": metrics,
     "stop": stop,
     "end_experience": end_experience,

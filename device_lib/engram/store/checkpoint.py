@@ -129,10 +129,9 @@ class Checkpoints:
         if self._area is None:
             return None
         parts = [_window(buf) for buf in buffers]
-        _, _, _, count, _, generation, _, crc = self._header
-        sizes = bytearray(4 * count)
-        self._read(self._area, sizes, self._data_at)
-        saved = struct.unpack("<%dI" % count, sizes)
+        generation, crc = self._header[5], self._header[7]
+        sizes = self._read_sizes()
+        saved = struct.unpack("<%dI" % (len(sizes) // 4), sizes)
         given = tuple([len(part) for part in parts])
         if saved != given:
             raise StoreError(
@@ -148,6 +147,25 @@ class Checkpoints:
         if check & 0xFFFFFFFF != crc:
             raise StoreError("reading the saved state failed; read it again")
         return generation
+
+    def sizes(self):
+        """Bytes of each buffer of the newest valid state; () when there is none."""
+        self._find()
+        if self._area is None:
+            return ()
+        sizes = self._read_sizes()
+        return struct.unpack("<%dI" % (len(sizes) // 4), sizes)
+
+    def _read_sizes(self):
+        """The table of the parts of the newest state, as it lies in flash."""
+        sizes = bytearray(4 * self._header[3])
+        self._read(self._area, sizes, self._data_at)
+        return sizes
+
+    def room_for(self, buffers):
+        """Whether one state can hold these buffers."""
+        length = sum([4 + len(_window(buf)) for buf in buffers])
+        return len(buffers) <= MAX_PARTS and length <= self.capacity
 
     def roll_back(self, to):
         """Gives up saved states for good; returns the generation that is left, 0: none.

@@ -20,6 +20,12 @@ from engram_host.progress import Bars
     "--name", default="test", show_default=True, help="Name of the samples on the board."
 )
 @click.option("--stream", is_flag=True, help="Send the samples without keeping them on the board.")
+@click.option(
+    "--task",
+    type=click.IntRange(0, 255),
+    metavar="N",
+    help="They test task N: the board enters the accuracy into its matrix.",
+)
 @options.model
 @options.port
 @options.json
@@ -29,6 +35,7 @@ def command(
     labels: Path | None,
     name: str,
     stream: bool,
+    task: int | None,
     model: str | None,
     port: str | None,
     as_json: bool,
@@ -39,7 +46,9 @@ def command(
     samples that `engram push data` put there are used.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.evaluate(board, data, name=name, labels=labels, stream=stream, model=model)
+        told = api.evaluate(
+            board, data, name=name, labels=labels, stream=stream, task=task, model=model
+        )
     if as_json:
         output.show_json(told)
     else:

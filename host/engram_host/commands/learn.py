@@ -108,7 +108,8 @@ def command(
         _check_tasks(tasks)
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         if in_tasks:
-            run = api.learn_tasks(board, data, tasks=tasks, field=task_field, **stream, **told)
+            cut = {"tasks": tasks, "field": task_field, **stream}
+            run = api.learn_tasks(board, data, say=output.errors().print, **cut, **told)
             _show({**run.summary, "log": run.log}, metrics_table(run), as_json)
         else:
             done = api.learn(board, data, **told)

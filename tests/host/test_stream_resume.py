@@ -1,0 +1,196 @@
+"""A stream of tasks that is cut off goes on where it was, to the result that it would have had."""
+
+import numpy as np
+import pytest
+
+from engram.store import RamFlash
+from engram_host import api
+from engram_host.device import Device
+from engram_host.errors import DeviceError, InputError
+from engram_host.link import Link, Timing
+from link.fake_board import BoardFacts, FakeBoard
+
+QUICK = Timing(resend=0.2, resend_most=1.0, silence=20, hello=0.25, prompt=1.0)
+TASKS = 4
+STREAM = {"tasks": "0-4,5,6,7", "per_class": 30, "test_per_class": 12, "known_first": True}
+OPENED = {"bits": 4}
+LEARNER = {"epochs": 2, "lr": 0.03, "budget": 100, "bits": 4}
+
+
+class Cut(Exception):
+    """The host dies here."""
+
+
+class Power:
+    """A board that can lose its power: what is in RAM is gone, flash and files stay."""
+
+    def __init__(self, root):
+        root.mkdir()
+        self.root, self.flash = root, RamFlash(96, 4096, 256)
+        self.board = self.device = None
+
+    def on(self):
+        self.off()
+        self.board = FakeBoard(BoardFacts(self.root, self.flash))
+        self.device = Device(Link(self.board.transport, timing=QUICK))
+        return self.device
+
+    def off(self):
+        if self.board:
+            self.board.close()
+            self.board = None
+
+
+@pytest.fixture
+def power(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    boards = []
+
+    def make(name):
+        boards.append(Power(tmp_path / name))
+        return boards[-1]
+
+    yield make
+    for board in boards:
+        board.off()
+
+
+@pytest.fixture
+def digits(tmp_path, data):
+    for name, x, y in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
+        np.savez(tmp_path / f"{name}.npz", x=x, y=y)
+    return {"data": tmp_path / "train.npz", "test": tmp_path / "test.npz"}
+
+
+def run(device, digits, **more):
+    return api.learn_tasks(device, **{**digits, **STREAM, **LEARNER, **more})
+
+
+def cut_in_learning(task, step):
+    """Arguments of a stream that is cut at a step of the session of a task (1: the first that
+    is trained)."""
+    seen = []
+
+    def on_step(record):
+        seen.append(record["step"])
+        if seen.count(1) == task and record["step"] == step:
+            raise Cut
+
+    return {"on_step": on_step}
+
+
+def cut_in_testing(after, test):
+    def on_test(record):
+        if (record["after"], record["test"]) == (after, test):
+            raise Cut
+
+    return {"on_test": on_test}
+
+
+@pytest.mark.parametrize("strategy", ["replay", "ar1", "slda"])
+@pytest.mark.parametrize("reset", [True, False], ids=["power cut", "host gone"])
+def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, strategy, reset):
+    whole, parts = power("whole"), power("parts")
+    api.push(whole.on(), model, **OPENED, strategy=strategy)
+    expected = run(whole.device, digits, strategy=strategy).summary
+    api.push(parts.on(), model, **OPENED, strategy=strategy)
+    said, points = [], []
+    cuts = [
+        cut_in_testing(-1, 2),
+        cut_in_testing(0, 3),
+        cut_in_learning(1, 2),
+        cut_in_testing(1, TASKS - 1),  # after task 2 of 4
+        cut_in_learning(1, 3),  # counted from where it goes on
+        cut_in_testing(TASKS - 1, 1),
+    ]
+    for cut in cuts:
+        with pytest.raises(Cut):
+            run(parts.device, digits, strategy=strategy, say=said.append, **cut)
+        if reset:
+            parts.on()
+        points.append(parts.device.stream()["done"] if not reset else None)
+    done = run(parts.device, digits, strategy=strategy, say=said.append)
+    for key in ("matrix", "start", "average_accuracy", "forgetting", "backward_transfer"):
+        assert done.summary[key] == expected[key], key
+    assert done.summary["accuracy"] == expected["accuracy"]
+    assert np.array(expected["matrix"]).shape == (TASKS, TASKS)
+    assert said[-1] == f"goes on after {TASKS} of {TASKS} tasks"
+    assert f"goes on after 2 of {TASKS} tasks" in said
+    states = [p.device.info()["learner"] for p in (whole, parts)]
+    assert states[0]["steps"] == states[1]["steps"]
+    assert states[0]["experience"] == states[1]["experience"] == TASKS
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_samples_that_the_board_has_are_not_sent_again(power, model, digits, monkeypatch, frames):
+    whole, parts = power("whole"), power("parts")
+    api.push(whole.on(), model, **OPENED)
+    expected = run(whole.device, digits, per_class=90).summary
+    api.push(parts.on(), model, **OPENED)
+    send, sent = Device.observe_quietly, []
+
+    def cut(self, samples):
+        if len(sent) == 2 + frames:
+            raise Cut  # of the second task, after so many portions of it
+        sent.append(len(samples))
+        return send(self, samples)
+
+    monkeypatch.setattr(Device, "observe_quietly", cut)
+    with pytest.raises(Cut):
+        run(parts.device, digits, per_class=90)
+    monkeypatch.undo()
+    monkeypatch.chdir(parts.root.parent)
+    told = run(parts.on(), digits, per_class=90)
+    assert sent == [64, 36, 64][: 2 + frames]
+    assert told.sessions[0].summary["samples"] == 90
+    assert told.summary["matrix"] == expected["matrix"]
+    assert told.summary["replay_records"] == expected["replay_records"]
+
+
+def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
+    board = power("board")
+    api.push(board.on(), model, **OPENED)
+    with pytest.raises(Cut):
+        run(board.device, digits, **cut_in_testing(1, 0))
+    for other in ({"tasks": "0-4,6,5,7"}, {"seed": 2}, {"epochs": 3}, {"lr": 0.02}):
+        with pytest.raises(InputError, match="--fresh makes it forget .it is in a stream, but"):
+            run(board.device, digits, **other)
+    told = run(board.device, digits, fresh=True)
+    assert len(told.sessions) == TASKS and told.summary["start"][0] > 0.8
+
+
+def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, digits):
+    board = power("board")
+    api.push(board.on(), model, **OPENED, policy="flash_balanced", budget=600)
+    more = {"policy": "flash_balanced", "budget": 600}
+    with pytest.raises(Cut):
+        run(board.device, digits, **more, **cut_in_testing(1, 0))
+    board.on()
+    with pytest.raises(InputError, match="cannot tell how far it is; --fresh"):
+        run(board.device, digits, **more)
+
+
+def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some, data):
+    """A test at a time, stored there, gives the figures of the ones that are sent."""
+    api.push(device, model, lr=0.03)
+    told = api.learn_tasks(device, **digits, **STREAM, epochs=2).summary
+    api.push(device, model, lr=0.03)
+    device.reset()
+    from engram_host import tasks
+
+    stream = tasks.load(
+        **digits, tasks=STREAM["tasks"], per_class=30, test_per_class=12, seed=1
+    )
+    for j, test in enumerate(stream.tests):
+        api.push_data(device, test.samples, name=f"t{j}")
+        api.evaluate(device, name=f"t{j}", task=j)
+    assert api.metrics(device)["start"] == told["start"]
+    assert api.metrics(device)["matrix"] == []
+    api.learn(device, some([5], 20))
+    row = [api.evaluate(device, name=f"t{j}", task=j)["accuracy"] for j in range(TASKS)]
+    assert api.metrics(device)["matrix"] == [row]
+    for j, test in enumerate(stream.tests):
+        assert api.evaluate(device, test.samples, stream=True, task=j)["accuracy"] == row[j]
+    assert api.metrics(device)["matrix"] == [row]
+    with pytest.raises(DeviceError, match="a task from 0 to 255 expected, 256 came"):
+        api.evaluate(device, name="t0", task=256)
