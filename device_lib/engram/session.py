@@ -42,6 +42,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
             options.get("strategy", "replay"),
             options.get("depth"),
             options.get("policy", POLICY),
+            getattr(board, "PROGRAM_ONCE", None),
         )
         learner = Learner(
             spec,
@@ -64,20 +65,24 @@ def load_code(strategy="replay", policy=POLICY, **options):
     policy_class(policy)
 
 
-def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY):
+def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY,
+               program_once=None):
     """(ReplayStore, region for Checkpoints) in a flash region, for a learner of `spec`.
 
     bits: None for what is there. strategy, depth, policy: as the learner takes them; they decide
-    what a saved state holds.
+    what a saved state holds. program_once: no page is programmed twice between erases; None for
+    what the device says.
     """
     if bits is None:
         bits = _stored_bits(device)
     state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * spec.classes
     state_bytes += saved_bytes(spec, strategy, depth)
     state_bytes += policy_class(policy).saved_bytes(spec.classes)
-    store_device, checkpoint_device = regions(device, state_bytes)
+    store_device, checkpoint_device = regions(device, state_bytes, program_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
-    store = ReplayStore(store_device, program_bytes, spec.latent_id, latent_bytes, bits)
+    store = ReplayStore(
+        store_device, program_bytes, spec.latent_id, latent_bytes, bits, align=program_once
+    )
     return store, checkpoint_device
 
 

@@ -25,6 +25,7 @@ MACROS = (
     ("flash.store_bytes", "ENGRAM_STORE_BYTES"),
     ("flash.erase_bytes", "ENGRAM_ERASE_BYTES"),
     ("flash.program_bytes", "ENGRAM_PROGRAM_BYTES"),
+    ("flash.program_once", "ENGRAM_PROGRAM_ONCE"),
     ("counter.kind", "ENGRAM_COUNTER_KIND"),
     ("counter.unit", "ENGRAM_COUNTER_UNIT"),
     ("link.max_payload_bytes", "ENGRAM_MAX_PAYLOAD_BYTES"),

@@ -38,6 +38,7 @@ REQUIRED: dict[str, dict[str, type]] = {
         "store_bytes": int,
         "erase_bytes": int,
         "program_bytes": int,
+        "program_once": bool,
     },
     "link": {"max_payload_bytes": int, "baud": int},
 }
@@ -84,6 +85,7 @@ class Flash:
     store_bytes: int
     erase_bytes: int
     program_bytes: int
+    program_once: bool  # no page of program_bytes is programmed twice between erases
 
     @property
     def data_bytes(self) -> int:
@@ -233,7 +235,7 @@ def check(facts: Mapping[str, Any], required: dict[str, dict[str, type]], where:
                 raise InputError(f"{where}: {name} expected ({wanted.__name__}), it is missing")
             value = values[field]
             allowed = (int, float) if wanted is float else (wanted,)
-            if not isinstance(value, allowed) or isinstance(value, bool):
+            if not isinstance(value, allowed) or isinstance(value, bool) is not (wanted is bool):
                 raise InputError(f"{where}: {name}: {wanted.__name__} expected, got {value!r}")
 
 

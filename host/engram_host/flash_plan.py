@@ -33,10 +33,9 @@ def flash_plan(
     if not facts:
         return None
     size, unit, page = (facts[key] for key in ("store_bytes", "erase_bytes", "program_bytes"))
+    blank = RamFlash(size // unit, unit, page, facts["program_once"])
     try:
-        store, saved = open_flash(
-            spec, RamFlash(size // unit, unit, page), page, bits, strategy, depth
-        )
+        store, saved = open_flash(spec, blank, page, bits, strategy, depth)
     except StoreError:
         return FlashPlan(store_bytes=size, saved_bytes=0, slot_bytes=0, latents=0)
     return FlashPlan(

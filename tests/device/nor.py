@@ -68,7 +68,7 @@ class NorFlash(RamFlash):
     """
 
     def __init__(self, blocks, erase_bytes, program_bytes, order=UP, erase_steps=6, once=False):
-        super().__init__(blocks, erase_bytes, program_bytes)
+        super().__init__(blocks, erase_bytes, program_bytes, once)
         self.order = order
         self.erase_steps = erase_steps
         self.once = once

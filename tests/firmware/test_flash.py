@@ -32,6 +32,7 @@ def test_geometry_is_that_of_board_toml(store, name):
     assert store.value("d.ioctl(5, 0)") == flash.erase_bytes
     assert store.value("d.ioctl(4, 0)") == flash.store_bytes // flash.erase_bytes
     assert store.value("(board.PROGRAM_BYTES, board.NAME)") == (flash.program_bytes, name)
+    assert store.value("board.PROGRAM_ONCE") is flash.program_once
     assert store.value("board.fs_device().ioctl(4, 0)") == flash.fs_bytes // flash.erase_bytes
 
 

@@ -6,7 +6,9 @@ from engram.errors import DataError
 from engram_host import api
 from engram_host.plan_report import plan_report
 
-REGION = {"store_bytes": 96 * 4096, "erase_bytes": 4096, "program_bytes": 256}
+REGION = {
+    "store_bytes": 96 * 4096, "erase_bytes": 4096, "program_bytes": 256, "program_once": False,
+}  # fmt: skip
 BOARD = {
     "name": "fake",
     "chip": {"name": "none", "clock_hz": 1, "ram_bytes": 262_144},

@@ -392,12 +392,12 @@ def test_a_device_that_does_not_erase_is_refused():
     disk = RamDisk()
     disk.data[600] = 1
     with pytest.raises(StoreError, match="does not read as 0xFF after an erase"):
-        ReplayStore.format(disk, 16, MODEL, 20)
+        ReplayStore.format(disk, 16, MODEL, 20, align=False)
 
 
 def test_a_device_that_padding_would_harm_is_refused():
     with pytest.raises(StoreError, match="overwrites what flash would keep"):
-        ReplayStore(RamDisk(), 256, MODEL, 20)
+        ReplayStore(RamDisk(), 256, MODEL, 20, align=False)
 
 
 def test_a_device_without_geometry_is_refused():

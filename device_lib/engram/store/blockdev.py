@@ -7,13 +7,15 @@ class RamFlash:
     """NOR flash in RAM: erased to ones, programming only clears bits, in whole pages.
 
     blocks of erase_bytes; program_bytes: programs start and end on multiples of it.
+    program_once: what is said of programming a page twice between erases, which works here.
     A program that would set a bit is refused with OSError, a byte of ones changes nothing.
     """
 
-    def __init__(self, blocks, erase_bytes=4096, program_bytes=256):
+    def __init__(self, blocks, erase_bytes=4096, program_bytes=256, program_once=False):
         self.blocks = blocks
         self.erase_bytes = erase_bytes
         self.program_bytes = program_bytes
+        self.program_once = program_once
         self.data = bytearray(blocks * erase_bytes)
         self._view = memoryview(self.data)
         for at in range(0, len(self.data), erase_bytes):
@@ -57,8 +59,8 @@ class FileFlash(RamFlash):
     file survives the end of the process at any instant.
     """
 
-    def __init__(self, path, blocks, erase_bytes=4096, program_bytes=256):
-        super().__init__(blocks, erase_bytes, program_bytes)
+    def __init__(self, path, blocks, erase_bytes=4096, program_bytes=256, program_once=False):
+        super().__init__(blocks, erase_bytes, program_bytes, program_once)
         try:
             size = os.stat(path)[6]
         except OSError:

@@ -2,8 +2,9 @@
 
 from ..errors import StoreError
 from .format import round_up
+from .geometry import Geometry
 
-_IOCTL_INIT, _IOCTL_SYNC, _IOCTL_COUNT, _IOCTL_SIZE, _IOCTL_ERASE = 1, 3, 4, 5, 6
+_IOCTL_SYNC, _IOCTL_ERASE = 3, 6
 
 
 class Flash:
@@ -11,31 +12,25 @@ class Flash:
 
     dev: readblocks(n, buf, off), writeblocks(n, buf, off), ioctl(op, arg) as in
     MicroPython's vfs documentation. program_bytes: a program's offset and length are
-    multiples of it. The rest of a page is filled with ones, which leave bits alone.
+    multiples of it; None for what the device says. The rest of a page is filled with ones, which
+    leave bits alone. once: True where the caller programs no page twice between erases, False
+    where it does, None where it does unless the device forbids it.
 
-    blocks, erase_bytes: geometry. programmed: bytes given to the device so far, whole pages.
-    erases: units erased so far. mapped: the device as memory (memoryview), None where the
+    blocks, erase_bytes, once: geometry. programmed: bytes given to the device so far, whole
+    pages. erases: units erased so far. mapped: the device as memory (memoryview), None where the
     processor cannot see it.
     """
 
-    def __init__(self, dev, program_bytes):
-        dev.ioctl(_IOCTL_INIT, 1)
+    def __init__(self, dev, program_bytes=None, once=True):
+        geometry = Geometry(dev, program_bytes, once)
         self.dev = dev
-        self.blocks = dev.ioctl(_IOCTL_COUNT, 0)
-        self.erase_bytes = dev.ioctl(_IOCTL_SIZE, 0)
-        if not self.blocks or not self.erase_bytes:
-            raise StoreError(
-                "a block device with a block count and a block size expected (ioctl 4 and 5), "
-                "%r and %r came" % (self.blocks, self.erase_bytes)
-            )
-        if not 1 <= program_bytes <= self.erase_bytes or self.erase_bytes % program_bytes:
-            raise StoreError(
-                "program_bytes must divide the erase unit of %d bytes; %d does not"
-                % (self.erase_bytes, program_bytes)
-            )
-        self.program_bytes = program_bytes
+        self.blocks = geometry.blocks
+        self.erase_bytes = geometry.erase_bytes
+        self.program_bytes = geometry.program_bytes
+        self.once = geometry.once
         self.programmed = 0
         self.erases = 0
+        self.answer = 0
         self.mapped = mapping(dev)
         self._pages = bytearray(0)
         self._ones = memoryview(b"\xff" * min(256, self.erase_bytes))
@@ -45,15 +40,27 @@ class Flash:
         self.dev.readblocks(block, buf, offset)
 
     def program(self, block, data, offset):
-        """Programs data at `offset`, padded with ones to whole pages."""
+        """Programs data at `offset`, padded with ones to whole pages; what the device answers.
+
+        It is in flash then, not in a cache of the driver. StoreError where the device cannot say
+        so. Whether it took is for the caller to read: cells fail without an answer.
+        """
         page = self.program_bytes
         start = offset // page * page
         size = round_up(offset + len(data), page) - start
         if size != len(data):
             data = self._padded(data, offset - start, size)
         self.programmed += size
-        self.dev.writeblocks(block, data, start)
-        self.dev.ioctl(_IOCTL_SYNC, 0)
+        answer = self.dev.writeblocks(block, data, start)
+        self._sync()
+        return answer
+
+    def _sync(self):
+        answer = self.dev.ioctl(_IOCTL_SYNC, 0)
+        if answer:
+            raise StoreError(
+                "the device could not write what it caches: ioctl(3, 0) answered %r" % answer
+            )
 
     def _padded(self, data, at, size):
         """data from offset `at` on in a window of `size` ones."""
@@ -69,11 +76,11 @@ class Flash:
         return window
 
     def erase(self, block):
-        """Erases a block; whether it then reads as ones."""
+        """Erases a block; whether it then reads as ones. What the device answers is in .answer."""
         self.erases += 1
-        self.dev.ioctl(_IOCTL_ERASE, block)
-        self.dev.ioctl(_IOCTL_SYNC, 0)
-        return self.is_blank(block)
+        self.answer = self.dev.ioctl(_IOCTL_ERASE, block)
+        self._sync()
+        return not self.answer and self.is_blank(block)
 
     def is_blank(self, block, offset=0):
         """Whether a block reads as ones from an offset on."""

@@ -42,12 +42,13 @@ class ReplayStore:
     """Latents with label and experience, in flash, found again after a reset.
 
     dev            block device of the replay region (MicroPython's extended protocol)
-    program_bytes  programs start and end on multiples of it
+    program_bytes  programs start and end on multiples of it; None: as the device says
     model_id       u32: which model's latents these are
     latent_bytes   bytes of a latent
     bits           of a latent element, for whoever unpacks them
     format_if_blank  False: a blank region is refused
-    align          True: no program page is ever programmed twice between erases
+    align          True: no program page is ever programmed twice between erases; False: pages
+                   are, other bytes of them each time; None: as the device says (geometry.py)
     reserve        units kept beyond the capacity, at least 1; None: an eighth. More of them
                    make replacing records in a full store cheaper.
     erase          True: erases the region first, whatever it holds, as format() does
@@ -68,7 +69,7 @@ class ReplayStore:
     """
 
     def __init__(self, dev, program_bytes, model_id, latent_bytes, bits=8, *,
-                 format_if_blank=True, align=False, reserve=None, erase=False):
+                 format_if_blank=True, align=None, reserve=None, erase=False):
         self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
         self._format_if_blank = format_if_blank
         if erase:
@@ -77,7 +78,7 @@ class ReplayStore:
 
     @classmethod
     def format(cls, dev, program_bytes, model_id, latent_bytes, bits=8, *,
-               align=False, reserve=None):
+               align=None, reserve=None):
         """Erases the whole region, whatever it holds, and returns the empty store.
 
         A format that was cut short is finished by the next mount.
@@ -91,9 +92,10 @@ class ReplayStore:
                 "latents of 1 to 65535 bytes and 1 to 32 bits expected, %r bytes of %r bits came"
                 % (latent_bytes, bits)
             )
-        self._flash = flash = Flash(dev, program_bytes)
+        self._flash = flash = Flash(dev, program_bytes, align)
         self.mapped = flash.mapped
-        layout = Layout(flash.erase_bytes, program_bytes if align else 1, latent_bytes)
+        page_bytes = flash.program_bytes if flash.once else 1
+        layout = Layout(flash.erase_bytes, page_bytes, latent_bytes)
         if layout.slots < 1 or flash.blocks < 2:
             unit = max(flash.erase_bytes, layout.first_at + layout.slot_bytes)
             raise StoreError(
@@ -156,9 +158,7 @@ class ReplayStore:
                 raise StoreError(
                     "the flash region is blank: format it with ReplayStore.format(...)"
                 )
-            if not units.open_unit(0):
-                raise StoreError("unit 0 does not erase: NOR flash expected")
-            units.check_padding()
+            units.begin()
         self._scan()
         self._unsettled = False
         self._mount_us = ticks_diff(ticks_us(), started)
@@ -565,6 +565,7 @@ class ReplayStore:
             "bad_blocks": self._bad_units(),
             "erase_bytes": layout.erase_bytes,
             "program_bytes": flash.program_bytes,
+            "program_once": flash.once,
             "slots_per_block": layout.slots,
             "slot_bytes": layout.slot_bytes,
             "latent_bytes": self.latent_bytes,

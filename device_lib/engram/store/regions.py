@@ -3,15 +3,21 @@
 from ..errors import StoreError
 from .checkpoint import units_for
 from .flash import mapping
+from .geometry import Geometry
 
 
 class Region:
-    """Blocks first .. first + count - 1 of a block device, numbered from 0."""
+    """Blocks first .. first + count - 1 of a block device, numbered from 0.
+
+    .program_bytes, .program_once: what the device says, None where it does not.
+    """
 
     def __init__(self, dev, first, count):
         self.dev = dev
         self.first = first
         self.count = count
+        self.program_bytes = getattr(dev, "program_bytes", None)
+        self.program_once = getattr(dev, "program_once", None)
 
     def _check(self, block):
         if not 0 <= block < self.count:
@@ -44,14 +50,15 @@ class Region:
         return self.dev.ioctl(op, arg)
 
 
-def regions(dev, checkpoint_bytes, program_bytes=256):
+def regions(dev, checkpoint_bytes, program_bytes=None):
     """(replay region, checkpoint region) of a device: the last units are for checkpoints.
 
-    checkpoint_bytes: what one checkpoint holds, the sum of its buffers. Raises StoreError
-    when the device does not hold both.
+    checkpoint_bytes: what one checkpoint holds, the sum of its buffers. program_bytes: None for
+    what the device says. Raises StoreError when the device does not hold both.
     """
-    blocks, erase_bytes = dev.ioctl(4, 0), dev.ioctl(5, 0)
-    last = 2 * units_for(checkpoint_bytes, erase_bytes, program_bytes)
+    geometry = Geometry(dev, program_bytes, True)
+    blocks, erase_bytes = geometry.blocks, geometry.erase_bytes
+    last = 2 * units_for(checkpoint_bytes, erase_bytes, geometry.program_bytes)
     if blocks < last + 2:
         raise StoreError(
             "checkpoints of %d bytes and a replay log need %d bytes of flash (%d units for two "

@@ -18,6 +18,7 @@ from .format import (
     is_cleared,
     unpack_header,
 )
+from .geometry import no_flash
 
 # Status of a unit
 FREE = 0  # holds nothing of value: erased before it is opened
@@ -148,8 +149,9 @@ class Units:
         firsts = self._header(KIND_STORE, 1, 0).pack(), self._header(KIND_FORMATTING, 0, 0).pack()
         # Not the erase count: a format that is cut twice counts on.
         begun = [first for first in firsts if could_become(raw, first[:COUNT_AT])]
+        begun_to = self.layout.mark_at + MARK_BYTES
         for unit in range(self.count):
-            if not self.flash.is_blank(unit, HEADER_BYTES if begun and unit == 0 else 0):
+            if not self.flash.is_blank(unit, begun_to if begun and unit == 0 else 0):
                 return unit
         return -1
 
@@ -182,22 +184,68 @@ class Units:
         self._erase_to_format(0)
         self._leave_free(0)
 
+    def begin(self):
+        """Opens the first unit of a blank region, after trying there what flash does.
+
+        What is tried is a header of kind `F` and its mark: a mount that finds it formats.
+        """
+        if not self.flash.is_blank(0):
+            self._erase_to_format(0)
+        self._try(0, KIND_FORMATTING)
+        if not self.open_unit(0):
+            raise self._does_not_erase(0)
+
+    def _try(self, unit, kind):
+        """Programs a header, then its mark, and sees that the mark left the header as it was.
+
+        Raises StoreError for a device that caches, erases or overwrites. A cell that is worn out
+        is no such thing.
+        """
+        flash = self.flash
+        header = self._header(kind, 0, self.erases[unit]).pack()
+        before, after = bytearray(HEADER_BYTES), bytearray(HEADER_BYTES)
+        try:
+            answer = flash.program(unit, header, 0)
+            flash.read(unit, before, 0)
+            if not flash.once and not answer:
+                answer = flash.program(unit, b"\xff" * HEADER_BYTES, 0)
+            answer = answer or flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
+        except (TypeError, OSError) as error:
+            answer = repr(error)
+        if answer or is_blank(before):
+            raise no_flash(
+                "does not program part of a block, writeblocks(%d, buf, 0) gave %s"
+                % (unit, answer)
+            )
+        flash.read(unit, after, 0)
+        if after != before:
+            raise no_flash(
+                "overwrites what flash would keep: a program in block %d changed bytes beside "
+                "its own or set bits, as caches, SD cards and RAM disks do" % unit
+            )
+
     def _erase_to_format(self, unit):
         self.erases[unit] += 1
         if not self.flash.erase(unit):
-            raise StoreError(
-                "unit %d does not read as 0xFF after an erase: flash with MicroPython's extended "
-                "block-device protocol (ioctl 6) expected" % unit
-            )
+            raise self._does_not_erase(unit)
+
+    def _does_not_erase(self, unit):
+        return no_flash(
+            "does not erase: unit %d does not read as 0xFF after an erase, ioctl(6, %d) answered "
+            "%r" % (unit, unit, self.flash.answer)
+        )
 
     def _leave_free(self, unit):
         """A header that is retired at once: it keeps the erase count."""
-        self.flash.program(unit, self._header(KIND_STORE, 0, self.erases[unit]).pack(), 0)
-        self.retire(unit)
+        self._try(unit, KIND_STORE)
+        self._is_free(unit)
 
     def retire(self, unit):
         """Nothing in the unit is valid from here on."""
         self.flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
+        self._is_free(unit)
+
+    def _is_free(self, unit):
         if not self._is_retired(unit):
             self.flash.erase(unit)
         self.status[unit] = FREE
@@ -222,19 +270,6 @@ class Units:
         self.status[unit] = USED
         self.open = unit
         return True
-
-    def check_padding(self):
-        """StoreError if padding a program with ones harms what is there, as on RAM disks."""
-        if self.layout.page_bytes > 1 or self.flash.program_bytes == 1:
-            return
-        raw = bytearray(HEADER_BYTES)
-        self.flash.program(self.open, b"\xff" * HEADER_BYTES, 0)
-        self.flash.read(self.open, raw, 0)
-        if unpack_header(raw)[0] is None:
-            raise StoreError(
-                "this device overwrites what flash would keep: NOR flash with MicroPython's "
-                "extended block-device protocol expected"
-            )
 
     # -- choices -----------------------------------------------------------------------
 

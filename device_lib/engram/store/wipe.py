@@ -3,6 +3,7 @@
 from ..errors import StoreError
 from .flash import Flash
 from .format import HEADER_BYTES, MAGIC, unpack_header
+from .geometry import extended
 from .log import ReplayStore
 from .regions import Region
 
@@ -10,7 +11,7 @@ from .regions import Region
 def first_header(dev):
     """The first intact unit header of a region (format.UnitHeader), None if it holds no log."""
     raw = bytearray(HEADER_BYTES)
-    for block in range(dev.ioctl(4, 0)):
+    for block in range(extended(dev)[0]):
         dev.readblocks(block, raw, 0)
         header = unpack_header(raw)[0] if raw[:4] == MAGIC else None
         if header is not None:

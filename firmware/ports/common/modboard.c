@@ -41,6 +41,7 @@ static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_MAX_PAYLOAD_BYTES), MP_ROM_INT(ENGRAM_MAX_PAYLOAD_BYTES) },
     { MP_ROM_QSTR(MP_QSTR_ERASE_BYTES), MP_ROM_INT(ENGRAM_ERASE_BYTES) },
     { MP_ROM_QSTR(MP_QSTR_PROGRAM_BYTES), MP_ROM_INT(ENGRAM_PROGRAM_BYTES) },
+    { MP_ROM_QSTR(MP_QSTR_PROGRAM_ONCE), ENGRAM_PROGRAM_ONCE ? MP_ROM_TRUE : MP_ROM_FALSE },
     { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&engram_flash_type) },
     { MP_ROM_QSTR(MP_QSTR_counter), MP_ROM_PTR(&board_counter_obj) },
     { MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&board_memory_obj) },

@@ -138,6 +138,9 @@ static const mp_rom_map_elem_t flash_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_readblocks), MP_ROM_PTR(&flash_readblocks_obj) },
     { MP_ROM_QSTR(MP_QSTR_writeblocks), MP_ROM_PTR(&flash_writeblocks_obj) },
     { MP_ROM_QSTR(MP_QSTR_ioctl), MP_ROM_PTR(&flash_ioctl_obj) },
+    // What the block-device protocol does not tell (engram/store/geometry.py).
+    { MP_ROM_QSTR(MP_QSTR_program_bytes), MP_ROM_INT(ENGRAM_PROGRAM_BYTES) },
+    { MP_ROM_QSTR(MP_QSTR_program_once), ENGRAM_PROGRAM_ONCE ? MP_ROM_TRUE : MP_ROM_FALSE },
 };
 static MP_DEFINE_CONST_DICT(flash_locals, flash_locals_table);
 

@@ -1,7 +1,7 @@
 """This board, as the library sees it. Sizes in bytes."""
 
 from _board import COUNTER_KIND, COUNTER_UNIT, ERASE_BYTES, FS_BYTES, MAX_PAYLOAD_BYTES
-from _board import NAME, PROGRAM_BYTES, STORE_BYTES, Flash, counter, memory
+from _board import NAME, PROGRAM_BYTES, PROGRAM_ONCE, STORE_BYTES, Flash, counter, memory
 
 FS_ROOT = "/flash"
 
