@@ -38,13 +38,17 @@ def open_store(flash):
     return store
 
 
-def lived(seed, rates, random_picks=Rng, stream=STREAM, admit_all=False):
-    """Positions in the stream of its class, of each class's records that are left."""
+def lived(seed, rates, random_picks=Rng, stream=STREAM, admit_all=False, block=0):
+    """Positions in the stream of its class, of each class's records that are left.
+
+    block: so many of a class come in a row, then of the next one; 0: all mixed.
+    """
     store = open_store(RamFlash(12, 256, 1))
     policy = Policy(store, len(rates), random_picks(seed), 8 * SLOTS)
     labels = random.Random(seed)
     seen = [0] * len(rates)
-    for label in labels.choices(range(len(rates)), rates, k=stream):
+    mixed = labels.choices(range(len(rates)), rates, k=stream)
+    for label in [n // block % len(rates) for n in range(stream)] if block else mixed:
         if policy.admit(label) or admit_all:
             store.append(seen[label].to_bytes(POSITION, "little"), label, 0)
         seen[label] += 1
@@ -116,6 +120,18 @@ def lives():
 @pytest.mark.parametrize("label", range(3))
 def test_each_place_in_the_stream_is_as_likely_to_stay(lives, label):
     assert unevenness(positions(lives, label)) < CHI2[BINS - 1]
+
+
+@pytest.fixture(scope="module")
+def lives_in_blocks():
+    """Classes that come one after the other, each twice."""
+    return [lived(seed, (1, 1, 1), block=200) for seed in range(1, SEEDS + 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", range(3))
+def test_so_it_is_where_classes_come_one_after_the_other(lives_in_blocks, label):
+    assert unevenness(positions(lives_in_blocks, label)) < CHI2[BINS - 1]
 
 
 @pytest.mark.slow

@@ -200,7 +200,7 @@ def checkpoint_header_first(patch):
         for part in parts:
             crc = crc32(part, crc)
         length = sum([len(part) for part in parts])
-        header = struct.pack(checkpoint._HEADER, checkpoint._MAGIC, checkpoint._VERSION, 0,
+        header = struct.pack(checkpoint._HEADER, checkpoint.MAGIC, checkpoint._VERSION, 0,
                              len(parts) - 1, self.model_id, self._last + 1, length, crc)
         self._program(area, header + struct.pack("<I", crc32(header)), 0)
         return real(self, area, parts)

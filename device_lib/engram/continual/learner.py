@@ -149,10 +149,9 @@ class Learner:
         self._spent = getattr(kernels, "spent", _nothing_spent)
         self._outside = 0
         self.strategy = strategy(self, spec, arena, options)
-        self._saved = (self._state, self.adaptive.params) + tuple(
+        self._saved = (self._state,) + self.policy.saved + (self.adaptive.params,) + tuple(
             [arena.f32(name) for name in saved_names(strategy, sizes)]
         )
-        self._saved += self.policy.saved
         arena.close()
         self._heap_base = heap_base
 

@@ -5,17 +5,21 @@ it: at 80 % fill that is more writing than the records themselves. This policy c
 the unit, so that hardly anything has to move, and stays a fair sample of each class:
 
 * A label's record is *admitted* with the keep probability p of its class, 1 at first.
-* When `units` erase units are full, one of these K, the open one included, is drawn at random,
-  and a coin is thrown for each class. A class whose coin says so loses its records in that unit,
-  and its p is multiplied by (K - 1) / K. The records of the other classes move.
+* When `units` erase units are full, a coin is thrown for each class, and one of the K units that
+  hold records of a class whose coin says so is drawn at random, the open one included. These
+  classes lose their records in that unit, and their p is multiplied by (K - 1) / K. The records
+  of the other classes move.
 
-Why it is fair: a record lies in exactly one of the K units, so if its class loses, it survives
-with probability (K - 1) / K, whatever its age and wherever it has moved. By induction every
-record that was ever seen of a class is in the store with the class's p of now: those from before
-the draw had p and keep it with (K - 1) / K, those after it are admitted with the product.
-This is Bernoulli sampling with a falling rate (Gibbons and Matias, SIGMOD 1998, concise samples)
-where a draw decides for a unit at once: neighbours in a unit go together, which costs variance,
-not bias.
+Why it is fair: a record of a class that loses lies in exactly one of the K units, so it survives
+with probability (K - 1) / K, whatever its age and wherever it has moved. A record counts 1 / p
+while it is in the store and 0 afterwards: the draw leaves the mean of that as it is, and so does
+the admission of a new one, so that all records that were ever seen of a class count 1 on average,
+and those in the store count alike. This is Bernoulli sampling with a falling rate (Gibbons and
+Matias, SIGMOD 1998, concise samples) where a draw decides for a unit at once: neighbours in a unit
+go together, which costs variance, not bias.
+
+Why it hardly moves: where classes come mixed, most of them lose at once; where they come one after
+the other, the class of now fills units of its own, and these are the ones to be drawn from.
 
 Why it is balanced: the coin of a class depends on e = p times the records seen of it, the number
 to be expected in the store. Below half its share a class never loses, from its share on it always
@@ -85,6 +89,7 @@ class Policy(TakesAll):
         self._store = store
         if store is not None:
             self.units = _units(store, budget)
+            self._slots = store.info()["slots_per_block"]
             store.wear_spread = wear_spread
             store.thinner = self
 
@@ -109,7 +114,8 @@ class Policy(TakesAll):
             learner.brought[label] = seen
 
     def thin(self, store):
-        """Drops a random unit if all that may be are in use; whether it did."""
+        """Drops a random unit of those that may go, if all that may be are in use; whether it
+        did."""
         used = store.used_units()
         k = len(used)
         if k < 2 or k < self.units and store.free_units() > 3:  # fewer are free where some are bad
@@ -121,6 +127,9 @@ class Policy(TakesAll):
         for label, wanted in enumerate(expected):
             # 1 - 2 lack = 2 wanted / fair - 1
             self._loses[label] = self._rng.below(_COIN) * fair < (2 * wanted - fair) * _COIN
+        holding = [unit for unit in used if self._loses_in(unit)]
+        if len(holding) > 1:
+            used, k = holding, len(holding)
         store.drop_unit(used[self._rng.below(k)], self._stays)
         for label, loses in enumerate(self._loses):
             if loses:
@@ -132,8 +141,16 @@ class Policy(TakesAll):
         drop = 28 - _FRACTION_BITS
         return [keep * seen >> drop for keep, seen in zip(self.keep, self.seen)]
 
+    def _loses_in(self, unit):
+        """Whether a class that loses has a record in a unit."""
+        loses = self._loses
+        for label in self._store.labels[unit * self._slots : unit * self._slots + self._slots]:
+            if label < len(loses) and loses[label]:
+                return True
+        return False
+
     def _stays(self, label):
-        return not self._loses[label]
+        return label >= len(self._loses) or not self._loses[label]
 
     # -- the saved state ---------------------------------------------------------------
 
