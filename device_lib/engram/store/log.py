@@ -117,7 +117,7 @@ class ReplayStore:
         self.appended = self.dropped = 0
         self.wear_spread = WEAR_SPREAD
         self.thinner = None
-        self._mount_us = 0
+        self._mount_us = self._mount_slots = 0
         self._layout = layout
         # What every read needs, at hand.
         self._slots_per_unit = layout.slots
@@ -167,6 +167,7 @@ class ReplayStore:
         """Enters every record. Two of one sequence number: a collection was cut short."""
         self._index.clear()
         self.torn = 0
+        self._mount_slots = len(self._units.used()) * self._slots_per_unit
         self._next, self._sequence = self._slots_per_unit, 1
         newest = self._units.open
         copies = set()
@@ -186,6 +187,7 @@ class ReplayStore:
         """
         end = 0
         slot = unit * self._slots_per_unit
+        least = min(known) if known else 0  # most records are older: no look-up for them
         enter = self._index.enter
         label_at = self._record_at
         for index in range(self._slots_per_unit):
@@ -194,7 +196,7 @@ class ReplayStore:
                 end = index + 1
             if what == _LIVE:
                 enter(slot + index, self._slot[label_at], self._slot[label_at + 1])
-                if known is None or self._seen in known:
+                if known is None or self._seen >= least and self._seen in known:
                     found.add(self._seen)
         return end
 
@@ -538,7 +540,8 @@ class ReplayStore:
 
         torn: records that the mount found damaged; bad: records, programs and erases that
         failed since; corrected: unit headers with one bit put right; wear_min, wear_max: erases
-        of a unit over its life; mount_us: time of the mount, which read every slot.
+        of a unit over its life; mount_us: time of the mount, which read the header of every unit
+        and mount_slots slots, all those of units in use.
         Since the mount: appended records, those moved and dropped by collections, erases,
         bytes_programmed (whole pages). Write amplification is (appended + moved) / appended.
         """
@@ -574,6 +577,7 @@ class ReplayStore:
             "wear_min": min(units.erases),
             "wear_max": max(units.erases),
             "mount_us": self._mount_us,
+            "mount_slots": self._mount_slots,
             "slots": len(self.labels),
             "ram_bytes": self._index.ram_bytes() + 5 * units.count + layout.slot_bytes,
         }
