@@ -102,7 +102,9 @@ bench-avalanche: kernels
 
 ## Wear and write amplification of the replay store; writes out/bench/store.json
 bench-store: kernels
-	@$(PY) tests/bench/store_wear.py
+	@$(ENGRAM) build qemu_m4f
+	@$(PY) tests/bench/store_wear.py $(if $(DOCS),--docs)
+	@$(PY) tests/bench/store_mount.py $(if $(DOCS),--docs)
 
 ## Build the kernels as .mpy files, for one ARCH or for every one whose compiler is here
 natmod: setup
