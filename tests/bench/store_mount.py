@@ -58,11 +58,11 @@ def on_board(name, state):
 
 
 def on_cpython():
-    """Rows of mounts on this computer, flash in RAM: the least of five times."""
+    """Rows of mounts on this computer, flash in RAM: the least of 15 times."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         device = RamFlash(max(store_mounts.SIZES), 4096, 256)
-        store_mounts.mounts(device, lambda: perf_counter_ns() // 1000, 5)
+        store_mounts.mounts(device, lambda: perf_counter_ns() // 1000, 15)
     return parse(printed.getvalue(), host="cpython", unit="us", kind="host")[0]
 
 
@@ -94,9 +94,9 @@ def table(found):
     boards = [row for row in found["mount"] if row["host"] == BOARD]
     here = {(r["units"], r["records"]): r["taken"] for r in found["mount"] if r["host"] != BOARD}
     lines = [
-        "A mount reads the header of every unit, and every slot of those in use. `info()` says how "
-        "many slots (`mount_slots`) and how long it took (`mount_us`). Latents of 256 bytes, units "
-        "of 4096, 15 slots each; a store that is filled unit by unit:",
+        "A mount reads the header of every unit, and every slot of those in use. `info()` says "
+        "how many slots (`mount_slots`) and how long it took (`mount_us`). Latents of 256 bytes, "
+        "units of 4096, 15 slots each; a store that is filled unit by unit:",
         "",
         "| erase units | records | slots read | instructions (`icount`) | off the line | "
         "CPython, µs (`host`) |",
