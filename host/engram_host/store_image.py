@@ -89,11 +89,15 @@ class StoreImage:
                 header = fmt.unpack_header(self.data[at : at + fmt.HEADER_BYTES])[0]
                 if header is not None:
                     return at, header
-        holds = "is blank, it holds" if fmt.is_blank(self.data) else "holds"
+        if fmt.is_blank(self.data):
+            raise InputError(
+                f"{self.name} is blank, no samples were ever stored in it: `engram push model`, "
+                "then `engram learn`"
+            )
         raise InputError(
-            f"{self.name} {holds} no replay log of format version {fmt.VERSION}: the flash of a "
-            "board that observed samples expected (`engram learn`); `engram stop BOARD --save "
-            "FILE` makes an image of it"
+            f"{self.name} holds no replay log of format version {fmt.VERSION}: an image of a "
+            "board's flash expected (`engram stop BOARD --save FILE`), or a board that observed "
+            "samples"
         )
 
     def _begin(self, found: int) -> int:

@@ -29,8 +29,9 @@ _LOST = {
 def command(to: str, yes: bool, model: str | None, port: str | None, as_json: bool) -> None:
     """Go back to what a board knew when it saved: undo a session that made the model worse.
 
-    The board keeps the last two states. Stored samples stay where they are; `engram reset` or
-    `engram store-format` forget them too.
+    A board keeps the last two states; what is gone back from is lost, and a power cut leaves one
+    or the other. Stored samples stay: those of the session undone last count as new again, for
+    the next `engram learn`. `engram reset` forgets samples and states.
     """
     if to in _LOST and not yes:
         click.confirm(_LOST[to], abort=True, err=True)

@@ -29,8 +29,8 @@ def command(ctx: click.Context, image: Path | None, port: str | None, as_json: b
     else:
         output.show(
             f"{store_source.records(told)}; {told['deleted']:,} deleted\n"
-            f"{told['units']} units of {told['erase_bytes']:,} bytes, erased "
-            f"{told['wear_min']:,} to {told['wear_max']:,} times"
+            f"{told['units']} units of {told['erase_bytes']:,} bytes; erases of a unit: "
+            f"{store_source.wear(told)}"
         )
         for unit, slot in told["damaged_slots"]:
             output.show(f"[red]damaged:[/] unit {unit}, slot {slot}")

@@ -49,7 +49,7 @@ def _table(told: dict[str, Any]) -> Table:
         ("of experience", _counts(told["experiences"])),
         ("damaged", f"[red]{told['damaged']:,}[/]" if told["damaged"] else "none"),
         ("units", _units(told)),
-        ("wear", f"{told['wear_min']:,} to {told['wear_max']:,} erases of a unit"),
+        ("erases of a unit", store_source.wear(told)),
         ("write amplification", _amplification(told)),
         ("RAM of the index", output.size(told["index_ram_bytes"])),
         ("saved states", "\n".join(map(_state, told["checkpoints"])) or "none"),

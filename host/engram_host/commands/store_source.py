@@ -47,3 +47,9 @@ def records(told: dict[str, Any]) -> str:
         f"{told['live']:,} stored samples of model {told['model_id']}, {told['bits']} bits, "
         f"{told['latent_bytes']:,} bytes each"
     )
+
+
+def wear(told: dict[str, Any]) -> str:
+    """How often a unit was erased over its life."""
+    least, most = told["wear_min"], told["wear_max"]
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
