@@ -23,7 +23,13 @@ EXPERIENCES = ((0, 1), (2, 5), (1, 3))  # 5 leaves a class without samples befor
 FLASHES = [RamFlash(24, 1024, PAGE) for _ in range(2)]  # once: a board's heap falls into pieces
 
 
+ROOM = []  # for the arena of a second learner, kept in one piece
+
+
 def blank():
+    if not ROOM:
+        gc.collect()
+        ROOM.append(bytearray(24 * 1024))
     flash = FLASHES[0]
     for block in range(flash.blocks):
         flash.ioctl(6, block)
@@ -78,6 +84,7 @@ def twin(learner, flash, strategy):
     learner.save()
     copy = FLASHES[1]
     copy.data[:] = flash.data
+    ROOM.clear()
     other = open_learner(copy, strategy)
     other.load()
     return other
