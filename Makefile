@@ -89,9 +89,9 @@ matrix: setup
 	@for board in unix qemu_m4f qemu_m3 qemu_m0p; do $(ENGRAM) build $$board || exit 1; done
 	@$(PY) tests/parity/matrix.py $(if $(DOCS),--docs)
 
-## Accuracy, flash, RAM and instructions of continual learning, for BUDGET minutes (30)
+## Accuracy, flash, RAM and instructions of continual learning, for BUDGET minutes (30); AGAIN="ar1 ewc": those anew
 bench-continual: kernels
-	@$(PY) tests/bench/continual/run.py --budget $(or $(BUDGET),30) $(if $(SMALL),--small) $(if $(DOCS),--docs)
+	@$(PY) tests/bench/continual/run.py --budget $(or $(BUDGET),30) $(if $(SMALL),--small) $(if $(DOCS),--docs) $(if $(AGAIN),--again $(AGAIN))
 
 ## Avalanche on the same latents, in an environment of its own; writes out/bench/peers
 bench-avalanche: kernels
@@ -100,7 +100,7 @@ bench-avalanche: kernels
 	@$(PY) tests/bench/continual/peers_export.py out/bench/peers
 	@$(AVALANCHE)/bin/python tests/bench/continual/peers_avalanche.py out/bench/peers --budget $(or $(BUDGET),30)
 
-## Wear and write amplification of the replay store; writes out/bench/store.json
+## Wear, write amplification and fairness of the replay store; writes out/bench/store.json
 bench-store: kernels
 	@$(ENGRAM) build qemu_m4f
 	@$(PY) tests/bench/store_wear.py $(if $(DOCS),--docs)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import peers_settings
+
 from engram.continual.policies import TRIMMING as POLICIES
 from engram.continual.strategies import NAMES as STRATEGIES
 
@@ -40,20 +42,20 @@ class Cell(NamedTuple):
         return "/".join(str(value) for value in self)
 
 
-# How every strategy is run: the same for all, but for what stands in its own row. All of it was
-# chosen on P1 with seeds 1 to 3; the benchmark's seeds are others.
+# How every strategy is run: the same for all, but for what stands in its own row. Those compared
+# with Avalanche are chosen by choose.py; all of it on P1, with seeds that no table shows.
 TRAINING = {"epochs": 3, "lr": 0.03, "lr_decay": 1.0, "batch": 16}
 OWN_TRAINING: dict[str, dict] = {
-    "ar1": {"epochs": 8},
     "cwr": {"lr": 0.003},
-    "ewc": {"epochs": 1, "lr": 0.001, "options": {"lambda": 300}},
-    "finetune": {"epochs": 1, "lr": 0.001},
-    "lwf": {"epochs": 1, "lr": 0.001, "options": {"alpha": 32, "temperature": 2}},
+    "ewc": {"lr": 0.0003, "options": {"lambda": 300}},
+    "finetune": {"lr": 0.0003},
+    "lwf": {"lr": 0.0003, "options": {"alpha": 32, "temperature": 2}},
     "ncm": {"epochs": 1},
     "slda": {"epochs": 1},
 }
 # P1 brings many new samples for few old ones: plain replay learns slower there, by buffer.
-REPLAY_RATES = {100: 0.003, 200: 0.005, 500: 0.01, 1000: 0.01}
+_OF_REPLAY = {100: 0.003, 200: 0.005, 500: 0.01, 1000: 0.01}
+RATES = {"replay": _OF_REPLAY, "head": _OF_REPLAY, "ar1": {100: 0.01}}
 FROM_THE_START = ("ncm", "slda")  # what these know of a class is its mean, of the first ones too
 EACH = {"P1": 1000, "P3": 1000, "P5": 1000}  # new samples a class at most; P3 and P5 have fewer
 
@@ -86,9 +88,11 @@ def _policies(protocol: str) -> Iterator[Cell]:
             yield Cell(protocol, DENSE[protocol], BEST, 8, buffer, policy)
 
 
-def _peers() -> Iterator[Cell]:
+def peers() -> Iterator[Cell]:
     """Settings that another library has too, and what its bytes buy here."""
-    for strategy in ("replay", "ar1"):
+    for strategy in peers_settings.SETTINGS:
+        yield Cell(strategy=strategy)
+    for strategy in peers_settings.REPLAYING:
         yield Cell(strategy=strategy, buffer=100)
         yield Cell(strategy=strategy, bits=4, buffer=1000)
 
@@ -105,7 +109,7 @@ def settings() -> list[Cell]:
     found: list[Cell] = list(_shown())
     for protocol in ("P1", "P3", "P5"):
         found += _strategies(protocol, DENSE)
-    found += _peers()
+    found += peers()
     found += _memory("P1", BEST)
     found += _memory("P1", "replay")
     found += _policies("P1")
@@ -119,15 +123,16 @@ def settings() -> list[Cell]:
 
 
 def grid() -> Iterator[Cell]:
-    """All cells: three seeds of a setting, then the next setting."""
+    """All cells: the seeds of a setting, then the next setting; more of those compared."""
+    compared = set(peers())
     for cell in settings():
-        for seed in SEEDS:
+        for seed in peers_settings.SEEDS if cell in compared else SEEDS:
             yield cell._replace(seed=seed)
 
 
 def training(cell: Cell) -> dict:
     """epochs, lr, lr_decay, batch; weight_decay and options of the strategy where it has any."""
     found = {**TRAINING, **OWN_TRAINING.get(cell.strategy, {})}
-    if cell.protocol == "P1" and cell.model == DENSE["P1"] and cell.strategy in ("replay", "head"):
-        found["lr"] = REPLAY_RATES[cell.buffer]
+    if (cell.protocol, cell.model) == ("P1", DENSE["P1"]):
+        found["lr"] = RATES.get(cell.strategy, {}).get(cell.buffer, found["lr"])
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -143,18 +144,35 @@ def peers(stored: Results) -> str:
     body = []
     for row in json.loads(path.read_text()) if path.is_file() else []:
         cell = cells.Cell(strategy=row["strategy"], buffer=row["buffer"] or 500)
-        ours = stored.of(cell)
-        packed = stored.of(cell._replace(bits=4, buffer=1000)) if row["buffer"] == 500 else []
-        if ours:
+        seeds = row["seeds"]
+        ours = stored.of(cell, seeds)
+        packed = stored.of(cell._replace(bits=4, buffer=1000), seeds) if row["buffer"] else []
+        if len(ours) == len(seeds):
             body.append([
                 row["strategy"], row["buffer"] or "–", _percent(ours),
                 f"{100 * row['mean']:.1f} ± {100 * row['spread']:.1f}",
-                f"{100 * (mean(ours) - row['mean']):+.1f}",
-                _percent(packed) if packed else "–",
+                *difference([one["accuracy"] for one in ours], row["accuracy"]),
+                _percent(packed) if row["buffer"] == 500 and packed else "–",
             ])  # fmt: skip
-    head = ["strategy", "latents", "Engram, 8 bits", "Avalanche, float32", "points",
+    head = ["strategy", "latents", "Engram, 8 bits", "Avalanche, float32", "points", "Engram is",
             "Engram, 1000 latents at 4 bits"]  # fmt: skip
     return _table(head, body) if body else ""
+
+
+# Student's t, two sides, 95 %, by degrees of freedom
+_T95 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def difference(ours: list[float], theirs: list[float]) -> tuple[str, str]:
+    """Mean of the differences, seed by seed, and its 95 % interval; what that says.
+
+    A seed brings the same samples to both, so that the differences are paired.
+    """
+    points = [100 * (a - b) for a, b in zip(ours, theirs, strict=True)]
+    middle, n = statistics.mean(points), len(points)
+    reach = _T95[n - 1] * statistics.stdev(points) / n**0.5
+    says = "equal, within chance" if abs(middle) <= reach else "ahead" if middle > 0 else "behind"
+    return f"{middle:+.1f} ± {reach:.1f}", says
 
 
 def bound_line(stored: Results, protocol: str, model: str) -> str:

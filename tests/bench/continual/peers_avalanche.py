@@ -5,7 +5,7 @@
 The same samples in the same order, the same dense head with the same first weights, growing as
 ours does, momentum and batch size as ours, the learning rate falling to 0 over an experience. The
 first experience is what the backbone knows: it is shown to the plugins, nothing is trained on it.
-Learning rate, epochs and the strategy's own numbers are the best of SETTINGS with a seed that the
+Learning rate, epochs and the strategy's own numbers are the best of SETTINGS with seeds that the
 table does not show. Writes avalanche.json into the folder.
 """
 
@@ -47,24 +47,15 @@ from avalanche.training.plugins import (  # noqa: E402
 )
 from avalanche.training.storage_policy import ClassBalancedBuffer  # noqa: E402
 from avalanche.training.supervised import Naive, StreamingLDA  # noqa: E402
-
-BUFFERS = (100, 500)
-BATCH, MOMENTUM = 16, 0.9
-TUNING_SEED, SEEDS = 1, (11, 12, 13)
-
-# strategy -> the settings tried: (epochs, learning rate, a number of its own). That of replay
-# and ar1: new samples of a batch of 16; 16: as many old ones come on top, as is its own default.
-RATES = (0.03, 0.01, 0.003, 0.001)
-SETTINGS = {
-    "finetune": [(1, rate, None) for rate in RATES],
-    "replay": [(e, r, n) for e, n in ((3, 2), (3, 16), (10, 16)) for r in (0.03, 0.01, 0.003)],
-    "ewc": [(1, r, n) for r in (0.003, 0.001) for n in (10, 100, 300, 1000)],
-    "lwf": [(1, r, n) for r in (0.003, 0.001, 0.0003) for n in (1, 8, 32)],
-    "cwr": [(e, r, None) for e in (1, 3) for r in RATES],
-    "ar1": [(e, r, 16) for e in (3, 8) for r in (0.03, 0.01)],
-    "slda": [(1, 0, None)],
-}
-REPLAYING = ("replay", "ar1")
+from peers_settings import (  # noqa: E402
+    BATCH,
+    BUFFERS,
+    MOMENTUM,
+    REPLAYING,
+    SEEDS,
+    SETTINGS,
+    TUNING_SEEDS,
+)
 
 
 class Head(torch.nn.Module):
@@ -210,20 +201,24 @@ def main() -> None:
     out = options.folder / "avalanche.json"
     rows = json.loads(out.read_text()) if out.is_file() else []
     have = {(row["strategy"], row["buffer"]) for row in rows}
-    data = {s: dict(np.load(options.folder / f"seed-{s}.npz")) for s in (TUNING_SEED, *SEEDS)}
+    data = {s: dict(np.load(options.folder / f"seed-{s}.npz")) for s in (*TUNING_SEEDS, *SEEDS)}
     for name in options.only:
         for buffer in BUFFERS if name in REPLAYING else (0,):
             if (name, buffer) in have:
                 continue
             if time.monotonic() > until:
                 sys.exit("the budget is used up; what was done is kept")
-            tried = {s: run(name, data[TUNING_SEED], s, buffer, TUNING_SEED)
-                     for s in SETTINGS[name]}  # fmt: skip
+            tried = {
+                setting: statistics.mean(
+                    run(name, data[seed], setting, buffer, seed) for seed in TUNING_SEEDS
+                )
+                for setting in SETTINGS[name]
+            }
             best = max(tried, key=lambda s: tried[s])
             found = [run(name, data[seed], best, buffer, seed) for seed in SEEDS]
             rows.append({
                 "strategy": name, "buffer": buffer, "setting": best, "tried": len(tried),
-                "accuracy": found, "mean": statistics.mean(found),
+                "seeds": SEEDS, "accuracy": found, "mean": statistics.mean(found),
                 "spread": statistics.stdev(found),
             })  # fmt: skip
             out.write_text(json.dumps(rows, indent=1) + "\n")

@@ -17,15 +17,14 @@ if __name__ == "__main__":
 import cells  # noqa: E402
 import latents_protocols as protocols  # noqa: E402
 import numpy as np  # noqa: E402
+import peers_settings  # noqa: E402
 import streams  # noqa: E402
 
 from engram.nn.model import ModelSpec  # noqa: E402
 
-TUNING_SEED = 1
-
 
 def export(folder: Path) -> None:
-    """seed-<n>.npz for the benchmark's seeds and for the one to choose settings with."""
+    """seed-<n>.npz for the benchmark's seeds and for those to choose settings with."""
     folder.mkdir(parents=True, exist_ok=True)
     data = streams.data_of(protocols.fashion(), cells.DENSE["P1"])
     with open(data.model, "rb") as stream:
@@ -37,7 +36,7 @@ def export(folder: Path) -> None:
         spec.file.read_into(head["w"], weights.reshape(-1).view(np.uint8))
         spec.file.read_into(head["b"], biases.view(np.uint8))
     test = (data.x_test.astype(np.float32) - zero) * scale
-    for seed in (TUNING_SEED, *cells.SEEDS):
+    for seed in (*peers_settings.TUNING_SEEDS, *peers_settings.SEEDS):
         brings = streams.drawn(data, cells.EACH["P1"], seed)
         chosen = np.concatenate(brings)
         np.savez_compressed(

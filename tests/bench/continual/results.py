@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import cells
@@ -34,9 +34,14 @@ class Results:
     def has(self, cell: cells.Cell) -> bool:
         return cell.key in self.rows
 
-    def of(self, cell: cells.Cell) -> list[dict]:
+    def drop(self, strategies: Iterable[str]) -> None:
+        """Forgets what these strategies reached, which then is run again."""
+        gone = set(strategies)
+        self.rows = {k: r for k, r in self.rows.items() if r.get("strategy") not in gone}
+
+    def of(self, cell: cells.Cell, seeds: Iterable[int] = cells.SEEDS) -> list[dict]:
         """The rows of a setting, one a seed."""
-        found = (self.rows.get(cell._replace(seed=seed).key) for seed in cells.SEEDS)
+        found = (self.rows.get(cell._replace(seed=seed).key) for seed in seeds)
         return [row for row in found if row]
 
     def bounds(self, protocol: str, model: str) -> list[dict]:

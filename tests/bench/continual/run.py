@@ -83,10 +83,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--budget", type=float, default=30, help="minutes (30)")
     parser.add_argument("--small", action="store_true", help="a few cells only")
+    parser.add_argument("--again", nargs="+", default=[], metavar="STRATEGY",
+                        help="run its cells anew, after a change")  # fmt: skip
     parser.add_argument("--docs", action="store_true", help="tables and plots into docs/")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     stored = results.Results(options.out / "continual.json")
+    stored.drop(options.again)
     done = fill(stored, options.budget, options.small)
     stored.save_csv(options.out / "continual.csv")
     missing = sum(not stored.has(cell) for cell in cells.grid())
