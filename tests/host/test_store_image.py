@@ -1,13 +1,21 @@
-"""engram store-check and store-dump on flash images."""
+"""The store-... verbs and rollback, on flash images and on a board."""
 
 import json
+from binascii import crc32
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engram.store import RamFlash, ReplayStore
+from engram.store import Checkpoints, RamFlash, Region, ReplayStore
+from engram_host import api, samples
 from engram_host.cli import main
+from engram_host.device import Device
+from engram_host.errors import DeviceError
+from engram_host.link import Link
+from engram_host.store_figures import saved_states
+from engram_host.store_image import StoreImage
+from host.conftest import QUICK
 
 
 def run(*arguments):
@@ -96,3 +104,150 @@ def test_what_is_no_image_is_refused(tmp_path):
     assert told.exit_code == 1 and "a flash image expected" in told.stderr
     told = run("store-dump", tmp_path / "x.csv", "--image", file)
     assert told.exit_code == 1 and ".jsonl, .npy or .bin" in told.stderr
+
+
+# --- figures, formats, boards -------------------------------------------------------------------
+
+
+@pytest.fixture
+def region(tmp_path):
+    """A region of 12 units, a log of 8 and two saved states behind it; its store, its file."""
+    flash = RamFlash(12, 1024, 16)
+    store = ReplayStore(Region(flash, 0, 8), 16, 0xC0FFEE11, 40, bits=4)
+    for n in range(400):
+        if len(store) == store.capacity - 5:
+            store.delete(next(s for s in range(len(store.labels)) if store.labels[s] != 255))
+        store.append(bytes([n & 0xFF]) * 40, n % 3, n // 100)
+    checkpoints = Checkpoints(flash, 16, 0xBEEF, 8, 4)
+    for _ in range(3):
+        checkpoints.save([bytes(100), bytes(1500)])
+    file = tmp_path / "region.bin"
+    file.write_bytes(b"\x11" * 4096 + bytes(flash.data))
+    return flash, store, file
+
+
+def test_figures_are_those_of_the_store(region):
+    flash, store, file = region
+    told = run("store-info", "--image", file, "--json")
+    assert told.exit_code == 0, told.output
+    facts, info = json.loads(told.output), store.info()
+    for name, key in (
+        ("live", "live"), ("capacity", "capacity"), ("dead", "dead"), ("damaged", "torn"),
+        ("free_units", "free_blocks"), ("wear_min", "wear_min"), ("wear_max", "wear_max"),
+        ("index_ram_bytes", "ram_bytes"), ("appended", "appended"), ("slot_bytes", "slot_bytes"),
+    ):  # fmt: skip
+        assert facts[name] == info[key], name
+    amplification = (info["appended"] + info["moved"]) / info["appended"]
+    assert info["moved"] > 0 and facts["write_amplification"] == pytest.approx(amplification, 5e-3)
+    assert sum(facts["experiences"].values()) == info["live"] and "3" in facts["experiences"]
+    states = facts["checkpoints"]
+    assert [state["generation"] for state in states] == [3, 2]
+    assert all(state["intact"] and state["model_id"] == "0000beef" for state in states)
+    assert states[0]["parts"] == [100, 1500]
+    text = run("store-info", "--image", file).output
+    assert "generation 3 of model 0000beef" in text and "c0ffee11" in text
+
+
+def test_a_damaged_state_is_shown_as_such(region):
+    _, _, file = region
+    image = bytearray(file.read_bytes())
+    image[4096 + 8 * 1024 + 700] ^= 1  # generation 3 went over the first
+    file.write_bytes(image)
+    states = json.loads(run("store-info", "--image", file, "--json").output)["checkpoints"]
+    assert [(s["generation"], s["intact"]) for s in states] == [(2, True), (3, False)]
+
+
+def test_the_log_is_found_where_its_first_unit_lost_its_header(region):
+    flash, store, file = region
+    image = bytearray(file.read_bytes())
+    image[4096 : 4096 + 1024] = b"\xff" * 1024
+    file.write_bytes(image)
+    facts = json.loads(run("store-info", "--image", file, "--json").output)
+    lost = sum(store.labels[s] != 255 for s in range(facts["slots_per_unit"]))
+    assert facts["live"] == store.info()["live"] - lost and len(facts["checkpoints"]) == 2
+
+
+def test_formats_of_an_image(region):
+    _, store, file = region
+    before = file.read_bytes()
+    told = CliRunner().invoke(main, ["store-format", "--image", str(file)], input="n\n")
+    assert told.exit_code == 1 and file.read_bytes() == before
+    text = " ".join(told.stderr.split())
+    assert f"{len(store)} stored samples of model c0ffee11" in text
+    assert "generation 3 of model 0000beef" in text and "Erase that?" in text
+    assert run("store-format", "--image", file, "--yes", "--keep-wear").exit_code == 0
+    facts = json.loads(run("store-info", "--image", file, "--json").output)
+    assert facts["live"] == 0 and facts["checkpoints"] == []
+    assert facts["wear_max"] > store.info()["wear_max"]
+    assert run("store-format", "--image", file, "--yes").exit_code == 0
+    assert file.read_bytes() == before[:4096] + b"\xff" * (12 * 1024)
+    file.write_bytes(b"\xff" * 12 * 1024)
+    told = run("store-info", "--image", file)
+    assert told.exit_code == 1 and "is blank, no samples were ever stored" in told.stderr
+
+
+def test_an_image_and_a_port_are_one_too_many(region):
+    told = run("store-info", "--image", region[2], "--port", "unix")
+    assert told.exit_code == 2 and "both came" in told.stderr
+
+
+def test_a_board_is_read_as_its_image_is(board, device, model, some, tmp_path):
+    api.push(device, model)
+    with pytest.raises(DeviceError, match="no saved state is there"):
+        api.rollback(device)
+    for label in (5, 6):
+        api.learn(device, some([label], 30))
+    copy = tmp_path / "copy.bin"
+    assert api.store_dump(None, copy, port=device)["samples"] == 60
+    assert copy.read_bytes() == bytes(board.facts.store_device().data)
+    on_board, in_file = api.store_info(port=device), api.store_info(copy)
+    assert on_board.pop("source") == "the replay region of fake" and in_file.pop("source")
+    assert on_board == in_file and on_board["labels"] == {"5": 30, "6": 30}
+    info = device.store_info()
+    assert on_board["capacity"] == info["store"]["capacity"]
+    assert on_board["checkpoints"][0]["generation"] == info["checkpoints"]["generation"] == 2
+    assert api.store_check(port=device)["damaged"] == 0
+    api.store_format(port=device)
+    assert device.info()["learner"]["experience"] == 0
+    assert device.store_info()["store"]["live"] == 0
+
+
+def test_a_board_goes_back(device, model, some, data):
+    api.push(device, model)
+    test = samples.make(data.x_test, data.y_test)
+    right = [api.evaluate(device, test)]
+    for label in (5, 6):
+        api.learn(device, some([label], 30), epochs=2)
+        right.append(api.evaluate(device, test))
+    assert right[0] != right[1] != right[2]
+    told = api.rollback(device, "last")
+    assert (told["generation"], told["experience"]) == (2, 2)
+    assert api.evaluate(device) == right[2]
+    told = api.rollback(device, "previous")
+    assert (told["generation"], told["experience"]) == (1, 1)
+    assert api.evaluate(device) == right[1]
+    with pytest.raises(DeviceError, match="generation 1 is the only saved state"):
+        api.rollback(device, "previous")
+    told = api.rollback(device, "factory")
+    assert (told["generation"], told["experience"]) == (None, 0)
+    assert api.evaluate(device) == right[0] and device.store_info()["store"]["live"] == 60
+
+
+def test_states_of_another_model_are_no_way_back(board, device, model, some):
+    api.push(device, model)
+    api.learn(device, some([5], 20))
+    flash = board.facts.store_device()
+    image = bytes(flash.data)
+    other = StoreImage(image, "flash", is_region=True)
+    unit = saved_states(other)[0]["unit"]
+    flash.data[unit * 4096 + 8] ^= 1  # the model's identity; the header's crc has to fit again
+    head = bytes(flash.data[unit * 4096 : unit * 4096 + 24])
+    flash.data[unit * 4096 + 24 : unit * 4096 + 28] = crc32(head).to_bytes(4, "little")
+    board.transport.write(b"\x03")
+    again = Device(Link(board.transport, timing=QUICK))
+    image = bytes(flash.data)
+    with pytest.raises(DeviceError, match=r"state of model.*load that model.*`engram reset`"):
+        api.rollback(again, "factory")
+    assert flash.data == image
+    told = api.store_format(port=again)
+    assert told is None and flash.data == b"\xff" * len(flash.data)
