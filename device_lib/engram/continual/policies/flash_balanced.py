@@ -56,7 +56,7 @@ _HALF_BITS = 14
 _COIN = 1 << 24
 # At 80 % fill 1 writes about 1.6 times what is stored, 2 about 1.2 times, 3 about 1.1 times.
 _WEAR_SPREAD = 2
-_PART = 31, 32  # of what is to be expected: the largest class is always over its share
+_PART = 15, 16  # of what is to be expected: the largest class is always over its share
 _FRACTION_BITS = 10  # of the records that are to be expected
 _EMPTY = 255
 
