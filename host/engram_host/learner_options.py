@@ -15,6 +15,7 @@ from .errors import InputError
 
 STRATEGIES = strategies.NAMES
 POLICIES = policies.NAMES
+TRIMMING = policies.TRIMMING  # those that need room for all samples of a session
 BITS = (3, 8)  # of a stored latent element: fewest, most
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")

@@ -14,6 +14,7 @@ from engram_host.datasets import draw_per_class
 from engram_host.device import Device
 from engram_host.errors import InputError, Stopped
 from engram_host.interrupt import StopAtNextStep
+from engram_host.learner_options import TRIMMING
 from engram_host.samples import Samples
 from engram_host.session import Learned, Session
 from engram_host.tasks import Task, TaskStream
@@ -62,7 +63,8 @@ class TaskRun:
         tasks = list(stream.tasks)
         if known_first:
             tasks[0] = _within(tasks[0], learner["budget"], seed)
-        self._check_room(tasks, learner["budget"])
+        if learner["policy"] in TRIMMING:  # others keep within their budget all along
+            self._check_room(tasks, learner["budget"])
         self._write(
             "tasks",
             protocol=stream.protocol,

@@ -1,9 +1,15 @@
 """A policy that does not store every sample, from the host: chosen by name, and nothing silent."""
 
+import numpy as np
 import pytest
 
+from engram.store import RamFlash
 from engram_host import api, log
-from engram_host.errors import DeviceError
+from engram_host.device import Device
+from engram_host.errors import DeviceError, InputError
+from engram_host.link import Link
+from host.conftest import QUICK
+from link.fake_board import BoardFacts, FakeBoard
 
 # Two erase units of the board in tests hold so few digits that the policy soon has to choose.
 CHOSEN = {"policy": "flash_balanced", "budget": "16kB"}
@@ -29,6 +35,31 @@ def test_it_goes_on_where_it_was_saved(board, device, model, some):
     told = api.learn(device, some(range(6), 20)).summary
     assert told["stored"] < 120
     assert device.info()["learner"]["seen"] == 660
+
+
+@pytest.fixture
+def small_device(tmp_path, monkeypatch):
+    """A board with room for far fewer digits than there are."""
+    root = tmp_path / "small"
+    root.mkdir()
+    running = FakeBoard(BoardFacts(root, RamFlash(20, 4096, 256)))
+    monkeypatch.chdir(tmp_path)
+    yield Device(Link(running.transport, timing=QUICK))
+    running.close()
+
+
+def test_a_stream_may_be_larger_than_the_flash(small_device, model, data, tmp_path):
+    np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
+    api.push(small_device, model, policy="flash_balanced")
+    told = api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9").summary
+    store = small_device.store_info()["store"]
+    assert told["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
+    assert small_device.info()["learner"]["seen"] == len(data.y_train)
+    with pytest.raises(DeviceError, match="saved state has parts"):  # it has another state
+        api.push(small_device, model, policy="reservoir")
+    small_device.reset(policy="reservoir")
+    with pytest.raises(InputError, match="flash holds"):
+        api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9")
 
 
 def test_every_sample_is_stored_by_other_policies(device, model, some):
