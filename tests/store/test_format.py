@@ -84,7 +84,7 @@ def document():
 
 def table(title):
     """[(offset, size, field)] of the table below a heading, numbers where they are numbers."""
-    section = document().split(f"## {title}")[1].split("\n## ")[0]
+    section = document().split(f"## {title}")[1].split("\n##")[0]
     rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?)? ?\| ([^|]+?) \|", section, re.M)
     return [row for row in rows if row[0] not in ("offset", "---")]
 
