@@ -42,6 +42,7 @@ VARIABLES = (
     ("chip.core", "BOARD_CORE"),
     ("chip.arch", "BOARD_ARCH"),
     ("chip.fpu", "BOARD_FPU"),
+    ("virtual.machine", "BOARD_MACHINE"),
 )
 
 

@@ -72,10 +72,18 @@ def serial_ports() -> list[dict[str, str]]:
 
 
 def build(
-    board: str, micropython_dir: Path | None = None, say: Callable[[str], None] = ignore
+    board: str,
+    micropython_dir: Path | None = None,
+    *,
+    stock: bool = False,
+    say: Callable[[str], None] = ignore,
 ) -> Path:
-    """Build the firmware of a virtual board; the path of what was built."""
-    return firmware.build(board_facts.load(board), micropython_dir, say=say)
+    """Build the firmware of a virtual board; the path of what was built.
+
+    stock: MicroPython alone, for the board of that name with `_stock` behind it.
+    """
+    name = board + board_facts.STOCK if stock else board
+    return firmware.build(board_facts.load(name), micropython_dir, say=say)
 
 
 def start(board: str, *, flash: Path | None = None, fresh: bool = False) -> virtual.Status:

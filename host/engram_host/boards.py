@@ -3,6 +3,7 @@
     board = boards.load("qemu_m4f")
     argv, environment = board.command(Path("flash.bin"))   # a virtual board's child process
     board.facts["power"]                                   # anything else that the file says
+    boards.load("qemu_m4f_stock")       # the same board with firmware without Engram: for install
 
 A virtual board's flash is a file of the host: the data flash (file system, then replay region)
 from offset 0, in the state the chip would have it (blank = 0xFF).
@@ -13,7 +14,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ REQUIRED_POWER: dict[str, dict[str, type]] = {
 
 # Kind of a virtual board -> file that its build makes.
 ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython"}
+
+# A board's name with this ending: the board with stock firmware, MicroPython without our kernels
+# and library, as a user finds it on a board. Kinds of virtual boards that have one.
+STOCK = "_stock"
+STOCK_KINDS = ("qemu",)
 
 
 def home() -> Path:
@@ -102,6 +108,7 @@ class Board:
     folder: Path
     flash: Flash
     facts: Mapping[str, Any]
+    stock: bool = False
 
     @property
     def is_virtual(self) -> bool:
@@ -279,11 +286,31 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in (home() / "boards").glob("*/board.toml"))
 
 
+def is_known(name: str) -> bool:
+    """Whether `load` finds it."""
+    return name in names() or name.endswith(STOCK) and _has_stock(name.removesuffix(STOCK))
+
+
 def load(name: str) -> Board:
     """The board of that name. Raises InputError when there is none, naming those there are."""
-    if name not in names():
+    if not is_known(name):
         raise InputError(f"no board {name!r}: one of {', '.join(names())} expected")
-    return read(home() / "boards" / name / "board.toml")
+    if name in names():
+        return read(home() / "boards" / name / "board.toml")
+    return _with_stock(load(name.removesuffix(STOCK)))
+
+
+def _has_stock(name: str) -> bool:
+    if name not in names():
+        return False
+    board = load(name)
+    return board.is_virtual and board.kind in STOCK_KINDS
+
+
+def _with_stock(board: Board) -> Board:
+    name, title = board.name + STOCK, board.title + ", stock firmware"
+    facts = {**board.facts, "name": name, "title": title}
+    return replace(board, name=name, title=title, facts=facts, stock=True)
 
 
 def load_all() -> list[Board]:

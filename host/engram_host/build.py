@@ -1,6 +1,7 @@
 """Build the firmware of a virtual board: mpy-cross, then MicroPython with our kernels and library.
 
     path = build(boards.load("qemu_m4f"))       # build/firmware/qemu_m4f/firmware.elf
+    path = build(boards.load("qemu_m4f_stock"))  # the same port without either
 
 make decides what is out of date; nothing is written into the MicroPython source. The log of a
 build is build/firmware/<board>.log. Further user C modules (ulab, say) come by the environment:
@@ -40,7 +41,7 @@ TOOLS = {
 # Variables of a calling make or shell that would change this build unseen.
 NOT_INHERITED = (
     "MAKEFLAGS MFLAGS MAKELEVEL BOARD BOARD_DIR BUILD CC CFLAGS CPPFLAGS CROSS_COMPILE DEBUG "
-    "FROZEN_MANIFEST LDFLAGS PYTHON TOP USER_C_MODULES V VARIANT VARIANT_DIR"
+    "FROZEN_MANIFEST LDFLAGS PYTHON STOCK TOP USER_C_MODULES V VARIANT VARIANT_DIR"
 ).split()
 
 # What the log says when an interrupted or older build left generated files that no longer fit.
@@ -123,9 +124,9 @@ def check_tools(board: Board) -> None:
 
 
 def user_modules(board: Board) -> Path:
-    """The folder that USER_C_MODULES gets: ours and those of $EXTRA_C_MODULES, by reference."""
+    """The folder that USER_C_MODULES gets, by reference: ours and those of $EXTRA_C_MODULES."""
     folder = board.build_dir.parent / (board.name + ".modules")
-    sources = [home() / "firmware" / "usermod"]
+    sources = [] if board.stock else [home() / "firmware" / "usermod"]
     sources += [Path(p) for p in os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep) if p]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -148,7 +149,8 @@ def port_arguments(board: Board, source: Source) -> list[str]:
     port = home() / "firmware" / "ports" / {"qemu": "mps2", "unix": "unix"}[board.kind]
     if board.kind == "unix":
         return ["-C", str(source.path / "ports" / "unix"), f"VARIANT_DIR={port}"]
-    return ["-C", str(port), f"MICROPY_DIR={source.path}"]
+    stock = ["STOCK=1"] if board.stock else []
+    return ["-C", str(port), f"MICROPY_DIR={source.path}", *stock]
 
 
 @contextmanager

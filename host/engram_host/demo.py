@@ -97,7 +97,7 @@ def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
 @contextmanager
 def _board(port: str, out: Path, say: Say) -> Iterator[None]:
     """A virtual board, built and with a blank flash; any other port as it is."""
-    if port not in boards.names() or not boards.load(port).is_virtual:
+    if not boards.is_known(port) or not boards.load(port).is_virtual:
         yield
         return
     api.build(port, say=say)
@@ -135,7 +135,7 @@ def _run(
     store = device.store_info()["store"]
     bound = _joint(model, data, settings, seed, reporter)
     layout = plan_report(model, _facts(), settings["learner"]["batch"], store["capacity"])
-    board = boards.load(told["board"]) if told["board"] in boards.names() else None
+    board = boards.load(told["board"]) if boards.is_known(told["board"]) else None
     return {
         "title": TITLE,
         "board": told["board"],

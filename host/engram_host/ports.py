@@ -33,7 +33,7 @@ def resolve(port: str | None) -> Target:
             f"no port was given: use --port (or {ENVIRONMENT}) with a board's name, as "
             f"{_example()}, or a serial port{_found()}"
         )
-    if port not in boards.names():
+    if not boards.is_known(port):
         return Target(port, 115200, None)
     board = boards.load(port)
     if not board.is_virtual:

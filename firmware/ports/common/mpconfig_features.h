@@ -14,14 +14,7 @@
 #define MICROPY_ENABLE_SCHEDULER (1)
 #define MICROPY_SCHEDULER_STATIC_NODES (0)
 #define MICROPY_ENABLE_FINALISER (1)
-#define MICROPY_MEM_STATS (1)           // micropython.mem_peak()
-#define MICROPY_MALLOC_USES_ALLOCATED_SIZE (1)
-#define MICROPY_PY_MICROPYTHON_HEAP_LOCKED (1)
 #define MICROPY_OPT_COMPUTED_GOTO (1)
-// Frames of Python calls live on a stack of their own. Without it every call with more than a
-// few locals takes its frame from the heap, and the search for room there costs more than the
-// call: a third of a training step.
-#define MICROPY_ENABLE_PYSTACK (1)
 #define MICROPY_ERROR_REPORTING (MICROPY_ERROR_REPORTING_NORMAL)
 #define MICROPY_WARNINGS (1)
 #define MICROPY_REPL_INFO (0)
@@ -34,6 +27,17 @@
 #define MICROPY_PY_SELECT_SELECT (0)
 #define MICROPY_VFS (1)
 #define MICROPY_READER_VFS (1)
+
+// What ports that others build do not have; a stock firmware does without it too.
+#ifndef ENGRAM_STOCK
+#define MICROPY_MEM_STATS (1)           // micropython.mem_peak()
+#define MICROPY_MALLOC_USES_ALLOCATED_SIZE (1)
+#define MICROPY_PY_MICROPYTHON_HEAP_LOCKED (1)
+// Frames of Python calls live on a stack of their own. Without it every call with more than a
+// few locals takes its frame from the heap, and the search for room there costs more than the
+// call: a third of a training step.
+#define MICROPY_ENABLE_PYSTACK (1)
+#endif
 
 // Left out: no use here, and they would take firmware space.
 #define MICROPY_PY_ASYNCIO (0)

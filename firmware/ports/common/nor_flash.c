@@ -48,12 +48,12 @@ static void program(uint32_t at, const uint8_t *from, size_t length) {
 
 static mp_obj_t flash_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
     const mp_obj_t *args) {
-    mp_arg_check_num(n_args, n_kw, 2, 2, false);
+    mp_arg_check_num(n_args, n_kw, 0, 2, false);
     if (engram_flash_base() == NULL) {
         mp_raise_OSError(MP_ENODEV);
     }
-    mp_int_t start = mp_obj_get_int(args[0]);
-    mp_int_t length = mp_obj_get_int(args[1]);
+    mp_int_t start = n_args > 0 ? mp_obj_get_int(args[0]) : 0;
+    mp_int_t length = n_args > 1 ? mp_obj_get_int(args[1]) : ENGRAM_DATA_FLASH_BYTES - start;
     if (start < 0 || length <= 0 || start % ENGRAM_ERASE_BYTES || length % ENGRAM_ERASE_BYTES
         || start > ENGRAM_DATA_FLASH_BYTES || length > ENGRAM_DATA_FLASH_BYTES - start) {
         mp_raise_msg_varg(&mp_type_ValueError,

@@ -17,5 +17,6 @@
 // The port says where the data flash is mapped; NULL while there is none.
 uint8_t *engram_flash_base(void);
 
-// class Flash(start, length): MicroPython's extended block-device protocol, buffer protocol (read).
+// class Flash([start[, length]]): MicroPython's extended block-device protocol, buffer protocol
+// (read). Without length up to the end, without start all of it.
 extern const mp_obj_type_t engram_flash_type;

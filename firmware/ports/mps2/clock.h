@@ -1,7 +1,7 @@
 // Time and the exact instruction counter.
 //
-// QEMU runs this machine with -icount shift=N: one instruction takes 2**N ns of virtual time, and
-// timer 0 reads that time in steps of 40 ns. Between two reads with no idling the instructions
+// QEMU runs the machine with -icount shift=N: one instruction takes 2**N ns of virtual time, and a
+// timer reads that time in steps of 31 to 50 ns. Between two reads with no idling the instructions
 // executed are therefore known exactly (the rounding of both reads is less than half an
 // instruction). While the core idles, virtual time follows the host; waiting is bracketed by
 // hold and release, so it never counts. Interrupt handlers are bracketed too: when a byte happens
@@ -12,10 +12,11 @@
 
 #include "board_config.h"
 #include "mps2.h"
+#include MACHINE_TIMER_H
 
 void clock_init(void);
 
-// Nanoseconds/40 of virtual time since power on.
+// Virtual time since power on, in ticks of the timer.
 uint64_t clock_ticks(void);
 
 // Instructions executed since power on outside of waits and interrupt handlers. Not to be asked for
@@ -30,18 +31,15 @@ void clock_release(void);
 // handler ran since the last wait, so that what it did is never slept over.
 void clock_wait(int timeout_ms);
 
-// What both ways of counting rest on: this one, and engram_ticks.h.
-#define CLOCK_TICK_NS (1000000000u / SYSTEM_CLOCK_HZ)
-#define CLOCK_INSTRUCTION_NS (1u << ENGRAM_ICOUNT_SHIFT)
-#define CLOCK_FREE_RUNNING (0)  // timer 0
+// What both ways of counting rest on: this one, and engram_ticks.h. A tick of a 32 MHz clock is a
+// whole number of quarters of a nanosecond.
+#define CLOCK_TICK_QNS (4000000000u / MACHINE_CLOCK_HZ)
+#define CLOCK_INSTRUCTION_QNS (4u << ENGRAM_ICOUNT_SHIFT)
+_Static_assert(CLOCK_TICK_QNS * MACHINE_CLOCK_HZ == 4000000000u, "a tick of whole 0.25 ns expected");
 
 // Instructions of interrupt handlers since the last wait.
 extern uint32_t clock_of_handlers;
 
-static inline uint32_t clock_low_ticks(void) {
-    return ~TIMER_VALUE(CLOCK_FREE_RUNNING);
-}
-
 static inline uint64_t clock_rounded(uint64_t ticks) {
-    return (ticks * CLOCK_TICK_NS + CLOCK_INSTRUCTION_NS / 2) / CLOCK_INSTRUCTION_NS;
+    return (ticks * CLOCK_TICK_QNS + CLOCK_INSTRUCTION_QNS / 2) / CLOCK_INSTRUCTION_QNS;
 }

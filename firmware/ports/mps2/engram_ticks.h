@@ -1,5 +1,5 @@
 // The counter the kernels' face brackets every kernel with (see firmware/binding): the count of
-// clock.h for a stretch without a wait and shorter than the timer's 172 s, in 32 bits.
+// clock.h for a stretch without a wait and shorter than the timer's 134 s, in 32 bits.
 #pragma once
 
 #include "py/mphal.h"
@@ -13,7 +13,7 @@ typedef struct {
 // A handler between the two looks would be seen by one of them only.
 static inline engram_mark_t engram_mark(void) {
     uint32_t state = irq_disable();
-    engram_mark_t mark = { clock_low_ticks(), clock_of_handlers };
+    engram_mark_t mark = { timer_low_ticks(), clock_of_handlers };
     irq_restore(state);
     return mark;
 }

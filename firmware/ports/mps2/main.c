@@ -21,7 +21,7 @@ extern uint8_t _data_start, _data_end, _bss_start, _bss_end, _heap_start, _heap_
 extern uint8_t _stack_bottom, _stack_top, _firmware_end;
 
 uint8_t *engram_flash_base(void) {
-    return (uint8_t *)PSRAM_BASE;
+    return (uint8_t *)MACHINE_FLASH_BASE;
 }
 
 engram_memory_t engram_memory(void) {
@@ -31,14 +31,18 @@ engram_memory_t engram_memory(void) {
                .bss = &_bss_end - &_bss_start,
                .heap = &_heap_end - &_heap_start,
                .stack = &_stack_top - &_stack_bottom,
-               .firmware = (uint32_t)&_firmware_end,
+               .firmware = (uint32_t)&_firmware_end - MACHINE_CODE_BASE,
     };
 }
 
+#if MICROPY_ENABLE_PYSTACK
 static mp_obj_t pystack[1024];
+#endif
 
 static void session(void) {
+    #if MICROPY_ENABLE_PYSTACK
     mp_pystack_init(pystack, pystack + MP_ARRAY_SIZE(pystack));
+    #endif
     mp_cstack_init_with_top(&_stack_top, &_stack_top - &_stack_bottom);
     gc_init(&_heap_start, &_heap_end);
     mp_init();

@@ -5,7 +5,11 @@
 #include "board_config.h"
 #include "mpconfig_features.h"
 
+#ifdef ENGRAM_STOCK
+#define MICROPY_HW_BOARD_NAME ENGRAM_BOARD_NAME "_stock"
+#else
 #define MICROPY_HW_BOARD_NAME ENGRAM_BOARD_NAME
+#endif
 #define MICROPY_HW_MCU_NAME ENGRAM_CHIP_NAME
 #define MICROPY_PY_SYS_PLATFORM "mps2"
 

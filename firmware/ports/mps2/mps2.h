@@ -1,28 +1,19 @@
-// Registers that this port uses, the same in the images AN385 and AN386 of the MPS2 board (Arm
-// CMSDK and FPGAIO blocks).
+// Registers that this port uses. What differs from machine to machine is in machines/<machine>.h,
+// which the Makefile chooses by [virtual] machine of the board.toml.
 #pragma once
 
 #include <stdint.h>
 
+#include ENGRAM_MACHINE_H
+
 #define REG(address) (*(volatile uint32_t *)(address))
 
-#define SYSTEM_CLOCK_HZ (25000000u)
-
-// CMSDK APB timers: count down from RELOAD at the system clock.
-#define TIMER_BASE(n) (0x40000000u + 0x1000u * (n))
-#define TIMER_CTRL(n) REG(TIMER_BASE(n) + 0x0)
-#define TIMER_VALUE(n) REG(TIMER_BASE(n) + 0x4)
-#define TIMER_RELOAD(n) REG(TIMER_BASE(n) + 0x8)
-#define TIMER_INTCLEAR(n) REG(TIMER_BASE(n) + 0xc)
-#define TIMER_CTRL_ENABLE (1u << 0)
-#define TIMER_CTRL_IRQ (1u << 3)
-
-// CMSDK APB UART 0.
-#define UART_DATA REG(0x40004000u)
-#define UART_STATE REG(0x40004004u)
-#define UART_CTRL REG(0x40004008u)
-#define UART_INTCLEAR REG(0x4000400cu)
-#define UART_BAUDDIV REG(0x40004010u)
+// CMSDK APB UART.
+#define UART_DATA REG(MACHINE_UART_BASE + 0x0)
+#define UART_STATE REG(MACHINE_UART_BASE + 0x4)
+#define UART_CTRL REG(MACHINE_UART_BASE + 0x8)
+#define UART_INTCLEAR REG(MACHINE_UART_BASE + 0xc)
+#define UART_BAUDDIV REG(MACHINE_UART_BASE + 0x10)
 #define UART_STATE_TXFULL (1u << 0)
 #define UART_STATE_RXFULL (1u << 1)
 #define UART_CTRL_TX (1u << 0)
@@ -32,20 +23,11 @@
 #define UART_INT_TX (1u << 0)
 #define UART_INT_RX (1u << 1)
 
-// FPGAIO: a count of seconds since power on.
-#define FPGAIO_CLK1HZ REG(0x40028010u)
-
-// The PSRAM, which a file of the host backs.
-#define PSRAM_BASE (0x21000000u)
-
-// Interrupt numbers.
-#define IRQ_UART0_RX (0)
-#define IRQ_UART0_TX (1)
-#define IRQ_TIMER1 (9)
-
-// Cortex-M system control.
-#define NVIC_ENABLE REG(0xe000e100u)
-#define NVIC_PEND REG(0xe000e200u)
+// Cortex-M system control. A register of the interrupt controller has a bit for each of 32
+// interrupts.
+#define NVIC_ENABLE(irq) REG(0xe000e100u + 4 * ((irq) / 32))
+#define NVIC_PEND(irq) REG(0xe000e200u + 4 * ((irq) / 32))
+#define NVIC_BIT(irq) (1u << (irq) % 32)
 #define SCB_AIRCR REG(0xe000ed0cu)
 #define SCB_CFSR REG(0xe000ed28u)
 #define SCB_MMFAR REG(0xe000ed34u)

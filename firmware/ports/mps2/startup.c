@@ -41,7 +41,7 @@ static const vector_t vectors[] = {
     [0] = (vector_t)&_stack_top,
     [1] = reset_handler,
     [2 ... 15] = fault_handler,
-    IRQ(IRQ_UART0_RX) = interrupt_handler,
-    IRQ(IRQ_UART0_TX) = interrupt_handler,
-    IRQ(IRQ_TIMER1) = interrupt_handler,
+    IRQ(IRQ_UART_RX) = interrupt_handler,
+    IRQ(IRQ_UART_TX) = interrupt_handler,
+    IRQ(IRQ_WAKE_UP) = interrupt_handler,
 };

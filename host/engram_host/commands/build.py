@@ -12,6 +12,7 @@ from engram_host.commands import options, output
 
 @click.command(epilog="Example: engram build qemu_m4f")
 @click.argument("board")
+@click.option("--stock", is_flag=True, help="Without Engram: `engram start BOARD_stock` runs it.")
 @click.option(
     "--micropython",
     type=click.Path(file_okay=False, path_type=Path),
@@ -21,10 +22,13 @@ from engram_host.commands import options, output
 )
 @options.json
 @options.debug
-def command(board: str, micropython: Path | None, as_json: bool) -> None:
-    """Build the firmware of a virtual board: MicroPython, the C kernels and the library."""
+def command(board: str, stock: bool, micropython: Path | None, as_json: bool) -> None:
+    """Build the firmware of a virtual board: MicroPython, the C kernels and the library.
+
+    With --stock it is what boards come with, to try `engram install` on: MicroPython alone.
+    """
     with output.errors().status(f"building {board}") as status:
-        path = api.build(board, micropython, say=lambda line: status.update(line))
+        path = api.build(board, micropython, stock=stock, say=lambda line: status.update(line))
     if as_json:
         output.show_json({"board": board, "firmware": path})
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from engram.continual import metrics
 
-from ..boards import load, names
+from ..boards import is_known, load
 from ..energy import (
     ESTIMATE_CODE,
     Board,
@@ -129,7 +129,7 @@ def learning_code(result: DemoResult) -> Code:
     if result["counter_unit"] != "instructions":
         return ESTIMATE_CODE
     board = result["board"]
-    return code_of(load(board).facts) if board in names() else UNKNOWN_CODE
+    return code_of(load(board).facts) if is_known(board) else UNKNOWN_CODE
 
 
 def chip_costs(result: DemoResult, boards: Iterable[Board]) -> list[Cost]:
