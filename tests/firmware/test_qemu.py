@@ -36,7 +36,22 @@ floats(10)
 
 
 # Emulated board -> RAM of the chip that it stands for.
-EMULATED = {"qemu_m4f": 256 * 1024, "qemu_m3": 256 * 1024, "qemu_m0p": 264 * 1024}
+EMULATED = {
+    "qemu_m4f": 256 * 1024,
+    "qemu_m3": 256 * 1024,
+    "qemu_m0p": 264 * 1024,
+    "qemu_m7": 1024 * 1024,
+    "qemu_m33": 520 * 1024,
+    "qemu_m55": 1344 * 1024,
+}
+# Machine -> where firmware, RAM and data flash lie; a place where it has memory that no chip has.
+PLACES = {
+    "mps2-an385": (0x00000000, 0x20000000, 0x21000000, 0x20400000),  # a mirror of the RAM
+    "mps2-an386": (0x00000000, 0x20000000, 0x21000000, 0x20400000),
+    "mps2-an500": (0x00000000, 0x20000000, 0x60000000, 0x20400000),
+    "mps2-an505": (0x10000000, 0x38000000, 0x80000000, 0x28000000),  # the RAM, not secure
+    "mps3-an547": (0x00000000, 0x31000000, 0x60000000, 0x20000000),  # coupled memory
+}
 
 
 @pytest.fixture(params=EMULATED)
@@ -65,11 +80,11 @@ def test_more_than_the_heap_is_refused(qemu):
 @pytest.mark.parametrize(
     "access",
     [
-        "mem32[0x20000000 + {ram}]",  # behind the RAM
-        "mem32[0x20400000]",  # where the machine mirrors it
-        "mem8[0x21000000 + {data}]",  # behind the data flash
-        "mem32[{firmware}]",  # behind the firmware
-        "mem32[0x100] = 0",  # the firmware itself
+        "mem32[ram + {ram}]",  # behind the RAM
+        "mem32[elsewhere]",
+        "mem8[flash + {data}]",  # behind the data flash
+        "mem32[code + {firmware}]",  # behind the firmware
+        "mem32[code + 0x100] = 0",  # the firmware itself
     ],
 )
 def test_what_the_chip_lacks_is_not_there(qemu, access):
@@ -80,7 +95,10 @@ def test_what_the_chip_lacks_is_not_there(qemu, access):
         data=flash.data_bytes,
         firmware=flash.firmware_bytes,
     )
-    qemu.begin(f"from machine import mem8, mem32\n{place}")
+    code, ram, data, elsewhere = PLACES[qemu.board.facts["virtual"]["machine"]]
+    qemu.run(f"from machine import mem8, mem32\ncode, ram, flash = {code}, {ram}, {data}")
+    qemu.run(f"elsewhere = {elsewhere}\nmem32[code], mem32[ram], mem32[flash]")
+    qemu.begin(place)
     assert b"FATAL: processor fault" in qemu.read_until(b">>> ")
 
 
