@@ -12,13 +12,13 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
 
 ## List the targets
 help:
 	@echo "Engram: on-device continual learning for microcontrollers"; echo
 	@awk '/^## /{h=substr($$0,4); getline; sub(/:.*/,""); printf "  make %-12s %s\n", $$0, h}' Makefile
-	@echo; echo "  BOARD=$(BOARD)   the virtual board of demo and firmware: qemu_m4f, qemu_m3, qemu_m0p, unix"
+	@echo; echo "  BOARD=$(BOARD)   the virtual board of demo and firmware: qemu_m4f, ... (engram boards)"
 	@echo "  ARCH=...         an architecture of .mpy files; firmware/natmod/README.md lists them"
 	@echo "  MICROPY_DIR=...  a MicroPython source tree of your own, 1.23 or later"
 
@@ -38,6 +38,7 @@ test: setup
 	@$(ENGRAM) build qemu_m4f
 	@$(ENGRAM) build qemu_m3
 	@$(ENGRAM) build qemu_m0p
+	@for board in qemu_m7 qemu_m33 qemu_m55 qemu_m4f_stock; do $(ENGRAM) build $$board || exit 1; done
 	@$(PY) -m pytest
 
 ## Run the tests that need no board, in under a minute
@@ -53,6 +54,10 @@ test-torch: kernels
 test-onnx: kernels
 	@test -x $(ONNX)/bin/pytest || { python3 -m venv $(ONNX) && $(ONNX)/bin/pip install -q $(ONNX_IS) numpy safetensors pytest; }
 	@$(ONNX)/bin/python -m pytest -q tests/qlinear $(if $(DOCS),--docs)
+
+## Run device tests and demo on every virtual board (BOARDS="a b", BUDGET=60 minutes); out/bench/boards.json
+test-boards: setup
+	@$(PY) tests/fleet/run.py $(BOARDS) --budget $(or $(BUDGET),60) $(if $(DOCS),--docs)
 
 ## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes); out/bench/kills.json
 test-kill: setup

@@ -1,0 +1,3 @@
+from firmware.conftest import built
+
+__all__ = ["built"]
