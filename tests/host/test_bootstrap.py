@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "host" / "bootstrap" / "micropython.py"
+sys.path.insert(0, str(SCRIPT.parent))
+import fetching  # noqa: E402
+
 spec = importlib.util.spec_from_file_location("bootstrap_micropython", SCRIPT)
 bootstrap = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bootstrap)
@@ -105,12 +108,13 @@ def test_two_runs_at_once_both_get_the_tree(tmp_path, sources):
 
 
 def test_a_tarball_with_another_content_is_not_unpacked(tmp_path):
-    tarball = tmp_path / bootstrap.DEBIAN_TARBALL
+    pin = bootstrap.MICROPYTHON
+    tarball = tmp_path / pin.debian_file
     tarball.write_bytes(b"something else")
     with pytest.raises(bootstrap.Unavailable) as refused:
-        bootstrap.unpacked(tarball, tmp_path / "into")
+        fetching.unpacked(pin, tarball, tmp_path / "into")
     assert hashlib.sha256(b"something else").hexdigest() in str(refused.value)
-    assert bootstrap.DEBIAN_SHA256 in str(refused.value)
+    assert pin.debian_sha256 in str(refused.value)
     assert not (tmp_path / "into").exists()
 
 
@@ -118,7 +122,7 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path):
     mark = tmp_path / "still here"
     began = time.monotonic()
     with pytest.raises(bootstrap.Unavailable, match="no answer"):
-        bootstrap.run(["sh", "-c", f"(sleep 1; touch '{mark}') & wait"], 0.3)
+        fetching.run(["sh", "-c", f"(sleep 1; touch '{mark}') & wait"], 0.3)
     assert time.monotonic() - began < 0.9
     time.sleep(1)
     assert not mark.exists()
@@ -169,7 +173,7 @@ def etc_apt(folder, **files):
 
 
 def test_deb822_sources_are_turned_to_the_wanted_suite(tmp_path):
-    assert bootstrap.archive_entries(etc_apt(tmp_path, debian_sources=DEB822)) == [
+    assert fetching.archive_entries(etc_apt(tmp_path, debian_sources=DEB822)) == [
         {
             "types": "deb-src",
             "uris": "http://mirror.example/debian",
@@ -181,7 +185,7 @@ def test_deb822_sources_are_turned_to_the_wanted_suite(tmp_path):
 
 
 def test_classic_sources_are_too_and_those_with_a_key_of_their_own_come_last(tmp_path):
-    found = bootstrap.archive_entries(etc_apt(tmp_path, sources_list=CLASSIC))
+    found = fetching.archive_entries(etc_apt(tmp_path, sources_list=CLASSIC))
     assert [(e["uris"], e.get("signed-by")) for e in found] == [
         ("http://classic.example/debian/", None),
         ("http://other.example/apt", "/usr/share/keyrings/other.gpg"),
@@ -190,20 +194,20 @@ def test_classic_sources_are_too_and_those_with_a_key_of_their_own_come_last(tmp
 
 def test_a_key_in_the_sources_file_stays_whole(tmp_path):
     text = "URIs: http://m.example/\nSuites: sid\nComponents: main\nSigned-By:\n K1\n .\n K2\n"
-    (entry,) = bootstrap.archive_entries(etc_apt(tmp_path, key_sources=text))
+    (entry,) = fetching.archive_entries(etc_apt(tmp_path, key_sources=text))
     assert entry["signed-by"] == "\n K1\n .\n K2"
 
 
 def test_disabled_and_unreadable_files_are_passed_over(tmp_path):
     folder = etc_apt(tmp_path, old_disabled=DEB822)
     (folder / "sources.list.d" / "dangling.list").symlink_to(folder / "gone")
-    assert bootstrap.archive_entries(folder) == []
+    assert fetching.archive_entries(folder) == []
 
 
 @pytest.mark.skipif(not Path("/usr/bin/apt-get").exists(), reason="apt is Debian's")
 def test_the_private_apt_sees_only_the_private_sources(tmp_path):
     entry = {"types": "deb-src", "uris": "http://only.example/d", "suites": "trixie"}
-    env = bootstrap.private_apt(tmp_path / "apt", entry | {"components": "main"})
+    env = fetching.private_apt(tmp_path / "apt", entry | {"components": "main"})
     told = subprocess.run(
         ["apt-get", "--print-uris", "update"],
         env=os.environ | env,
