@@ -26,8 +26,11 @@ _LEARNER_BYTES = 3000  # a learning run under way included
 _FROZEN_LAYER_BYTES = 250
 _ADAPTIVE_LAYER_BYTES = 250
 _SAMPLE_BYTES = 4  # slot of each record of a batch
-_STORE_BYTES = 4540  # replay store, checkpoints and reader, without what grows with the slots
-_SLOT_TENTHS = 42  # tenths of a byte: label, experience, sampling order, a bit of state
+_STORE_BYTES = 3508  # replay store, checkpoints and reader, without what grows with the slots
+_SLOT_TENTHS = 43  # tenths of a byte: label, experience, sampling order, a bit of state
+_UNIT_BYTES = 7  # status, erases, live records of an erase unit
+_USUAL_UNIT = 4096  # bytes of one: what the plan takes it to be
+_RECORD_BYTES = 16  # of a record besides its latent
 
 
 class Plan:
@@ -130,9 +133,14 @@ def plan(spec, batch, slots=0, bits=8, depth=None, extras=(), biases=False):
     rows = lay.place()
     rows.append(("objects", "heap", _object_bytes(m, n, batch), 0, 0, end))
     if slots:
-        index = _STORE_BYTES + slots * _SLOT_TENTHS // 10 + (4 << bits)
-        rows.append(("replay index", "heap", index, 0, 0, end))
+        rows.append(("replay index", "heap", _index_bytes(spec, slots, bits), 0, 0, end))
     return Plan(batch, rows, layers)
+
+
+def _index_bytes(spec, slots, bits):
+    """Heap of a replay store of `slots` records."""
+    units = slots * (_RECORD_BYTES + (spec.latent_elems * bits + 7) // 8) // _USUAL_UNIT + 1
+    return _STORE_BYTES + slots * _SLOT_TENTHS // 10 + units * _UNIT_BYTES + (4 << bits)
 
 
 def _add_parameters(lay, layer, ops, end):
