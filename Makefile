@@ -38,7 +38,7 @@ test: setup
 	@$(ENGRAM) build qemu_m4f
 	@$(ENGRAM) build qemu_m3
 	@$(ENGRAM) build qemu_m0p
-	@for board in qemu_m7 qemu_m33 qemu_m55 qemu_m4f_stock; do $(ENGRAM) build $$board || exit 1; done
+	@for board in qemu_m33 qemu_m55 qemu_m4f_stock; do $(ENGRAM) build $$board || exit 1; done
 	@$(PY) -m pytest
 
 ## Run the tests that need no board, in under a minute
@@ -57,6 +57,7 @@ test-onnx: kernels
 
 ## Run device tests and demo on every virtual board (BOARDS="a b", BUDGET=60 minutes); out/bench/boards.json
 test-boards: setup
+	@$(if $(BOARDS),,ENGRAM_TEST_BOARDS=all $(PY) -m pytest -q tests/firmware/test_qemu.py)
 	@$(PY) tests/fleet/run.py $(BOARDS) --budget $(or $(BUDGET),60) $(if $(DOCS),--docs)
 
 ## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes); out/bench/kills.json

@@ -6,7 +6,7 @@ import pytest
 from fleet import checks, run, table
 from hosts import BoardHost
 
-NEW = ("qemu_m7", "qemu_m33", "qemu_m55")
+NEW = ("qemu_m33", "qemu_m55")
 DEMO = {
     "accuracy_replay": 0.95,
     "accuracy_finetune": 0.1,
