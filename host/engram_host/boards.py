@@ -54,12 +54,12 @@ REQUIRED_POWER: dict[str, dict[str, type]] = {
 }
 
 # Kind of a virtual board -> file that its build makes.
-ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython"}
+ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmware.uf2"}
 
 # A board's name with this ending: the board with stock firmware, MicroPython without our kernels
 # and library, as a user finds it on a board. Kinds of virtual boards that have one.
 STOCK = "_stock"
-STOCK_KINDS = ("qemu",)
+STOCK_KINDS = ("qemu", "rp2040js")
 
 
 def home() -> Path:
@@ -116,7 +116,7 @@ class Board:
 
     @property
     def kind(self) -> str:
-        """ "qemu" or "unix"; InputError when it is not a virtual board."""
+        """ "qemu", "unix" or "rp2040js"; InputError when it is not a virtual board."""
         if not self.is_virtual:
             raise InputError(
                 f"board {self.name} is a real chip ({self.status}): a virtual board expected, "
@@ -226,7 +226,23 @@ def unix_command(board: Board, flash: Path, firmware: Path) -> tuple[list[str], 
     return argv, {"ENGRAM_FLASH": str(flash)}
 
 
-COMMANDS = {"qemu": qemu_command, "unix": unix_command}
+def rp2040js_command(
+    board: Board, flash: Path, firmware: Path
+) -> tuple[list[str], dict[str, str]]:
+    program = board.facts["virtual"]["program"]
+    emulator = home() / "firmware" / "ports" / "virtual_pico" / "emulator" / "main.mjs"
+    facts, built = board.facts["flash"], firmware.parent
+    argv = [program, str(emulator)]
+    argv += ["--rp2040js", str(built / "rp2040js"), "--rom", str(built / "rom.bin")]
+    argv += ["--firmware", str(firmware), "--flash", str(flash)]
+    argv += ["--flash-bytes", str(board.facts["chip"]["flash_bytes"])]
+    argv += ["--data-offset", str(board.flash.firmware_bytes)]
+    for name in ("erase_us", "erase_64k_us", "program_us"):
+        argv += ["--" + name.replace("_", "-"), str(facts[name])]
+    return argv, {}
+
+
+COMMANDS = {"qemu": qemu_command, "unix": unix_command, "rp2040js": rp2040js_command}
 
 
 # ---------------------------------------------------------------- reading board.toml

@@ -10,23 +10,17 @@ EXTRA_C_MODULES=<folder of modules>[:<another>], as MicroPython's own USER_C_MOD
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from . import build_rp2
 from .boards import Board, home
+from .build_steps import Say, Source, locked, run, same_as_before
 from .errors import BuildError
-
-TAIL_LINES = 25  # of the log, in an error
 
 # Kind of a virtual board -> program that its build calls, Debian package that brings it.
 TOOLS = {
@@ -36,59 +30,11 @@ TOOLS = {
         "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     },
     "unix": {"make": "make", "gcc": "gcc libc6-dev"},
+    "rp2040js": build_rp2.TOOLS,
 }
-
-# Variables of a calling make or shell that would change this build unseen.
-NOT_INHERITED = (
-    "MAKEFLAGS MFLAGS MAKELEVEL BOARD BOARD_DIR BUILD CC CFLAGS CPPFLAGS CROSS_COMPILE DEBUG "
-    "FROZEN_MANIFEST LDFLAGS PYTHON STOCK TOP USER_C_MODULES V VARIANT VARIANT_DIR"
-).split()
 
 # What the log says when an interrupted or older build left generated files that no longer fit.
 STALE = re.compile(r"MP_QSTR_\w+.*(undeclared|redeclaration)|redeclaration.*MP_QSTR_\w+")
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A MicroPython source tree."""
-
-    path: Path
-
-    @property
-    def version(self) -> str:
-        """As "1.25.0". Raises BuildError when this is no MicroPython source."""
-        try:
-            text = (self.path / "py" / "mpconfig.h").read_text()
-            parts = (
-                re.findall(rf"^#define MICROPY_VERSION_{part} (\d+)", text, re.M)[0]
-                for part in ("MAJOR", "MINOR", "MICRO")
-            )
-            return ".".join(parts)
-        except (OSError, IndexError):
-            raise BuildError(
-                f"{self.path}: a MicroPython source tree expected (py/mpconfig.h in it); "
-                "give another MICROPY_DIR, or unset it"
-            ) from None
-
-    @property
-    def identity(self) -> str:
-        """The same for two unchanged copies of one release, another one after any edit."""
-        found = sorted(
-            (path.relative_to(self.path).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
-            for folder in ("extmod", "lib/libm", "lib/littlefs", "mpy-cross", "ports/unix", "py")
-            for path in (self.path / folder).rglob("*")
-            if path.suffix in (".c", ".h", ".mk", ".py")
-        )
-        return hashlib.sha256(repr(found).encode()).hexdigest()
-
-    def environment(self) -> dict[str, str]:
-        """Make the version string the tree's own, whatever repository it may lie in."""
-        if (self.path / ".git").exists():
-            return {}
-        made = int((self.path / "py" / "mpconfig.h").stat().st_mtime)
-        return {"MICROPY_GIT_TAG": "v" + self.version, "SOURCE_DATE_EPOCH": str(made)}
 
 
 def find_source(named: Path | str | None = None) -> Source:
@@ -153,49 +99,9 @@ def port_arguments(board: Board, source: Source) -> list[str]:
     return ["-C", str(port), f"MICROPY_DIR={source.path}", *stock]
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One build at a time, also from several processes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def make(arguments: list[str], jobs: int, source: Source, log: Path) -> None:
-    """Run make, its output to the end of the log. Raises BuildError with the end of the log."""
-    environment = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
-    environment |= source.environment() | {"LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = ["make", f"-j{jobs}", *arguments]
-    with open(log, "a") as file:
-        file.write("$ " + " ".join(command) + "\n")
-        file.flush()
-        begin = file.tell()
-        code = subprocess.call(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    if code:
-        text = log.read_text(errors="replace")[begin:].rstrip().splitlines()
-        tail = "\n".join("    " + line for line in text[-TAIL_LINES:])
-        raise BuildError(f"make failed; the end of {log}:\n{tail}")
-
-
-def same_as_before(stamp: Path, source: Source, arguments: list[str]) -> bool:
-    """Whether the last build had the same arguments and source; remembers these.
-
-    make follows edits within a source tree by itself. Between two trees it cannot: the other may
-    have older files that differ. Then only two copies of the same release count as the same.
-    """
-    now = {"source": str(source.path), "identity": source.identity, "arguments": arguments}
-    then = json.loads(stamp.read_text()) if stamp.exists() else {}
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(json.dumps(now, indent=1))
-    same_source = any(then.get(key) == now[key] for key in ("source", "identity"))
-    return same_source and then.get("arguments") == arguments
+    """Run make; see build_steps.run."""
+    run(["make", f"-j{jobs}", *arguments], source, log)
 
 
 def build(
@@ -214,44 +120,57 @@ def build(
     source = find_source(micropython_dir)
     version = source.version
     jobs = jobs or os.cpu_count() or 2
-    out = board.build_dir
-    root = out.parent
+    root = board.build_dir.parent
     log = root / (board.name + ".log")
     with locked(root):
         log.write_text(f"MicroPython {version} in {source.path}\n")
         cross = root / "mpy-cross"
-        common = [f"PYTHON={sys.executable}"]
         if not same_as_before(root / "mpy-cross.stamp", source, []):
             shutil.rmtree(cross, ignore_errors=True)
         if not (cross / "mpy-cross").exists():
             say(f"building mpy-cross {version}")
-        arguments = ["-C", str(source.path / "mpy-cross"), f"BUILD={cross}", *common]
+        arguments = ["-C", str(source.path / "mpy-cross"), f"BUILD={cross}"]
+        arguments.append(f"PYTHON={sys.executable}")
         # A warning that a newer compiler invents must not keep a user from building.
         make([*arguments, "CFLAGS_EXTRA=-Wno-error"], jobs, source, log)
-
-        arguments = [
-            *port_arguments(board, source),
-            f"BUILD={out}",
-            f"BOARD_TOML={board.folder / 'board.toml'}",
-            f"MPY_LIB_DIR={home() / 'firmware'}",
-            f"MICROPY_MPYCROSS={cross / 'mpy-cross'}",
-            f"MICROPY_MPYCROSS_DEPENDENCY={cross / 'mpy-cross'}",
-            f"USER_C_MODULES={user_modules(board)}",
-        ]
-        told = [argument.replace(str(source.path), "") for argument in arguments]
-        told.append(os.environ.get("EXTRA_C_MODULES", ""))
-        if not same_as_before(root / (board.name + ".stamp"), source, told):
-            shutil.rmtree(out, ignore_errors=True)
-        if not board.artefact.exists():
-            say(f"building the firmware of {board.name}")
-        arguments += common  # which Python runs the build's scripts does not change what they make
-        begin = log.stat().st_size
-        try:
-            make(arguments, jobs, source, log)
-        except BuildError:
-            if not STALE.search(log.read_text(errors="replace")[begin:]):
-                raise
-            say(f"building the firmware of {board.name} anew")
-            shutil.rmtree(out)
-            make(arguments, jobs, source, log)
+        port = PORTS[board.kind]
+        port(board, source, cross / "mpy-cross", jobs, log, say)
     return board.artefact
+
+
+def build_with_make(
+    board: Board, source: Source, cross: Path, jobs: int, log: Path, say: Say
+) -> None:
+    """Build a port of MicroPython that has a Makefile: our own, and unix."""
+    out = board.build_dir
+    arguments = [
+        *port_arguments(board, source),
+        f"BUILD={out}",
+        f"BOARD_TOML={board.folder / 'board.toml'}",
+        f"MPY_LIB_DIR={home() / 'firmware'}",
+        f"MICROPY_MPYCROSS={cross}",
+        f"MICROPY_MPYCROSS_DEPENDENCY={cross}",
+        f"USER_C_MODULES={user_modules(board)}",
+    ]
+    told = [argument.replace(str(source.path), "") for argument in arguments]
+    told.append(os.environ.get("EXTRA_C_MODULES", ""))
+    if not same_as_before(out.with_name(board.name + ".stamp"), source, told):
+        shutil.rmtree(out, ignore_errors=True)
+    if not board.artefact.exists():
+        say(f"building the firmware of {board.name}")
+    # Which Python runs the build's scripts does not change what they make.
+    arguments.append(f"PYTHON={sys.executable}")
+    begin = log.stat().st_size
+    try:
+        make(arguments, jobs, source, log)
+    except BuildError:
+        if not STALE.search(log.read_text(errors="replace")[begin:]):
+            raise
+        say(f"building the firmware of {board.name} anew")
+        shutil.rmtree(out)
+        make(arguments, jobs, source, log)
+
+
+# Kind of a virtual board -> how its firmware is built. Gets the board, MicroPython, its compiler
+# mpy-cross, jobs, log, say; leaves the board's artefact.
+PORTS = {"qemu": build_with_make, "unix": build_with_make, "rp2040js": build_rp2.build}

@@ -8,6 +8,7 @@ engram.errors.EngramError
     ├── DeviceError        the board answered with an error of its own
     ├── VirtualBoardError  a virtual board cannot be started or stopped
     ├── BuildError         the firmware cannot be built
+    │   └── SourceUnavailable   what it is made from can be had from nowhere
     └── InputError         a file or argument given by the user is not usable
 
 KeyboardInterrupt
@@ -71,6 +72,10 @@ class VirtualBoardError(HostError):
 
 
 class BuildError(HostError):
+    pass
+
+
+class SourceUnavailable(BuildError):
     pass
 
 

@@ -12,8 +12,9 @@ A stream of tasks is a log of several sessions with more around them:
                                   after each one
     {"kind": "metrics", ...}      last: accuracy matrix and metrics, as the board computed them
 
-Every record with figures of the board's counter says what they are: "unit" (instructions or us)
-and "source" (device, icount or host). "wall_s" is always the host's clock.
+Every record with figures of the board's counter says what they are: "unit" (instructions, cycles
+or us)
+and "source" (device, icount, cycles or host). "wall_s" is always the host's clock.
 """
 
 from __future__ import annotations

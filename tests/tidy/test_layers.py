@@ -95,7 +95,9 @@ HOST_ROWS = {
     "store_figures": {"store_image", "errors"},
     # boards
     "boards": {"errors"},
-    "build": {"boards", "errors"},
+    "build": {"boards", "build_steps", "build_rp2", "errors"},
+    "build_rp2": {"boards", "build_steps", "errors"},
+    "build_steps": {"errors"},
     "virtual": {"virtual", "boards", "errors"},
     "mp": {"errors"},
     # the line

@@ -17,7 +17,7 @@ from .schema import DemoResult, Source, Summary
 from .summary import PHASES, class_groups, group_name, learning_instructions, phase_totals
 
 Pictures = dict[str, Picture]
-UNITS = {"instructions": "instructions", "us": "µs"}
+UNITS = {"instructions": "instructions", "cycles": "cycles", "us": "µs"}
 
 
 def draw(result: DemoResult, chips: Sequence[Cost]) -> Pictures:
@@ -130,7 +130,9 @@ def _tiles(result: DemoResult, summary: Summary, chips: Sequence[Cost]) -> list[
         tiles.append(
             Tile(f"{summary['instructions_per_step'] / 1e6:.2f} M", "instructions a step", board)
         )
-    elif summary["us_per_step"]:
+    if summary["cycles_per_step"]:
+        tiles.append(Tile(f"{summary['cycles_per_step'] / 1e6:.2f} M", "cycles a step", board))
+    if summary["us_per_step"]:
         tiles.append(Tile(f"{summary['us_per_step'] / 1000:.2f} ms", "a training step", board))
     if chips:
         cheapest = min(chips, key=lambda row: row["mj"])

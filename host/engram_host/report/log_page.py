@@ -18,7 +18,7 @@ from .schema import Source, Unit
 from .summary import PHASES
 
 _AROUND = ("tasks", "evaluation", "metrics")  # around the sessions of a stream of tasks
-_UNIT_NAMES = {"instructions": "instructions", "us": "µs"}
+_UNIT_NAMES = {"instructions": "instructions", "cycles": "cycles", "us": "µs"}
 
 
 @dataclass

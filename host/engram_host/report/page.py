@@ -15,6 +15,8 @@ LEGEND = {
     "device": "measured by a clock on the chip",
     "icount": "measured on the emulated board, whose clock counts instructions: "
     "the same figure on every run, on any computer",
+    "cycles": "measured on the emulated board, which counts the processor's cycles by a model of "
+    "the chip; never compared with one",
     "model": "computed from a plan or a data sheet, not measured",
     "host": "measured or computed on this computer",
 }

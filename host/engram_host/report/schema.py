@@ -6,6 +6,7 @@ place, and every figure that is shown carries the name of where it was measured:
 
     device   a clock on silicon
     icount   instructions counted by the emulator
+    cycles   processor cycles counted by the emulator, by its model of the chip's memory
     model    computed, from a plan or a data sheet
     host     measured or computed on the PC
 """
@@ -14,8 +15,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-Source = Literal["device", "icount", "model", "host"]
-Unit = Literal["instructions", "us"]
+Source = Literal["device", "icount", "cycles", "model", "host"]
+Unit = Literal["instructions", "cycles", "us"]
 
 
 class Evaluation(TypedDict):
@@ -117,7 +118,7 @@ class DemoResult(TypedDict):
     board: str
     board_title: str
     micropython: str
-    counter_kind: Source  # what the figures of the board's counter are: icount, device or host
+    counter_kind: Source  # what the figures of the board's counter are
     counter_unit: Unit
     settings: dict[str, Any]  # as in demo.toml
     model: ModelFacts
@@ -151,7 +152,8 @@ class Summary(TypedDict):
     flash_programmed_bytes: int
     steps: int
     instructions_per_step: int | None  # None where the board counts no instructions
-    us_per_step: int | None
+    cycles_per_step: int | None
+    us_per_step: int | None  # of a clock, or of cycles at the chip's frequency
     share_outside_kernels: float | None
     phases: dict[str, int]  # counter units over all steps with replay
     energy_mj: dict[str, float]  # [chip]: learning all sessions with replay

@@ -146,13 +146,22 @@ def share_outside_kernels(steps: Sequence[StepRecord]) -> float | None:
     return outside / total if total and outside < total else None
 
 
+def step_us(result: DemoResult, per_step: int | None) -> int | None:
+    """Microseconds of a step in units of the board's counter; None where these are no time."""
+    if per_step is None or result["counter_unit"] == "instructions":
+        return None
+    if result["counter_unit"] == "us":
+        return per_step
+    return round(per_step * 1e6 / load(result["board"]).facts["chip"]["clock_hz"])
+
+
 def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
     """The content of summary.json."""
     replay, finetune = result["replay"], result["finetune"]
     steps = all_steps(replay)
     matrix, matrix_finetune = accuracy_matrix(replay), accuracy_matrix(finetune)
     per_step = round(sum(s["total"] for s in steps) / len(steps)) if steps else None
-    counts = result["counter_unit"] == "instructions"
+    unit = result["counter_unit"]
     phases = dict.fromkeys(PHASES, 0)
     for session in replay["sessions"]:
         for name, spent in phase_totals(session).items():
@@ -176,6 +185,7 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
         "replay_bytes": board,
         "flash_programmed_bytes": board,
         "instructions_per_step": board,
+        "cycles_per_step": board,
         "us_per_step": board,
         "share_outside_kernels": board,
         "phases": board,
@@ -201,8 +211,9 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
         "replay_bytes": result["flash"]["replay_bytes"],
         "flash_programmed_bytes": result["flash"]["programmed_bytes"],
         "steps": len(steps),
-        "instructions_per_step": per_step if counts else None,
-        "us_per_step": None if counts else per_step,
+        "instructions_per_step": per_step if unit == "instructions" else None,
+        "cycles_per_step": per_step if unit == "cycles" else None,
+        "us_per_step": step_us(result, per_step),
         "share_outside_kernels": share_outside_kernels(steps),
         "phases": phases,
         "energy_mj": {row["board"]: row["mj"] for row in chips},

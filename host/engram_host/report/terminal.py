@@ -61,6 +61,8 @@ def _figures(summary: Summary) -> Table:
     per_step, per_step_us = summary["instructions_per_step"], summary["us_per_step"]
     if per_step is not None:
         rows.append(("instructions a step", f"{per_step:,}", "instructions_per_step"))
+    if summary["cycles_per_step"] is not None:
+        rows.append(("cycles a step", f"{summary['cycles_per_step']:,}", "cycles_per_step"))
     if per_step_us is not None:
         rows.append(("time a step", f"{per_step_us:,} µs", "us_per_step"))
     share = summary["share_outside_kernels"]

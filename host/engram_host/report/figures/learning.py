@@ -79,7 +79,11 @@ def batch_accuracy_picture(curves: Curves) -> Picture:
 
 
 # unit of the counter -> (divisor, unit that is shown)
-_SHOWN = {"instructions": (1e6, "million instructions"), "us": (1e3, "ms")}
+_SHOWN = {
+    "instructions": (1e6, "million instructions"),
+    "cycles": (1e6, "million cycles"),
+    "us": (1e3, "ms"),
+}
 
 
 @styled
