@@ -139,7 +139,7 @@ class Device:
         return self._opened("reset", wanted, learner_options.merged(now["options"], given))
 
     def save(self) -> dict[str, int]:
-        """Keep the learned state in flash: {"generation", "units"}."""
+        """Keep the learned state in flash: {"generation", "at", "units"}."""
         return self.link.call("save")  # type: ignore[no-any-return]
 
     def rollback(self, to: str) -> int | None:
@@ -163,6 +163,26 @@ class Device:
         self.link.call("store_format", keep_wear=keep_wear)
         if now["learner"]:
             self._opened("open", now["model"], now["options"])
+
+    def phases_begin(self, pins: list[Any], lamp: bool = False) -> None:
+        """Show the phases of learning on pins from now on; [] where the board has none for it.
+
+        lamp: only the sync pulses, for a meter that sees them in the power.
+        """
+        self.link.call("phases_begin", pins=pins, lamp=lamp)
+
+    def phases_sync(self, spans_ms: list[int]) -> list[int]:
+        """Sync pulses for a power meter: the counter at each of their edges."""
+        return list(self.link.call("phases_sync", spans_ms=spans_ms)["edges"])
+
+    def phases_quiet(self, ms: int) -> tuple[int, int]:
+        """The board does nothing for so many ms: the counter before and after."""
+        start, end = self.link.call("phases_quiet", ms=ms)["span"]
+        return start, end
+
+    def phases_end(self) -> None:
+        """Show the phases no more."""
+        self.link.call("phases_end")
 
     def load(self) -> int | None:
         """Go back to the saved state: its generation, None if there is none."""

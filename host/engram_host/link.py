@@ -347,15 +347,19 @@ class Link:
     ) -> dict[str, Any]:
         """Stream samples (each: label byte unless PREDICT, then the raw input) to the learner.
 
-        Returns {"n", "right", "stored", "units", "out"}: how many arrived, how many were predicted
-        right, how many were stored, what they took by the board's counter, and all predictions.
+        Returns {"n", "right", "stored", "units", "receive", "flash_write", "out", "marks"}: how
+        many arrived, how many were predicted right, how many were stored, what they took by the
+        board's counter, what receiving and what writing them took, all predictions, and all marks
+        (none unless the board marks phases).
         progress counts samples. Raises DeviceError at the first one the board refuses.
         """
         size = self.call("samples_begin", sink=sink)["sample_bytes"]
         offset = 0
         pending = bytearray()
         out: list[Any] = []
+        marks: list[Any] = []
         last: dict[str, Any] = {"n": 0, "right": 0, "stored": 0, "units": 0}
+        last.update(receive=0, flash_write=0)
         room = self.max_payload - 5
         room = room // size * size or room  # whole samples where they fit
         for sample in samples:
@@ -364,11 +368,13 @@ class Link:
             pending += sample
             while len(pending) >= room:
                 last = self._send_samples(sink, offset, bytes(pending[:room]), out, progress)
+                marks += last.get("marks", ())
                 offset += room
                 del pending[:room]
         if pending:
             last = self._send_samples(sink, offset, bytes(pending), out, progress)
-        return {**last, "out": out}
+            marks += last.get("marks", ())
+        return {**last, "out": out, "marks": marks}
 
     def _send_samples(
         self, sink: int, offset: int, data: bytes, out: list[Any], progress: Progress

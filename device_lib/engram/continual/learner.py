@@ -51,7 +51,9 @@ class Learner:
                     most when an experience ends (None: half the store)
     budget_bytes    the budget in bytes of flash instead, what a record needs beside its latent
                     included
-    counter         function: a counter modulo 2**30 that phases are measured with
+    counter         function: a counter modulo 2**30 that phases are measured with. It is asked
+                    when a phase of a step, or the flash write of observe(), begins or ends, and
+                    at no other time; another may take its place between two steps
     available       bytes of heap it may use; None asks the heap
     heap_base       bytes of heap that were in use before the spec and the store were opened
 
@@ -144,7 +146,8 @@ class Learner:
         self.feature_elems = sizes.features
         self._state = array("i", [0] * (_STATE_INTS + spec.classes))
         self.brought = memoryview(self._state)[_STATE_INTS:]
-        self._counter = counter
+        self.counter = counter
+        self.write_units = 0  # of the counter, the flash write of the last observe()
         self._ticks = array("i", range(len(PHASES) + 1))
         self._spent = getattr(kernels, "spent", _nothing_spent)
         self._outside = 0
@@ -207,12 +210,15 @@ class Learner:
         self._check_input(x)
         if not self.policy.admit(y):
             self.skipped += 1
+            self.write_units = 0
             return False
         self._run_frozen(x, self._latent)
         if y >= self.adaptive.known:
             self.adaptive.resize(y + 1)
         kernels.pack_s8(self._packed, self._latent, self.store.bits)
+        start = self.counter()
         self.store.append(self._packed, y, self.experience & 0xFF)
+        self.write_units = ticks_diff(self.counter(), start)
         return True
 
     def predict(self, x):
@@ -298,8 +304,9 @@ class Learner:
     def steps(self, epochs=1, replay=True):
         """Learns the records of the current experience: a generator of one dict a step.
 
-        {"step", "of", "loss", "acc", "new", "replayed", "phases": {name: counter units},
-        "total", "outside"}; outside: units not spent inside kernels. Raises DataError when
+        {"step", "of", "loss", "acc", "new", "replayed", "at", "phases": {name: counter units},
+        "total", "outside"}; at: the counter when the step began; outside: units not spent inside
+        kernels. Raises DataError when
         there is nothing new, DivergedError when the loss stops being a number (load() the
         last saved state then).
         """
@@ -331,7 +338,7 @@ class Learner:
 
     def step(self):
         """One SGD step on the batch that the sampler composes. Allocates nothing."""
-        counter, ticks, strategy = self._counter, self._ticks, self.strategy
+        counter, ticks, strategy = self.counter, self._ticks, self.strategy
         spent = self._spent()
         ticks[0] = counter()
         self._fill()
@@ -412,6 +419,7 @@ class Learner:
             "acc": self._stats[1] / self.batch,
             "new": self.sampler.new_per_batch,
             "replayed": self.batch - self.sampler.new_per_batch,
+            "at": ticks[0],
             "phases": {
                 name: ticks_diff(ticks[i + 1], ticks[i]) for i, name in enumerate(PHASES)
             },

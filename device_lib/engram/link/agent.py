@@ -56,6 +56,11 @@ class Agent:
 
     def receive(self, line):
         """Act on one line: answer a request, repeat an answer, report a broken frame."""
+        device = self.device
+        counter = device.board.counter
+        device.came = counter()
+        if device.marker:
+            device.marker.receiving()
         try:
             kind, seq, payload = wire.decode(line)
         except WireError as e:
@@ -67,10 +72,13 @@ class Agent:
             return
         if seq != self.seq:
             self.reply = b""
-            self.device.measure()  # collects: what stays lies low, one large hole stays free
+            device.decoding = ticks_diff(counter(), device.came)
+            device.measure()  # collects: what stays lies low, one large hole stays free
             self.beaten_ms = ticks_ms()
             self.reply = self._act(kind, seq, payload)
             self.seq = seq
+            if device.marker:
+                device.marker.rest()
         self.tx.write(self.reply)
 
     def beat(self):

@@ -32,12 +32,16 @@ class Device:
         self.model = None  # name of the model file
         self.options = {}
         self.streams = ()
+        self.marker = None  # of the phases on pins, while somebody measures
+        self.decoding = 0  # counter units that the frame at hand took to be taken apart
+        self.came = 0  # the counter when that frame was there
         self.idle_bytes = 1 << 29  # least heap in use before a learner was opened
         self.close()
 
     def close(self):
         """Forget the learner; what it saved stays in flash."""
         self.learner = None
+        self.marker = None
         self.end_steps()
         self.peak_bytes = 0
         self.stop_samples()
@@ -86,6 +90,7 @@ class Device:
         self._offset = self._fill = 0
         self._label = None
         self._seen = self._right = self._units = self._stored = 0
+        self._received = self._written = 0
 
     def begin_samples(self, sink):
         """Open a stream of samples for `sink`; allocates room for one."""
@@ -105,8 +110,11 @@ class Device:
         """Take the next bytes of the stream; a sample may be spread over several frames.
 
         Returns {"n": samples so far, "right": correct ones, "stored": those that the policy let
-        in, "units": counter units spent on them, "out": predictions of the samples that this call
-        completed}.
+        in, "units": counter units spent on them, "receive": units spent on their frames,
+        "flash_write": units of "units" spent on writing, "out": predictions of the samples that
+        this call completed}. While phases are marked there is "marks" too: for each of these
+        samples the counter when its frame was there, the counter when its inference began, the
+        units that took, the units that writing took.
         """
         if sink != self._sink or offset != self._offset:
             raise CommandError(
@@ -114,6 +122,9 @@ class Device:
                 "begin the stream of samples again" % (self._offset, self._sink, offset, sink)
             )
         out = []
+        marks = []
+        spent = self._units
+        began = self.board.counter()
         at = 0
         while at < len(data):
             if self._fill < 0:
@@ -127,14 +138,34 @@ class Device:
             at += n
             if self._fill == len(self._window):
                 self._fill = 0 if sink == wire.PREDICT else -1
+                if self.marker:
+                    self.marker.inference()
                 start = self.board.counter()
                 _SINKS[sink](self, out)
-                self._units += ticks_diff(self.board.counter(), start)
+                took = ticks_diff(self.board.counter(), start)
+                self._units += took
                 self._seen += 1
+                if sink == wire.OBSERVE:
+                    write = self.learner.write_units
+                    self._written += write
+                    if self.marker:
+                        marks.append((self.came, start, took - write, write))
                 self.beat()
         self._offset += len(data)
-        return {"n": self._seen, "right": self._right, "stored": self._stored,
-                "units": self._units, "out": out}
+        self._received += self.decoding
+        self._received += ticks_diff(self.board.counter(), began) - (self._units - spent)
+        told = {
+            "n": self._seen,
+            "right": self._right,
+            "stored": self._stored,
+            "units": self._units,
+            "receive": self._received,
+            "flash_write": self._written,
+            "out": out,
+        }
+        if marks:
+            told["marks"] = marks
+        return told
 
     def _observe(self, out):
         self._stored += self.learner.observe(self._x, self._label)
@@ -235,6 +266,8 @@ def samples_begin(device, sink):
 def learn_begin(device, epochs=1):
     """Prepare to learn what was observed; learn_step does it."""
     stop(device)
+    if device.marker:
+        device.marker.steps()
     device.steps = device.need_learner().steps(epochs)
     return {}
 
@@ -349,10 +382,15 @@ def end_experience(device):
 
 
 def save(device):
-    """Keep the learned state in flash. "units": counter units that took."""
+    """Keep the learned state in flash. "at": the counter before; "units": how many that took."""
+    if device.marker:
+        device.marker.writing()
     start = device.board.counter()
     generation = device.need_learner().save()
-    return {"generation": generation, "units": ticks_diff(device.board.counter(), start)}
+    units = ticks_diff(device.board.counter(), start)
+    if device.marker:
+        device.marker.rest()
+    return {"generation": generation, "units": units, "at": start}
 
 
 def load(device):
@@ -437,6 +475,45 @@ class _Beating:
         return result
 
 
+def phases_begin(device, pins, lamp=False):
+    """From now on show the phases of learning on pins: none, or as many as phases.PINS.
+
+    lamp: show sync pulses only.
+    """
+    from .phases import PINS, PhaseMarker, outputs
+
+    learner = device.need_learner()
+    if len(pins) not in (0, PINS):
+        raise CommandError("%d pins expected for the phases, %d came" % (PINS, len(pins)))
+    device.marker = PhaseMarker(outputs(pins) if pins else (), device.board.counter, lamp)
+    learner.counter = device.marker.count
+    return {}
+
+
+def phases_sync(device, spans_ms):
+    """Pulses for a power meter. "edges": the counter at each change, the last end included."""
+    if device.marker is None:
+        raise CommandError("no phases are marked: call phases_begin first")
+    return {"edges": device.marker.sync(spans_ms)}
+
+
+def phases_quiet(device, ms):
+    """Nothing is done, for the power that a meter takes off. "span": the counter around it."""
+    if device.marker is None:
+        raise CommandError("no phases are marked: call phases_begin first")
+    return {"span": device.marker.quiet(ms)}
+
+
+def phases_end(device):
+    """Mark no phases any more."""
+    if device.marker:
+        device.marker.rest()
+    device.marker = None
+    if device.learner:
+        device.learner.counter = device.board.counter
+    return {}
+
+
 def store_info(device):
     """Replay store and saved states, in figures."""
     learner = device.need_learner()
@@ -480,6 +557,10 @@ CALLS = {
     "flash": flash,
     "flash_crcs": flash_crcs,
     "store_format": store_format,
+    "phases_begin": phases_begin,
+    "phases_sync": phases_sync,
+    "phases_quiet": phases_quiet,
+    "phases_end": phases_end,
     "store_info": store_info,
     "stat": stat,
     "list": list_files,
