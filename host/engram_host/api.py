@@ -28,6 +28,7 @@ from engram_host.device import MODEL, Device
 from engram_host.errors import InputError
 from engram_host.interrupt import StopAtNextStep
 from engram_host.link import Link
+from engram_host.meters.base import Meter
 from engram_host.progress import Reporter, Silent
 from engram_host.samples import Samples
 from engram_host.session import Learned, Session
@@ -278,6 +279,7 @@ def learn(
     epochs: int = 1,
     model: str | None = None,
     log: Path | None = None,
+    meter: str | Meter | None = None,
     on_step: Callable[[dict[str, Any]], None] = ignore,
     **options: Any,
 ) -> Learned:
@@ -288,14 +290,16 @@ def learn(
     weight_decay, seed; those not given stay as they are. Ctrl-C stops at the next step: then
     Stopped is raised, the log is complete so far and the board is usable; what was sent stays on
     the board and is learned by the next session.
+    meter: measures the session's energy; a Meter from open_meter(), which stays open, or a text as
+    open_meter() takes it.
     """
     loaded = _samples(data, labels)
     loaded.labels  # noqa: B018  (InputError here if there are none)
-    with _device(port) as device, StopAtNextStep() as stop:
+    with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
-            session = Session(device, writer, stop, on_step)
+            session = Session(device, writer, stop, on_step, measures)
             return session.run(learner, loaded, epochs)
 
 
@@ -314,6 +318,7 @@ def learn_tasks(
     epochs: int = 1,
     model: str | None = None,
     log: Path | None = None,
+    meter: str | Meter | None = None,
     on_step: Callable[[dict[str, Any]], None] = ignore,
     on_test: Callable[[dict[str, Any]], None] = ignore,
     say: Callable[[str], None] = ignore,
@@ -324,7 +329,7 @@ def learn_tasks(
     tasks, field, per_class, test, test_per_class: how the stream is cut out of the data, as
     tasks.load() takes them. known_first: the model knows the first task; its samples are stored,
     nothing is trained. fresh: forget first what the board learned. say: told where it goes on.
-    options as for learn().
+    meter, options: as for learn(); each session is measured by itself.
     A board that was stopped or cut off in this very stream, of the same samples, settings and
     model, goes on from the state it saved last, to the same result. Raises InputError when it
     has learned something else and `fresh` is not given.
@@ -340,7 +345,7 @@ def learn_tasks(
         test_per_class=test_per_class,
         seed=seed,
     )
-    with _device(port) as device, StopAtNextStep() as stop:
+    with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
         settings = {"epochs": epochs, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
@@ -349,7 +354,7 @@ def learn_tasks(
             say(f"goes on after {done} of {len(stream.tasks)} tasks")
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
-            run = TaskRun(device, writer, stop, on_step, on_test)
+            run = TaskRun(device, writer, stop, on_step, on_test, measures)
             return run.run(
                 learner,
                 stream,
@@ -359,6 +364,47 @@ def learn_tasks(
                 done=done,
                 sent=sent,
             )
+
+
+def open_meter(text: str) -> Meter:
+    """A power meter, connected, of a text as "ppk2:/dev/ttyACM1,volts=3.3" (docs/energy.md)."""
+    from engram_host.meters import spec
+
+    return spec.open_meter(text)
+
+
+@contextmanager
+def metered(meter: str | Meter | None) -> Iterator[Meter | None]:
+    """The Meter that was given, or one that is closed afterwards; None without."""
+    if not isinstance(meter, str):
+        yield meter
+        return
+    opened = open_meter(meter)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def measure(log: Path | str | None, meter: str) -> dict[str, Any]:
+    """The energy of a logged session, from a meter's recording; it is added to the log.
+
+    log: of a session with --meter (None: the newest log); its last session counts. meter: one that
+    reads a file, as "csv:recording.csv", of the same session. Returns the record "energy".
+    """
+    from engram_host.measuring import from_recording
+
+    path = Path(log) if log is not None else logs.latest()
+    lines = [record for record in logs.read(path) if record["kind"] == "timeline"]
+    if not lines:
+        raise InputError(
+            f"{path} has no timeline: teach the board with --meter, as --meter csv:recording.csv"
+        )
+    with metered(meter) as measures:
+        assert measures is not None
+        told = from_recording(lines[-1], measures)
+    with logs.Writer(path) as writer:
+        return writer.write("energy", told)
 
 
 def task_groups(text: str) -> list[list[int]]:

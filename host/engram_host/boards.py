@@ -53,6 +53,8 @@ REQUIRED_POWER: dict[str, dict[str, type]] = {
     }
 }
 
+PHASE_PINS = 3  # or no [phases] at all
+
 # Kind of a virtual board -> file that its build makes.
 ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmware.uf2"}
 
@@ -290,6 +292,8 @@ def read(path: Path) -> Board:
             raise InputError(f"{path}: [virtual] kind: one of {kinds} expected")
     if "power" in facts:
         check(facts, REQUIRED_POWER, str(path))
+    if "phases" in facts and len(facts["phases"].get("pins", [])) != PHASE_PINS:
+        raise InputError(f"{path}: [phases] pins: {PHASE_PINS} of them expected")
     if facts["name"] != path.parent.name:
         raise InputError(f"{path}: name is {facts['name']!r}, its folder is {path.parent.name!r}")
     flash = Flash(**{field: facts["flash"][field] for field in REQUIRED["flash"]})

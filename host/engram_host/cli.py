@@ -33,6 +33,7 @@ VERBS = {
     "learn": "learn",
     "eval": "evaluate",
     "predict": "predict",
+    "measure": "measure",
     "log": "log",
     "report": "report",
     "repl": "repl",

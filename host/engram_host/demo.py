@@ -9,7 +9,7 @@ import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from engram_host.datasets import Dataset, digits, draw_per_class
 from engram_host.device import Device
 from engram_host.errors import InputError
 from engram_host.joint import joint_training
+from engram_host.meters.base import Meter
 from engram_host.plan_report import PlanReport, plan_report
 from engram_host.progress import Reporter, Silent
 from engram_host.report.schema import DemoResult, Ram, Run, SeedResult, Session
@@ -38,6 +39,7 @@ def demo(
     *,
     out: Path = Path("out/demo"),
     seeds: bool = False,
+    meter: str | None = None,
     reporter: Reporter | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
@@ -45,14 +47,16 @@ def demo(
 
     port: a virtual board (built if need be, and run with a blank flash of its own, so that what
     the user's board of that name has learned stays) or a serial port. seeds: repeat with three
-    seeds, for mean and spread. say: is told what happens. Returns {"summary", "paths"}.
+    seeds, for mean and spread. meter: measures the sessions with replay, as api.learn() takes it.
+    say: is told what happens. Returns {"summary", "paths"}.
     """
     out.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
     data = digits()
     model = prepare(out, data, settings)
-    with _board(port, out, say), api.connect(port, reporter) as device:
-        result = _run(device, model, data, settings, out, reporter or Silent(), say)
+    with _board(port, out, say), api.connect(port, reporter) as device, ExitStack() as stack:
+        meters = stack.enter_context(api.metered(meter))
+        result = _run(device, model, data, settings, out, reporter or Silent(), say, meters)
         if seeds:
             result["seeds"] = _seeds(device, model, data, settings, out, result, say)
     paths = write_report(result, out)
@@ -123,6 +127,7 @@ def _run(
     out: Path,
     reporter: Reporter,
     say: Say,
+    meter: Meter | None,
 ) -> DemoResult:
     """One run with the first seed: everything the report shows."""
     began = time.monotonic()
@@ -130,7 +135,7 @@ def _run(
     _refuse_learned(device, model, settings)
     device.push_data("test", Samples(data.x_test, data.y_test))
     finetune = learn_stream(device, model, data, settings, seed, "finetune", out, say)
-    replay = learn_stream(device, model, data, settings, seed, "replay", out, say)
+    replay = learn_stream(device, model, data, settings, seed, "replay", out, say, meter)
     told = device.info()
     store = device.store_info()["store"]
     bound = _joint(model, data, settings, seed, reporter)
@@ -185,11 +190,13 @@ def learn_stream(
     strategy: str,
     out: Path,
     say: Say,
+    meter: Meter | None = None,
 ) -> Run:
     """The stream of sessions on a board that has learned nothing yet.
 
     strategy: "replay", or "finetune" for contrast. Session 0 brings samples of the classes that
     the network knows, for the replay to come; nothing is trained. Without replay it brings none.
+    meter: measures the sessions that train.
     """
     stream = settings["stream"]
     device.reset()
@@ -201,7 +208,7 @@ def learn_stream(
         x, y = draw_per_class(data.x_train, data.y_train, [label], stream["new_per_class"], seed)
         log = out / "log" / f"{strategy}-{seed}-{label}.jsonl"
         log.unlink(missing_ok=True)
-        sessions.append(_session(device, Samples(x, y), [label], settings, log))
+        sessions.append(_session(device, Samples(x, y), [label], settings, log, meter))
     return {"strategy": strategy, "sessions": sessions}
 
 
@@ -212,13 +219,15 @@ def _base_session(
     before = device.flash_bytes()
     classes, count = stream["base_classes"], stream["base_per_class"] if replay else 0
     x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
-    observed = device.observe(Samples(x, y)) if replay else {"units": 0}
+    nothing = {"units": 0, "receive": 0, "flash_write": 0}
+    observed = device.observe(Samples(x, y)) if replay else nothing
     device.end_experience()
     saved = device.save()
     return {
         "classes": classes,
         "observed": len(x),
         "observe_total": observed["units"],
+        "observe_phases": {key: observed[key] for key in ("receive", "flash_write")},
         "save_total": saved["units"],
         "steps": [],
         "evaluation": cast(Any, device.evaluate("test")),
@@ -233,19 +242,25 @@ def _session(
     classes: list[int],
     settings: dict[str, Any],
     log: Path,
+    meter: Meter | None,
 ) -> Session:
     began = time.monotonic()
-    learned = api.learn(device, samples, epochs=settings["learner"]["epochs"], log=log)
-    return {
+    epochs = settings["learner"]["epochs"]
+    learned = api.learn(device, samples, epochs=epochs, log=log, meter=meter)
+    session: Session = {
         "classes": classes,
         "observed": len(samples),
         "observe_total": learned.summary["observe_units"],
+        "observe_phases": learned.summary["observe_phases"],
         "save_total": learned.summary["save_units"],
         "steps": cast(Any, learned.steps),
         "evaluation": cast(Any, device.evaluate("test")),
         "flash_bytes": learned.summary["flash_bytes"],
         "wall_s": round(time.monotonic() - began, 3),
     }
+    if learned.energy:
+        session["energy"] = learned.energy
+    return session
 
 
 def _joint(
@@ -271,9 +286,7 @@ def _joint(
     return bound["accuracy"]
 
 
-def _ram(
-    run: Run, told: dict[str, Any], layout: PlanReport, board: boards.Board | None
-) -> Ram:
+def _ram(run: Run, told: dict[str, Any], layout: PlanReport, board: boards.Board | None) -> Ram:
     steps = [step for session in run["sessions"] for step in session["steps"]]
     return {
         "planned_bytes": layout["ram_peak_bytes"],

@@ -127,6 +127,40 @@ def left_out(boards: Iterable[Board], counted: Code) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if reason}
 
 
+class Model(NamedTuple):
+    """Energy of what a board's counter counted: on each chip that a count of instructions stands
+    for, or on the board itself where the counter is a clock."""
+
+    unit: str
+    code: Code
+    boards: list[Board]
+
+    def energy(self, units: int) -> dict[str, Any]:
+        """{"source": "model", "mj": {board: millijoules}}"""
+        if self.unit == "instructions":
+            mj = {row["board"]: row["mj"] for row in costs(units, self.boards, self.code)}
+        else:
+            mj = {b["name"]: units * 1e-6 * b["power"]["active_mw"] for b in self.boards}
+        return {"source": "model", "mj": {name: float(f"{v:.6g}") for name, v in mj.items()}}
+
+
+def model_of(board: str, unit: str, known: Iterable[Any]) -> Model | None:
+    """The model for the figures of a board; None where nothing is known of its power.
+
+    unit: of its counter. known: the boards there are (boards.Board).
+    """
+    facts = {each.name: each.facts for each in known}
+    own = facts.get(board)
+    if own is None:
+        return None
+    code = code_of(own)
+    if unit == "instructions":
+        powered = [b for b in facts.values() if has_power_figures(b) and not no_figure(b, code)]
+    else:
+        powered = [own] if unit == "us" and has_power_figures(own) else []
+    return Model(unit, code, powered) if powered else None
+
+
 def estimate_instructions(macs_int8: float, macs_f32: float) -> int:
     """Instructions of some multiply-accumulates, of ESTIMATE_CODE, by INSTRUCTIONS_PER_MAC."""
     return round(macs_int8 * INSTRUCTIONS_PER_MAC["int8"] + macs_f32 * INSTRUCTIONS_PER_MAC["f32"])

@@ -9,6 +9,7 @@ engram.errors.EngramError
     ├── VirtualBoardError  a virtual board cannot be started or stopped
     ├── BuildError         the firmware cannot be built
     │   └── SourceUnavailable   what it is made from can be had from nowhere
+    ├── MeterError         a power meter cannot be used, or its samples do not fit the log
     └── InputError         a file or argument given by the user is not usable
 
 KeyboardInterrupt
@@ -76,6 +77,10 @@ class BuildError(HostError):
 
 
 class SourceUnavailable(BuildError):
+    pass
+
+
+class MeterError(HostError):
     pass
 
 

@@ -3,6 +3,8 @@
     {"kind": "begin", ...}      board, model, settings; the unit and source of the figures
     {"kind": "observe", ...}    samples that went to the board
     {"kind": "step", ...}       one line a step: phases, loss, accuracy, RAM, flash
+    {"kind": "timeline", ...}   with a meter: what the device did when, by its own clock
+    {"kind": "energy", ...}     with a meter: millijoules a phase, step, sample (meters.result)
     {"kind": "summary", ...}    one line a session, also when it was stopped or failed
 
 A stream of tasks is a log of several sessions with more around them:
@@ -13,8 +15,9 @@ A stream of tasks is a log of several sessions with more around them:
     {"kind": "metrics", ...}      last: accuracy matrix and metrics, as the board computed them
 
 Every record with figures of the board's counter says what they are: "unit" (instructions, cycles
-or us)
-and "source" (device, icount, cycles or host). "wall_s" is always the host's clock.
+or us) and "source" (device, icount, cycles or host). "wall_s" is always the host's clock. "energy"
+has a "source" of its own: "device" only where a meter measured it, "simulated" where one was made
+up, else "model".
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from engram_host.device import Device
 from engram_host.errors import InputError, Stopped
 from engram_host.interrupt import StopAtNextStep
 from engram_host.learner_options import TRIMMING
+from engram_host.meters.base import Meter
 from engram_host.samples import Samples
 from engram_host.session import Learned, Session
 from engram_host.tasks import Task, TaskStream
@@ -31,7 +32,7 @@ class LearnedTasks(NamedTuple):
 
 
 class TaskRun:
-    """Carries out one call of api.learn_tasks()."""
+    """Carries out one call of api.learn_tasks(). meter: as Session takes it."""
 
     def __init__(
         self,
@@ -40,8 +41,9 @@ class TaskRun:
         stop: StopAtNextStep,
         on_step: Callable[[dict[str, Any]], None],
         on_test: Callable[[dict[str, Any]], None],
+        meter: Meter | None = None,
     ) -> None:
-        self.device, self.writer, self.stop = device, writer, stop
+        self.device, self.writer, self.stop, self.meter = device, writer, stop, meter
         self.on_step, self.on_test = on_step, on_test
         self.began = time.monotonic()
         self.tested: list[dict[str, Any]] = []
@@ -93,7 +95,7 @@ class TaskRun:
         return LearnedTasks(summary, sessions, self.writer.path)
 
     def _learn(self, number: int, task: Task, epochs: int, sent: int) -> Learned:
-        session = Session(self.device, self.writer, self.stop, self.on_step)
+        session = Session(self.device, self.writer, self.stop, self.on_step, self.meter)
         learner = self.device.info()["learner"]
         about = {"task": number, "task_name": task.name}
         return session.run(learner, task.samples, epochs, sent, **about)

@@ -60,6 +60,11 @@ def test_half_a_power_table_is_refused(tmp_path):
         read(tmp_path, GOOD + "\n[power]\nactive_mw = 1.0\n")
 
 
+def test_phases_need_all_their_pins(tmp_path):
+    with pytest.raises(InputError, match=r"\[phases\] pins: 3 of them expected"):
+        read(tmp_path, GOOD + '\n[phases]\npins = ["D2"]\n')
+
+
 def test_command_without_firmware_tells_what_to_do(tmp_path):
     with pytest.raises(VirtualBoardError, match="engram build unix"):
         boards.load("unix").command(tmp_path / "flash", tmp_path / "no-firmware")

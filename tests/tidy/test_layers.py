@@ -43,6 +43,7 @@ DEVICE_ROWS = {
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too
     "link.wire": BASE,  # both ends of the line run this file
+    "link.phases": BASE,  # the host knows the numbers of the phases from here
     "link": {"link", "session", "store", ""} | TRAINING | BASE,
     "session": {"continual", "nn", "store"} | BASE,  # puts a learner and its store together
     "progress": set(),
@@ -88,6 +89,7 @@ HOST_ROWS = {
     "flash_plan": {"errors"},
     "plan_report": {"boards", "energy", "flash_plan", "model_file", "errors"},
     "log": {"errors"},
+    "meters": {"meters", "transport", "errors"},
     "report": {"report", "boards", "energy", "plan_report", "log", "errors"},
     "joint": {"convert", "datasets", "latent_store", "report.schema", "errors"},
     "latent_store": {"errors"},
@@ -108,19 +110,24 @@ HOST_ROWS = {
     "ports": {"boards", "virtual", "transport", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
     "flash_copy": {"device", "errors"},
-    "session": {"device", "interrupt"} | BESIDE,
-    "task_run": {"session", "device", "interrupt"} | BESIDE,
-    "api": {"task_run", "session", "device", "flash_copy", "link", "ports", "interrupt"} | BESIDE,
-    "demo": {"api", "device", "boards", "virtual", "joint"} | BESIDE,  # a script of verbs
+    "measuring": {"device", "meters", "boards", "errors"},
+    "session": {"measuring", "meters", "device", "interrupt"} | BESIDE,
+    "task_run": {"session", "meters", "device", "interrupt"} | BESIDE,
+    "api": {"task_run", "session", "measuring", "device", "flash_copy", "link", "ports"}
+    | {"meters", "interrupt"}
+    | BESIDE,
+    # a script of verbs
+    "demo": {"api", "device", "boards", "virtual", "joint", "meters"} | BESIDE,
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
-    | {"plan_report", "report", "learner_options"},  # how things look
+    | {"plan_report", "report", "learner_options", "meters"},  # how things look
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
     "": set(),
 }
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
-PURE = DATA | {"errors", "plan", "npy", "link.wire", "store.format", "store.checkpoint"}
+PURE = DATA | {"errors", "plan", "npy", "link.wire", "link.phases"}
+PURE |= {"store.format", "store.checkpoint"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"joint", "latent_store", "flash_plan", "store_figures", "datasets.mfcc"}

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from engram_host import api
 from engram_host.commands import options, output
+from engram_host.commands.energy_rows import energy_rows
 from engram_host.commands.task_tables import metrics_table
 from engram_host.errors import InputError
 from engram_host.progress import Bars
@@ -70,6 +71,7 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
 @options.panel("A stream of tasks", "--tasks", "--task-field", *options.flags(_ONLY_TASKS))
 @options.model
 @options.learner
+@options.meter
 @options.port
 @options.json
 @options.debug
@@ -145,5 +147,7 @@ def _table(done: api.Learned) -> Table:
     shares = (f"{name} {part / total:.0%}" for name, part in told["phases"].items())
     table.add_row("of it", ", ".join(shares))
     table.add_row("flash", f"{output.size(told['flash_bytes'])} programmed")
+    for name, text in energy_rows(told, done.log):
+        table.add_row(name, text)
     table.add_row("log", str(done.log))
     return table

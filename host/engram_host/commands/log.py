@@ -9,6 +9,7 @@ import rich_click as click
 
 from engram_host import api
 from engram_host.commands import options, output
+from engram_host.commands.energy_rows import energy_rows
 from engram_host.commands.task_tables import METRICS
 
 _COLUMNS = ("step", "loss", "right", "new", "replayed", "read", "forward", "backward", "update")
@@ -74,6 +75,15 @@ def _summary(record: dict[str, Any]) -> None:
         )
 
 
+def _timeline(record: dict[str, Any]) -> None:
+    print(f"timeline of {len(record['intervals'])} phases, for a power meter")
+
+
+def _energy(record: dict[str, Any]) -> None:
+    for name, text in energy_rows({"energy": record}, None):
+        print(f"{name}: {text}")
+
+
 def _tasks(record: dict[str, Any]) -> None:
     names = ", ".join(task["name"] for task in record["tasks"])
     print(f"{len(record['tasks'])} tasks ({record['protocol']}-incremental): {names}")
@@ -103,6 +113,8 @@ _SHOW = {
     "begin": _begin,
     "observe": _observe,
     "step": _step,
+    "timeline": _timeline,
+    "energy": _energy,
     "summary": _summary,
     "evaluation": _evaluation,
     "metrics": _metrics,

@@ -10,6 +10,7 @@ import rich_click as click
 
 from engram_host import learner_options
 from engram_host.errors import InputError
+from engram_host.meters import spec as meters
 from engram_host.ports import ENVIRONMENT
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,7 +68,7 @@ def labels(function: F) -> F:
 
 
 class Checked(click.ParamType):
-    """Text that a function of learner_options takes; what it raises is wrong usage."""
+    """Text that a function takes; the InputError it raises is wrong usage."""
 
     def __init__(self, name: str, check: Callable[[str], Any]) -> None:
         self.name, self._check = name, check
@@ -82,6 +83,20 @@ class Checked(click.ParamType):
 
 BUDGET = Checked("budget", learner_options.budget)
 ASSIGNMENT = Checked("assignment", learner_options.assignment)
+
+METER = Checked("meter", meters.check)
+
+
+def meter(function: F) -> F:
+    """--meter"""
+    return click.option(
+        "--meter",
+        type=METER,
+        metavar="METER",
+        help="Measure the energy: ppk2:PORT,volts=3.3, joulescope, ina:PORT, csv:FILE (read later "
+        "by `engram measure`), or simulated. docs/energy.md says how to wire them.",
+    )(function)
+
 
 # What a board's learner is opened with. Not given: as the board has them.
 _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..energy import Cost
+from .energy_cards import energy_card, energy_tiles
 from .figures.accuracy import matrix_picture, seen_picture, session_names
 from .figures.energy import energy_picture, readable_energy, readable_time
 from .figures.learning import loss_picture, phases_picture
@@ -80,6 +81,9 @@ def demo_page(
             _phases_table(result),
         ),
     ]
+    measured = energy_card(_measured(result))
+    if measured:
+        cards.append(measured)
     if chips:
         cards.append(_energy_card(result, chips, svg["energy"]))
     if summary["energy_left_out"]:
@@ -138,7 +142,14 @@ def _tiles(result: DemoResult, summary: Summary, chips: Sequence[Cost]) -> list[
         cheapest = min(chips, key=lambda row: row["mj"])
         label = f"all sessions on an {cheapest['chip']}"
         tiles.append(Tile(readable_energy(cheapest["mj"]), label, "model"))
-    return tiles
+    return tiles + energy_tiles(_measured(result))
+
+
+def _measured(result: DemoResult) -> list[tuple[str, dict[str, Any]]]:
+    """The sessions that a power meter measured."""
+    sessions = result["replay"]["sessions"]
+    names = session_names(class_groups(result["replay"]))
+    return [(name, s["energy"]) for name, s in zip(names, sessions) if s.get("energy")]
 
 
 def _seen_table(summary: Summary) -> DataTable:

@@ -10,12 +10,13 @@ from typing import Any, TypedDict
 from .. import log
 from ..errors import InputError
 from . import task_cards
+from .energy_cards import energy_card, energy_tiles
 from .figures.learning import batch_accuracy_picture, loss_picture, phases_picture
 from .figures.render import inline_svg, save_png
 from .figures.style import Picture
 from .page import Card, DataTable, Page, Tile, render
 from .schema import Source, Unit
-from .summary import PHASES
+from .summary import PHASES, observing
 
 _AROUND = ("tasks", "evaluation", "metrics")  # around the sessions of a stream of tasks
 _UNIT_NAMES = {"instructions": "instructions", "cycles": "cycles", "us": "µs"}
@@ -29,6 +30,8 @@ class LoggedSession:
     steps: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     observe_units: int = 0
+    observe_phases: dict[str, int] = field(default_factory=dict)
+    energy: dict[str, Any] = field(default_factory=dict)  # {} where no meter measured
 
     @property
     def name(self) -> str:
@@ -37,7 +40,7 @@ class LoggedSession:
     def totals(self) -> dict[str, int]:
         """{phase: counter units}."""
         totals = dict.fromkeys(PHASES, 0)
-        totals["observe"] = self.observe_units
+        totals.update(observing(self.observe_units, self.observe_phases))
         totals["save"] = self.summary.get("save_units", 0)
         for step in self.steps:
             for phase, spent in step["phases"].items():
@@ -95,6 +98,9 @@ def read_sessions(path: Path) -> list[LoggedSession]:
             raise InputError(f'{path}: a record "begin" expected first, "{kind}" came')
         elif kind == "observe":
             sessions[-1].observe_units += record["observe_units"]
+            sessions[-1].observe_phases = record.get("observe_phases", {})
+        elif kind == "energy":
+            sessions[-1].energy = record
         elif kind == "step":
             sessions[-1].steps.append(record)
         elif kind == "summary":
@@ -124,6 +130,8 @@ def _page(
 ) -> Page:
     svg = {name: inline_svg(picture, name) for name, picture in pictures.items()}
     begin = sessions[0].begin
+    measured = [(session.name, session.energy) for session in sessions if session.energy]
+    energy = energy_card(measured)
     steps = [step for session in sessions for step in session.steps]
     samples = sum(session.begin["samples"] for session in sessions)
     per_step = sum(step["total"] for step in steps) / len(steps)
@@ -138,6 +146,7 @@ def _page(
             Tile(f"{steps[-1]['loss']:.3f}", "loss at the last step", origin),
             Tile(f"{per_step:,.0f}", f"{_UNIT_NAMES[unit]} a step", origin),
             Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin),
+            *energy_tiles(measured),
         ],
         cards=[
             *(task_cards.cards(stream, svg, origin) if stream else []),
@@ -155,6 +164,7 @@ def _page(
                 svg["phases"],
                 _phases_table(sessions, unit),
             ),
+            *([energy] if energy else []),
             Card(
                 "Sessions",
                 "As the logs have them.",

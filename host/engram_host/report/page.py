@@ -12,12 +12,13 @@ from .figures.style import COLOURS
 from .schema import Source
 
 LEGEND = {
-    "device": "measured by a clock on the chip",
+    "device": "measured by a clock on the chip, or by a power meter",
     "icount": "measured on the emulated board, whose clock counts instructions: "
     "the same figure on every run, on any computer",
     "cycles": "measured on the emulated board, which counts the processor's cycles by a model of "
     "the chip; never compared with one",
     "model": "computed from a plan or a data sheet, not measured",
+    "simulated": "drawn by a simulated power meter: it shows that measuring works, and no energy",
     "host": "measured or computed on this computer",
 }
 

@@ -4,18 +4,19 @@ The result of a run is raw: records as the board sent them, evaluations as the l
 them. Everything derived (matrix, forgetting, shares, energy) is computed in summary.py, in one
 place, and every figure that is shown carries the name of where it was measured:
 
-    device   a clock on silicon
+    device   a clock on silicon, or a power meter
     icount   instructions counted by the emulator
     cycles   processor cycles counted by the emulator, by its model of the chip's memory
     model    computed, from a plan or a data sheet
     host     measured or computed on the PC
+    simulated  by a meter that was made up
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-Source = Literal["device", "icount", "cycles", "model", "host"]
+Source = Literal["device", "icount", "cycles", "model", "host", "simulated"]
 Unit = Literal["instructions", "cycles", "us"]
 
 
@@ -49,6 +50,8 @@ class Session(TypedDict):
     classes: list[int]  # that arrived
     observed: int  # samples that arrived
     observe_total: NotRequired[int]  # counter units of the frozen stage and the flash writes
+    observe_phases: NotRequired[dict[str, int]]  # receive, forward, flash_write
+    energy: NotRequired[dict[str, Any]]  # as meters.result.analyse() gives it; with a meter only
     save_total: NotRequired[int]  # counter units of saving the learned state
     steps: list[StepRecord]  # [] where nothing was trained
     evaluation: Evaluation  # afterwards, on the whole test split

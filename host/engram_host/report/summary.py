@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engram.continual import metrics
 
@@ -24,7 +24,9 @@ Matrix = list[list[float | None]]
 
 # Phases of a session in the order they happen: the key in Session or in a step, and its title.
 PHASES = {
-    "observe": "observe (frozen stage, flash)",
+    "receive": "receive",
+    "observe": "observe (frozen stage)",
+    "flash_write": "write latents to flash",
     "replay_read": "read replays",
     "forward": "forward",
     "backward": "backward",
@@ -94,12 +96,19 @@ def accuracy_seen(run: Run) -> list[float]:
 def phase_totals(session: Session) -> dict[str, int]:
     """{phase: counter units} of one session, by PHASES; phases that did not happen are 0."""
     totals = dict.fromkeys(PHASES, 0)
-    totals["observe"] = session.get("observe_total", 0)
+    totals.update(observing(session.get("observe_total", 0), session.get("observe_phases", {})))
     totals["save"] = session.get("save_total", 0)
     for step in session["steps"]:
         for name, spent in step["phases"].items():
             totals[name] = totals.get(name, 0) + spent
     return totals
+
+
+def observing(units: int, phases: Mapping[str, int]) -> dict[str, int]:
+    """{"receive", "observe", "flash_write"}: counter units. units: of inference and writing
+    together; phases: what the log tells of them, {} in older ones."""
+    write = phases.get("flash_write", 0)
+    return {"receive": phases.get("receive", 0), "observe": units - write, "flash_write": write}
 
 
 def all_steps(run: Run) -> list[StepRecord]:
@@ -114,7 +123,9 @@ def learning_instructions(result: DemoResult) -> tuple[int, Source]:
     """
     sessions = result["replay"]["sessions"]
     if result["counter_unit"] == "instructions":
-        counted = sum(sum(phase_totals(session).values()) for session in sessions)
+        totals = [phase_totals(session) for session in sessions]
+        # what receiving costs is a matter of the port: UART, USB
+        counted = sum(sum(row.values()) - row["receive"] for row in totals)
         return counted, result["counter_kind"]
     model = result["model"]
     samples = sum(session["observed"] for session in sessions)

@@ -1,0 +1,42 @@
+"""Energy in a terminal: rows of (name, text), each with the label of where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engram_host.meters.result import PHASES
+
+
+def energy_rows(told: dict[str, Any], log: Path | None) -> Iterator[tuple[str, str]]:
+    """Of a session's summary, or of {"energy": its record in the log}. log: where its timeline
+    is; None: a meter measured already, or none was there."""
+    energy = told.get("energy")
+    if energy is None:
+        if told.get("timeline"):
+            yield "energy", f"engram measure {log} --meter csv:FILE, when the recording is there"
+        return
+    label = energy["source"]
+    if label == "model":
+        shown = ", ".join(f"{chip} {mj:.4g} mJ" for chip, mj in energy["mj"].items())
+        yield "energy", f"{shown} (model)"
+        return
+    names = {"step": "a step", "sample": "a sample", "total": "in all"}
+    for key, name in names.items():
+        if key in energy:
+            yield f"energy, {name}", f"{figure(energy[key])} ({label}, {energy['meter']})"
+    for phase in PHASES:
+        if phase in energy.get("phases", {}):
+            yield f"energy, {phase}", f"{figure(energy['phases'][phase])} ({label})"
+    for name, why in energy.get("left_out", {}).items():
+        yield f"no energy, {name}", str(why)
+
+
+def figure(told: dict[str, Any]) -> str:
+    """ "1.234 ± 0.012 mJ": the uncertainty with two digits, the figure with as many places."""
+    mj, u = told["mj"], told["u_mj"]
+    places = 0
+    while u and places < 9 and round(u, places) < 10 ** (1 - places):
+        places += 1
+    return f"{mj:.{places}f} ± {u:.{places}f} mJ"

@@ -1,0 +1,247 @@
+"""A recording of any bench meter, as a CSV file: read after the session (`engram measure`).
+
+Columns are recognised by their heads, as exports name them: a time ("time", "timestamp", "t"), and
+power, or current with a voltage column or volts=; a unit may follow in brackets or after a space
+or underscore: "Timestamp(ms)", "Current(uA)", "power_mW". Options name them where that fails.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .base import Accuracy, Block, Capabilities, empty
+from .options import Options
+
+_PREFIX = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
+_BASE = {"time": "s", "current": "a", "voltage": "v", "power": "w"}
+_NAMES = {
+    "time": ("time", "timestamp", "t", "elapsed", "seconds", "ms", "us"),
+    "current": ("current", "i", "amps", "curr"),
+    "voltage": ("voltage", "v", "volts", "volt", "u"),
+    "power": ("power", "p", "watts", "watt"),
+    "bits": ("d0-d7", "digital", "bits", "logic"),
+}
+_LINES = re.compile(r"d(\d)|gpi\[?(\d)\]?")  # one column a digital input
+_DELIMITERS = ",;\t|"
+_LINES_MOST = 8
+
+
+def open_meter(place: str, options: Options) -> CsvMeter:
+    """place: the file.
+
+    Options: volts, where the file has a current only; time, current, voltage, power, bits: heads
+    of columns; time_unit, current_unit, voltage_unit, power_unit (s ms us, A mA uA, V mV, W mW
+    uW); delimiter (a character, or tab); decimal (point or comma); lines, 0 where it
+    records no digital inputs and sees the sync pulses in the power; gain, offset_uw: limits of the
+    meter's error; limit: of its range, in watts.
+    """
+    if not place:
+        raise InputError("the meter csv needs a file: csv:recording.csv")
+    columns = {kind: options.text(kind, "") for kind in _NAMES}
+    units = {kind: options.text(f"{kind}_unit", "") for kind in _BASE}
+    volts = options.number("volts", float("nan"), 0.1, 100.0) if "volts" in options else None
+    delimiter = options.text("delimiter", "")
+    lines = round(options.number("lines", _LINES_MOST, 0, _LINES_MOST))
+    decimal = options.choice("decimal", "point", ("point", "comma"))
+    gain = options.number("gain", 0.01, 0.0, 1.0)
+    offset_w = options.number("offset_uw", 0.0, 0.0, 1e6) * 1e-6
+    limit_w = options.number("limit", float("inf"), 0.0, float("inf"))
+    options.done()
+    accuracy = Accuracy(gain, offset_w, "limits as given, 1 % by default: no calibration")
+    reader = Table(Path(place), "\t" if delimiter == "tab" else delimiter, decimal == "comma")
+    return CsvMeter(reader, columns, units, volts, limit_w, accuracy, lines)
+
+
+class Table:
+    """A file of columns with a head. Lines before the head, and empty ones, are passed over."""
+
+    def __init__(self, path: Path, delimiter: str, decimal_comma: bool) -> None:
+        self.path, self._delimiter, self._comma = path, delimiter, decimal_comma
+
+    def read(self) -> tuple[list[str], np.ndarray[Any, Any], int]:
+        """(heads, float64 (rows, columns), number of the head's line). Raises InputError."""
+        try:
+            text = self.path.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError as e:
+            raise InputError(f"{self.path} cannot be read ({e.strerror}): a CSV expected") from e
+        lines = text.splitlines()
+        at, delimiter = self._head(lines)
+        heads = [head.strip() for head in next(csv.reader([lines[at]], delimiter=delimiter))]
+        rows = []
+        for number, row in enumerate(csv.reader(lines[at + 1 :], delimiter=delimiter), at + 2):
+            if any(cell.strip() for cell in row):
+                rows.append(self._numbers(row, len(heads), number))
+        if not rows:
+            raise InputError(f"{self.path}: numbers below the heads {', '.join(heads)} expected")
+        return heads, np.array(rows), at + 1
+
+    def _head(self, lines: list[str]) -> tuple[int, str]:
+        """The line before the first one of numbers, and what divides its columns."""
+        for at in range(len(lines) - 1):
+            choices = self._delimiter or _DELIMITERS
+            for delimiter in sorted(choices, key=lines[at].count, reverse=True):
+                cells = lines[at].split(delimiter)
+                below = lines[at + 1].split(delimiter)
+                if len(cells) > 1 and len(cells) == len(below) and not self._is_number(cells[0]):
+                    if any(self._is_number(cell) for cell in below):
+                        return at, delimiter
+        raise InputError(
+            f"{self.path}: a line of column heads and numbers below it expected; give "
+            "delimiter= and decimal= if it has them"
+        )
+
+    def _is_number(self, cell: str) -> bool:
+        try:
+            self._number(cell)
+        except ValueError:
+            return False
+        return True
+
+    def _number(self, cell: str) -> float:
+        cell = cell.strip().strip('"')
+        return float(cell.replace(",", ".") if self._comma else cell)
+
+    def _numbers(self, row: list[str], columns: int, number: int) -> list[float]:
+        if len(row) != columns:
+            raise InputError(f"{self.path}:{number}: {columns} columns expected, {len(row)} came")
+        return [self._number(cell) if self._is_number(cell) else float("nan") for cell in row]
+
+
+class CsvMeter:
+    """volts: of the supply, where there is no column of it. limit_w: of the meter's range."""
+
+    def __init__(
+        self,
+        table: Table,
+        columns: dict[str, str],
+        units: dict[str, str],
+        volts: float | None,
+        limit_w: float,
+        accuracy: Accuracy,
+        lines: int,
+    ) -> None:
+        self._table, self._columns, self._units = table, columns, units
+        self._volts, self._limit_w = volts, limit_w
+        self._given = False
+        self.capabilities = Capabilities("csv", 0.0, lines, accuracy, live=False)
+
+    def start(self) -> None:
+        self._given = False
+
+    def read(self) -> Block:
+        """The whole file, once."""
+        if self._given:
+            return empty()
+        self._given = True
+        block, lines = self._block()
+        told = self.capabilities
+        lines = min(lines, told.lines)
+        self.capabilities = Capabilities("csv", 0.0, lines, told.accuracy, live=False)
+        return block
+
+    def _block(self) -> tuple[Block, int]:
+        heads, values, line = self._table.read()
+        where = f"{self._table.path}:{line}"
+        time = self._column("time", heads, values, where)
+        power = self._column("power", heads, values, where)
+        if time is None:
+            raise InputError(f"{where}: no column of times among {', '.join(heads)}: time=HEAD")
+        if power is None:
+            power = self._from_current(heads, values, where)
+        bits, lines = self._digital(heads, values)
+        whole = np.isfinite(time) & np.isfinite(power)
+        t, power = time[whole], power[whole]
+        if len(t) < 2 or not np.all(np.diff(t) > 0):
+            raise InputError(f"{where}: times that grow from line to line expected")
+        over = np.abs(power) >= self._limit_w
+        return Block(t - t[0], power, None if bits is None else bits[whole], over), lines
+
+    def _from_current(self, heads: list[str], values: Any, where: str) -> Any:
+        current = self._column("current", heads, values, where)
+        if current is None:
+            raise InputError(
+                f"{where}: neither power nor current among {', '.join(heads)}: name the column, "
+                "as power=HEAD or current=HEAD"
+            )
+        volts = None
+        if self._volts is None:
+            volts = self._column("voltage", heads, values, where)
+            if volts is None:
+                raise InputError(f"{where}: no voltage among {', '.join(heads)}: give volts=")
+        return current * (self._volts if volts is None else volts)
+
+    def _column(self, kind: str, heads: list[str], values: Any, where: str) -> Any:
+        """A column in s, A, V or W; None where there is none. Raises InputError."""
+        wanted = self._columns[kind]
+        for i, head in enumerate(heads):
+            name, unit = _split(head)
+            if (head == wanted) if wanted else (name in _NAMES[kind]):
+                if not unit and name in ("ms", "us"):
+                    unit = name
+                return values[:, i] * _factor(self._units[kind] or unit, kind, where, head)
+        if wanted:
+            raise InputError(f"{where}: a column {wanted!r} expected, {', '.join(heads)} came")
+        return None
+
+    def _digital(self, heads: list[str], values: Any) -> tuple[Any, int]:
+        """Digital inputs: a column with the number or the digits of all, or one for each."""
+        for i, head in enumerate(heads):
+            wanted = self._columns["bits"]
+            if (head == wanted) if wanted else (_split(head)[0] in _NAMES["bits"]):
+                return _bits(values[:, i], head), _LINES_MOST
+        bits, lines = np.zeros(len(values), np.uint8), 0
+        for i, head in enumerate(heads):
+            found = _LINES.fullmatch(head.strip().lower())
+            if found:
+                line = int(found[1] or found[2])
+                bits |= (np.nan_to_num(values[:, i]) > 0.5).astype(np.uint8) << line
+                lines = max(lines, line + 1)
+        return (bits, lines) if lines else (None, 0)
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def told(self, timeline: Any) -> None:
+        pass
+
+
+def _bits(column: Any, head: str) -> Any:
+    """Input 0 in the lowest bit. A head D0-D7 means digits, D0 first, as nRF Connect exports."""
+    whole = np.nan_to_num(column).astype(np.int64)
+    if _split(head)[0] != "d0-d7":
+        return (whole & 0xFF).astype(np.uint8)
+    bits = np.zeros(len(whole), np.uint8)
+    for line in range(_LINES_MOST):
+        bits |= ((whole // 10 ** (_LINES_MOST - 1 - line)) % 10).astype(np.uint8) << line
+    return bits
+
+
+def _split(head: str) -> tuple[str, str]:
+    """("current", "uA") of "Current(uA)", "current [uA]", "current_uA"."""
+    found = re.fullmatch(r"\s*(.+?)\s*(?:[\(\[]\s*(\S+?)\s*[\)\]]|[ _](\S{1,2}))?\s*", head)
+    if not found:
+        return head.strip().lower(), ""
+    name, unit = found[1].strip().lower(), found[2] or found[3] or ""
+    return name.replace(" ", "_"), unit
+
+
+def _factor(unit: str, kind: str, where: str, head: str) -> float:
+    base = _BASE[kind]
+    if not unit:
+        return 1.0
+    prefix, last = unit[:-1], unit[-1:].lower()
+    if last != base or prefix not in _PREFIX:
+        raise InputError(
+            f"{where}: column {head!r}: a unit of {kind} ({base.upper()} with m, u, n) expected, "
+            f"{unit!r} came; give {kind}_unit="
+        )
+    return _PREFIX[prefix]

@@ -1,0 +1,35 @@
+"""From `--meter NAME...` to a meter: a table, so that a new meter is a row and a file."""
+
+from __future__ import annotations
+
+import importlib
+
+from ..errors import InputError
+from .base import Meter
+from .options import Options, parse
+
+# Name -> module beside this one; it has open_meter(place, options) -> Meter.
+METERS = {
+    "ppk2": "ppk2",
+    "joulescope": "joulescope",
+    "ina": "ina",
+    "csv": "csv_file",
+    "simulated": "simulated",
+}
+
+
+def open_meter(text: str) -> Meter:
+    """The meter that a text describes, connected. Raises InputError, MeterError, PortError."""
+    name, place, given = parse(text)
+    if name not in METERS:
+        raise InputError(f"a meter {', '.join(METERS)} expected, {name!r} came")
+    module = importlib.import_module(f"{__package__}.{METERS[name]}")
+    options = Options(name, given)
+    meter: Meter = module.open_meter(place, options)
+    return meter
+
+
+def check(text: str) -> None:
+    """Raises InputError when a text names no meter; nothing is opened."""
+    if parse(text).name not in METERS:
+        raise InputError(f"a meter {', '.join(METERS)} expected, {parse(text).name!r} came")

@@ -1,0 +1,72 @@
+"""What a power meter measured, as a card and a tile: each with the label that the figures have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .page import Card, DataTable, Tile
+from .schema import Source
+
+PHASE_TITLES = {
+    "receive": "receive",
+    "forward": "forward",
+    "flash_write": "flash write",
+    "replay_read": "read replays",
+    "backward": "backward",
+    "update": "update",
+    "step": "a training step",
+    "sample": "a sample, observed",
+    "total": "the session",
+}
+Sessions = Sequence[tuple[str, dict[str, Any]]]  # (name, as meters.result.analyse() gives it)
+
+
+def energy_card(sessions: Sessions) -> Card | None:
+    """A column a session; None where no meter was there."""
+    if not sessions:
+        return None
+    told = [energy for _, energy in sessions]
+    first = told[0]
+    idle = sum(energy["idle_mw"] for energy in told) / len(told)
+    rows = [
+        (title, *(_figure(energy, key) for energy in told))
+        for key, title in PHASE_TITLES.items()
+        if any(_found(energy, key) for energy in told)
+    ]
+    limits = first["accuracy"]
+    return Card(
+        "Energy, measured" if _source(first) == "device" else "Energy of a simulated meter",
+        f"Meter {first['meter']}, phases marked by {first['marked']}; {idle:.3g} mW of idle power "
+        f"are taken off. Uncertainties have the coverage factor {first['k']:g}, with limits of "
+        f"the meter of {limits['gain']:.2%} and {limits['offset_mw']:.2g} mW "
+        f"({limits['source']}).",
+        [_source(first)],
+        table=DataTable(rows, ("mJ", *(name for name, _ in sessions))),
+        wide=True,
+    )
+
+
+def energy_tiles(sessions: Sessions) -> list[Tile]:
+    """Energy of a step, mean over the sessions; [] where no meter was there."""
+    steps = [energy["step"] for _, energy in sessions if "step" in energy]
+    count = sum(step["n"] for step in steps)
+    if not count:
+        return []
+    mj = sum(step["mj"] * step["n"] for step in steps) / count
+    return [Tile(f"{mj:.3g} mJ", "a training step", _source(sessions[0][1]))]
+
+
+def _source(energy: dict[str, Any]) -> Source:
+    source: Source = energy["source"]
+    return source
+
+
+def _found(energy: dict[str, Any], key: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = energy["phases"].get(key) or energy.get(key)
+    return found
+
+
+def _figure(energy: dict[str, Any], key: str) -> str:
+    told = _found(energy, key)
+    return "–" if told is None else f"{told['mj']:.4g} ± {told['u_mj']:.2g}"

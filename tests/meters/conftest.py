@@ -1,0 +1,3 @@
+from host.conftest import board, data, device, model, some
+
+__all__ = ["board", "data", "device", "model", "some"]

@@ -1,0 +1,180 @@
+"""A session with a meter, end to end: what the log says of its energy, and with which label."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engram_host import api, log, measuring
+from engram_host.commands.energy_rows import energy_rows, figure
+from engram_host.errors import InputError, MeterError
+from engram_host.meters.base import Accuracy, Block, Capabilities, empty
+from engram_host.meters.simulated import Simulated
+from engram_host.meters.timeline import DeviceClock, Timeline
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Short idle times: a test waits for them."""
+    monkeypatch.setattr(measuring, "_QUIET_S", 0.15)
+    monkeypatch.setattr(measuring, "_STARTING_S", 0)
+
+
+def kinds(path):
+    return [record["kind"] for record in log.read(path)]
+
+
+def test_a_simulated_meter_is_labelled_so_everywhere(device, model, some, tmp_path, quick):
+    api.push(device, model, batch=8)
+    path = tmp_path / "l.jsonl"
+    done = api.learn(device, some([5], 16), epochs=2, log=path, meter="simulated,rate=200000")
+    assert kinds(path)[-3:] == ["timeline", "energy", "summary"]
+    energy = next(r for r in log.read(path) if r["kind"] == "energy")
+    assert energy["source"] == "simulated" == done.summary["energy"]["source"]
+    assert "device" not in json.dumps([energy, done.summary["energy"]])
+    assert [row[0] for row in energy["steps"]] == [1, 2, 3, 4]
+    assert energy["total"]["mj"] > 0 and energy["sample"]["n"] == 16
+    step = energy["step"]
+    assert step["s"] == pytest.approx(sum(s["total"] for s in done.steps) * 1e-6 / 4, rel=1e-3)
+    assert 12 < step["mj"] / step["s"] < 22  # mW: what was made up for the phases
+    assert all("energy" not in row for row in done.steps)
+    told = dict(energy_rows(done.summary, path))
+    assert told["energy, a step"].endswith("mJ (simulated, simulated)")
+    paths = api.report(path, tmp_path / "report")
+    page = paths["report"].read_text()
+    assert "Energy of a simulated meter" in page and "Energy, measured" not in page
+
+
+class Bench(Simulated):
+    """The simulated meter in the guise of a real one, for a board that says it is real."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        told = self.capabilities
+        self.capabilities = Capabilities("bench", told.rate_hz, told.lines, told.accuracy)
+
+
+def test_only_a_meter_on_a_real_board_makes_it_device(device, board, model, some, tmp_path, quick):
+    api.push(device, model, batch=8)
+    meter = Bench(rate=200_000)
+    with pytest.raises(InputError, match="emulated"):
+        api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=meter)
+    board.facts.COUNTER_KIND = "device"
+    del device.counter
+    path = tmp_path / "yes.jsonl"
+    done = api.learn(device, some([5], 8), log=path, meter=meter)
+    assert done.energy["source"] == "device" and done.energy["meter"] == "bench"
+    page = api.report(path, tmp_path / "report")["report"].read_text()
+    assert "Energy, measured" in page
+
+
+def test_without_a_meter_it_is_the_models_or_nothing(device, board, model, some, tmp_path):
+    api.push(device, model, batch=8)
+    done = api.learn(device, some([5], 8), log=tmp_path / "a.jsonl")
+    assert "energy" not in done.summary  # nothing is known of this board's power
+    board.facts.NAME = "nucleo_l4r5zi"
+    done = api.learn(device, some([5], 8), log=tmp_path / "b.jsonl")
+    for record in (done.summary, *done.steps):
+        assert record["energy"]["source"] == "model"
+    step = done.steps[0]
+    assert step["energy"]["mj"] == {
+        "nucleo_l4r5zi": pytest.approx(step["total"] * 1e-6 * 45.84, rel=1e-5)
+    }
+
+
+def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path, quick):
+    """engram learn --meter csv:FILE, the bench meter's export, engram measure."""
+    board.facts.COUNTER_KIND = "device"
+    api.push(device, model, batch=8)
+    path, file = tmp_path / "l.jsonl", tmp_path / "recording.csv"
+    done = api.learn(device, some([5], 16), log=path, meter=f"csv:{file}")
+    assert "energy" not in done.summary and "timeline" in kinds(path)
+    assert "engram measure" in dict(energy_rows(done.summary, path))["energy"]
+    with pytest.raises(InputError, match=r"recording\.csv"):
+        api.measure(path, f"csv:{file}")
+    timeline = Timeline.from_record(next(r for r in log.read(path) if r["kind"] == "timeline"))
+    meter = Simulated(rate=50_000, lines=3, drift_ppm=80, noise_w=1e-4)
+    meter.start()
+    meter.told(timeline)
+    block = meter.read()
+    rows = zip(block.t * 1e3, block.power / 3e-6, block.bits)
+    lines = [f"{t:.4f},{ua:.3f},{''.join(str(b >> i & 1) for i in range(8))}" for t, ua, b in rows]
+    file.write_text("\n".join(["Timestamp(ms),Current(uA),D0-D7", *lines]))
+    told = api.measure(path, f"csv:{file},volts=3.0")
+    assert told["source"] == "device" and told["marked"] == "pins" and told["meter"] == "csv"
+    assert told["clock_ppm"] == pytest.approx(80, abs=100)
+    assert kinds(path)[-1] == "energy"
+    api.report(path, tmp_path / "report")
+
+
+def test_a_log_without_a_timeline_cannot_be_measured(device, model, some, tmp_path):
+    api.push(device, model)
+    api.learn(device, some([5], 5), log=tmp_path / "l.jsonl")
+    with pytest.raises(InputError, match="no timeline"):
+        api.measure(tmp_path / "l.jsonl", "csv:x.csv")
+
+
+class Broken:
+    """A meter that fails in the middle."""
+
+    capabilities = Capabilities("broken", 1000, 0, Accuracy(0, 0, ""), simulated=True)
+
+    def __init__(self):
+        self.stopped = False
+        self.reads = 0
+
+    def start(self):
+        pass
+
+    def read(self):
+        self.reads += 1
+        if self.reads > 3:
+            raise MeterError("the cable was pulled")
+        return empty()
+
+    def stop(self):
+        self.stopped = True
+
+    def close(self):
+        pass
+
+    def told(self, timeline):
+        pass
+
+
+def test_a_meter_that_fails_leaves_the_board_with_what_it_learned(
+    device, model, some, tmp_path, quick
+):
+    api.push(device, model, batch=8)
+    meter = Broken()
+    with pytest.raises(MeterError, match="cable"):
+        api.learn(device, some([5], 8), log=tmp_path / "l.jsonl", meter=meter)
+    assert meter.stopped and device.info()["learner"]["experience"] == 1
+    assert kinds(tmp_path / "l.jsonl")[-1] == "summary"
+    assert api.learn(device, some([5], 8), log=tmp_path / "m.jsonl").summary["steps"] == 2
+
+
+def test_a_counter_that_turns_over_goes_on():
+    clock = DeviceClock(1e-6)
+    turn = 1 << 30
+    ticks = [turn - 10, turn - 1, 5, 400_000_000, 800_000_000, 100]
+    seconds = [clock.seconds(t) for t in ticks]
+    expected = [0, 9, 15, 400_000_010, 800_000_010, turn + 110]
+    assert np.allclose(np.array(seconds) * 1e6, expected)
+
+
+@pytest.mark.parametrize(
+    "mj, u, said",
+    [
+        (1.23456, 0.0123, "1.235 ± 0.012 mJ"),
+        (12.3, 3.4, "12.3 ± 3.4 mJ"),
+        (900, 40, "900 ± 40 mJ"),
+    ],
+)
+def test_figures_have_as_many_places_as_their_uncertainty(mj, u, said):
+    assert figure({"mj": mj, "u_mj": u}) == said
+
+
+def test_blocks_without_samples_are_blocks():
+    assert len(empty()) == 0 and isinstance(empty(lines=True), Block)
+    assert empty(lines=True).bits is not None

@@ -1,0 +1,157 @@
+"""The device's end: phases on pins and in the log, and nothing of it unless somebody measures."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from engram.continual.learner import PHASES
+from engram.link.phases import CODES, OBSERVE, STEP, PhaseMarker
+from engram_host import api
+from engram_host.errors import DeviceError
+
+
+class Pins:
+    """Three pins; .shown is the code after each change, in the order of time."""
+
+    def __init__(self):
+        self.level, self.shown = [0, 0, 0], []
+
+    def pin(self, line):
+        def write(value):
+            self.level[line] = value
+            self.shown.append(sum(bit << i for i, bit in enumerate(self.level)))
+
+        return write
+
+    def lines(self):
+        return [self.pin(line) for line in range(3)]
+
+    def codes(self):
+        """Codes after all three pins were written."""
+        return self.shown[2::3]
+
+
+def named(codes):
+    names = {code: name for name, code in CODES.items()}
+    return [names[code] for code in codes]
+
+
+def test_in_a_step_one_pin_changes_at_a_time():
+    codes = [CODES[name] for name in ("idle", *STEP[:-1])]
+    assert [bin(a ^ b).count("1") for a, b in zip(codes, codes[1:])] == [1] * 4
+    assert len(set(CODES.values())) == len(CODES) and max(CODES.values()) < 8
+    assert STEP[:-1] == PHASES
+
+
+def test_a_marker_shows_the_phases_in_turn_and_counts():
+    pins, ticks = Pins(), iter(range(100))
+    marker = PhaseMarker(pins.lines(), lambda: next(ticks))
+    assert [marker.count() for _ in range(7)] == list(range(7))
+    assert named(pins.codes()) == ["idle", *STEP, *STEP[:2]]
+    marker.expect(OBSERVE)
+    marker.count()
+    assert named(pins.codes())[-1] == "flash_write"
+
+
+def test_a_lamp_lights_for_the_sync_pulses_only():
+    pins, ticks = Pins(), iter(range(100))
+    marker = PhaseMarker(pins.lines(), lambda: next(ticks), lamp=True)
+    for _ in range(5):
+        marker.count()
+    marker.receiving()
+    assert pins.shown == []
+    marker.sync([1, 1])
+    assert named(pins.codes()) == ["sync", "idle", "idle"]
+
+
+def test_sync_pulses_last_as_long_as_they_should():
+    from engram.compat import ticks_us
+
+    pins = Pins()
+    marker = PhaseMarker(pins.lines(), ticks_us)
+    edges = marker.sync([5, 5, 10])
+    assert named(pins.codes()) == ["idle", "sync", "idle", "sync", "idle"]
+    spans = np.diff(edges)
+    assert len(edges) == 4 and np.all(spans >= (5000, 5000, 10000))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A module `machine` with pins, as a board has it."""
+    pins = Pins()
+    made = []
+
+    class Pin:
+        OUT = 1
+
+        def __new__(cls, name, mode, value):
+            made.append((name, mode, value))
+            return pins.pin(len(made) - 1)
+
+    module = types.ModuleType("machine")
+    module.Pin = Pin
+    monkeypatch.setitem(sys.modules, "machine", module)
+    return pins, made
+
+
+def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, machine):
+    pins, made = machine
+    api.push(device, model, batch=8)
+    device.phases_begin(["GP2", "GP3", 4])
+    assert made == [("GP2", 1, 0), ("GP3", 1, 0), (4, 1, 0)]
+    told = device.observe_quietly(some([5], 10))
+    list(device.learning(1))
+    device.end_experience()
+    device.save()
+    device.phases_end()
+    seen = named(pins.codes())
+    runs = [name for i, name in enumerate(seen) if i == 0 or seen[i - 1] != name]
+    text = " ".join(runs)
+    assert text.count("forward flash_write receive") == 10 == len(told["marks"])
+    assert text.count("replay_read forward backward update idle") == 2
+    assert runs[-1] == "idle" and "receive flash_write idle" in text  # the learned state
+    before = len(pins.shown)
+    device.save()
+    assert len(pins.shown) == before  # nobody measures any more
+
+
+def test_without_pins_the_device_still_tells_when(device, model, some):
+    api.push(device, model, batch=8)
+    device.phases_begin([])
+    told = device.observe_quietly(some([5], 9))
+    assert told["n"] == 9 == len(told["marks"])
+    for came, at, forward, write in told["marks"]:
+        assert came <= at and forward > 0 and write > 0
+    spent = sum(forward + write for _, _, forward, write in told["marks"])
+    assert spent == told["units"]
+    assert sum(mark[3] for mark in told["marks"]) == told["flash_write"] and told["receive"] > 0
+    rows = list(device.learning(2))
+    ends = [row["at"] + sum(row["phases"].values()) for row in rows]
+    assert all(end <= row["at"] for end, row in zip(ends, rows[1:]))
+    edges = device.phases_sync([3, 3])
+    assert len(edges) == 3 and ends[-1] <= edges[0]
+
+
+def test_nothing_is_marked_unless_asked(device, board, model, some):
+    api.push(device, model)
+    assert device.observe_quietly(some([5], 3))["marks"] == []
+    with pytest.raises(DeviceError, match="phases_begin"):
+        device.phases_sync([1])
+
+
+def test_a_board_takes_three_pins_or_none_and_needs_a_model(device, model):
+    with pytest.raises(DeviceError, match="no model"):
+        device.phases_begin([])
+    api.push(device, model)
+    with pytest.raises(DeviceError, match="3 pins expected"):
+        device.phases_begin([1, 2])
+
+
+def test_another_model_ends_the_marking(device, model):
+    api.push(device, model)
+    device.phases_begin([])
+    device.open(batch=4)
+    with pytest.raises(DeviceError, match="phases_begin"):
+        device.phases_sync([1])
