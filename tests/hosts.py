@@ -4,6 +4,7 @@ A host is a name: "cpython-c", "cpython-np", "cpython-py" (a backend each), or a
 ("unix", "qemu_m4f", "qemu_m3", "qemu_m0p"), where the file runs at the REPL of a board of its own.
 """
 
+import ast
 import contextlib
 import os
 import subprocess
@@ -67,6 +68,22 @@ def _environment(name, value):
             os.environ[name] = before
 
 
+def needed(check):
+    """The files of tests/device that a check imports at their top, and it itself."""
+    found, names = set(), [check]
+    while names:
+        path = DEVICE / (names.pop() + ".py")
+        if path in found or not path.exists():
+            continue
+        found.add(path)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names.append(node.module)
+    return found
+
+
 class BoardHost:
     """A virtual board of this test run's own, at its raw REPL."""
 
@@ -99,10 +116,17 @@ class BoardHost:
         return self.transport.exec(code).decode().replace("\r\n", "\n")
 
     def run(self, check):
-        """Output of tests/device/<check>.py, in a fresh interpreter."""
+        """Output of tests/device/<check>.py, in a fresh interpreter.
+
+        Of these files the board has those that the check needs: all of them fill a small flash.
+        """
         self.transport.enter_raw_repl(soft_reset=True)
+        there = set(self.exec("import os; print('\\n'.join(os.listdir()))").splitlines())
+        wanted = needed(check)
         for path in sorted(DEVICE.glob("*.py")):
-            if self.exec(f"import os; print({path.name!r} in os.listdir())").strip() != "True":
+            if path.name in there and path not in wanted:
+                self.exec(f"os.remove({path.name!r})")
+            elif path.name not in there and path in wanted:
                 self.put(path)
         self.transport.enter_raw_repl(soft_reset=True)  # copying leaves the heap in pieces
         return self.exec(f"import {check}; {check}.main()").splitlines()
