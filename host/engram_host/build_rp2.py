@@ -47,10 +47,11 @@ REPLACED = {*LIBRARIES, "micropython-lib"}
 _UNAVAILABLE = 69  # the bootstrap's exit status when something can be had from nowhere
 
 
-def provided() -> dict[str, Path]:
+def provided(*options: str) -> dict[str, Path]:
     """Name -> path of what the bootstrap provides. Raises SourceUnavailable."""
     script = home() / "host" / "bootstrap" / "pico.py"
-    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    command = [sys.executable, str(script), *options]
+    found = subprocess.run(command, capture_output=True, text=True)
     if found.returncode:
         error = SourceUnavailable if found.returncode == _UNAVAILABLE else BuildError
         raise error(found.stderr.strip().removeprefix("engram: ") or f"{script.name} failed")
