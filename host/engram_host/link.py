@@ -87,15 +87,33 @@ class Link:
         finally:
             self.on_text = on_text
 
-    def _open(self) -> dict[str, Any]:
+    def find(self) -> dict[str, Any] | None:
+        """What an agent that runs says of itself; None if none does. Nothing is interrupted."""
         self._session = secrets.token_hex(4)
         self._text = b""
         answer = self._hello(self.timing.hello)
-        if answer is None:
-            self._start_agent()
-            answer = self._hello(self.timing.prompt)
+        if answer is not None:
+            self._agree(answer)
+        return answer
+
+    @property
+    def heard(self) -> bytes:
+        """What came beside frames since the last request, an unfinished line too."""
+        return self._text + self._splitter.pending
+
+    def _open(self) -> dict[str, Any]:
+        answer = self.find()
+        if answer is not None:
+            return answer
+        self._start_agent()
+        answer = self._hello(self.timing.prompt)
         if answer is None:
             raise LinkError(self._no_agent())
+        self._agree(answer)
+        return answer
+
+    def _agree(self, answer: dict[str, Any]) -> None:
+        """Begin with an agent. Raises LinkError when it speaks another protocol."""
         if answer["engram"] != wire.VERSION:
             raise LinkError(
                 f"protocol {wire.VERSION} expected, the board speaks {answer['engram']}; "
@@ -104,7 +122,6 @@ class Link:
         self.max_payload = int(answer["max_payload"])
         self.board = answer["board"]
         self._seq = 0
-        return answer
 
     def close(self) -> None:
         """Leave the agent running, so that the next command finds it and its model."""
@@ -137,7 +154,7 @@ class Link:
                 self.transport.write(b"\n" + frame)  # the newline ends whatever was cut short
                 send_at = now + wait_s / 2.5
             event = self._next_event(min(give_up, send_at, now + 0.02))
-            if _asked(self._session) in self._text + self._splitter.pending:
+            if _asked(self._session) in self.heard:
                 return None  # it was echoed: a REPL listens, no agent
             if isinstance(event, Frame):
                 if event.kind == wire.BEAT:
