@@ -20,12 +20,14 @@ from typing import Any
 
 from engram_host import boards as board_facts
 from engram_host import build as firmware
+from engram_host import build_ports, census, ports, virtual
 from engram_host import log as logs
-from engram_host import ports, virtual
 from engram_host import samples as sample_files
 from engram_host import tasks as task_streams
 from engram_host.device import MODEL, Device
 from engram_host.errors import InputError
+from engram_host.flash import flasher
+from engram_host.flash.flasher import Outcome
 from engram_host.interrupt import StopAtNextStep
 from engram_host.link import Link
 from engram_host.meters.base import Meter
@@ -54,6 +56,8 @@ def boards() -> list[dict[str, Any]]:
             "name": board.name,
             "title": board.title,
             "status": board.status,
+            "port": board.facts.get("build", {}).get("port"),
+            "ways": list(board.facts.get("upload", ())),
             "chip": chip["name"],
             "ram_bytes": chip["ram_bytes"],
             "flash_bytes": chip["flash_bytes"],
@@ -67,9 +71,17 @@ def boards() -> list[dict[str, Any]]:
     return rows
 
 
-def serial_ports() -> list[dict[str, str]]:
-    """Serial ports of this computer that something is connected to."""
-    return ports.serial_ports()
+def serial_ports(ask: bool = True) -> list[dict[str, Any]]:
+    """Serial ports that something is connected to, and running virtual boards: what is there.
+
+    See census.look for the fields; `description` is what the USB plug says of itself.
+    ask: False leaves the ports closed, and only that is told.
+    """
+    there: list[dict[str, Any]] = [*ports.serial_ports(), *ports.virtual_ports()]
+    if not ask:
+        return there
+    found = census.survey([row["port"] for row in there])
+    return [{**row, **found[row["port"]]} for row in there]
 
 
 def build(
@@ -79,12 +91,24 @@ def build(
     stock: bool = False,
     say: Callable[[str], None] = ignore,
 ) -> Path:
-    """Build the firmware of a virtual board; the path of what was built.
+    """Build the firmware of a board; the path of what was built.
 
     stock: MicroPython alone, for the board of that name with `_stock` behind it.
     """
     name = board + board_facts.STOCK if stock else board
-    return firmware.build(board_facts.load(name), micropython_dir, say=say)
+    facts = board_facts.load(name)
+    builder = firmware.build if facts.is_virtual else build_ports.build
+    return builder(facts, micropython_dir, say=say)
+
+
+def build_commands(board: str, micropython_dir: Path | None = None) -> list[str]:
+    """The commands that build a real board's firmware, to type in a shell."""
+    return build_ports.recipe(board_facts.load(board), micropython_dir)
+
+
+def flash(board: str, *, say: Callable[[str], None] = ignore, **options: Any) -> Outcome:
+    """Put a firmware onto a real board; options: as flash.flasher.flash takes them."""
+    return flasher.flash(board_facts.load(board), say=say, **options)
 
 
 def start(board: str, *, flash: Path | None = None, fresh: bool = False) -> virtual.Status:

@@ -23,6 +23,7 @@ VERBS = {
     "demo": "demo",
     "boards": "boards",
     "build": "build",
+    "flash": "flash",
     "start": "start",
     "stop": "stop",
     "info": "info",

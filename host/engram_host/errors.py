@@ -10,6 +10,7 @@ engram.errors.EngramError
     ├── BuildError         the firmware cannot be built
     │   └── SourceUnavailable   what it is made from can be had from nowhere
     ├── MeterError         a power meter cannot be used, or its samples do not fit the log
+    ├── FlashError         the firmware cannot be put onto a board, or is for another one
     └── InputError         a file or argument given by the user is not usable
 
 KeyboardInterrupt
@@ -81,6 +82,10 @@ class SourceUnavailable(BuildError):
 
 
 class MeterError(HostError):
+    pass
+
+
+class FlashError(HostError):
     pass
 
 

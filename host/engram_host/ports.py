@@ -59,6 +59,14 @@ def serial_ports() -> list[dict[str, str]]:
     ]
 
 
+def virtual_ports() -> list[dict[str, str]]:
+    """Virtual boards that run, with stock firmware too: port, description."""
+    named = [b.name for b in boards.load_all() if b.is_virtual]
+    stock = [name + boards.STOCK for name in named if boards.is_known(name + boards.STOCK)]
+    found = (virtual.status(name) for name in named + stock)
+    return [{"port": str(b.tty), "description": f"virtual board {b.name}"} for b in found if b]
+
+
 def _example() -> str:
     virtuals = [b.name for b in boards.load_all() if b.is_virtual]
     return virtuals[0] if virtuals else "qemu_m4f"

@@ -98,6 +98,7 @@ HOST_ROWS = {
     # boards
     "boards": {"errors"},
     "build": {"boards", "build_steps", "build_rp2", "errors"},
+    "build_ports": {"build", "build_steps", "build_rp2", "boards", "errors"},
     "build_rp2": {"boards", "build_steps", "errors"},
     "build_steps": {"errors"},
     "virtual": {"virtual", "boards", "errors"},
@@ -108,13 +109,16 @@ HOST_ROWS = {
     "link": {"frames", "transport.base", "errors"},
     "console": {"link", "transport", "errors"},
     "ports": {"boards", "virtual", "transport", "errors"},
+    "census": {"link", "transport", "errors"},
+    "flash.flasher": {"flash", "census", "ports", "boards", "errors"},
+    "flash": {"flash", "boards", "errors"},
     "device": {"link", "interrupt"} | BESIDE,
     "flash_copy": {"device", "errors"},
     "measuring": {"device", "meters", "boards", "errors"},
     "session": {"measuring", "meters", "device", "interrupt"} | BESIDE,
     "task_run": {"session", "meters", "device", "interrupt"} | BESIDE,
     "api": {"task_run", "session", "measuring", "device", "flash_copy", "link", "ports"}
-    | {"meters", "interrupt"}
+    | {"meters", "interrupt", "build_ports", "census", "flash"}
     | BESIDE,
     # a script of verbs
     "demo": {"api", "device", "boards", "virtual", "joint", "meters"} | BESIDE,

@@ -20,13 +20,22 @@ from engram_host.commands import options, output
     metavar="DIR",
     help="A MicroPython source tree of your own, 1.23 or later.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Only print the commands that build a real board's firmware."
+)
 @options.json
 @options.debug
-def command(board: str, stock: bool, micropython: Path | None, as_json: bool) -> None:
-    """Build the firmware of a virtual board: MicroPython, the C kernels and the library.
+def command(
+    board: str, stock: bool, micropython: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Build the firmware of a board: MicroPython, the C kernels and the library.
 
     With --stock it is what boards come with, to try `engram install` on: MicroPython alone.
     """
+    if dry_run:
+        lines = api.build_commands(board, micropython)
+        output.show_lines({"board": board, "commands": lines}, lines, as_json)
+        return
     with output.errors().status(f"building {board}") as status:
         path = api.build(board, micropython, stock=stock, say=lambda line: status.update(line))
     if as_json:

@@ -28,6 +28,15 @@ def show_json(content: Any) -> None:
     sys.stdout.flush()
 
 
+def show_lines(content: Any, lines: list[str], as_json: bool) -> None:
+    """A result that is text to copy: never wrapped or coloured."""
+    if as_json:
+        show_json(content)
+    else:
+        print("\n".join(lines))
+        sys.stdout.flush()
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)

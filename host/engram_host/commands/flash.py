@@ -1,0 +1,64 @@
+"""engram flash"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+
+
+@click.command(epilog="Example: engram flash rpi_pico --dry-run")
+@click.argument("board")
+@click.option("--firmware", type=options.FILE, help="A file; default: what `engram build` made.")
+@click.option(
+    "--way",
+    type=click.Choice(["uf2", "dfu", "pyocd", "esptool", "teensy"]),
+    help="How; default: the first that the board's board.toml names.",
+)
+@click.option("--volume", type=click.Path(file_okay=False, path_type=Path), help="The UF2 drive.")
+@click.option("--port", "-p", metavar="PORT", help="The board's serial port, if it is not clear.")
+@click.option("--probe", metavar="ID", help="The debug probe, where there are several (pyocd).")
+@click.option("--dry-run", is_flag=True, help="Check the file and show what would be done.")
+@options.json
+@options.debug
+def command(board: str, as_json: bool, dry_run: bool, **chosen: Any) -> None:
+    """Put a firmware onto a real board, and see that it is there.
+
+    A firmware for another board is refused, before anything is touched. What the tool can read
+    back is compared; then the board is asked what it runs.
+    """
+    with output.errors().status(f"flashing {board}") as status:
+        told = api.flash(board, dry_run=dry_run, say=lambda line: status.update(line), **chosen)
+    if as_json:
+        output.show_json(_plain(told))
+    elif dry_run:
+        output.show_lines({}, told.steps, False)
+    else:
+        for line in _result(board, told):
+            output.show(line)
+
+
+def _plain(told: api.Outcome) -> dict[str, Any]:
+    names = "way file bytes engram steps done verified why_not said".split()
+    return {name: getattr(told, name) for name in names}
+
+
+def _result(board: str, told: api.Outcome) -> list[str]:
+    """For people: what is certain, and what is not."""
+    what = f"Engram {told.engram[1]}" if told.engram else "firmware without Engram's mark"
+    lines = [f"[green]✓[/] {board}: {what}, {output.size(told.bytes)} by {told.way}"]
+    if told.verified:
+        lines.append("[green]✓[/] compared with what is in the board")
+    else:
+        lines.append(f"[yellow]not compared[/]: {told.why_not}")
+    if told.said is None:
+        lines.append("[yellow]not asked[/]: no serial port came; `engram boards` shows it later")
+    else:
+        said = told.said
+        runs = f"{said['system']} {said['version']}, Engram {said.get('engram', 'none')}"
+        lines.append(f"[green]✓[/] {said['port']} says: {runs}")
+    return lines

@@ -1,0 +1,152 @@
+"""Flash a board: check the file, do the steps, then ask the board what it runs.
+
+    outcome = flash(boards.load("rpi_pico"))                     # what `engram build` made
+    steps = flash(boards.load("rpi_pico"), dry_run=True).steps   # nothing is touched
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engram_host import census, ports
+from engram_host.boards import Board
+from engram_host.errors import FlashError, InputError
+from engram_host.flash import fit, image
+from engram_host.flash.ways import WAYS, WHY_NOT_VERIFIED, Job
+
+_BACK_S = 20.0  # until the port of a board that restarts is there again
+_SCRATCH = Path("<scratch>")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """steps: what is done, as text. verified: whether the content of the board was compared.
+
+    why_not: if it was not. said: what the board says of itself then; None when it was not asked.
+    """
+
+    way: str
+    file: Path
+    bytes: int
+    engram: tuple[str, str] | None
+    steps: list[str]
+    done: bool
+    verified: bool
+    why_not: str
+    said: dict[str, Any] | None
+
+
+def ways_of(board: Board) -> list[str]:
+    """The ways of a board, the usual one first. Raises InputError when it has none."""
+    if board.is_virtual:
+        raise InputError(f"{board.name} is a virtual board: `engram start {board.name}` runs it")
+    ways = list(board.facts.get("upload", ()))
+    if not ways:
+        raise InputError(
+            f"{board.name}: it is not known how to flash it; its board.toml wants a table "
+            "[upload.<way>] (boards/README.md)"
+        )
+    return ways
+
+
+def choose(board: Board, way: str | None) -> str:
+    """The way that was asked for, or the usual one."""
+    ways = ways_of(board)
+    if way is not None and way not in ways:
+        raise InputError(f"{board.name} is flashed by {' or '.join(ways)}, {way!r} came")
+    return way or ways[0]
+
+
+def firmware_of(board: Board, way: str) -> Path:
+    """The file of that way which `engram build` makes. Raises InputError if it is not there."""
+    file = board.build_dir / str(board.facts["upload"][way]["file"])
+    if not file.is_file():
+        raise InputError(
+            f"the firmware of {board.name} is not built ({file} is missing): "
+            f"run 'engram build {board.name}', or give a file with --firmware"
+        )
+    return file
+
+
+def flash(
+    board: Board,
+    *,
+    way: str | None = None,
+    firmware: Path | None = None,
+    port: str | None = None,
+    probe: str | None = None,
+    volume: Path | None = None,
+    dry_run: bool = False,
+    back_s: float = _BACK_S,
+    say: Say = lambda text: None,
+) -> Outcome:
+    """Put a firmware onto a board.
+
+    Raises FlashError: the file is for another board (nothing has been touched), a tool is missing
+    or failed, or the board holds something else afterwards.
+    """
+    way = choose(board, way)
+    file = firmware or firmware_of(board, way)
+    content = image.read(file)
+    fit.check(board, way, content)
+    before = {p["port"] for p in ports.serial_ports()}
+    with tempfile.TemporaryDirectory(prefix="engram-flash-") as scratch:
+        folder = _SCRATCH if dry_run else Path(scratch)
+        steps = WAYS[way](Job(board, way, file, content, folder, port, probe, volume))
+        if not dry_run:
+            for step in steps:
+                say(f"{board.name}: {step.title}")
+                step.do()
+    said = None
+    if not dry_run:
+        say(f"{board.name}: waiting for it to start")
+        said = _ask(port, before, back_s)
+        _check(content, said)
+    return Outcome(
+        way,
+        file,
+        content.size,
+        content.engram,
+        [step.text for step in steps],
+        not dry_run,
+        any(step.verifies for step in steps) and not dry_run,
+        WHY_NOT_VERIFIED.get(way, ""),
+        said,
+    )
+
+
+def _ask(port: str | None, before: set[str], limit_s: float) -> dict[str, Any] | None:
+    """What the board says, on the port that was named or on the one that has come newly."""
+    end = time.monotonic() + limit_s
+    while True:
+        there = {p["port"] for p in ports.serial_ports()}
+        new = sorted(there - before)
+        named = port or (new[0] if len(new) == 1 else None)
+        if named is not None:
+            found = census.look(named)
+            if found["state"] in (census.AGENT, census.AT_PROMPT):
+                return found
+        if time.monotonic() >= end:
+            return None
+        time.sleep(0.25)
+
+
+def _check(content: image.Image, said: dict[str, Any] | None) -> None:
+    """Raise FlashError when the board runs another firmware of Engram than was flashed."""
+    if content.engram is None or said is None:
+        return
+    found = (said.get("firmware_board"), said.get("firmware_engram"))
+    if found != content.engram:
+        board, version = content.engram
+        told = f"{found[0]} {found[1]}" if found[0] else "none of Engram's"
+        raise FlashError(
+            f"Engram's firmware {version} for {board} was flashed, the board on {said['port']} "
+            f"runs {told}: it did not take it, or this is another board (say --port)"
+        )
