@@ -10,7 +10,7 @@ from engram_host.commands.energy_rows import energy_rows, figure
 from engram_host.errors import InputError, MeterError
 from engram_host.meters.base import Accuracy, Block, Capabilities, empty
 from engram_host.meters.simulated import Simulated
-from engram_host.meters.timeline import DeviceClock, Timeline
+from engram_host.meters.timeline import DeviceClock, Recorder, Timeline
 
 
 @pytest.fixture
@@ -157,10 +157,20 @@ def test_a_meter_that_fails_leaves_the_board_with_what_it_learned(
 def test_a_counter_that_turns_over_goes_on():
     clock = DeviceClock(1e-6)
     turn = 1 << 30
-    ticks = [turn - 10, turn - 1, 5, 400_000_000, 800_000_000, 100]
+    ticks = [turn - 10, turn - 1, 5, 400_000_000, 399_999_000, 300_000_000, 100]
     seconds = [clock.seconds(t) for t in ticks]
-    expected = [0, 9, 15, 400_000_010, 800_000_010, turn + 110]
+    expected = [0, 9, 15, 400_000_010, 399_999_010, 300_000_010, turn + 110]
     assert np.allclose(np.array(seconds) * 1e6, expected)
+
+
+def test_a_counter_that_stands_still_is_no_clock_for_a_meter():
+    recorder = Recorder(1e-6)
+    assert recorder.quiet(100, 600_100, 0.5) == pytest.approx(0.6)
+    assert recorder.quiet(700_100, 700_200, 0.5) == pytest.approx(1e-4)
+    idle, still = recorder.timeline.idles
+    assert idle == pytest.approx((0.06, 0.54)) and still == pytest.approx((0.75, 1.15))
+    recorder.sync([700_300, 800_300])  # 0.5 s of waiting lie between
+    assert recorder.timeline.syncs[0][0] == pytest.approx(1.2001, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..errors import InputError
 
 _MODULUS = 1 << 30  # of a board's counter
+_BACK = 1 << 27
 
 _GUARD = 0.1  # of an idle time, at each end
 # The sync pulses: high, low, high, ... in units. No phase of learning has this rhythm.
@@ -62,7 +63,7 @@ class Timeline:
 
 
 class DeviceClock:
-    """Counter readings in the order in which they were taken -> seconds that only grow."""
+    """Counter readings -> seconds. They may come out of order by _BACK counts at most."""
 
     def __init__(self, seconds_per_unit: float) -> None:
         self.seconds_per_unit = seconds_per_unit
@@ -70,11 +71,11 @@ class DeviceClock:
         self._units = 0
 
     def seconds(self, ticks: int) -> float:
-        """Raises nothing: two readings must be less than half a turn of the counter apart."""
+        """Two readings must be less than a turn of the counter apart: 8.6 s at 125 MHz."""
         if self._last is None:
             self._last = ticks
         step = (ticks - self._last) % _MODULUS
-        self._units += step if step < _MODULUS // 2 else step - _MODULUS
+        self._units += step if step < _MODULUS - _BACK else step - _MODULUS
         self._last = ticks
         return self._units * self.seconds_per_unit
 
@@ -95,17 +96,19 @@ class Recorder:
         """A train of pulses."""
         self.timeline.syncs.append([self._clock.seconds(ticks) for ticks in edges])
 
-    def quiet(self, start: int, end: int, seconds: float) -> None:
+    def quiet(self, start: int, end: int, seconds: float) -> float:
         """An idle time of so many seconds; the power may still change at its ends.
 
-        An emulator's counter stands still while its board waits: then the wait is added.
+        Returns the seconds that the counter counted. An emulator's stands still while its board
+        waits: then the wait is added.
         """
         begin = self._clock.seconds(start)
-        span = self._clock.seconds(end) - begin
+        span = counted = self._clock.seconds(end) - begin
         if span < seconds / 2:
             self._clock.wait(seconds - span)
             span = seconds
         self.timeline.idles.append((begin + _GUARD * span, begin + (1 - _GUARD) * span))
+        return counted
 
     def samples(self, marks: Sequence[Sequence[int]]) -> None:
         """marks: (frame came, forward began, forward took, flash write took) for each sample."""
