@@ -1,0 +1,90 @@
+"""A board whose firmware is not ours, as the library sees it. Sizes in bytes.
+
+`engram install` puts this module into lib/ and what it found and was told into
+lib/engram_board.json; where that file is missing (mip) the defaults here hold.
+"""
+
+import gc
+import json
+import sys
+import time
+
+# sys.platform -> largest payload of a frame: what the port's receive buffer takes, or what comes
+# over USB, which waits. Others: a UART with the usual ring of 256 bytes.
+_PAYLOAD = {"rp2": 1024, "samd": 1024, "mimxrt": 1024, "pyboard": 1024, "mps2": 1024}
+_UNITS = 24  # erase units of the store
+
+_told = {
+    "name": sys.platform,
+    "root": "",
+    "store": {"kind": "files", "units": _UNITS, "erase_bytes": 4096},
+    "counter": {"kind": "device", "unit": "us"},
+    "max_payload_bytes": _PAYLOAD.get(sys.platform, 240),
+}
+
+
+def _read():
+    for folder in sys.path:
+        try:
+            with open(folder + "/engram_board.json") as file:
+                _told.update(json.load(file))
+            return
+        except OSError:
+            pass
+
+
+_read()
+_tick = {"us": time.ticks_us, "instructions": time.ticks_cpu}
+_store = None
+
+NAME = _told["name"]
+FS_ROOT = _told["root"] + "/engram_files"
+MAX_PAYLOAD_BYTES = _told["max_payload_bytes"]
+COUNTER_KIND = _told["counter"]["kind"]
+COUNTER_UNIT = _told["counter"]["unit"]
+PROGRAM_BYTES = 1
+PROGRAM_ONCE = False
+
+counter = _tick[COUNTER_UNIT]
+
+
+def _files(units, erase_bytes):
+    from engram.store.file_units import FileUnits
+
+    return FileUnits(_told["root"] + "/engram_store", units, erase_bytes)
+
+
+def _ram(units, erase_bytes):
+    from engram.store.blockdev import RamFlash
+
+    return RamFlash(units, erase_bytes, PROGRAM_BYTES)
+
+
+_KINDS = {"files": _files, "ram": _ram}
+
+
+def store_device():
+    """Block device of the replay region; made when first asked for. None where there is none."""
+    global _store
+    wanted = _told["store"]
+    if _store is None and wanted["kind"] in _KINDS:
+        _store = _KINDS[wanted["kind"]](wanted["units"], wanted["erase_bytes"])
+    return _store
+
+
+def memory():
+    """Sizes in bytes: heap. A firmware that is not ours does not tell the rest."""
+    heap = gc.mem_alloc() + gc.mem_free()
+    return {"ram": heap, "heap": heap}
+
+
+def _make_root():
+    import os
+
+    try:
+        os.mkdir(FS_ROOT)
+    except OSError:
+        pass
+
+
+_make_root()
