@@ -61,7 +61,7 @@ ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmwar
 # A board's name with this ending: the board with stock firmware, MicroPython without our kernels
 # and library, as a user finds it on a board. Kinds of virtual boards that have one.
 STOCK = "_stock"
-STOCK_KINDS = ("qemu", "rp2040js")
+STOCK_KINDS = ("qemu", "unix", "rp2040js")
 
 
 def home() -> Path:

@@ -93,9 +93,9 @@ def user_modules(board: Board) -> Path:
 def port_arguments(board: Board, source: Source) -> list[str]:
     """Arguments of make that are this board's alone."""
     port = home() / "firmware" / "ports" / {"qemu": "mps2", "unix": "unix"}[board.kind]
-    if board.kind == "unix":
-        return ["-C", str(source.path / "ports" / "unix"), f"VARIANT_DIR={port}"]
     stock = ["STOCK=1"] if board.stock else []
+    if board.kind == "unix":
+        return ["-C", str(source.path / "ports" / "unix"), f"VARIANT_DIR={port}", *stock]
     return ["-C", str(port), f"MICROPY_DIR={source.path}", *stock]
 
 

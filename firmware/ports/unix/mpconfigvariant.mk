@@ -1,12 +1,14 @@
 # A variant of MicroPython's unix port that behaves as a board on its standard input and output.
 #
-#   make -C <MicroPython>/ports/unix VARIANT_DIR=<this folder> BOARD_TOML=<board.toml> BUILD=<out>
+#   make -C <MicroPython>/ports/unix VARIANT_DIR=<this folder> BOARD_TOML=<board.toml> BUILD=<out> \
+#       [STOCK=1]
 #
+# STOCK=1: as others would build it, without our kernels and library (stock/).
 # engram_host/build.py calls it with these. No system library besides libc and libm is wanted.
 
 FIRMWARE := $(abspath $(VARIANT_DIR)/../..)
 COMMON := $(FIRMWARE)/ports/common
-FROZEN_MANIFEST ?= $(VARIANT_DIR)/manifest.py
+FROZEN_MANIFEST ?= $(VARIANT_DIR)/$(if $(STOCK),stock/)manifest.py
 # Nothing comes from micropython-lib; its rule wants a folder with a README.
 MPY_LIB_DIR = $(FIRMWARE)
 
@@ -21,7 +23,7 @@ MICROPY_VFS_FAT = 0
 MICROPY_VFS_LFS1 = 0
 MICROPY_VFS_LFS2 = 1
 
-ifneq ($(wildcard $(FIRMWARE)/usermod/.),)
+ifeq ($(STOCK),)
 USER_C_MODULES ?= $(FIRMWARE)/usermod
 endif
 
@@ -36,7 +38,7 @@ endif
 QSTR_GLOBAL_DEPENDENCIES += $(BOARD_OUT)/board_config.h $(COMMON)/mpconfig_features.h
 
 COPT ?= -O2 -DNDEBUG
-CFLAGS += -I$(BOARD_OUT) -I$(COMMON) -I$(VARIANT_DIR)
+CFLAGS += -I$(BOARD_OUT) -I$(COMMON) -I$(VARIANT_DIR) $(if $(STOCK),-DENGRAM_STOCK)
 # The kernels' face reads the counter through this header.
 CFLAGS += -DENGRAM_TICKS_H='"engram_ticks.h"'
 CFLAGS += -fsingle-precision-constant -Wno-sign-compare
