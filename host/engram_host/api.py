@@ -179,16 +179,25 @@ def info(port: Port = None) -> dict[str, Any]:
         return told
 
 
-def install(port: str | None, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Copy the engram library to a board that runs plain MicroPython, into its folder lib."""
-    from engram_host import mp
+def install(
+    port: str | None, reporter: Reporter | None = None, **wishes: Any
+) -> dict[str, Any]:
+    """Put the library and its kernels on a board whose firmware is not ours; verified, tested.
+
+    wishes: packages, kernels, store, store_bytes, dry_run, as installer.Wishes has them. Returns
+    what the board is, what it got and why, and what that takes. Raises InstallError where the
+    board cannot take it, with what was expected.
+    """
+    from engram_host.install import installer
 
     target = ports.resolve(port)
-    files = mp.library_files()
-    total = sum(path.stat().st_size for path in files.values())
-    with (reporter or Silent()).bytes("install engram", total) as update:
-        copied = mp.install(target.url, files, target.baud, update)
-    return {"files": copied, "folder": mp.FOLDER}
+    known = board_facts.load(target.board).facts if target.board else {}
+    transport = ports.open_transport(port)
+    try:
+        wanted = installer.Wishes(board=known, **wishes)
+        return installer.install(transport, wanted, reporter or Silent())
+    finally:
+        transport.close()
 
 
 # --- model and data -----------------------------------------------------------------------------

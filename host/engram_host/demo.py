@@ -19,7 +19,7 @@ from engram_host import api, boards, virtual
 from engram_host.convert import convert
 from engram_host.datasets import Dataset, digits, draw_per_class
 from engram_host.device import Device
-from engram_host.errors import InputError
+from engram_host.errors import DeviceError, InputError
 from engram_host.joint import joint_training
 from engram_host.meters.base import Meter
 from engram_host.plan_report import PlanReport, plan_report
@@ -31,6 +31,7 @@ from engram_host.samples import Samples
 
 TITLE = "Handwritten digits, one new class a session"
 _MODEL = "digits.safetensors"
+_LEAST_BATCH = 2
 Say = Callable[[str], None]
 
 
@@ -110,6 +111,9 @@ def _board(port: str, out: Path, say: Say) -> Iterator[None]:
     try:
         virtual.stop(port)
         api.start(port, fresh=True)
+        if boards.load(port).stock:
+            say(f"installing Engram on the stock firmware of {port}")
+            api.install(port)
         yield
     finally:
         virtual.stop(port)
@@ -132,7 +136,7 @@ def _run(
     """One run with the first seed: everything the report shows."""
     began = time.monotonic()
     seed = settings["run"]["seed"]
-    _refuse_learned(device, model, settings)
+    settings = _fitted(device, model, settings, say)
     device.push_data("test", Samples(data.x_test, data.y_test))
     finetune = learn_stream(device, model, data, settings, seed, "finetune", out, say)
     replay = learn_stream(device, model, data, settings, seed, "replay", out, say, meter)
@@ -165,14 +169,34 @@ def _run(
     }
 
 
-def _refuse_learned(device: Device, model: Path, settings: dict[str, Any]) -> None:
-    """The demo erases the replay region: not one that somebody has taught something."""
-    facts = device.push_model(model, **_options(settings, 1))
-    if facts["experience"] or device.store_info()["store"]["live"]:
-        raise InputError(
-            "this board has learned something with this model, and the demo would erase it; "
-            "`engram reset` forgets it, then run the demo again"
-        )
+def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> dict[str, Any]:
+    """The settings, with a smaller mini-batch and budget where the board has no room for those.
+
+    Firmware that is not ours keeps the library in RAM and gives its flash to files. Raises
+    InputError when the board has learned something: the demo erases the replay region.
+    """
+    batch = settings["learner"]["batch"]
+    while True:
+        fitted = {**settings, "learner": {**settings["learner"], "batch": batch}}
+        try:
+            facts = device.push_model(model, **_options(fitted, 1))
+        except DeviceError as e:
+            if e.kind != "FitError" or batch <= _LEAST_BATCH:
+                raise
+            batch //= 2
+            say(f"this board has too little RAM left for that mini-batch: {batch} samples a step")
+            continue
+        store = device.store_info()["store"]
+        if facts["experience"] or store["live"]:
+            raise InputError(
+                "this board has learned something with this model, and the demo would erase it; "
+                "`engram reset` forgets it, then run the demo again"
+            )
+        room = store["capacity"] * 9 // 10 - settings["stream"]["new_per_class"]
+        if room < fitted["learner"]["budget"]:
+            fitted["learner"]["budget"] = room
+            say(f"this board's store is smaller: {room} latents stay when a session ends")
+        return fitted
 
 
 def _options(settings: dict[str, Any], seed: int, strategy: str = "replay") -> dict[str, Any]:

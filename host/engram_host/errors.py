@@ -11,6 +11,7 @@ engram.errors.EngramError
     │   └── SourceUnavailable   what it is made from can be had from nowhere
     ├── MeterError         a power meter cannot be used, or its samples do not fit the log
     ├── FlashError         the firmware cannot be put onto a board, or is for another one
+    ├── InstallError       a board cannot take the library
     └── InputError         a file or argument given by the user is not usable
 
 KeyboardInterrupt
@@ -86,6 +87,10 @@ class MeterError(HostError):
 
 
 class FlashError(HostError):
+    pass
+
+
+class InstallError(HostError):
     pass
 
 

@@ -288,33 +288,6 @@ def test_what_the_board_prints_is_shown_to_the_user(unix):
     assert said == b"hi there\r\n"
 
 
-# --- mpremote -----------------------------------------------------------------------------------
-
-
-def test_the_library_is_installed_by_mpremote(unix, tmp_path):
-    """Only a few files here: mpremote takes its time."""
-    from engram_host import mp
-
-    running = virtual.status(unix)
-    (tmp_path / "a.py").write_text("x = 6 * 7\n")
-    (tmp_path / "b.py").write_text("# " + "long " * 500 + "\n")
-    files = {"deep/er/a.py": tmp_path / "a.py", "deep/b.py": tmp_path / "b.py"}
-    done = []
-    mp.install(str(running.tty), files, 115200, done.append)
-    assert done == [10, 10 + 2503]
-    said = mp.execute(str(running.tty), "import deep.er.a as a; print(a.x)")
-    assert said.strip() == "42"
-    with api.connect(unix) as board:
-        assert board.files() == {"lib/deep/b.py": 2503, "lib/deep/er/a.py": 10}
-
-
-def test_no_repl_to_install_to_is_told():
-    from engram_host import mp
-
-    with pytest.raises(PortError, match="a MicroPython REPL was expected on /dev/null"):
-        mp.install("/dev/null", {}, 115200, lambda done: None)
-
-
 def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
     """Where a second learner finds no room in one piece, the board is reset and opens it then."""
     virtual.stop("qemu_m4f")

@@ -72,7 +72,7 @@ ASKS = re.compile(
 # The same for the host part, below `engram_host`: cli -> commands -> api -> device -> link ->
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
-BESIDE |= {"model_file", "mp", "plan_report", "progress", "report", "samples", "virtual", "errors"}
+BESIDE |= {"model_file", "plan_report", "progress", "report", "samples", "virtual", "errors"}
 BESIDE |= {"learner_options", "tasks", "flash_plan", "store_image", "store_figures"}
 HOST_ROWS = {
     "errors": set(),
@@ -102,7 +102,15 @@ HOST_ROWS = {
     "build_rp2": {"boards", "build_steps", "errors"},
     "build_steps": {"errors"},
     "virtual": {"virtual", "boards", "errors"},
-    "mp": {"errors"},
+    # the library onto boards whose firmware is not ours
+    "install": {"install", "boards", "build", "progress", "transport", "errors"},
+    "install.packages": {"errors"},
+    "install.raw_repl": {"transport.base", "errors"},
+    "install.facts": {"install.raw_repl", "errors"},
+    "install.pack": set(),
+    "install.make_files": {"install.pack", "install.packages", "boards", "build", "errors"},
+    "install.files": {"install.make_files", "install.packages", "errors"},
+    "install.choice": {"install.facts", "install.files", "install.packages", "errors"},
     # the line
     "transport": {"transport", "errors"},
     "frames": {"errors"},
@@ -118,12 +126,12 @@ HOST_ROWS = {
     "session": {"measuring", "meters", "device", "interrupt"} | BESIDE,
     "task_run": {"session", "meters", "device", "interrupt"} | BESIDE,
     "api": {"task_run", "session", "measuring", "device", "flash_copy", "link", "ports"}
-    | {"meters", "interrupt", "build_ports", "census", "flash"}
+    | {"meters", "interrupt", "build_ports", "census", "flash", "install"}
     | BESIDE,
     # a script of verbs
     "demo": {"api", "device", "boards", "virtual", "joint", "meters"} | BESIDE,
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
-    | {"plan_report", "report", "learner_options", "meters"},  # how things look
+    | {"plan_report", "report", "learner_options", "meters", "install"},  # how things look
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
     "": set(),
@@ -135,6 +143,7 @@ PURE |= {"store.format", "store.checkpoint"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"joint", "latent_store", "flash_plan", "store_figures", "datasets.mfcc"}
+SIMULATES |= {"install.on_board.check"}  # text that runs on a board
 
 
 def violations(package, name, rows):

@@ -1,0 +1,212 @@
+"""What a board gets: refusals, kernels, packages, the size of its store. Facts in, choice out.
+
+Every refusal says what was expected, what came and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from engram_host.errors import InstallError
+from engram_host.install import packages
+from engram_host.install.facts import Facts
+from engram_host.install.files import Files
+
+OLDEST = (1, 23)  # the first with .mpy files of version 6.3
+BUILT = ("x64", "armv6m", "armv7m", "armv7emsp", "armv7emdp", "rv32imc", "xtensawin")
+# No float crosses the border of a native module by value, so that an ARM board runs the kernels
+# of every ARM architecture that is not above its own.
+_ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
+
+# Name -> native modules. all: whatever a model may hold. train: a frozen int8 stage and an
+# adaptive stage of dense and convolution layers, without other activations, Adam and audio.
+# small: as train, with the int8 kernels of the architecture for which they are shortest.
+KERNELS = {
+    "all": ("_engram",),
+    "train": ("_engram_core", "_engram_int8"),
+    "small": ("_engram_core", "_engram_int8"),
+}
+_SHORTENED = {"small": "_engram_int8"}
+IN_PYTHON = "python"  # over ulab where the firmware has it
+AUTO = "auto"
+
+_LEARNER_BYTES = 112 * 1024  # of heap that `all` leaves for a learner, else `train`
+_LEAST_BYTES = 16 * 1024  # that anything must leave
+_STORE_UNIT_BYTES = 4096
+_DATA_BYTES = 64 * 1024
+_STORE_UNITS_MOST = 96
+_STORE_UNITS_LEAST = 4
+
+
+class Refusal(NamedTuple):
+    """refused: whether the board is. The rest with the board's facts filled in."""
+
+    refused: Callable[[Facts], bool]
+    expected: str
+    came: Callable[[Facts], str]
+    advice: str
+
+
+REFUSALS = (
+    Refusal(
+        lambda f: f.name != "micropython",
+        "MicroPython",
+        lambda f: f"{f.name} {f.release}",
+        "flash MicroPython on the board (micropython.org/download)",
+    ),
+    Refusal(
+        lambda f: tuple(f.version[:2]) < OLDEST,
+        f"MicroPython {OLDEST[0]}.{OLDEST[1]} or later",
+        lambda f: f.release,
+        "flash a newer firmware: older ones do not load these .mpy files",
+    ),
+    Refusal(
+        lambda f: f.mpy & 0xFF != 6,
+        ".mpy files of version 6",
+        lambda f: f"version {f.mpy & 0xFF}" if f.mpy else "a firmware that loads none",
+        "take the Engram release that belongs to this MicroPython, or firmware with "
+        "MICROPY_PERSISTENT_CODE_LOAD",
+    ),
+    Refusal(
+        lambda f: f.float_bits not in (32, 64),
+        "floats of 32 or 64 bits",
+        lambda f: f"floats of {f.float_bits} bits" if f.float_bits else "firmware without floats",
+        "this firmware was built with fewer (object representation C, or none): use another build",
+    ),
+    Refusal(
+        lambda f: bool(f.missing),
+        "modules that the library needs",
+        lambda f: f"a firmware without {', '.join(f.missing)}",
+        "use a build with MicroPython's extra features",
+    ),
+    Refusal(
+        lambda f: f.frozen_engram is not None,
+        "firmware without Engram",
+        lambda f: f"firmware that has Engram {f.frozen_engram} built in, which comes first",
+        "there is nothing to install: use the board as it is",
+    ),
+    Refusal(
+        lambda f: f.file_system is None or not f.file_system["writable"],
+        "a file system that can be written",
+        lambda f: "none" if f.file_system is None else "one that is read-only",
+        "mount or format one (os.VfsLfs2.mkfs), eject the board's USB drive, and try again",
+    ),
+)
+
+
+@dataclass
+class Choice:
+    """arch: of the kernels, None for none. why: of the kernels, in words."""
+
+    arch: str | None
+    kernels: dict[str, str]  # module -> architecture
+    packages: tuple[str, ...]
+    why: str
+
+
+def refuse(facts: Facts) -> None:
+    """Raise InstallError where the library cannot run."""
+    for row in REFUSALS:
+        if row.refused(facts):
+            raise InstallError(
+                f"{row.expected} expected on this board, {row.came(facts)} came; {row.advice}"
+            )
+
+
+def candidates(facts: Facts, kernels: str) -> tuple[str, ...]:
+    """Architectures whose native modules the board loads, the best first; () for none."""
+    if kernels == IN_PYTHON or facts.user_module or facts.abi != "6.3":
+        return ()
+    if facts.arch in _ARM:
+        own = _ARM.index(facts.arch)
+        return tuple(arch for arch in reversed(_ARM[: own + 1]) if arch in BUILT)
+    return (facts.arch,) if facts.arch in BUILT else ()
+
+
+def choose(
+    facts: Facts, files: Files, wanted: Sequence[str], kernels: str
+) -> Choice:
+    """What the board gets. Raises InstallError when it does not fit into the heap."""
+    names = packages.with_needs(wanted)
+    if files.arch is None:
+        if not facts.user_module:
+            names = packages.with_needs((*names, IN_PYTHON))
+        return Choice(None, {}, names, _why_not(facts, kernels))
+    library = sum(file.size for name in names for file in files.package(name).values())
+    free = facts.heap["free_bytes"]
+    for name, modules in KERNELS.items():
+        found = {module: _arch(files, name, module) for module in modules}
+        need = library + sum(files.kernel(arch, module).size for module, arch in found.items())
+        left = _LEAST_BYTES if name == "small" else _LEARNER_BYTES
+        if kernels == name and need + _LEAST_BYTES <= free:
+            return Choice(files.arch, found, names, f"asked for: {name}")
+        if kernels == AUTO and need + left <= free:
+            return Choice(files.arch, found, names, _why(name, files.arch, facts))
+        if kernels == name:
+            break
+    raise InstallError(
+        f"{(need + _LEAST_BYTES) // 1000} kB of free heap expected for {', '.join(names)} and the "
+        f"kernels, the board has {free // 1000} kB; firmware with Engram built in needs a tenth "
+        "of it (`engram build`), or install fewer packages (--packages core)"
+    )
+
+
+def _arch(files: Files, name: str, module: str) -> str:
+    """The architecture whose native module is taken."""
+    assert files.arch is not None
+    if _SHORTENED.get(name) != module:
+        return files.arch
+    return min(files.archs, key=lambda arch: files.kernel(arch, module).size)
+
+
+_FIT = {
+    "all": "all kernels fit",
+    "train": "those that train fit, all would leave too little heap",
+    "small": "those that train, the shortest ones: others would leave too little heap",
+}
+
+
+def _why(name: str, arch: str, facts: Facts) -> str:
+    loads = f"the board is {facts.arch}"
+    if arch != facts.arch:
+        loads += f" and loads {arch}"
+    return f"{loads}; {_FIT[name]}"
+
+
+def _why_not(facts: Facts, kernels: str) -> str:
+    """Why there is no native module, and what computes."""
+    does = "ulab of the firmware computes" if facts.ulab else "plain Python computes: slow"
+    if facts.user_module:
+        return "the firmware has the kernels built in"
+    if kernels == IN_PYTHON:
+        return f"asked for; {does}"
+    if facts.arch == "none":
+        return f"this firmware loads no native code; {does}"
+    if facts.abi != "6.3":
+        return f"native code of .mpy {facts.abi} wanted, 6.3 is there; {does}"
+    return f"there are no kernels for {facts.arch}; {does}"
+
+
+def store(kind: str | None, size: int | None, free_bytes: int) -> dict[str, Any]:
+    """Where samples are kept: what engram_board.json says of the store.
+
+    kind: files, ram, none; None for files. size: bytes; None for what the file system has left
+    beside 64 KiB for models and data, or half of it, at most 384 KiB. Raises InstallError when
+    the file system has no room.
+    """
+    room = max(free_bytes - _DATA_BYTES, free_bytes // 2) // _STORE_UNIT_BYTES
+    units = min(room, _STORE_UNITS_MOST) if size is None else size // _STORE_UNIT_BYTES
+    kind = kind or "files"
+    if kind == "none":
+        return {"kind": "none", "units": 0, "erase_bytes": _STORE_UNIT_BYTES}
+    if kind == "ram" and size is None:
+        units = _STORE_UNITS_LEAST
+    if units < _STORE_UNITS_LEAST or (kind == "files" and units > room):
+        raise InstallError(
+            f"room for a store of {max(units, _STORE_UNITS_LEAST) * _STORE_UNIT_BYTES} bytes "
+            f"expected in the file system, {free_bytes} bytes are free; remove files, give a "
+            "smaller --store-bytes, or --store ram (lost at a reset)"
+        )
+    return {"kind": kind, "units": units, "erase_bytes": _STORE_UNIT_BYTES}

@@ -1,0 +1,180 @@
+"""`engram install`, step by step: ask, choose, compare, send, verify, test, tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engram_host.errors import InstallError
+from engram_host.install import check, choice, facts, files, packages
+from engram_host.install.raw_repl import RawRepl
+from engram_host.install.transfer import (
+    MANIFEST,
+    SETTINGS,
+    Changes,
+    Present,
+    Transfer,
+    changes,
+    manifest,
+)
+from engram_host.progress import Reporter
+from engram_host.transport.base import Transport
+
+_SLACK_BYTES = 16384  # that a file system wants beside its files
+_PAYLOADS = {"rp2": 1024, "samd": 1024, "mimxrt": 1024, "pyboard": 1024, "mps2": 1024}
+_UNITS = ("us", "instructions")  # that engram_board.py can count
+_PAYLOAD = 240  # of a frame, where the port's receive buffer is not known: 256 bytes
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for; the defaults leave it to the board.
+
+    board: the facts of a virtual board, {} for others.
+    """
+
+    packages: Sequence[str] = packages.USUAL
+    kernels: str = choice.AUTO
+    store: str | None = None
+    store_bytes: int | None = None
+    dry_run: bool = False
+    board: Mapping[str, Any] | None = None
+
+
+def install(transport: Transport, wishes: Wishes, reporter: Reporter) -> dict[str, Any]:
+    """Install the library on the board behind a transport; what was found, done and measured.
+
+    Raises InstallError where the board cannot take it, LinkError or PortError when it goes away;
+    then the next install goes on from there.
+    """
+    repl = RawRepl(transport)
+    repl.enter()
+    try:
+        return _install(repl, wishes, reporter)
+    finally:
+        repl.leave()  # into an empty interpreter
+
+
+def _install(repl: RawRepl, wishes: Wishes, reporter: Reporter) -> dict[str, Any]:
+    board = facts.ask(repl)
+    choice.refuse(board)
+    found = files.find(choice.candidates(board, wishes.kernels))
+    chosen = choice.choose(board, found, wishes.packages, wishes.kernels)
+    wanted = _wanted(found, chosen)
+    transfer = Transfer(repl, board.folder)
+    transfer.begin()
+    present = transfer.look()
+    todo = changes(present, wanted)
+    told = _told(board, found, chosen, present, todo)
+    if wishes.dry_run:
+        return {**told, "dry_run": True}
+    _need_room(board, present, todo)
+    listed = manifest(found.version, chosen.arch, chosen.packages, wanted)
+    if todo:
+        transfer.write_json(MANIFEST, {**listed, "complete": False})
+        transfer.remove(todo.stale)
+        with reporter.bytes("install engram", todo.send_bytes) as update:
+            _send(transfer, todo, update)
+    free = transfer.free_bytes(board.root)
+    settings = _settings(board, wishes, present.settings, free)
+    if settings != present.settings:
+        transfer.write_json(SETTINGS, settings)
+    heap = check.heap_cost(repl, chosen)
+    tested = check.self_test(repl, chosen)
+    repl.reset()
+    transfer.begin()
+    if todo or present.manifest != {**listed, "complete": True}:
+        transfer.write_json(MANIFEST, {**listed, "complete": True})
+    free = transfer.free_bytes(board.root)
+    for row in told["parts"]:
+        row["heap_bytes"] = heap.get(row["part"])
+    return {**told, "self_test": tested, "store": settings["store"], "free_bytes": free}
+
+
+def _wanted(found: files.Files, chosen: choice.Choice) -> dict[str, files.Payload]:
+    """Path below lib/ -> file, of all that the board gets."""
+    wanted = {f"{name}.mpy": found.kernel(arch, name) for name, arch in chosen.kernels.items()}
+    for name in chosen.packages:
+        wanted |= found.package(name)
+    return wanted | found.board()
+
+
+def _told(
+    board: facts.Facts,
+    found: files.Files,
+    chosen: choice.Choice,
+    present: Present,
+    todo: Changes,
+) -> dict[str, Any]:
+    """What is known before anything is done."""
+    parts = []
+    if chosen.kernels:
+        sizes = [found.kernel(arch, name).size for name, arch in chosen.kernels.items()]
+        parts.append({"part": "kernels", "files": len(sizes), "file_bytes": sum(sizes)})
+    for name in chosen.packages:
+        sizes = [file.size for file in found.package(name).values()]
+        parts.append({"part": name, "files": len(sizes), "file_bytes": sum(sizes)})
+    return {
+        "board": {**asdict(board), "arch": board.arch, "abi": board.abi},
+        "engram": found.version,
+        "folder": board.folder,
+        "kernels": {"arch": chosen.arch, "modules": chosen.kernels, "why": chosen.why},
+        "parts": parts,
+        "before": present.state,
+        "send": sorted(todo.send),
+        "send_bytes": todo.send_bytes,
+        "stale": todo.stale,
+        "kept": todo.kept,
+    }
+
+
+def _need_room(board: facts.Facts, present: Present, todo: Changes) -> None:
+    """Raise InstallError before anything is sent that the file system could not hold."""
+    assert board.file_system is not None
+    block = board.file_system["block_bytes"]
+
+    def blocks(sizes: Iterable[int]) -> int:
+        return sum(-(-size // block) * block for size in sizes)
+
+    need = blocks(file.size for file in todo.send.values()) + _SLACK_BYTES
+    stale = blocks(present.files[name][0] for name in todo.stale)
+    room = board.file_system["free_bytes"] + stale
+    if todo.send and need > room:
+        raise InstallError(
+            f"{need:,} bytes free expected in the board's file system, which keeps files in "
+            f"blocks of {block:,}; {room:,} are; remove files, or install fewer packages "
+            "(--packages core)"
+        )
+
+
+def _send(transfer: Transfer, todo: Changes, update: Any) -> None:
+    done = 0
+
+    def more(count: int) -> None:
+        nonlocal done
+        done += count
+        update(done)
+
+    for name, file in todo.send.items():
+        transfer.put(name, file, more)
+
+
+def _settings(
+    board: facts.Facts, wishes: Wishes, before: dict[str, Any], free_bytes: int
+) -> dict[str, Any]:
+    """What engram_board.json says. A store that is there stays what it is, unless asked for."""
+    known = wishes.board or {}
+    kept = before.get("store")
+    if kept is None or wishes.store or wishes.store_bytes:
+        kept = choice.store(wishes.store, wishes.store_bytes, free_bytes)
+    counter = {"kind": "device", "unit": "us", **known.get("counter", {})}
+    if counter["unit"] not in _UNITS:  # cycles, of which a stock firmware tells only the time
+        counter["unit"] = "us"
+    return {
+        "name": known.get("name", board.platform),
+        "root": board.root,
+        "store": kept,
+        "counter": {"kind": counter["kind"], "unit": counter["unit"]},
+        "max_payload_bytes": _PAYLOADS.get(board.platform, _PAYLOAD),
+    }

@@ -1,0 +1,133 @@
+"""Makes the files for boards in a checkout: build/device, out of device_lib and firmware/natmod.
+
+    root = make()                     the library, by mpy-cross
+    make_kernels("armv6m")            and the kernels for an architecture
+
+    lib/engram/__init__.mpy  lib/engram/<package>.pack  lib/engram/texts
+    lib/engram_pack.mpy  lib/engram_board.mpy  kernels/<arch>/_engram*.mpy  made.json
+
+Nothing is made again while the sources are what they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import engram
+from engram_host import build
+from engram_host.boards import home
+from engram_host.errors import InstallError
+from engram_host.install import pack, packages
+
+ABI = "6.3"  # of the .mpy files that are made; MicroPython 1.23 and later load them
+_LEVEL = "-O3"  # without assertions and line numbers, as frozen code
+_FIRST = "from engram_pack import mounted\n__path__ = mounted(__file__)\n"
+
+
+def folder() -> Path:
+    """Where they are made."""
+    return home() / "build" / "device"
+
+
+def make() -> Path:
+    """The library for boards; its folder. Raises InstallError outside of a checkout."""
+    library = home() / "device_lib"
+    if not (library / "engram").is_dir():
+        raise InstallError(
+            "files for boards expected, this installation has none: install the wheel of a "
+            "release archive, or set ENGRAM_HOME to a checkout of Engram"
+        )
+    cross = mpy_cross()
+    sources = {
+        path.relative_to(library).as_posix(): path.read_text()
+        for part in ("engram", "stock")
+        for path in sorted((library / part).rglob("*.py"))
+    }
+    code = [Path(__file__), Path(pack.__file__), Path(packages.__file__)]
+    digest = hashlib.sha256(repr(sorted(sources.items())).encode())
+    digest.update(cross.read_bytes() + b"".join(path.read_bytes() for path in code))
+    told = {"engram": engram.__version__, "abi": ABI, "sources": digest.hexdigest()}
+    made = folder() / "made.json"
+    if not made.exists() or json.loads(made.read_text()) != told:
+        made.unlink(missing_ok=True)
+        _make(cross, sources)
+        made.write_text(json.dumps(told, indent=1) + "\n")
+    return folder()
+
+
+def _make(cross: Path, sources: dict[str, str]) -> None:
+    out = folder() / "lib"
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "engram").mkdir(parents=True)
+    texts = pack.Texts()
+    parts: dict[str, dict[str, bytes]] = {name: {} for name in packages.PACKAGES}
+    for name, source in sources.items():
+        if name.startswith("stock/"):
+            data = _compiled(cross, source, Path(name).name)
+            (out / Path(name).with_suffix(".mpy").name).write_bytes(data)
+            continue
+        module = name.removeprefix("engram/").removesuffix(".py")
+        source = pack.without_texts(source, texts)
+        if module == "__init__":
+            data = _compiled(cross, _FIRST + source, name)
+            (out / "engram" / "__init__.mpy").write_bytes(data)
+            continue
+        package = packages.package_of(module.removesuffix("/__init__"))
+        parts[package][module + ".mpy"] = _compiled(cross, source, name)
+    for package, modules in parts.items():
+        (out / "engram" / f"{package}.pack").write_bytes(pack.pack(modules))
+    (out / "engram" / "texts").write_bytes(texts.packed())
+
+
+def make_kernels(arch: str) -> bool:
+    """The native modules of an architecture; False when they are not there and cannot be built.
+
+    Raises InstallError when a compiler is here and they do not build.
+    """
+    tool = home() / "firmware" / "natmod" / "natmod_build.py"
+    built = home() / "build" / "natmod" / arch
+    told = subprocess.run([sys.executable, str(tool), arch], capture_output=True, text=True)
+    if told.returncode and "not found" not in told.stderr and "expected one of" not in told.stderr:
+        raise InstallError(f"the kernels for {arch} do not build: {told.stderr.strip()[-2000:]}")
+    if told.returncode and not list(built.glob("*.mpy")):
+        return False
+    out = folder() / "kernels" / arch
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for path in sorted(built.glob("*.mpy")):
+        shutil.copyfile(path, out / path.name)
+    return True
+
+
+def mpy_cross() -> Path:
+    """MicroPython's compiler to .mpy: that of the last firmware build, else built now."""
+    out = home() / "build" / "firmware" / "mpy-cross"
+    program = out / "mpy-cross"
+    if not program.exists():
+        source = build.find_source()
+        with build.locked(out.parent):
+            arguments = ["-C", str(source.path / "mpy-cross"), f"BUILD={out}"]
+            arguments += [f"PYTHON={sys.executable}", "CFLAGS_EXTRA=-Wno-error"]
+            build.make(arguments, 2, source, out.parent / "mpy-cross.log")
+    return program
+
+
+def _compiled(cross: Path, source: str, name: str) -> bytes:
+    """The .mpy of a module. name: what its tracebacks call it."""
+    with tempfile.TemporaryDirectory() as place:
+        path, target = Path(place) / "module.py", Path(place) / "module.mpy"
+        path.write_text(source)
+        told = subprocess.run(
+            [str(cross), _LEVEL, "-s", name, "-o", str(target), str(path)],
+            capture_output=True,
+            text=True,
+        )
+        if told.returncode:
+            raise InstallError(f"mpy-cross refuses {name}: {told.stderr.strip()}")
+        return target.read_bytes()

@@ -1,0 +1,1 @@
+"""Programs for a board's raw REPL. They are sent as text, never imported on this computer."""

@@ -1,0 +1,73 @@
+"""Which modules of the device library are which package. A package that is new is a row here.
+
+Modules are files below device_lib/engram, without their ending; a folder's name is its __init__.
+A pattern of fnmatch may stand for several. A test holds that each module is in one package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from engram_host.errors import InputError
+
+
+class Package(NamedTuple):
+    """What it is for, its modules, and the packages it needs."""
+
+    title: str
+    modules: str
+    needs: tuple[str, ...] = ()
+
+
+PACKAGES = {
+    "core": Package(
+        "a model file, its layers forward and backward over one arena",
+        "__init__ arena backend compat errors npy plan progress nn nn/*",
+    ),
+    "store": Package(
+        "samples and learned states in flash",
+        "store store/*",
+        ("core",),
+    ),
+    "continual": Package(
+        "the learner: strategies, policies, metrics",
+        "continual continual/* session",
+        ("core", "store"),
+    ),
+    "link": Package(
+        "the agent that the `engram` command talks to",
+        "link link/*",
+        ("core",),
+    ),
+    "python": Package(
+        "the kernels in Python, and over ulab where the firmware has it",
+        "kernels_*",
+        ("core",),
+    ),
+}
+
+# What is installed when nothing is said; "python" only where no native module can run.
+USUAL = ("core", "store", "continual", "link")
+
+
+def package_of(module: str) -> str:
+    """The package of a module, as `nn/model`. Raises InputError when no row names it."""
+    for name, package in PACKAGES.items():
+        if any(fnmatchcase(module, pattern) for pattern in package.modules.split()):
+            return name
+    raise InputError(f"engram/{module}: no package of install/packages.py has it; give it a row")
+
+
+def with_needs(names: Iterable[str]) -> tuple[str, ...]:
+    """The packages named and those they need, in the order of the table. Raises InputError."""
+    wanted: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in PACKAGES:
+            raise InputError(f"no package {name!r}: one of {', '.join(PACKAGES)} expected")
+        wanted.add(name)
+        todo += PACKAGES[name].needs
+    return tuple(name for name in PACKAGES if name in wanted)

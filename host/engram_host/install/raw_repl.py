@@ -1,0 +1,184 @@
+"""A client of MicroPython's raw REPL: run code, hear what it prints, talk with what runs.
+
+Code goes by raw paste mode (flow control by the board) where there is one, else in small pieces.
+https://docs.micropython.org/en/latest/reference/repl.html#raw-mode-and-raw-paste-mode
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engram_host.errors import DeviceError, LinkError
+from engram_host.transport.base import Transport
+
+_INTERRUPT, _RAW, _FRIENDLY, _END, _PASTE = b"\x03", b"\x01", b"\x02", b"\x04", b"\x05A\x01"
+_BANNER = b"raw REPL; CTRL-B to exit\r\n>"
+_PIECE_BYTES = 128  # of code without flow control: half of the smallest receive buffer
+_PIECE_S = 0.01
+
+
+class RawRepl:
+    """The raw REPL of the board behind a transport. Raises PortError when that goes away."""
+
+    def __init__(self, transport: Transport, silence_s: float = 15.0) -> None:
+        """silence_s: how long the board may be silent before it counts as gone."""
+        self.transport = transport
+        self.silence_s = silence_s
+        self._held = b""
+        self._paste = True
+
+    def enter(self) -> None:
+        """Interrupt what runs, an agent too, and start an empty interpreter at its raw REPL.
+
+        boot.py has run then, main.py has not. Raises LinkError when no REPL answers.
+        """
+        self.transport.write(b"\r" + _INTERRUPT + _INTERRUPT)
+        self._drain()
+        self.transport.write(b"\r" + _RAW)
+        self._expect(_BANNER, "a raw REPL")
+        self.reset()
+
+    def reset(self) -> None:
+        """A soft reset: the heap is empty, files are as they were."""
+        self.transport.write(_END)
+        self._expect(b"raw REPL", "a raw REPL after a soft reset")
+        self._expect(b"\r\n>", "a raw REPL after a soft reset")
+
+    def leave(self) -> None:
+        """Back to the friendly REPL, in an empty interpreter."""
+        self.transport.write(_INTERRUPT + _END)
+        self._drain()
+        self.transport.write(_FRIENDLY)
+        self._drain()
+
+    def run(self, code: str) -> str:
+        """Run code to its end; what it printed. Raises DeviceError with its exception."""
+        with self.running(code):
+            pass
+        return self.printed
+
+    @contextmanager
+    def running(self, code: str) -> Iterator[None]:
+        """Code that runs while the body of the with talks to it, by read() and write().
+
+        At the end .printed holds what the body left. Raises DeviceError with its exception.
+        """
+        self._start(code.encode())
+        try:
+            yield
+        except DeviceError:
+            raise
+        except BaseException:
+            self.transport.write(_INTERRUPT)
+            raise
+        self.printed, error = self._end()
+        if error:
+            raise DeviceError(*_exception(error))
+
+    def read(self, count: int) -> bytes:
+        """Exactly `count` bytes that the running code prints.
+
+        Raises DeviceError when it ended before with an exception, LinkError when it is silent.
+        """
+        while len(self._held) < count:
+            self._more("an answer of the program on the board")
+            if _END in self._held[:count]:
+                break
+        data, self._held = self._held[:count], self._held[count:]
+        if _END in data:
+            self._held = data + self._held
+            _, error = self._end()
+            raise DeviceError(*_exception(error or "the program on the board ended early"))
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Bytes for the running code."""
+        self.transport.write(data)
+
+    # ---------------------------------------------------------------- the protocol
+
+    def _start(self, code: bytes) -> None:
+        self.printed = ""
+        if self._paste:
+            self.transport.write(_PASTE)
+            self._need(2, "an answer to raw paste mode")
+            answer, self._held = self._held[:2], self._held[2:]
+            if answer == b"R\x01":
+                self._paste_code(code)
+                return
+            self._paste = False
+            if answer != b"R\x00":  # a firmware that took it for code: its prompt ends the answer
+                self._held = answer + self._held
+                self._expect(b">", "the prompt of the raw REPL")
+        for at in range(0, len(code), _PIECE_BYTES):
+            self.transport.write(code[at : at + _PIECE_BYTES])
+            time.sleep(_PIECE_S)
+        self.transport.write(_END)
+        self._expect(b"OK", "OK")
+
+    def _paste_code(self, code: bytes) -> None:
+        self._need(2, "the window of raw paste mode")
+        step = room = self._held[0] | self._held[1] << 8
+        self._held = self._held[2:]
+        at = 0
+        while at < len(code):
+            if room == 0 or self._held:
+                self._need(1, "room in raw paste mode")
+                sign, self._held = self._held[:1], self._held[1:]
+                if sign == _END:  # the board wants no more: what came last says why
+                    self.transport.write(_END)
+                    return
+                room += step
+                continue
+            piece = code[at : at + room]
+            self.transport.write(piece)
+            at, room = at + len(piece), room - len(piece)
+        self.transport.write(_END)
+        self._expect(_END, "the end of raw paste mode")
+
+    def _end(self) -> tuple[str, str]:
+        """(what was printed, the exception or "") of the code that runs, when it is over."""
+        printed = self._expect(_END, "the end of the program on the board")
+        error = self._expect(_END, "the end of the program on the board")
+        self._expect(b">", "the prompt of the raw REPL")
+        return _text(printed), _text(error)
+
+    def _expect(self, wanted: bytes, what: str) -> bytes:
+        """What comes before `wanted`, which is taken too."""
+        while wanted not in self._held:
+            self._more(what)
+        before, _, self._held = self._held.partition(wanted)
+        return before
+
+    def _need(self, count: int, what: str) -> None:
+        while len(self._held) < count:
+            self._more(what)
+
+    def _more(self, what: str) -> None:
+        data = self.transport.read(self.silence_s)
+        if not data:
+            said = repr(_text(self._held[-200:])) if self._held else "nothing"
+            raise LinkError(
+                f"{what} was expected from {self.transport.name}, {said} came; reset the board, "
+                "and check that it runs MicroPython and that nothing else uses the port"
+            )
+        self._held += data
+
+    def _drain(self, quiet_s: float = 0.15, most_s: float = 3.0) -> None:
+        end = time.monotonic() + most_s
+        while time.monotonic() < end and self.transport.read(quiet_s):
+            pass
+        self._held = b""
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _exception(traceback: str) -> tuple[str, str]:
+    """(kind, message) of the last line of a traceback."""
+    last = traceback.strip().splitlines()[-1]
+    kind, colon, message = last.partition(": ")
+    return (kind, message) if colon else ("Exception", last)
