@@ -1,0 +1,214 @@
+"""What a board gets, and why it cannot: from its facts alone."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from engram_host.errors import InstallError
+from engram_host.install import choice, packages, transfer
+from engram_host.install.facts import Facts
+from engram_host.install.files import Files, Payload
+from tidy import imports, tree
+
+PICO = Facts(
+    name="micropython",
+    version=[1, 25, 0],
+    mpy=6 | 3 << 8 | 4 << 10,
+    machine="Raspberry Pi Pico with RP2040",
+    platform="rp2",
+    float_bits=32,
+    heap={"free_bytes": 230_000, "used_bytes": 4000},
+    root="",
+    file_system={
+        "block_bytes": 4096,
+        "total_bytes": 1 << 20,
+        "free_bytes": 1 << 20,
+        "writable": True,
+        "kind": "VfsLfs2",
+    },
+    flash={"driver": "rp2.Flash", "blocks": 352, "erase_bytes": 4096},
+    ulab=False,
+    user_module=False,
+    frozen_engram=None,
+    missing=[],
+)
+
+
+def mpy(arch, version=6, sub=3):
+    number = "none x86 x64 armv6 armv6m armv7m armv7em armv7emsp armv7emdp".split().index(arch)
+    return version | sub << 8 | number << 10
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A folder of files for boards: packages of 10 kB each, kernels of 60, 30 and 15 kB."""
+    (tmp_path / "lib" / "engram").mkdir(parents=True)
+    for name in packages.PACKAGES:
+        (tmp_path / "lib" / "engram" / f"{name}.pack").write_bytes(bytes(10_000))
+    for name in ("engram/__init__.mpy", "engram/texts", "engram_pack.mpy", "engram_board.mpy"):
+        (tmp_path / "lib" / name).write_bytes(b"x")
+    sizes = {"_engram": 60_000, "_engram_core": 30_000, "_engram_int8": 15_000}
+    for arch, int8 in (("armv7emsp", 15_000), ("armv6m", 8_000)):
+        (tmp_path / "kernels" / arch).mkdir(parents=True)
+        for module, size in (sizes | {"_engram_int8": int8}).items():
+            (tmp_path / "kernels" / arch / f"{module}.mpy").write_bytes(bytes(size))
+    (tmp_path / "made.json").write_text(json.dumps({"engram": "0.1.0", "abi": "6.3"}))
+    return lambda *archs: Files(tmp_path, archs)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (replace(PICO, name="circuitpython"), "MicroPython expected.*circuitpython 1.25.0 came"),
+        (replace(PICO, version=[1, 22, 2]), r"MicroPython 1\.23 or later expected.*1\.22\.2 came"),
+        (replace(PICO, mpy=mpy("armv6m", version=7)), "version 6 expected.*version 7 came"),
+        (replace(PICO, mpy=0), "a firmware that loads none came"),
+        (replace(PICO, float_bits=30), "32 or 64 bits expected.*floats of 30 bits came"),
+        (replace(PICO, float_bits=0), "firmware without floats came"),
+        (replace(PICO, missing=["json"]), "a firmware without json came"),
+        (replace(PICO, frozen_engram="0.1.0"), "has Engram 0.1.0 built in.*nothing to install"),
+        (replace(PICO, file_system=None), "file system that can be written expected.*none came"),
+        (
+            replace(PICO, file_system={**PICO.file_system, "writable": False}),
+            "one that is read-only came; mount or format",
+        ),
+    ],
+)
+def test_a_refusal_says_what_was_expected_what_came_and_what_to_do(facts, words):
+    with pytest.raises(InstallError, match=words) as told:
+        choice.refuse(facts)
+    assert len(str(told.value).split("; ")) == 2
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_usual_board_is_not_refused(bits):
+    choice.refuse(replace(PICO, float_bits=bits))
+
+
+@pytest.mark.parametrize(
+    ("arch", "expected"),
+    [
+        ("armv6m", ("armv6m",)),
+        ("armv7m", ("armv7m", "armv6m")),
+        ("armv7em", ("armv7m", "armv6m")),  # nobody builds armv7em: the next below
+        ("armv7emdp", ("armv7emdp", "armv7emsp", "armv7m", "armv6m")),
+        ("x64", ("x64",)),
+        ("x86", ()),
+        ("none", ()),
+    ],
+)
+def test_an_arm_board_loads_every_arm_module_that_is_not_above_its_own(arch, expected):
+    assert choice.candidates(replace(PICO, mpy=mpy(arch)), choice.AUTO) == expected
+
+
+def test_no_native_module_where_none_can_or_need_be():
+    assert choice.candidates(PICO, choice.IN_PYTHON) == ()
+    assert choice.candidates(replace(PICO, user_module=True), choice.AUTO) == ()
+    assert choice.candidates(replace(PICO, mpy=mpy("armv6m", sub=2)), choice.AUTO) == ()
+
+
+@pytest.mark.parametrize(
+    ("free", "modules"),
+    [
+        (300_000, {"_engram": "armv7emsp"}),
+        (205_000, {"_engram_core": "armv7emsp", "_engram_int8": "armv7emsp"}),
+        (190_000, {"_engram_core": "armv7emsp", "_engram_int8": "armv6m"}),
+    ],
+)
+def test_kernels_leave_room_for_a_learner(files, free, modules):
+    facts = replace(PICO, mpy=mpy("armv7emsp"), heap={"free_bytes": free, "used_bytes": 0})
+    chosen = choice.choose(facts, files("armv7emsp", "armv6m"), packages.USUAL, choice.AUTO)
+    assert chosen.kernels == modules
+    assert chosen.packages == ("core", "store", "continual", "link")
+
+
+def test_too_little_heap_is_told(files):
+    facts = replace(PICO, heap={"free_bytes": 90_000, "used_bytes": 0})
+    with pytest.raises(InstallError, match=r"\d+ kB of free heap expected.*has 90 kB"):
+        choice.choose(facts, files("armv6m"), packages.USUAL, choice.AUTO)
+    chosen = choice.choose(facts, files("armv6m"), ["core"], choice.AUTO)
+    assert chosen.packages == ("core",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "kernels", "why"),
+    [
+        (replace(PICO, mpy=mpy("none")), "auto", "loads no native code; plain Python computes"),
+        (replace(PICO, mpy=mpy("none"), ulab=True), "auto", "ulab of the firmware computes"),
+        (PICO, "python", "asked for; plain Python"),
+        (replace(PICO, mpy=mpy("armv6m", sub=2)), "auto", r"\.mpy 6\.2 wanted, 6\.3 is there"),
+        (replace(PICO, mpy=mpy("x86")), "auto", "no kernels for x86"),
+    ],
+)
+def test_why_no_native_code(files, facts, kernels, why):
+    import re
+
+    chosen = choice.choose(facts, files(), packages.USUAL, kernels)
+    assert chosen.kernels == {} and "python" in chosen.packages
+    assert re.search(why, chosen.why)
+
+
+def test_a_firmware_with_our_kernels_needs_none(files):
+    chosen = choice.choose(replace(PICO, user_module=True), files(), packages.USUAL, "auto")
+    assert chosen.kernels == {} and "python" not in chosen.packages
+
+
+# ---------------------------------------------------------------- packages
+
+
+def test_every_module_is_in_one_package():
+    from fnmatch import fnmatchcase
+
+    modules = imports.modules(tree.ROOT / "device_lib" / "engram")
+    for dotted in modules:
+        name = dotted.replace(".", "/") or "__init__"
+        rows = [
+            package
+            for package, row in packages.PACKAGES.items()
+            if any(fnmatchcase(name, pattern) for pattern in row.modules.split())
+        ]
+        assert len(rows) == 1, f"{name}: in {rows}"
+        assert packages.package_of(name) == rows[0]
+
+
+def test_every_pattern_of_a_package_names_a_module():
+    from fnmatch import fnmatch
+
+    names = [m.replace(".", "/") or "__init__" for m in
+             imports.modules(tree.ROOT / "device_lib" / "engram")]
+    for row in packages.PACKAGES.values():
+        assert [p for p in row.modules.split() if not any(fnmatch(n, p) for n in names)] == []
+
+
+def test_packages_come_with_what_they_need():
+    assert packages.with_needs(["continual"]) == ("core", "store", "continual")
+
+
+# ---------------------------------------------------------------- the store
+
+
+@pytest.mark.parametrize(
+    ("free", "units"), [(1 << 20, 96), (300_000, 57), (100_000, 12), (40_000, 4)]
+)
+def test_a_store_leaves_room_for_data(free, units):
+    assert choice.store(None, None, free) == {
+        "kind": "files", "units": units, "erase_bytes": 4096
+    }
+
+
+def test_a_store_that_does_not_fit_is_told():
+    with pytest.raises(InstallError, match="65536 bytes expected.*20000 bytes are free"):
+        choice.store("files", 65536, 20_000)
+    assert choice.store("ram", 65536, 0)["units"] == 16
+
+
+# ---------------------------------------------------------------- what changes
+
+
+def test_only_what_differs_is_sent_and_what_is_stale_goes():
+    a, b = Payload(b"a"), Payload(b"b")
+    present = transfer.Present({"a": (1, a.crc), "b": (1, 0), "old": (9, 9)}, {}, {})
+    found = transfer.changes(present, {"a": a, "b": b})
+    assert (found.kept, list(found.send), found.stale) == (1, ["b"], ["old"])
+    assert present.state == "files that no install lists"
