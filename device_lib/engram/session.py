@@ -83,6 +83,8 @@ def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY
     store = ReplayStore(
         store_device, program_bytes, spec.latent_id, latent_bytes, bits, align=program_once
     )
+    if hasattr(device, "release"):
+        device.release()  # files that a mount left open lie somewhere in the heap
     heap_used()  # collects: what a mount leaves must not keep the arena from its place
     return store, checkpoint_device
 

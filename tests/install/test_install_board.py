@@ -241,7 +241,7 @@ def test_frozen_it_takes_less(repl):
     board.run(facts.script("check"))
     names = ("core", "store", "continual", "link")
     rows = [(name, check.IMPORTS[name].split()) for name in names]
-    heap = dict(json.loads(board.run(f"print(json.dumps(_cost({rows!r})))")))
+    heap = dict(json.loads(board.run(f"_say(_cost({rows!r}))")))
     assert heap["core"] <= FROZEN_BYTES
 
 

@@ -91,7 +91,7 @@ class FileUnits:
             open(self._path(arg), "wb").close()
         return 0
 
-    def close(self):
-        """Closes the files; the units stay."""
+    def release(self):
+        """Closes the files, which are opened again when they are needed."""
         while self._open:
             self._open.pop()[1].close()

@@ -52,7 +52,7 @@ def heap_cost(repl: RawRepl, choice: Choice) -> dict[str, int]:
     rows += [(name, IMPORTS[name].split()) for name in choice.packages]
     repl.reset()
     repl.run(script("check"))
-    return dict(json.loads(repl.run(f"print(json.dumps(_cost({rows!r})))")))
+    return dict(json.loads(repl.run(f"_say(_cost({rows!r}))")))
 
 
 def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
@@ -64,7 +64,7 @@ def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
     repl.reset()
     repl.run(script("check"))
     try:
-        name, values = json.loads(repl.run("print(json.dumps(_kernels()))"))
+        name, values = json.loads(repl.run("_say(_kernels())"))
         if values != _DENSE:
             raise InstallError(
                 f"{_DENSE} expected of the kernels {name} on the board, {values} came: these "
@@ -72,7 +72,7 @@ def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
             )
         learns = "continual" in choice.packages
         if learns:
-            said = repl.run(f"print(json.dumps(_learn({tiny_model()!r})))")
+            said = repl.run(f"_say(_learn({tiny_model()!r}))")
             first, last, label, generation = json.loads(said)
             if not last < first or label != 1 or generation != 1:
                 raise InstallError(
