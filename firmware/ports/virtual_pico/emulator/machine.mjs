@@ -6,6 +6,7 @@ import { Processor } from "./processor.mjs";
 import { qspi } from "./qspi.mjs";
 import { exactSystick } from "./systick.mjs";
 import { UsbConsole } from "./console.mjs";
+import { frames } from "./usb_frames.mjs";
 
 const PAGE = (address) => (address >>> 14) << 2; // as the library keys its peripherals
 const SSI = PAGE(0x18000000);
@@ -66,6 +67,7 @@ export class Machine {
     mcu.peripherals[IO_QSPI] = controller.pins;
     mcu.peripherals[XIP_CONTROL] = this.cacheControl();
     mcu.peripherals[ROSC] = this.ringOscillator();
+    frames(mcu.usbCtrl, mcu.clock);
     exactSystick(mcu.ppb, () => this.core.cycles);
 
     const dog = mcu.peripherals[WATCHDOG];

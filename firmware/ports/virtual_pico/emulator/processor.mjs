@@ -59,6 +59,7 @@ export class Processor {
     this.rom = mcu.bootrom.buffer;
     this.ticked = 0; // cycles that the clock has been told of
     this.limit = 0; // where the burst ends
+    this.look = Infinity; // where the profile wants to look
   }
 
   /** Tell the clock how far we are, and find out when it next wants something. */
@@ -74,7 +75,7 @@ export class Processor {
       ? Math.ceil((alarm.nanos - machine.clock.nanos) / machine.nanosPerCycle)
       : BURST_CYCLES;
     const stop = core.interruptsUpdated || core.waiting || machine.resetWanted !== null;
-    this.limit = stop ? 0 : Math.min(core.cycles + Math.max(cycles, 1), this.end);
+    this.limit = stop ? 0 : Math.min(core.cycles + Math.max(cycles, 1), this.end, this.look);
   }
 
   /** What is at an address that is no plain memory, or faults. The burst's state has been left. */
@@ -126,9 +127,11 @@ export class Processor {
       this.guarded();
     } else {
       const before = core.cycles;
-      this.limit = Math.min(this.limit, core.cycles + machine.profile.next());
+      this.look = core.cycles + machine.profile.next();
+      this.limit = Math.min(this.limit, this.look);
       this.guarded();
       machine.profile.add(core.PC, core.cycles - before);
+      this.look = Infinity;
     }
     this.tick();
   }
