@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that Engram builds and runs with: only those that are missing.
 #
+#   debian.sh          what every part wants
+#   debian.sh pico     and what the virtual Pico wants beside
+#
 # A package counts as there when dpkg lists it as installed, or when what it is wanted for works anyway
 # (a tool chain from elsewhere is as good). Nothing is installed, and nothing is asked, when all are there.
 set -euo pipefail
@@ -19,6 +22,18 @@ gcc-arm-none-eabi        | arm-none-eabi-gcc --version
 libnewlib-arm-none-eabi  | arm-none-eabi-gcc -x c -fsyntax-only -include math.h /dev/null
 qemu-system-arm          | qemu-system-arm --version
 '
+WANTED_pico='
+cmake                    | cmake --version
+ninja-build              | ninja --version
+nodejs                   | node --version
+npm                      | npm --version
+'
+
+for group in "$@"; do
+    name=WANTED_$group
+    [ -n "${!name:-}" ] || { echo "engram: debian.sh knows no group of packages '$group'" >&2; exit 2; }
+    WANTED+=${!name}
+done
 
 installed() {
     command -v dpkg-query >/dev/null 2>&1 || return 1
