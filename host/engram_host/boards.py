@@ -54,6 +54,17 @@ REQUIRED_POWER: dict[str, dict[str, type]] = {
 }
 
 PHASE_PINS = 3  # or no [phases] at all
+REQUIRED_BUILD: dict[str, dict[str, type]] = {
+    "build": {"port": str, "board": str, "manifest": str, "address": int, "bytes": int}
+}
+# Way of flashing -> what its table says.
+REQUIRED_UPLOAD: dict[str, dict[str, type]] = {
+    "uf2": {"file": str, "family": int, "volumes": list, "enter": str},
+    "pyocd": {"file": str, "target": str},
+    "dfu": {"file": str, "usb": str, "enter": str},
+    "esptool": {"file": str, "chip": str, "chip_id": int, "offset": int, "enter": str},
+    "teensy": {"file": str, "mcu": str, "enter": str},
+}
 
 # Kind of a virtual board -> file that its build makes.
 ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmware.uf2"}
@@ -278,6 +289,16 @@ def check_flash(flash: Flash, chip_bytes: int, where: str) -> None:
         )
 
 
+def check_firmware(facts: Mapping[str, Any], where: str) -> None:
+    """Raise InputError when it is not said how a real board is built and flashed."""
+    check(facts, REQUIRED_BUILD, where)
+    ways = facts.get("upload", {})
+    if not ways or not ways.keys() <= REQUIRED_UPLOAD.keys():
+        names = ", ".join(REQUIRED_UPLOAD)
+        raise InputError(f"{where}: [upload.<way>] expected, <way> one of {names}")
+    check(ways, {way: REQUIRED_UPLOAD[way] for way in ways}, where + " [upload]")
+
+
 def read(path: Path) -> Board:
     """Read and check one board.toml. Raises InputError saying what is wrong in it."""
     try:
@@ -294,6 +315,8 @@ def read(path: Path) -> Board:
         check(facts, REQUIRED_POWER, str(path))
     if "phases" in facts and len(facts["phases"].get("pins", [])) != PHASE_PINS:
         raise InputError(f"{path}: [phases] pins: {PHASE_PINS} of them expected")
+    if "build" in facts or "upload" in facts:
+        check_firmware(facts, str(path))
     if facts["name"] != path.parent.name:
         raise InputError(f"{path}: name is {facts['name']!r}, its folder is {path.parent.name!r}")
     flash = Flash(**{field: facts["flash"][field] for field in REQUIRED["flash"]})

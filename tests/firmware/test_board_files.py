@@ -1,5 +1,7 @@
 """board.toml: what is read from it, and what is refused with which words."""
 
+import re
+
 import pytest
 
 from engram_host import boards
@@ -53,6 +55,39 @@ def test_what_is_wrong_is_named(tmp_path, old, new, words):
     assert old in GOOD
     with pytest.raises(InputError, match=words):
         read(tmp_path, GOOD.replace(old, new, 1))
+
+
+PICO = (boards.home() / "boards" / "rpi_pico" / "board.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('port = "rp2"', "", r"\[build\] port expected .str., it is missing"),
+        ("[build]", "[built]", r"\[build\] port expected"),
+        ("[upload.uf2]", "[upload.usb]", "<way> one of uf2, pyocd, dfu, esptool, teensy"),
+        ("family = 0x", "familie = 0x", r"\[upload\]: \[uf2\] family expected .int."),
+        ('volumes = ["RPI-RP2"]', 'volumes = "RPI-RP2"', r"\[uf2\] volumes: list expected"),
+    ],
+)
+def test_what_is_wrong_with_a_real_board_is_named(tmp_path, old, new, words):
+    (tmp_path / "rpi_pico").mkdir()
+    assert old in PICO
+    (tmp_path / "rpi_pico" / "board.toml").write_text(PICO.replace(old, new, 1))
+    with pytest.raises(InputError, match=words):
+        boards.read(tmp_path / "rpi_pico" / "board.toml")
+
+
+def test_the_board_that_the_readme_writes_is_a_board(tmp_path):
+    """It is the Pico's, with another name."""
+    text = (boards.home() / "boards" / "README.md").read_text()
+    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)
+    (tmp_path / "my_board").mkdir()
+    (tmp_path / "my_board" / "board.toml").write_text(block)
+    mine, pico = boards.read(tmp_path / "my_board" / "board.toml"), boards.load("rpi_pico")
+    for table in ("chip", "flash", "build", "link"):
+        assert mine.facts[table] == pico.facts[table]
+    assert mine.facts["upload"] == {"uf2": pico.facts["upload"]["uf2"]}
 
 
 def test_half_a_power_table_is_refused(tmp_path):
