@@ -1,4 +1,4 @@
-"""A board whose firmware is not ours, as the library sees it. Sizes in bytes.
+"""A board whose firmware, or the port of it, is not ours, as the library sees it. Sizes in bytes.
 
 `engram install` puts this module into lib/ and what it found and was told into
 lib/engram_board.json; where that file is missing (mip) the defaults here hold.
@@ -24,6 +24,12 @@ _told = {
 
 
 def _read():
+    try:
+        from engram_firmware import FACTS  # in firmware of `engram build` for a real board
+
+        _told.update(FACTS)
+    except ImportError:
+        pass
     for folder in sys.path:
         try:
             with open(folder + "/engram_board.json") as file:

@@ -62,9 +62,11 @@ def _rp2_environment(board: Board, source: Source, log: Path) -> dict[str, str]:
     shim = board.build_dir.with_name(board.name + ".inputs") / "shim"
     shim.mkdir(parents=True, exist_ok=True)
     run(["arm-none-eabi-ar", "rc", str(shim / "libstdc++.a")], source, log)
+    maps = f"-ffile-prefix-map={source.path}=micropython -ffile-prefix-map={home()}=engram"
     return {
+        "CFLAGS": maps,
         "CMAKE_ARGS": "-DPICO_NO_PICOTOOL=1",
-        "CXXFLAGS": "-DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1",
+        "CXXFLAGS": maps + " -DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1",
         "LDFLAGS": f"-L{shim}",
     }
 
@@ -122,10 +124,18 @@ module("engram_firmware.py", base_path="{frozen}", opt=3)
 FROZEN = '''\
 """Which firmware of Engram this is."""
 
+import os
+
 MARK = "{mark}"
 BOARD = "{board}"
 VERSION = "{version}"
-MAX_PAYLOAD_BYTES = {max_payload_bytes}
+# For engram_board. The port has mounted its file system.
+FACTS = {{
+    "name": BOARD,
+    "root": "/flash" if "flash" in os.listdir("/") else "",
+    "store": {{"kind": "files", "units": {units}, "erase_bytes": {erase_bytes}}},
+    "max_payload_bytes": {max_payload_bytes},
+}}
 '''
 
 
@@ -175,6 +185,8 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             board=board.name,
             version=__version__,
             max_payload_bytes=board.max_payload_bytes,
+            units=board.flash.store_bytes // board.flash.erase_bytes,
+            erase_bytes=board.flash.erase_bytes,
         ),
     )
     manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
@@ -309,6 +321,22 @@ def with_libraries(board: Board, source: Source) -> tuple[Source, str | None]:
     )
 
 
+def _with_cmake(board: Board, tree: Source, told: list[str]) -> list[list[str]]:
+    """What the rp2 port's Makefile does, which does not find its way in a tree of links."""
+    given = dict(word.split("=", 1) for word in told if "=" in word)
+    values = {
+        "MICROPY_BOARD": given["BOARD"],
+        "MICROPY_FROZEN_MANIFEST": given["FROZEN_MANIFEST"],
+        "USER_C_MODULES": given["USER_C_MODULES"],
+        "PICO_BUILD_DOCS": "0",
+        "PICO_NO_PICOTOOL": "1",
+    }
+    out = str(board.build_dir)
+    configure = ["cmake", "-S", str(tree.path / "ports" / "rp2"), "-B", out]
+    return [[*configure, *(f"-D{name}={value}" for name, value in values.items())],
+            ["make", "-C", out]]  # fmt: skip
+
+
 def build(
     board: Board,
     micropython_dir: Path | str | None = None,
@@ -347,7 +375,9 @@ def build(
             "MICROPY_MPYCROSS_DEPENDENCY": str(cross / "mpy-cross"),
         }
         added = compiler | port.environment(board, source, log)
-        run(["make", f"-j{jobs}", *told, python], source, log, added)
+        direct = tree is source
+        for command in [["make", *told, python]] if direct else _with_cmake(board, tree, told):
+            run([*command, f"-j{jobs}"] if command[0] == "make" else command, source, log, added)
         port.finish(board, source, log)
     made = artefact(board)
     if not made.exists():

@@ -1,0 +1,210 @@
+"""Firmware of real boards: the commands, what is missing, a build with a port that is a fake, and
+a real one where its sources are to be had."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from engram import __version__
+from engram_host import boards, build, build_ports
+from engram_host.errors import BuildError, SourceUnavailable
+from engram_host.flash import fit, flasher, image
+
+REAL = [board for board in boards.load_all() if "build" in board.facts]
+
+# A port of MicroPython that compiles nothing: it leaves what it was told, and our mark.
+MAKEFILE = """\
+all:
+\tmkdir -p $(BUILD)
+\tfor name in BOARD USER_C_MODULES FROZEN_MANIFEST MICROPY_MPYCROSS FS_SIZE; do \\
+\t    printenv $$name | sed "s/^/$$name=/"; done > $(BUILD)/told
+\tcp $(dir $(FROZEN_MANIFEST))engram_firmware.py $(BUILD)/firmware.hex
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A checkout whose builds go elsewhere."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("boards", "firmware", "device_lib"):
+        (home / name).symlink_to(boards.home() / name)
+    monkeypatch.setenv("ENGRAM_HOME", str(home))
+    return home
+
+
+def fake_source(folder, board):
+    """A tree with the port, the board and the libraries that a board wants."""
+    facts = board.facts["build"]
+    (folder / "py").mkdir(parents=True)
+    parts = zip(("MAJOR", "MINOR", "MICRO"), (1, 25, 0))
+    (folder / "py" / "mpconfig.h").write_text(
+        "".join(f"#define MICROPY_VERSION_{name} {number}\n" for name, number in parts)
+    )
+    (folder / "ports" / facts["port"] / "boards" / facts["board"]).mkdir(parents=True)
+    (folder / "ports" / facts["port"] / "Makefile").write_text(MAKEFILE)
+    (folder / "mpy-cross").mkdir()
+    (folder / "mpy-cross" / "Makefile").write_text("all:\n\tmkdir -p $(BUILD)\n")
+    for name, file in build_ports.libraries(board).items():
+        (folder / "lib" / name / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "lib" / name / file).touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source():
+    """MicroPython's, wherever the builds take it from."""
+    return build.find_source().path
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("board", REAL, ids=lambda board: board.name)
+def test_micropython_has_the_board_and_its_manifest(source, board):
+    facts = board.facts["build"]
+    port = source / "ports" / facts["port"]
+    assert (port / "boards" / facts["board"]).is_dir()
+    assert (port / facts["manifest"]).is_file()
+
+
+@pytest.mark.parametrize("board", REAL, ids=lambda board: board.name)
+def test_the_commands_name_port_board_modules_and_manifest(board, elsewhere):
+    facts = board.facts["build"]
+    *_, submodules, cross, last = build_ports.recipe(board)
+    assert submodules.endswith("submodules") and cross.endswith("/mpy-cross")
+    words = dict(word.split("=", 1) for word in last.split() if "=" in word)
+    assert last.startswith(f"make -C $MICROPY_DIR/ports/{facts['port']} BOARD={facts['board']} ")
+    manifest = Path(words["FROZEN_MANIFEST"]).read_text()
+    assert f"$(PORT_DIR)/{facts['manifest']}" in manifest and "device_lib/manifest.py" in manifest
+    modules = Path(words["USER_C_MODULES"])
+    if modules.is_dir():
+        assert "usermod/engram" in (modules / "engram" / "micropython.mk").read_text()
+    else:
+        assert "usermod/engram/micropython.cmake" in modules.read_text()
+    for argument in facts.get("arguments", ()):
+        assert argument in last
+
+
+@pytest.mark.parametrize("board", REAL, ids=lambda board: board.name)
+def test_what_is_frozen_carries_the_mark_that_flashing_looks_for(board, elsewhere, tmp_path):
+    build_ports.recipe(board)
+    inputs = board.build_dir.with_name(board.name + ".inputs")
+    frozen = (inputs / "engram_firmware.py").read_bytes()
+    (tmp_path / "content").write_bytes(frozen)
+    assert image.read(tmp_path / "content").engram == (board.name, __version__)
+    names = {}
+    exec(frozen, names)
+    assert (names["BOARD"], names["VERSION"]) == (board.name, __version__)
+
+
+def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, monkeypatch):
+    board = boards.load("arduino_nano_33_ble")
+    tree = fake_source(tmp_path / "micropython", board)
+    monkeypatch.setattr(build_ports.shutil, "which", lambda program: program)
+    monkeypatch.setenv("BOARD", "of a calling make")
+    said = []
+    made = build_ports.build(board, tree, say=said.append)
+    assert made == board.build_dir / "firmware.hex" == build_ports.artefact(board)
+    told = dict(line.split("=", 1) for line in (made.parent / "told").read_text().splitlines())
+    root = board.build_dir.parent
+    assert told["BOARD"] == "ARDUINO_NANO_33_BLE_SENSE" and told["FS_SIZE"] == "512K"
+    assert told["MICROPY_MPYCROSS"] == str(root / "mpy-cross" / "mpy-cross")
+    assert told["FROZEN_MANIFEST"] == str(root / "arduino_nano_33_ble.inputs" / "manifest.py")
+    assert any("mpy-cross 1.25.0" in line for line in said)
+
+
+def test_another_source_begins_anew(tmp_path, elsewhere, monkeypatch):
+    board = boards.load("arduino_nano_33_ble")
+    monkeypatch.setattr(build_ports.shutil, "which", lambda program: program)
+    build_ports.build(board, fake_source(tmp_path / "one", board))
+    left = board.build_dir / "left.o"
+    left.touch()
+    build_ports.build(board, tmp_path / "one")
+    assert left.exists()
+    other = fake_source(tmp_path / "other", board)
+    (other / "py" / "more.c").touch()
+    build_ports.build(board, other)
+    assert not left.exists()
+
+
+def test_missing_libraries_are_named_with_the_way_to_get_them(tmp_path, elsewhere, monkeypatch):
+    board = boards.load("nucleo_wb55")
+    monkeypatch.setattr(build_ports.shutil, "which", lambda program: program)
+    tree = fake_source(tmp_path / "micropython", board)
+    shutil.rmtree(tree / "lib" / "stm32lib")
+    with pytest.raises(BuildError, match="(?s)lib/stm32lib, which .*BOARD=NUCLEO_WB55 submodules"):
+        build_ports.build(board, tree)
+
+
+def test_a_missing_compiler_or_sdk_is_named(tmp_path, elsewhere, monkeypatch):
+    monkeypatch.delenv("IDF_PATH", raising=False)
+    board = boards.load("esp32_generic")
+    with pytest.raises(BuildError, match="IDF_PATH is not set: source export.sh of Espressif"):
+        build_ports.build(board, fake_source(tmp_path / "idf", board))
+    monkeypatch.setattr(build_ports.shutil, "which", lambda program: None)
+    board = boards.load("itsybitsy_m4")
+    with pytest.raises(BuildError, match="apt-get install .*gcc-arm-none-eabi"):
+        build_ports.build(board, fake_source(tmp_path / "arm", board))
+
+
+def test_a_board_that_this_micropython_lacks_is_told(tmp_path, elsewhere):
+    board = boards.load("teensy41")
+    tree = fake_source(tmp_path / "micropython", board)
+    shutil.rmtree(tree / "ports" / "mimxrt" / "boards" / "TEENSY41")
+    with pytest.raises(BuildError, match="has no board TEENSY41 in ports/mimxrt/boards"):
+        build_ports.build(board, tree)
+
+
+def test_a_model_has_no_build():
+    with pytest.raises(BuildError, match="nucleo_l4r5zi: no port of MicroPython is known for it"):
+        build_ports.build(boards.load("nucleo_l4r5zi"))
+
+
+def test_a_port_that_fails_shows_the_end_of_its_log(tmp_path, elsewhere, monkeypatch):
+    board = boards.load("itsybitsy_m4")
+    tree = fake_source(tmp_path / "micropython", board)
+    monkeypatch.setattr(build_ports.shutil, "which", lambda program: program)
+    broken = "all:\n\t@echo 'region FLASH overflowed' >&2; false\n"
+    (tree / "ports" / "samd" / "Makefile").write_text(broken)
+    with pytest.raises(BuildError, match="region FLASH overflowed"):
+        build_ports.build(board, tree)
+
+
+# ---------------------------------------------------------------- a real build
+
+
+@pytest.fixture(scope="module")
+def pico():
+    """The firmware of a Pico, from what Debian has; minutes the first time."""
+    board = boards.load("rpi_pico")
+    try:
+        return build_ports.build(board)
+    except SourceUnavailable as e:
+        pytest.skip(f"the sources of the rp2 port cannot be had here: {e}")
+    except BuildError as e:
+        if "not found: apt-get install" in str(e):
+            pytest.skip(str(e))
+        raise
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_the_firmware_of_a_pico_is_one_for_a_pico_and_for_nothing_else(pico):
+    board = boards.load("rpi_pico")
+    content = image.read(pico)
+    assert content.engram == ("rpi_pico", __version__)
+    assert content.families == {0xE48BFF56} and content.extent[0] == 0x10000000
+    fit.check(board, "uf2", content)
+    assert flasher.firmware_of(board, "uf2") == pico
+    for other in ("rpi_pico_w", "rpi_pico2", "itsybitsy_m4"):
+        with pytest.raises(image.FlashError, match="not flashed"):
+            fit.check(boards.load(other), "uf2", content)
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_nothing_of_this_computer_is_in_the_firmware(pico):
+    spans = image.read(pico).spans
+    assert not any(str(boards.home()).encode() in data for _, data in spans)
+    assert not any(sys.prefix.encode() in data for _, data in spans)
