@@ -1,0 +1,182 @@
+"""What is on a port: prompts and agents are asked, running programs and silent ports are left."""
+
+import os
+import pty
+import threading
+import time
+import tty
+
+import pytest
+
+from engram_host import boards, build, census, ports, virtual
+from engram_host.transport.serial_port import SerialTransport
+
+
+class Port:
+    """A pseudo-terminal with a program at its other end. heard: what came to the program."""
+
+    def __init__(self, says=b"", every_s=None, answer=None):
+        self.far, near = pty.openpty()
+        tty.setraw(self.far)
+        tty.setraw(near)
+        self.url, self.near, self.heard, self.open = os.ttyname(near), near, b"", True
+        os.write(self.far, says)
+        if answer:
+            threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
+        if every_s:
+            threading.Thread(target=self._print, args=(every_s,), daemon=True).start()
+
+    def _print(self, every_s):
+        while self.open:
+            os.write(self.far, b"loss 0.25\r\n")
+            time.sleep(every_s)
+
+    def _serve(self, answer):
+        while self.open:
+            try:
+                data = os.read(self.far, 4096)
+            except OSError:
+                return
+            self.heard += data
+            os.write(self.far, answer(data))
+
+    def close(self):
+        self.open = False
+        os.close(self.far)
+        os.close(self.near)
+
+
+@pytest.fixture
+def port():
+    made = []
+
+    def make(**behaviour):
+        made.append(Port(**behaviour))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_port_that_says_nothing_is_left_after_a_second(port):
+    began = time.monotonic()
+    found = census.look(port().url)
+    assert found["state"] == census.SILENT and "no MicroPython" in found["why"]
+    assert time.monotonic() - began < 4
+
+
+def test_a_program_that_prints_is_busy_and_hears_nothing(port):
+    one = port(every_s=0.02, answer=lambda data: b"")
+    found = census.look(one.url)
+    assert (found["state"], one.heard) == (census.BUSY, b"")
+
+
+def test_a_program_that_echoes_lines_is_not_interrupted(port):
+    one = port(answer=lambda data: data)
+    found = census.look(one.url)
+    assert found["state"] == census.BUSY
+    assert b"\x03" not in one.heard and b"\x01" not in one.heard
+
+
+def test_a_port_that_another_program_holds_is_told(port):
+    one = port()
+    holder = SerialTransport(one.url)
+    found = census.look(one.url)
+    holder.close()
+    assert found["state"] == census.IN_USE and "another program" in found["why"]
+
+
+def test_a_port_that_is_not_there_is_told(tmp_path):
+    assert census.look(str(tmp_path / "tty"))["state"] == census.SILENT
+
+
+def test_a_board_that_answers_nonsense_at_its_prompt_is_told(port):
+    one = port(answer=lambda data: b"\r\n>>> " if data.endswith(b"\r") else data[:1])
+    found = census.look(one.url)
+    assert found["state"] == census.SILENT and "raw REPL" in found["why"]
+
+
+def test_a_port_that_hangs_does_not_hold_the_others(port, monkeypatch):
+    stuck, ready = port().url, port().url
+    look = census.look
+
+    def slow(url):
+        if url == stuck:
+            time.sleep(30)
+        return look(url)
+
+    monkeypatch.setattr(census, "look", slow)
+    began = time.monotonic()
+    found = census.survey([stuck, ready], limit_s=5)
+    assert time.monotonic() - began < 8
+    assert found[stuck]["why"] == "nothing within 5 s" and "no MicroPython" in found[ready]["why"]
+
+
+# ---------------------------------------------------------------- boards
+
+LOOP = b'exec("import time\\nwhile True: time.sleep_ms(5)")\r'
+
+
+@pytest.fixture
+def board(tmp_path, monkeypatch):
+    """A running unix board of this test's own; its port."""
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path))
+    facts = boards.load("unix")
+    if not facts.artefact.exists():
+        build.build(facts)
+    running = virtual.start("unix", facts.command)
+    yield str(running.tty)
+    virtual.stop("unix")
+
+
+@pytest.mark.board
+def test_a_board_is_asked_at_its_prompt_again_and_again(board):
+    for _ in range(12):  # the HELLO's random part may open a bracket
+        found = census.look(board)
+        assert found["state"] == census.AT_PROMPT, found
+    assert found["engram"] and found["system"] == "micropython" and found["free_bytes"] > 100_000
+    assert found["version"].count(".") == 2 and "firmware_board" not in found
+
+
+@pytest.mark.board
+def test_what_was_assigned_at_the_prompt_is_still_there(board):
+    transport = SerialTransport(board)
+    transport.write(b"kept = 41\r\n")
+    time.sleep(0.3)
+    transport.close()
+    census.look(board)
+    transport = SerialTransport(board)
+    transport.write(b"print(kept + 1)\r\n")
+    assert b"42" in census._read_until(transport, b"42\r\n>>> ", 3)
+    transport.close()
+
+
+@pytest.mark.board
+def test_an_agent_tells_its_board(board):
+    transport = SerialTransport(board)
+    census.Link(transport).open()
+    transport.close()
+    found = census.look(board)
+    assert (found["state"], found["board"]) == (census.AGENT, "unix") and found["free_bytes"] > 0
+
+
+@pytest.mark.board
+def test_a_program_that_runs_goes_on(board):
+    transport = SerialTransport(board)
+    transport.write(LOOP)
+    time.sleep(0.5)
+    transport.read(0.5)
+    transport.close()
+    assert census.look(board)["state"] in (census.SILENT, census.BUSY)
+    transport = SerialTransport(board)
+    transport.write(b"\x03")
+    assert b"KeyboardInterrupt" in census._read_until(transport, b">>> ", 3)
+    transport.close()
+
+
+@pytest.mark.board
+def test_virtual_boards_that_run_are_among_the_ports(board):
+    assert [p for p in ports.virtual_ports() if p["port"] == board] == [
+        {"port": board, "description": "virtual board unix"}
+    ]
