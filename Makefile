@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff clean
+.PHONY: help bench pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
 
 ## List the targets
 help:
@@ -35,6 +35,7 @@ demo: setup
 ## Run every test, on this computer and on the virtual boards
 test: setup
 	@$(ENGRAM) build unix
+	@$(ENGRAM) build unix --stock
 	@$(ENGRAM) build qemu_m4f
 	@$(ENGRAM) build qemu_m3
 	@$(ENGRAM) build qemu_m0p
@@ -129,6 +130,10 @@ sizes: setup
 ## Compare the sizes with docs/sizes.csv; fails on growth beyond the budget
 sizes-diff: setup
 	@$(PY) firmware/natmod/natmod_sizes.py --diff
+
+## Make a release: build/dist/engram-<version>.tar.gz, to install from without a compiler
+dist: setup
+	@$(PY) firmware/tools/dist.py $(if $(DOCS),--docs) $(ARCH)
 
 ## Remove what was built here (the cached MicroPython source stays)
 clean:

@@ -6,6 +6,7 @@ without it, says so, and ``engram.backend`` falls back to numpy (the same result
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -65,7 +66,8 @@ class BuildExtOrSay(build_ext):
 class BuildPyWithBoards(build_py):
     """build_py that carries boards/*/board.toml as package data, for plain installations.
 
-    A checkout and an editable installation read the files where they lie.
+    A checkout and an editable installation read the files where they lie. ENGRAM_DEVICE_FILES=1:
+    what `engram install` puts on boards (build/device) too, for a release.
     """
 
     def run(self):
@@ -76,10 +78,21 @@ class BuildPyWithBoards(build_py):
             target = Path(self.build_lib, "engram_host/_data", path.relative_to(ROOT))
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+        if os.environ.get("ENGRAM_DEVICE_FILES") == "1":
+            target = Path(self.build_lib, "engram_host/_data/device")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(ROOT / "build" / "device", target)
 
+
+# ENGRAM_EXTENSION=0: a wheel without C, for any computer. ENGRAM_BUILD: a build folder of its own,
+# so that a release and the extension in place do not meet.
+WITH_C = os.environ.get("ENGRAM_EXTENSION", "1") == "1"
+options = {"bdist_wheel": {"py_limited_api": "cp311"}} if WITH_C else {}
+if "ENGRAM_BUILD" in os.environ:
+    options["build"] = {"build_base": os.environ["ENGRAM_BUILD"]}
 
 setup(
-    ext_modules=[kernel_extension()],
+    ext_modules=[kernel_extension()] if WITH_C else [],
     cmdclass={"build_ext": BuildExtOrSay, "build_py": BuildPyWithBoards},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options=options,
 )

@@ -1,0 +1,177 @@
+"""Makes a release: everything a user needs who has no compiler. build/dist/engram-<version>.tar.gz
+
+    python firmware/tools/dist.py            every architecture whose compiler is here
+    python firmware/tools/dist.py --docs     and its tables into docs/install.md
+
+    wheels/     the host part, with the files for every board in it: for any computer (numpy), and
+                for computers like this one (C kernels)
+    mip/        the library and kernels as `mip` installs them: a folder an architecture
+    README.md   docs/install.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "host"), str(ROOT / "device_lib"), str(ROOT / "firmware" / "natmod")]
+
+import natmod_build  # noqa: E402
+
+import engram  # noqa: E402
+from engram_host.install import choice, make_files, packages  # noqa: E402
+from engram_host.install.files import Files  # noqa: E402
+
+DIST = ROOT / "build" / "dist"
+DOCS = ROOT / "docs" / "install.md"
+
+
+def device_files(archs: list[str]) -> Path:
+    """The files for boards, with kernels for these architectures. Exits when some do not build."""
+    root = make_files.make()
+    for arch in archs:
+        if not make_files.make_kernels(arch):
+            program = natmod_build.COMPILERS[arch][0]
+            sys.exit(f"engram: no kernels for {arch}: {program} is missing")
+        print(f"kernels  {arch}", flush=True)
+    for path in (root / "kernels").iterdir():
+        if path.name not in archs:
+            shutil.rmtree(path)
+    return root
+
+
+def wheels(out: Path) -> list[Path]:
+    """Two wheels of the host part: for any computer, and for those like this one."""
+    out.mkdir(parents=True)
+    for extension in ("0", "1"):
+        place = ROOT / "build" / "wheel"
+        shutil.rmtree(place, ignore_errors=True)
+        told = subprocess.run(
+            [sys.executable, "setup.py", "-q", "bdist_wheel", "--bdist-dir", place / "tree"]
+            + ["--dist-dir", out],
+            cwd=ROOT,
+            env=os.environ | {"ENGRAM_EXTENSION": extension, "ENGRAM_DEVICE_FILES": "1"}
+            | {"ENGRAM_BUILD": str(place)},
+            capture_output=True,
+            text=True,
+        )
+        if told.returncode:
+            sys.exit(f"engram: the wheel was not built:\n{told.stderr[-3000:]}")
+    return sorted(out.glob("*.whl"))
+
+
+# What `mip` installs, by name of the json: packages.
+MIP = {"package": packages.USUAL, "core": ("core",)}
+
+
+def mip(files: Files, out: Path) -> None:
+    """A folder for mip: the files, and a json for all of them and for the core alone."""
+    out.mkdir(parents=True)
+    for name, wanted in MIP.items():
+        modules = choice.KERNELS["train"]
+        chosen = {f"{module}.mpy": files.kernel(files.archs[0], module) for module in modules}
+        for package in packages.with_needs(wanted):
+            chosen |= files.package(package)
+        chosen |= files.board()
+        for path, payload in chosen.items():
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            (out / path).write_bytes(payload.data)
+        told = {"version": files.version, "deps": [], "urls": [[p, p] for p in sorted(chosen)]}
+        (out / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+def archive(tree: Path) -> Path:
+    """The tree as .tar.gz. The same files give the same bytes; equal files are stored once."""
+    target = tree.with_name(tree.name + ".tar.gz")
+    seen: dict[bytes, str] = {}
+
+    def plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
+        info.uid = info.gid = info.mtime = 0
+        info.uname = info.gname = ""
+        return info
+
+    with tarfile.open(target, "w:gz", compresslevel=9) as tar:
+        for path in sorted(p for p in tree.rglob("*") if p.is_file()):
+            name = path.relative_to(tree.parent).as_posix()
+            info = plain(tar.gettarinfo(path, name))
+            data = path.read_bytes()
+            if data in seen:
+                info.type, info.linkname, info.size = tarfile.LNKTYPE, seen[data], 0
+                tar.addfile(info)
+                continue
+            seen[data] = name
+            with path.open("rb") as file:
+                tar.addfile(info, file)
+    return target
+
+
+def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, str]:
+    """Name -> Markdown table: what the archive holds, and the sizes of what goes to boards."""
+    lines = ["| part | files | bytes |", "|---|---:|---:|"]
+    for part in ("wheels", "mip"):
+        found = [p for p in (tree / part).rglob("*") if p.is_file()]
+        size = sum(p.stat().st_size for p in found)
+        lines.append(f"| `{part}/` | {len(found)} | {size:,} |")
+    for path in sorted((tree / "wheels").glob("*.whl")):
+        name = re.sub(r"cp311-abi3-\w+", "cp311-abi3-<platform>", path.name)
+        lines.append(f"| `wheels/{name}` | | {path.stat().st_size:,} |")
+    lines.append(f"| `{target.name}` | | {target.stat().st_size:,} |")
+    contents = "\n".join(lines)
+
+    modules = ("_engram", "_engram_core", "_engram_int8", "_engram_layers", "_engram_audio")
+    lines = ["| architecture | " + " | ".join(f"`{m}`" for m in modules) + " |"]
+    lines.append("|---|" + "---:|" * len(modules))
+    for arch in archs:
+        files = Files(root)
+        row = " | ".join(f"{files.kernel(arch, m).size:,}" for m in modules)
+        lines.append(f"| `{arch}` | {row} |")
+    return {"contents": contents, "kernels": "\n".join(lines)}
+
+
+def write_docs(found: dict[str, str]) -> None:
+    text = DOCS.read_text()
+    for name, table in found.items():
+        mark = re.compile(rf"(<!-- dist: {name} -->\n).*?(<!-- end -->)", re.S)
+        if not mark.search(text):
+            sys.exit(f"engram: {DOCS} has no place for the table {name}")
+        text = mark.sub(lambda m, table=table: m[1] + table + "\n" + m[2], text)
+    DOCS.write_text(text)
+
+
+def make(archs: list[str], out: Path = DIST) -> tuple[Path, dict[str, str]]:
+    """The archive in a folder, which is emptied first, and the tables that describe it."""
+    root = device_files(archs)
+    tree = out / f"engram-{engram.__version__}"
+    shutil.rmtree(out, ignore_errors=True)
+    wheels(tree / "wheels")
+    for arch in archs:
+        mip(Files(root, [arch]), tree / "mip" / arch)
+    for name, path in (("README.md", DOCS), ("LICENSE", ROOT / "LICENSE")):
+        shutil.copyfile(path, tree / name)
+    target = archive(tree)
+    return target, tables(tree, target, root, archs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--docs", action="store_true", help="tables into docs/install.md")
+    parser.add_argument("--out", type=Path, default=DIST, help="default: build/dist")
+    parser.add_argument("arch", nargs="*", help="default: every one whose compiler is here")
+    chosen = parser.parse_args()
+    target, found = make(chosen.arch or natmod_build.available(), chosen.out)
+    if chosen.docs:
+        write_docs(found)
+    print(found["contents"])
+    print(os.path.relpath(target))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The release archive: a user installs from it with no compiler on the computer."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+
+import pytest
+
+from engram_host import boards, virtual
+from firmware import natmod
+from tidy import tree
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The unpacked archive of `make dist` for the architectures of this computer and of M0+."""
+    archs = [arch for arch in ("x64", "armv6m") if arch in natmod.build.available()]
+    out = tmp_path_factory.mktemp("dist") / "out"
+    command = [sys.executable, "firmware/tools/dist.py", "--out", out, *archs]
+    subprocess.run(command, cwd=tree.ROOT, check=True)
+    place = tmp_path_factory.mktemp("user")
+    (archive,) = out.glob("engram-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(place, filter="data")
+    (folder,) = place.iterdir()
+    return folder
+
+
+def test_it_holds_what_a_user_needs(unpacked):
+    assert sorted(p.name for p in unpacked.iterdir()) == ["LICENSE", "README.md", "mip", "wheels"]
+    wheels = {p.name.split("-", 2)[2]: p for p in (unpacked / "wheels").glob("*.whl")}
+    assert len(wheels) == 2 and "py3-none-any.whl" in wheels
+    for wheel in wheels.values():
+        names = zipfile.ZipFile(wheel).namelist()
+        assert "engram_host/_data/device/lib/engram/core.pack" in names
+        assert "engram_host/_data/device/kernels/armv6m/_engram_core.mpy" in names
+        assert "engram_host/install/on_board/ask.py" in names
+
+
+def test_each_package_json_names_files_that_are_there(unpacked):
+    found = sorted((unpacked / "mip").rglob("*.json"))
+    assert len(found) >= 4
+    for path in found:
+        told = json.loads(path.read_text())
+        assert [u for _, u in told["urls"] if not (path.parent / u).is_file()] == []
+        assert len(told["urls"]) > 5 and told["deps"] == []
+
+
+@pytest.mark.board
+def test_the_wheel_installs_on_a_stock_board_without_a_compiler(unpacked, tmp_path):
+    """In a Python of its own, with a PATH on which nothing is."""
+    board = boards.load("unix_stock")
+    library = tmp_path / "library"
+    wheel = next((unpacked / "wheels").glob("*-any.whl"))
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(library)
+    state = tmp_path / "state"
+    os.environ["ENGRAM_STATE"], before = str(state), os.environ["ENGRAM_STATE"]
+    try:
+        running = virtual.start(board.name, board.command)
+        program = (
+            "import sys, shutil; "
+            f"sys.path[:0] = [{str(library)!r}]; "
+            f"sys.path += [{sysconfig.get_path('platlib')!r}]; "
+            "assert not any(map(shutil.which, ('gcc', 'cc', 'make', 'mpy-cross'))); "
+            "import engram_host.cli as cli; "
+            f"assert cli.__file__.startswith({str(library)!r}); sys.exit(cli.main())"
+        )
+        (tmp_path / "bin").mkdir()
+        told = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", program]
+            + ["install", "--port", str(running.tty), "--json"],
+            env={"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert told.returncode == 0, told.stdout + told.stderr
+        answer = json.loads(told.stdout)
+        assert answer["kernels"]["modules"] == {"_engram": "x64"}
+        assert answer["self_test"] == {"kernels": "_engram", "learner": True}
+    finally:
+        virtual.stop(board.name)
+        os.environ["ENGRAM_STATE"] = before
+
+
+@pytest.mark.board
+def test_mip_installs_the_folder_of_an_architecture(unpacked, tmp_path, monkeypatch):
+    """By mpremote, which reads a package.json of this computer."""
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
+    board = boards.load("unix_stock")
+    running = virtual.start(board.name, board.command)
+    try:
+        mpremote = [sys.executable, "-m", "mpremote", "connect", str(running.tty)]
+        package = unpacked / "mip" / "x64" / "package.json"
+        subprocess.run(
+            [*mpremote, "mip", "install", "--no-mpy", "--target", "/lib", str(package)],
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
+        told = subprocess.run(
+            [*mpremote, "exec", "import engram.session, engram.backend, engram_board as b;"
+             "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0))"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert told.stdout.split() == ["_engram_core", "24"]
+    finally:
+        virtual.stop(board.name)
