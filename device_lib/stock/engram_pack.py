@@ -12,6 +12,7 @@ import os
 import struct
 
 _AT = "/engram_lib"
+_COLLECT_BYTES = 8192
 _folder = ""
 
 
@@ -62,8 +63,13 @@ class Packs:
 
 
 def mounted(path):
-    """The folder that the packs beside the file `path` are mounted at."""
+    """The folder that the packs beside the file `path` are mounted at.
+
+    From here on the heap is collected often: a learner needs its arena in one piece, and what
+    stays of a module, a model or a store lies low then.
+    """
     global _folder
+    gc.threshold(_COLLECT_BYTES)
     try:
         from vfs import mount
     except ImportError:
