@@ -30,6 +30,7 @@ BACKEND = {
 }
 CPYTHON = tuple(WITHOUT)
 BOARDS = ("unix", "qemu_m4f", "qemu_m3", "qemu_m0p")
+SILENCE_S = 180  # a board may compute for that long without a word: an emulated one is slow
 
 _START = """
 import sys
@@ -113,7 +114,9 @@ class BoardHost:
 
     def exec(self, code):
         """Runs code at the raw REPL; its output as text. Raises on an exception there."""
-        return self.transport.exec(code).decode().replace("\r\n", "\n")
+        output, error = self.transport.exec_raw(code, timeout=SILENCE_S)
+        assert not error, error.decode()
+        return output.decode().replace("\r\n", "\n")
 
     def run(self, check):
         """Output of tests/device/<check>.py, in a fresh interpreter.
