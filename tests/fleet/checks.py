@@ -10,6 +10,7 @@ CHECKS = (
     "kernels_check",
     "learner_check",
     "strategies_check",
+    "once_check",
     "misuse_check",
     "store_check",
     "wire_check",

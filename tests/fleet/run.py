@@ -2,8 +2,9 @@
 
 A board is virtual if its board.toml says so; it needs no line here. Each is built, runs the files
 of tests/device (checks.py says what they must print), then the demo with its bars. Writes
-out/bench/boards.json and prints the table; with --docs also puts it into docs/boards.md. Ends with
-1 when something is wrong on a board, or when the budget was too short for one.
+out/bench/boards.json and prints the table; with --docs also puts it into docs/boards.md. Where only
+some boards are named, the rows of the others stay as they were. Ends with 1 when something is wrong
+on a board, or when the budget was too short for one.
 """
 
 import argparse
@@ -139,6 +140,13 @@ def all_rows(names, deadline):
         return list(pool.map(row_of, names))
 
 
+def with_earlier(rows, out):
+    """These rows and those that `out` has of other boards, by name."""
+    earlier = json.loads(out.read_text())["boards"] if out.exists() else []
+    by_name = {row["board"]: row for row in [*earlier, *rows]}
+    return [by_name[name] for name in sorted(by_name) if boards.is_known(name)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("boards", nargs="*", help="names of virtual boards; none: all of them")
@@ -152,6 +160,7 @@ def main():
         return
     names = chosen.boards or [board.name for board in boards.load_all() if board.is_virtual]
     rows = all_rows(names, time.monotonic() + 60 * chosen.budget)
+    rows = with_earlier(rows, OUT) if chosen.boards else rows
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps({"boards": rows}, indent=1) + "\n")
     text = table.markdown(rows)

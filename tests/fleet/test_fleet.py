@@ -1,6 +1,8 @@
 """The boards that nothing else here runs on, in short; `make test-boards` runs all of it on
 all of them. And the judge itself: a wrong line must come to light."""
 
+import json
+
 import pytest
 
 from fleet import checks, run, table
@@ -77,6 +79,14 @@ def test_a_board_without_time_is_told():
     row = run.within("qemu_m7", 0)
     assert row["faults"] == ["the budget was used up"]
     assert table.cells(row)[3:5] == ["0/0", "–"]
+
+
+def test_rows_of_other_boards_stay(tmp_path):
+    out = tmp_path / "boards.json"
+    old = [{"board": name, "was": "there"} for name in ("unix", "qemu_m3", "gone")]
+    assert run.with_earlier([{"board": "unix"}], out) == [{"board": "unix"}]
+    out.write_text(json.dumps({"boards": old}))
+    assert run.with_earlier([{"board": "unix"}], out) == [old[1], {"board": "unix"}]
 
 
 def test_table_is_put_into_the_document(tmp_path):
