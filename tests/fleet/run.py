@@ -2,9 +2,9 @@
 
 A board is virtual if its board.toml says so; it needs no line here. Each is built, runs the files
 of tests/device (checks.py says what they must print), then the demo with its bars. Writes
-out/bench/boards.json and prints the table; with --docs also puts it into docs/boards.md. Where only
-some boards are named, the rows of the others stay as they were. Ends with 1 when something is wrong
-on a board, or when the budget was too short for one.
+out/bench/boards.json and prints the table; with --docs also puts it into docs/boards.md. The rows
+of boards that are not named stay as they were. Ends with 1 when something is wrong on a board, or
+when the budget was too short for one.
 """
 
 import argparse
