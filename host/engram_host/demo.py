@@ -32,6 +32,7 @@ from engram_host.samples import Samples
 TITLE = "Handwritten digits, one new class a session"
 _MODEL = "digits.safetensors"
 _LEAST_BATCH = 2
+_HEAP_LEFT = 10_000  # bytes that what comes in and goes out may take
 Say = Callable[[str], None]
 
 
@@ -180,9 +181,12 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
         fitted = {**settings, "learner": {**settings["learner"], "batch": batch}}
         try:
             facts = device.push_model(model, **_options(fitted, 1))
+            fits = batch <= _LEAST_BATCH or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
         except DeviceError as e:
             if e.kind != "FitError" or batch <= _LEAST_BATCH:
                 raise
+            fits = False
+        if not fits:
             batch //= 2
             say(f"this board has too little RAM left for that mini-batch: {batch} samples a step")
             continue

@@ -77,7 +77,7 @@ def _install(repl: RawRepl, wishes: Wishes, reporter: Reporter) -> dict[str, Any
         with reporter.bytes("install engram", todo.send_bytes) as update:
             _send(transfer, todo, update)
     free = transfer.free_bytes(board.root)
-    settings = _settings(board, wishes, present.settings, free)
+    settings = _settings(board, wishes, present.settings, free, "_engram" not in chosen.kernels)
     if settings != present.settings:
         transfer.write_json(SETTINGS, settings)
     heap = check.heap_cost(repl, chosen)
@@ -161,9 +161,12 @@ def _send(transfer: Transfer, todo: Changes, update: Any) -> None:
 
 
 def _settings(
-    board: facts.Facts, wishes: Wishes, before: dict[str, Any], free_bytes: int
+    board: facts.Facts, wishes: Wishes, before: dict[str, Any], free_bytes: int, small: bool
 ) -> dict[str, Any]:
-    """What engram_board.json says. A store that is there stays what it is, unless asked for."""
+    """What engram_board.json says. A store that is there stays what it is, unless asked for.
+
+    small: there is little heap left, of which a frame takes more than twice its length.
+    """
     known = wishes.board or {}
     kept = before.get("store")
     if kept is None or wishes.store or wishes.store_bytes:
@@ -176,5 +179,5 @@ def _settings(
         "root": board.root,
         "store": kept,
         "counter": {"kind": counter["kind"], "unit": counter["unit"]},
-        "max_payload_bytes": _PAYLOADS.get(board.platform, _PAYLOAD),
+        "max_payload_bytes": _PAYLOAD if small else _PAYLOADS.get(board.platform, _PAYLOAD),
     }

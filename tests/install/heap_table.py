@@ -1,0 +1,92 @@
+"""Measures what the library takes of heap, as .mpy on stock firmware and frozen in ours.
+
+    python tests/install/heap_table.py            prints the table
+    python tests/install/heap_table.py --docs     and writes it into docs/install.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "host"), str(ROOT / "device_lib")]
+
+from engram_host import boards, build, virtual  # noqa: E402
+from engram_host.install import check, facts, installer, packages  # noqa: E402
+from engram_host.install.raw_repl import RawRepl  # noqa: E402
+from engram_host.progress import Silent  # noqa: E402
+from engram_host.transport.serial_port import SerialTransport  # noqa: E402
+
+STOCK = ("qemu_m0p_stock", "qemu_m4f_stock")
+FROZEN = "qemu_m4f"
+MARK = re.compile(r"(<!-- dist: heap -->\n).*?(<!-- end -->)", re.S)
+
+
+def line(name: str) -> SerialTransport:
+    """A transport to a board that was just started."""
+    board = boards.load(name)
+    if not board.artefact.exists():
+        build.build(board)
+    return SerialTransport(str(virtual.ensure(name, board.command).tty), board.baud, name=name)
+
+
+def frozen() -> dict[str, int]:
+    """Package -> bytes of heap after its import, of firmware that has the library frozen."""
+    repl = RawRepl(line(FROZEN))
+    repl.enter()
+    repl.run(facts.script("check"))
+    rows = [(name, check.IMPORTS[name].split()) for name in packages.USUAL]
+    found: dict[str, int] = json.loads(repl.run(f"_say(_cost({rows!r}))"))
+    return dict(found)
+
+
+def table() -> str:
+    """The table, in Markdown."""
+    told = {
+        name: installer.install(
+            line(name), installer.Wishes(board=boards.load(name).facts), Silent()
+        )
+        for name in STOCK
+    }
+    built_in = frozen()
+    titles = [f"`{name}` ({told[name]['kernels']['arch']})" for name in STOCK]
+    head = ["part", "bytes of files", *(f"heap, {title}" for title in titles)]
+    lines = ["| " + " | ".join([*head, f"frozen, `{FROZEN}`"]) + " |"]
+    lines.append("|---|" + "---:|" * (len(head)))
+    rows = {name: {row["part"]: row for row in told[name]["parts"]} for name in STOCK}
+    for part, row in rows[STOCK[-1]].items():
+        cells = [f"{row['file_bytes']:,}"]
+        cells += [f"{rows[name][part]['heap_bytes']:,}" for name in STOCK]
+        cells.append(f"{built_in[part]:,}" if part in built_in else "0")
+        lines.append(f"| {part} | " + " | ".join(cells) + " |")
+    for name in STOCK:
+        modules = ", ".join(f"`{m}` of {a}" for m, a in told[name]["kernels"]["modules"].items())
+        lines.append(f"\nKernels of `{name}`: {modules}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--docs", action="store_true", help="write it into docs/install.md")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["ENGRAM_STATE"] = state
+        try:
+            found = table()
+        finally:
+            for name in (*STOCK, FROZEN):
+                virtual.stop(name)
+    print(found)
+    if chosen.docs:
+        docs = ROOT / "docs" / "install.md"
+        docs.write_text(MARK.sub(lambda m: m[1] + found + "\n" + m[2], docs.read_text()))
+
+
+if __name__ == "__main__":
+    main()
