@@ -133,7 +133,6 @@ VERSION = "{version}"
 FACTS = {{
     "name": BOARD,
     "root": "/flash" if "flash" in os.listdir("/") else "",
-    "store": {{"kind": "files", "units": {units}, "erase_bytes": {erase_bytes}}},
     "max_payload_bytes": {max_payload_bytes},
 }}
 '''
@@ -185,8 +184,6 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             board=board.name,
             version=__version__,
             max_payload_bytes=board.max_payload_bytes,
-            units=board.flash.store_bytes // board.flash.erase_bytes,
-            erase_bytes=board.flash.erase_bytes,
         ),
     )
     manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
