@@ -23,6 +23,7 @@ LIBRARIES = [str(ROOT / p) for p in ("device_lib", "host")]
 sys.path[:0] = [*LIBRARIES, str(ROOT / "tests"), str(ROOT / "tests" / "device")]
 
 from engram_host import boards, build, demo  # noqa: E402
+from engram_host.errors import BuildError  # noqa: E402
 from fleet import checks, table  # noqa: E402
 from hosts import BoardHost  # noqa: E402
 
@@ -127,12 +128,16 @@ def unmeasured(name, why):
 
 def all_rows(names, deadline):
     """Rows of the boards, in the order of their names; each line is told when it is there."""
+    unbuilt = {}
     for name in names:
         print(f"building {name}", flush=True)
-        build.build(boards.load(name))
+        try:
+            build.build(boards.load(name))
+        except BuildError as error:
+            unbuilt[name] = str(error).splitlines()[0]
 
     def row_of(name):
-        row = within(name, deadline)
+        row = unmeasured(name, unbuilt[name]) if name in unbuilt else within(name, deadline)
         print(f"{name}: {'; '.join(row['faults']) or 'all well'}", flush=True)
         return row
 

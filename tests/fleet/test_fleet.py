@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from engram_host.errors import BuildError
 from fleet import checks, run, table
 from hosts import BoardHost
 
@@ -79,6 +80,15 @@ def test_a_board_without_time_is_told():
     row = run.within("qemu_m7", 0)
     assert row["faults"] == ["the budget was used up"]
     assert table.cells(row)[3:5] == ["0/0", "–"]
+
+
+def test_a_board_that_is_not_built_is_told(monkeypatch):
+    def refuse(board):
+        raise BuildError(f"no compiler for {board.name}\nits log")
+
+    monkeypatch.setattr(run.build, "build", refuse)
+    (row,) = run.all_rows(["qemu_m7"], 1e12)
+    assert row["faults"] == ["no compiler for qemu_m7"]
 
 
 def test_rows_of_other_boards_stay(tmp_path):
