@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engram import __version__
-from engram_host import boards, build, build_ports
+from engram_host import api, boards, build, build_ports, census, virtual
 from engram_host.errors import BuildError, SourceUnavailable
 from engram_host.flash import fit, flasher, image
 
@@ -208,3 +208,30 @@ def test_nothing_of_this_computer_is_in_the_firmware(pico):
     spans = image.read(pico).spans
     assert not any(str(boards.home()).encode() in data for _, data in spans)
     assert not any(sys.prefix.encode() in data for _, data in spans)
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkeypatch):
+    """The boot ROM and the emulator of virtual_pico, with this firmware in place of its own."""
+    emulated = boards.load("virtual_pico")
+    try:
+        rom = build.build(emulated).parent
+    except SourceUnavailable as e:
+        pytest.skip(f"the emulator cannot be had here: {e}")
+    for name in ("rom.bin", "rp2040js"):
+        (tmp_path / name).symlink_to(rom / name)
+    firmware = tmp_path / "firmware.uf2"
+    shutil.copy(pico, firmware)
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
+    running = virtual.start("virtual_pico", lambda flash: emulated.command(flash, firmware))
+    try:
+        found = census.look(str(running.tty))
+        assert (found["firmware_board"], found["firmware_engram"]) == ("rpi_pico", __version__)
+        assert found["engram"] == __version__ and found["machine"].startswith("Raspberry Pi Pico")
+        with api.connect(str(running.tty)) as board:
+            told = api.info(board)
+        assert told["board"] == "rpi_pico" and told["counter"]["kind"] == "device"
+        assert told["fs"]["total_bytes"] == 1408 * 1024  # the port's file system, where it was
+    finally:
+        virtual.stop("virtual_pico")
