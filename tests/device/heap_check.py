@@ -9,15 +9,16 @@ from engram.store import RamFlash
 
 
 def flash():
-    """This board's own flash, blank: the one that must not allocate. A PC has none."""
+    """(device, program unit, whether it takes one program) of this board's own flash, blank: the
+    one that must not allocate. A PC has none."""
     try:
         import engram_board
     except ImportError:
-        return RamFlash(32, 1024, 16), 16
+        return RamFlash(32, 1024, 16), 16, None
     device = engram_board.store_device()
     for block in range(device.ioctl(4, 0)):
         device.ioctl(6, block)
-    return device, engram_board.PROGRAM_BYTES
+    return device, engram_board.PROGRAM_BYTES, engram_board.PROGRAM_ONCE
 
 
 def main():

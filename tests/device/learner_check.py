@@ -14,12 +14,14 @@ from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 PROGRAM_BYTES = 16
 
 
-def open_learner(flash, program_bytes=PROGRAM_BYTES, **options):
+def open_learner(flash, program_bytes=PROGRAM_BYTES, program_once=None, **options):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
     store_device, checkpoint_device = regions(flash, 64 + spec.parameter_bytes, program_bytes)
     return Learner(
         spec,
-        ReplayStore(store_device, program_bytes, spec.latent_id, spec.latent_elems),
+        ReplayStore(
+            store_device, program_bytes, spec.latent_id, spec.latent_elems, align=program_once
+        ),
         Checkpoints(checkpoint_device, program_bytes, spec.model_id),
         batch=8, lr=0.1, seed=3, budget=24, **options
     )
