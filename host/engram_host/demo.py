@@ -32,7 +32,7 @@ from engram_host.samples import Samples
 TITLE = "Handwritten digits, one new class a session"
 _MODEL = "digits.safetensors"
 _LEAST_BATCH = 2
-_HEAP_LEFT = 10_000  # bytes that what comes in and goes out may take
+_HEAP_LEFT = 15_000  # bytes that what comes in and goes out may take
 Say = Callable[[str], None]
 
 
@@ -179,6 +179,7 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
     batch = settings["learner"]["batch"]
     while True:
         fitted = {**settings, "learner": {**settings["learner"], "batch": batch}}
+        fitted["tight"] = batch < settings["learner"]["batch"]
         try:
             facts = device.push_model(model, **_options(fitted, 1))
             fits = batch <= _LEAST_BATCH or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
@@ -227,6 +228,8 @@ def learn_stream(
     meter: measures the sessions that train.
     """
     stream = settings["stream"]
+    if settings.get("tight"):
+        device.link.soft_reset()  # an empty heap: every hundred bytes count there
     device.reset()
     device.push_model(model, **_options(settings, seed, strategy))
     say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from engram_host import boards, build
-from engram_host.install import facts, installer
+from engram_host.install import installer
 from engram_host.progress import Silent
-from hosts import run_cpython
 
 NAME = "unix_stock"
 
@@ -46,17 +45,3 @@ def test_native_kernels_come_first(stock):
     told = installer.install(stock(NAME), installer.Wishes(), Silent())
     assert told["board"]["ulab"]
     assert told["self_test"] == {"kernels": "_engram", "learner": True}
-
-
-@pytest.mark.parametrize("check", ["kernels_check"])
-def test_ulab_gives_what_numpy_gives(stock, repl, check):
-    installer.install(stock(NAME), installer.Wishes(kernels="python"), Silent())
-    board = repl(NAME)
-    assert not facts.ask(board).missing
-    device = Path(__file__).resolve().parents[1] / "device"
-    for name in (check, "kernels_cases", "kernels_source"):
-        text = (device / f"{name}.py").read_text()
-        board.run(f"f = open('/lib/{name}.py', 'w')\nf.write({text!r})\nf.close()")
-    board.silence_s = 120
-    said = board.run(f"import {check}; {check}.main()").splitlines()
-    assert said == run_cpython("cpython-np", check)

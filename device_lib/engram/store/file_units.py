@@ -9,7 +9,7 @@ import os
 
 from .blockdev import anded
 
-_HELD = 4  # files that stay open
+_HELD = 1  # files that stay open: each takes more than 1 kB of heap
 
 
 class FileUnits:

@@ -13,8 +13,8 @@ from engram_host.install.raw_repl import RawRepl
 
 # What a session imports of a package. The rest of it is loaded when an option asks for it.
 IMPORTS = {
-    "core": "engram engram.backend engram.npy engram.progress engram.nn.frozen engram.nn.adaptive",
-    "store": "engram.store engram.store.wipe engram.store.file_units",
+    "core": "engram engram.backend engram.nn.frozen engram.nn.adaptive",
+    "store": "engram.store engram.store.wipe",
     "continual": "engram.continual.learner engram.continual.strategies.replay "
     "engram.continual.policies.balanced engram.continual.metrics engram.session",
     "link": "engram.link.agent",

@@ -22,7 +22,7 @@ _PIECE_S = 0.01
 class RawRepl:
     """The raw REPL of the board behind a transport. Raises PortError when that goes away."""
 
-    def __init__(self, transport: Transport, silence_s: float = 15.0) -> None:
+    def __init__(self, transport: Transport, silence_s: float = 60.0) -> None:
         """silence_s: how long the board may be silent before it counts as gone."""
         self.transport = transport
         self.silence_s = silence_s
