@@ -3,6 +3,7 @@ a real one where its sources are to be had."""
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -226,7 +227,9 @@ def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkey
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
     running = virtual.start("virtual_pico", lambda flash: emulated.command(flash, firmware))
     try:
-        found = census.look(str(running.tty))
+        end = time.monotonic() + 120  # it makes its file system first
+        while (found := census.look(str(running.tty)))["state"] != census.AT_PROMPT:
+            assert time.monotonic() < end, found
         assert (found["firmware_board"], found["firmware_engram"]) == ("rpi_pico", __version__)
         assert found["engram"] == __version__ and found["machine"].startswith("Raspberry Pi Pico")
         with api.connect(str(running.tty)) as board:
