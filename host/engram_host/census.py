@@ -28,6 +28,7 @@ SILENT = "no answer"
 STATES = (AGENT, AT_PROMPT, BUSY, IN_USE, SILENT)
 
 _LISTEN_S = 0.3
+_LISTEN_MOST_S = 1.0  # to a board that goes on printing
 _TIMING = Timing(resend=0.5, silence=3.0)
 _ANSWER_S = 3.0
 _LIMIT_S = 10.0  # for a port, its opening too
@@ -94,8 +95,8 @@ def look(url: str, baud: int = 115200) -> dict[str, Any]:
 
 
 def _ask(transport: Transport) -> dict[str, Any]:
-    heard = transport.read(_LISTEN_S)
-    if heard and not heard.rstrip(b"\r\n").endswith(PROMPT.rstrip()):
+    heard = _listen(transport)
+    if heard and not heard.rstrip().endswith(PROMPT.rstrip()):
         return {"state": BUSY, "why": "a program runs and prints"}
     link = Link(transport, timing=_TIMING)
     if link.find() is not None:
@@ -116,6 +117,15 @@ def _ask(transport: Transport) -> dict[str, Any]:
     if not _ends_in_prompt(transport):
         return {"state": BUSY, "why": "a program runs and reads"}
     return {"state": AT_PROMPT, **json.loads(_run(transport, _CODE))}
+
+
+def _listen(transport: Transport) -> bytes:
+    """What comes by itself, until nothing does for _LISTEN_S: a banner may come in pieces."""
+    end = time.monotonic() + _LISTEN_MOST_S
+    text = b""
+    while time.monotonic() < end and (part := transport.read(_LISTEN_S)):
+        text += part
+    return text
 
 
 def _ends_in_prompt(transport: Transport) -> bool:

@@ -79,6 +79,18 @@ def test_a_program_that_echoes_lines_is_not_interrupted(port):
     assert b"\x03" not in one.heard and b"\x01" not in one.heard
 
 
+def test_a_prompt_that_comes_in_pieces_is_no_program_that_prints(port):
+    one = port()
+
+    def greet():
+        for part in (b"MicroPython v1.25.0\r\n", b">>> "):
+            time.sleep(0.1)
+            os.write(one.far, part)
+
+    threading.Thread(target=greet, daemon=True).start()
+    assert census.look(one.url)["state"] == census.SILENT  # and nothing more came
+
+
 def test_a_port_that_another_program_holds_is_told(port):
     one = port()
     holder = SerialTransport(one.url)
