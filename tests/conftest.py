@@ -11,9 +11,10 @@ def pytest_configure(config):
     """Give this run its own virtual boards, so that it neither finds nor disturbs the user's.
 
     Done by environment, because the command line under test runs as a child process. An
-    ENGRAM_STATE that is set already is left alone: then the caller wants just those.
+    ENGRAM_STATE that is set already is left alone: then the caller wants just those. A worker of
+    pytest-xdist inherits that of the whole run, and needs boards of its own too.
     """
-    if "ENGRAM_STATE" not in os.environ:
+    if "ENGRAM_STATE" not in os.environ or hasattr(config, "workerinput"):
         place = tempfile.TemporaryDirectory(prefix="engram-", ignore_cleanup_errors=True)
         config.add_cleanup(place.cleanup)
         os.environ["ENGRAM_STATE"] = place.name
