@@ -71,7 +71,39 @@ def test_an_ina228_has_twenty_bits():
     raw, written = ina_chip.stream("ina228", [(-500_000, 16_896), (3, 16_897)], 32)
     block = everything(meter("ina228", raw, shunt=0.015))
     assert block.power[0] == pytest.approx(-500_000 * 312.5e-9 / 0.015 * 16_896 * 195.3125e-6)
-    assert (0x40, 0x01, b"\xb2\x40") in written
+    assert written == [(0x40, 0x00, b"\x00\x00"), (0x40, 0x01, b"\xb1\x00")]
+
+
+# Conversion times in us as the data sheets have them, the longest: SBOS448F (12 bit only),
+# SBOS547, SLYS021A with the oscillator's 1 % over temperature.
+LONGEST_US = {
+    "ina219": {3: 586},
+    "ina226": dict(enumerate((154, 224, 365, 646, 1210, 2328, 4572, 9068))),
+    "ina228": {n: us * 1.01 for n, us in enumerate((50, 84, 150, 280, 540, 1052, 2074, 4120))},
+}
+# Register with the settings; the lowest bits of its fields: bus, shunt, mode.
+FIELDS = {"ina219": (0, 7, 3, 0), "ina226": (0, 6, 3, 0), "ina228": (1, 9, 6, 12)}
+CONTINUOUS = {"ina219": 0b111, "ina226": 0b111, "ina228": 0b1011}  # shunt and bus
+WIDTH = {"ina219": (4, 3), "ina226": (3, 3), "ina228": (3, 4)}  # bits of a time, of the mode
+
+
+@pytest.mark.parametrize("chip", list(FIELDS))
+def test_the_chip_converts_shunt_and_bus_within_a_period(chip):
+    register, bus, shunt, mode = FIELDS[chip]
+    word = dict(ina_board.chip(chip)[0])[register]
+    time_bits, mode_bits = WIDTH[chip]
+    assert word >> mode & (1 << mode_bits) - 1 == CONTINUOUS[chip]
+    codes = [word >> at & (1 << time_bits) - 1 for at in (bus, shunt)]
+    longest = sum(LONGEST_US[chip][code] for code in codes)
+    assert 0.9 * ina.CHIPS[chip].period_us < longest <= ina.CHIPS[chip].period_us
+    assert LONGEST_US[chip][codes[1]] >= LONGEST_US[chip][codes[0]]
+
+
+def test_the_error_of_power_is_that_of_its_factors():
+    limits = ina.CHIPS["ina226"].accuracy(0.1, 0.01, 3.3)
+    assert limits.gain == pytest.approx(0.001 + 0.001 + 7.5e-3 / 3.3 + 0.01)
+    assert limits.offset_w == pytest.approx(10e-6 / 0.1 * 3.3)
+    assert "SBOS547" in limits.source
 
 
 def test_times_go_on_where_the_boards_counter_turns_over():

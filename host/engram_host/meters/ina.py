@@ -2,9 +2,14 @@
 
 The script ina_board.py is typed at the board's raw REPL; nothing is left on it. Power is shunt
 voltage / shunt resistance * bus voltage, both as the chip converts them, so no calibration
-register is needed. LSBs and limits after TI's data sheets: INA219 SBOS448 (A grade: gain 1 %,
-offset 100 uV over temperature), INA226 SBOS547 (0.1 %, 10 uV), INA228 SLYS021 (0.05 %, 1 uV); the
-resistor's tolerance comes on top.
+register is needed. LSBs and limits after the electrical characteristics in TI's data sheets:
+
+  INA219 SBOS448F  A grade: current 1 %, bus voltage 1 % over temperature; offset 200 uV, PGA /8
+  INA226 SBOS547   shunt 0.1 %, bus 0.1 %; offsets 10 uV, 7.5 mV
+  INA228 SLYS021A  power 0.5 % over temperature; shunt offset 1 uV where a conversion takes more
+                   than 280 us; of the bus, 5 mV of the coarser INA238 (SLYS025A)
+
+The error of power is the sum of that of its factors; the resistor's tolerance comes on top.
 """
 
 from __future__ import annotations
@@ -30,20 +35,39 @@ _MODULUS = 1 << 30
 
 
 class Chip(NamedTuple):
-    """Volts of one bit, volts of full scale at the shunt, limits of the error, shortest period."""
+    """What a data sheet says.
+
+    shunt_v, bus_v      volts of one bit
+    full_v              full scale at the shunt, volts
+    gain                limit of the gains' error, of shunt and bus together, part of the power
+    offset_v            limit of the shunt's offset, volts
+    bus_offset_v        limit of the bus voltage's offset, volts
+    period_us           both conversions of ina_board.chip(), at their longest
+    sheet               number of the data sheet
+    """
 
     shunt_v: float
     bus_v: float
     full_v: float
     gain: float
     offset_v: float
+    bus_offset_v: float
     period_us: int
+    sheet: str
+
+    def accuracy(self, ohm: float, tolerance: float, volts: float) -> Accuracy:
+        """Of the power at a shunt of so many ohms and a supply of so many volts."""
+        return Accuracy(
+            self.gain + self.bus_offset_v / volts + tolerance,
+            self.offset_v / ohm * volts,
+            f"limits of TI's data sheet {self.sheet}, shunt {tolerance:.1%}",
+        )
 
 
 CHIPS = {
-    "ina219": Chip(10e-6, 4e-3, 0.320, 0.01, 100e-6, 1100),
-    "ina226": Chip(2.5e-6, 1.25e-3, 0.08192, 0.001, 10e-6, 500),
-    "ina228": Chip(312.5e-9, 195.3125e-6, 0.16384, 0.0005, 1e-6, 500),
+    "ina219": Chip(10e-6, 4e-3, 0.320, 0.02, 200e-6, 0.0, 1180, "SBOS448F"),
+    "ina226": Chip(2.5e-6, 1.25e-3, 0.08192, 0.002, 10e-6, 7.5e-3, 520, "SBOS547"),
+    "ina228": Chip(312.5e-9, 195.3125e-6, 0.16384, 0.005, 1e-6, 5e-3, 600, "SLYS021A"),
 }
 
 
@@ -51,7 +75,7 @@ def open_meter(place: str, options: Options) -> Ina:
     """place: the serial port of the board that has the chip.
 
     Options: chip; shunt, ohms, and tolerance of it; address; bus, sda, scl of the I2C (pins as
-    machine.Pin takes them); period_us; volts, of the supply, for the offset in watts.
+    machine.Pin takes them); period_us; volts, of the supply, for the limits of the error.
     """
     name = options.choice("chip", "ina219", tuple(CHIPS))
     facts = CHIPS[name]
@@ -66,11 +90,7 @@ def open_meter(place: str, options: Options) -> Ina:
         raise InputError("the meter ina needs the port of its board: ina:/dev/ttyACM1")
     from ..transport.serial_port import SerialTransport
 
-    accuracy = Accuracy(
-        facts.gain + tolerance,
-        facts.offset_v / shunt * volts,
-        f"limits of TI's data sheet of the {name.upper()}, shunt {tolerance:.1%}",
-    )
+    accuracy = facts.accuracy(shunt, tolerance, volts)
     transport = SerialTransport(place, BAUD)
     return Ina(transport, name, shunt, start_line(name, address, period, wires), period, accuracy)
 

@@ -6,7 +6,14 @@ nothing of Engram is imported, and no hardware is touched before run() is called
   frame   0xA5 | count u8 | count samples | crc32 u32        (little endian; the CRC covers all
   sample  ticks_us u32 (modulo 2**30) | shunt i24 | bus u24    before it, the 0xA5 included)
 
-Registers and bits after TI's data sheets: INA219 SBOS448, INA226 SBOS547, INA228 SLYS021.
+Registers and bits after TI's data sheets, as far as they are used here:
+
+  INA219 SBOS448F  configuration: tables 5 (PG), 6 (BADC, SADC), 7 (MODE), default 0x399F; shunt
+                   voltage 10 uV a bit; bus voltage in bits 15 to 3, 4 mV
+  INA226 SBOS547   configuration: tables 3 (AVG), 4 (VBUSCT), 5 (VSHCT), 6 (MODE), default 0x4127;
+                   shunt voltage 2.5 uV, bus voltage 1.25 mV
+  INA228 SLYS021A  tables 7-3 (registers), 7-5 (CONFIG) and the next (ADC_CONFIG), default 0xFB68;
+                   table 8-1: 312.5 nV, 195.3125 uV; both voltages in bits 23 to 4
 """
 
 import struct
@@ -19,14 +26,22 @@ SAMPLE = 10  # bytes
 
 def chip(name):
     """What differs: (configuration writes, shunt register, its bytes and shift, bus register, its
-    bytes and shift)."""
+    bytes and shift).
+
+    The current changes fast and the voltage does not: where there is a choice, the shunt is
+    converted for most of the time, so that little of a varying current goes unseen.
+    """
     return {
-        # 32 V; shunt +-320 mV (PGA /8); both 12 bit, 532 us; continuous
-        "ina219": (((0x00, 0x399F),), (0x01, 2, 0), (0x02, 2, 3)),
-        # no averaging; both conversions 140 us; continuous
-        "ina226": (((0x00, 0x4007),), (0x01, 2, 0), (0x02, 2, 0)),
-        # +-163.84 mV; shunt and bus continuous, 84 us each, no averaging
-        "ina228": (((0x00, 0x0000), (0x01, 0xB240)), (0x04, 3, 4), (0x05, 3, 4)),
+        # BRNG 32 V, PG /8 (+-320 mV), BADC and SADC 12 bit (532 us each), both continuous
+        "ina219": (((0x00, 1 << 13 | 3 << 11 | 3 << 7 | 3 << 3 | 7),), (0x01, 2, 0), (0x02, 2, 3)),
+        # bit 14 is always set; AVG 1, VBUSCT 140 us, VSHCT 332 us, both continuous
+        "ina226": (((0x00, 1 << 14 | 0 << 9 | 0 << 6 | 2 << 3 | 7),), (0x01, 2, 0), (0x02, 2, 0)),
+        # ADCRANGE +-163.84 mV; MODE shunt and bus continuous, VBUSCT 50 us, VSHCT 540 us, AVG 1
+        "ina228": (
+            ((0x00, 0 << 4), (0x01, 0xB << 12 | 0 << 9 | 4 << 6 | 0)),
+            (0x04, 3, 4),
+            (0x05, 3, 4),
+        ),
     }[name]
 
 
