@@ -112,6 +112,34 @@ class Flash:
 
 
 @dataclass(frozen=True)
+class Store:
+    """Where a board keeps samples: `units` of erase_bytes. kind: "flash", a region that the
+    firmware keeps free of files, or "files", each one unit of `engram.store.file_units`."""
+
+    kind: str
+    units: int
+    erase_bytes: int
+    program_bytes: int
+    program_once: bool
+
+
+def store(facts: Mapping[str, Any]) -> Store | None:
+    """The store of the board that a board.toml describes: the firmware is built with it, and the
+    planner reckons with it. None where the board has no flash.
+
+    A firmware of MicroPython's own ports, which [build] names, has a file system over all of the
+    flash that the firmware leaves: then the store is files in it.
+    """
+    flash = facts.get("flash")
+    if not flash:
+        return None
+    units, erase_bytes = flash["store_bytes"] // flash["erase_bytes"], flash["erase_bytes"]
+    if "build" in facts:
+        return Store("files", units, erase_bytes, 1, False)
+    return Store("flash", units, erase_bytes, flash["program_bytes"], flash["program_once"])
+
+
+@dataclass(frozen=True)
 class Board:
     """One board. ``facts`` is its whole board.toml; the properties are what is asked for often."""
 

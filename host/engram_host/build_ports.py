@@ -20,7 +20,7 @@ from pathlib import Path
 
 from engram import __version__
 
-from .boards import Board, home
+from .boards import Board, home, store
 from .build import find_source, make
 from .build_rp2 import linked_tree, provided
 from .build_steps import Say, Source, locked, run, same_as_before
@@ -134,6 +134,7 @@ FACTS = {{
     "name": BOARD,
     "root": "/flash" if "flash" in os.listdir("/") else "",
     "max_payload_bytes": {max_payload_bytes},
+    "store": {store!r},
 }}
 '''
 
@@ -177,6 +178,8 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
     """
     folder = board.build_dir.with_name(board.name + ".inputs")
     folder.mkdir(parents=True, exist_ok=True)
+    kept = store(board.facts)
+    assert kept is not None  # boards.read() demands [flash]
     _write(
         folder / "engram_firmware.py",
         FROZEN.format(
@@ -184,6 +187,7 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             board=board.name,
             version=__version__,
             max_payload_bytes=board.max_payload_bytes,
+            store={name: getattr(kept, name) for name in ("kind", "units", "erase_bytes")},
         ),
     )
     manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)

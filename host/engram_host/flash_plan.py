@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from .boards import store as store_of
+
 
 class FlashPlan(TypedDict):
     """The replay region of a board."""
@@ -29,11 +31,12 @@ def flash_plan(
     from engram.session import open_flash
     from engram.store import RamFlash
 
-    facts = board.get("flash")
-    if not facts:
+    region = store_of(board)
+    if region is None:
         return None
-    size, unit, page = (facts[key] for key in ("store_bytes", "erase_bytes", "program_bytes"))
-    blank = RamFlash(size // unit, unit, page, facts["program_once"])
+    unit, page = region.erase_bytes, region.program_bytes
+    size = region.units * unit
+    blank = RamFlash(region.units, unit, page, region.program_once)
     try:
         store, saved = open_flash(spec, blank, page, bits, strategy, depth)
     except StoreError:

@@ -97,6 +97,10 @@ def test_what_is_frozen_carries_the_mark_that_flashing_looks_for(board, elsewher
     names = {}
     exec(frozen, names)
     assert (names["BOARD"], names["VERSION"]) == (board.name, __version__)
+    planned = boards.store(board.facts)
+    told = names["FACTS"]["store"]
+    assert told == {"kind": "files", "units": planned.units, "erase_bytes": planned.erase_bytes}
+    assert planned.units * planned.erase_bytes == board.flash.store_bytes
 
 
 def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, monkeypatch):

@@ -3,7 +3,10 @@
 import pytest
 
 from engram.errors import DataError
-from engram_host import api
+from engram.nn.model import ModelSpec
+from engram.session import open_flash
+from engram.store.file_units import FileUnits
+from engram_host import api, boards
 from engram_host.plan_report import plan_report
 
 REGION = {
@@ -36,6 +39,18 @@ def test_the_board_opens_what_was_planned(device, model, options):
     assert fit["flash"]["slot_bytes"] == store["slot_bytes"]
     assert fit["flash"]["store_bytes"] == 96 * 4096
     assert fit["flash"]["saved_bytes"] == (96 - store["blocks"]) * 4096
+
+
+@pytest.mark.parametrize("name", ["teensy41", "rpi_pico"])
+def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, tmp_path):
+    fit = plan_report(model, [boards.load(name).facts])["fit"][0]
+    kept = boards.store(boards.load(name).facts)
+    assert kept.kind == "files"
+    files = FileUnits(str(tmp_path / "engram_store"), kept.units, kept.erase_bytes)
+    with open(model, "rb") as stream:
+        store, _ = open_flash(ModelSpec(stream), files, files.program_bytes, 8, "replay", None)
+    assert fit["flash"]["latents"] == store.capacity > 0
+    assert fit["flash"]["slot_bytes"] == store.info()["slot_bytes"]
 
 
 def test_fewer_layers_that_learn_cost_less(model):

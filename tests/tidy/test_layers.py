@@ -86,7 +86,7 @@ HOST_ROWS = {
     "model_file": {"errors"},
     "convert": {"convert", "model_file", "datasets", "errors"},
     "energy": {"boards", "errors"},
-    "flash_plan": {"errors"},
+    "flash_plan": {"boards", "errors"},
     "plan_report": {"boards", "energy", "flash_plan", "model_file", "errors"},
     "log": {"errors"},
     "meters": {"meters", "transport", "errors"},
