@@ -4,6 +4,8 @@ Each raises ValueError or TypeError that names the kernel, the argument, what wa
 came, in the words of the C kernels.
 """
 
+from array import array
+
 TYPES = {  # letter: words, typecodes, bytes an element
     "F": ("a writable float32 buffer (array 'f')", "f", 4),
     "f": ("a float32 buffer (array 'f')", "f", 4),
@@ -15,6 +17,10 @@ TYPES = {  # letter: words, typecodes, bytes an element
     "L": ("a writable int32 buffer (array 'i')", "il", 4),
     "l": ("an int32 buffer (array 'i')", "il", 4),
 }
+
+# Bytes an element -> a buffer of one, to compare with a memoryview that does not tell.
+_WIDE = {1: memoryview(bytearray(1)), 2: memoryview(array("H", (0,)))}
+_WIDE[4] = memoryview(array("i", (0,)))
 
 
 def _refuse_type(kernel, name, expected, got):
@@ -34,6 +40,34 @@ def ints(kernel, *rows):
             )
 
 
+def _typecode(buf, view):
+    """What the elements of a buffer are; None for a memoryview on MicroPython, which keeps it."""
+    code = getattr(view, "format", None)
+    if code is None and isinstance(buf, array):
+        return str(buf[0:0])[7]  # "array('f')"
+    return "B" if code is None and isinstance(buf, (bytes, bytearray)) else code
+
+
+def _difference(view, codes, size, written):
+    """What tells a memoryview without a format from one of these typecodes, in words, or None.
+
+    MicroPython compares the width of elements before it copies none of them, and a read-only view
+    takes not even that; what comes out of it is a float or not.
+    """
+    try:
+        if written:
+            view[0:0] = _WIDE[size][0:0]
+        else:
+            _WIDE[size][0:0] = view[0:0]
+    except ValueError:
+        return "elements of another size"
+    except TypeError:
+        return "a read-only one"
+    if len(view) and isinstance(view[0], float) != (codes == "f"):
+        return "elements of another type"
+    return None
+
+
 def buffer(kernel, letter, name, buf, expected=None):
     """A buffer of the letter's type with `expected` elements (None: any). Returns its length."""
     if letter == "o" and buf is None:
@@ -42,11 +76,17 @@ def buffer(kernel, letter, name, buf, expected=None):
     try:
         view = memoryview(buf)
     except TypeError:
+        view = None
+    if view is None or isinstance(buf, str):  # MicroPython views a str
         _refuse_type(kernel, name, words, type(buf).__name__)
-    code = getattr(view, "format", None)  # MicroPython's memoryview does not tell
-    if code is not None and (code not in codes or view.itemsize != size):
-        _refuse_type(kernel, name, words, "typecode '%s'" % code)
     written = letter < "a"
+    code = _typecode(buf, view)
+    if code is None:
+        other = _difference(view, codes, size, written)
+        if other:
+            _refuse_type(kernel, name, words, other)
+    elif code not in codes or getattr(view, "itemsize", size) != size:
+        _refuse_type(kernel, name, words, "typecode '%s'" % code)
     if written and (isinstance(buf, bytes) or getattr(view, "readonly", False)):
         _refuse_type(kernel, name, words, "a read-only one")
     if expected is not None and len(view) != expected:

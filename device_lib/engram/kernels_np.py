@@ -38,6 +38,11 @@ def _mat(buf, rows, columns):
     return _vec(buf).reshape((rows, columns))
 
 
+def _column_sums(matrix, rows):
+    """(columns) sums over the rows. Not sum(): ulab's is its running mean, times the rows."""
+    return np.dot(np.ones(rows, dtype=_F), matrix)
+
+
 def dense_fwd(out, x, w, b, B, N, M):
     check.dense_fwd(out, x, w, b, B, N, M)
     if B * N * M == 0:  # neither library makes a matrix of an empty buffer
@@ -58,8 +63,9 @@ def dense_bwd_dw(dw, db, dout, x, B, N, M):
     if B * N * M == 0:
         return _py.dense_bwd_dw(dw, db, dout, x, B, N, M)
     d = _mat(dout, B, M)
-    _mat(dw, M, N)[:] += np.dot(d.transpose(), _mat(x, B, N))
-    _vec(db)[:] += np.sum(d, axis=0)
+    more, sums = np.dot(d.transpose(), _mat(x, B, N)), _column_sums(d, B)
+    _mat(dw, M, N)[:] += more
+    _vec(db)[:] += sums
 
 
 def relu_fwd(out, x):
@@ -79,7 +85,7 @@ def global_avgpool_fwd(out, x, B, P, C):
     if C:
         for i in range(B):
             image = _vec(x)[i * P * C : (i + 1) * P * C].reshape((P, C))
-            _vec(out)[i * C : (i + 1) * C] = np.sum(image, axis=0) / P
+            _vec(out)[i * C : (i + 1) * C] = _column_sums(image, P) / P
 
 
 def global_avgpool_bwd_dx(dx, dout, B, P, C):
@@ -102,6 +108,26 @@ def sgd_step(p, v, g, hyper):
 def zero_f32(out):
     if check.zero_f32(out):
         _vec(out)[:] = 0.0
+
+
+def add_f32(out, a, b):
+    if check.add_f32(out, a, b):
+        _vec(out)[:] = _vec(a) + _vec(b)
+
+
+def mul_f32(out, a, b):
+    if check.mul_f32(out, a, b):
+        _vec(out)[:] = _vec(a) * _vec(b)
+
+
+def axpy_f32(y, x, a):
+    if check.axpy_f32(y, x, a):
+        _vec(y)[:] += a[0] * _vec(x)
+
+
+def scale_f32(out, x, a):
+    if check.scale_f32(out, x, a):
+        _vec(out)[:] = a[0] * _vec(x)
 
 
 if not _ULAB:
@@ -280,21 +306,9 @@ if not _ULAB:
             parts = np.broadcast_to(share[:, None], pixels.shape + (geom[2],))
             _scatter(dx, geom, B, pixels, parts)
 
-    def add_f32(out, a, b):
-        if check.add_f32(out, a, b):
-            _vec(out)[:] = _vec(a) + _vec(b)
-
-    def mul_f32(out, a, b):
-        if check.mul_f32(out, a, b):
-            _vec(out)[:] = _vec(a) * _vec(b)
-
     def tanh_fwd(out, x):
         if check.tanh_fwd(out, x):
             _vec(out)[:] = np.tanh(_vec(x).astype(np.float64))
-
-    def axpy_f32(y, x, a):
-        if check.axpy_f32(y, x, a):
-            _vec(y)[:] += _F(a[0]) * _vec(x)
 
     def adam_step(p, m, v, g, hyper):
         n, (lr, beta1, beta2, epsilon, decay, c1, c2) = check.adam_step(p, m, v, g, hyper)
