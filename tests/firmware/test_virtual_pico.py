@@ -15,7 +15,7 @@ import pytest
 
 from engram_host import boards, build, build_rp2
 from engram_host.errors import SourceUnavailable
-from firmware.child import Child
+from firmware.child import children
 from hosts import BoardHost
 
 pytestmark = pytest.mark.board
@@ -41,18 +41,8 @@ def pico():
 @pytest.fixture
 def start(pico, tmp_path):
     """start(): the board on this test's own flash file, at the raw REPL."""
-    running = []
-
-    def run():
-        child = Child(NAME, tmp_path / "flash.bin")
-        running.append(child)
-        child.enter_raw()
-        return child
-
-    yield run
-    for child in running:
-        if child.process.poll() is None:
-            child.kill()
+    with children() as begin:
+        yield lambda: begin(NAME, tmp_path / "flash.bin")
 
 
 def fed(board, folder, text):
@@ -174,6 +164,20 @@ def test_flash_takes_the_time_and_has_the_rules_of_the_chip(start, pico):
     child.run("d.writeblocks(0, b'\\x3c' * P, P)\nm = memoryview(d)")
     assert child.value("bytes(m[P - 1:P + 1]), m[2 * P]") == (b"\xff\x30", 0xFF)
     assert child.value("len(m)") == pico.flash.store_bytes
+
+
+def test_a_wait_after_erasing_is_no_longer_than_it_says(start, pico):
+    """Erasing takes the board longer than the emulator: its clock is then ahead of ours, and stays
+    so. It would wait for ours otherwise, silent for as long as it erased."""
+    child = start()
+    child.begin(
+        DEVICE + "for i in range(512): d.ioctl(6, i % 256)\n"
+        "print('erased')\ntime.sleep_ms(200)\nprint('slept')\n"
+    )
+    child.read_until(b"erased")
+    began = time.monotonic()
+    child.read_until(b"slept")
+    assert 0.15 < time.monotonic() - began < 512 * pico.facts["flash"]["erase_us"] / 1e6 / 4
 
 
 def test_killed_while_programming(start):
