@@ -1,5 +1,6 @@
 """A virtual board as a bare child process: bytes in, bytes out, and its raw REPL."""
 
+import contextlib
 import os
 import select
 import subprocess
@@ -89,3 +90,20 @@ class Child:
         self.begin("import machine; machine.reset()")
         self.read_until(PROMPT)
         self.enter_raw()
+
+
+@contextlib.contextmanager
+def children():
+    """start(name, flash): a board at its raw REPL; all of them end with the block."""
+    running = []
+
+    def start(name, flash):
+        child = Child(name, flash)
+        running.append(child)
+        child.enter_raw()
+        return child
+
+    yield start
+    for child in running:
+        if child.process.poll() is None:
+            child.kill()

@@ -3,7 +3,7 @@
 import pytest
 
 from engram_host import boards, build
-from firmware.child import Child
+from firmware.child import children
 
 VIRTUAL = ("unix", "qemu_m4f")
 
@@ -30,19 +30,8 @@ def name(request):
 def start(built, tmp_path):
     """start(name): a running board on this test's own flash file, at the raw REPL; its next start
     finds the same flash."""
-    running = []
-
-    def run(name):
-        built(name)
-        child = Child(name, tmp_path / (name + ".bin"))
-        running.append(child)
-        child.enter_raw()
-        return child
-
-    yield run
-    for child in running:
-        if child.process.poll() is None:
-            child.kill()
+    with children() as begin:
+        yield lambda name: begin(built(name).name, tmp_path / (name + ".bin"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from engram_host import boards, build, build_rp2
 from engram_host.errors import SourceUnavailable
-from firmware.child import children
+from firmware.child import Child, children
 from hosts import BoardHost
 
 pytestmark = pytest.mark.board

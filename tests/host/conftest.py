@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from engram.store import RamFlash
-from engram_host import boards, samples
+from engram_host import api, boards, build, samples, virtual
 from engram_host.convert import convert
 from engram_host.datasets import digits
 from engram_host.device import Device
@@ -10,6 +10,30 @@ from engram_host.link import Link, Timing
 from link.fake_board import BoardFacts, FakeBoard
 
 QUICK = Timing(resend=0.2, resend_most=1.0, silence=20, hello=0.25, prompt=1.0)
+
+
+LIVE = ("unix", "qemu_m4f")
+
+
+@pytest.fixture(scope="module")
+def own_boards(tmp_path_factory):
+    """Virtual boards of the file's own, built if they are not there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENGRAM_STATE", str(tmp_path_factory.mktemp("state")))
+        for board in map(boards.load, LIVE):
+            if not board.artefact.exists():
+                build.build(board)
+        yield
+        for name in LIVE:
+            virtual.stop(name)
+
+
+@pytest.fixture(params=LIVE)
+def name(request, own_boards):
+    """A running board with blank flash."""
+    virtual.stop(request.param)
+    api.start(request.param, fresh=True)
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -14,20 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from engram_host import virtual
-from engram_host.cli import VERBS, main
+from engram_host.cli import VERBS
+from host.command import run
 
 HERE = Path(__file__).parent
 SUBVERBS = [["push", "model"], ["push", "data"]]
-
-
-def run(*args, **options):
-    """The command in this process: .exit_code, .stdout, .stderr."""
-    return CliRunner().invoke(
-        main, [str(arg) for arg in args], prog_name="engram", catch_exceptions=False, **options
-    )
 
 
 def started(*args, **options):

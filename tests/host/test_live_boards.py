@@ -12,43 +12,17 @@ import time
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from engram_host import api, boards, build, samples, virtual
-from engram_host.cli import main
+from engram_host import api, boards, samples, virtual
 from engram_host.errors import LinkLost, PortError, VirtualBoardError
 from engram_host.virtual.place import Place
+from host.command import run
 
-pytestmark = pytest.mark.board
+pytestmark = [pytest.mark.board, pytest.mark.usefixtures("own_boards")]
 
 KB = 1000
 RATE_WANTED = 50 * KB  # bytes a second over the terminal of the unix board
 MARGIN = 3  # this much faster, so that a busy computer does not decide
-
-
-@pytest.fixture(scope="module", autouse=True)
-def state(tmp_path_factory):
-    """Virtual boards of this file's own, built if they are not there."""
-    before = os.environ.get("ENGRAM_STATE")
-    os.environ["ENGRAM_STATE"] = str(tmp_path_factory.mktemp("state"))
-    for board in (boards.load("unix"), boards.load("qemu_m4f")):
-        if not board.artefact.exists():
-            build.build(board)
-    yield
-    for name in ("unix", "qemu_m4f"):
-        virtual.stop(name)
-    if before is None:
-        del os.environ["ENGRAM_STATE"]
-    else:
-        os.environ["ENGRAM_STATE"] = before
-
-
-@pytest.fixture(params=["unix", "qemu_m4f"])
-def name(request):
-    """A board with blank flash."""
-    virtual.stop(request.param)
-    api.start(request.param, fresh=True)
-    return request.param
 
 
 @pytest.fixture
@@ -56,12 +30,6 @@ def unix():
     virtual.stop("unix")
     api.start("unix", fresh=True)
     return "unix"
-
-
-def run(*args, **options):
-    return CliRunner().invoke(
-        main, [str(arg) for arg in args], prog_name="engram", catch_exceptions=False, **options
-    )
 
 
 def engram(*args, **options):
