@@ -14,13 +14,14 @@ _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10
 POLICY = "balanced"  # where none is given
 
 
-def open_learner(path, board=None, heap_base=None, bits=None, **options):
+def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
     """A Learner for the model file at `path`, with what this board has stored for it.
 
     board: a module or object like engram_board; None imports engram_board.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
     there has, 8 in a new one.
+    beat: None, or called now and then while the store is looked through.
     options: Learner's other arguments, by name. The strategy, its depth and the policy decide
     how much flash a saved state takes, so a region that was written with others is refused.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
@@ -43,6 +44,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, **options):
             options.get("depth"),
             options.get("policy", POLICY),
             getattr(board, "PROGRAM_ONCE", None),
+            beat,
         )
         learner = Learner(
             spec,
@@ -66,12 +68,12 @@ def load_code(strategy="replay", policy=POLICY, **options):
 
 
 def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY,
-               program_once=None):
+               program_once=None, beat=None):
     """(ReplayStore, region for Checkpoints) in a flash region, for a learner of `spec`.
 
     bits: None for what is there. strategy, depth, policy: as the learner takes them; they decide
     what a saved state holds. program_once: no page is programmed twice between erases; None for
-    what the device says.
+    what the device says. beat: as open_learner() takes it.
     """
     if bits is None:
         bits = _stored_bits(device)
@@ -81,7 +83,8 @@ def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY
     store_device, checkpoint_device = regions(device, state_bytes, program_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
     store = ReplayStore(
-        store_device, program_bytes, spec.latent_id, latent_bytes, bits, align=program_once
+        store_device, program_bytes, spec.latent_id, latent_bytes, bits, align=program_once,
+        beat=beat,
     )
     if hasattr(device, "release"):
         device.release()  # files that a mount left open lie somewhere in the heap

@@ -17,6 +17,11 @@ from .files import safe_path
 
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
 _READ_BYTES = 512  # of flash at a time
+# What a learner imports, a part at a time, in the order in which the parts need one another.
+_LEARNS = (
+    "engram.nn.model", "engram.nn.frozen", "engram.nn.adaptive", "engram.store",
+    "engram.continual.learner", "engram.session",
+)
 
 
 class Device:
@@ -214,7 +219,10 @@ def mem(device):
 
 def open_model(device, model, **options):
     """Open a learner for a model file, with what the board has learned with it before."""
-    # imports the kernels: only a board that learns pays for it
+    # Only a board that learns pays for the kernels. From files code takes seconds to load.
+    for module in _LEARNS:
+        __import__(module)
+        device.beat()
     from ..session import load_code, open_learner
 
     device.close()
@@ -224,7 +232,11 @@ def open_model(device, model, **options):
     device.model = model  # even if it fails now: after a reset it may open
     device.options = options
     load_code(**options)
-    device.learner = open_learner(path, device.board, idle_heap(device), **options)
+    device.beat()
+    device.learner = open_learner(
+        path, device.board, idle_heap(device), beat=device.beat, **options
+    )
+    device.beat()
     device.measure()
     return opened(device)
 

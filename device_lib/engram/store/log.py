@@ -28,6 +28,10 @@ _DEAD = const(1)
 _UNWRITTEN = const(2)
 
 
+def _silent():
+    pass
+
+
 class _Subscript:
     """Gives its subscript back: the only way to a slice object that both Pythons have."""
 
@@ -52,6 +56,8 @@ class ReplayStore:
     reserve        units kept beyond the capacity, at least 1; None: an eighth. More of them
                    make replacing records in a full store cheaper.
     erase          True: erases the region first, whatever it holds, as format() does
+    beat           None, or called at each unit that a mount or a format looks at: they may take
+                   long, and a host may wait for a sign of life
 
     .labels        bytearray, one byte a slot: 0..254, or 255 where there is no record
     .experiences   bytearray, one byte a slot: the low 8 bits of the experience; experiences
@@ -69,7 +75,8 @@ class ReplayStore:
     """
 
     def __init__(self, dev, program_bytes, model_id, latent_bytes, bits=8, *,
-                 format_if_blank=True, align=None, reserve=None, erase=False):
+                 format_if_blank=True, align=None, reserve=None, erase=False, beat=None):
+        self._beat = beat or _silent
         self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
         self._format_if_blank = format_if_blank
         if erase:
@@ -124,7 +131,7 @@ class ReplayStore:
         self._first_at = layout.first_at
         self._slot_bytes = layout.slot_bytes
         self._record_at = layout.record_at
-        self._units = Units(flash, layout, self.model_id, bits)
+        self._units = Units(flash, layout, self.model_id, bits, self._beat)
         self._index = SlotIndex(flash.blocks, layout.slots)
         self.labels = self._index.labels
         self.experiences = self._index.experiences
@@ -185,6 +192,7 @@ class ReplayStore:
 
         found: set that takes their sequence numbers; those in `known`, if that is a set.
         """
+        self._beat()
         end = 0
         slot = unit * self._slots_per_unit
         least = min(known) if known else 0  # most records are older: no look-up for them
