@@ -1,2 +1,3 @@
 # What the stock firmware freezes: its boot, and nothing of ours.
-freeze(".", ("_boot.py",), opt=3)
+freeze("../../common/stock", ("_boot.py",), opt=3)
+freeze(".", ("_flash.py",), opt=3)

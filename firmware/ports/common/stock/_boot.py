@@ -3,9 +3,8 @@
 import sys
 
 import vfs
-from _board import FS_BYTES, STORE_BYTES, Flash
+from _flash import device
 
-device = Flash(0, FS_BYTES + STORE_BYTES)
 try:
     fs = vfs.VfsLfs2(device, progsize=256)
 except OSError:
@@ -13,5 +12,6 @@ except OSError:
     fs = vfs.VfsLfs2(device, progsize=256)
 vfs.mount(fs, "/")
 sys.path.append("/lib")
+del sys.modules["_flash"]
 
-del sys, vfs, FS_BYTES, STORE_BYTES, Flash, device, fs
+del sys, vfs, device, fs
