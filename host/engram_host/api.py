@@ -88,17 +88,17 @@ def build(
     board: str,
     micropython_dir: Path | None = None,
     *,
-    stock: bool = False,
     say: Callable[[str], None] = ignore,
 ) -> Path:
-    """Build the firmware of a board; the path of what was built.
-
-    stock: MicroPython alone, for the board of that name with `_stock` behind it.
-    """
-    name = board + board_facts.STOCK if stock else board
-    facts = board_facts.load(name)
+    """Build the firmware of a board; the path of what was built."""
+    facts = board_facts.load(board)
     builder = firmware.build if facts.is_virtual else build_ports.build
     return builder(facts, micropython_dir, say=say)
+
+
+def stock_of(board: str) -> str:
+    """The virtual board with MicroPython alone that goes with this one; its name."""
+    return board_facts.stock_of(board)
 
 
 def build_commands(board: str, micropython_dir: Path | None = None) -> list[str]:

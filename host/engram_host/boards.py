@@ -371,6 +371,19 @@ def load(name: str) -> Board:
     return _with_stock(load(name.removesuffix(STOCK)))
 
 
+def stock_of(name: str) -> str:
+    """The name of the same board with stock firmware. Raises InputError when it has none."""
+    if load(name).stock:
+        return name
+    if not _has_stock(name):
+        raise InputError(
+            f"{name} is a real board: its stock firmware is MicroPython's own release "
+            "(https://micropython.org/download); what is built here without Engram are virtual "
+            "boards"
+        )
+    return name + STOCK
+
+
 def _has_stock(name: str) -> bool:
     if name not in names():
         return False

@@ -142,6 +142,11 @@ FACTS = {{
 def port_of(board: Board) -> Port:
     """Raises BuildError when the board has no [build]."""
     facts = board.facts.get("build")
+    if facts is None and board.is_virtual:
+        raise BuildError(
+            f"{board.name} is a virtual board: `engram build {board.name}` builds it; there are "
+            "commands to type for real boards only"
+        )
     if facts is None:
         raise BuildError(
             f"{board.name}: no port of MicroPython is known for it ({board.status}); its "

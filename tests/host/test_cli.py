@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engram_host import virtual
+from engram_host import build, virtual
 from engram_host.cli import VERBS
 from host.command import run
 
@@ -309,6 +309,25 @@ def test_an_error_on_the_board_is_told(port, here, model, fives):
 def test_an_unknown_board_is_told():
     failed(run("start", "nano"), 1, "no board 'nano': one of")
     failed(run("build", "nano"), 1, "no board 'nano': one of")
+
+
+@pytest.mark.parametrize("words", [("unix", "--stock"), ("unix_stock", "--stock"), ("unix_stock",)])
+def test_stock_firmware_is_named_as_its_board(words, monkeypatch):
+    built = []
+
+    def make(board, *args, **options):
+        built.append(board.name)
+        return board.artefact
+
+    monkeypatch.setattr(build, "build", make)
+    told = json.loads(run("build", *words, "--json").stdout)
+    assert built == ["unix_stock"] == [told["board"]]
+    assert Path(told["firmware"]).parent.name == "unix_stock"
+
+
+def test_what_cannot_be_built_so_is_told():
+    failed(run("build", "rpi_pico", "--stock"), 1, "MicroPython's own release")
+    failed(run("build", "qemu_m4f", "--dry-run"), 1, "virtual board: `engram build qemu_m4f`")
 
 
 def test_debug_shows_where_an_error_came_from(here):

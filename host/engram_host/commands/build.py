@@ -12,7 +12,7 @@ from engram_host.commands import options, output
 
 @click.command(epilog="Example: engram build qemu_m4f")
 @click.argument("board")
-@click.option("--stock", is_flag=True, help="Without Engram: `engram start BOARD_stock` runs it.")
+@click.option("--stock", is_flag=True, help="MicroPython alone, for the virtual board BOARD_stock.")
 @click.option(
     "--micropython",
     type=click.Path(file_okay=False, path_type=Path),
@@ -21,7 +21,7 @@ from engram_host.commands import options, output
     help="A MicroPython source tree of your own, 1.23 or later.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Only print the commands that build a real board's firmware."
+    "--dry-run", is_flag=True, help="Print the commands that build a real board's firmware."
 )
 @options.json
 @options.debug
@@ -30,14 +30,17 @@ def command(
 ) -> None:
     """Build the firmware of a board: MicroPython, the C kernels and the library.
 
-    With --stock it is what boards come with, to try `engram install` on: MicroPython alone.
+    With --stock it is MicroPython alone, as boards come with it, for a virtual board to try `engram
+    install` on: it is named BOARD_stock then.
     """
+    if stock:
+        board = api.stock_of(board)
     if dry_run:
         lines = api.build_commands(board, micropython)
         output.show_lines({"board": board, "commands": lines}, lines, as_json)
         return
     with output.errors().status(f"building {board}") as status:
-        path = api.build(board, micropython, stock=stock, say=lambda line: status.update(line))
+        path = api.build(board, micropython, say=lambda line: status.update(line))
     if as_json:
         output.show_json({"board": board, "firmware": path})
     else:
