@@ -56,7 +56,9 @@ def demo(
     settings = load_settings()
     data = digits()
     model = prepare(out, data, settings)
-    with _board(port, out, say), api.connect(port, reporter) as device, ExitStack() as stack:
+    with ExitStack() as stack:
+        stack.enter_context(_board(port, out, say, reporter))
+        device = stack.enter_context(api.connect(port, reporter))
         meters = stack.enter_context(api.metered(meter))
         result = _run(device, model, data, settings, out, reporter or Silent(), say, meters)
         if seeds:
@@ -101,8 +103,9 @@ def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def _board(port: str, out: Path, say: Say) -> Iterator[None]:
-    """A virtual board, built and with a blank flash; any other port as it is."""
+def _board(port: str, out: Path, say: Say, reporter: Reporter | None) -> Iterator[None]:
+    """A virtual board, built and with a blank flash, the library installed where its firmware is
+    stock; any other port as it is."""
     if not boards.is_known(port) or not boards.load(port).is_virtual:
         yield
         return
@@ -113,8 +116,13 @@ def _board(port: str, out: Path, say: Say) -> Iterator[None]:
         virtual.stop(port)
         api.start(port, fresh=True)
         if boards.load(port).stock:
-            say(f"installing Engram on the stock firmware of {port}")
-            api.install(port)
+            say(f"{port} has stock firmware: installing Engram, as `engram install` does")
+            told = api.install(port, reporter)
+            taken = sum(row["heap_bytes"] for row in told["parts"])
+            say(
+                f"installed: {len(told['send'])} files, {told['send_bytes']:,} bytes, which take "
+                f"{taken:,} bytes of RAM; kernels: {told['kernels']['why']}"
+            )
         yield
     finally:
         virtual.stop(port)

@@ -106,7 +106,8 @@ class Link:
         if answer is not None:
             return answer
         self._start_agent()
-        answer = self._hello(self.timing.prompt)
+        # Code in files takes seconds to load; a REPL that is back echoes, which is seen at once.
+        answer = self._hello(self.timing.prompt, self.timing.silence)
         if answer is None:
             raise LinkError(self._no_agent())
         self._agree(answer)
@@ -144,11 +145,14 @@ class Link:
             self.on_text = on_text
         return self.open()
 
-    def _hello(self, wait_s: float) -> dict[str, Any] | None:
-        """The agent's answer, None if there is none; a busy agent that beats is waited for."""
+    def _hello(self, wait_s: float, most_s: float = 0.0) -> dict[str, Any] | None:
+        """The agent's answer, None if there is none; a busy agent that beats is waited for.
+
+        wait_s: how long an agent that is idle may take. most_s: how long one may take to start.
+        """
         frame = _hello_frame(self._session)
         now = time.monotonic()
-        give_up, send_at = now + wait_s, now
+        give_up, send_at = now + max(wait_s, most_s), now
         while (now := time.monotonic()) < give_up:
             if now >= send_at:
                 self.transport.write(b"\n" + frame)  # the newline ends whatever was cut short
@@ -158,7 +162,7 @@ class Link:
                 return None  # it was echoed: a REPL listens, no agent
             if isinstance(event, Frame):
                 if event.kind == wire.BEAT:
-                    give_up = time.monotonic() + max(wait_s, 2.0)
+                    give_up = max(give_up, time.monotonic() + max(wait_s, 2.0))
                 elif event.kind == wire.OK:
                     answer = _loads(event.payload)
                     if isinstance(answer, dict) and answer.get("session") == self._session:
@@ -208,7 +212,7 @@ class Link:
             return (
                 f"{self.transport.name} runs MicroPython without the engram library, or with one "
                 f"that lacks something ({failure[0].decode()}); flash firmware that has it, or "
-                "run `engram install`"
+                f"run `engram install --port {self.transport.name}`"
             )
         return (
             f"the agent on {self.transport.name} was started and does not answer; this came: "
