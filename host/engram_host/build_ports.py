@@ -44,7 +44,7 @@ class Port:
     tools: program -> Debian package. libraries: folders of lib/ -> a file of theirs; they are
     submodules of MicroPython's repository, in no source package of it. modules: the file that a
     user C module has for this port. needs: variables that the vendor's tools set -> how to get
-    them. environment: for a board, what make is given beside its arguments. finish: makes of what
+    them. first: commands that come before all others when a build is typed. environment: for a board, what make is given beside its arguments. finish: makes of what
     the port leaves what a board takes.
     """
 
@@ -52,6 +52,7 @@ class Port:
     tools: dict[str, str] = field(default_factory=lambda: ARM)
     modules: str = "micropython.mk"
     needs: dict[str, str] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
     environment: Callable[[Board, Source, Path], dict[str, str]] = lambda *_: {}
     finish: Callable[[Board, Source, Path], None] = lambda *_: None
 
@@ -98,10 +99,11 @@ PORTS = {
     "mimxrt": Port({"nxp_driver": "README.md", "tinyusb": "src/tusb.c"}),
     "samd": Port({"asf4": "README.md", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"}),
     "esp32": Port(
-        {"micropython-lib": "README.md"},
+        {"tinyusb": "src/tusb.c", "micropython-lib": "README.md"},
         {"make": "make", "idf.py": "(none: Espressif's ESP-IDF 5.2 to 5.4, its export.sh)"},
         modules="micropython.cmake",
         needs={"IDF_PATH": "source export.sh of Espressif's ESP-IDF 5.2 to 5.4 first"},
+        first=('. "$IDF_PATH/export.sh"  # of Espressif\'s ESP-IDF, 5.2 to 5.4',),
     ),
 }
 # Those that a board may want beside its port's: a file of each.
@@ -270,8 +272,7 @@ def recipe(board: Board, micropython_dir: Path | str | None = None) -> list[str]
         ["make", "-C", f"{source}/mpy-cross"],
         ["make", *arguments(board, source)],
     ]
-    lines = [f"# {text}" for text in port.needs.values()]
-    return lines + [" ".join(map(_quoted, command)) for command in commands]
+    return [*port.first, *(" ".join(map(_quoted, command)) for command in commands)]
 
 
 def _quoted(word: str) -> str:

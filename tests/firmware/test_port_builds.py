@@ -103,6 +103,12 @@ def test_what_is_frozen_carries_the_mark_that_flashing_looks_for(board, elsewher
     assert planned.units * planned.erase_bytes == board.flash.store_bytes
 
 
+def test_the_vendors_tools_are_there_before_the_first_make(elsewhere):
+    first, *rest = build_ports.recipe(boards.load("esp32_generic"))
+    assert first.startswith('. "$IDF_PATH/export.sh"')
+    assert all(line.startswith("make ") for line in rest)
+
+
 def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, monkeypatch):
     board = boards.load("arduino_nano_33_ble")
     tree = fake_source(tmp_path / "micropython", board)
