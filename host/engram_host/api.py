@@ -48,7 +48,7 @@ def ignore(_: Any) -> None:
 
 
 def boards() -> list[dict[str, Any]]:
-    """The boards there are: facts, and for virtual ones whether they are built and running."""
+    """The boards there are: facts, whether their firmware is built, whether virtual ones run."""
     rows = []
     for board in board_facts.load_all():
         chip = board.facts["chip"]
@@ -62,6 +62,8 @@ def boards() -> list[dict[str, Any]]:
             "ram_bytes": chip["ram_bytes"],
             "flash_bytes": chip["flash_bytes"],
         }
+        if "build" in board.facts:
+            row["built"] = build_ports.artefact(board).exists()
         if board.is_virtual:
             running = virtual.status(board.name)
             row["built"] = board.artefact.exists()

@@ -26,36 +26,69 @@ def command(no_ask: bool, as_json: bool) -> None:
     if as_json:
         output.show_json({"boards": rows, "ports": ports})
         return
-    output.show(_boards(rows))
+    output.show(_virtual_boards([row for row in rows if "running" in row]))
+    real = [row for row in rows if "running" not in row]
+    output.show("")
+    output.show(_real_boards(real))
+    for status, names in _by_status(real).items():
+        output.show(f"[dim]{status} ({', '.join(names)})[/]")
     if ports:
+        output.show("")
         output.show(_ports(ports))
 
 
-def _boards(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, header_style="bold")
-    for column in ("board", "chip", "RAM", "flash", "state", "what it is"):
-        table.add_column(column)
+def _virtual_boards(rows: list[dict[str, Any]]) -> Table:
+    table = _table("virtual board", "state", "RAM", "flash")
+    table.add_column("what it is")
     for row in rows:
-        ram, flash = output.size(row["ram_bytes"]), output.size(row["flash_bytes"])
-        table.add_row(row["name"], row["chip"], ram, flash, _state(row), row["title"])
+        state = "[green]running[/]" if row["running"] else _built(row)
+        table.add_row(row["name"], state, *_sizes(row), row["title"])
     return table
 
 
-def _state(row: dict[str, Any]) -> str:
+def _real_boards(rows: list[dict[str, Any]]) -> Table:
+    table = _table("real board", "firmware", "RAM", "flash")
+    table.add_column("chip")
+    table.add_column("flashed by")
+    for row in rows:
+        ways = ", ".join(row["ways"]) or "–"
+        table.add_row(row["name"], _built(row), *_sizes(row), row["chip"], ways)
+    return table
+
+
+def _table(*columns: str) -> Table:
+    """The columns are shown whole: a board's name is there to be typed."""
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _built(row: dict[str, Any]) -> str:
     if "built" not in row:
-        return f"[dim]{row['status']}[/]"
-    if row["running"]:
-        return "[green]running[/]"
+        return "–"
     return "built" if row["built"] else "[yellow]not built[/]"
+
+
+def _sizes(row: dict[str, Any]) -> tuple[str, str]:
+    return output.size(row["ram_bytes"]), output.size(row["flash_bytes"])
+
+
+def _by_status(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What was done with boards -> their names."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row["status"], []).append(row["name"])
+    return names
 
 
 def _ports(ports: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold")
-    columns = ("port", "what is connected", "state", "board", "firmware", "Engram", "free RAM")
-    for column in columns:
+    table.add_column("port", overflow="fold")
+    for column in ("state", "board", "firmware", "Engram", "free RAM"):
         table.add_column(column)
     for row in ports:
-        table.add_row(row["port"], row["description"], *_found(row))
+        table.add_row(f"{row['port']}\n[dim]{row['description']}[/]", *_found(row))
     return table
 
 
