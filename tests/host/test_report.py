@@ -24,7 +24,7 @@ from engram_host.report.figures.render import inline_svg
 from engram_host.report.figures.style import COLOURS
 from engram_host.report.page import render
 
-SOURCES = {"device", "icount", "model", "host"}
+SOURCES = {"device", "icount", "cycles", "model", "host"}
 # What a run promises to hand on; others may be added.
 KEYS = """accuracy_replay accuracy_finetune accuracy_joint forgetting accuracy_matrix
 ram_peak_bytes ram_planned_bytes latent_bits replay_bytes instructions_per_step
@@ -142,6 +142,39 @@ def test_a_board_that_counts_no_instructions_has_an_estimate(result):
     assert instructions == estimate_instructions(
         900 * model["macs_observe"], steps * model["macs_step"]
     )
+
+
+def counted_in_cycles(result):
+    """The same run on the emulated Pico: 125 million cycles are a second."""
+    changed = copy.deepcopy(result)
+    changed.update(board="virtual_pico", counter_kind="cycles", counter_unit="cycles")
+    return changed
+
+
+def test_cycles_are_time_at_the_frequency_of_the_chip(result):
+    summary = figures.summarise(counted_in_cycles(result), CHIPS)
+    per_step, phases = summary["cycles_per_step"], summary["phases"]
+    assert summary["us_per_step"] == round(per_step / 125)
+    assert summary["sessions_us"] == round(sum(phases.values()) / 125)
+    assert summary["sources"]["sessions_us"] == "cycles"
+    assert summary["instructions_per_step"] is None
+    counted = figures.summarise(result, CHIPS)
+    assert counted["us_per_step"] is counted["sessions_us"] is None
+    unknown = figures.summarise(counted_in_cycles(result) | {"board": "somebody's own"}, CHIPS)
+    assert unknown["us_per_step"] is None
+
+
+def test_the_page_of_cycles_says_the_frequency(result):
+    run = counted_in_cycles(result)
+    shown = page_of(run, CHIPS)
+    summary = figures.summarise(run, CHIPS)
+    together = readable_time(summary["sessions_us"] / 1000)
+    assert "a training step at 125 MHz" in shown
+    assert f"All of them together: {together} at 125 MHz." in shown
+    last = figures.phase_totals(run["replay"]["sessions"][-1])
+    seconds = readable_time(sum(last.values()) / 125e3)
+    assert re.search(f"together at 125 MHz.*{seconds}", shown, re.DOTALL)
+    assert " MHz" not in page_of(result, CHIPS)
 
 
 def test_smoothing_starts_at_the_first_value():

@@ -73,7 +73,7 @@ ASKS = re.compile(
 # transport. What stands beside that line knows nothing of what is on it.
 BESIDE = {"boards", "build", "convert", "datasets", "energy", "joint", "latent_store", "log"}
 BESIDE |= {"model_file", "plan_report", "progress", "report", "samples", "virtual", "errors"}
-BESIDE |= {"learner_options", "tasks", "flash_plan", "store_image", "store_figures"}
+BESIDE |= {"clock", "learner_options", "tasks", "flash_plan", "store_image", "store_figures"}
 HOST_ROWS = {
     "errors": set(),
     "interrupt": {"errors"},
@@ -85,12 +85,13 @@ HOST_ROWS = {
     "tasks": {"samples", "datasets", "errors"},
     "model_file": {"errors"},
     "convert": {"convert", "model_file", "datasets", "errors"},
+    "clock": {"boards"},
     "energy": {"boards", "errors"},
     "flash_plan": {"boards", "errors"},
     "plan_report": {"boards", "energy", "flash_plan", "model_file", "errors"},
     "log": {"errors"},
     "meters": {"meters", "transport", "errors"},
-    "report": {"report", "boards", "energy", "plan_report", "log", "errors"},
+    "report": {"report", "boards", "clock", "energy", "plan_report", "log", "errors"},
     "joint": {"convert", "datasets", "latent_store", "report.schema", "errors"},
     "latent_store": {"errors"},
     "store_image": {"errors"},
@@ -131,7 +132,7 @@ HOST_ROWS = {
     # a script of verbs
     "demo": {"api", "device", "boards", "virtual", "joint", "meters"} | BESIDE,
     "commands": {"commands", "api", "demo", "console", "ports", "progress", "errors"}
-    | {"plan_report", "report", "learner_options", "meters", "install"},  # how things look
+    | {"clock", "plan_report", "report", "learner_options", "meters", "install"},  # how it looks
     "cli": {"commands", "errors"},
     "__main__": {"cli"},
     "": set(),

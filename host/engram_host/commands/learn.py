@@ -9,6 +9,7 @@ import rich_click as click
 from rich.table import Table
 
 from engram_host import api
+from engram_host.clock import frequency_words, milliseconds
 from engram_host.commands import options, output
 from engram_host.commands.energy_rows import energy_rows
 from engram_host.commands.task_tables import metrics_table
@@ -132,6 +133,13 @@ def _show(summary: dict[str, Any], table: Any, as_json: bool) -> None:
         output.show(table)
 
 
+def _time(told: dict[str, Any]) -> str:
+    """A step's time where it is computed from cycles."""
+    at = frequency_words(told["board"], told["unit"])
+    ms = milliseconds(told["total"] / told["steps"], told["board"], told["unit"])
+    return f", {ms / 1000:.3g} s{at}" if at and ms is not None else ""
+
+
 def _table(done: api.Learned) -> Table:
     told = done.summary
     table = Table(box=None, show_header=False)
@@ -142,7 +150,7 @@ def _table(done: api.Learned) -> Table:
     if told["stored"] < told["samples"]:
         table.add_row("stored", f"{told['stored']} of them: the policy keeps a fair sample")
     table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")
-    table.add_row("a step", f"{told['total'] / steps:,.0f} {unit}")
+    table.add_row("a step", f"{told['total'] / steps:,.0f} {unit}{_time(told)}")
     total = max(1, told["total"])
     shares = (f"{name} {part / total:.0%}" for name, part in told["phases"].items())
     table.add_row("of it", ", ".join(shares))

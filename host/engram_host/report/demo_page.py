@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..clock import frequency_words
 from ..energy import Cost
 from .energy_cards import energy_card, energy_tiles
 from .figures.accuracy import matrix_picture, seen_picture, session_names
@@ -14,11 +15,11 @@ from .figures.memory import flash_picture, ram_picture
 from .figures.render import inline_svg
 from .figures.style import Picture
 from .page import Card, DataTable, Page, Tile
+from .phase_table import phase_table
 from .schema import DemoResult, Source, Summary
-from .summary import PHASES, class_groups, group_name, learning_instructions, phase_totals
+from .summary import class_groups, group_name, learning_instructions, phase_totals
 
 Pictures = dict[str, Picture]
-UNITS = {"instructions": "instructions", "cycles": "cycles", "us": "µs"}
 
 
 def draw(result: DemoResult, chips: Sequence[Cost]) -> Pictures:
@@ -75,7 +76,7 @@ def demo_page(
         ),
         Card(
             "Where the time goes",
-            _phases_text(summary),
+            _phases_text(result, summary),
             [board],
             svg["phases"],
             _phases_table(result),
@@ -137,7 +138,8 @@ def _tiles(result: DemoResult, summary: Summary, chips: Sequence[Cost]) -> list[
     if summary["cycles_per_step"]:
         tiles.append(Tile(f"{summary['cycles_per_step'] / 1e6:.2f} M", "cycles a step", board))
     if summary["us_per_step"]:
-        tiles.append(Tile(f"{summary['us_per_step'] / 1000:.2f} ms", "a training step", board))
+        label = "a training step" + _at(result)
+        tiles.append(Tile(readable_time(summary["us_per_step"] / 1000), label, board))
     if chips:
         cheapest = min(chips, key=lambda row: row["mj"])
         label = f"all sessions on an {cheapest['chip']}"
@@ -164,8 +166,15 @@ def _seen_table(summary: Summary) -> DataTable:
     )
 
 
-def _phases_text(summary: Summary) -> str:
+def _at(result: DemoResult) -> str:
+    return frequency_words(result["board"], result["counter_unit"])
+
+
+def _phases_text(result: DemoResult, summary: Summary) -> str:
     text = "Each session with replay, evaluation left out."
+    if summary["sessions_us"]:
+        together = readable_time(summary["sessions_us"] / 1000)
+        text += f" All of them together: {together}{_at(result)}."
     share = summary["share_outside_kernels"]
     if share is not None:
         text += f" {share:.1%} of a training step is spent outside the C kernels."
@@ -176,14 +185,7 @@ def _phases_table(result: DemoResult) -> DataTable:
     sessions = result["replay"]["sessions"]
     totals = [phase_totals(session) for session in sessions]
     names = session_names(class_groups(result["replay"]))
-    return DataTable(
-        [
-            (title, *(f"{row[phase]:,}" for row in totals))
-            for phase, title in PHASES.items()
-            if any(row[phase] for row in totals)
-        ],
-        (UNITS[result["counter_unit"]], *names),
-    )
+    return phase_table(names, totals, result["board"], result["counter_unit"])
 
 
 def _energy_card(result: DemoResult, chips: Sequence[Cost], svg: str) -> Card:

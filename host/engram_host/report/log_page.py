@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from .. import log
+from ..clock import frequency_words, milliseconds
 from ..errors import InputError
 from . import task_cards
 from .energy_cards import energy_card, energy_tiles
+from .figures.energy import readable_time
 from .figures.learning import batch_accuracy_picture, loss_picture, phases_picture
 from .figures.render import inline_svg, save_png
 from .figures.style import Picture
 from .page import Card, DataTable, Page, Tile, render
+from .phase_table import UNITS, phase_table
 from .schema import Source, Unit
 from .summary import PHASES, observing
 
 _AROUND = ("tasks", "evaluation", "metrics")  # around the sessions of a stream of tasks
-_UNIT_NAMES = {"instructions": "instructions", "cycles": "cycles", "us": "µs"}
 
 
 @dataclass
@@ -136,6 +138,7 @@ def _page(
     samples = sum(session.begin["samples"] for session in sessions)
     per_step = sum(step["total"] for step in steps) / len(steps)
     peak = max(step.get("ram_bytes") or 0 for step in steps)
+    ms, at = milliseconds(per_step, begin["board"], unit), frequency_words(begin["board"], unit)
     return Page(
         title=f"{begin['model']} on {begin['board']}",
         kicker="learning log",
@@ -144,7 +147,8 @@ def _page(
         tiles=[
             *(task_cards.tiles(stream, origin) if stream else []),
             Tile(f"{steps[-1]['loss']:.3f}", "loss at the last step", origin),
-            Tile(f"{per_step:,.0f}", f"{_UNIT_NAMES[unit]} a step", origin),
+            Tile(f"{per_step:,.0f}", f"{UNITS[unit]} a step", origin),
+            *([Tile(readable_time(ms), f"a step{at}", origin)] if ms and at else []),
             Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin),
             *energy_tiles(measured),
         ],
@@ -178,15 +182,9 @@ def _page(
 
 
 def _phases_table(sessions: Sequence[LoggedSession], unit: Unit) -> DataTable:
+    names = [session.name for session in sessions]
     totals = [session.totals() for session in sessions]
-    return DataTable(
-        [
-            (title, *(f"{row[phase]:,}" for row in totals))
-            for phase, title in PHASES.items()
-            if any(row[phase] for row in totals)
-        ],
-        (_UNIT_NAMES[unit], *(session.name for session in sessions)),
-    )
+    return phase_table(names, totals, sessions[0].begin["board"], unit)
 
 
 def _sessions_table(sessions: Sequence[LoggedSession]) -> DataTable:

@@ -157,6 +157,7 @@ class Summary(TypedDict):
     instructions_per_step: int | None  # None where the board counts no instructions
     cycles_per_step: int | None
     us_per_step: int | None  # of a clock, or of cycles at the chip's frequency
+    sessions_us: int | None  # all phases of all sessions with replay, likewise
     share_outside_kernels: float | None
     phases: dict[str, int]  # counter units over all steps with replay
     energy_mj: dict[str, float]  # [chip]: learning all sessions with replay

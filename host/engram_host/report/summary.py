@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from engram.continual import metrics
 
 from ..boards import is_known, load
+from ..clock import milliseconds
 from ..energy import (
     ESTIMATE_CODE,
     Board,
@@ -157,13 +158,10 @@ def share_outside_kernels(steps: Sequence[StepRecord]) -> float | None:
     return outside / total if total and outside < total else None
 
 
-def step_us(result: DemoResult, per_step: int | None) -> int | None:
-    """Microseconds of a step in units of the board's counter; None where these are no time."""
-    if per_step is None or result["counter_unit"] == "instructions":
-        return None
-    if result["counter_unit"] == "us":
-        return per_step
-    return round(per_step * 1e6 / load(result["board"]).facts["chip"]["clock_hz"])
+def microseconds(result: DemoResult, count: int | None) -> int | None:
+    """Units of the board's counter as time; None where they are none."""
+    ms = None if count is None else milliseconds(count, result["board"], result["counter_unit"])
+    return None if ms is None else round(1000 * ms)
 
 
 def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
@@ -198,6 +196,7 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
         "instructions_per_step": board,
         "cycles_per_step": board,
         "us_per_step": board,
+        "sessions_us": board,
         "share_outside_kernels": board,
         "phases": board,
         "energy_mj": "model",
@@ -224,7 +223,8 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
         "steps": len(steps),
         "instructions_per_step": per_step if unit == "instructions" else None,
         "cycles_per_step": per_step if unit == "cycles" else None,
-        "us_per_step": step_us(result, per_step),
+        "us_per_step": microseconds(result, per_step),
+        "sessions_us": microseconds(result, sum(phases.values())),
         "share_outside_kernels": share_outside_kernels(steps),
         "phases": phases,
         "energy_mj": {row["board"]: row["mj"] for row in chips},

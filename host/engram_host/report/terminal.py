@@ -64,7 +64,10 @@ def _figures(summary: Summary) -> Table:
     if summary["cycles_per_step"] is not None:
         rows.append(("cycles a step", f"{summary['cycles_per_step']:,}", "cycles_per_step"))
     if per_step_us is not None:
-        rows.append(("time a step", f"{per_step_us:,} µs", "us_per_step"))
+        rows.append(("time a step", readable_time(per_step_us / 1000), "us_per_step"))
+    if summary["sessions_us"] is not None:
+        together = readable_time(summary["sessions_us"] / 1000)
+        rows.append(("all sessions on this board", together, "sessions_us"))
     share = summary["share_outside_kernels"]
     if share is not None:
         rows.append(("outside the kernels", f"{share:.1%} of a step", "share_outside_kernels"))

@@ -111,6 +111,7 @@ def phases_picture(totals: Totals, unit: Unit) -> Picture:
     axes.set_xticks(range(len(totals)), [name for name, _ in totals])
     axes.set_xlim(-0.6, max(len(totals) - 0.4, 2.4))
     axes.set_ylabel(shown)
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.margins(y=0.08)
     if axes.get_legend_handles_labels()[0]:
         picture.figure.legend(loc="outside upper left", ncols=3)
