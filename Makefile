@@ -40,7 +40,7 @@ test: setup
 	@$(ENGRAM) build qemu_m3
 	@$(ENGRAM) build qemu_m0p
 	@for board in qemu_m33 qemu_m55 qemu_m4f_stock; do $(ENGRAM) build $$board || exit 1; done
-	@{ host/bootstrap/debian.sh pico && $(ENGRAM) build virtual_pico; } || echo "engram: no virtual_pico; its tests fail, or skip and say why"
+	@{ host/bootstrap/debian.sh pico && $(ENGRAM) build virtual_pico && $(ENGRAM) build virtual_pico_stock; } || echo "engram: no virtual_pico; its tests fail, or skip and say why"
 	@$(PY) -m pytest -n auto --dist loadfile  # a file's boards are its worker's own
 
 ## Run the tests that need no board, in under a minute
