@@ -1,4 +1,4 @@
-"""`engram install` on the stock firmware of the emulated Pico: its own littlefs, its USB, its time.
+"""`engram install` on the stock firmware of the emulated Pico: its own littlefs, USB and time.
 
 Installing takes half a minute of the board's time, so that one board goes through it all.
 """
