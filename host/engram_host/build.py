@@ -17,18 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import build_rp2
+from . import build_modules, build_rp2
 from .boards import Board, home
-from .build_steps import Say, Source, locked, run, same_as_before
+from .build_steps import ARM_TOOLS, Say, Source, locked, make, mpy_cross, need, same_as_before
 from .errors import BuildError
 
 # Kind of a virtual board -> program that its build calls, Debian package that brings it.
 TOOLS = {
-    "qemu": {
-        "make": "make",
-        "gcc": "gcc libc6-dev",
-        "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-    },
+    "qemu": ARM_TOOLS,
     "unix": {"make": "make", "gcc": "gcc libc6-dev"},
     "rp2040js": build_rp2.TOOLS,
 }
@@ -57,37 +53,11 @@ def find_source(named: Path | str | None = None) -> Source:
     return Source(Path(found.stdout.strip().splitlines()[-1]))
 
 
-def check_tools(board: Board) -> None:
-    """Raise BuildError naming the programs that are missing and the packages that bring them."""
-    wanted = TOOLS[board.kind]
-    missing = [program for program in wanted if shutil.which(program) is None]
-    if missing:
-        packages = " ".join(dict.fromkeys(wanted[program] for program in missing))
-        raise BuildError(
-            f"{', '.join(missing)} expected to build {board.name}, not found: "
-            f"run 'make setup', or apt-get install {packages}"
-        )
-
-
 def user_modules(board: Board) -> Path:
-    """The folder that USER_C_MODULES gets, by reference: ours and those of $EXTRA_C_MODULES."""
-    folder = board.build_dir.parent / (board.name + ".modules")
-    sources = [] if board.stock else [home() / "firmware" / "usermod"]
-    sources += [Path(p) for p in os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep) if p]
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for source in sources:
-        found = sorted(source.resolve().glob("*/micropython.mk"))
-        if not found:
-            raise BuildError(
-                f"EXTRA_C_MODULES: {source} expected to hold folders with a micropython.mk"
-            )
-        for makefile in found:
-            (folder / makefile.parent.name).mkdir()
-            (folder / makefile.parent.name / "micropython.mk").write_text(
-                f"USERMOD_DIR := {makefile.parent}\ninclude {makefile}\n"
-            )
-    return folder
+    """The folder that USER_C_MODULES gets; the stock board has none of ours."""
+    own = [] if board.stock else build_modules.ours(build_modules.MAKE)
+    makefiles = build_modules.with_extra(own, build_modules.MAKE)
+    return build_modules.for_make(makefiles, board.build_dir.with_name(board.name + ".modules"))
 
 
 def port_arguments(board: Board, source: Source) -> list[str]:
@@ -97,11 +67,6 @@ def port_arguments(board: Board, source: Source) -> list[str]:
     if board.kind == "unix":
         return ["-C", str(source.path / "ports" / "unix"), f"VARIANT_DIR={port}", *stock]
     return ["-C", str(port), f"MICROPY_DIR={source.path}", *stock]
-
-
-def make(arguments: list[str], jobs: int, source: Source, log: Path) -> None:
-    """Run make; see build_steps.run."""
-    run(["make", f"-j{jobs}", *arguments], source, log)
 
 
 def build(
@@ -116,25 +81,15 @@ def build(
     MicroPython source is missing, or something does not compile (its message ends with the log's
     last lines).
     """
-    check_tools(board)
+    need(TOOLS[board.kind], board.name)
     source = find_source(micropython_dir)
-    version = source.version
     jobs = jobs or os.cpu_count() or 2
     root = board.build_dir.parent
     log = root / (board.name + ".log")
     with locked(root):
-        log.write_text(f"MicroPython {version} in {source.path}\n")
-        cross = root / "mpy-cross"
-        if not same_as_before(root / "mpy-cross.stamp", source, []):
-            shutil.rmtree(cross, ignore_errors=True)
-        if not (cross / "mpy-cross").exists():
-            say(f"building mpy-cross {version}")
-        arguments = ["-C", str(source.path / "mpy-cross"), f"BUILD={cross}"]
-        arguments.append(f"PYTHON={sys.executable}")
-        # A warning that a newer compiler invents must not keep a user from building.
-        make([*arguments, "CFLAGS_EXTRA=-Wno-error"], jobs, source, log)
-        port = PORTS[board.kind]
-        port(board, source, cross / "mpy-cross", jobs, log, say)
+        log.write_text(f"MicroPython {source.version} in {source.path}\n")
+        cross = mpy_cross(root, source, jobs, log, say)
+        PORTS[board.kind](board, source, cross, jobs, log, say)
     return board.artefact
 
 

@@ -5,7 +5,7 @@
 
 What is added to a build of MicroPython alone are two of its own variables: USER_C_MODULES, our
 kernels, and FROZEN_MANIFEST, the board's own manifest with ours behind it. board.toml's [build]
-names port, board and manifest; `PORTS` says what a port wants beside MicroPython's source.
+names port, board and manifest; port_table says what a port wants beside MicroPython's source.
 """
 
 from __future__ import annotations
@@ -14,107 +14,24 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from engram import __version__
 
+from . import build_modules
 from .boards import Board, home, store
-from .build import find_source, make
+from .build import find_source
+from .build_modules import write_changed
 from .build_rp2 import linked_tree, provided
-from .build_steps import Say, Source, locked, run, same_as_before
+from .build_steps import Say, Source, locked, mpy_cross, need, run, same_as_before
 from .errors import BuildError
+from .port_table import libraries, port_of
 
 # What a firmware of ours carries in its bytes: who it is for, and its version.
 MARK = "engram-firmware:{board}:{version};"
 
-ARM = {
-    "make": "make",
-    "gcc": "gcc libc6-dev",
-    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-}
 UNKNOWN_SOURCE = "$MICROPY_DIR"
 
-
-@dataclass(frozen=True)
-class Port:
-    """A port of MicroPython.
-
-    tools: program -> Debian package. libraries: folders of lib/ -> a file of theirs; they are
-    submodules of MicroPython's repository, in no source package of it. modules: the file that a
-    user C module has for this port. needs: variables that the vendor's tools set -> how to get
-    them. first: commands that come before all others when a build is typed. environment: for a board, what make is given beside its arguments. finish: makes of what
-    the port leaves what a board takes.
-    """
-
-    libraries: dict[str, str]
-    tools: dict[str, str] = field(default_factory=lambda: ARM)
-    modules: str = "micropython.mk"
-    needs: dict[str, str] = field(default_factory=dict)
-    first: tuple[str, ...] = ()
-    environment: Callable[[Board, Source, Path], dict[str, str]] = lambda *_: {}
-    finish: Callable[[Board, Source, Path], None] = lambda *_: None
-
-
-def _rp2_environment(board: Board, source: Source, log: Path) -> dict[str, str]:
-    """The SDK would fetch and build picotool, for the UF2 file alone; and it links as for C++,
-    where an empty library is enough."""
-    shim = board.build_dir.with_name(board.name + ".inputs") / "shim"
-    shim.mkdir(parents=True, exist_ok=True)
-    run(["arm-none-eabi-ar", "rc", str(shim / "libstdc++.a")], source, log)
-    maps = f"-ffile-prefix-map={source.path}=micropython -ffile-prefix-map={home()}=engram"
-    return {
-        "CFLAGS": maps,
-        "CMAKE_ARGS": "-DPICO_NO_PICOTOOL=1",
-        "CXXFLAGS": maps + " -DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1",
-        "LDFLAGS": f"-L{shim}",
-    }
-
-
-def _rp2_finish(board: Board, source: Source, log: Path) -> None:
-    """firmware.uf2 of firmware.bin, by MicroPython's own tool."""
-    out, facts = board.build_dir, board.facts["upload"]["uf2"]
-    tool = [sys.executable, str(source.path / "tools" / "uf2conv.py"), "-c"]
-    place = ["-b", hex(board.facts["build"]["address"]), "-f", hex(facts["family"])]
-    made = ["-o", str(out / facts["file"])]
-    run([*tool, *place, *made, str(out / "firmware.bin")], source, log)
-
-
-PORTS = {
-    "rp2": Port(
-        {
-            "pico-sdk": "pico_sdk_init.cmake",
-            "tinyusb": "src/tusb.c",
-            "mbedtls": "library/sha256.c",
-            "micropython-lib": "README.md",
-        },
-        {**ARM, "g++": "g++", "cmake": "cmake"},
-        modules="micropython.cmake",
-        environment=_rp2_environment,
-        finish=_rp2_finish,
-    ),
-    "stm32": Port({"stm32lib": "README.md", "micropython-lib": "README.md"}),
-    "nrf": Port({"nrfx": "nrfx.h", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"}),
-    "mimxrt": Port({"nxp_driver": "README.md", "tinyusb": "src/tusb.c"}),
-    "samd": Port({"asf4": "README.md", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"}),
-    "esp32": Port(
-        {"tinyusb": "src/tusb.c", "micropython-lib": "README.md"},
-        {"make": "make", "idf.py": "(none: Espressif's ESP-IDF 5.2 to 5.4, its export.sh)"},
-        modules="micropython.cmake",
-        needs={"IDF_PATH": "source export.sh of Espressif's ESP-IDF 5.2 to 5.4 first"},
-        first=('. "$IDF_PATH/export.sh"  # of Espressif\'s ESP-IDF, 5.2 to 5.4',),
-    ),
-}
-# Those that a board may want beside its port's: a file of each.
-MORE_LIBRARIES = {
-    "btstack": "src/btstack.h",
-    "cyw43-driver": "src/cyw43.h",
-    "lwip": "src/core/tcp.c",
-    "mbedtls": "library/sha256.c",
-    "micropython-lib": "README.md",
-    "mynewt-nimble": "README.md",
-}
 
 MANIFEST = """\
 # What the board of MicroPython freezes by itself, then Engram.
@@ -141,33 +58,6 @@ FACTS = {{
 '''
 
 
-def port_of(board: Board) -> Port:
-    """Raises BuildError when the board has no [build]."""
-    facts = board.facts.get("build")
-    if facts is None and board.is_virtual:
-        raise BuildError(
-            f"{board.name} is a virtual board: `engram build {board.name}` builds it; there are "
-            "commands to type for real boards only"
-        )
-    if facts is None:
-        raise BuildError(
-            f"{board.name}: no port of MicroPython is known for it ({board.status}); its "
-            "board.toml wants a table [build] (boards/README.md)"
-        )
-    if facts["port"] not in PORTS:
-        raise BuildError(
-            f"{board.name}: [build] port: one of {', '.join(PORTS)} expected, "
-            f"{facts['port']!r} came"
-        )
-    return PORTS[facts["port"]]
-
-
-def libraries(board: Board) -> dict[str, str]:
-    """Folder below lib/ of MicroPython -> a file that is there when it is."""
-    more = board.facts["build"].get("libraries", ())
-    return {**port_of(board).libraries, **{name: MORE_LIBRARIES[name] for name in more}}
-
-
 def artefact(board: Board) -> Path:
     """The file that is flashed the usual way: that of the first table of [upload]."""
     first = next(iter(board.facts["upload"].values()))
@@ -187,7 +77,7 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     kept = store(board.facts)
     assert kept is not None  # boards.read() demands [flash]
-    _write(
+    write_changed(
         folder / "engram_firmware.py",
         FROZEN.format(
             mark=mark(board),
@@ -198,50 +88,17 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
         ),
     )
     manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
-    _write(folder / "manifest.py", manifest)
-    return folder / "manifest.py", MODULES[port_of(board).modules](folder)
+    write_changed(folder / "manifest.py", manifest)
+    return folder / "manifest.py", user_modules(board, folder)
 
 
-def _write(path: Path, text: str) -> None:
-    """Leave a file alone that is as it should be: make goes by its date."""
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
-
-
-def _module_folders() -> list[Path]:
-    more = os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep)
-    return [home() / "firmware" / "usermod", *(Path(folder) for folder in more if folder)]
-
-
-def _found(pattern: str) -> list[Path]:
-    """The files of our user C modules and those of $EXTRA_C_MODULES."""
-    files: list[Path] = []
-    for folder in _module_folders():
-        here = sorted(folder.resolve().glob("*/" + pattern))
-        if not here:
-            raise BuildError(
-                f"EXTRA_C_MODULES: {folder} expected to hold folders with a {pattern}"
-            )
-        files += here
-    return files
-
-
-def _modules_for_make(folder: Path) -> Path:
-    modules = folder / "modules"
-    for file in _found("micropython.mk"):
-        (modules / file.parent.name).mkdir(parents=True, exist_ok=True)
-        text = f"USERMOD_DIR := {file.parent}\ninclude {file}\n"
-        _write(modules / file.parent.name / "micropython.mk", text)
-    return modules
-
-
-def _modules_for_cmake(folder: Path) -> Path:
-    lines = [f"include({file})\n" for file in _found("micropython.cmake")]
-    _write(folder / "micropython.cmake", "".join(lines))
-    return folder / "micropython.cmake"
-
-
-MODULES = {"micropython.mk": _modules_for_make, "micropython.cmake": _modules_for_cmake}
+def user_modules(board: Board, folder: Path) -> Path:
+    """What USER_C_MODULES gets: a folder for make, a file for CMake."""
+    name = port_of(board).modules
+    files = build_modules.with_extra(build_modules.ours(name), name)
+    if name == build_modules.CMAKE:
+        return build_modules.for_cmake(files, folder)
+    return build_modules.for_make(files, folder / "modules")
 
 
 def arguments(board: Board, source: str, base: str | None = None) -> list[str]:
@@ -291,13 +148,7 @@ def check(board: Board, source: Source) -> None:
     for name, what in port.needs.items():
         if not os.environ.get(name):
             raise BuildError(f"{board.name}: {name} is not set: {what}")
-    missing = [program for program in port.tools if shutil.which(program) is None]
-    if missing:
-        packages = " ".join(dict.fromkeys(port.tools[program] for program in missing))
-        raise BuildError(
-            f"{', '.join(missing)} expected to build {board.name}, not found: "
-            f"apt-get install {packages}"
-        )
+    need(port.tools, board.name)
 
 
 def absent(board: Board, source: Source) -> list[str]:
@@ -328,7 +179,7 @@ def with_libraries(board: Board, source: Source) -> tuple[Source, str | None]:
     )
 
 
-def _with_cmake(board: Board, tree: Source, told: list[str]) -> list[list[str]]:
+def _with_cmake(board: Board, tree: Source, told: list[str], jobs: int) -> list[list[str]]:
     """What the rp2 port's Makefile does, which does not find its way in a tree of links."""
     given = dict(word.split("=", 1) for word in told if "=" in word)
     values = {
@@ -341,7 +192,7 @@ def _with_cmake(board: Board, tree: Source, told: list[str]) -> list[list[str]]:
     out = str(board.build_dir)
     configure = ["cmake", "-S", str(tree.path / "ports" / "rp2"), "-B", out]
     return [[*configure, *(f"-D{name}={value}" for name, value in values.items())],
-            ["make", "-C", out]]  # fmt: skip
+            ["make", f"-j{jobs}", "-C", out]]  # fmt: skip
 
 
 def build(
@@ -365,26 +216,19 @@ def build(
     with locked(root):
         log.write_text(f"MicroPython {source.version} in {source.path}\n")
         tree, base = with_libraries(board, source)
-        cross = root / "mpy-cross"
-        if not same_as_before(root / "mpy-cross.stamp", source, []):
-            shutil.rmtree(cross, ignore_errors=True)
-        if not (cross / "mpy-cross").exists():
-            say(f"building mpy-cross {source.version}")
-        python = f"PYTHON={sys.executable}"
-        at = ["-C", str(source.path / "mpy-cross"), f"BUILD={cross}", python]
-        make([*at, "CFLAGS_EXTRA=-Wno-error"], jobs, source, log)
+        cross = mpy_cross(root, source, jobs, log, say)
         told = arguments(board, str(tree.path), base)
         if not same_as_before(root / (board.name + ".stamp"), source, told):
             shutil.rmtree(out, ignore_errors=True)
         say(f"building the firmware of {board.name}, some minutes the first time")
-        compiler = {
-            "MICROPY_MPYCROSS": str(cross / "mpy-cross"),
-            "MICROPY_MPYCROSS_DEPENDENCY": str(cross / "mpy-cross"),
+        added = {
+            "MICROPY_MPYCROSS": str(cross),
+            "MICROPY_MPYCROSS_DEPENDENCY": str(cross),
+            **port.environment(board, source, log),
         }
-        added = compiler | port.environment(board, source, log)
-        direct = tree is source
-        for command in [["make", *told, python]] if direct else _with_cmake(board, tree, told):
-            run([*command, f"-j{jobs}"] if command[0] == "make" else command, source, log, added)
+        commands = [["make", f"-j{jobs}", *told, f"PYTHON={sys.executable}"]]
+        for command in commands if tree is source else _with_cmake(board, tree, told, jobs):
+            run(command, source, log, added)
         port.finish(board, source, log)
     made = artefact(board)
     if not made.exists():

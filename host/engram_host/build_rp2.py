@@ -10,26 +10,18 @@ symbols, and for the emulator rom.bin and a link `rp2040js`.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from . import build_modules
 from .boards import Board, home
-from .build_steps import Say, Source, run, same_as_before
+from .build_steps import ARM_TOOLS, Say, Source, run, same_as_before
 from .errors import BuildError, SourceUnavailable
 
 # Program -> Debian package that brings it.
-TOOLS = {
-    "make": "make",
-    "gcc": "gcc libc6-dev",
-    "g++": "g++",
-    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-    "cmake": "cmake",
-    "ninja": "ninja-build",
-    "node": "nodejs",
-}
+TOOLS = {**ARM_TOOLS, "g++": "g++", "cmake": "cmake", "ninja": "ninja-build", "node": "nodejs"}
 
 XIP_BASE = 0x10000000
 UF2_FAMILY_RP2040 = 0xE48BFF56
@@ -87,16 +79,8 @@ def linked_tree(source: Source, paths: dict[str, Path], tree: Path) -> None:
 def module_files(board: Board) -> list[Path]:
     """The CMake files of the board's user C modules, and those of $EXTRA_C_MODULES."""
     named = [] if board.stock else board.facts["firmware"]["modules"]
-    own = [home() / name / "micropython.cmake" for name in named]
-    extra = [Path(p) for p in os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep) if p]
-    for folder in extra:
-        found = sorted(folder.resolve().glob("*/micropython.cmake"))
-        if not found:
-            raise BuildError(
-                f"EXTRA_C_MODULES: {folder} expected to hold folders with a micropython.cmake"
-            )
-        own += found
-    return own
+    own = [home() / name / build_modules.CMAKE for name in named]
+    return build_modules.with_extra(own, build_modules.CMAKE)
 
 
 def prefix_maps(tree: Path, source: Source, paths: dict[str, Path]) -> str:

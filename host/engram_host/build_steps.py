@@ -1,4 +1,5 @@
-"""What every build of a firmware is made of: a source tree, a logged command, a stamp, a lock."""
+"""What every build of a firmware is made of: a source tree, its compiler mpy-cross, programs that
+must be there, a logged command, a stamp, a lock."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +26,13 @@ NOT_INHERITED = (
     "ASMFLAGS CXXFLAGS FROZEN_MANIFEST LDFLAGS PYTHON STOCK TOP USER_C_MODULES V VARIANT "
     "VARIANT_DIR"
 ).split()
+
+# Program that a build for Arm calls -> Debian package that brings it.
+ARM_TOOLS = {
+    "make": "make",
+    "gcc": "gcc libc6-dev",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+}
 
 Say = Callable[[str], None]
 
@@ -102,6 +112,38 @@ def run(
         text = log.read_text(errors="replace")[begin:].rstrip().splitlines()
         tail = "\n".join("    " + line for line in text[-TAIL_LINES:])
         raise BuildError(f"{Path(command[0]).name} failed; the end of {log}:\n{tail}")
+
+
+def make(arguments: list[str], jobs: int, source: Source, log: Path) -> None:
+    """Run make; see `run`."""
+    run(["make", f"-j{jobs}", *arguments], source, log)
+
+
+def need(tools: Mapping[str, str], name: str) -> None:
+    """Raise BuildError naming the programs that are missing to build the board `name`.
+
+    tools: program -> Debian package that brings it.
+    """
+    missing = [program for program in tools if shutil.which(program) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(tools[program] for program in missing))
+        raise BuildError(
+            f"{', '.join(missing)} expected to build {name}, not found: "
+            f"run 'make setup', or apt-get install {packages}"
+        )
+
+
+def mpy_cross(root: Path, source: Source, jobs: int, log: Path, say: Say) -> Path:
+    """MicroPython's compiler to .mpy, below `root`; built anew where the source is another."""
+    out = root / "mpy-cross"
+    if not same_as_before(root / "mpy-cross.stamp", source, []):
+        shutil.rmtree(out, ignore_errors=True)
+    if not (out / "mpy-cross").exists():
+        say(f"building mpy-cross {source.version}")
+    arguments = ["-C", str(source.path / "mpy-cross"), f"BUILD={out}", f"PYTHON={sys.executable}"]
+    # A warning that a newer compiler invents must not keep a user from building.
+    make([*arguments, "CFLAGS_EXTRA=-Wno-error"], jobs, source, log)
+    return out / "mpy-cross"
 
 
 def same_as_before(stamp: Path, source: Source, arguments: list[str]) -> bool:

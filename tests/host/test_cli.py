@@ -313,7 +313,7 @@ def test_an_unknown_board_is_told():
     failed(run("build", "nano"), 1, "no board 'nano': one of")
 
 
-@pytest.mark.parametrize("words", [("unix", "--stock"), ("unix_stock", "--stock"), ("unix_stock",)])
+@pytest.mark.parametrize("words", ["unix --stock", "unix_stock --stock", "unix_stock"])
 def test_stock_firmware_is_named_as_its_board(words, monkeypatch):
     built = []
 
@@ -322,7 +322,7 @@ def test_stock_firmware_is_named_as_its_board(words, monkeypatch):
         return board.artefact
 
     monkeypatch.setattr(build, "build", make)
-    told = json.loads(run("build", *words, "--json").stdout)
+    told = json.loads(run("build", *words.split(), "--json").stdout)
     assert built == ["unix_stock"] == [told["board"]]
     assert Path(told["firmware"]).parent.name == "unix_stock"
 

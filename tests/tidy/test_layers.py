@@ -98,9 +98,12 @@ HOST_ROWS = {
     "store_figures": {"store_image", "errors"},
     # boards
     "boards": {"errors"},
-    "build": {"boards", "build_steps", "build_rp2", "errors"},
-    "build_ports": {"build", "build_steps", "build_rp2", "boards", "errors"},
-    "build_rp2": {"boards", "build_steps", "errors"},
+    "build": {"boards", "build_steps", "build_modules", "build_rp2", "errors"},
+    "build_ports": {"build", "build_steps", "build_modules", "build_rp2", "port_table", "boards"}
+    | {"errors"},
+    "port_table": {"build_steps", "build_modules", "boards", "errors"},
+    "build_rp2": {"boards", "build_steps", "build_modules", "errors"},
+    "build_modules": {"boards", "errors"},
     "build_steps": {"errors"},
     "virtual": {"virtual", "boards", "errors"},
     # the library onto boards whose firmware is not ours

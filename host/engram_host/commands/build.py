@@ -12,7 +12,7 @@ from engram_host.commands import options, output
 
 @click.command(epilog="Example: engram build qemu_m4f")
 @click.argument("board")
-@click.option("--stock", is_flag=True, help="MicroPython alone, for the virtual board BOARD_stock.")
+@click.option("--stock", is_flag=True, help="MicroPython alone: the virtual board BOARD_stock.")
 @click.option(
     "--micropython",
     type=click.Path(file_okay=False, path_type=Path),
@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Build the firmware of a board: MicroPython, the C kernels and the library.
 
-    With --stock it is MicroPython alone, as boards come with it, for a virtual board to try `engram
-    install` on: it is named BOARD_stock then.
+    With --stock it is MicroPython alone, as boards come with it, for a virtual board to try
+    `engram install` on: it is named BOARD_stock then.
     """
     if stock:
         board = api.stock_of(board)
