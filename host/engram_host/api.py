@@ -28,6 +28,7 @@ from engram_host.device import MODEL, Device
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
+from engram_host.flash.ways import WAYS
 from engram_host.interrupt import StopAtNextStep
 from engram_host.link import Link
 from engram_host.meters.base import Meter
@@ -36,6 +37,7 @@ from engram_host.samples import Samples
 from engram_host.session import Learned, Session
 from engram_host.task_run import LearnedTasks, TaskRun
 
+FLASH_WAYS = tuple(WAYS)
 Port = str | Device | None
 Data = Samples | Path | str
 

@@ -290,7 +290,10 @@ def test_the_verb_prints_the_steps(tmp_path, tools, capsys):
     cli.main([*argv, "--dry-run", "--json"], standalone_mode=False)
     told = json.loads(capsys.readouterr().out)
     expected = ["esp32_generic", files.__version__]
-    assert told["steps"] == shown.splitlines() and told["engram"] == expected
+    first, enter, *steps, last = shown.splitlines()
+    assert told["steps"] == steps and told["engram"] == expected
+    assert first.startswith(f"# {file}: Engram {files.__version__}") and "esp32_generic" in first
+    assert enter == f"# {told['enter']}" and "BOOT" in enter and last.startswith("# ask the board")
 
 
 def test_the_verb_says_what_is_to_be_built_first(monkeypatch, capsys):

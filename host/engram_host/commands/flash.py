@@ -16,7 +16,7 @@ from engram_host.commands import options, output
 @click.option("--firmware", type=options.FILE, help="A file; default: what `engram build` made.")
 @click.option(
     "--way",
-    type=click.Choice(["uf2", "dfu", "pyocd", "esptool", "teensy"]),
+    type=click.Choice(list(api.FLASH_WAYS)),
     help="How; default: the first that the board's board.toml names.",
 )
 @click.option("--volume", type=click.Path(file_okay=False, path_type=Path), help="The UF2 drive.")
@@ -36,21 +36,34 @@ def command(board: str, as_json: bool, dry_run: bool, **chosen: Any) -> None:
     if as_json:
         output.show_json(_plain(told))
     elif dry_run:
-        output.show_lines({}, told.steps, False)
+        output.show_lines({}, [*_before(board, told), *told.steps, _AFTER], False)
     else:
         for line in _result(board, told):
             output.show(line)
 
 
+_AFTER = "# ask the board on the serial port that comes what it runs"
+
+
+def _before(board: str, told: api.Outcome) -> list[str]:
+    """What was found out, and what a user does first: comments, for a shell."""
+    what = f"{_what(told)}, {output.size(told.bytes)}"
+    lines = [f"# {told.file}: {what}, is for {board}; by {told.way}, nothing is done now"]
+    return lines + ([f"# {told.enter}"] if told.enter else [])
+
+
+def _what(told: api.Outcome) -> str:
+    return f"Engram {told.engram[1]}" if told.engram else "firmware without Engram's mark"
+
+
 def _plain(told: api.Outcome) -> dict[str, Any]:
-    names = "way file bytes engram steps done verified why_not said".split()
+    names = "way file bytes engram enter steps done verified why_not said".split()
     return {name: getattr(told, name) for name in names}
 
 
 def _result(board: str, told: api.Outcome) -> list[str]:
     """For people: what is certain, and what is not."""
-    what = f"Engram {told.engram[1]}" if told.engram else "firmware without Engram's mark"
-    lines = [f"[green]✓[/] {board}: {what}, {output.size(told.bytes)} by {told.way}"]
+    lines = [f"[green]✓[/] {board}: {_what(told)}, {output.size(told.bytes)} by {told.way}"]
     if told.verified:
         lines.append("[green]✓[/] compared with what is in the board")
     else:

@@ -27,15 +27,20 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """steps: what is done, as text. verified: whether the content of the board was compared.
+    """What was done, or would be.
 
-    why_not: if it was not. said: what the board says of itself then; None when it was not asked.
+    engram    (board, version) of a firmware of ours, else None
+    enter     what a user does first; "" where a debug probe needs nothing
+    steps     what is done, as text
+    verified  whether the content of the board was compared; why_not if it was not
+    said      what the board says of itself then; None when it was not asked
     """
 
     way: str
     file: Path
     bytes: int
     engram: tuple[str, str] | None
+    enter: str
     steps: list[str]
     done: bool
     verified: bool
@@ -114,6 +119,7 @@ def flash(
         file,
         content.size,
         content.engram,
+        str(board.facts["upload"][way].get("enter", "")),
         [step.text for step in steps],
         not dry_run,
         any(step.verifies for step in steps) and not dry_run,
