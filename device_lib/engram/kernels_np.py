@@ -38,9 +38,19 @@ def _mat(buf, rows, columns):
     return _vec(buf).reshape((rows, columns))
 
 
+def _put(out, values):
+    """A buffer takes the elements of a dense float32 array."""
+    # not _vec(out)[:] = values: ulab makes a copy first, and calls memcpy for every element
+    memoryview(out)[:] = memoryview(values.reshape((len(out),)))
+
+
 def _column_sums(matrix, rows):
     """(columns) sums over the rows. Not sum(): ulab's is its running mean, times the rows."""
     return np.dot(np.ones(rows, dtype=_F), matrix)
+
+
+# Where it can be, arithmetic is in place: every array that is made is garbage on a board, and an
+# installed library collects it every 8 KiB.
 
 
 def dense_fwd(out, x, w, b, B, N, M):
@@ -48,14 +58,16 @@ def dense_fwd(out, x, w, b, B, N, M):
     if B * N * M == 0:  # neither library makes a matrix of an empty buffer
         return _py.dense_fwd(out, x, w, b, B, N, M)
     y = np.dot(_mat(x, B, N), _mat(w, M, N).transpose())
-    _mat(out, B, M)[:] = y if b is None else y + _vec(b)
+    if b is not None:
+        y += _vec(b)
+    _put(out, y)
 
 
 def dense_bwd_dx(dx, dout, w, B, N, M):
     check.dense_bwd_dx(dx, dout, w, B, N, M)
     if B * N * M == 0:
         return _py.dense_bwd_dx(dx, dout, w, B, N, M)
-    _mat(dx, B, N)[:] = np.dot(_mat(dout, B, M), _mat(w, M, N))
+    _put(dx, np.dot(_mat(dout, B, M), _mat(w, M, N)))
 
 
 def dense_bwd_dw(dw, db, dout, x, B, N, M):
@@ -64,20 +76,21 @@ def dense_bwd_dw(dw, db, dout, x, B, N, M):
         return _py.dense_bwd_dw(dw, db, dout, x, B, N, M)
     d = _mat(dout, B, M)
     more, sums = np.dot(d.transpose(), _mat(x, B, N)), _column_sums(d, B)
-    _mat(dw, M, N)[:] += more
-    _vec(db)[:] += sums
+    weights, bias = _mat(dw, M, N), _vec(db)
+    weights += more
+    bias += sums
 
 
 def relu_fwd(out, x):
     if check.relu_fwd(out, x):
         v = _vec(x)
         # not maximum(): what it makes of NaN and -0 differs between the two libraries
-        _vec(out)[:] = np.where(v <= 0.0, 0.0, v)
+        _put(out, np.where(v <= 0.0, 0.0, v))
 
 
 def relu_bwd_dx(dx, dout, out):
     if check.relu_bwd_dx(dx, dout, out):
-        _vec(dx)[:] = np.where(_vec(out) > 0.0, _vec(dout), 0.0)
+        _put(dx, np.where(_vec(out) > 0.0, _vec(dout), 0.0))
 
 
 def global_avgpool_fwd(out, x, B, P, C):
@@ -85,24 +98,25 @@ def global_avgpool_fwd(out, x, B, P, C):
     if C:
         for i in range(B):
             image = _vec(x)[i * P * C : (i + 1) * P * C].reshape((P, C))
-            _vec(out)[i * C : (i + 1) * C] = _column_sums(image, P) / P
+            _put(memoryview(out)[i * C : (i + 1) * C], _column_sums(image, P) / P)
 
 
 def global_avgpool_bwd_dx(dx, dout, B, P, C):
     check.global_avgpool_bwd_dx(dx, dout, B, P, C)
     if C:
         for i in range(B):
-            share = _vec(dout)[i * C : (i + 1) * C] / P
-            for p in range(i * P, (i + 1) * P):
-                _vec(dx)[p * C : (p + 1) * C] = share
+            image = _vec(dx)[i * P * C : (i + 1) * P * C].reshape((P, C))
+            image[:] = _vec(dout)[i * C : (i + 1) * C] / P
 
 
 def sgd_step(p, v, g, hyper):
     n, lr, momentum, weight_decay = check.sgd_step(p, v, g, hyper)
     if n:
-        step = momentum * _vec(v) + _vec(g) + weight_decay * _vec(p)
-        _vec(v)[:] = step
-        _vec(p)[:] -= lr * step
+        weights, step = _vec(p), _vec(v)
+        step *= momentum
+        step += _vec(g)
+        step += weight_decay * weights
+        weights -= lr * step
 
 
 def zero_f32(out):
@@ -112,22 +126,29 @@ def zero_f32(out):
 
 def add_f32(out, a, b):
     if check.add_f32(out, a, b):
-        _vec(out)[:] = _vec(a) + _vec(b)
+        _put(out, _vec(a))
+        total = _vec(out)
+        total += _vec(b)
 
 
 def mul_f32(out, a, b):
     if check.mul_f32(out, a, b):
-        _vec(out)[:] = _vec(a) * _vec(b)
+        _put(out, _vec(a))
+        product = _vec(out)
+        product *= _vec(b)
 
 
 def axpy_f32(y, x, a):
     if check.axpy_f32(y, x, a):
-        _vec(y)[:] += a[0] * _vec(x)
+        total = _vec(y)
+        total += a[0] * _vec(x)
 
 
 def scale_f32(out, x, a):
     if check.scale_f32(out, x, a):
-        _vec(out)[:] = a[0] * _vec(x)
+        _put(out, _vec(x))
+        product = _vec(out)
+        product *= a[0]
 
 
 if not _ULAB:
