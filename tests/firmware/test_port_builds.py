@@ -1,6 +1,7 @@
 """Firmware of real boards: the commands, what is missing, a build with a port that is a fake, and
 a real one where its sources are to be had."""
 
+import os
 import shutil
 import sys
 import time
@@ -185,30 +186,49 @@ def test_a_port_that_fails_shows_the_end_of_its_log(tmp_path, elsewhere, monkeyp
 # ---------------------------------------------------------------- a real build
 
 
+ALL = pytest.mark.skipif(
+    os.environ.get("ENGRAM_TEST_BOARDS") != "all",
+    reason="ENGRAM_TEST_BOARDS=all builds it, in some minutes",
+)
+REAL_BUILDS = [
+    ("rpi_pico", 0xE48BFF56),
+    pytest.param("rpi_pico2", 0xE48BFF59, marks=ALL),
+]
+
+
 @pytest.fixture(scope="module")
-def pico():
-    """The firmware of a Pico, from what Debian has; minutes the first time."""
-    board = boards.load("rpi_pico")
-    try:
-        return build_ports.build(board)
-    except SourceUnavailable as e:
-        pytest.skip(f"the sources of the rp2 port cannot be had here: {e}")
-    except BuildError as e:
-        if "not found: apt-get install" in str(e):
-            pytest.skip(str(e))
-        raise
+def made():
+    """made(name): the firmware of an RP2 board, from what packages have."""
+
+    def make(name):
+        try:
+            return build_ports.build(boards.load(name))
+        except SourceUnavailable as e:
+            pytest.skip(f"the sources of the rp2 port cannot be had here: {e}")
+        except BuildError as e:
+            if "or apt-get install" in str(e):
+                pytest.skip(str(e))
+            raise
+
+    return make
+
+
+@pytest.fixture
+def pico(made):
+    return made("rpi_pico")
 
 
 @pytest.mark.board
 @pytest.mark.slow
-def test_the_firmware_of_a_pico_is_one_for_a_pico_and_for_nothing_else(pico):
-    board = boards.load("rpi_pico")
-    content = image.read(pico)
-    assert content.engram == ("rpi_pico", __version__)
-    assert content.families == {0xE48BFF56} and content.extent[0] == 0x10000000
+@pytest.mark.parametrize(("name", "family"), REAL_BUILDS)
+def test_the_firmware_of_a_pico_is_one_for_it_and_for_nothing_else(made, name, family):
+    board, file = boards.load(name), made(name)
+    content = image.read(file)
+    assert content.engram == (name, __version__)
+    assert content.families == {family} and content.extent[0] == 0x10000000
     fit.check(board, "uf2", content)
-    assert flasher.firmware_of(board, "uf2") == pico
-    for other in ("rpi_pico_w", "rpi_pico2", "itsybitsy_m4"):
+    assert flasher.firmware_of(board, "uf2") == file
+    for other in {"rpi_pico", "rpi_pico_w", "rpi_pico2", "itsybitsy_m4"} - {name}:
         with pytest.raises(image.FlashError, match="not flashed"):
             fit.check(boards.load(other), "uf2", content)
 
