@@ -1,6 +1,7 @@
 """A board on this computer: a REPL and the real agent in a thread, a directory as its flash."""
 
 import threading
+import time
 from pathlib import Path
 
 from engram.compat import ticks_us
@@ -32,11 +33,16 @@ class BoardFacts:
 
 
 class FakeBoard:
-    """Runs until its transport is closed. `.starts` counts how often the agent was started."""
+    """Runs until its transport is closed. `.starts` counts how often the agent was started.
+
+    .load_s: seconds that its code takes to load. .library: False for a board without Engram.
+    """
 
     def __init__(self, facts: BoardFacts):
         self.facts = facts
         self.starts = 0
+        self.load_s = 0.0
+        self.library = True
         self.transport = MemoryTransport("fake board")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -51,8 +57,11 @@ class FakeBoard:
         while not console.ended:
             try:
                 line = self._prompt(console)
-                if b"a.serve()" in line:
+                if b"a.serve()" in line and not self.library:
+                    console.write(b"ImportError: no module named 'engram'\r\n")
+                elif b"a.serve()" in line:
                     self.starts += 1
+                    time.sleep(self.load_s)
                     agent.serve(console, console, self.facts)
                 elif line.strip():
                     console.write(b"SyntaxError: invalid syntax\r\n")

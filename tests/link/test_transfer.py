@@ -31,6 +31,20 @@ def test_the_agent_is_started_at_the_repl_and_then_found(board):
     assert board.starts == 1
 
 
+def test_an_agent_whose_code_takes_long_to_load_is_waited_for(board):
+    board.load_s = 2 * QUICK.prompt
+    assert connect(board).call("list") == []
+    assert board.starts == 1
+
+
+def test_a_board_without_the_library_is_told_at_once_with_the_command_to_run(board):
+    board.library = False
+    began = time.monotonic()
+    with pytest.raises(LinkError, match="run `engram install --port fake board`"):
+        connect(board)
+    assert time.monotonic() - began < QUICK.silence / 2
+
+
 def test_an_interrupt_brings_the_repl_back(board):
     link = connect(board)
     link.leave_to_repl()

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 
 from engram_host.errors import DeviceError, InstallError
+from engram_host.install import packages
 from engram_host.install.choice import Choice
 from engram_host.install.facts import script
 from engram_host.install.raw_repl import RawRepl
@@ -52,7 +53,10 @@ def heap_cost(repl: RawRepl, choice: Choice) -> dict[str, int]:
     rows += [(name, IMPORTS[name].split()) for name in choice.packages]
     repl.reset()
     repl.run(script("check"))
-    return dict(json.loads(repl.run(f"_say(_cost({rows!r}))")))
+    out: dict[str, int] = {}
+    for row in rows:  # one at a time: a slow board must not be silent for all of them
+        out.update(json.loads(repl.run(f"_say(_cost({[row]!r}))")))
+    return out
 
 
 def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
@@ -72,6 +76,8 @@ def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
             )
         learns = "continual" in choice.packages
         if learns:
+            for part in packages.with_needs(["continual"]):
+                repl.run(f"_cost({[(part, IMPORTS[part].split())]!r})")
             said = repl.run(f"_say(_learn({tiny_model()!r}))")
             first, last, label, generation = json.loads(said)
             if not last < first or label != 1 or generation != 1:
