@@ -1,0 +1,32 @@
+"""`engram demo` on a board with stock firmware that has nothing yet: it installs, says so, begins.
+
+Up to the first session; tests/host/test_demo.py runs a demo to its end.
+"""
+
+import pytest
+
+from engram_host import api, boards, demo
+from engram_host.datasets import digits
+
+pytestmark = [pytest.mark.board, pytest.mark.slow]
+
+BOARDS = ("unix_stock", "qemu_m0p_stock", "qemu_m7_stock", "virtual_pico_stock")
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_demo_installs_and_finds_a_mini_batch_that_fits(name, tmp_path):
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+    if not boards.load(name).artefact.exists():
+        pytest.skip(f"no firmware of {name}: `engram build {name}` makes it")
+    settings, said = demo.load_settings(), []
+    model = demo.prepare(tmp_path, digits(), settings)
+    with demo._board(name, tmp_path, said.append, None), api.connect(name) as device:
+        fitted = demo._fitted(device, model, settings, said.append)
+        info = device.info()
+    assert info["board"] == name
+    assert info["learner"]["batch"] == fitted["learner"]["batch"] >= 2
+    assert f"{name} has stock firmware: installing Engram, as `engram install` does" in said
+    told = next(line for line in said if line.startswith("installed:"))
+    assert "bytes of RAM; kernels: the board is" in told
+    smaller = [line for line in said if "too little RAM left for that mini-batch" in line]
+    assert bool(smaller) == (fitted["learner"]["batch"] < settings["learner"]["batch"])
