@@ -21,16 +21,21 @@ _IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
 SAVED, KEPT, BRIEF = range(3)
 
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
-# (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/firmware.
+# (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
+# under way are none of it, wherever a port keeps them.
 _LEARNER_BYTES = 3000  # a learning run under way included
 _FROZEN_LAYER_BYTES = 250
 _ADAPTIVE_LAYER_BYTES = 250
 _SAMPLE_BYTES = 4  # slot of each record of a batch
-_STORE_BYTES = 3508  # replay store, checkpoints and reader, without what grows with the slots
-_SLOT_TENTHS = 43  # tenths of a byte: label, experience, sampling order, a bit of state
+_STORE_BYTES = 3080  # replay store, checkpoints and reader, without what is below
+_RECORD_BYTES = 12  # of a record besides its latent
+_RECORD_COPIES = 4  # packed, as it is read, as a blank one reads, padded to pages
+_SLOT_BYTES = 2  # label, experience
+_ORDER_BYTES = 2  # sampling order of a record
 _UNIT_BYTES = 7  # status, erases, live records of an erase unit
 _USUAL_UNIT = 4096  # bytes of one: what the plan takes it to be
-_RECORD_BYTES = 16  # of a record besides its latent
+_UNIT_HEAD = 40  # of these, the header
+_RESERVE = 7  # units in use for each one kept free
 
 
 class Plan:
@@ -138,9 +143,13 @@ def plan(spec, batch, slots=0, bits=8, depth=None, extras=(), biases=False):
 
 
 def _index_bytes(spec, slots, bits):
-    """Heap of a replay store of `slots` records."""
-    units = slots * (_RECORD_BYTES + (spec.latent_elems * bits + 7) // 8) // _USUAL_UNIT + 1
-    return _STORE_BYTES + slots * _SLOT_TENTHS // 10 + units * _UNIT_BYTES + (4 << bits)
+    """Heap of a replay store with a capacity of `slots` records."""
+    record = _RECORD_BYTES + (spec.latent_elems * bits + 7) // 8
+    in_unit = max(1, (_USUAL_UNIT - _UNIT_HEAD) // record)
+    units = (slots + in_unit - 1) // in_unit
+    units += max(1, units // _RESERVE)
+    index = units * (in_unit * _SLOT_BYTES + _UNIT_BYTES) + slots * _ORDER_BYTES
+    return _STORE_BYTES + _RECORD_COPIES * record + index + (4 << bits)
 
 
 def _add_parameters(lay, layer, ops, end):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engram_host import boards, build
 from firmware.child import children
+from firmware.ready import ready
 
 VIRTUAL = ("unix", "qemu_m4f")
 
@@ -11,14 +11,7 @@ VIRTUAL = ("unix", "qemu_m4f")
 @pytest.fixture(scope="session")
 def built():
     """built(name): the board, its firmware in place."""
-
-    def make(name):
-        board = boards.load(name)
-        if not board.artefact.exists():
-            build.build(board)
-        return board
-
-    return make
+    return ready
 
 
 @pytest.fixture(params=VIRTUAL)

@@ -6,17 +6,15 @@ Skipped, with the reason, where what it is made of cannot be had: then nothing o
 import json
 import os
 import random
-import shutil
 import struct
 import subprocess
 import time
 
 import pytest
 
-from engram_host import boards, build, build_rp2
-from engram_host.errors import SourceUnavailable
+from engram_host import boards, build_rp2
 from firmware.child import Child, children
-from hosts import BoardHost
+from firmware.ready import ready
 
 pytestmark = pytest.mark.board
 
@@ -26,16 +24,8 @@ BANNER = b"Raspberry Pi Pico with RP2040"
 
 @pytest.fixture(scope="module")
 def pico():
-    """The board, its firmware in place; skips where its sources or tools are not to be had."""
-    board = boards.load(NAME)
-    missing = [program for program in build.TOOLS[board.kind] if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} missing: host/bootstrap/debian.sh pico installs them")
-    try:
-        build.build(board)
-    except SourceUnavailable as why:
-        pytest.skip(str(why))
-    return board
+    """The board, its firmware in place."""
+    return ready(NAME)
 
 
 @pytest.fixture
@@ -287,10 +277,7 @@ def flagged(line):
 @pytest.fixture(scope="module")
 def qemu(tmp_path_factory):
     """The emulated Cortex-M3, which runs every instruction of a Cortex-M0+."""
-    board = boards.load("qemu_m3")
-    if not board.artefact.exists():
-        build.build(board)
-    child = Child("qemu_m3", tmp_path_factory.mktemp("qemu") / "flash.bin")
+    child = Child(ready("qemu_m3").name, tmp_path_factory.mktemp("qemu") / "flash.bin")
     child.enter_raw()
     yield child
     child.kill()
@@ -309,19 +296,3 @@ def test_results_and_flags_are_those_of_qemu(start, qemu):
             f"      out.append(bytes(b[12:]))\nprint({name!r}, binascii.crc32(b''.join(out)))\n"
         )
     assert child.run(program, 60) == qemu.run(program, 60)
-
-
-@pytest.mark.parametrize("check", ["wire_check", "misuse_check"])
-def test_a_device_test_says_the_same_as_on_this_computer(pico, tmp_path, check):
-    from hosts import run_cpython
-
-    host = BoardHost(NAME, tmp_path)
-    host.start()
-    try:
-        told = host.run(check)
-    finally:
-        host.stop()
-    expected = run_cpython("cpython-py", check)
-    assert [line for line in told if line.startswith("exact")] == [
-        line for line in expected if line.startswith("exact")
-    ]
