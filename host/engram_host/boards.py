@@ -14,57 +14,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from . import board_check
 from .errors import InputError, VirtualBoardError
 
 BLANK = b"\xff"
-
-# What a board.toml must say, per table: field -> type. More may stand there (boards/README.md).
-REQUIRED: dict[str, dict[str, type]] = {
-    "": {"name": str, "title": str, "status": str},
-    "chip": {
-        "name": str,
-        "core": str,
-        "arch": str,
-        "clock_hz": int,
-        "ram_bytes": int,
-        "flash_bytes": int,
-    },
-    "flash": {
-        "firmware_bytes": int,
-        "fs_bytes": int,
-        "store_bytes": int,
-        "erase_bytes": int,
-        "program_bytes": int,
-        "program_once": bool,
-    },
-    "link": {"max_payload_bytes": int, "baud": int},
-}
-REQUIRED_VIRTUAL: dict[str, dict[str, type]] = {"virtual": {"kind": str, "program": str}}
-REQUIRED_POWER: dict[str, dict[str, type]] = {
-    "power": {
-        "active_mw": float,
-        "source": str,
-        "cycles_per_instruction": float,
-        "cpi_source": str,
-    }
-}
-
-PHASE_PINS = 3  # or no [phases] at all
-REQUIRED_BUILD: dict[str, dict[str, type]] = {
-    "build": {"port": str, "board": str, "manifest": str, "address": int, "bytes": int}
-}
-# Way of flashing -> what its table says.
-REQUIRED_UPLOAD: dict[str, dict[str, type]] = {
-    "uf2": {"file": str, "family": int, "volumes": list, "enter": str},
-    "pyocd": {"file": str, "target": str},
-    "dfu": {"file": str, "usb": str, "enter": str},
-    "esptool": {"file": str, "chip": str, "chip_id": int, "offset": int, "enter": str},
-    "teensy": {"file": str, "mcu": str, "enter": str},
-}
 
 # Kind of a virtual board -> file that its build makes.
 ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmware.uf2"}
@@ -289,66 +246,16 @@ COMMANDS = {"qemu": qemu_command, "unix": unix_command, "rp2040js": rp2040js_com
 # ---------------------------------------------------------------- reading board.toml
 
 
-def check(facts: Mapping[str, Any], required: dict[str, dict[str, type]], where: str) -> None:
-    """Raise InputError naming the first field that is missing or of another type."""
-    for table, fields in required.items():
-        values = facts.get(table, {}) if table else facts
-        for field, wanted in fields.items():
-            name = f"[{table}] {field}" if table else field
-            if field not in values:
-                raise InputError(f"{where}: {name} expected ({wanted.__name__}), it is missing")
-            value = values[field]
-            allowed = (int, float) if wanted is float else (wanted,)
-            if not isinstance(value, allowed) or isinstance(value, bool) is not (wanted is bool):
-                raise InputError(f"{where}: {name}: {wanted.__name__} expected, got {value!r}")
-
-
-def check_flash(flash: Flash, chip_bytes: int, where: str) -> None:
-    """Raise InputError when regions are no whole erase units or do not fit the chip."""
-    if flash.erase_bytes % flash.program_bytes:
-        raise InputError(f"{where}: [flash] erase_bytes: a multiple of program_bytes expected")
-    for name in ("firmware_bytes", "fs_bytes", "store_bytes"):
-        if getattr(flash, name) % flash.erase_bytes:
-            raise InputError(f"{where}: [flash] {name}: a multiple of erase_bytes expected")
-    total = flash.firmware_bytes + flash.data_bytes
-    if total > chip_bytes:
-        raise InputError(
-            f"{where}: [flash] regions need {total} bytes, [chip] flash_bytes is {chip_bytes}"
-        )
-
-
-def check_firmware(facts: Mapping[str, Any], where: str) -> None:
-    """Raise InputError when it is not said how a real board is built and flashed."""
-    check(facts, REQUIRED_BUILD, where)
-    ways = facts.get("upload", {})
-    if not ways or not ways.keys() <= REQUIRED_UPLOAD.keys():
-        names = ", ".join(REQUIRED_UPLOAD)
-        raise InputError(f"{where}: [upload.<way>] expected, <way> one of {names}")
-    check(ways, {way: REQUIRED_UPLOAD[way] for way in ways}, where + " [upload]")
-
-
 def read(path: Path) -> Board:
     """Read and check one board.toml. Raises InputError saying what is wrong in it."""
     try:
         facts = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {error}") from None
-    check(facts, REQUIRED, str(path))
-    if "virtual" in facts:
-        check(facts, REQUIRED_VIRTUAL, str(path))
-        if facts["virtual"]["kind"] not in ARTEFACTS:
-            kinds = ", ".join(ARTEFACTS)
-            raise InputError(f"{path}: [virtual] kind: one of {kinds} expected")
-    if "power" in facts:
-        check(facts, REQUIRED_POWER, str(path))
-    if "phases" in facts and len(facts["phases"].get("pins", [])) != PHASE_PINS:
-        raise InputError(f"{path}: [phases] pins: {PHASE_PINS} of them expected")
-    if "build" in facts or "upload" in facts:
-        check_firmware(facts, str(path))
+    board_check.check(facts, str(path), kinds=tuple(ARTEFACTS))
     if facts["name"] != path.parent.name:
         raise InputError(f"{path}: name is {facts['name']!r}, its folder is {path.parent.name!r}")
-    flash = Flash(**{field: facts["flash"][field] for field in REQUIRED["flash"]})
-    check_flash(flash, facts["chip"]["flash_bytes"], str(path))
+    flash = Flash(**{field.name: facts["flash"][field.name] for field in fields(Flash)})
     return Board(facts["name"], facts["title"], facts["status"], path.parent, flash, facts)
 
 

@@ -145,6 +145,9 @@ def check(board: Board, source: Source) -> None:
             f"MicroPython {source.version} in {source.path} has no board {facts['board']} in "
             f"ports/{facts['port']}/boards"
         )
+    manifest = source.path / "ports" / facts["port"] / facts["manifest"]
+    if not manifest.is_file():
+        raise BuildError(f"{board.name}: [build] manifest: there is no {manifest}")
     for name, what in port.needs.items():
         if not os.environ.get(name):
             raise BuildError(f"{board.name}: {name} is not set: {what}")

@@ -48,6 +48,8 @@ def test_unknown_name_tells_the_known():
         ('name = "qemu_m4f"', 'name = "other"', "its folder is 'qemu_m4f'"),
         ("fs_bytes = 131072", "fs_bytes = 131073", "fs_bytes: a multiple of erase_bytes"),
         ("store_bytes = 393216", "store_bytes = 397312", "need 1052672 bytes"),
+        ("program_bytes = ", "program_bytes = 0 # ", "program_bytes: 1 or more expected, got 0"),
+        ('arch = "armv7emsp"', 'arch = "armv7"', "arch: one of .*armv7emsp.* expected"),
         ("\n[flash]\n", "\n[flash\n", "board.toml"),
     ],
 )
@@ -66,8 +68,9 @@ PICO = (boards.home() / "boards" / "rpi_pico" / "board.toml").read_text()
         ('port = "rp2"', "", r"\[build\] port expected .str., it is missing"),
         ("[build]", "[built]", r"\[build\] port expected"),
         ("[upload.uf2]", "[upload.usb]", "<way> one of uf2, pyocd, dfu, esptool, teensy"),
-        ("family = 0x", "familie = 0x", r"\[upload\]: \[uf2\] family expected .int."),
-        ('volumes = ["RPI-RP2"]', 'volumes = "RPI-RP2"', r"\[uf2\] volumes: list expected"),
+        ("\nbytes = 655360", "\nbytes = 655361", "at most the 655360 of .* firmware_bytes"),
+        ("family = 0x", "familie = 0x", r"\[upload.uf2\] family expected .int."),
+        ('volumes = ["RPI-RP2"]', 'volumes = "RPI-RP2"', r"\[upload.uf2\] volumes: list expected"),
     ],
 )
 def test_what_is_wrong_with_a_real_board_is_named(tmp_path, old, new, words):

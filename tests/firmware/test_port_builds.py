@@ -47,6 +47,8 @@ def fake_source(folder, board):
     )
     (folder / "ports" / facts["port"] / "boards" / facts["board"]).mkdir(parents=True)
     (folder / "ports" / facts["port"] / "Makefile").write_text(MAKEFILE)
+    (folder / "ports" / facts["port"] / facts["manifest"]).parent.mkdir(parents=True, exist_ok=True)
+    (folder / "ports" / facts["port"] / facts["manifest"]).touch()
     (folder / "mpy-cross").mkdir()
     (folder / "mpy-cross" / "Makefile").write_text("all:\n\tmkdir -p $(BUILD)\n")
     for name, file in port_table.libraries(board).items():
@@ -165,6 +167,14 @@ def test_a_board_that_this_micropython_lacks_is_told(tmp_path, elsewhere):
     tree = fake_source(tmp_path / "micropython", board)
     shutil.rmtree(tree / "ports" / "mimxrt" / "boards" / "TEENSY41")
     with pytest.raises(BuildError, match="has no board TEENSY41 in ports/mimxrt/boards"):
+        build_ports.build(board, tree)
+
+
+def test_a_manifest_that_is_not_there_is_told(tmp_path, elsewhere):
+    board = boards.load("teensy41")
+    tree = fake_source(tmp_path / "micropython", board)
+    (tree / "ports" / "mimxrt" / board.facts["build"]["manifest"]).unlink()
+    with pytest.raises(BuildError, match="manifest: there is no .*TEENSY41/manifest.py"):
         build_ports.build(board, tree)
 
 

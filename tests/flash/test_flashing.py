@@ -11,7 +11,7 @@ import firmware_files as files
 import pytest
 import tool_fakes
 
-from engram_host import boards, cli, ports
+from engram_host import board_check, boards, cli, ports
 from engram_host.errors import FlashError, InputError
 from engram_host.flash import fit, flasher, tool, volume, ways
 
@@ -269,7 +269,7 @@ def test_the_table_of_ways_is_whole():
     for board in boards.load_all():
         for way, facts in board.facts.get("upload", {}).items():
             assert way in ways.WAYS and way in fit.TAKES and facts["file"], board.name
-    assert set(ways.WAYS) == set(fit.TAKES) == set(boards.REQUIRED_UPLOAD)
+    assert set(ways.WAYS) == set(fit.TAKES) == set(board_check.REQUIRED_UPLOAD)
 
 
 def test_a_virtual_board_a_model_and_a_wrong_way_are_refused():

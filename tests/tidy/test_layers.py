@@ -97,7 +97,8 @@ HOST_ROWS = {
     "store_image": {"errors"},
     "store_figures": {"store_image", "errors"},
     # boards
-    "boards": {"errors"},
+    "board_check": {"errors"},
+    "boards": {"board_check", "errors"},
     "build": {"boards", "build_steps", "build_modules", "build_rp2", "errors"},
     "build_ports": {"build", "build_steps", "build_modules", "build_rp2", "port_table", "boards"}
     | {"errors"},
