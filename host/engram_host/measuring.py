@@ -33,9 +33,10 @@ class Measuring:
     def __init__(self, device: Device, meter: Meter) -> None:
         self._device, self._meter, self._quiet_s = device, meter, _QUIET_S
         facts = device.info()
+        self._pins = phase_pins(meter.capabilities.board or facts["board"])
         self._check(facts)
         self._recorder = Recorder(seconds_per_unit(facts))
-        self._pins = phase_pins(facts["board"])
+        self._counter = facts["counter"]["kind"]
         self._reader: _Reader | None = None
         self._blocks: list[Block] = []
 
@@ -46,6 +47,16 @@ class Measuring:
                 f"{facts['board']} is emulated, no meter can measure it: use --meter simulated, "
                 "or a real board"
             )
+        if not told.simulated and not self._pins:
+            raise InputError(
+                f"no phase pins are known of a board {told.board or facts['board']!r}, so no "
+                "meter can see when it learns: say which board it is, as --meter ...,board=rpi_pico, or "
+                "give its board.toml a table [phases] (docs/energy.md)"
+            )
+
+    def record(self) -> dict[str, Any]:
+        """The log's record "timeline"; "counter" says what its times were counted by."""
+        return {"counter": self._counter, **self.timeline.to_record()}
 
     @property
     def timeline(self) -> Timeline:
@@ -202,7 +213,10 @@ def seconds_per_unit(facts: dict[str, Any]) -> float:
 
 
 def phase_pins(board: str) -> list[Any]:
-    """The pins of [phases] in the board's board.toml, for machine.Pin; none where it has none."""
+    """The pins of [phases] in the board's board.toml, for machine.Pin; none where it has none.
+
+    A board with stock firmware names itself after its port: no board.toml is its own.
+    """
     if board not in boards.names():
         return []
     return list(boards.load(board).facts.get("phases", {}).get("pins", []))
@@ -218,6 +232,12 @@ def from_recording(record: dict[str, Any], meter: Meter) -> dict[str, Any]:
         raise InputError(
             f"the meter {told.name} measures while the device works: give it to `engram learn`; "
             "a recording is read as csv:FILE"
+        )
+    counted = record.get("counter", "device")
+    if counted != "device" and not told.simulated:
+        raise InputError(
+            f"this session ran on an emulated board (its times are of kind {counted}): no meter "
+            "can have measured it"
         )
     timeline = Timeline.from_record(record)
     meter.start()

@@ -113,7 +113,7 @@ class Session:
 
     def _measured(self, measuring: Measuring) -> None:
         """The record "timeline" and, where the meter was read, "energy"."""
-        self._write("timeline", **measuring.timeline.to_record())
+        self._write("timeline", **measuring.record())
         self.figures["timeline"] = True
         if measuring.live:
             told = measuring.result()

@@ -47,8 +47,9 @@ def fake_source(folder, board):
     )
     (folder / "ports" / facts["port"] / "boards" / facts["board"]).mkdir(parents=True)
     (folder / "ports" / facts["port"] / "Makefile").write_text(MAKEFILE)
-    (folder / "ports" / facts["port"] / facts["manifest"]).parent.mkdir(parents=True, exist_ok=True)
-    (folder / "ports" / facts["port"] / facts["manifest"]).touch()
+    manifest = folder / "ports" / facts["port"] / facts["manifest"]
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.touch()
     (folder / "mpy-cross").mkdir()
     (folder / "mpy-cross" / "Makefile").write_text("all:\n\tmkdir -p $(BUILD)\n")
     for name, file in port_table.libraries(board).items():

@@ -1,6 +1,7 @@
 """A session with a meter, end to end: what the log says of its energy, and with which label."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,22 +49,31 @@ def test_a_simulated_meter_is_labelled_so_everywhere(device, model, some, tmp_pa
 class Bench(Simulated):
     """The simulated meter in the guise of a real one, for a board that says it is real."""
 
-    def __init__(self, **settings):
+    def __init__(self, told=None, **settings):
         super().__init__(**settings)
-        told = self.capabilities
-        self.capabilities = Capabilities("bench", told.rate_hz, told.lines, told.accuracy)
+        mine = self.capabilities
+        self.capabilities = told or Capabilities("bench", mine.rate_hz, mine.lines, mine.accuracy)
 
 
-def test_only_a_meter_on_a_real_board_makes_it_device(device, board, model, some, tmp_path, quick):
+def test_only_a_meter_on_a_real_board_makes_it_device(
+    device, board, model, some, tmp_path, quick, machine
+):
     api.push(device, model, batch=8)
     meter = Bench(rate=200_000)
     with pytest.raises(InputError, match="emulated"):
         api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=meter)
     board.facts.COUNTER_KIND = "device"
     del device.counter
+    with pytest.raises(InputError, match="no phase pins are known of a board 'fake'.*board=rpi_p"):
+        api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=meter)
+    with pytest.raises(InputError, match="no phase pins are known of a board 'unix'"):
+        told = replace(meter.capabilities, board="unix")
+        api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=Bench(told=told))
+    meter.capabilities = replace(meter.capabilities, board="rpi_pico")
     path = tmp_path / "yes.jsonl"
     done = api.learn(device, some([5], 8), log=path, meter=meter)
     assert done.energy["source"] == "device" and done.energy["meter"] == "bench"
+    assert [name for name, *_ in machine[1]] == [2, 3, 4]  # of boards/rpi_pico/board.toml
     page = api.report(path, tmp_path / "report")["report"].read_text()
     assert "Energy, measured" in page
 
@@ -82,12 +92,21 @@ def test_without_a_meter_it_is_the_models_or_nothing(device, board, model, some,
     }
 
 
-def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path, quick):
+def test_no_recording_makes_an_emulated_session_the_devices(device, model, some, tmp_path, quick):
+    api.push(device, model, batch=8)
+    path = tmp_path / "l.jsonl"
+    api.learn(device, some([5], 8), log=path, meter="simulated,rate=200000")
+    (tmp_path / "r.csv").write_text("time,power\n0,1\n1,1\n")
+    with pytest.raises(InputError, match="ran on an emulated board .*kind host"):
+        api.measure(path, f"csv:{tmp_path / 'r.csv'}")
+
+
+def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path, quick, machine):
     """engram learn --meter csv:FILE, the bench meter's export, engram measure."""
     board.facts.COUNTER_KIND = "device"
     api.push(device, model, batch=8)
     path, file = tmp_path / "l.jsonl", tmp_path / "recording.csv"
-    done = api.learn(device, some([5], 16), log=path, meter=f"csv:{file}")
+    done = api.learn(device, some([5], 16), log=path, meter=f"csv:{file},board=rpi_pico")
     assert "energy" not in done.summary and "timeline" in kinds(path)
     assert "engram measure" in dict(energy_rows(done.summary, path))["energy"]
     with pytest.raises(InputError, match=r"recording\.csv"):

@@ -1,8 +1,5 @@
 """The device's end: phases on pins and in the log, and nothing of it unless somebody measures."""
 
-import sys
-import types
-
 import numpy as np
 import pytest
 
@@ -10,27 +7,7 @@ from engram.continual.learner import PHASES
 from engram.link.phases import CODES, OBSERVE, STEP, PhaseMarker
 from engram_host import api
 from engram_host.errors import DeviceError
-
-
-class Pins:
-    """Three pins; .shown is the code after each change, in the order of time."""
-
-    def __init__(self):
-        self.level, self.shown = [0, 0, 0], []
-
-    def pin(self, line):
-        def write(value):
-            self.level[line] = value
-            self.shown.append(sum(bit << i for i, bit in enumerate(self.level)))
-
-        return write
-
-    def lines(self):
-        return [self.pin(line) for line in range(3)]
-
-    def codes(self):
-        """Codes after all three pins were written."""
-        return self.shown[2::3]
+from meters.pins import Pins
 
 
 def named(codes):
@@ -75,25 +52,6 @@ def test_sync_pulses_last_as_long_as_they_should():
     assert named(pins.codes()) == ["idle", "sync", "idle", "sync", "idle"]
     spans = np.diff(edges)
     assert len(edges) == 4 and np.all(spans >= (5000, 5000, 10000))
-
-
-@pytest.fixture
-def machine(monkeypatch):
-    """A module `machine` with pins, as a board has it."""
-    pins = Pins()
-    made = []
-
-    class Pin:
-        OUT = 1
-
-        def __new__(cls, name, mode, value):
-            made.append((name, mode, value))
-            return pins.pin(len(made) - 1)
-
-    module = types.ModuleType("machine")
-    module.Pin = Pin
-    monkeypatch.setitem(sys.modules, "machine", module)
-    return pins, made
 
 
 def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, machine):

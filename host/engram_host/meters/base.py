@@ -33,6 +33,7 @@ class Capabilities:
     live      it measures while the device works; else its samples are in a file afterwards
     simulated it measures nothing: its figures are labelled so
     clock_ppm by which its clock and the device's may differ; more means that samples were lost
+    board     whose board.toml names the phase pins that it is wired to; "": the device's own name
     """
 
     name: str
@@ -42,6 +43,7 @@ class Capabilities:
     live: bool = True
     simulated: bool = False
     clock_ppm: float = 20_000.0
+    board: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +141,8 @@ class CsvMeter:
             return empty()
         self._given = True
         block, lines = self._block()
-        told = self.capabilities
-        lines = min(lines, told.lines)
-        self.capabilities = Capabilities("csv", 0.0, lines, told.accuracy, live=False)
+        lines = min(lines, self.capabilities.lines)
+        self.capabilities = replace(self.capabilities, lines=lines)
         return block
 
     def _block(self) -> tuple[Block, int]:

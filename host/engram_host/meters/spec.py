@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 from ..errors import InputError
 from .base import Meter
@@ -19,13 +20,18 @@ METERS = {
 
 
 def open_meter(text: str) -> Meter:
-    """The meter that a text describes, connected. Raises InputError, MeterError, PortError."""
+    """The meter that a text describes, connected. Raises InputError, MeterError, PortError.
+
+    board=NAME, of every meter: the board.toml that names the phase pins.
+    """
     name, place, given = parse(text)
+    board = given.pop("board", "")
     if name not in METERS:
         raise InputError(f"a meter {', '.join(METERS)} expected, {name!r} came")
     module = importlib.import_module(f"{__package__}.{METERS[name]}")
     options = Options(name, given)
     meter: Meter = module.open_meter(place, options)
+    meter.capabilities = replace(meter.capabilities, board=board)
     return meter
 
 
