@@ -50,8 +50,8 @@ class Measuring:
         if not told.simulated and not self._pins:
             raise InputError(
                 f"no phase pins are known of a board {told.board or facts['board']!r}, so no "
-                "meter can see when it learns: say which board it is, as --meter ...,board=rpi_pico, or "
-                "give its board.toml a table [phases] (docs/energy.md)"
+                "meter can see when it learns: say which board it is, as --meter "
+                "...,board=rpi_pico, or give its board.toml a table [phases] (docs/energy.md)"
             )
 
     def record(self) -> dict[str, Any]:
