@@ -161,6 +161,8 @@ def main():
     chosen = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(LIBRARIES)
     if chosen.row:
+        # A job in the background of a shell ignores it; here it is how the budget ends.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         chosen.row.write_text(json.dumps(measure(chosen.boards[0])))
         return
     names = chosen.boards or [board.name for board in boards.load_all() if board.is_virtual]
