@@ -60,13 +60,9 @@
     "vstmia %[sum], {s16-s31}\n"
 
 // Rows and columns all lie along the sum. sum[4 * i + j] += a[i * a_i + k] * b[j * b_j + k]
-#ifdef __OPTIMIZE_SIZE__
-__attribute__((noinline, unused))  // the registers that it needs are not all free in a caller
-#else
-inline
-#endif
-static void engram_block_dot(float *sum, const float *a, ptrdiff_t a_i, const float *b, ptrdiff_t b_j,
-    size_t n) {
+// Out of line: the registers that it needs are not all free in a caller.
+static __attribute__((noinline, unused)) void engram_block_dot(float *sum, const float *a, ptrdiff_t a_i,
+    const float *b, ptrdiff_t b_j, size_t n) {
     const float *a1 = a + a_i, *a2 = a1 + a_i, *a3 = a2 + a_i;
     const float *b1 = b + b_j, *b2 = b1 + b_j, *b3 = b2 + b_j;
     __asm__ volatile (

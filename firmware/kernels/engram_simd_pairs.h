@@ -67,7 +67,7 @@ static inline uint32_t engram_multiply_high(uint32_t a, uint32_t b, uint32_t sum
 // 2**28 if every bias lies from -2**28 to 2**28 - 1.
 typedef struct { int32_t mults, turned, biases; } engram_common_t;
 
-static inline __attribute__((always_inline)) engram_common_t engram_common_4(const int32_t *mult,
+static __attribute__((noinline, unused)) engram_common_t engram_common_4(const int32_t *mult,
     const int32_t *shift, const int32_t *bias, size_t fours) {
     engram_common_t t = { 0, 0, 0 };
     __asm__ volatile (
@@ -113,30 +113,30 @@ static inline int8_t *engram_store_pairs(int8_t *out, size_t step, uint32_t acc,
     return out;
 }
 
-// Runs FOUR fours/2 times unrolled by two, and once more where fours is odd.
-#define BY_TWO(FOUR) \
-    "subs %[n], %[n], #2\n\t" \
+// Runs FOUR as often as the register n says, unrolled by two.
+#define BY_TWO(n, FOUR) \
+    "subs " n ", " n ", #2\n\t" \
     "blo 2f\n" \
     "1:\n\t" FOUR FOUR \
-    "subs %[n], %[n], #2\n\t" \
+    "subs " n ", " n ", #2\n\t" \
     "bhs 1b\n" \
     "2:\n\t" \
-    "adds %[n], %[n], #2\n\t" \
+    "adds " n ", " n ", #2\n\t" \
     "beq 3f\n\t" FOUR \
     "3:\n"
 
 // The same unrolled by four.
-#define BY_FOUR(FOUR) \
-    "subs %[n], %[n], #4\n\t" \
+#define BY_FOUR(n, FOUR) \
+    "subs " n ", " n ", #4\n\t" \
     "blo 2f\n" \
     "1:\n\t" FOUR FOUR FOUR FOUR \
-    "subs %[n], %[n], #4\n\t" \
+    "subs " n ", " n ", #4\n\t" \
     "bhs 1b\n" \
     "2:\n\t" \
-    "adds %[n], %[n], #4\n\t" \
+    "adds " n ", " n ", #4\n\t" \
     "beq 4f\n" \
     "3:\n\t" FOUR \
-    "subs %[n], %[n], #1\n\t" \
+    "subs " n ", " n ", #1\n\t" \
     "bne 3b\n" \
     "4:\n"
 
@@ -145,7 +145,7 @@ static inline __attribute__((always_inline)) void engram_widen_pairs(uint32_t *t
     uint32_t offsets, size_t fours) {
     uint32_t even, odd;
     __asm__ volatile (
-        BY_TWO(
+        BY_TWO("%[n]",
             "ldr %[o], [%[x]], #4\n\t"
             "sxtab16 %[e], %[offsets], %[o]\n\t"
             "sxtab16 %[o], %[offsets], %[o], ror #8\n\t"
@@ -156,52 +156,45 @@ static inline __attribute__((always_inline)) void engram_widen_pairs(uint32_t *t
         : "cc", "memory");
 }
 
-#define WEIGHTS(address) \
-    "ldr %[wo], " address "\n\t" \
-    "sxtb16 %[we], %[wo]\n\t" \
-    "sxtb16 %[wo], %[wo], ror #8\n\t"
+// The products of one channel with several positions. Naked, as are the blocks below that want nearly
+// every register: a compiler that inlines them may find too few (GCC 14 does), and a call costs about as
+// much as what it would put away around them.
+//
+// sums: one of each position, in and out; x: for every four elements the two pairs of each position.
+#define WEIGHTS \
+    "ldr lr, [r2], #4\n\t" \
+    "sxtb16 r12, lr\n\t" \
+    "sxtb16 lr, lr, ror #8\n\t"
 #define TIMES(c, even, odd) \
-    "smlad " c ", " even ", %[we], " c "\n\t" \
-    "smlad " c ", " odd ", %[wo], " c "\n\t"
-
-// Four positions, one channel. x: for every four elements the two pairs of each position.
-static inline __attribute__((always_inline)) const int8_t *engram_pairs_4x1(uint32_t *s0, uint32_t *s1, uint32_t *s2,
-    uint32_t *s3, const uint32_t *x, const int8_t *w, size_t fours) {
-    uint32_t c0 = *s0, c1 = *s1, c2 = *s2, c3 = *s3, we, wo;
-    __asm__ volatile (
-        BY_TWO(
-            WEIGHTS("[%[w]], #4")
-            "ldmia %[x]!, {r2-r5}\n\t"
-            TIMES("%[c0]", "r2", "r3")
-            TIMES("%[c1]", "r4", "r5")
-            "ldmia %[x]!, {r2-r5}\n\t"
-            TIMES("%[c2]", "r2", "r3")
-            TIMES("%[c3]", "r4", "r5"))
-        : [c0] "+r" (c0), [c1] "+r" (c1), [c2] "+r" (c2), [c3] "+r" (c3),
-          [x] "+r" (x), [w] "+r" (w), [n] "+r" (fours), [we] "=&r" (we), [wo] "=&r" (wo)
-        :
-        : "cc", "memory", "r2", "r3", "r4", "r5");
-    *s0 = c0, *s1 = c1, *s2 = c2, *s3 = c3;
-    return w;
-}
-
-// Two positions, one channel.
-static inline __attribute__((always_inline)) const int8_t *engram_pairs_2x1(uint32_t *s0, uint32_t *s1,
-    const uint32_t *x, const int8_t *w, size_t fours) {
-    uint32_t c0 = *s0, c1 = *s1, we, wo;
-    __asm__ volatile (
-        BY_FOUR(
-            WEIGHTS("[%[w]], #4")
-            "ldmia %[x]!, {r2-r5}\n\t"
-            TIMES("%[c0]", "r2", "r3")
-            TIMES("%[c1]", "r4", "r5"))
-        : [c0] "+r" (c0), [c1] "+r" (c1),
-          [x] "+r" (x), [w] "+r" (w), [n] "+r" (fours), [we] "=&r" (we), [wo] "=&r" (wo)
-        :
-        : "cc", "memory", "r2", "r3", "r4", "r5");
-    *s0 = c0, *s1 = c1;
-    return w;
-}
+    "smlad " c ", " even ", r12, " c "\n\t" \
+    "smlad " c ", " odd ", lr, " c "\n\t"
+#define POSITIONS(name, registers, LOOP, FOUR) \
+    static __attribute__((naked, noinline, unused)) void name(uint32_t *sums, const uint32_t *x, \
+        const int8_t *w, size_t fours) { \
+        (void)sums, (void)x, (void)w, (void)fours; /* in r0 to r3 */ \
+        __asm__ volatile ( \
+            "push {r0, r4-r11, lr}\n\t" \
+            "ldmia r0, " registers "\n\t" \
+            LOOP("r3", FOUR) \
+            "pop {r0}\n\t" \
+            "stmia r0, " registers "\n\t" \
+            "pop {r4-r11, pc}\n" \
+            ); \
+    }
+POSITIONS(engram_pairs_4x1, "{r4-r7}", BY_TWO,
+    WEIGHTS
+    "ldmia r1!, {r8-r11}\n\t"
+    TIMES("r4", "r8", "r9")
+    TIMES("r5", "r10", "r11")
+    "ldmia r1!, {r8-r11}\n\t"
+    TIMES("r6", "r8", "r9")
+    TIMES("r7", "r10", "r11"))
+POSITIONS(engram_pairs_2x1, "{r4-r5}", BY_FOUR,
+    WEIGHTS
+    "ldmia r1!, {r8-r11}\n\t"
+    TIMES("r4", "r8", "r9")
+    TIMES("r5", "r10", "r11"))
+#undef POSITIONS
 
 // One position against fours of channels: blocks of four whose rows of weights lie w_j bytes apart,
 // x widened, 4 * fours long, which is not 0; from the bias to the stored byte.
@@ -314,13 +307,13 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_1x4(engram_pai
         } \
     } \
     return w;
-static inline const uint32_t *engram_taps_4(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, const int8_t *x,
-    ptrdiff_t right, const uint32_t *w, size_t n, uint32_t offsets) {
+static __attribute__((noinline, unused)) const uint32_t *engram_taps_4(uint32_t *c0, uint32_t *c1, uint32_t *c2,
+    uint32_t *c3, const int8_t *x, ptrdiff_t right, const uint32_t *w, size_t n, uint32_t offsets) {
     TAPS("", n == 3)
 }
 
-static inline const uint32_t *engram_taps_4_offset(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
-    const int8_t *x, ptrdiff_t right, const uint32_t *w, size_t n, uint32_t offsets) {
+static __attribute__((noinline, unused)) const uint32_t *engram_taps_4_offset(uint32_t *c0, uint32_t *c1,
+    uint32_t *c2, uint32_t *c3, const int8_t *x, ptrdiff_t right, const uint32_t *w, size_t n, uint32_t offsets) {
     TAPS(ADD_OFFSETS, n == 3)
 }
 #undef TAP

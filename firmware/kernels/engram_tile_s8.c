@@ -278,9 +278,8 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
 
 // P windows against every channel.
 #define EACH_2(op) op(0) op(1)
-#define PAIRS_4 w = engram_pairs_4x1(&c0, &c1, &c2, &c3, columns, w, fours);
-#define PAIRS_2 w = engram_pairs_2x1(&c0, &c1, columns, w, fours);
-#define STARTED(p) uint32_t c##p = start;
+#define STARTED(p) sums[p] = start;
+#define SUM(p) uint32_t c##p = sums[p];
 #define COLUMNS(P, HOW) \
     static void columns_##P##_##HOW(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) { \
         const size_t fours = t->n / 4, rest = t->n % 4, K = t->K; \
@@ -290,8 +289,11 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
         const int8_t *w = t->w; \
         for (size_t k = K; k != 0; k--, out++) { \
             const uint32_t start = (uint32_t)*bias++; \
+            uint32_t sums[P]; \
             EACH_##P(STARTED) \
-            PAIRS_##P \
+            engram_pairs_##P##x1(sums, columns, w, fours); \
+            w += 4 * fours; \
+            EACH_##P(SUM) \
             LAST_WEIGHTS(EACH_##P) \
             const int32_t mult = *mults++, shift = *shifts++; \
             int8_t *o = out; \
