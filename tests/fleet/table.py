@@ -51,10 +51,20 @@ def markdown(rows):
 
 
 def put(text, document=DOCUMENT):
-    """Replaces the table in the document; both are made if need be."""
+    """Puts a table into the document; both are made if need be. Of the table that is there, rows
+    of other boards stay, unless it has other columns."""
     page = document.read_text() if document.exists() else HEAD
     if BEGIN not in page:
         page += f"{BEGIN}\n{END}\n"
     before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    there, after = rest.split(END)
+    new, old = text.splitlines(), there.strip().splitlines()
+    rows = {_board_of(line): line for line in new[2:]}
+    if old[:1] == new[:1]:
+        rows = {_board_of(line): line for line in old[2:]} | rows
+    lines = new[:2] + [rows[name] for name in sorted(rows)]
+    document.write_text("\n".join([before + BEGIN, *lines, END + after]))
+
+
+def _board_of(line):
+    return line.split("|")[1].strip(" `")

@@ -103,8 +103,18 @@ def test_table_is_put_into_the_document(tmp_path):
     page = tmp_path / "boards.md"
     table.put(table.markdown([ROW]), page)
     page.write_text(page.read_text() + "\nmore\n")
-    table.put(table.markdown([ROW, ROW]), page)
+    table.put(table.markdown([ROW, ROW | {"board": "other"}]), page)
     text = page.read_text()
     assert text.startswith("# Boards") and text.endswith("\nmore\n")
-    row = "| `some_board` | cortex-m7 | 1024 KB | 1/1 | 95.0 % | 10.0 % | 100,000 B |"
-    assert text.count(row + " 1,234,567 instructions (icount) | 5.0 % |") == 2
+    row = "| cortex-m7 | 1024 KB | 1/1 | 95.0 % | 10.0 % | 100,000 B |"
+    row += " 1,234,567 instructions (icount) | 5.0 % |"
+    assert f"\n| `other` {row}\n| `some_board` {row}\n{table.END}" in text
+    table.put(table.markdown([ROW | {"core": "new"}]), page)
+    assert page.read_text() == text.replace("some_board` | cortex-m7", "some_board` | new")
+
+
+def test_a_table_of_other_columns_is_replaced(tmp_path):
+    page = tmp_path / "boards.md"
+    page.write_text(f"{table.BEGIN}\n| board | was |\n|---|---|\n| `old` | 1 |\n{table.END}\n")
+    table.put(table.markdown([ROW]), page)
+    assert "`some_board`" in page.read_text() and "`old`" not in page.read_text()
