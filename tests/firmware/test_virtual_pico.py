@@ -134,6 +134,32 @@ def test_ctrl_c_reaches_a_program_that_runs(start):
     assert "KeyboardInterrupt" in child.end()[1]
 
 
+def test_more_than_there_is_is_an_error_not_a_crash(start):
+    child = start()
+    child.begin("b = bytearray(__import__('engram_board').memory()['heap'])")
+    assert "MemoryError" in child.end()[1]
+    child.begin("def f(): f()\nf()")
+    assert "RuntimeError: maximum recursion depth exceeded" in child.end()[1]
+    assert child.value("1") == 1
+
+
+def test_native_mpy_loads(start, tmp_path):
+    """A module of native code, made by mpy-cross for the chip, arrives as a file and runs."""
+    child = start()
+    source = tmp_path / "fast.py"
+    source.write_text(
+        "@micropython.viper\ndef total(p: ptr8, n: int) -> int:\n    s = 0\n"
+        "    for i in range(n):\n        s += p[i]\n    return s\n"
+        "@micropython.native\ndef half(x):\n    return x * 0.5\n"
+    )
+    cross = child.board.build_dir.parent / "mpy-cross" / "mpy-cross"
+    arch = child.board.facts["chip"]["arch"]
+    subprocess.run([cross, f"-march={arch}", source, "-o", tmp_path / "fast.mpy"], check=True)
+    content = (tmp_path / "fast.mpy").read_bytes()
+    child.run(f"f = open('fast.mpy', 'wb')\nf.write({content!r})\nf.close()\nimport fast")
+    assert child.value("fast.total(bytes(range(100)), 100), fast.half(3)") == (4950, 1.5)
+
+
 # ---------------------------------------------------------------- the flash
 
 DEVICE = "import engram_board as board, time\nd = board.store_device()\nE, P = 4096, 256\n"
@@ -239,6 +265,33 @@ def test_cycles_are_those_of_the_manual(start):
     turns = child.value("per_turn(sums), per_turn(accesses, b), per_turn(calls)")
     # What else differs from call to call is the cache's doing: a few misses in 20000 turns.
     assert turns == pytest.approx((3, 7, 16), abs=0.02)
+
+
+def test_the_counter_outlives_its_timer(start):
+    """SysTick, which it reads, wraps every 16.8 million cycles."""
+    child = start()
+    child.run(CYCLES)
+    turns = 30_000_000
+    counted = child.run(
+        f"t = engram_board.counter()\nsums({turns})\n"
+        "print(engram_board.counter() - t & 0x3fffffff)",
+        timeout_s=60,
+    )
+    assert int(counted) == pytest.approx(3 * turns, rel=0.001)  # and an interrupt a millisecond
+
+
+def test_kernels_are_counted(start):
+    """_engram.spent() is the part of the counter that passed inside kernels."""
+    child = start()
+    child.run(
+        "import _engram, engram_board as board\nfrom array import array\n"
+        "x = array('f', bytes(4 * 500))\n"
+    )
+    spent, total = child.value(
+        "(lambda a, s: (_engram.relu_fwd(x, x), _engram.spent() - s, board.counter() - a)[1:])"
+        "(board.counter(), _engram.spent())"
+    )
+    assert 1000 < spent < total < spent + 20000
 
 
 FLAGS = """
