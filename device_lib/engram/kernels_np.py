@@ -4,8 +4,9 @@ Importing this module is the question "can it work here?": it raises ImportError
 array library, or when the library's float is not 4 bytes wide (ulab follows the firmware's float,
 and frombuffer would read float32 memory as float64 without a word).
 
-What is not defined here is inherited from kernels_py, the definition. ulab has no int32, no
-einsum and no strides: convolution and the int8 stage are for numpy only, at the end.
+What is not defined here is inherited from kernels_py, the definition. ulab has no int32 and takes
+no array as an index: there a convolution is made an image at a time, and what comes at the end is
+for numpy only.
 """
 
 try:
@@ -149,6 +150,80 @@ def scale_f32(out, x, a):
         _put(out, _vec(x))
         product = _vec(out)
         product *= a[0]
+
+
+if _ULAB:
+
+    def _runs(geom):
+        """Where a tap of the windows of one output row meets the image.
+
+        Yields (first pixel, behind the last, step; first position, behind the last; first column
+        of the tap): pixels count through (H, W), positions through (OH, OW), columns through
+        (R, S, C).
+        """
+        H, W, C, _, R, S, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, OH, OW = geom
+        for tap in range(R * S):
+            left = tap % S * dil_w - pad_left  # of the tap in the first window
+            first = max(0, -(left // stride_w))
+            end = min(OW, (W - 1 - left) // stride_w + 1)
+            for oh in range(OH if first < end else 0):
+                h = oh * stride_h + tap // S * dil_h - pad_top
+                if 0 <= h < H:
+                    at = h * W + first * stride_w + left
+                    stop = at + (end - first - 1) * stride_w + 1
+                    yield at, stop, stride_w, oh * OW + first, oh * OW + end, tap * C
+
+    def _image(buf, i, pixels, channels):
+        """Image i of a buffer as a matrix (pixels, channels)."""
+        n = pixels * channels
+        return _mat(memoryview(buf)[i * n : (i + 1) * n], pixels, channels)
+
+    def _columns(x, geom, B):
+        """Every image's windows as rows (OH * OW, R * S * C), in the same buffer."""
+        H, W, C, _, R, S = geom[:6]
+        rows = np.zeros((geom[12] * geom[13], R * S * C), dtype=_F)
+        for i in range(B):
+            image = _image(x, i, H * W, C)
+            for at, stop, step, first, end, column in _runs(geom):
+                rows[first:end, column : column + C] = image[at:stop:step]
+            yield rows
+
+    def conv2d_fwd(out, x, w, b, geom, B):
+        geom = check.conv2d_fwd(out, x, w, b, geom, B)
+        _, _, C, K, R, S = geom[:6]
+        n = geom[12] * geom[13] * K
+        weights = _mat(w, K, R * S * C).transpose()
+        i = 0
+        for rows in _columns(x, geom, B):
+            y = np.dot(rows, weights)
+            if b is not None:
+                y += _vec(b)
+            _put(memoryview(out)[i * n : (i + 1) * n], y)
+            i += 1
+
+    def conv2d_bwd_dx(dx, dout, w, geom, B):
+        geom = check.conv2d_bwd_dx(dx, dout, w, geom, B)
+        H, W, C, K, R, S = geom[:6]
+        weights = _mat(w, K, R * S * C)
+        for i in range(B):
+            parts = np.dot(_image(dout, i, geom[12] * geom[13], K), weights)
+            image = _image(dx, i, H * W, C)
+            image[:] = 0.0
+            for at, stop, step, first, end, column in _runs(geom):
+                pixels = image[at:stop:step]
+                pixels += parts[first:end, column : column + C]
+
+    def conv2d_bwd_dw(dw, db, dout, x, geom, B):
+        geom = check.conv2d_bwd_dw(dw, db, dout, x, geom, B)
+        _, _, C, K, R, S = geom[:6]
+        positions = geom[12] * geom[13]
+        weights, bias = _mat(dw, K, R * S * C), _vec(db)
+        i = 0
+        for rows in _columns(x, geom, B):
+            d = _image(dout, i, positions, K)
+            weights += np.dot(d.transpose(), rows)
+            bias += _column_sums(d, positions)
+            i += 1
 
 
 if not _ULAB:
