@@ -12,7 +12,7 @@
 // says what it adds, loads or stores; one place behind the switch does it.
 
 import { Bus, Fault } from "./bus.mjs";
-import { DECODED } from "./decode.mjs";
+import { DECODED, DISCARD, INVERT, SUM, TODO, TODO_SHIFT, WITH_CARRY } from "./decode.mjs";
 import { LINE_SHIFT, XipCache } from "./xip_cache.mjs";
 
 const FLASH = 0x10000000;
@@ -26,19 +26,10 @@ const BURST_CYCLES = 250000;
 const ENTRY_CYCLES = 15;
 const RETURN_CYCLES = 11;
 
-// What is left to do behind the switch, beside nothing.
-const ADD = 1;
-const LOAD32 = 2;
-const LOAD16 = 3;
-const LOAD8 = 4;
-const LOAD16S = 5;
-const LOAD8S = 6;
-const STORE32 = 7;
-const STORE16 = 8;
-const STORE8 = 9;
-const EXCHANGE = 10;
-const SIZE = new Uint8Array([0, 0, 4, 2, 1, 2, 1, 4, 2, 1]); // bytes, of those
-const NOWHERE = -1; // where a comparison's result goes
+// The cases of the switches are numbers, as SHAPE and TODO in decode.mjs have them: with names in their
+// place an engine makes no table of them.
+const { LOAD16S, LOAD8S, STORE32, EXCHANGE } = TODO;
+const SIZE = new Uint8Array([0, 4, 2, 1, 2, 1, 4, 2, 1]); // bytes of an access
 
 const BITS = new Uint8Array(512); // of a register list, LR or PC with it
 for (let i = 1; i < 512; i++) {
@@ -192,94 +183,18 @@ export class Processor {
       const d = op & 7;
       const m = (op >> 3) & 7;
       const i8 = (op >> 8) & 7;
-      // For what is done behind the switch: operands and target of a sum, or address and register
-      // of an access.
-      let todo = 0;
+      // For what is done behind the switch: operands and target of a sum, or parts of an address and
+      // register of an access.
+      const what = DECODED[op];
+      let todo = what >> TODO_SHIFT;
       let a = 0;
       let b = 0;
-      let carry = 0;
       let to = d;
-      switch (DECODED[op]) {
-        case 0: {
-          const by = (op >> 6) & 31;
-          if (by) {
-            c = (r[m] >>> (32 - by)) & 1;
-          }
-          n = z = r[m] << by;
-          r[d] = n;
-          break;
-        }
-        case 1: {
-          const by = (op >> 6) & 31 || 32;
-          c = (r[m] >>> (by - 1)) & 1;
-          n = z = by === 32 ? 0 : (r[m] >>> by) | 0;
-          r[d] = n;
-          break;
-        }
-        case 2: {
-          const by = (op >> 6) & 31 || 32;
-          c = (r[m] >> (by - 1)) & 1;
-          n = z = r[m] >> (by === 32 ? 31 : by);
-          r[d] = n;
-          break;
-        }
-        case 3:
-          a = r[m];
-          b = r[(op >> 6) & 7];
-          todo = ADD;
-          break;
-        case 4:
-          a = r[m];
-          b = ~r[(op >> 6) & 7];
-          carry = 1;
-          todo = ADD;
-          break;
-        case 5:
-          a = r[m];
-          b = (op >> 6) & 7;
-          todo = ADD;
-          break;
-        case 6:
-          a = r[m];
-          b = ~((op >> 6) & 7);
-          carry = 1;
-          todo = ADD;
-          break;
-        case 7:
-          n = z = op & 255;
-          r[i8] = n;
-          break;
-        case 8:
-          a = r[i8];
-          b = ~(op & 255);
-          carry = 1;
-          to = NOWHERE;
-          todo = ADD;
-          break;
-        case 9:
-          a = r[i8];
-          b = op & 255;
-          to = i8;
-          todo = ADD;
-          break;
-        case 10:
-          a = r[i8];
-          b = ~(op & 255);
-          carry = 1;
-          to = i8;
-          todo = ADD;
-          break;
-        case 11:
-          n = z = r[d] & r[m];
-          r[d] = n;
-          break;
-        case 12:
-          n = z = r[d] ^ r[m];
-          r[d] = n;
-          break;
-        case 13: {
-          const by = r[m] & 255;
-          const value = r[d];
+      switch (what & 255) {
+        case 0: { // LSL
+          const fixed = op < 0x4000;
+          const by = fixed ? (op >> 6) & 31 : r[m] & 255;
+          const value = fixed ? r[m] : r[d];
           if (by) {
             c = by < 32 ? (value >>> (32 - by)) & 1 : by === 32 ? value & 1 : 0;
           }
@@ -287,9 +202,10 @@ export class Processor {
           r[d] = n;
           break;
         }
-        case 14: {
-          const by = r[m] & 255;
-          const value = r[d];
+        case 1: { // LSR
+          const fixed = op < 0x4000;
+          const by = fixed ? (op >> 6) & 31 || 32 : r[m] & 255;
+          const value = fixed ? r[m] : r[d];
           if (by) {
             c = by <= 32 ? (value >>> (by - 1)) & 1 : 0;
           }
@@ -297,9 +213,10 @@ export class Processor {
           r[d] = n;
           break;
         }
-        case 15: {
-          const by = Math.min(r[m] & 255, 32);
-          const value = r[d];
+        case 2: { // ASR
+          const fixed = op < 0x4000;
+          const by = fixed ? (op >> 6) & 31 || 32 : Math.min(r[m] & 255, 32);
+          const value = fixed ? r[m] : r[d];
           if (by) {
             c = (value >> (by - 1)) & 1;
           }
@@ -307,19 +224,7 @@ export class Processor {
           r[d] = n;
           break;
         }
-        case 16:
-          a = r[d];
-          b = r[m];
-          carry = c;
-          todo = ADD;
-          break;
-        case 17:
-          a = r[d];
-          b = ~r[m];
-          carry = c;
-          todo = ADD;
-          break;
-        case 18: {
+        case 3: { // ROR
           const by = r[m] & 255;
           const turn = by & 31;
           n = z = turn ? (r[d] >>> turn) | (r[d] << (32 - turn)) : r[d];
@@ -329,48 +234,71 @@ export class Processor {
           r[d] = n;
           break;
         }
-        case 19:
+        case 4: // MOV
+          n = z = op & 255;
+          r[i8] = n;
+          break;
+        case 5: // AND
           n = z = r[d] & r[m];
+          r[d] = n;
           break;
-        case 20:
-          a = 0;
-          b = ~r[m];
-          carry = 1;
-          todo = ADD;
+        case 6: // EOR
+          n = z = r[d] ^ r[m];
+          r[d] = n;
           break;
-        case 21:
-          a = r[d];
-          b = ~r[m];
-          carry = 1;
-          to = NOWHERE;
-          todo = ADD;
-          break;
-        case 22:
-          a = r[d];
-          b = r[m];
-          to = NOWHERE;
-          todo = ADD;
-          break;
-        case 23:
+        case 7: // ORR
           n = z = r[d] | r[m];
           r[d] = n;
           break;
-        case 24:
-          n = z = Math.imul(r[d], r[m]);
-          r[d] = n;
-          break;
-        case 25:
+        case 8: // BIC
           n = z = r[d] & ~r[m];
           r[d] = n;
           break;
-        case 26:
+        case 9: // MVN
           n = z = ~r[m];
           r[d] = n;
           break;
-        case 27: {
+        case 10: // TST
+          n = z = r[d] & r[m];
+          break;
+        case 11: // MUL
+          n = z = Math.imul(r[d], r[m]);
+          r[d] = n;
+          break;
+        case 12: // THREE
+          a = r[m];
+          b = r[(op >> 6) & 7];
+          break;
+        case 13: // IMM3
+          a = r[m];
+          b = (op >> 6) & 7;
+          break;
+        case 14: // IMM5
+          a = r[m];
+          b = ((op >> 6) & 31) * SIZE[todo];
+          break;
+        case 15: // IMM8
+          a = r[i8];
+          b = op & 255;
+          to = i8;
+          break;
+        case 16: // TWO
+          a = r[d];
+          b = r[m];
+          break;
+        case 17: // NEGATE
+          b = r[m];
+          break;
+        case 18: { // HIGH_CMP
+          const from = (op >> 3) & 15;
+          a = r[((op >> 4) & 8) | d];
+          b = from === 15 ? at + 4 : r[from];
+          break;
+        }
+        case 19: { // HIGH: ADD, or MOV
           const target = ((op >> 4) & 8) | d;
           const from = (op >> 3) & 15;
-          const left = target === 15 ? at + 4 : r[target];
+          const left = op & 0x200 ? 0 : target === 15 ? at + 4 : r[target];
           const value = (left + (from === 15 ? at + 4 : r[from])) | 0;
           if (target === 15) {
             pc = value & ~1;
@@ -380,181 +308,84 @@ export class Processor {
           }
           break;
         }
-        case 28: {
-          const from = (op >> 3) & 15;
-          a = r[((op >> 4) & 8) | d];
-          b = ~(from === 15 ? at + 4 : r[from]);
-          carry = 1;
-          to = NOWHERE;
-          todo = ADD;
-          break;
-        }
-        case 29: {
-          const target = ((op >> 4) & 8) | d;
-          const from = (op >> 3) & 15;
-          const value = from === 15 ? at + 4 : r[from];
-          if (target === 15) {
-            pc = value & ~1;
-            cycles++;
-          } else {
-            r[target] = target === 13 ? value & ~3 : value;
-          }
-          break;
-        }
-        case 30:
-          a = r[(op >> 3) & 15];
-          cycles++;
-          todo = EXCHANGE;
-          break;
-        case 31:
-          a = r[(op >> 3) & 15];
-          r[14] = pc | 1;
-          cycles++;
-          todo = EXCHANGE;
-          break;
-        case 32:
-          a = ((at + 4) & ~3) + ((op & 255) << 2);
+        case 20: // STACK
+          a = r[13];
+          b = (op & 255) << 2;
           to = i8;
-          todo = LOAD32;
           break;
-        case 33:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = STORE32;
-          break;
-        case 34:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = STORE16;
-          break;
-        case 35:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = STORE8;
-          break;
-        case 36:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = LOAD8S;
-          break;
-        case 37:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = LOAD32;
-          break;
-        case 38:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = LOAD16;
-          break;
-        case 39:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = LOAD8;
-          break;
-        case 40:
-          a = r[m] + r[(op >> 6) & 7];
-          todo = LOAD16S;
-          break;
-        case 41:
-          a = r[m] + ((op >> 4) & 124);
-          todo = STORE32;
-          break;
-        case 42:
-          a = r[m] + ((op >> 4) & 124);
-          todo = LOAD32;
-          break;
-        case 43:
-          a = r[m] + ((op >> 6) & 31);
-          todo = STORE8;
-          break;
-        case 44:
-          a = r[m] + ((op >> 6) & 31);
-          todo = LOAD8;
-          break;
-        case 45:
-          a = r[m] + ((op >> 5) & 62);
-          todo = STORE16;
-          break;
-        case 46:
-          a = r[m] + ((op >> 5) & 62);
-          todo = LOAD16;
-          break;
-        case 47:
-          a = r[13] + ((op & 255) << 2);
+        case 21: // LITERAL
+          a = (at + 4) & ~3;
+          b = (op & 255) << 2;
           to = i8;
-          todo = STORE32;
           break;
-        case 48:
-          a = r[13] + ((op & 255) << 2);
-          to = i8;
-          todo = LOAD32;
+        case 22: // ADDRESS
+          r[i8] = (op & 0x800 ? r[13] : (at + 4) & ~3) + ((op & 255) << 2);
           break;
-        case 49:
-          r[i8] = ((at + 4) & ~3) + ((op & 255) << 2);
+        case 23: // ADD_SP
+          r[13] += op & 128 ? -((op & 127) << 2) : (op & 127) << 2;
           break;
-        case 50:
-          r[i8] = r[13] + ((op & 255) << 2);
-          break;
-        case 51:
-          r[13] += (op & 127) << 2;
-          break;
-        case 52:
-          r[13] -= (op & 127) << 2;
-          break;
-        case 53:
+        case 24: // SXTH
           r[d] = (r[m] << 16) >> 16;
           break;
-        case 54:
+        case 25: // SXTB
           r[d] = (r[m] << 24) >> 24;
           break;
-        case 55:
+        case 26: // UXTH
           r[d] = r[m] & 0xffff;
           break;
-        case 56:
+        case 27: // UXTB
           r[d] = r[m] & 0xff;
           break;
-        case 57:
-          a = (r[13] - 4 * BITS[op & 511]) | 0;
-          b = op & 255;
-          to = a;
-          if ((a - RAM) >>> 0 < ramBytes - 36 && (a & 3) === 0) {
-            let word = (a - RAM) >> 2;
-            for (let i = 0; i < 8; i++) {
-              if (b & (1 << i)) {
-                ram32[word++] = r[i];
-              }
-            }
-            if (op & 256) {
-              ram32[word] = r[14];
-            }
-            cycles += BITS[op & 511];
-          } else {
-            this.leave(at, n, z, c, v, cycles);
-            this.storeList(a, op & 511);
-            cycles = core.cycles;
-            limit = this.limit;
-          }
-          r[13] = a;
-          break;
-        case 58:
-          core.PM = (op & 16) !== 0;
-          if (!core.PM) {
-            core.interruptsUpdated = true;
-            limit = 0;
-          }
-          break;
-        case 59: {
+        case 28: { // REV
           const swapped = ((r[m] & 0x00ff00ff) << 8) | ((r[m] >>> 8) & 0x00ff00ff);
           r[d] = (swapped << 16) | (swapped >>> 16);
           break;
         }
-        case 60:
+        case 29: // REV16
           r[d] = ((r[m] & 0x00ff00ff) << 8) | ((r[m] >>> 8) & 0x00ff00ff);
           break;
-        case 61:
+        case 30: // REVSH
           r[d] = (((r[m] & 0xff) << 24) >> 16) | ((r[m] >> 8) & 0xff);
           break;
-        case 62: {
-          a = r[13];
-          const count = BITS[op & 511];
+        case 31: { // STORE_LIST: PUSH, STM
+          const push = op >>> 12 === 11;
+          const list = op & (push ? 511 : 255);
+          const count = BITS[list];
+          a = push ? (r[13] - 4 * count) | 0 : r[i8];
           if ((a - RAM) >>> 0 < ramBytes - 36 && (a & 3) === 0) {
             let word = (a - RAM) >> 2;
             for (let i = 0; i < 8; i++) {
-              if (op & (1 << i)) {
+              if (list & (1 << i)) {
+                ram32[word++] = r[i];
+              }
+            }
+            if (list & 256) {
+              ram32[word] = r[14];
+            }
+            cycles += count;
+          } else {
+            this.leave(at, n, z, c, v, cycles);
+            this.storeList(a, list);
+            cycles = core.cycles;
+            limit = this.limit;
+          }
+          if (push) {
+            r[13] = a;
+          } else {
+            r[i8] = a + 4 * count;
+          }
+          break;
+        }
+        case 32: { // LOAD_LIST: POP, LDM
+          const pop = op >>> 12 === 11;
+          const list = op & (pop ? 511 : 255);
+          const count = BITS[list];
+          const base = pop ? 13 : i8;
+          a = r[base];
+          if ((a - RAM) >>> 0 < ramBytes - 36 && (a & 3) === 0) {
+            let word = (a - RAM) >> 2;
+            for (let i = 0; i < 8; i++) {
+              if (list & (1 << i)) {
                 r[i] = ram32[word++];
               }
             }
@@ -562,25 +393,40 @@ export class Processor {
             cycles += count;
           } else {
             this.leave(at, n, z, c, v, cycles);
-            b = this.loadList(a, op & 511);
+            b = this.loadList(a, list);
             cycles = core.cycles;
             limit = this.limit;
           }
-          r[13] = a + 4 * count;
-          if (op & 256) {
+          if (pop || (list & (1 << base)) === 0) {
+            r[base] = a + 4 * count;
+          }
+          if (list & 256) {
             cycles += 2;
             a = b;
             todo = EXCHANGE;
           }
           break;
         }
-        case 63:
-        case 67:
+        case 33: // BRANCH: BX, BLX
+          a = r[(op >> 3) & 15];
+          if (op & 128) {
+            r[14] = pc | 1;
+          }
+          cycles++;
+          break;
+        case 34: // CPS
+          core.PM = (op & 16) !== 0;
+          if (!core.PM) {
+            core.interruptsUpdated = true;
+            limit = 0;
+          }
+          break;
+        case 35: // BREAK
           this.leave(pc, n, z, c, v, cycles);
           this.machine.breakpoint(op & 255, at);
           limit = 0;
           break;
-        case 64: {
+        case 36: { // HINT
           const hint = (op >> 4) & 15;
           if (hint === 2) {
             cycles++;
@@ -599,54 +445,12 @@ export class Processor {
           }
           break;
         }
-        case 65: {
-          a = r[i8];
-          const count = BITS[op & 255];
-          if ((a - RAM) >>> 0 < ramBytes - 32 && (a & 3) === 0) {
-            let word = (a - RAM) >> 2;
-            for (let i = 0; i < 8; i++) {
-              if (op & (1 << i)) {
-                ram32[word++] = r[i];
-              }
-            }
-            cycles += count;
-          } else {
-            this.leave(at, n, z, c, v, cycles);
-            this.storeList(a, op & 255);
-            cycles = core.cycles;
-            limit = this.limit;
-          }
-          r[i8] = a + 4 * count;
-          break;
-        }
-        case 66: {
-          a = r[i8];
-          const count = BITS[op & 255];
-          if ((a - RAM) >>> 0 < ramBytes - 32 && (a & 3) === 0) {
-            let word = (a - RAM) >> 2;
-            for (let i = 0; i < 8; i++) {
-              if (op & (1 << i)) {
-                r[i] = ram32[word++];
-              }
-            }
-            cycles += count;
-          } else {
-            this.leave(at, n, z, c, v, cycles);
-            this.loadList(a, op & 255);
-            cycles = core.cycles;
-            limit = this.limit;
-          }
-          if (!(op & (1 << i8))) {
-            r[i8] = a + 4 * count;
-          }
-          break;
-        }
-        case 68:
+        case 37: // SVC
           core.pendingSVCall = true;
           core.interruptsUpdated = true;
           limit = 0;
           break;
-        case 69: {
+        case 38: { // B_IF
           let holds = false;
           switch ((op >> 9) & 7) {
             case 0:
@@ -676,11 +480,11 @@ export class Processor {
           }
           break;
         }
-        case 70:
+        case 39: // B
           pc = (at + 4 + ((op << 21) >> 20)) | 0;
           cycles++;
           break;
-        case 71: {
+        case 40: { // LONG
           let low = 0;
           if (pc >>> 28 === 1) {
             const offset = pc & flashMask;
@@ -704,11 +508,7 @@ export class Processor {
           } else if ((op & 0xffe0) === 0xf380) {
             this.leave(pc, n, z, c, v, cycles);
             core.writeSpecialRegister(low & 255, r[op & 15] >>> 0);
-            n = core.N ? -1 : 0;
-            z = core.Z ? 0 : 1;
-            c = core.C ? 1 : 0;
-            v = core.V ? 1 : 0;
-            limit = 0;
+            return; // the flags, or what may interrupt, are others now
           } else if ((op & 0xffe0) === 0xf3e0) {
             this.leave(pc, n, z, c, v, cycles);
             r[(low >> 8) & 15] = core.readSpecialRegister(low & 255);
@@ -725,12 +525,16 @@ export class Processor {
       if (todo === 0) {
         continue;
       }
-      if (todo === ADD) {
+      if (todo >= SUM) {
+        const carry = todo & WITH_CARRY ? c : todo & INVERT;
+        if (todo & INVERT) {
+          b = ~b;
+        }
         const sum = (a + b + carry) | 0;
         c = (a >>> 0) + (b >>> 0) + carry > 0xffffffff ? 1 : 0;
         v = ((a ^ sum) & (b ^ sum)) >>> 31;
         n = z = sum;
-        if (to >= 0) {
+        if ((todo & DISCARD) === 0) {
           r[to] = sum;
         }
         continue;
@@ -740,47 +544,42 @@ export class Processor {
           this.leave(pc, n, z, c, v, cycles);
           core.BXWritePC(a >>> 0);
           core.cycles += RETURN_CYCLES;
-          pc = r[15] & ~1;
-          n = core.N ? -1 : 0;
-          z = core.Z ? 0 : 1;
-          c = core.C ? 1 : 0;
-          v = core.V ? 1 : 0;
-          cycles = core.cycles;
-          limit = 0; // other interrupts may wait
-        } else if (a & 1) {
-          pc = a & ~1;
-        } else {
+          r[15] &= ~1;
+          return; // other interrupts may wait
+        }
+        if ((a & 1) === 0) {
           this.leave(at, n, z, c, v, cycles);
           throw new Fault(a, "branch to Arm code at");
         }
+        pc = a & ~1;
         continue;
       }
-      a |= 0;
+      a = (a + b) | 0;
       const place = (a - RAM) >>> 0;
       const size = SIZE[todo];
       let value = 0;
       if (place < ramBytes && (a & (size - 1)) === 0) {
         cycles++;
         switch (todo) {
-          case 2: // LOAD32
+          case 1: // LOAD32
             r[to] = ram32[place >> 2];
             break;
-          case 3: // LOAD16
+          case 2: // LOAD16
             r[to] = ram16[place >> 1];
             break;
-          case 4: // LOAD8
+          case 3: // LOAD8
             r[to] = ram8[place];
             break;
-          case 5: // LOAD16S
+          case 4: // LOAD16S
             r[to] = (ram16[place >> 1] << 16) >> 16;
             break;
-          case 6: // LOAD8S
+          case 5: // LOAD8S
             r[to] = (ram8[place] << 24) >> 24;
             break;
-          case 7: // STORE32
+          case 6: // STORE32
             ram32[place >> 2] = r[to];
             break;
-          case 8: // STORE16
+          case 7: // STORE16
             ram16[place >> 1] = r[to];
             break;
           default:
