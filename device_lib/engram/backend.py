@@ -6,9 +6,11 @@
 
 # Fastest first. A backend is a module with the kernel functions; it raises ImportError where
 # it cannot work. All take the same flat buffers and give the same results.
-BACKENDS = ("_engram", "_engram_core", "engram.kernels_np", "engram.kernels_py")
+BACKENDS = ("_engram", "_engram_core", "_engram_small", "engram.kernels_np", "engram.kernels_py")
 
-# Where RAM is short the native module comes in parts: the core, and those of these that are there.
+# Where RAM is short the native module comes in parts: one of these, and those of PARTS that are
+# there. _engram_small is core and int8 in one, compiled for size.
+BASES = ("_engram_core", "_engram_small")
 PARTS = ("_engram_int8", "_engram_layers", "_engram_audio")
 
 
@@ -19,22 +21,22 @@ def load(names=BACKENDS):
             found = __import__(name, None, None, ("*",))
         except ImportError:
             continue
-        if name == "_engram_core":
+        if name in BASES:
             _join(found)
         return found
     raise ImportError("no kernel backend among %r" % (names,))
 
 
-def _join(core):
-    """Gives the core the kernels of the other parts that are installed."""
+def _join(base):
+    """Gives the base the kernels of the other parts that are installed."""
     for name in PARTS:
         try:
             part = __import__(name, None, None, ("*",))
         except ImportError:
             continue
         for kernel in dir(part):
-            if not hasattr(core, kernel):
-                setattr(core, kernel, getattr(part, kernel))
+            if not hasattr(base, kernel):
+                setattr(base, kernel, getattr(part, kernel))
 
 
 kernels = load()

@@ -120,7 +120,14 @@ int32_t engram_draw_batch(engram_L_t slots, engram_L_t random, engram_L_t place,
 
 // ---- from flash into the batch -------------------------------------------------------------
 
-// The remainders of the bytes: CRC-32 of IEEE 802.3, as binascii.crc32.
+// CRC-32 of IEEE 802.3, as binascii.crc32: the remainders of all values of as many bits as are taken
+// at a time, eight, or four with -DENGRAM_SMALL.
+#ifdef ENGRAM_SMALL
+static const uint32_t remainders[16] = {
+    0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+    0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+};
+#else
 static const uint32_t remainders[256] = {
     0x00000000, 0x77073096, 0xee0e612c, 0x990951ba, 0x076dc419, 0x706af48f, 0xe963a535, 0x9e6495a3,
     0x0edb8832, 0x79dcb8a4, 0xe0d5e91e, 0x97d2d988, 0x09b64c2b, 0x7eb17cbd, 0xe7b82d07, 0x90bf1d91,
@@ -155,6 +162,7 @@ static const uint32_t remainders[256] = {
     0xbdbdf21c, 0xcabac28a, 0x53b39330, 0x24b4a3a6, 0xbad03605, 0xcdd70693, 0x54de5729, 0x23d967bf,
     0xb3667a2e, 0xc4614ab8, 0x5d681b02, 0x2a6f2b94, 0xb40bbe37, 0xc30c8ea1, 0x5a05df1b, 0x2d02ef8d,
 };
+#endif
 // crc32(m + crc32(m) as little-endian) of any m
 #define CRC_RESIDUE 0x2144df1cu
 
@@ -165,7 +173,12 @@ static inline uint32_t load32(const uint8_t *p) {
 }
 
 static inline uint32_t step_byte(uint32_t crc) {
+    #ifdef ENGRAM_SMALL
+    crc = remainders[crc & 0xf] ^ crc >> 4;
+    return remainders[crc & 0xf] ^ crc >> 4;
+    #else
     return remainders[crc & 0xff] ^ crc >> 8;
+    #endif
 }
 
 static uint32_t crc32(const uint8_t *p, size_t n) {

@@ -5,6 +5,7 @@
 
 _engram holds all kernels. _engram_core, _engram_int8, _engram_layers and _engram_audio hold a
 family each, and every kernel is in exactly one of them: what no pattern of FAMILIES takes is core.
+_engram_small holds, compiled for size, the kernels that the device library itself calls.
 """
 
 import fnmatch
@@ -19,13 +20,21 @@ CORE = "_engram_core"
 FAMILIES = {
     "_engram_int8": "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8",
     "_engram_layers": (
-        "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* sigmoid_* tanh_* scale_shift_* "
-        "add_f32 mul_f32 copy_channels mse adam_step exp_f32 log_f32 sqrt_f32 "
+        "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* sigmoid_* tanh_* scale_shift_bwd_* "
+        "add_f32 mse adam_step exp_f32 log_f32 sqrt_f32 "
         "uniform_f32 gaussian_f32"
     ),
     "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_*",
 }
-MODULES = (WHOLE, CORE, *FAMILIES)
+SMALL = "_engram_small"
+SMALL_HOLDS = """
+dense_fwd dense_bwd_dx dense_bwd_dw conv2d_fwd conv2d_bwd_dx conv2d_bwd_dw relu_fwd relu_bwd_dx
+global_avgpool_fwd global_avgpool_bwd_dx softmax_xent softmax_fwd sgd_step zero_f32 check_finite
+quantize_s8 dequantize_s8 u8_to_s8 conv2d_s8 depthwise_s8 dense_s8 avgpool_s8
+axpy_f32 scale_f32 mul_f32 sum_squares scale_shift_fwd copy_channels
+packed_bytes pack_s8 unpack_f32 draw_batch gather_latents
+""".split()
+MODULES = (WHOLE, CORE, *FAMILIES, SMALL)
 
 
 def rows(text=None):
@@ -42,6 +51,13 @@ def family(kernel):
     return CORE
 
 
+def holds(module, kernel):
+    """Whether a module has a kernel."""
+    if module == SMALL:
+        return kernel in SMALL_HOLDS
+    return module in (WHOLE, family(kernel))
+
+
 def main():
     if len(sys.argv) == 1:
         print(*MODULES)
@@ -50,7 +66,7 @@ def main():
     if module not in MODULES:
         sys.exit("natmod_modules.py: expected one of %s, got %s" % (" ".join(MODULES), module))
     for kernel, row in rows().items():
-        if module in (WHOLE, family(kernel)):
+        if holds(module, kernel):
             print(row)
 
 

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "host"), str(ROOT / "device_lib"), str(ROOT / "firmware" / "natmod")]
 
 import natmod_build  # noqa: E402
+import natmod_modules  # noqa: E402
 
 import engram  # noqa: E402
 from engram_host.install import choice, make_files, packages  # noqa: E402
@@ -126,7 +127,7 @@ def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, 
     lines.append(f"| `{target.name}` | | {target.stat().st_size:,} |")
     contents = "\n".join(lines)
 
-    modules = ("_engram", "_engram_core", "_engram_int8", "_engram_layers", "_engram_audio")
+    modules = natmod_modules.MODULES
     lines = ["| architecture | " + " | ".join(f"`{m}`" for m in modules) + " |"]
     lines.append("|---|" + "---:|" * len(modules))
     for arch in archs:

@@ -1,5 +1,6 @@
 """The native modules: what they hold, what they need, what they compute."""
 
+import re
 import subprocess
 
 import pytest
@@ -55,7 +56,8 @@ def symbols(arch, *files):
 def test_every_kernel_is_in_one_family():
     kernels = set(modules.rows())
     assert len(kernels) > 25
-    members = {m: {k for k in kernels if modules.family(k) == m} for m in modules.MODULES[1:]}
+    names = (modules.CORE, *modules.FAMILIES)
+    members = {m: {k for k in kernels if modules.family(k) == m} for m in names}
     assert all(members.values())
     assert set().union(*members.values()) == kernels
 
@@ -72,7 +74,19 @@ def test_backend_finds_every_part():
     from engram import backend
 
     assert set(backend.PARTS) == set(modules.FAMILIES)
-    assert {modules.WHOLE, modules.CORE} <= set(backend.BACKENDS)
+    assert {modules.WHOLE, modules.CORE, modules.SMALL} <= set(backend.BACKENDS)
+    assert backend.BASES == (modules.CORE, modules.SMALL)
+
+
+def test_the_small_module_holds_what_the_library_calls():
+    """No more, and no less; the core and its int8 part have them too."""
+    called = set()
+    for path in (natmod.ROOT / "device_lib" / "engram").rglob("*.py"):
+        if not path.name.startswith("kernels_"):
+            called |= set(re.findall(r"\bkernels\.(\w+)", path.read_text()))
+    held = {kernel for kernel in modules.rows() if modules.holds(modules.SMALL, kernel)}
+    assert held == called - {"spent"} == set(modules.SMALL_HOLDS)
+    assert {modules.family(kernel) for kernel in held} == {modules.CORE, "_engram_int8"}
 
 
 # ---------------------------------------------------------------- what they need
@@ -123,6 +137,8 @@ def test_parts_cost_less_than_the_whole(natmods, arch):
     """Else nobody needs them."""
     whole = natmods(arch).stat().st_size
     assert natmods(arch, modules.CORE).stat().st_size < 0.75 * whole
+    both = sum(natmods(arch, part).stat().st_size for part in (modules.CORE, "_engram_int8"))
+    assert natmods(arch, modules.SMALL).stat().st_size < 0.8 * both
 
 
 # ---------------------------------------------------------------- what they compute
@@ -163,8 +179,26 @@ def test_a_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
 @pytest.mark.slow
 def test_the_parts_join_to_the_whole(natmods, built, tmp_path):
     built("unix")
-    parts = {module: natmods("x64", module) for module in modules.MODULES[1:]}
+    parts = {module: natmods("x64", module) for module in (modules.CORE, *modules.FAMILIES)}
     assert lines_of("unix", tmp_path, parts) == run_cpython("cpython-c", "kernels_check")
+
+
+@pytest.mark.board
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arch"),
+    [
+        ("unix", "x64"),
+        ("qemu_m4f", "armv7emsp"),
+        ("qemu_m3", "armv7m"),
+        ("qemu_m0p", "armv6m"),
+    ],
+)
+def test_the_small_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
+    """Its own kernels first; those that it lacks come from the whole one, in a part's place."""
+    built(name)
+    found = {modules.SMALL: natmods(arch, modules.SMALL), "_engram_layers": natmods(arch)}
+    assert lines_of(name, tmp_path, found) == run_cpython("cpython-c", "kernels_check")
 
 
 @pytest.mark.board

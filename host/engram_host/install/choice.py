@@ -22,13 +22,12 @@ _ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 
 # Name -> native modules. all: whatever a model may hold. train: a frozen int8 stage and an
 # adaptive stage of dense and convolution layers, without other activations, Adam and audio.
-# small: as train, with the int8 kernels of the architecture for which they are shortest.
+# small: as train, compiled for size.
 KERNELS = {
     "all": ("_engram",),
     "train": ("_engram_core", "_engram_int8"),
-    "small": ("_engram_core", "_engram_int8"),
+    "small": ("_engram_small",),
 }
-_SHORTENED = {"small": "_engram_int8"}
 IN_PYTHON = "python"  # over ulab where the firmware has it
 AUTO = "auto"
 
@@ -137,7 +136,7 @@ def choose(
     library = sum(file.size for name in names for file in files.package(name).values())
     free = facts.heap["free_bytes"]
     for name, modules in KERNELS.items():
-        found = {module: _arch(files, name, module) for module in modules}
+        found = dict.fromkeys(modules, files.arch)
         need = library + sum(files.kernel(arch, module).size for module, arch in found.items())
         left = _LEAST_BYTES if name == "small" else _LEARNER_BYTES
         if kernels == name and need + _LEAST_BYTES <= free:
@@ -153,18 +152,10 @@ def choose(
     )
 
 
-def _arch(files: Files, name: str, module: str) -> str:
-    """The architecture whose native module is taken."""
-    assert files.arch is not None
-    if _SHORTENED.get(name) != module:
-        return files.arch
-    return min(files.archs, key=lambda arch: files.kernel(arch, module).size)
-
-
 _FIT = {
     "all": "all kernels fit",
     "train": "those that train fit, all would leave too little heap",
-    "small": "those that train, the shortest ones: others would leave too little heap",
+    "small": "those that train, compiled for size: faster ones would leave too little heap",
 }
 
 
