@@ -16,6 +16,16 @@ try:
         """A byte window (bytearray) onto the memory of a buffer of 4-byte items, sharing it."""
         return bytearray_at(addressof(buf), len(buf) * itemsize)
 
+    def forget(names):
+        """Drops modules that a program is done with: on stock firmware their code is heap.
+
+        The next import loads them again.
+        """
+        for name in names:
+            package, own = name.rsplit(".", 1)
+            if sys.modules.pop(name, None):
+                delattr(sys.modules[package], own)
+
     def heap_used():
         """Bytes of heap in use, after a collection."""
         gc.collect()
@@ -36,6 +46,9 @@ except ImportError:
 
     def heap_unlock():
         pass
+
+    def forget(names):
+        """CPython has room: code stays."""
 
     def ticks_ms():
         return time.monotonic_ns() // 1000000 & 0x3FFFFFFF

@@ -11,14 +11,19 @@ Timeline of one training step, one tick an entry:
     ...             loss; adaptive layers, backward; update
 """
 
+from .layout import ALIGN, Plan
+from .nn.buffers import (
+    BRIEF,
+    IN_PLACE,
+    KEPT,
+    SAVED,
+    activation_names,
+    first_trained,
+    gradient_names,
+    learning_elems,
+)
 from .nn.geometry import elems
-from .nn.model import ADAPTIVE_OPS, FROZEN_OPS, macs, parameter_elems, parameters
-
-_ALIGN = 4
-_IN_PLACE = ("relu", "flatten")  # output shares the memory of the input
-
-# How long a float32 buffer lives: in saved states too, from step to step, during the update alone.
-SAVED, KEPT, BRIEF = range(3)
+from .nn.ops import ADAPTIVE_OPS, FROZEN_OPS, macs, parameter_elems, parameters
 
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
@@ -36,32 +41,6 @@ _UNIT_BYTES = 7  # status, erases, live records of an erase unit
 _USUAL_UNIT = 4096  # bytes of one: what the plan takes it to be
 _UNIT_HEAD = 40  # of these, the header
 _RESERVE = 7  # units in use for each one kept free
-
-
-class Plan:
-    """A finished layout.
-
-    .rows         [(name, kind, bytes, offset, first, last)], kind "f32" | "i8" | "i32" |
-                  "heap"; first and last are ticks of the timeline
-    .offsets      {name: (offset in bytes, bytes)}
-    .f32_elems, .i32_elems   size of the two blocks of the arena
-    .total_bytes  arena and Python objects
-    .batch, .layers   [(stage, op, output shape, parameters, MACs)]
-    """
-
-    def __init__(self, batch, rows, layers):
-        self.batch = batch
-        self.rows = rows
-        self.layers = layers
-        self.offsets = {row[0]: (row[3], row[2]) for row in rows if row[1] != "heap"}
-        self.f32_elems = (_extent(rows, ("f32", "i8")) + _ALIGN - 1) // 4
-        self.i32_elems = _extent(rows, ("i32",)) // 4
-        heap = sum(row[2] for row in rows if row[1] == "heap")
-        self.total_bytes = 4 * (self.f32_elems + self.i32_elems) + heap
-
-
-def _extent(rows, kinds):
-    return max([row[3] + row[2] for row in rows if row[1] in kinds] + [0])
 
 
 class _Layout:
@@ -100,7 +79,7 @@ def _gap(placed, nbytes, first, last):
     for row in sorted([(r[3], r[2]) for r in placed if r[4] <= last and r[5] >= first]):
         if offset + nbytes <= row[0]:
             break
-        offset = max(offset, (row[0] + row[1] + _ALIGN - 1) // _ALIGN * _ALIGN)
+        offset = max(offset, (row[0] + row[1] + ALIGN - 1) // ALIGN * ALIGN)
     return offset
 
 
@@ -182,48 +161,13 @@ def _plan_adaptive(lay, spec, batch, start, depth, biases):
     use(values[n], 0, loss)
     for i in range(n - 1, first - 1, -1):
         backward = loss + n - i
-        if not biases or adaptive[i]["op"] in _IN_PLACE:
+        if not biases or adaptive[i]["op"] in IN_PLACE:
             use(values[i], 0, backward)  # weight gradients read the input of their layer
         use(grads[i + 1], 0, backward)
         if grads[i]:
             use(grads[i], 4 * batch * elems(adaptive[i]["in"]), backward)
     sizes = [parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive]
     return sum(sizes), sum([learning_elems(layer, biases) for layer in adaptive[first:]])
-
-
-def learning_elems(layer, biases=False):
-    """How many parameters of an adaptive layer learn; biases: those alone."""
-    shapes = [shape for _, _, shape in parameters(layer, ADAPTIVE_OPS)]
-    return sum([elems(shape) for shape in shapes if not biases or len(shape) == 1])
-
-
-def activation_names(adaptive):
-    """Buffer of the input of each layer, then of the output of the last."""
-    names = ["a0"]
-    for i, layer in enumerate(adaptive):
-        names.append(names[i] if layer["op"] in _IN_PLACE else "a%d" % (i + 1))
-    return names
-
-
-def gradient_names(adaptive, first):
-    """Buffer of the gradient of each of activation_names(); None where none is needed.
-
-    first: index of the lowest layer that learns.
-    """
-    n = len(adaptive)
-    names = [None] * n + ["d%d" % n]
-    for i in range(n - 1, first, -1):
-        names[i] = names[i + 1] if adaptive[i]["op"] in _IN_PLACE else "d%d" % i
-    return names
-
-
-def first_trained(adaptive, depth=None):
-    """Index of the lowest layer that learns: backward stops there.
-
-    depth: layers with parameters that learn, counted from the head; None: all of them.
-    """
-    owners = [i for i, layer in enumerate(adaptive) if parameters(layer, ADAPTIVE_OPS)]
-    return owners[0 if depth is None or depth >= len(owners) else len(owners) - depth]
 
 
 def _object_bytes(frozen, adaptive, batch):

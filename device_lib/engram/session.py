@@ -1,17 +1,20 @@
 """Opens a learner on this board: model file, replay store and last saved state together."""
 
-from .compat import heap_used
+from .compat import forget, heap_free, heap_used
 from .continual.learner import Learner
 from .continual.policies import policy_class
 from .continual.strategies import saved_bytes, strategy_class
-from .nn.model import ModelSpec
+from .errors import FitError
 from .store import Checkpoints, ReplayStore, regions
 from .store.wipe import first_header
 
 _BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
+_PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
+# Modules that are needed until it is open.
+_OPENING = ("engram.layout", "engram.nn.model", "engram.nn.safetensors")
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
@@ -28,9 +31,35 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     StoreError.
     """
     load_code(**options)
+    board = board or __import__("engram_board")
+    board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
         heap_base = heap_used()
-    board = board or __import__("engram_board")
+    learner = _before_load(path, board, heap_base, bits, beat, options)
+    forget(_OPENING)
+    learner.load()
+    _need_piece(learner)
+    return learner
+
+
+def _need_piece(learner):
+    """Raises FitError when the learner leaves no hole that work with it would go into."""
+    free = heap_free()
+    try:
+        bytearray(_PIECE_BYTES)
+    except MemoryError:
+        raise FitError(
+            "this learner (batch %d), beside its own memory, in one piece," % learner.batch,
+            _PIECE_BYTES,
+            free,
+            "in smaller pieces; reduce the batch, the replay budget, or the adaptive stage",
+        )
+
+
+def _before_load(path, board, heap_base, bits, beat, options):
+    """A Learner with the weights of the model file."""
+    from .nn.model import ModelSpec
+
     with open(path, "rb") as stream:
         spec = ModelSpec(stream)
         if options.get("classes"):
@@ -46,16 +75,16 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
             getattr(board, "PROGRAM_ONCE", None),
             beat,
         )
-        learner = Learner(
+        checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, spec.model_id)
+        _tidy(board.store_device())
+        return Learner(
             spec,
             store,
-            Checkpoints(checkpoint_device, board.PROGRAM_BYTES, spec.model_id),
+            checkpoints,
             counter=board.counter,
             heap_base=heap_base,
             **options
         )
-    learner.load()
-    return learner
 
 
 def load_code(strategy="replay", policy=POLICY, **options):
@@ -86,10 +115,14 @@ def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY
         store_device, program_bytes, spec.latent_id, latent_bytes, bits, align=program_once,
         beat=beat,
     )
-    if hasattr(device, "release"):
-        device.release()  # files that a mount left open lie somewhere in the heap
-    heap_used()  # collects: what a mount leaves must not keep the arena from its place
     return store, checkpoint_device
+
+
+def _tidy(device):
+    """What a mount leaves in the heap must not keep the arena from its place."""
+    if hasattr(device, "release"):
+        device.release()
+    heap_used()  # collects
 
 
 def _stored_bits(device):

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from engram.continual.strategies import Sizes, strategy_class
 from engram.errors import ModelError
+from engram.nn.buffers import activation_names, first_trained, gradient_names
 from engram.nn.geometry import elems
-from engram.nn.model import ADAPTIVE_OPS, FROZEN_OPS, ModelSpec, macs, parameters
-from engram.plan import Plan, activation_names, first_trained, gradient_names, plan
+from engram.nn.model import ModelSpec
+from engram.nn.ops import ADAPTIVE_OPS, FROZEN_OPS, macs, parameters
+from engram.plan import Plan, plan
 
 from .energy import ESTIMATE_CODE, Board, Cost, costs, estimate_instructions
 from .flash_plan import FlashPlan, flash_plan

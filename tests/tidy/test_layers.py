@@ -17,8 +17,9 @@ DEVICE = ROOT / "device_lib" / "engram"
 HOST = ROOT / "host" / "engram_host"
 
 BASE = {"errors", "compat"}
-TRAINING = {"continual", "nn", "plan", "arena", "backend", "npy"}
-DATA = {"nn.model", "nn.geometry", "nn.safetensors"}  # parse and describe a model; compute nothing
+TRAINING = {"continual", "nn", "plan", "layout", "arena", "backend", "npy"}
+# Parse and describe a model; compute nothing.
+DATA = {"nn.model", "nn.ops", "nn.buffers", "nn.geometry", "nn.safetensors"}
 # The kernels in Python: a file a family, and what their arguments must be.
 BACKENDS = {"kernels_py", "kernels_np"}
 KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels_")} - BACKENDS
@@ -37,8 +38,11 @@ DEVICE_ROWS = {
     "arena": {"backend"} | BASE,
     "nn.geometry": BASE,
     "nn.safetensors": BASE,
+    "nn.ops": DATA | BASE,
+    "nn.buffers": DATA | BASE,
     "nn.model": DATA | BASE,
-    "plan": DATA | BASE,  # runs on the host too: no kernels, no buffers
+    "layout": set(),
+    "plan": DATA | {"layout"} | BASE,  # runs on the host too: no kernels, no buffers
     "nn": {"nn", "plan", "arena", "backend"} | BASE,
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too

@@ -4,11 +4,10 @@ from array import array
 
 from ..arena import Arena
 from ..backend import kernels
-from ..compat import heap_used, ticks_diff, ticks_us
+from ..compat import forget, heap_free, heap_used, ticks_diff, ticks_us
 from ..errors import DataError, DivergedError, StoreError
 from ..nn.adaptive import AdaptiveStage, hyperparameters
 from ..nn.frozen import FrozenStage
-from ..plan import plan
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
@@ -20,6 +19,15 @@ PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one batch before the store is given up
 _MAX_TASKS = 256
 _STATE_INTS = 8  # experience, spare, steps, three of the generator, classes known, spare
+
+
+def _planned(*args):
+    """plan.plan(), whose code is gone when the arena needs the room."""
+    from ..plan import plan
+
+    layout = plan(*args)
+    forget(("engram.plan",))
+    return layout
 
 
 def _nothing_spent():
@@ -108,7 +116,11 @@ class Learner:
         sizes = Sizes(spec, batch, depth, strategy.BIASES)
         extras = strategy.buffers(sizes)
         bits = 8 if store is None else store.bits
-        layout = plan(spec, batch, slots, bits, depth, extras, strategy.BIASES)
+        layout = _planned(spec, batch, slots, bits, depth, extras, strategy.BIASES)
+        if available is None:
+            available = heap_free()
+            if store is not None:  # it is open: what the plan counts of it is in use already
+                available += 2 * len(store.labels)
         arena = Arena(layout, available)
         self.planned_bytes = layout.total_bytes
         self.name = spec.name

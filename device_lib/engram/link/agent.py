@@ -11,7 +11,7 @@ import json
 import struct
 import sys
 
-from ..compat import ticks_diff, ticks_ms
+from ..compat import heap_free, ticks_diff, ticks_ms
 from ..errors import CommandError, WireError
 from . import wire
 from .calls import CALLS, Device
@@ -47,7 +47,10 @@ class Agent:
                 line = self.rx.readline(limit)
                 if not line:
                     break
-                self.receive(line)
+                try:
+                    self.receive(line)
+                except MemoryError:  # not in what was asked for: in the answer, or a broken frame
+                    self.device.measure()  # collects; the host asks again
         except KeyboardInterrupt:
             pass
         finally:
@@ -118,7 +121,7 @@ class Agent:
             self.answer = b""
             self.device.measure()  # collects what the failed request left
             reply_kind = wire.ERROR
-            reply = json.dumps({"error": type(e).__name__, "message": str(e)}).encode()
+            reply = json.dumps({"error": type(e).__name__, "message": _words(e)}).encode()
             reply = reply if len(reply) <= self.max_payload else _shortened(e, self.max_payload)
         return wire.encode(reply_kind, seq, reply)
 
@@ -130,9 +133,19 @@ class Agent:
         return wire.MORE, struct.pack("<I", len(self.answer)) + part
 
 
+def _words(e):
+    """What an exception says; where the heap is full also what there is, and what helps."""
+    if not isinstance(e, MemoryError):
+        return str(e)
+    return (
+        "%s; %d bytes are free, in pieces, once it is given up: open the model with a smaller "
+        "batch or budget, or use firmware with Engram built in" % (e, heap_free())
+    )
+
+
 def _shortened(e, limit):
     """An error message that would not fit in a frame, cut."""
-    text = str(e)[: limit // 8] + " ..."
+    text = _words(e)[: limit // 8] + " ..."
     return json.dumps({"error": type(e).__name__, "message": text}).encode()
 
 

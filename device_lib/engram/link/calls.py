@@ -232,6 +232,7 @@ def open_model(device, model, **options):
     device.model = model  # even if it fails now: after a reset it may open
     device.options = options
     load_code(**options)
+    device.board.store_device()  # made now: it stays when the learner goes
     device.beat()
     device.learner = open_learner(
         path, device.board, idle_heap(device), beat=device.beat, **options

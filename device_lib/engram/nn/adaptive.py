@@ -4,9 +4,9 @@ from array import array
 
 from ..backend import kernels
 from ..compat import bytes_of
-from ..plan import activation_names, first_trained, gradient_names
+from .buffers import activation_names, first_trained, gradient_names
 from .geometry import elems, geom
-from .model import ADAPTIVE_OPS, parameter_elems, parameters
+from .ops import ADAPTIVE_OPS, parameter_elems, parameters
 
 
 class _Dense:

@@ -5,7 +5,7 @@ from array import array
 from ..backend import kernels
 from ..compat import bytes_of
 from .geometry import elems, geom
-from .model import FROZEN_OPS, parameters
+from .ops import FROZEN_OPS, parameters
 
 
 class _Conv2d:

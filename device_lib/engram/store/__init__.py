@@ -10,9 +10,15 @@
 REPLAY_FORMAT.md, beside this file, describes every byte.
 """
 
-from .blockdev import FileFlash, RamFlash
 from .checkpoint import Checkpoints
 from .log import ReplayStore
 from .regions import Region, regions
 
 __all__ = ("Checkpoints", "FileFlash", "RamFlash", "Region", "ReplayStore", "regions")
+
+
+def __getattr__(name):
+    """The block devices of hosts without flash, loaded when first used: boards need none."""
+    if name not in ("FileFlash", "RamFlash"):
+        raise AttributeError(name)
+    return getattr(__import__("engram.store.blockdev", None, None, (name,)), name)

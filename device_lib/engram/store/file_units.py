@@ -8,7 +8,7 @@ look at a hundred of those, as a mount does, takes no time.
 
 import os
 
-from .blockdev import anded
+from .nor import anded
 
 _HELD = 1  # files that stay open: each takes more than 1 kB of heap
 _ONES = memoryview(b"\xff" * 256)  # kept: a mount reads blank units all over

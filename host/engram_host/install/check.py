@@ -12,9 +12,11 @@ from engram_host.install.choice import Choice
 from engram_host.install.facts import script
 from engram_host.install.raw_repl import RawRepl
 
-# What a session imports of a package. The rest of it is loaded when an option asks for it.
+# What a session imports of a package; what it drops once a model is open is in it. The rest of
+# the package is loaded when an option asks for it.
 IMPORTS = {
-    "core": "engram engram.backend engram.nn.frozen engram.nn.adaptive",
+    "core": "engram engram.backend engram.nn.frozen engram.nn.adaptive engram.arena engram.plan "
+    "engram.nn.model",
     "store": "engram.store engram.store.wipe",
     "continual": "engram.continual.learner engram.continual.strategies.replay "
     "engram.continual.policies.balanced engram.continual.metrics engram.session",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cells
 
+from engram.nn.buffers import first_trained
 from engram.nn.geometry import elems
-from engram.nn.model import macs
-from engram.plan import first_trained
+from engram.nn.ops import macs
 from engram.store.format import Layout
 from engram_host.energy import estimate_instructions
 

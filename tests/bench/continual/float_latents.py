@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engram.nn.model import FROZEN_OPS, ModelSpec, parameters
+from engram.nn.model import ModelSpec
+from engram.nn.ops import FROZEN_OPS, parameters
 
 
 def _tensor(spec: ModelSpec, name: str, shape, dtype) -> np.ndarray:

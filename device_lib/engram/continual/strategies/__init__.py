@@ -1,9 +1,9 @@
 """Ways to learn without forgetting, one small file each, chosen by name."""
 
 from ...errors import DataError
+from ...nn.buffers import SAVED, first_trained, learning_elems
 from ...nn.geometry import elems
-from ...nn.model import ADAPTIVE_OPS, parameter_elems
-from ...plan import SAVED, first_trained, learning_elems
+from ...nn.ops import ADAPTIVE_OPS, parameter_elems
 
 # A name is a module of this package with a class Strategy.
 NAMES = ("ar1", "bias", "cwr", "ewc", "finetune", "head")

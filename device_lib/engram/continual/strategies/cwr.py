@@ -15,7 +15,7 @@ from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...plan import SAVED
+from ...nn.buffers import SAVED
 from .base import Strategy as Base
 from .base import copy
 

@@ -13,7 +13,7 @@ samples are not there to measure F on. A step is stable while lr lambda F stays 
 from array import array
 
 from ...backend import kernels
-from ...plan import BRIEF, SAVED
+from ...nn.buffers import BRIEF, SAVED
 from .base import Strategy as Base
 from .base import copy
 

@@ -8,7 +8,7 @@ classes that the teacher knows; the gradient by those logits is alpha (p - q) / 
 from array import array
 
 from ...backend import kernels
-from ...plan import KEPT, SAVED
+from ...nn.buffers import KEPT, SAVED
 from .base import Strategy as Base
 from .base import copy
 

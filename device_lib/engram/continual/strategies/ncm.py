@@ -12,7 +12,7 @@ from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...plan import SAVED
+from ...nn.buffers import SAVED
 from ..once import Once
 from ..sampling import DEAD
 from .base import Strategy as Base

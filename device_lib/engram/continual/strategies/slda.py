@@ -16,7 +16,7 @@ from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...plan import BRIEF, KEPT, SAVED
+from ...nn.buffers import BRIEF, KEPT, SAVED
 from .ncm import NEVER
 from .ncm import Strategy as Ncm
 
