@@ -181,13 +181,16 @@ def _run(
 def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> dict[str, Any]:
     """The settings, with a smaller mini-batch and budget where the board has no room for those.
 
-    Firmware that is not ours keeps the library in RAM and gives its flash to files. Raises
-    InputError when the board has learned something: the demo erases the replay region.
+    Firmware that is not ours keeps the library in RAM and gives its flash to files. The learning
+    rate goes with the mini-batch (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section
+    2.1). Raises InputError when the board has learned something: the demo erases the replay
+    region.
     """
-    batch = settings["learner"]["batch"]
+    batch = usual = settings["learner"]["batch"]
     while True:
-        fitted = {**settings, "learner": {**settings["learner"], "batch": batch}}
-        fitted["tight"] = batch < settings["learner"]["batch"]
+        lr = settings["learner"]["lr"] * batch / usual
+        fitted = {**settings, "learner": {**settings["learner"], "batch": batch, "lr": lr}}
+        fitted["tight"] = batch < usual
         try:
             facts = device.push_model(model, **_options(fitted, 1))
             fits = batch <= _LEAST_BATCH or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
@@ -316,7 +319,7 @@ def _joint(
             groups,
             epochs=settings["joint"]["epochs"],
             lr=settings["joint"]["lr"],
-            batch=learner["batch"],
+            batch=settings["joint"]["batch"],
             momentum=learner["momentum"],
             weight_decay=learner["weight_decay"],
             seed=seed,

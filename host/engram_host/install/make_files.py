@@ -69,17 +69,18 @@ def _make(cross: Path, sources: dict[str, str]) -> None:
     parts: dict[str, dict[str, bytes]] = {name: {} for name in packages.PACKAGES}
     for name, source in sources.items():
         if name.startswith("stock/"):
-            data = _compiled(cross, source, Path(name).name)
+            data = _compiled(cross, source, Path(name).stem)
             (out / Path(name).with_suffix(".mpy").name).write_bytes(data)
             continue
         module = name.removeprefix("engram/").removesuffix(".py")
-        source = pack.without_texts(source, texts)
+        source = pack.smaller(source, texts)
+        dotted = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         if module == "__init__":
-            data = _compiled(cross, _FIRST + source, name)
+            data = _compiled(cross, _FIRST + source, dotted)
             (out / "engram" / "__init__.mpy").write_bytes(data)
             continue
         package = packages.package_of(module.removesuffix("/__init__"))
-        parts[package][module + ".mpy"] = _compiled(cross, source, name)
+        parts[package][module + ".mpy"] = _compiled(cross, source, dotted)
     for package, modules in parts.items():
         (out / "engram" / f"{package}.pack").write_bytes(pack.pack(modules))
     (out / "engram" / "texts").write_bytes(texts.packed())
@@ -119,7 +120,8 @@ def mpy_cross() -> Path:
 
 
 def _compiled(cross: Path, source: str, name: str) -> bytes:
-    """The .mpy of a module. name: what its tracebacks call it."""
+    """The .mpy of a module. name: what its tracebacks call it; that of the module, so that the
+    board holds one text for both."""
     with tempfile.TemporaryDirectory() as place:
         path, target = Path(place) / "module.py", Path(place) / "module.mpy"
         path.write_text(source)

@@ -1,13 +1,15 @@
 """Builds what device_lib/stock/engram_pack.py reads: packs of modules, the texts of messages.
 
 The texts of errors are half as long as the code. On a board they stay in a file: each text of more
-than a few characters in a function becomes a call that reads it.
+than a few characters in a function becomes a call that reads it. A module's own integers become
+const(): the compiler puts them where they are used, and no name of theirs is on the board.
 """
 
 from __future__ import annotations
 
 import ast
 import struct
+from collections import Counter
 from collections.abc import Mapping
 
 _SHORTEST = 20  # characters: a call is shorter than these
@@ -58,10 +60,30 @@ class _Outside(ast.NodeTransformer):
         return ast.parse(call, mode="eval").body
 
 
-def without_texts(source: str, texts: Texts) -> str:
-    """The source of a module with the texts of its errors taken out."""
+def smaller(source: str, texts: Texts) -> str:
+    """The source of a module as a board gets it: without the texts of its errors, its own
+    integers as constants of the compiler."""
     tree = _Outside(texts).visit(ast.parse(source))
+    _fix_constants(tree)
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def _fix_constants(tree: ast.Module) -> None:
+    """`_NAME = 12` at the top becomes `_NAME = const(12)`, where that is its only value."""
+    stored = Counter(
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)) if (
+                type(value) is int
+                and name[0] == "_"
+                and name[:2] != "__"
+                and stored[name] == 1
+            ):
+                node.value = ast.Call(ast.Name("const", ast.Load()), [node.value], [])
 
 
 def pack(modules: Mapping[str, bytes]) -> bytes:
