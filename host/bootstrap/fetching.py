@@ -288,6 +288,14 @@ def unpacked(pin: Pin, file: Path, into: Path) -> Path:
 Way = Callable[[Path], Path]  # gets a folder to work in, returns the tree in it
 
 
+def ways_of(pin: Pin) -> dict[str, Way]:
+    """The two ways to a pinned release, the official repository first."""
+    return {
+        "official": lambda into: from_git(pin, into),
+        "debian": lambda into: from_debian(pin, into),
+    }
+
+
 def cache_dir() -> Path:
     named = os.environ.get("ENGRAM_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "engram"

@@ -20,16 +20,7 @@ import re
 import sys
 from pathlib import Path
 
-from fetching import (
-    DEBIAN_SUITE,
-    Pin,
-    Unavailable,
-    Way,
-    cache_dir,
-    from_debian,
-    from_git,
-    into_cache,
-)
+from fetching import DEBIAN_SUITE, Pin, Unavailable, cache_dir, into_cache, ways_of
 
 RELEASE = "1.25.0"
 OLDEST = (1, 23)
@@ -84,10 +75,7 @@ def checked(tree: Path) -> Path:
 
 # ---------------------------------------------------------------- where it comes from
 
-SOURCES: dict[str, Way] = {
-    "official": lambda into: from_git(MICROPYTHON, into),
-    "debian": lambda into: from_debian(MICROPYTHON, into),
-}
+SOURCES = ways_of(MICROPYTHON)
 
 
 def is_the_release(tree: Path) -> None:

@@ -22,18 +22,9 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from fetching import (
-    FETCH_S,
-    Pin,
-    Unavailable,
-    cache_dir,
-    from_debian,
-    from_git,
-    into_cache,
-    run,
-    say,
-)
+from fetching import FETCH_S, Pin, Unavailable, Way, cache_dir, into_cache, run, say, ways_of
 
 EX_UNAVAILABLE = 69
 
@@ -67,46 +58,11 @@ MBEDTLS = Pin(
     debian_sha256="8fb65fae8dcae5840f793c0a334860a411f884cc537ea290ce1c52bb64ca007a",
 )
 
-# Name in the environment -> where it comes from, a file that only a whole tree has.
-PINS = {
-    "PICO_SDK_PATH": (SDK, "pico_sdk_init.cmake"),
-    "PICO_TINYUSB_PATH": (TINYUSB, "src/tusb.c"),
-    "MBEDTLS_PATH": (MBEDTLS, "library/sha256.c"),
-}
-
 NPM_NAME, NPM_RELEASE = "rp2040js", "1.4.1"
 NPM_SHA512 = (
     "Yzr5xG7ZwbtA50IYAU1k/oSoSyDAhPtT5qC/Q2eFApoLuAYE8DQbPIMPs/0kh4Ietd4P0OpKk3CIkfNqjcr56g=="
 )
-NPM_MARK = "dist/esm/index.js"
-
-
-def named(name: str, mark: str) -> Path | None:
-    """The path that the environment gives; Unavailable when nothing usable is there."""
-    value = os.environ.get(name)
-    if not value:
-        return None
-    path = Path(value)
-    if not (path / mark).is_file():
-        raise Unavailable(
-            f"{name}={value}: a file {mark} expected in it; unset it to have one fetched"
-        )
-    return path.resolve()
-
-
-def source(name: str, cache: Path) -> Path:
-    """The tree of a pinned source."""
-    pin, mark = PINS[name]
-    ways = {"git": lambda into: from_git(pin, into), "debian": lambda into: from_debian(pin, into)}
-    target = cache / f"{pin.title}-{pin.release}"
-    try:
-        return into_cache(target, ways, lambda tree: (tree / mark).is_file())
-    except Unavailable as reasons:
-        raise Unavailable(
-            f"could not get {pin}:\n{reasons}\n"
-            f"        Get it by hand (git clone {pin.git_url}, commit {pin.git_commit[:10]}, or\n"
-            f"        Debian's package {pin.debian_package}) and say where it is: {name}=/path"
-        ) from None
+EMULATOR = "RP2040JS_PATH"
 
 
 def from_npm(into: Path) -> Path:
@@ -122,16 +78,60 @@ def from_npm(into: Path) -> Path:
     return into / "package"
 
 
-def emulator(cache: Path) -> Path:
-    """The npm package, unpacked."""
-    target = cache / f"{NPM_NAME}-{NPM_RELEASE}"
+class Wanted(NamedTuple):
+    """Something to be provided. mark: a file that only a whole tree has. by_hand: how else."""
+
+    title: str
+    release: str
+    mark: str
+    ways: dict[str, Way]
+    by_hand: str
+
+
+def pinned(pin: Pin, mark: str) -> Wanted:
+    by_hand = (
+        f"git clone {pin.git_url}, commit {pin.git_commit[:10]},\n"
+        f"        or Debian's package {pin.debian_package}"
+    )
+    return Wanted(pin.title, pin.release, mark, ways_of(pin), by_hand)
+
+
+# Name in the environment -> what it is the path of.
+WANTED = {
+    "PICO_SDK_PATH": pinned(SDK, "pico_sdk_init.cmake"),
+    "PICO_TINYUSB_PATH": pinned(TINYUSB, "src/tusb.c"),
+    "MBEDTLS_PATH": pinned(MBEDTLS, "library/sha256.c"),
+    EMULATOR: Wanted(
+        NPM_NAME,
+        NPM_RELEASE,
+        "dist/esm/index.js",
+        {"npm": from_npm},
+        f"npm pack {NPM_NAME}@{NPM_RELEASE}, and unpack it",
+    ),
+}
+
+
+def provide(name: str, cache: Path) -> Path:
+    """The path that the environment gives, else the tree in the cache, fetched if need be.
+
+    Raises Unavailable: nothing usable is there, or no way leads to it.
+    """
+    wanted = WANTED[name]
+    value = os.environ.get(name)
+    if value and not (Path(value) / wanted.mark).is_file():
+        raise Unavailable(
+            f"{name}={value}: a file {wanted.mark} expected in it; unset it to have one fetched"
+        )
+    if value:
+        return Path(value).resolve()
+    target = cache / f"{wanted.title}-{wanted.release}"
     try:
-        return into_cache(target, {"npm": from_npm}, lambda tree: (tree / NPM_MARK).is_file())
+        return into_cache(target, wanted.ways, lambda tree: (tree / wanted.mark).is_file())
     except Unavailable as reasons:
         raise Unavailable(
-            f"could not get {NPM_NAME} {NPM_RELEASE}:\n{reasons}\n"
-            f"        Get it by hand (npm pack {NPM_NAME}@{NPM_RELEASE}), unpack it, and say\n"
-            f"        where it is: RP2040JS_PATH=/path/to/package"
+            f"could not get {wanted.title} {wanted.release}:\n{reasons}\n"
+            f"        Get it by hand ({wanted.by_hand}),\n"
+            f"        and say where it is: {name}=/path"
         ) from None
 
 
@@ -139,13 +139,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--no-emulator", action="store_true", help="only what a build needs")
     options = parser.parse_args()
-    cache = cache_dir()
-    found: dict[str, Path] = {}
+    names = [name for name in WANTED if name != EMULATOR or not options.no_emulator]
     try:
-        for name, (_, mark) in PINS.items():
-            found[name] = named(name, mark) or source(name, cache)
-        if not options.no_emulator:
-            found["RP2040JS_PATH"] = named("RP2040JS_PATH", NPM_MARK) or emulator(cache)
+        found = {name: provide(name, cache_dir()) for name in names}
     except Unavailable as why:
         print(f"engram: {why}", file=sys.stderr)
         return EX_UNAVAILABLE
