@@ -57,10 +57,12 @@ def demo(
     data = digits()
     model = prepare(out, data, settings)
     with ExitStack() as stack:
-        stack.enter_context(_board(port, out, say, reporter))
+        installed = stack.enter_context(_board(port, out, say, reporter))
         device = stack.enter_context(api.connect(port, reporter))
         meters = stack.enter_context(api.metered(meter))
         result = _run(device, model, data, settings, out, reporter or Silent(), say, meters)
+        if installed:
+            result["install"] = installed
         if seeds:
             result["seeds"] = _seeds(device, model, data, settings, out, result, say)
     paths = write_report(result, out)
@@ -103,13 +105,16 @@ def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def _board(port: str, out: Path, say: Say, reporter: Reporter | None) -> Iterator[None]:
+def _board(
+    port: str, out: Path, say: Say, reporter: Reporter | None
+) -> Iterator[dict[str, Any] | None]:
     """A virtual board, built and with a blank flash, the library installed where its firmware is
-    stock; any other port as it is."""
+    stock: gives what api.install() told. Any other port as it is."""
     if not boards.is_known(port) or not boards.load(port).is_virtual:
-        yield
+        yield None
         return
     api.build(port, say=say)
+    told = None
     before = os.environ.get("ENGRAM_STATE")
     os.environ["ENGRAM_STATE"] = str(out.resolve() / "board")
     try:
@@ -123,7 +128,7 @@ def _board(port: str, out: Path, say: Say, reporter: Reporter | None) -> Iterato
                 f"installed: {len(told['send'])} files, {told['send_bytes']:,} bytes, which take "
                 f"{taken:,} bytes of RAM; kernels: {told['kernels']['why']}"
             )
-        yield
+        yield told
     finally:
         virtual.stop(port)
         if before is None:
@@ -335,6 +340,7 @@ def _ram(run: Run, told: dict[str, Any], layout: PlanReport, board: boards.Board
         "peak_bytes": max(step.get("learner_ram_bytes") or 0 for step in steps),
         "board_bytes": board.facts["chip"]["ram_bytes"] if board else told["memory"]["ram"],
         "heap_bytes": told["memory"]["heap"],
+        "free_bytes": told["heap"]["free_bytes"],
         "rows": layout["ram_rows"],
     }
 

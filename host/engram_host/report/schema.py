@@ -73,6 +73,7 @@ class Ram(TypedDict):
     peak_bytes: int  # measured on the board
     board_bytes: int  # RAM of the chip
     heap_bytes: NotRequired[int]  # of it, what MicroPython may allocate
+    free_bytes: NotRequired[int]  # of that, what the open learner leaves, in pieces
     rows: NotRequired[list[list[Any]]]  # Plan.rows: name, kind, bytes, offset, first, last
 
 
@@ -132,6 +133,7 @@ class DemoResult(TypedDict):
     flash: Flash
     wall_s: float
     seeds: NotRequired[list[SeedResult]]
+    install: NotRequired[dict[str, Any]]  # on stock firmware: what api.install() told
 
 
 class Summary(TypedDict):
