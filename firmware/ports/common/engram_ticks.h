@@ -1,4 +1,5 @@
-// The counter the kernels' face brackets every kernel with (see firmware/binding).
+// The counter the kernels' face brackets every kernel with (see firmware/binding), where a port has
+// none of its own: that of the board module.
 #pragma once
 
 #include "engram_port.h"
