@@ -76,5 +76,5 @@ def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():
     assert offered <= known
     assert known - offered == {
         "path", "board", "options", "spec", "store", "checkpoints", "counter", "available",
-        "heap_base", "budget_bytes",
+        "heap_base", "budget_bytes", "beat",
     }  # fmt: skip
