@@ -116,7 +116,15 @@ def _ask(transport: Transport) -> dict[str, Any]:
     transport.write(b"\r")  # the HELLO was echoed: at a prompt this ends the line, in error
     if not _ends_in_prompt(transport):
         return {"state": BUSY, "why": "a program runs and reads"}
-    return {"state": AT_PROMPT, **json.loads(_run(transport, _CODE))}
+    return {"state": AT_PROMPT, **_told(_run(transport, _CODE))}
+
+
+def _told(printed: str) -> dict[str, Any]:
+    """What _CODE found out: the last line, as a timer of the board's may print before it."""
+    try:
+        return dict(json.loads(printed.strip().rpartition("\n")[2]))
+    except ValueError:
+        raise LinkError(f"the board was asked and printed {printed[-200:]!r}") from None
 
 
 def _listen(transport: Transport) -> bytes:

@@ -109,6 +109,31 @@ def test_a_board_that_answers_nonsense_at_its_prompt_is_told(port):
     assert found["state"] == census.SILENT and "raw REPL" in found["why"]
 
 
+@pytest.mark.parametrize(
+    ("printed", "state"),
+    [
+        (b'tick\r\n{"system": "micropython", "version": "1.25.0"}\r\n', census.AT_PROMPT),
+        (b"no JSON\r\n", census.SILENT),
+    ],
+)
+def test_what_a_board_prints_beside_its_answer_is_no_matter(port, printed, state):
+    raw = []
+
+    def answer(data):
+        if b"\x01" in data:
+            raw.append(True)
+            return b"\r\nraw REPL; CTRL-B to exit\r\n>"
+        if data.endswith(b"\x04"):
+            return b"OK" + printed + b"\x04\x04>"
+        if data[-1:] in (b"\r", b"\x02"):
+            return b"\r\n>>> "
+        return b"" if raw else data[:1]
+
+    found = census.look(port(answer=answer).url)
+    assert found["state"] == state
+    assert found.get("system") == "micropython" or "no JSON" in found["why"]
+
+
 def test_a_port_that_hangs_does_not_hold_the_others(port, monkeypatch):
     stuck, ready = port().url, port().url
     look = census.look
