@@ -7,7 +7,6 @@ or underscore: "Timestamp(ms)", "Current(uA)", "power_mW". Options name them whe
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +16,9 @@ import numpy as np
 
 from ..errors import InputError
 from .base import Accuracy, Block, Capabilities, empty
+from .csv_table import BASE, Table, factor, split
 from .options import Options
 
-_PREFIX = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
-_BASE = {"time": "s", "current": "a", "voltage": "v", "power": "w"}
 _NAMES = {
     "time": ("time", "timestamp", "t", "elapsed", "seconds", "ms", "us"),
     "current": ("current", "i", "amps", "curr"),
@@ -29,7 +27,6 @@ _NAMES = {
     "bits": ("d0-d7", "digital", "bits", "logic"),
 }
 _LINES = re.compile(r"d(\d)|gpi\[?(\d)\]?")  # one column a digital input
-_DELIMITERS = ",;\t|"
 _LINES_MOST = 8
 
 
@@ -45,7 +42,7 @@ def open_meter(place: str, options: Options) -> CsvMeter:
     if not place:
         raise InputError("the meter csv needs a file: csv:recording.csv")
     columns = {kind: options.text(kind, "") for kind in _NAMES}
-    units = {kind: options.text(f"{kind}_unit", "") for kind in _BASE}
+    units = {kind: options.text(f"{kind}_unit", "") for kind in BASE}
     volts = options.number("volts", float("nan"), 0.1, 100.0) if "volts" in options else None
     delimiter = options.text("delimiter", "")
     lines = round(options.number("lines", _LINES_MOST, 0, _LINES_MOST))
@@ -57,61 +54,6 @@ def open_meter(place: str, options: Options) -> CsvMeter:
     accuracy = Accuracy(gain, offset_w, "limits as given, 1 % by default: no calibration")
     reader = Table(Path(place), "\t" if delimiter == "tab" else delimiter, decimal == "comma")
     return CsvMeter(reader, columns, units, volts, limit_w, accuracy, lines)
-
-
-class Table:
-    """A file of columns with a head. Lines before the head, and empty ones, are passed over."""
-
-    def __init__(self, path: Path, delimiter: str, decimal_comma: bool) -> None:
-        self.path, self._delimiter, self._comma = path, delimiter, decimal_comma
-
-    def read(self) -> tuple[list[str], np.ndarray[Any, Any], int]:
-        """(heads, float64 (rows, columns), number of the head's line). Raises InputError."""
-        try:
-            text = self.path.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError as e:
-            raise InputError(f"{self.path} cannot be read ({e.strerror}): a CSV expected") from e
-        lines = text.splitlines()
-        at, delimiter = self._head(lines)
-        heads = [head.strip() for head in next(csv.reader([lines[at]], delimiter=delimiter))]
-        rows = []
-        for number, row in enumerate(csv.reader(lines[at + 1 :], delimiter=delimiter), at + 2):
-            if any(cell.strip() for cell in row):
-                rows.append(self._numbers(row, len(heads), number))
-        if not rows:
-            raise InputError(f"{self.path}: numbers below the heads {', '.join(heads)} expected")
-        return heads, np.array(rows), at + 1
-
-    def _head(self, lines: list[str]) -> tuple[int, str]:
-        """The line before the first one of numbers, and what divides its columns."""
-        for at in range(len(lines) - 1):
-            choices = self._delimiter or _DELIMITERS
-            for delimiter in sorted(choices, key=lines[at].count, reverse=True):
-                cells = lines[at].split(delimiter)
-                below = lines[at + 1].split(delimiter)
-                if len(cells) > 1 and len(cells) == len(below) and not self._is_number(cells[0]):
-                    if any(self._is_number(cell) for cell in below):
-                        return at, delimiter
-        raise InputError(
-            f"{self.path}: a line of column heads and numbers below it expected; give "
-            "delimiter= and decimal= if it has them"
-        )
-
-    def _is_number(self, cell: str) -> bool:
-        try:
-            self._number(cell)
-        except ValueError:
-            return False
-        return True
-
-    def _number(self, cell: str) -> float:
-        cell = cell.strip().strip('"')
-        return float(cell.replace(",", ".") if self._comma else cell)
-
-    def _numbers(self, row: list[str], columns: int, number: int) -> list[float]:
-        if len(row) != columns:
-            raise InputError(f"{self.path}:{number}: {columns} columns expected, {len(row)} came")
-        return [self._number(cell) if self._is_number(cell) else float("nan") for cell in row]
 
 
 class CsvMeter:
@@ -180,11 +122,11 @@ class CsvMeter:
         """A column in s, A, V or W; None where there is none. Raises InputError."""
         wanted = self._columns[kind]
         for i, head in enumerate(heads):
-            name, unit = _split(head)
+            name, unit = split(head)
             if (head == wanted) if wanted else (name in _NAMES[kind]):
                 if not unit and name in ("ms", "us"):
                     unit = name
-                return values[:, i] * _factor(self._units[kind] or unit, kind, where, head)
+                return values[:, i] * factor(self._units[kind] or unit, kind, where, head)
         if wanted:
             raise InputError(f"{where}: a column {wanted!r} expected, {', '.join(heads)} came")
         return None
@@ -193,7 +135,7 @@ class CsvMeter:
         """Digital inputs: a column with the number or the digits of all, or one for each."""
         for i, head in enumerate(heads):
             wanted = self._columns["bits"]
-            if (head == wanted) if wanted else (_split(head)[0] in _NAMES["bits"]):
+            if (head == wanted) if wanted else (split(head)[0] in _NAMES["bits"]):
                 return _bits(values[:, i], head), _LINES_MOST
         bits, lines = np.zeros(len(values), np.uint8), 0
         for i, head in enumerate(heads):
@@ -217,31 +159,9 @@ class CsvMeter:
 def _bits(column: Any, head: str) -> Any:
     """Input 0 in the lowest bit. A head D0-D7 means digits, D0 first, as nRF Connect exports."""
     whole = np.nan_to_num(column).astype(np.int64)
-    if _split(head)[0] != "d0-d7":
+    if split(head)[0] != "d0-d7":
         return (whole & 0xFF).astype(np.uint8)
     bits = np.zeros(len(whole), np.uint8)
     for line in range(_LINES_MOST):
         bits |= ((whole // 10 ** (_LINES_MOST - 1 - line)) % 10).astype(np.uint8) << line
     return bits
-
-
-def _split(head: str) -> tuple[str, str]:
-    """("current", "uA") of "Current(uA)", "current [uA]", "current_uA"."""
-    found = re.fullmatch(r"\s*(.+?)\s*(?:[\(\[]\s*(\S+?)\s*[\)\]]|[ _](\S{1,2}))?\s*", head)
-    if not found:
-        return head.strip().lower(), ""
-    name, unit = found[1].strip().lower(), found[2] or found[3] or ""
-    return name.replace(" ", "_"), unit
-
-
-def _factor(unit: str, kind: str, where: str, head: str) -> float:
-    base = _BASE[kind]
-    if not unit:
-        return 1.0
-    prefix, last = unit[:-1], unit[-1:].lower()
-    if last != base or prefix not in _PREFIX:
-        raise InputError(
-            f"{where}: column {head!r}: a unit of {kind} ({base.upper()} with m, u, n) expected, "
-            f"{unit!r} came; give {kind}_unit="
-        )
-    return _PREFIX[prefix]
