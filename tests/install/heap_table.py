@@ -36,38 +36,77 @@ def line(name: str) -> SerialTransport:
     return SerialTransport(str(virtual.ensure(name, board.command).tty), board.baud, name=name)
 
 
-def frozen() -> dict[str, int]:
+def usual() -> dict[str, list[str]]:
+    """Package -> the modules that a session with a learner imports of it."""
+    return {name: check.IMPORTS[name].split() for name in packages.USUAL}
+
+
+def whole() -> dict[str, list[str]]:
+    """Package -> every module of it, those that are loaded when an option asks for them too."""
+    found: dict[str, list[str]] = {name: [] for name in packages.USUAL}
+    library = ROOT / "device_lib" / "engram"
+    for path in sorted(library.rglob("*.py")):
+        module = path.relative_to(library).with_suffix("").as_posix().removesuffix("/__init__")
+        package = packages.package_of(module)
+        if package in found:
+            dotted = "engram" if module == "__init__" else "engram." + module.replace("/", ".")
+            found[package].append(dotted)
+    return found
+
+
+def frozen(repl: RawRepl, wanted: dict[str, list[str]]) -> dict[str, int]:
     """Package -> bytes of heap after its import, of firmware that has the library frozen."""
-    repl = RawRepl(line(FROZEN))
-    repl.enter()
+    repl.reset()
     repl.run(facts.script("check"))
-    rows = [(name, check.IMPORTS[name].split()) for name in packages.USUAL]
-    found: dict[str, int] = json.loads(repl.run(f"_say(_cost({rows!r}))"))
-    return dict(found)
+    rows = list(wanted.items())
+    return dict(json.loads(repl.run(f"_say(_cost({rows!r}))")))
+
+
+def given_back(repl: RawRepl) -> int:
+    """Bytes of heap of an installed library that are free again once a model is open."""
+    repl.reset()
+    repl.run(facts.script("check"))
+    for row in usual().items():
+        repl.run(f"_cost({[row]!r})")
+    told = repl.run(
+        "from engram.compat import forget\n"
+        "from engram.session import _OPENING\n"
+        "before = _used()\n"
+        "forget(('engram.plan',) + _OPENING)\n"
+        "print(before - _used())"
+    )
+    return int(told)
 
 
 def table() -> str:
     """The table, in Markdown."""
-    told = {
-        name: installer.install(
-            line(name), installer.Wishes(board=boards.load(name).facts), Silent()
-        )
-        for name in STOCK
-    }
-    built_in = frozen()
+    told, back = {}, {}
+    for name in STOCK:
+        transport = line(name)
+        wishes = installer.Wishes(board=boards.load(name).facts)
+        told[name] = installer.install(transport, wishes, Silent())
+        repl = RawRepl(transport)
+        repl.enter()
+        back[name] = given_back(repl)
+    repl = RawRepl(line(FROZEN))
+    repl.enter()
+    built_in, all_of_it = frozen(repl, usual()), frozen(repl, whole())
     titles = [f"`{name}` ({told[name]['kernels']['arch']})" for name in STOCK]
     head = ["part", "bytes of files", *(f"heap, {title}" for title in titles)]
-    lines = ["| " + " | ".join([*head, f"frozen, `{FROZEN}`"]) + " |"]
-    lines.append("|---|" + "---:|" * (len(head)))
+    head += [f"frozen, `{FROZEN}`", "frozen, every module loaded"]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
     rows = {name: {row["part"]: row for row in told[name]["parts"]} for name in STOCK}
     for part, row in rows[STOCK[-1]].items():
         cells = [f"{row['file_bytes']:,}"]
         cells += [f"{rows[name][part]['heap_bytes']:,}" for name in STOCK]
-        cells.append(f"{built_in[part]:,}" if part in built_in else "0")
+        cells += [f"{found.get(part, 0):,}" for found in (built_in, all_of_it)]
         lines.append(f"| {part} | " + " | ".join(cells) + " |")
     for name in STOCK:
         modules = ", ".join(f"`{m}` of {a}" for m, a in told[name]["kernels"]["modules"].items())
-        lines.append(f"\nKernels of `{name}`: {modules}.")
+        lines.append(
+            f"\nKernels of `{name}`: {modules}. Of the library {back[name]:,} bytes are free "
+            "again once a model is open."
+        )
     return "\n".join(lines)
 
 

@@ -1,6 +1,5 @@
 """`engram install` on stock firmware: what is there then, cut installs, stale files, refusals."""
 
-import json
 
 import numpy as np
 import pytest
@@ -235,14 +234,12 @@ def test_a_cortex_m_and_what_the_library_takes_there(stock, repl):
 
 @pytest.mark.slow
 def test_frozen_it_takes_less(repl):
-    from engram_host.install import check
+    from install import heap_table
 
     board = repl("qemu_m4f")
-    board.run(facts.script("check"))
-    names = ("core", "store", "continual", "link")
-    rows = [(name, check.IMPORTS[name].split()) for name in names]
-    heap = dict(json.loads(board.run(f"_say(_cost({rows!r}))")))
+    heap = heap_table.frozen(board, heap_table.usual())
     assert heap["core"] <= FROZEN_BYTES
+    assert heap["core"] <= heap_table.frozen(board, heap_table.whole())["core"]
 
 
 def test_the_manifest_lists_the_files_of_this_checkout(stock, repl):
