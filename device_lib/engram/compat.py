@@ -36,6 +36,21 @@ try:
         gc.collect()
         return gc.mem_free()
 
+    # Bytes between collections, as an install on stock firmware set them, or -1. SAMD's port has
+    # no threshold.
+    _often = gc.threshold() if hasattr(gc, "threshold") else -1
+
+    def collect_often():
+        """The heap is collected as often as at the start: what stays of a load lies together."""
+        if _often >= 0:
+            gc.threshold(_often)
+
+    def collect_rarely():
+        """It is collected when a quarter of what is free was used, if it was sooner before."""
+        if _often >= 0:
+            gc.collect()
+            gc.threshold(max(_often, gc.mem_free() // 4))
+
 except ImportError:
 
     def const(value):
@@ -73,6 +88,12 @@ except ImportError:
     def heap_free():
         """CPython's heap is not a board's: effectively unlimited."""
         return 1 << 40
+
+    def collect_often():
+        """CPython collects as it likes."""
+
+    def collect_rarely():
+        pass
 
 
 def runtime():

@@ -1,6 +1,6 @@
 """Opens a learner on this board: model file, replay store and last saved state together."""
 
-from .compat import forget, heap_free, heap_used
+from .compat import collect_often, collect_rarely, forget, heap_free, heap_used
 from .continual.learner import Learner
 from .continual.policies import policy_class
 from .continual.strategies import saved_bytes, strategy_class
@@ -30,6 +30,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
     """
+    collect_often()
     load_code(**options)
     board = board or __import__("engram_board")
     board.store_device()  # made now: it stays when the learner goes
@@ -39,6 +40,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     forget(_OPENING)
     learner.load()
     _need_piece(learner)
+    collect_rarely()  # all that stays is there
     return learner
 
 

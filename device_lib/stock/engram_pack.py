@@ -69,7 +69,8 @@ def mounted(path):
     stays of a module, a model or a store lies low then.
     """
     global _folder
-    gc.threshold(_COLLECT_BYTES)
+    if hasattr(gc, "threshold"):  # SAMD's port has none
+        gc.threshold(_COLLECT_BYTES)
     try:
         from vfs import mount
     except ImportError:

@@ -1,0 +1,35 @@
+"""How often the heap is collected where the library is in RAM."""
+
+import pytest
+
+from engram_host import boards
+from engram_host.install import installer
+from engram_host.progress import Silent
+
+pytestmark = pytest.mark.board
+
+OPEN = """
+import gc, engram.compat as c
+print(gc.threshold())
+c.collect_rarely()
+print(round(4 * gc.threshold() / gc.mem_free()))
+keep = bytearray(gc.mem_free() - 20000)
+c.collect_rarely()
+print(gc.threshold())
+del keep
+c.collect_rarely()
+c.collect_often()
+print(gc.threshold())
+"""
+
+
+def test_often_while_it_is_loaded_rarely_while_it_learns(stock, repl):
+    """A quarter of what is free, where that is more: a collection costs more than a kernel."""
+    line = stock("unix_stock")
+    installer.install(line, installer.Wishes(board=boards.load(line.name).facts), Silent())
+    often, quarters, tight, again = map(int, repl("unix_stock").run(OPEN).split())
+    assert (often, quarters, tight, again) == (8192, 1, 8192, 8192)
+
+
+def test_firmware_with_engram_collects_when_it_must(repl):
+    assert repl("unix").run(OPEN.split("print(round")[0] + "print(gc.threshold())") == "-1\n-1\n"
