@@ -26,9 +26,6 @@ def command(port: str | None, as_json: bool) -> None:
 
 
 def _table(told: dict[str, Any]) -> Table:
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
     heap, fs = told["heap"], told["fs"]
     rows = [
         ("board", told["board"]),
@@ -54,9 +51,7 @@ def _table(told: dict[str, Any]) -> Table:
                 f"generation {saved['generation']}" if saved["generation"] else "none",
             ),
         ]
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
+    return output.facts(rows)
 
 
 def _model(told: dict[str, Any]) -> str:

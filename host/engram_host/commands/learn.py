@@ -142,9 +142,7 @@ def _time(told: dict[str, Any]) -> str:
 
 def _table(done: api.Learned) -> Table:
     told = done.summary
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
+    table = output.facts()
     steps, unit = told["steps"], f"{told['unit']} ({told['source']})"
     table.add_row("learned", f"{told['samples']} samples in {steps} steps, {told['strategy']}")
     if told["stored"] < told["samples"]:

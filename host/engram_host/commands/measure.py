@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import rich_click as click
-from rich.table import Table
 
 from engram_host import api
 from engram_host.commands import options, output
@@ -33,9 +32,4 @@ def command(log: Path | None, meter: str, as_json: bool) -> None:
     if as_json:
         output.show_json(told)
         return
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
-    for name, text in energy_rows({"energy": told}, None):
-        table.add_row(name, text)
-    output.show(table)
+    output.show(output.facts(energy_rows({"energy": told}, None)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 
 @functools.cache
@@ -20,6 +22,16 @@ def errors() -> Console:
 def show(content: RenderableType) -> None:
     """A result for people."""
     Console().print(content)
+
+
+def facts(rows: Iterable[tuple[str, str]] = ()) -> Table:
+    """A table of names and what is to be said of each; more rows may be added."""
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in rows:
+        table.add_row(name, text)
+    return table
 
 
 def show_json(content: Any) -> None:

@@ -28,9 +28,6 @@ def command(ctx: click.Context, image: Path | None, port: str | None, as_json: b
 
 
 def _table(told: dict[str, Any]) -> Table:
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
     aligned = f"aligned to {told['aligned_to']} bytes" if told["aligned_to"] > 1 else "packed"
     rows = [
         (
@@ -54,9 +51,7 @@ def _table(told: dict[str, Any]) -> Table:
         ("RAM of the index", output.size(told["index_ram_bytes"])),
         ("saved states", "\n".join(map(_state, told["checkpoints"])) or "none"),
     ]
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return output.facts(rows)
 
 
 def _dead(told: dict[str, Any]) -> str:

@@ -51,9 +51,7 @@ def _cell(value: float | None, own: bool) -> Text:
 
 def _figures(run: api.LearnedTasks) -> Table:
     told = run.summary
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
+    table = output.facts()
     for name, style in METRICS.items():
         if told.get(name) is not None:
             table.add_row(name.replace("_", " "), style.format(told[name]))
