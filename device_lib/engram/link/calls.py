@@ -17,9 +17,10 @@ from .files import safe_path
 
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
 _READ_BYTES = 512  # of flash at a time
-# What a learner imports, a part at a time, in the order in which the parts need one another.
+# What a learner imports, a part at a time, in the order in which the parts need one another; not
+# what only opening one needs, which would count as memory that the learner gives back.
 _LEARNS = (
-    "engram.nn.model", "engram.nn.frozen", "engram.nn.adaptive", "engram.store",
+    "engram.nn.ops", "engram.nn.frozen", "engram.nn.adaptive", "engram.store",
     "engram.continual.learner", "engram.session",
 )
 
