@@ -1,4 +1,7 @@
-"""The command line in this process."""
+"""The command line, in this process and as one of its own."""
+
+import subprocess
+import sys
 
 from click.testing import CliRunner
 
@@ -10,3 +13,16 @@ def run(*args, **options):
     return CliRunner().invoke(
         main, [str(arg) for arg in args], prog_name="engram", catch_exceptions=False, **options
     )
+
+
+def engram(*words, **options):
+    """What `engram` prints as a process of its own, which must end well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "engram_host", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from engram_host import virtual
 from engram_host.cli import main
 from engram_host.datasets import DataUnavailable, fashion_mnist
+from host.command import engram
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "examples" / "fashion"
@@ -59,18 +59,6 @@ def files(tmp_path, monkeypatch):
     virtual.stop("unix")
 
 
-def engram(where, *words):
-    done = subprocess.run(
-        [sys.executable, "-m", "engram_host", *map(str, words)],
-        cwd=where,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.board
 @pytest.mark.slow
 def test_a_small_run_remembers(files):
@@ -78,14 +66,14 @@ def test_a_small_run_remembers(files):
     stream = ["--tasks", "0-4,5,6,7,8,9", "--known-first", "--per-class", 100]
     stream += ["--test", "test.npz", "--test-per-class", 30, "--epochs", 4, "--lr", 0.03]
     board = ["--port", "unix", "--json", "--fresh", "--bits", 4, "--budget", "200kB"]
-    engram(files, "build", "unix")
-    engram(files, "push", "model", MODEL, "--port", "unix")
+    engram("build", "unix", cwd=files)
+    engram("push", "model", MODEL, "--port", "unix", cwd=files)
     told = {}
     for name in ("replay", "finetune"):
         log = ["--strategy", name, "--log", f"{name}.jsonl"]
-        told[name] = json.loads(engram(files, "learn", "train.npz", *stream, *board, *log))
+        told[name] = json.loads(engram("learn", "train.npz", *stream, *board, *log, cwd=files))
     assert told["replay"]["accuracy"] > 0.75 and told["replay"]["replay_bytes"] <= 200_000
     assert told["finetune"]["accuracy"] < 0.3
     assert told["finetune"]["forgetting"] > told["replay"]["forgetting"] + 0.4
-    engram(files, "report", "replay.jsonl", "--out", "report")
+    engram("report", "replay.jsonl", "--out", "report", cwd=files)
     assert (files / "report" / "task_matrix.png").exists()

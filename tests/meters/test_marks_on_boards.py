@@ -1,12 +1,9 @@
 """The phases on the virtual boards: pins cost no memory, and a whole session is measured."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from engram_host import log
+from host.command import engram
 from hosts import BoardHost, run_cpython
 
 STEP = "replay_read forward backward update idle"
@@ -34,24 +31,13 @@ def test_a_marked_step_shows_its_phases_on_cpython():
 
 @pytest.mark.board
 @pytest.mark.slow
-def test_the_emulated_board_is_measured_end_to_end(model, some, tmp_path):
+def test_the_emulated_board_is_measured_end_to_end(model, some, tmp_path, monkeypatch):
     """engram push, engram learn --meter simulated: emulated instructions carry the timeline."""
     import numpy as np
 
     samples = some([5], 24)
     np.savez(tmp_path / "new.npz", x=samples.x, y=samples.labels)
-    environment = {**os.environ, "ENGRAM_STATE": str(tmp_path / "state")}
-
-    def engram(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "engram_host", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
 
     port = ("--port", "qemu_m4f")
     try:
