@@ -24,7 +24,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
     there has, 8 in a new one.
-    beat: None, or called now and then while the store is looked through.
+    beat: None, or called whenever flash was written or looked through, now and later.
     options: Learner's other arguments, by name. The strategy, its depth and the policy decide
     how much flash a saved state takes, so a region that was written with others is refused.
     The last saved state is loaded when there is one. Raises ModelError, FitError,
@@ -77,7 +77,9 @@ def _before_load(path, board, heap_base, bits, beat, options):
             getattr(board, "PROGRAM_ONCE", None),
             beat,
         )
-        checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, spec.model_id)
+        checkpoints = Checkpoints(
+            checkpoint_device, board.PROGRAM_BYTES, spec.model_id, beat=beat
+        )
         _tidy(board.store_device())
         return Learner(
             spec,

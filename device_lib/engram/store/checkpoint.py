@@ -48,13 +48,15 @@ class Checkpoints:
     model_id       u32: whose state this is
     first_block, blocks   the part of the device to use; by default all of it
     erase          True: erases the region first, whatever it holds, as format() does
+    beat           None, or called after each program and erase
 
     Raises StoreError when the region is too small, holds something else, or the state of
     another model or version.
     """
 
-    def __init__(self, dev, program_bytes, model_id, first_block=0, blocks=None, *, erase=False):
-        self._flash = flash = Flash(dev, program_bytes)
+    def __init__(self, dev, program_bytes, model_id, first_block=0, blocks=None, *, erase=False,
+                 beat=None):
+        self._flash = flash = Flash(dev, program_bytes, beat=beat)
         blocks = flash.blocks - first_block if blocks is None else blocks
         if first_block < 0 or blocks < 2 or first_block + blocks > flash.blocks:
             raise StoreError(

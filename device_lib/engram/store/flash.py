@@ -14,14 +14,15 @@ class Flash:
     MicroPython's vfs documentation. program_bytes: a program's offset and length are
     multiples of it; None for what the device says. The rest of a page is filled with ones, which
     leave bits alone. once: True where the caller programs no page twice between erases, False
-    where it does, None where it does unless the device forbids it.
+    where it does, None where it does unless the device forbids it. beat: None, or called after each
+    program and erase: many of them take long, and a host may wait for a sign of life.
 
     blocks, erase_bytes, once: geometry. programmed: bytes given to the device so far, whole
     pages. erases: units erased so far. mapped: the device as memory (memoryview), None where the
     processor cannot see it.
     """
 
-    def __init__(self, dev, program_bytes=None, once=True):
+    def __init__(self, dev, program_bytes=None, once=True, beat=None):
         geometry = Geometry(dev, program_bytes, once)
         self.dev = dev
         self.blocks = geometry.blocks
@@ -32,6 +33,7 @@ class Flash:
         self.erases = 0
         self.answer = 0
         self.mapped = mapping(dev)
+        self.beat = beat or _silent
         self._pages = bytearray(0)
         self._ones = memoryview(b"\xff" * min(256, self.erase_bytes))
 
@@ -56,6 +58,7 @@ class Flash:
         return answer
 
     def _sync(self):
+        self.beat()
         answer = self.dev.ioctl(_IOCTL_SYNC, 0)
         if answer:
             raise StoreError(
@@ -93,6 +96,10 @@ class Flash:
                 return False
             offset += n
         return True
+
+
+def _silent():
+    pass
 
 
 def mapping(dev):

@@ -28,10 +28,6 @@ _DEAD = const(1)
 _UNWRITTEN = const(2)
 
 
-def _silent():
-    pass
-
-
 class _Subscript:
     """Gives its subscript back: the only way to a slice object that both Pythons have."""
 
@@ -56,8 +52,8 @@ class ReplayStore:
     reserve        units kept beyond the capacity, at least 1; None: an eighth. More of them
                    make replacing records in a full store cheaper.
     erase          True: erases the region first, whatever it holds, as format() does
-    beat           None, or called at each unit that a mount or a format looks at: they may take
-                   long, and a host may wait for a sign of life
+    beat           None, or called at each unit that a mount looks at, each program and each erase:
+                   they may take long, and a host may wait for a sign of life
 
     .labels        bytearray, one byte a slot: 0..254, or 255 where there is no record
     .experiences   bytearray, one byte a slot: the low 8 bits of the experience; experiences
@@ -76,8 +72,7 @@ class ReplayStore:
 
     def __init__(self, dev, program_bytes, model_id, latent_bytes, bits=8, *,
                  format_if_blank=True, align=None, reserve=None, erase=False, beat=None):
-        self._beat = beat or _silent
-        self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve)
+        self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve, beat)
         self._format_if_blank = format_if_blank
         if erase:
             self._units.format()
@@ -93,13 +88,13 @@ class ReplayStore:
         return cls(dev, program_bytes, model_id, latent_bytes, bits, align=align,
                    reserve=reserve, erase=True)
 
-    def _setup(self, dev, program_bytes, model_id, latent_bytes, bits, align, reserve):
+    def _setup(self, dev, program_bytes, model_id, latent_bytes, bits, align, reserve, beat):
         if not 1 <= bits <= 32 or not 1 <= latent_bytes <= 65535:
             raise StoreError(
                 "latents of 1 to 65535 bytes and 1 to 32 bits expected, %r bytes of %r bits came"
                 % (latent_bytes, bits)
             )
-        self._flash = flash = Flash(dev, program_bytes, align)
+        self._flash = flash = Flash(dev, program_bytes, align, beat)
         self.mapped = flash.mapped
         page_bytes = flash.program_bytes if flash.once else 1
         layout = Layout(flash.erase_bytes, page_bytes, latent_bytes)
@@ -131,7 +126,7 @@ class ReplayStore:
         self._first_at = layout.first_at
         self._slot_bytes = layout.slot_bytes
         self._record_at = layout.record_at
-        self._units = Units(flash, layout, self.model_id, bits, self._beat)
+        self._units = Units(flash, layout, self.model_id, bits)
         self._index = SlotIndex(flash.blocks, layout.slots)
         self.labels = self._index.labels
         self.experiences = self._index.experiences
@@ -192,7 +187,7 @@ class ReplayStore:
 
         found: set that takes their sequence numbers; those in `known`, if that is a set.
         """
-        self._beat()
+        self._flash.beat()
         end = 0
         slot = unit * self._slots_per_unit
         least = min(known) if known else 0  # most records are older: no look-up for them

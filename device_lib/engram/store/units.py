@@ -33,8 +33,7 @@ FOUND, BLANK, FORMATTING = 0, 1, 2
 class Units:
     """The units of a region, without their slots.
 
-    flash: flash.Flash; layout: format.Layout; model_id u32; bits of a latent element. beat: called
-    at each unit of work that goes over all of them.
+    flash: flash.Flash; layout: format.Layout; model_id u32; bits of a latent element.
 
     .status    one byte a unit
     .erases    erase count of each unit over its life
@@ -42,12 +41,11 @@ class Units:
     .corrected, .bad   headers put right, units given up since survey()
     """
 
-    def __init__(self, flash, layout, model_id, bits, beat):
+    def __init__(self, flash, layout, model_id, bits):
         self.flash = flash
         self.layout = layout
         self.model_id = model_id
         self.bits = bits
-        self.beat = beat
         self.count = flash.blocks
         self.status = bytearray(self.count)
         self.erases = array("I", range(self.count))
@@ -69,7 +67,7 @@ class Units:
         unknown, least = [], None
         raw = bytearray(HEADER_BYTES)
         for unit in range(self.count):
-            self.beat()
+            self.flash.beat()
             self.flash.read(unit, raw, 0)
             self.status[unit] = FREE
             header, fixed = (None, 0) if is_blank(raw) else unpack_header(raw)
@@ -154,7 +152,7 @@ class Units:
         begun = [first for first in firsts if could_become(raw, first[:COUNT_AT])]
         begun_to = self.layout.mark_at + MARK_BYTES
         for unit in range(self.count):
-            self.beat()
+            self.flash.beat()
             if not self.flash.is_blank(unit, begun_to if begun and unit == 0 else 0):
                 return unit
         return -1
@@ -183,7 +181,6 @@ class Units:
             self._erase_to_format(0)
             self.flash.program(0, self._header(KIND_FORMATTING, 0, self.erases[0]).pack(), 0)
         for unit in range(1, self.count):
-            self.beat()
             self._erase_to_format(unit)
             self._leave_free(unit)
         self._erase_to_format(0)
