@@ -5,8 +5,8 @@ array library, or when the library's float is not 4 bytes wide (ulab follows the
 and frombuffer would read float32 memory as float64 without a word).
 
 What is not defined here is inherited from kernels_py, the definition. ulab has no int32 and takes
-no array as an index: there a convolution is made an image at a time, and what comes at the end is
-for numpy only.
+no array as an index: convolutions are another program there, and what comes at the end is for
+numpy only.
 """
 
 try:
@@ -27,6 +27,7 @@ if np.zeros(1, dtype=_F).itemsize != 4:
 import engram.kernels_args as check
 import engram.kernels_py as _py
 
+from .kernels_parts import clamp, requantize, store_s8, wrap
 from .kernels_py import *  # noqa: F403
 
 
@@ -153,77 +154,121 @@ def scale_f32(out, x, a):
 
 
 if _ULAB:
+    # A convolution is made a row of the output at a time, so that the windows take little memory.
 
-    def _runs(geom):
-        """Where a tap of the windows of one output row meets the image.
+    def _runs(geom, oh):
+        """Where the taps of an output row's windows meet the image.
 
         Yields (first pixel, behind the last, step; first position, behind the last; first column
-        of the tap): pixels count through (H, W), positions through (OH, OW), columns through
-        (R, S, C).
+        of the tap): pixels count through (H, W), positions through OW, columns through (R, S, C).
         """
-        H, W, C, _, R, S, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, OH, OW = geom
+        H, W, C, _, R, S, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, _, OW = geom
         for tap in range(R * S):
+            h = oh * stride_h + tap // S * dil_h - pad_top
             left = tap % S * dil_w - pad_left  # of the tap in the first window
             first = max(0, -(left // stride_w))
             end = min(OW, (W - 1 - left) // stride_w + 1)
-            for oh in range(OH if first < end else 0):
-                h = oh * stride_h + tap // S * dil_h - pad_top
-                if 0 <= h < H:
-                    at = h * W + first * stride_w + left
-                    stop = at + (end - first - 1) * stride_w + 1
-                    yield at, stop, stride_w, oh * OW + first, oh * OW + end, tap * C
+            if 0 <= h < H and first < end:
+                at = h * W + first * stride_w + left
+                yield at, at + (end - first - 1) * stride_w + 1, stride_w, first, end, tap * C
 
-    def _image(buf, i, pixels, channels):
-        """Image i of a buffer as a matrix (pixels, channels)."""
-        n = pixels * channels
-        return _mat(memoryview(buf)[i * n : (i + 1) * n], pixels, channels)
+    def _part(buf, i, rows, columns):
+        """Part i of a buffer of such matrices."""
+        n = rows * columns
+        return _mat(memoryview(buf)[i * n : (i + 1) * n], rows, columns)
 
-    def _columns(x, geom, B):
-        """Every image's windows as rows (OH * OW, R * S * C), in the same buffer."""
-        H, W, C, _, R, S = geom[:6]
-        rows = np.zeros((geom[12] * geom[13], R * S * C), dtype=_F)
-        for i in range(B):
-            image = _image(x, i, H * W, C)
-            for at, stop, step, first, end, column in _runs(geom):
-                rows[first:end, column : column + C] = image[at:stop:step]
-            yield rows
+    def _windows(images, geom):
+        """Every output row's windows (OW, R * S * C), in the same buffer; 0 outside the image."""
+        C, R, S = geom[2], geom[4], geom[5]
+        rows = np.zeros((geom[13], R * S * C), dtype=_F)
+        for image in images:
+            for oh in range(geom[12]):
+                top = oh * geom[6] - geom[8]
+                if top < 0 or top + (R - 1) * geom[10] >= geom[0]:
+                    rows[:] = 0.0  # of a tap that is outside here and was inside before
+                for at, stop, step, first, end, column in _runs(geom, oh):
+                    rows[first:end, column : column + C] = image[at:stop:step]
+                yield rows
+
+    def _images(x, geom, B):
+        return (_part(x, i, geom[0] * geom[1], geom[2]) for i in range(B))
 
     def conv2d_fwd(out, x, w, b, geom, B):
         geom = check.conv2d_fwd(out, x, w, b, geom, B)
-        _, _, C, K, R, S = geom[:6]
-        n = geom[12] * geom[13] * K
+        C, K, R, S = geom[2:6]
+        n = geom[13] * K
         weights = _mat(w, K, R * S * C).transpose()
-        i = 0
-        for rows in _columns(x, geom, B):
+        at = 0
+        for rows in _windows(_images(x, geom, B), geom):
             y = np.dot(rows, weights)
             if b is not None:
                 y += _vec(b)
-            _put(memoryview(out)[i * n : (i + 1) * n], y)
-            i += 1
+            _put(memoryview(out)[at : at + n], y)
+            at += n
 
     def conv2d_bwd_dx(dx, dout, w, geom, B):
         geom = check.conv2d_bwd_dx(dx, dout, w, geom, B)
-        H, W, C, K, R, S = geom[:6]
+        C, K, R, S = geom[2:6]
+        OH, OW = geom[12:]
         weights = _mat(w, K, R * S * C)
-        for i in range(B):
-            parts = np.dot(_image(dout, i, geom[12] * geom[13], K), weights)
-            image = _image(dx, i, H * W, C)
+        i = 0
+        for image in _images(dx, geom, B):
             image[:] = 0.0
-            for at, stop, step, first, end, column in _runs(geom):
-                pixels = image[at:stop:step]
-                pixels += parts[first:end, column : column + C]
+            for oh in range(OH):
+                parts = np.dot(_part(dout, i * OH + oh, OW, K), weights)
+                for at, stop, step, first, end, column in _runs(geom, oh):
+                    pixels = image[at:stop:step]
+                    pixels += parts[first:end, column : column + C]
+            i += 1
 
     def conv2d_bwd_dw(dw, db, dout, x, geom, B):
         geom = check.conv2d_bwd_dw(dw, db, dout, x, geom, B)
-        _, _, C, K, R, S = geom[:6]
-        positions = geom[12] * geom[13]
+        C, K, R, S = geom[2:6]
+        OW = geom[13]
         weights, bias = _mat(dw, K, R * S * C), _vec(db)
         i = 0
-        for rows in _columns(x, geom, B):
-            d = _image(dout, i, positions, K)
+        for rows in _windows(_images(x, geom, B), geom):
+            d = _part(dout, i, OW, K)
             weights += np.dot(d.transpose(), rows)
-            bias += _column_sums(d, positions)
+            bias += _column_sums(d, OW)
             i += 1
+
+    _EXACT = 514  # products of 255 and 128 whose sum is below 2**24: float32 has it exactly
+
+    def _s8(buf, rows, columns):
+        return np.frombuffer(memoryview(buf), dtype=np.int8).reshape((rows, columns))
+
+    def _finish_s8(out, at, acc, bias, mult, shift, q):
+        """Accumulators (rows, channels), of whole numbers, to int8 from element `at` on."""
+        k = 0
+        for v in memoryview(acc.reshape((acc.size,))):
+            v = requantize(wrap(int(v) + bias[k]), mult[k], shift[k]) + q[1]
+            store_s8(out, at, clamp(v, q[2], q[3]))
+            at += 1
+            k = (k + 1) % len(bias)
+        return at
+
+    def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
+        geometry, q4 = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        H, W, C, K, R, S = geometry[:6]
+        if R * S * C > _EXACT:
+            return _py.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        weights = _s8(w, K, R * S * C).transpose()
+        n = H * W * C
+        # one image as floats at a time
+        images = (
+            _s8(memoryview(x)[i * n : (i + 1) * n], H * W, C) * 1.0 - q4[0] for i in range(B)
+        )
+        at = 0
+        for rows in _windows(images, geometry):
+            at = _finish_s8(out, at, np.dot(rows, weights), bias, mult, shift, q4)
+
+    def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
+        q4 = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        if B * N * M == 0 or N > _EXACT:
+            return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        acc = np.dot(_s8(x, B, N) * 1.0 - q4[0], _s8(w, M, N).transpose())
+        _finish_s8(out, 0, acc, bias, mult, shift, q4)
 
 
 if not _ULAB:

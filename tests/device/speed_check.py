@@ -9,6 +9,7 @@ from array import array
 from binascii import crc32
 
 import engram_board
+from engram.compat import collect_rarely
 from kernels_source import Source
 
 B, N, M = 16, 64, 32  # a mini-batch of digits' latents, and a head that is wider than theirs
@@ -17,8 +18,19 @@ IMAGES, P, C, SIZE = 4, 16, 32, 1024
 GEOM = array("i", (4, 4, 12, 32, 3, 3, 2, 2, 1, 1, 1, 1, 2, 2))
 X, Y, W = 4 * 4 * 12, 2 * 2 * 32, 32 * 3 * 3 * 12
 
-# kernel, written buffers, elements of each float32 buffer, what follows them, shape
+
+
+def conv2d_s8(s):
+    """The second layer of the digits, of an image."""
+    geom = array("i", (8, 8, 16, 12, 3, 3, 2, 2, 1, 1, 1, 1, 4, 4))
+    head = s.b(4 * 4 * 12), s.b(8 * 8 * 16), s.b(12 * 3 * 3 * 16)
+    return head + s.requantization(12) + (geom, s.q(), 1)
+
+
+# kernel, written buffers, elements of each float32 buffer, what follows them, shape; or what makes
+# all arguments, and nothing
 CASES = (
+    ("conv2d_s8", 1, conv2d_s8, (), "8 x 8 x 16-12"),
     ("dense_fwd", 1, (B * M, B * N, M * N, M), (B, N, M), "16 x 64-32"),
     ("dense_bwd_dx", 1, (B * N, B * M, M * N), (B, N, M), "16 x 64-32"),
     ("dense_bwd_dw", 2, (M * N, M, B * M, B * N), (B, N, M), "16 x 64-32"),
@@ -43,6 +55,8 @@ CALLS, LONG = 8, 20000000  # calls to be counted, so that they bear their collec
 
 def arguments(case):
     source = Source(True)
+    if callable(case[2]):
+        return case[2](source)
     return [source.f(n) for n in case[2]] + list(case[3])
 
 
@@ -80,6 +94,7 @@ def main(name):
         args = None
         gc.collect()
         args = arguments(case)
+        collect_rarely()  # as where a learner is open
         kernel(*args)
         crcs = ["%08x" % (crc32(bytes(memoryview(a))) & 0xFFFFFFFF) for a in args[: case[1]]]
         n = units(kernel, args)

@@ -15,7 +15,7 @@ import pytest
 from engram import kernels_np, kernels_py
 
 # ulab.numpy as kernels_np may use it.
-NAMES = ("zeros", "ones", "frombuffer", "dot", "where")
+NAMES = ("zeros", "ones", "frombuffer", "dot", "where", "int8")
 
 
 def imitation(monkeypatch, dtype):
@@ -38,8 +38,8 @@ def test_what_ulab_can_gives_the_same_bytes(monkeypatch):
     kernels = imitation(monkeypatch, np.float32)
     own = {name for name in vars(kernels) if vars(kernels)[name] is not vars(kernels_py).get(name)}
     assert {"dense_fwd", "dense_bwd_dx", "dense_bwd_dw", "relu_fwd", "sgd_step"} <= own
-    assert {"conv2d_fwd", "conv2d_bwd_dx", "conv2d_bwd_dw"} <= own
-    assert kernels.conv2d_s8 is kernels_py.conv2d_s8
+    assert {"conv2d_fwd", "conv2d_bwd_dx", "conv2d_bwd_dw", "conv2d_s8", "dense_s8"} <= own
+    assert kernels.depthwise_s8 is kernels_py.depthwise_s8
     for builder, written, exact, shapes in cases.CASES:
         for shape in shapes if exact else ():
             assert cases.run(kernels, builder, written, shape, True) == cases.run(
