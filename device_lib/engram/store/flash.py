@@ -14,8 +14,8 @@ class Flash:
     MicroPython's vfs documentation. program_bytes: a program's offset and length are
     multiples of it; None for what the device says. The rest of a page is filled with ones, which
     leave bits alone. once: True where the caller programs no page twice between erases, False
-    where it does, None where it does unless the device forbids it. beat: None, or called after each
-    program and erase: many of them take long, and a host may wait for a sign of life.
+    where it does, None where it does unless the device forbids it. beat: None, or called after
+    each program and erase: many of them take long, and a host may wait for a sign of life.
 
     blocks, erase_bytes, once: geometry. programmed: bytes given to the device so far, whole
     pages. erases: units erased so far. mapped: the device as memory (memoryview), None where the
