@@ -2,6 +2,7 @@
 
 import os
 import struct
+import threading
 import time
 from binascii import crc32
 
@@ -86,6 +87,34 @@ def test_an_error_on_the_board_is_told_and_the_agent_goes_on(board):
     with pytest.raises(DeviceError, match="does not know message 0x3f"):
         link.request(0x3F)
     assert link.call("list") == []
+
+
+def test_a_full_heap_is_told_with_what_is_left(board, monkeypatch):
+    def full(device):
+        raise MemoryError("memory allocation failed, allocating 91 bytes")
+
+    monkeypatch.setitem(calls.CALLS, "full", full)
+    link = connect(board)
+    words = r"allocating 91 bytes; \d+ bytes of heap are free, in pieces.*a smaller --batch"
+    with pytest.raises(DeviceError, match=words):
+        link.call("full")
+    assert link.call("list") == []
+
+
+def test_a_heap_too_full_for_a_frame_is_no_end_of_the_agent(board, monkeypatch):
+    link = connect(board)
+    started = board.starts
+    decode, failed = wire.decode, []
+
+    def first_fails(line):
+        if not failed and threading.current_thread() is board._thread:
+            failed.append(line)
+            raise MemoryError("memory allocation failed, allocating 1148 bytes")
+        return decode(line)
+
+    monkeypatch.setattr(wire, "decode", first_fails)
+    assert link.call("list") == [] and failed
+    assert board.starts == started
 
 
 def test_console_output_reaches_the_user(board):

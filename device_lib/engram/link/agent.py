@@ -134,13 +134,10 @@ class Agent:
 
 
 def _words(e):
-    """What an exception says; where the heap is full also what there is, and what helps."""
+    """What an exception says; where the heap is full also what is left. The host knows advice."""
     if not isinstance(e, MemoryError):
         return str(e)
-    return (
-        "%s; %d bytes are free, in pieces, once it is given up: open the model with a smaller "
-        "batch or budget, or use firmware with Engram built in" % (e, heap_free())
-    )
+    return "%s; %d bytes of heap are free, in pieces" % (e, heap_free())
 
 
 def _shortened(e, limit):
