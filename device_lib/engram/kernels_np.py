@@ -154,8 +154,6 @@ def scale_f32(out, x, a):
 
 
 if _ULAB:
-    # A convolution is made a row of the output at a time, so that the windows take little memory.
-
     def _runs(geom, oh):
         """Where the taps of an output row's windows meet the image.
 
@@ -177,18 +175,32 @@ if _ULAB:
         n = rows * columns
         return _mat(memoryview(buf)[i * n : (i + 1) * n], rows, columns)
 
-    def _windows(images, geom):
-        """Every output row's windows (OW, R * S * C), in the same buffer; 0 outside the image."""
-        C, R, S = geom[2], geom[4], geom[5]
-        rows = np.zeros((geom[13], R * S * C), dtype=_F)
+    def _windows(images, geom, most):
+        """Windows as rows (positions, R * S * C), of `most` output rows or what is left at a time.
+
+        0 outside the image; every time in the same memory.
+        """
+        C, R, S, OW = geom[2], geom[4], geom[5], geom[13]
+        rows = np.zeros((most * OW, R * S * C), dtype=_F)
+        n = 0
         for image in images:
             for oh in range(geom[12]):
+                own = rows[n : n + OW]
                 top = oh * geom[6] - geom[8]
                 if top < 0 or top + (R - 1) * geom[10] >= geom[0]:
-                    rows[:] = 0.0  # of a tap that is outside here and was inside before
+                    own[:] = 0.0  # of a tap that is outside here and was inside before
                 for at, stop, step, first, end, column in _runs(geom, oh):
-                    rows[first:end, column : column + C] = image[at:stop:step]
-                yield rows
+                    own[first:end, column : column + C] = image[at:stop:step]
+                n += OW
+                if n == most * OW:
+                    yield rows
+                    n = 0
+        if n:
+            yield rows[:n]
+
+    def _as_weights(geom):
+        """Output rows whose windows are as many numbers as the weights, which are there too."""
+        return max(1, geom[3] // geom[13])
 
     def _images(x, geom, B):
         return (_part(x, i, geom[0] * geom[1], geom[2]) for i in range(B))
@@ -196,15 +208,15 @@ if _ULAB:
     def conv2d_fwd(out, x, w, b, geom, B):
         geom = check.conv2d_fwd(out, x, w, b, geom, B)
         C, K, R, S = geom[2:6]
-        n = geom[13] * K
         weights = _mat(w, K, R * S * C).transpose()
         at = 0
-        for rows in _windows(_images(x, geom, B), geom):
+        for rows in _windows(_images(x, geom, B), geom, _as_weights(geom)):
             y = np.dot(rows, weights)
             if b is not None:
                 y += _vec(b)
-            _put(memoryview(out)[at : at + n], y)
-            at += n
+            end = at + len(rows) * K
+            _put(memoryview(out)[at:end], y)
+            at = end
 
     def conv2d_bwd_dx(dx, dout, w, geom, B):
         geom = check.conv2d_bwd_dx(dx, dout, w, geom, B)
@@ -224,14 +236,14 @@ if _ULAB:
     def conv2d_bwd_dw(dw, db, dout, x, geom, B):
         geom = check.conv2d_bwd_dw(dw, db, dout, x, geom, B)
         C, K, R, S = geom[2:6]
-        OW = geom[13]
         weights, bias = _mat(dw, K, R * S * C), _vec(db)
-        i = 0
-        for rows in _windows(_images(x, geom, B), geom):
-            d = _part(dout, i, OW, K)
+        at = 0
+        for rows in _windows(_images(x, geom, B), geom, _as_weights(geom)):
+            n = len(rows)
+            d = _mat(memoryview(dout)[at : at + n * K], n, K)
             weights += np.dot(d.transpose(), rows)
-            bias += _column_sums(d, OW)
-            i += 1
+            bias += _column_sums(d, n)
+            at += n * K
 
     _EXACT = 514  # products of 255 and 128 whose sum is below 2**24: float32 has it exactly
 
@@ -260,7 +272,7 @@ if _ULAB:
             _s8(memoryview(x)[i * n : (i + 1) * n], H * W, C) * 1.0 - q4[0] for i in range(B)
         )
         at = 0
-        for rows in _windows(images, geometry):
+        for rows in _windows(images, geometry, 1):
             at = _finish_s8(out, at, np.dot(rows, weights), bias, mult, shift, q4)
 
     def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
