@@ -25,6 +25,7 @@ from engram_host.transport.serial_port import SerialTransport  # noqa: E402
 
 STOCK = ("qemu_m0p_stock", "qemu_m4f_stock")
 FROZEN = "qemu_m4f"
+OPENING = "beside these, until a model is open"
 MARK = re.compile(r"(<!-- dist: heap -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -62,35 +63,30 @@ def frozen(repl: RawRepl, wanted: dict[str, list[str]]) -> dict[str, int]:
     return dict(json.loads(repl.run(f"_say(_cost({rows!r}))")))
 
 
-def given_back(repl: RawRepl) -> int:
-    """Bytes of heap of an installed library that are free again once a model is open."""
+def while_opening(repl: RawRepl) -> int:
+    """Bytes of heap, beside the library's, of the code that is needed until a model is open."""
     repl.reset()
     repl.run(facts.script("check"))
     for row in usual().items():
         repl.run(f"_cost({[row]!r})")
-    told = repl.run(
-        "from engram.compat import forget\n"
-        "from engram.session import _OPENING\n"
-        "before = _used()\n"
-        "forget(('engram.plan',) + _OPENING)\n"
-        "print(before - _used())"
-    )
-    return int(told)
+    told = json.loads(repl.run(f"_say(_cost({[(OPENING, check.OPENING.split())]!r}))"))
+    return int(told[0][1])
 
 
 def table() -> str:
     """The table, in Markdown."""
-    told, back = {}, {}
+    told, opening = {}, {}
     for name in STOCK:
         transport = line(name)
         wishes = installer.Wishes(board=boards.load(name).facts)
         told[name] = installer.install(transport, wishes, Silent())
         repl = RawRepl(transport)
         repl.enter()
-        back[name] = given_back(repl)
+        opening[name] = while_opening(repl)
     repl = RawRepl(line(FROZEN))
     repl.enter()
     built_in, all_of_it = frozen(repl, usual()), frozen(repl, whole())
+    opening[FROZEN] = while_opening(repl)
     titles = [f"`{name}` ({told[name]['kernels']['arch']})" for name in STOCK]
     head = ["part", "bytes of files", *(f"heap, {title}" for title in titles)]
     head += [f"frozen, `{FROZEN}`", "frozen, every module loaded"]
@@ -101,12 +97,11 @@ def table() -> str:
         cells += [f"{rows[name][part]['heap_bytes']:,}" for name in STOCK]
         cells += [f"{found.get(part, 0):,}" for found in (built_in, all_of_it)]
         lines.append(f"| {part} | " + " | ".join(cells) + " |")
+    cells = [f"{opening[name]:,}" for name in (*STOCK, FROZEN)]
+    lines.append(f"| {OPENING} | | " + " | ".join(cells) + " | |")
     for name in STOCK:
         modules = ", ".join(f"`{m}` of {a}" for m, a in told[name]["kernels"]["modules"].items())
-        lines.append(
-            f"\nKernels of `{name}`: {modules}. Of the library {back[name]:,} bytes are free "
-            "again once a model is open."
-        )
+        lines.append(f"\nKernels of `{name}`: {modules}.")
     return "\n".join(lines)
 
 

@@ -12,17 +12,17 @@ from engram_host.install.choice import Choice
 from engram_host.install.facts import script
 from engram_host.install.raw_repl import RawRepl
 
-# What a session imports of a package; what it drops once a model is open is in it. The rest of
-# the package is loaded when an option asks for it.
+# What a session with a learner holds of a package. The rest of it is loaded when an option asks
+# for it, or while a model is opened: OPENING, which is dropped then.
 IMPORTS = {
-    "core": "engram engram.backend engram.nn.frozen engram.nn.adaptive engram.arena engram.plan "
-    "engram.nn.model",
+    "core": "engram engram.backend engram.nn.frozen engram.nn.adaptive engram.arena",
     "store": "engram.store engram.store.wipe",
     "continual": "engram.continual.learner engram.continual.strategies.replay "
     "engram.continual.policies.balanced engram.continual.metrics engram.session",
     "link": "engram.link.agent",
     "python": "engram.kernels_py",
 }
+OPENING = "engram.plan engram.nn.model"
 # Exact in float32; see on_board/check.py.
 _DENSE = [47500, 0, 72500, 0]
 
