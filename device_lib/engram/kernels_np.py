@@ -198,9 +198,9 @@ if _ULAB:
         if n:
             yield rows[:n]
 
-    def _as_weights(geom):
-        """Output rows whose windows are as many numbers as the weights, which are there too."""
-        return max(1, geom[3] // geom[13])
+    def _as_weights(geom, B):
+        """Output rows whose windows are no more numbers than the weights, which are there too."""
+        return max(1, min(geom[3] // geom[13], B * geom[12]))
 
     def _images(x, geom, B):
         return (_part(x, i, geom[0] * geom[1], geom[2]) for i in range(B))
@@ -210,7 +210,7 @@ if _ULAB:
         C, K, R, S = geom[2:6]
         weights = _mat(w, K, R * S * C).transpose()
         at = 0
-        for rows in _windows(_images(x, geom, B), geom, _as_weights(geom)):
+        for rows in _windows(_images(x, geom, B), geom, _as_weights(geom, B)):
             y = np.dot(rows, weights)
             if b is not None:
                 y += _vec(b)
@@ -238,7 +238,7 @@ if _ULAB:
         C, K, R, S = geom[2:6]
         weights, bias = _mat(dw, K, R * S * C), _vec(db)
         at = 0
-        for rows in _windows(_images(x, geom, B), geom, _as_weights(geom)):
+        for rows in _windows(_images(x, geom, B), geom, _as_weights(geom, B)):
             n = len(rows)
             d = _mat(memoryview(dout)[at : at + n * K], n, K)
             weights += np.dot(d.transpose(), rows)
