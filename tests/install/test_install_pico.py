@@ -65,7 +65,7 @@ def test_from_blank_flash_through_a_power_cut_to_a_learner(pico, tmp_path):
     assert mended["before"] == "Engram 0.1.0, cut off in the middle"
     assert mended["kept"] and mended["send"]
     assert sorted(mended["send"]) != sorted(told["send"])
-    assert mended["self_test"] == {"kernels": "_engram_core", "learner": True}
+    assert mended["self_test"] == {"kernels": "_engram_small", "learner": True}
 
     again = install(pico())
     assert (again["send"], again["stale"], again["before"]) == ([], [], "Engram 0.1.0")
