@@ -8,6 +8,8 @@ try:
     from micropython import const, heap_lock, heap_unlock
     from uctypes import addressof, bytearray_at
 
+    _OFTEN = const(8192)  # bytes between collections
+
     ticks_ms = time.ticks_ms
     ticks_us = time.ticks_us
     ticks_diff = time.ticks_diff
@@ -36,20 +38,26 @@ try:
         gc.collect()
         return gc.mem_free()
 
-    # Bytes between collections, as an install on stock firmware set them, or -1. SAMD's port has
-    # no threshold.
-    _often = gc.threshold() if hasattr(gc, "threshold") else -1
+    # Bytes between collections at the start: -1, or what an install on stock firmware set. SAMD's
+    # port has no threshold.
+    _settable = hasattr(gc, "threshold")
+    _at_start = gc.threshold() if _settable else -1
 
     def collect_often():
-        """The heap is collected as often as at the start: what stays of a load lies together."""
-        if _often >= 0:
-            gc.threshold(_often)
+        """From now on the heap is collected every 8 KiB.
+
+        What stays of a load lies low and together then, and an arena finds its one piece.
+        """
+        if _settable:
+            gc.threshold(_OFTEN)
 
     def collect_rarely():
-        """It is collected when a quarter of what is free was used, if it was sooner before."""
-        if _often >= 0:
+        """The heap is collected when it is full; by an install's library when a quarter is."""
+        if _at_start >= 0:
             gc.collect()
-            gc.threshold(max(_often, gc.mem_free() // 4))
+            gc.threshold(max(_at_start, gc.mem_free() // 4))
+        elif _settable:
+            gc.threshold(-1)
 
 except ImportError:
 
