@@ -195,7 +195,6 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
     while True:
         lr = settings["learner"]["lr"] * batch / usual
         fitted = {**settings, "learner": {**settings["learner"], "batch": batch, "lr": lr}}
-        fitted["tight"] = batch < usual
         try:
             facts = device.push_model(model, **_options(fitted, 1))
             fits = batch <= _LEAST_BATCH or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
@@ -244,8 +243,7 @@ def learn_stream(
     meter: measures the sessions that train.
     """
     stream = settings["stream"]
-    if settings.get("tight"):
-        device.link.soft_reset()  # an empty heap: every hundred bytes count there
+    device.link.soft_reset()  # an empty heap for each stream; small boards need every byte
     device.reset()
     device.push_model(model, **_options(settings, seed, strategy))
     say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")

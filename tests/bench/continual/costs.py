@@ -10,7 +10,6 @@ from engram.nn.ops import macs
 from engram.store.format import Layout
 from engram_host.energy import estimate_instructions
 
-SLOT_RAM = 4.2  # bytes of the replay index for each record: what plan.py reckons with
 TEACHERS = ("lwf", "replay_lwf")  # a second forward pass of the layers that learn
 
 
@@ -44,20 +43,23 @@ def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
     new ones of an experience. steps, new: of the largest experience. All of it `model`.
     """
     from engram.nn.model import ModelSpec
+    from engram.plan import plan
 
     with open(model, "rb") as stream:
-        graph = ModelSpec(stream).graph
-    latent = learner.store.latent_bytes * 8 // learner.store.bits
+        spec = ModelSpec(stream)
+    graph, store = spec.graph, learner.store
+    latent = store.latent_bytes * 8 // store.bits
     frozen = sum(macs(layer) for layer in graph["frozen"])
     depth = cell.depth
     if depth is None:
         depth = learner.strategy.DEPTH
     step = learner.batch * step_macs(graph, depth, cell.strategy)
-    spare = learner.store.capacity - cell.buffer - new
+    there = plan(spec, learner.batch, store.capacity, store.bits)
+    wanted = plan(spec, learner.batch, cell.buffer + new, cell.bits)
     return {
         "latent_bytes": (latent * cell.bits + 7) // 8,
         "flash_bytes": cell.buffer * slot_bytes(latent, cell.bits),
-        "ram_bytes": round(learner.planned_bytes - SLOT_RAM * spare),
+        "ram_bytes": learner.planned_bytes + wanted.total_bytes - there.total_bytes,
         "step_instructions": estimate_instructions(0, step),
         "experience_instructions": estimate_instructions(new * frozen, steps * step),
         "cost_kind": "model",
