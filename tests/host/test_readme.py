@@ -1,4 +1,4 @@
-"""The README's lines, run as a reader would type them, on the board that they name."""
+"""The README's lines, run as a reader would type them, on the boards that they name."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from engram_host import demo, virtual
 from engram_host.datasets import digits
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-BOARD = "qemu_m4f"
+BOARDS = ("qemu_m4f", "qemu_m4f_stock")
 
 
 def blocks(language):
@@ -41,7 +41,7 @@ def run(argv, where, text=None):
         input=text,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,  # a checkout's first install compiles the kernels
     )
 
 
@@ -54,7 +54,8 @@ def reader(tmp_path, monkeypatch):
     out.mkdir(parents=True)
     demo.prepare(out, digits(), demo.load_settings())
     yield tmp_path
-    virtual.stop(BOARD)
+    for board in BOARDS:
+        virtual.stop(board)
 
 
 @pytest.mark.board
