@@ -5,12 +5,12 @@ ENGRAM_TEST_BOARDS=all adds the boards that differ too little for every run of t
 
 import os
 import random
-import subprocess
 import time
 
 import pytest
 
 from engram_host import boards, build
+from firmware import native
 
 pytestmark = pytest.mark.board
 
@@ -192,16 +192,4 @@ def test_kernels_are_counted(qemu):
 def test_native_mpy_loads(start, name, tmp_path):
     """A module of native code, made by mpy-cross, arrives as a file and runs."""
     build.build(boards.load(name))  # mpy-cross with it
-    child = start(name)
-    source = tmp_path / "fast.py"
-    source.write_text(
-        "@micropython.viper\ndef total(p: ptr8, n: int) -> int:\n    s = 0\n"
-        "    for i in range(n):\n        s += p[i]\n    return s\n"
-        "@micropython.native\ndef half(x):\n    return x * 0.5\n"
-    )
-    cross = child.board.build_dir.parent / "mpy-cross" / "mpy-cross"
-    arch = child.board.facts["chip"]["arch"]
-    subprocess.run([cross, f"-march={arch}", source, "-o", tmp_path / "fast.mpy"], check=True)
-    content = (tmp_path / "fast.mpy").read_bytes()
-    child.run(f"f = open('fast.mpy', 'wb')\nf.write({content!r})\nf.close()\nimport fast")
-    assert child.value("fast.total(bytes(range(100)), 100), fast.half(3)") == (4950, 1.5)
+    assert native.loads(start(name), tmp_path)

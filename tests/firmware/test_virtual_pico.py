@@ -13,6 +13,7 @@ import time
 import pytest
 
 from engram_host import boards, build_rp2
+from firmware import native
 from firmware.child import Child, children
 from firmware.ready import ready
 
@@ -145,19 +146,7 @@ def test_more_than_there_is_is_an_error_not_a_crash(start):
 
 def test_native_mpy_loads(start, tmp_path):
     """A module of native code, made by mpy-cross for the chip, arrives as a file and runs."""
-    child = start()
-    source = tmp_path / "fast.py"
-    source.write_text(
-        "@micropython.viper\ndef total(p: ptr8, n: int) -> int:\n    s = 0\n"
-        "    for i in range(n):\n        s += p[i]\n    return s\n"
-        "@micropython.native\ndef half(x):\n    return x * 0.5\n"
-    )
-    cross = child.board.build_dir.parent / "mpy-cross" / "mpy-cross"
-    arch = child.board.facts["chip"]["arch"]
-    subprocess.run([cross, f"-march={arch}", source, "-o", tmp_path / "fast.mpy"], check=True)
-    content = (tmp_path / "fast.mpy").read_bytes()
-    child.run(f"f = open('fast.mpy', 'wb')\nf.write({content!r})\nf.close()\nimport fast")
-    assert child.value("fast.total(bytes(range(100)), 100), fast.half(3)") == (4950, 1.5)
+    assert native.loads(start(), tmp_path)
 
 
 # ---------------------------------------------------------------- the flash

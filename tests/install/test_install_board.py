@@ -6,36 +6,14 @@ import pytest
 
 from engram_host import api, boards
 from engram_host.errors import DeviceError, InstallError, PortError
-from engram_host.install import facts, files, installer
+from engram_host.install import facts, files
 from engram_host.install.transfer import MANIFEST, Transfer
-from engram_host.progress import Silent
+from install.cutting import Cut, install
 from tidy import tree
 
 pytestmark = pytest.mark.board
 
 UNIX = "unix_stock"
-
-
-def install(line, **wishes):
-    known = boards.load(line.name).facts
-    return installer.install(line, installer.Wishes(board=known, **wishes), Silent())
-
-
-class Cut:
-    """A transport that goes away after so many bytes to the board."""
-
-    def __init__(self, line, most):
-        self.line, self.left, self.name = line, most, line.name
-
-    def read(self, timeout_s):
-        return self.line.read(timeout_s)
-
-    def write(self, data):
-        if self.left < len(data):
-            self.left = 0
-            raise PortError("the cable was pulled")
-        self.left -= len(data)
-        self.line.write(data)
 
 
 # ---------------------------------------------------------------- the raw REPL

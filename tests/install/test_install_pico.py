@@ -10,8 +10,7 @@ import pytest
 
 from engram_host import api, boards, build, virtual
 from engram_host.errors import PortError
-from engram_host.install import installer
-from engram_host.progress import Silent
+from install.cutting import Cut, install
 
 pytestmark = [pytest.mark.board, pytest.mark.slow]
 
@@ -31,28 +30,6 @@ def pico(stock):
     return lambda: stock(NAME)
 
 
-def install(line, **wishes):
-    known = boards.load(NAME).facts
-    return installer.install(line, installer.Wishes(board=known, **wishes), Silent())
-
-
-class PowerCut:
-    """A transport to a board whose power is cut after so many bytes to it."""
-
-    def __init__(self, line, most):
-        self.line, self.left, self.name = line, most, line.name
-
-    def read(self, timeout_s):
-        return self.line.read(timeout_s)
-
-    def write(self, data):
-        if self.left < len(data):
-            virtual.kill(NAME)
-            raise PortError("the power was cut")
-        self.left -= len(data)
-        self.line.write(data)
-
-
 def test_from_blank_flash_through_a_power_cut_to_a_learner(pico, tmp_path):
     told = install(pico(), dry_run=True)
     assert (told["board"]["arch"], told["kernels"]["arch"]) == ("armv6m", "armv6m")
@@ -60,7 +37,7 @@ def test_from_blank_flash_through_a_power_cut_to_a_learner(pico, tmp_path):
     assert told["before"] == "nothing" and not told["kept"] and len(told["send"]) > 5
 
     with pytest.raises(PortError):
-        install(PowerCut(pico(), 120_000))
+        install(Cut(pico(), 120_000, lambda: virtual.kill(NAME)))
     mended = install(pico())
     assert mended["before"] == "Engram 0.1.0, cut off in the middle"
     assert mended["kept"] and mended["send"]
