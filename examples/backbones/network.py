@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engram_host import model_file
+from engram_host.convert import model_file
 
 
 class Conv(NamedTuple):

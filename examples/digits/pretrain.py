@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engram_host import model_file
+from engram_host.convert import model_file
 from engram_host.convert.windows import windows
 from engram_host.datasets import DIGITS_CLASSES, DIGITS_SHAPE, digits
 

@@ -20,22 +20,24 @@ from typing import Any
 
 from engram_host import boards as board_facts
 from engram_host import build as firmware
-from engram_host import build_ports, census, ports, virtual
-from engram_host import log as logs
-from engram_host import samples as sample_files
-from engram_host import tasks as task_streams
+from engram_host import virtual
+from engram_host.build import ports as build_ports
 from engram_host.device import MODEL, Device
+from engram_host.device import samples as sample_files
+from engram_host.device.samples import Samples
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
 from engram_host.flash.ways import WAYS
-from engram_host.interrupt import StopAtNextStep
-from engram_host.link import Link
+from engram_host.learning import log as logs
+from engram_host.learning import tasks as task_streams
+from engram_host.learning.interrupt import StopAtNextStep
+from engram_host.learning.session import Learned, Session
+from engram_host.learning.task_run import LearnedTasks, TaskRun
+from engram_host.line import census, ports
+from engram_host.line.link import Link
 from engram_host.meters.base import Meter
 from engram_host.progress import Reporter, Silent
-from engram_host.samples import Samples
-from engram_host.session import Learned, Session
-from engram_host.task_run import LearnedTasks, TaskRun
 
 FLASH_WAYS = tuple(WAYS)
 Port = str | Device | None
@@ -253,7 +255,7 @@ def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[
 
 def store_info(image: Path | str | None = None, *, port: Port = None) -> dict[str, Any]:
     """What a flash image, or a board's replay region, holds: records, wear, saved states."""
-    from engram_host.store_figures import figures
+    from engram_host.store.figures import figures
 
     return dict(figures(_store_image(image, port)))
 
@@ -265,13 +267,13 @@ def store_check(image: Path | str | None = None, *, port: Port = None) -> dict[s
 
 def store_dump(image: Path | str | None, out: Path | str, *, port: Port = None) -> dict[str, Any]:
     """Write what is stored: OUT.jsonl with all there is, OUT.npy latents, OUT.bin the region."""
-    from engram_host import store_image
+    from engram_host.store.image import WRITERS
 
     path = Path(out)
-    if path.suffix not in store_image.WRITERS:
+    if path.suffix not in WRITERS:
         raise InputError(f"{path}: a file name that ends in .jsonl, .npy or .bin expected")
     content = _store_image(image, port)
-    store_image.WRITERS[path.suffix](content, path)
+    WRITERS[path.suffix](content, path)
     return {"samples": len(content.records()), "file": path}
 
 
@@ -287,16 +289,16 @@ def store_format(
         with _device(port) as device:
             device.store_format(keep_wear)
         return
-    from engram_host.store_figures import wiped
+    from engram_host.store.figures import wiped
 
     content = _store_image(image, None)
     Path(image).write_bytes(wiped(content, keep_wear))
 
 
 def _store_image(image: Path | str | None, port: Port) -> Any:
-    """The replay region of a flash image, or of a board, as a store_image.StoreImage."""
-    from engram_host.flash_copy import copy_region
-    from engram_host.store_image import StoreImage
+    """The replay region of a flash image, or of a board, as a store.image.StoreImage."""
+    from engram_host.device.flash_copy import copy_region
+    from engram_host.store.image import StoreImage
 
     if image is not None:
         return StoreImage.of_file(Path(image))
@@ -429,7 +431,7 @@ def measure(log: Path | str | None, meter: str) -> dict[str, Any]:
     log: of a session with --meter (None: the newest log); its last session counts. meter: one that
     reads a file, as "csv:recording.csv", of the same session. Returns the record "energy".
     """
-    from engram_host.measuring import from_recording
+    from engram_host.learning.measuring import from_recording
 
     path = Path(log) if log is not None else logs.latest()
     lines = [record for record in logs.read(path) if record["kind"] == "timeline"]
@@ -555,7 +557,7 @@ def plan(
     boards: names; none: all. replay_slots: samples to be kept in flash, 0: as many as it holds.
     bits, strategy, depth, classes: as the learner takes them.
     """
-    from engram_host.plan_report import plan_report
+    from engram_host.planning.report import plan_report
 
     chosen = [board_facts.load(name) for name in boards] or board_facts.load_all()
     facts = [board.facts for board in chosen]

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from engram import __version__
-from engram_host import api, boards, build, build_ports, build_steps, census, port_table, virtual
+from engram_host import api, boards, build, virtual
+from engram_host.build import port_table, steps
+from engram_host.build import ports as build_ports
 from engram_host.errors import BuildError, SourceUnavailable
 from engram_host.flash import fit, flasher, image
+from engram_host.line import census
 
 REAL = [board for board in boards.load_all() if "build" in board.facts]
 
@@ -116,7 +119,7 @@ def test_the_vendors_tools_are_there_before_the_first_make(elsewhere):
 def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, monkeypatch):
     board = boards.load("arduino_nano_33_ble")
     tree = fake_source(tmp_path / "micropython", board)
-    monkeypatch.setattr(build_steps.shutil, "which", lambda program: program)
+    monkeypatch.setattr(steps.shutil, "which", lambda program: program)
     monkeypatch.setenv("BOARD", "of a calling make")
     said = []
     made = build_ports.build(board, tree, say=said.append)
@@ -131,7 +134,7 @@ def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, mo
 
 def test_another_source_begins_anew(tmp_path, elsewhere, monkeypatch):
     board = boards.load("arduino_nano_33_ble")
-    monkeypatch.setattr(build_steps.shutil, "which", lambda program: program)
+    monkeypatch.setattr(steps.shutil, "which", lambda program: program)
     build_ports.build(board, fake_source(tmp_path / "one", board))
     left = board.build_dir / "left.o"
     left.touch()
@@ -145,7 +148,7 @@ def test_another_source_begins_anew(tmp_path, elsewhere, monkeypatch):
 
 def test_missing_libraries_are_named_with_the_way_to_get_them(tmp_path, elsewhere, monkeypatch):
     board = boards.load("nucleo_wb55")
-    monkeypatch.setattr(build_steps.shutil, "which", lambda program: program)
+    monkeypatch.setattr(steps.shutil, "which", lambda program: program)
     tree = fake_source(tmp_path / "micropython", board)
     shutil.rmtree(tree / "lib" / "stm32lib")
     with pytest.raises(BuildError, match="(?s)lib/stm32lib, which .*BOARD=NUCLEO_WB55 submodules"):
@@ -157,7 +160,7 @@ def test_a_missing_compiler_or_sdk_is_named(tmp_path, elsewhere, monkeypatch):
     board = boards.load("esp32_generic")
     with pytest.raises(BuildError, match="IDF_PATH is not set: source export.sh of Espressif"):
         build_ports.build(board, fake_source(tmp_path / "idf", board))
-    monkeypatch.setattr(build_steps.shutil, "which", lambda program: None)
+    monkeypatch.setattr(steps.shutil, "which", lambda program: None)
     board = boards.load("itsybitsy_m4")
     with pytest.raises(BuildError, match="apt-get install .*gcc-arm-none-eabi"):
         build_ports.build(board, fake_source(tmp_path / "arm", board))
@@ -187,7 +190,7 @@ def test_a_model_has_no_build():
 def test_a_port_that_fails_shows_the_end_of_its_log(tmp_path, elsewhere, monkeypatch):
     board = boards.load("itsybitsy_m4")
     tree = fake_source(tmp_path / "micropython", board)
-    monkeypatch.setattr(build_steps.shutil, "which", lambda program: program)
+    monkeypatch.setattr(steps.shutil, "which", lambda program: program)
     broken = "all:\n\t@echo 'region FLASH overflowed' >&2; false\n"
     (tree / "ports" / "samd" / "Makefile").write_text(broken)
     with pytest.raises(BuildError, match="region FLASH overflowed"):

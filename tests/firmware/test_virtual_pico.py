@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from engram_host import boards, build_rp2
+from engram_host import boards
+from engram_host.build import rp2
 from firmware import native
 from firmware.child import Child, children
 from firmware.ready import ready
@@ -78,7 +79,7 @@ def test_uf2_is_the_firmware(pico):
     blocks = [uf2[at : at + 512] for at in range(0, len(uf2), 512)]
     joined = b"".join(block[32 : 32 + 256] for block in blocks)
     assert joined[: len(image)] == image
-    assert {block[28:32] for block in blocks} == {struct.pack("<I", build_rp2.UF2_FAMILY_RP2040)}
+    assert {block[28:32] for block in blocks} == {struct.pack("<I", rp2.UF2_FAMILY_RP2040)}
 
 
 def test_two_runs_are_the_same_to_the_cycle(pico, tmp_path):

@@ -11,9 +11,11 @@ import firmware_files as files
 import pytest
 import tool_fakes
 
-from engram_host import board_check, boards, cli, ports
+from engram_host import boards, cli
+from engram_host.boards import check as board_check
 from engram_host.errors import FlashError, InputError
 from engram_host.flash import fit, flasher, tool, volume, ways
+from engram_host.line import ports
 
 PICO_INFO = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 

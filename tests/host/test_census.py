@@ -8,8 +8,9 @@ import tty
 
 import pytest
 
-from engram_host import boards, build, census, ports, virtual
-from engram_host.transport.serial_port import SerialTransport
+from engram_host import boards, build, virtual
+from engram_host.line import census, ports
+from engram_host.line.transport.serial_port import SerialTransport
 
 
 class Port:

@@ -223,7 +223,7 @@ def test_boards_are_listed():
 
 def test_lines_can_be_piped_to_the_repl():
     """Whole statements go one by one, a block as one."""
-    from engram_host.console import statements
+    from engram_host.line.console import statements
 
     lines = "x = 1\nfor i in range(2):\n    print(i)\n\n\n"
     lines += "print('''a\n\nb''')\nif x:\n    y = (1,\n"

@@ -17,8 +17,7 @@ from engram.errors import DataError, ModelError
 from engram.nn.frozen import FrozenStage
 from engram.nn.model import ModelSpec
 from engram.plan import plan
-from engram_host import model_file
-from engram_host.convert import DeviceModel, calibrate, convert, graph
+from engram_host.convert import DeviceModel, calibrate, convert, graph, model_file
 from engram_host.convert.quantize import (
     Scale,
     activation_scale,

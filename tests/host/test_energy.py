@@ -14,7 +14,8 @@ from engram.plan import plan
 from engram_host import boards
 from engram_host.boards import home
 from engram_host.convert import convert
-from engram_host.energy import (
+from engram_host.errors import InputError
+from engram_host.planning.energy import (
     CORTEX_M4F,
     ESTIMATE_CODE,
     INSTRUCTIONS_PER_MAC,
@@ -24,8 +25,7 @@ from engram_host.energy import (
     estimate_instructions,
     left_out,
 )
-from engram_host.errors import InputError
-from engram_host.plan_report import plan_report, plan_table
+from engram_host.planning.report import plan_report, plan_table
 
 
 def test_cost_is_cycles_over_clock_times_power():

@@ -7,9 +7,9 @@ from engram.errors import DataError
 from engram_host.boards import home
 from engram_host.convert import convert
 from engram_host.datasets import Dataset, digits, draw_per_class
+from engram_host.demo.joint import joint_training
 from engram_host.errors import InputError
-from engram_host.joint import joint_training
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 GROUPS = [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
 CLASSES = list(range(10))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_host import learner_options
+from engram_host.device import learner_options
 from engram_host.errors import InputError
 
 

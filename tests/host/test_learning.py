@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from engram.errors import ModelError
-from engram_host import api, log, samples
-from engram_host.device import Device
+from engram_host import api
+from engram_host.device import Device, samples
 from engram_host.errors import DeviceError, InputError, Stopped
-from engram_host.link import Link
+from engram_host.learning import log
+from engram_host.line.link import Link
 from host.conftest import QUICK
 from link.faulty import FaultyTransport, stubborn
 

@@ -7,7 +7,7 @@ from engram.nn.model import ModelSpec
 from engram.session import open_flash
 from engram.store.file_units import FileUnits
 from engram_host import api, boards
-from engram_host.plan_report import plan_report
+from engram_host.planning.report import plan_report
 
 REGION = {
     "store_bytes": 96 * 4096, "erase_bytes": 4096, "program_bytes": 256, "program_once": False,

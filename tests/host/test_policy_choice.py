@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from engram.store import RamFlash
-from engram_host import api, log
+from engram_host import api
 from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError
-from engram_host.link import Link
+from engram_host.learning import log
+from engram_host.line.link import Link
 from host.conftest import QUICK
 from link.fake_board import BoardFacts, FakeBoard
 

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from engram_host import console
+from engram_host.line import console
 
 
 class Slow:

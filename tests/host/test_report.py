@@ -12,8 +12,8 @@ from PIL import Image
 from rich.console import Console
 
 from engram_host import report
-from engram_host.energy import estimate_instructions
 from engram_host.errors import InputError
+from engram_host.planning.energy import estimate_instructions
 from engram_host.report import summary as figures
 from engram_host.report.__main__ import main
 from engram_host.report.demo_page import demo_page, draw

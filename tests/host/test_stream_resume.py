@@ -7,7 +7,7 @@ from engram.store import RamFlash
 from engram_host import api
 from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError
-from engram_host.link import Link, Timing
+from engram_host.line.link import Link, Timing
 from link.fake_board import BoardFacts, FakeBoard
 
 QUICK = Timing(resend=0.2, resend_most=1.0, silence=20, hello=0.25, prompt=1.0)
@@ -176,7 +176,7 @@ def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some,
     told = api.learn_tasks(device, **digits, **STREAM, epochs=2).summary
     api.push(device, model, lr=0.03)
     device.reset()
-    from engram_host import tasks
+    from engram_host.learning import tasks
 
     stream = tasks.load(
         **digits, tasks=STREAM["tasks"], per_class=30, test_per_class=12, seed=1

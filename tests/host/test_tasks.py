@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from engram_host import api, log, tasks
+from engram_host import api
 from engram_host.errors import InputError, Stopped
+from engram_host.learning import log, tasks
 
 X = np.arange(40, dtype=np.uint8).reshape(20, 2)
 Y = np.arange(20) % 5

@@ -4,7 +4,7 @@ import pytest
 
 from engram_host import boards, build, virtual
 from engram_host.install.raw_repl import RawRepl
-from engram_host.transport.serial_port import SerialTransport
+from engram_host.line.transport.serial_port import SerialTransport
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ sys.path[:0] = [str(ROOT / "host"), str(ROOT / "device_lib")]
 from engram_host import boards, build, virtual  # noqa: E402
 from engram_host.install import check, facts, installer, packages  # noqa: E402
 from engram_host.install.raw_repl import RawRepl  # noqa: E402
+from engram_host.line.transport.serial_port import SerialTransport  # noqa: E402
 from engram_host.progress import Silent  # noqa: E402
-from engram_host.transport.serial_port import SerialTransport  # noqa: E402
 
 STOCK = ("qemu_m0p_stock", "qemu_m4f_stock")
 FROZEN = "qemu_m4f"

@@ -15,8 +15,8 @@ from mpremote.transport_serial import SerialTransport as RawTransport
 
 from engram_host import boards, build
 from engram_host.install import installer
+from engram_host.line.transport.serial_port import SerialTransport
 from engram_host.progress import Silent
-from engram_host.transport.serial_port import SerialTransport
 from hosts import DEVICE, BoardHost
 
 ROOT = Path(__file__).resolve().parents[2]

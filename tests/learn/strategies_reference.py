@@ -11,7 +11,7 @@ import tiny_model
 
 from engram import Learner, ModelSpec
 from engram.backend import kernels
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 LATENT, HIDDEN, ROOM = 45, 6, 5
 

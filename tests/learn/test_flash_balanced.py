@@ -13,7 +13,7 @@ from engram.continual.policies.flash_balanced import ONE, Policy, share
 from engram.continual.rng import Rng
 from engram.continual.strategies import saved_bytes
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 SEEDS, STREAM, BINS = 400, 1200, 8
 # Critical values of chi-square at p = 0.001, by degrees of freedom

@@ -10,7 +10,7 @@ from engram import Learner, ModelSpec
 from engram.arena import Arena
 from engram.errors import FitError
 from engram.plan import plan
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 
 def spec_of(data):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engram.compat import ticks_us
 from engram.link import agent
-from engram_host.transport.memory import DeviceEnd, MemoryTransport
+from engram_host.line.transport.memory import DeviceEnd, MemoryTransport
 
 
 class BoardFacts:

@@ -9,9 +9,9 @@ from binascii import crc32
 import pytest
 
 from engram.link import calls, wire
-from engram_host import link as link_module
 from engram_host.errors import DeviceError, LinkError, LinkLost
-from engram_host.link import Link, Timing
+from engram_host.line import link as link_module
+from engram_host.line.link import Link, Timing
 from link.faulty import Faults, FaultyTransport, stubborn
 
 QUICK = Timing(resend=0.05, resend_most=0.2, silence=8, hello=0.25, prompt=1.0)
@@ -134,7 +134,7 @@ def test_a_long_answer_comes_in_parts(board, tmp_path):
 
 
 def test_no_board_at_all_is_told():
-    from engram_host.transport.memory import MemoryTransport
+    from engram_host.line.transport.memory import MemoryTransport
 
     link = Link(MemoryTransport("nothing"), timing=Timing(hello=0.1, prompt=0.1))
     with pytest.raises(LinkError, match="prompt '>>> ' was expected on nothing, nothing came"):

@@ -9,8 +9,8 @@ import tty
 import pytest
 
 from engram_host.errors import PortError
-from engram_host.transport.memory import MemoryTransport
-from engram_host.transport.serial_port import SerialTransport
+from engram_host.line.transport.memory import MemoryTransport
+from engram_host.line.transport.serial_port import SerialTransport
 
 
 def read(transport, n):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engram.errors import WireError
 from engram.link import wire
-from engram_host.frames import Frame, Splitter, Text
+from engram_host.line.frames import Frame, Splitter, Text
 
 kinds = st.sampled_from(sorted(wire.NAMES))
 seqs = st.integers(0, 255)

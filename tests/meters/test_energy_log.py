@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engram_host import api, log, measuring
+from engram_host import api
 from engram_host.commands.energy_rows import energy_rows, figure
 from engram_host.errors import InputError, MeterError
+from engram_host.learning import log, measuring
 from engram_host.meters.base import Accuracy, Block, Capabilities, empty
 from engram_host.meters.simulated import Simulated
 from engram_host.meters.timeline import DeviceClock, Recorder, Timeline

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_host import log
+from engram_host.learning import log
 from host.command import engram
 from hosts import BoardHost, run_cpython
 

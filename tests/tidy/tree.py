@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_BEHIND = {"build", "dist", "out", ".git", "__pycache__", ".venv", "venv"}
+LEFT_BEHIND = {"build", "dist", "out", ".git", ".venv", "venv"}  # at the top
 
 
 @functools.cache
@@ -19,7 +19,8 @@ def files() -> tuple[Path, ...]:
     if listing.returncode == 0:
         found = (ROOT / name for name in listing.stdout.split("\0") if name)
     else:
-        found = (p for p in ROOT.rglob("*") if not LEFT_BEHIND & set(p.relative_to(ROOT).parts))
+        inside = ((p, p.relative_to(ROOT).parts) for p in ROOT.rglob("*"))
+        found = (p for p, at in inside if at[0] not in LEFT_BEHIND and "__pycache__" not in at)
     return tuple(sorted({p for p in found if p.is_file()}))
 
 

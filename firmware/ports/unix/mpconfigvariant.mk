@@ -4,7 +4,7 @@
 #       [STOCK=1]
 #
 # STOCK=1: as others would build it, without our kernels and library (stock/).
-# engram_host/build.py calls it with these. No system library besides libc and libm is wanted.
+# engram_host/build calls it with these. No system library besides libc and libm is wanted.
 
 FIRMWARE := $(abspath $(VARIANT_DIR)/../..)
 COMMON := $(FIRMWARE)/ports/common

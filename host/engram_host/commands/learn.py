@@ -9,7 +9,7 @@ import rich_click as click
 from rich.table import Table
 
 from engram_host import api
-from engram_host.clock import frequency_words, milliseconds
+from engram_host.boards.clock import frequency_words, milliseconds
 from engram_host.commands import options, output
 from engram_host.commands.energy_rows import energy_rows
 from engram_host.commands.task_tables import metrics_table

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from engram_host import learner_options
+from engram_host.device import learner_options
 from engram_host.errors import InputError
+from engram_host.line.ports import ENVIRONMENT
 from engram_host.meters import spec as meters
-from engram_host.ports import ENVIRONMENT
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -41,6 +41,6 @@ def command(
     if as_json:
         output.show_json(told)
         return
-    from engram_host.plan_report import PlanReport, plan_table
+    from engram_host.planning.report import PlanReport, plan_table
 
     output.show(plan_table(cast(PlanReport, cast(Any, told))))

@@ -6,9 +6,9 @@ import sys
 
 import rich_click as click
 
-from engram_host import console
 from engram_host.commands import options
-from engram_host.ports import open_transport
+from engram_host.line import console
+from engram_host.line.ports import open_transport
 
 
 @click.command(epilog="Example: engram repl --port qemu_m4f")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from engram.errors import ModelError
 from engram.nn.geometry import out_size
 
-from .. import model_file
+from . import model_file
 
 VERSION = "1"
 INPUT_DTYPES = ("uint8", "float32")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import model_file
+from . import model_file
 from .calibrate import Calibration, forward, load_samples
 from .graph import F32, FloatModel, Layer, load
 from .quantize import INT8_MAX, INT8_MIN, Scale, activation_scale, quantize_layer

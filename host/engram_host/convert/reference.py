@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engram.errors import DataError
 
-from .. import model_file
+from . import model_file
 from .graph import F32
 from .quantize import Scale, requantize
 from .windows import windows

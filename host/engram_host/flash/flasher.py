@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram_host import census, ports
 from engram_host.boards import Board
 from engram_host.errors import FlashError, InputError
 from engram_host.flash import fit, image
 from engram_host.flash.ways import WAYS, WHY_NOT_VERIFIED, Job
+from engram_host.line import census, ports
 
 _BACK_S = 20.0  # until the port of a board that restarts is there again
 _SCRATCH = Path("<scratch>")

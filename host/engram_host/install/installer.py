@@ -18,8 +18,8 @@ from engram_host.install.transfer import (
     changes,
     manifest,
 )
+from engram_host.line.transport.base import Transport
 from engram_host.progress import Reporter
-from engram_host.transport.base import Transport
 
 _SLACK_BYTES = 16384  # that a file system wants beside its files
 _PAYLOADS = {"rp2": 1024, "samd": 1024, "mimxrt": 1024, "pyboard": 1024, "mps2": 1024}

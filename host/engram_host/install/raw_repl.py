@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engram_host.errors import DeviceError, LinkError
-from engram_host.transport.base import Transport
+from engram_host.line.transport.base import Transport
 
 _INTERRUPT, _RAW, _FRIENDLY, _END, _PASTE = b"\x03", b"\x01", b"\x02", b"\x04", b"\x05A\x01"
 _BANNER = b"raw REPL; CTRL-B to exit\r\n>"

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InputError, MeterError
-from ..transport.base import Transport
+from ..line.transport.base import Transport
 from .base import Accuracy, Block, Capabilities, empty
 from .ina_board import SAMPLE, START
 from .options import Options
@@ -88,7 +88,7 @@ def open_meter(place: str, options: Options) -> Ina:
     options.done()
     if not place:
         raise InputError("the meter ina needs the port of its board: ina:/dev/ttyACM1")
-    from ..transport.serial_port import SerialTransport
+    from ..line.transport.serial_port import SerialTransport
 
     accuracy = facts.accuracy(shunt, tolerance, volts)
     transport = SerialTransport(place, BAUD)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..clock import frequency_words
-from ..energy import Cost
+from ..boards.clock import frequency_words
+from ..planning.energy import Cost
 from .energy_cards import energy_card, energy_tiles
 from .figures.accuracy import matrix_picture, seen_picture, session_names
 from .figures.energy import energy_picture, readable_energy, readable_time

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from .. import log
-from ..clock import frequency_words, milliseconds
+from ..boards.clock import frequency_words, milliseconds
 from ..errors import InputError
+from ..learning import log
 from . import task_cards
 from .energy_cards import energy_card, energy_tiles
 from .figures.energy import readable_time

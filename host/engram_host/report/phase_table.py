@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..clock import frequency_words, milliseconds
+from ..boards.clock import frequency_words, milliseconds
 from .figures.energy import readable_time
 from .page import DataTable
 from .schema import Unit

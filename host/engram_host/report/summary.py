@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from engram.continual import metrics
 
 from ..boards import is_known, load
-from ..clock import milliseconds
-from ..energy import (
+from ..boards.clock import milliseconds
+from ..planning.energy import (
     ESTIMATE_CODE,
     Board,
     Code,
@@ -18,7 +18,7 @@ from ..energy import (
     estimate_instructions,
     left_out,
 )
-from ..plan_report import PlanReport
+from ..planning.report import PlanReport
 from .schema import DemoResult, Evaluation, ModelFacts, Run, Session, Source, StepRecord, Summary
 
 Matrix = list[list[float | None]]

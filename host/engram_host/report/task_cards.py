@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import log
+from ..learning import log
 from .figures.style import Picture
 from .figures.tasks import task_accuracy_picture, task_matrix_picture
 from .page import Card, DataTable, Tile

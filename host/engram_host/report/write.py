@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ..boards import load_all
-from ..energy import Board
+from ..planning.energy import Board
 from .demo_page import demo_page, draw
 from .figures.accuracy import hero_picture
 from .figures.render import save_png

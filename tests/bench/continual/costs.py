@@ -8,7 +8,7 @@ from engram.nn.buffers import first_trained
 from engram.nn.geometry import elems
 from engram.nn.ops import macs
 from engram.store.format import Layout
-from engram_host.energy import estimate_instructions
+from engram_host.planning.energy import estimate_instructions
 
 TEACHERS = ("lwf", "replay_lwf")  # a second forward pass of the layers that learn
 

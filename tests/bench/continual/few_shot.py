@@ -16,7 +16,7 @@ import numpy as np
 from engram.backend import kernels
 from engram.continual.learner import Learner
 from engram.nn.model import ModelSpec
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 WAYS, TASKS = 20, 100
 MODEL = latents.MODELS / "omniglot.safetensors"

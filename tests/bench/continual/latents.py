@@ -30,7 +30,7 @@ from engram.continual.learner import Learner  # noqa: E402
 from engram.nn.frozen import FrozenStage  # noqa: E402
 from engram.nn.model import ModelSpec  # noqa: E402
 from engram.plan import plan  # noqa: E402
-from engram_host.latent_store import LatentStore  # noqa: E402
+from engram_host.learning.latent_store import LatentStore  # noqa: E402
 
 MODELS = ROOT / "examples" / "backbones" / "models"
 CACHE = ROOT / "out" / "latents"

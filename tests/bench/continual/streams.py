@@ -20,7 +20,7 @@ from engram.backend import kernels
 from engram.continual.learner import Learner
 from engram.continual.metrics import backward_transfer, forgetting
 from engram.nn.model import ModelSpec
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 
 class Data(NamedTuple):

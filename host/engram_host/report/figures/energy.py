@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...energy import Cost
+from ...planning.energy import Cost
 from .style import Picture, colour, styled
 
 

@@ -1,0 +1,136 @@
+"""Whether a board.toml says what it must: the first thing that is wrong in it is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputError
+
+Facts = Mapping[str, Any]
+Fields = dict[str, type]
+
+# What a board.toml must say, per table. More may stand there (boards/README.md).
+REQUIRED: dict[str, Fields] = {
+    "": {"name": str, "title": str, "status": str},
+    "chip": {
+        "name": str,
+        "core": str,
+        "arch": str,
+        "clock_hz": int,
+        "ram_bytes": int,
+        "flash_bytes": int,
+    },
+    "flash": {
+        "firmware_bytes": int,
+        "fs_bytes": int,
+        "store_bytes": int,
+        "erase_bytes": int,
+        "program_bytes": int,
+        "program_once": bool,
+    },
+    "link": {"max_payload_bytes": int, "baud": int},
+}
+# The same for tables that a board may have, where it has them.
+REQUIRED_VIRTUAL: Fields = {"kind": str, "program": str}
+REQUIRED_POWER: Fields = {
+    "active_mw": float,
+    "source": str,
+    "cycles_per_instruction": float,
+    "cpi_source": str,
+}
+REQUIRED_BUILD: Fields = {
+    "port": str, "board": str, "manifest": str, "address": int, "bytes": int,
+}  # fmt: skip
+# Way of flashing -> what its table says.
+REQUIRED_UPLOAD: dict[str, Fields] = {
+    "uf2": {"file": str, "family": int, "volumes": list, "enter": str},
+    "pyocd": {"file": str, "target": str},
+    "dfu": {"file": str, "usb": str, "enter": str},
+    "esptool": {"file": str, "chip": str, "chip_id": int, "offset": int, "enter": str},
+    "teensy": {"file": str, "mcu": str, "enter": str},
+}
+PHASE_PINS = 3  # or no [phases] at all
+
+# Of native code in .mpy files, as MicroPython's mpy-cross -march names them.
+ARCHITECTURES = (
+    "x86 x64 armv6 armv6m armv7m armv7em armv7emsp armv7emdp xtensa xtensawin rv32imc"
+).split()
+
+
+def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
+    """Raise InputError naming the first thing that is wrong.
+
+    where: what the error begins with. kinds: of virtual boards.
+    """
+    for name, required in REQUIRED.items():
+        _table(facts.get(name, {}) if name else facts, required, name, where)
+    _chip(facts["chip"], where)
+    _flash(facts["flash"], facts["chip"]["flash_bytes"], where)
+    if "virtual" in facts:
+        _virtual(facts["virtual"], kinds, where)
+    if "power" in facts:
+        _table(facts["power"], REQUIRED_POWER, "power", where)
+    if "phases" in facts and len(facts["phases"].get("pins", [])) != PHASE_PINS:
+        raise InputError(f"{where}: [phases] pins: {PHASE_PINS} of them expected")
+    if "build" in facts or "upload" in facts:
+        _firmware(facts, where)
+
+
+def _table(values: Facts, required: Fields, table: str, where: str) -> None:
+    for field, wanted in required.items():
+        name = f"[{table}] {field}" if table else field
+        if field not in values:
+            raise InputError(f"{where}: {name} expected ({wanted.__name__}), it is missing")
+        value = values[field]
+        allowed = (int, float) if wanted is float else (wanted,)
+        if not isinstance(value, allowed) or isinstance(value, bool) is not (wanted is bool):
+            raise InputError(f"{where}: {name}: {wanted.__name__} expected, got {value!r}")
+
+
+def _chip(chip: Facts, where: str) -> None:
+    if chip["arch"] not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise InputError(f"{where}: [chip] arch: one of {known} expected, got {chip['arch']!r}")
+
+
+def _flash(flash: Facts, chip_bytes: int, where: str) -> None:
+    """Regions are whole erase units, erase units whole program units, and all fits the chip."""
+    for name in ("program_bytes", "erase_bytes"):
+        if flash[name] < 1:
+            raise InputError(f"{where}: [flash] {name}: 1 or more expected, got {flash[name]}")
+    if flash["erase_bytes"] % flash["program_bytes"]:
+        raise InputError(f"{where}: [flash] erase_bytes: a multiple of program_bytes expected")
+    regions = ("firmware_bytes", "fs_bytes", "store_bytes")
+    for name in regions:
+        if flash[name] < 0 or flash[name] % flash["erase_bytes"]:
+            raise InputError(f"{where}: [flash] {name}: a multiple of erase_bytes expected")
+    total = sum(flash[name] for name in regions)
+    if total > chip_bytes:
+        raise InputError(
+            f"{where}: [flash] regions need {total} bytes, [chip] flash_bytes is {chip_bytes}"
+        )
+
+
+def _virtual(virtual: Facts, kinds: tuple[str, ...], where: str) -> None:
+    _table(virtual, REQUIRED_VIRTUAL, "virtual", where)
+    if virtual["kind"] not in kinds:
+        raise InputError(f"{where}: [virtual] kind: one of {', '.join(kinds)} expected")
+
+
+def _firmware(facts: Facts, where: str) -> None:
+    """How a real board is built and flashed."""
+    build = facts.get("build", {})
+    _table(build, REQUIRED_BUILD, "build", where)
+    room = facts["flash"]["firmware_bytes"]
+    if build["bytes"] > room:
+        raise InputError(
+            f"{where}: [build] bytes: at most the {room} of [flash] firmware_bytes expected, got "
+            f"{build['bytes']}"
+        )
+    ways = facts.get("upload", {})
+    if not ways or not ways.keys() <= REQUIRED_UPLOAD.keys():
+        names = ", ".join(REQUIRED_UPLOAD)
+        raise InputError(f"{where}: [upload.<way>] expected, <way> one of {names}")
+    for way, table in ways.items():
+        _table(table, REQUIRED_UPLOAD[way], f"upload.{way}", where)

@@ -1,0 +1,58 @@
+"""User C modules of a build: ours, then those in the folders that $EXTRA_C_MODULES names.
+
+Every port takes them by MicroPython's own USER_C_MODULES: a folder of folders with a
+micropython.mk where make builds, a micropython.cmake where CMake does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..boards import home
+from ..errors import BuildError
+
+MAKE, CMAKE = "micropython.mk", "micropython.cmake"
+
+
+def ours(name: str) -> list[Path]:
+    """The files MAKE or CMAKE of our own modules."""
+    return sorted((home() / "firmware" / "usermod").glob("*/" + name))
+
+
+def with_extra(own: Iterable[Path], name: str) -> list[Path]:
+    """The files `own`, then those of that name below $EXTRA_C_MODULES. Raises BuildError."""
+    found = list(own)
+    for folder in filter(None, os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep)):
+        here = sorted(Path(folder).resolve().glob("*/" + name))
+        if not here:
+            raise BuildError(f"EXTRA_C_MODULES: {folder} expected to hold folders with a {name}")
+        found += here
+    return found
+
+
+def for_make(makefiles: list[Path], folder: Path) -> Path:
+    """`folder`, with a folder for each module that includes its makefile where it is."""
+    wanted = {makefile.parent.name: makefile for makefile in makefiles}
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in {path.name for path in folder.iterdir()} - wanted.keys():
+        shutil.rmtree(folder / stale)
+    for name, makefile in wanted.items():
+        text = f"USERMOD_DIR := {makefile.parent}\ninclude {makefile}\n"
+        (folder / name).mkdir(exist_ok=True)
+        write_changed(folder / name / MAKE, text)
+    return folder
+
+
+def for_cmake(files: list[Path], folder: Path) -> Path:
+    """One file in `folder` that includes them all."""
+    write_changed(folder / CMAKE, "".join(f"include({file})\n" for file in files))
+    return folder / CMAKE
+
+
+def write_changed(path: Path, text: str) -> None:
+    """Leave a file alone that is as it should be: make goes by its date."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)

@@ -1,0 +1,238 @@
+"""Build the firmware of a real board: the port's own make, with our kernels and frozen library.
+
+    path = build(boards.load("rpi_pico"))           # build/firmware/rpi_pico/firmware.uf2
+    print("\\n".join(recipe(boards.load("esp32"))))   # the commands, to type
+
+What is added to a build of MicroPython alone are two of its own variables: USER_C_MODULES, our
+kernels, and FROZEN_MANIFEST, the board's own manifest with ours behind it. board.toml's [build]
+names port, board and manifest; port_table says what a port wants beside MicroPython's source.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from engram import __version__
+
+from ..boards import Board, home, store
+from ..errors import BuildError
+from . import find_source, modules
+from .modules import write_changed
+from .port_table import libraries, port_of
+from .rp2 import linked_tree, provided
+from .steps import Say, Source, locked, mpy_cross, need, run, same_as_before
+
+# What a firmware of ours carries in its bytes: who it is for, and its version.
+MARK = "engram-firmware:{board}:{version};"
+
+UNKNOWN_SOURCE = "$MICROPY_DIR"
+
+
+MANIFEST = """\
+# What the board of MicroPython freezes by itself, then Engram.
+include("{manifest}")
+include("{home}/device_lib/manifest.py")
+module("engram_board.py", base_path="{home}/device_lib/stock", opt=3)
+module("engram_firmware.py", base_path="{frozen}", opt=3)
+"""
+FROZEN = '''\
+"""Which firmware of Engram this is."""
+
+import os
+
+MARK = "{mark}"
+BOARD = "{board}"
+VERSION = "{version}"
+# For engram_board. The port has mounted its file system.
+FACTS = {{
+    "name": BOARD,
+    "root": "/flash" if "flash" in os.listdir("/") else "",
+    "max_payload_bytes": {max_payload_bytes},
+    "store": {store!r},
+}}
+'''
+
+
+def artefact(board: Board) -> Path:
+    """The file that is flashed the usual way: that of the first table of [upload]."""
+    first = next(iter(board.facts["upload"].values()))
+    return board.build_dir / str(first["file"])
+
+
+def mark(board: Board) -> str:
+    return MARK.format(board=board.name, version=__version__)
+
+
+def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
+    """The manifest, and what USER_C_MODULES gets; files of build/firmware/<board>.inputs.
+
+    base: the manifest that ours includes.
+    """
+    folder = board.build_dir.with_name(board.name + ".inputs")
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = store(board.facts)
+    assert kept is not None  # boards.read() demands [flash]
+    write_changed(
+        folder / "engram_firmware.py",
+        FROZEN.format(
+            mark=mark(board),
+            board=board.name,
+            version=__version__,
+            max_payload_bytes=board.max_payload_bytes,
+            store={name: getattr(kept, name) for name in ("kind", "units", "erase_bytes")},
+        ),
+    )
+    manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
+    write_changed(folder / "manifest.py", manifest)
+    return folder / "manifest.py", user_modules(board, folder)
+
+
+def user_modules(board: Board, folder: Path) -> Path:
+    """What USER_C_MODULES gets: a folder for make, a file for CMake."""
+    name = port_of(board).modules
+    files = modules.with_extra(modules.ours(name), name)
+    if name == modules.CMAKE:
+        return modules.for_cmake(files, folder)
+    return modules.for_make(files, folder / "modules")
+
+
+def arguments(board: Board, source: str, base: str | None = None) -> list[str]:
+    """Of make, for the port. source: MicroPython's tree. base: a manifest for the board's own."""
+    facts = board.facts["build"]
+    manifest, modules = write_inputs(board, base or "$(PORT_DIR)/" + facts["manifest"])
+    return [
+        "-C",
+        f"{source}/ports/{facts['port']}",
+        f"BOARD={facts['board']}",
+        f"BUILD={board.build_dir}",
+        f"USER_C_MODULES={modules}",
+        f"FROZEN_MANIFEST={manifest}",
+        *facts.get("arguments", ()),
+    ]
+
+
+def recipe(board: Board, micropython_dir: Path | str | None = None) -> list[str]:
+    """The commands that build the firmware, as lines for a shell; files they name are written.
+
+    Nothing is looked for, so that they can be typed elsewhere: without a tree $MICROPY_DIR is it.
+    """
+    source = str(micropython_dir or UNKNOWN_SOURCE)
+    port, facts = port_of(board), board.facts["build"]
+    at = ["make", "-C", f"{source}/ports/{facts['port']}", f"BOARD={facts['board']}"]
+    commands = [
+        [*at, *facts.get("arguments", ()), "submodules"],
+        ["make", "-C", f"{source}/mpy-cross"],
+        ["make", *arguments(board, source)],
+    ]
+    return [*port.first, *(" ".join(map(_quoted, command)) for command in commands)]
+
+
+def _quoted(word: str) -> str:
+    """For a shell, which is to replace the name of the unknown tree."""
+    return word if word.startswith(UNKNOWN_SOURCE) else shlex.quote(word)
+
+
+def check(board: Board, source: Source) -> None:
+    """Raise BuildError for what is missing: a program, a library of the port, an SDK."""
+    port, facts = port_of(board), board.facts["build"]
+    if not (source.path / "ports" / facts["port"] / "boards" / facts["board"]).is_dir():
+        raise BuildError(
+            f"MicroPython {source.version} in {source.path} has no board {facts['board']} in "
+            f"ports/{facts['port']}/boards"
+        )
+    manifest = source.path / "ports" / facts["port"] / facts["manifest"]
+    if not manifest.is_file():
+        raise BuildError(f"{board.name}: [build] manifest: there is no {manifest}")
+    for name, what in port.needs.items():
+        if not os.environ.get(name):
+            raise BuildError(f"{board.name}: {name} is not set: {what}")
+    need(port.tools, board.name)
+
+
+def absent(board: Board, source: Source) -> list[str]:
+    """The libraries that the tree has not."""
+    lib = source.path / "lib"
+    return [name for name, file in libraries(board).items() if not (lib / name / file).exists()]
+
+
+def with_libraries(board: Board, source: Source) -> tuple[Source, str | None]:
+    """A tree with the libraries that the port wants; a manifest where it has less to freeze.
+
+    That is MicroPython's repository with its submodules. For an RP2 board without a radio, what
+    packages have is enough: a tree of links to them. Raises BuildError.
+    """
+    missing = absent(board, source)
+    if not missing:
+        return source, None
+    facts = board.facts["build"]
+    if facts["port"] == "rp2" and not facts.get("libraries"):
+        tree = board.build_dir.parent / "rp2-tree"
+        linked_tree(source, provided("--no-emulator"), tree)
+        return Source(tree), str(home() / "firmware" / "ports" / "rp2" / "stock" / "manifest.py")
+    raise BuildError(
+        f"the port {facts['port']} wants {', '.join('lib/' + name for name in missing)}, which "
+        f"{source.path} has not: they are submodules of MicroPython's repository, in no source "
+        "package. Take a clone of it, say MICROPY_DIR=<clone>, and run there\n"
+        f"    make -C ports/{facts['port']} BOARD={facts['board']} submodules"
+    )
+
+
+def _with_cmake(board: Board, tree: Source, told: list[str], jobs: int) -> list[list[str]]:
+    """What the rp2 port's Makefile does, which does not find its way in a tree of links."""
+    given = dict(word.split("=", 1) for word in told if "=" in word)
+    values = {
+        "MICROPY_BOARD": given["BOARD"],
+        "MICROPY_FROZEN_MANIFEST": given["FROZEN_MANIFEST"],
+        "USER_C_MODULES": given["USER_C_MODULES"],
+        "PICO_BUILD_DOCS": "0",
+        "PICO_NO_PICOTOOL": "1",
+    }
+    out = str(board.build_dir)
+    configure = ["cmake", "-S", str(tree.path / "ports" / "rp2"), "-B", out]
+    return [[*configure, *(f"-D{name}={value}" for name, value in values.items())],
+            ["make", f"-j{jobs}", "-C", out]]  # fmt: skip
+
+
+def build(
+    board: Board,
+    micropython_dir: Path | str | None = None,
+    jobs: int | None = None,
+    say: Say = lambda text: None,
+) -> Path:
+    """Build the firmware of a real board and return the file to flash.
+
+    say gets one line at the start of each part that takes long. Raises BuildError: something is
+    missing, and how to get it; or it does not compile, with the last lines of the log.
+    """
+    port = port_of(board)
+    source = find_source(micropython_dir)
+    check(board, source)
+    jobs = jobs or os.cpu_count() or 2
+    out = board.build_dir
+    root = out.parent
+    log = root / (board.name + ".log")
+    with locked(root):
+        log.write_text(f"MicroPython {source.version} in {source.path}\n")
+        tree, base = with_libraries(board, source)
+        cross = mpy_cross(root, source, jobs, log, say)
+        told = arguments(board, str(tree.path), base)
+        if not same_as_before(root / (board.name + ".stamp"), source, told):
+            shutil.rmtree(out, ignore_errors=True)
+        say(f"building the firmware of {board.name}, some minutes the first time")
+        added = {
+            "MICROPY_MPYCROSS": str(cross),
+            "MICROPY_MPYCROSS_DEPENDENCY": str(cross),
+            **port.environment(board, source, log),
+        }
+        commands = [["make", f"-j{jobs}", *told, f"PYTHON={sys.executable}"]]
+        for command in commands if tree is source else _with_cmake(board, tree, told, jobs):
+            run(command, source, log, added)
+        port.finish(board, source, log)
+    made = artefact(board)
+    if not made.exists():
+        raise BuildError(f"the build of {board.name} made no {made.name}; see {log}")
+    return made

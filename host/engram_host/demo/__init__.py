@@ -1,0 +1,388 @@
+"""The digits, class after class, on a board: with replay, without, and the joint bound.
+
+Everything is measured on the board by the same verbs a user has; this file is the script.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from engram_host import api, boards, virtual
+from engram_host.convert import convert
+from engram_host.datasets import Dataset, digits, draw_per_class
+from engram_host.demo.joint import joint_training
+from engram_host.device import Device
+from engram_host.device.samples import Samples
+from engram_host.errors import DeviceError, InputError
+from engram_host.meters.base import Meter
+from engram_host.planning.report import PlanReport, plan_report
+from engram_host.progress import Reporter, Silent
+from engram_host.report.schema import DemoResult, Ram, Run, SeedResult, Session
+from engram_host.report.summary import model_facts, summarise
+from engram_host.report.write import write_report
+
+TITLE = "Handwritten digits, one new class a session"
+_MODEL = "digits.safetensors"
+_LEAST_BATCH = 2
+_HEAP_LEFT = 15_000  # bytes that what comes in and goes out may take
+Say = Callable[[str], None]
+
+
+def demo(
+    port: str = "qemu_m4f",
+    *,
+    out: Path = Path("out/demo"),
+    seeds: bool = False,
+    meter: str | None = None,
+    reporter: Reporter | None = None,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Run the demo; write its report into `out`.
+
+    port: a virtual board (built if need be, and run with a blank flash of its own, so that what
+    the user's board of that name has learned stays) or a serial port. seeds: repeat with three
+    seeds, for mean and spread. meter: measures the sessions with replay, as api.learn() takes it.
+    say: is told what happens. Returns {"summary", "paths"}.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    settings = load_settings()
+    data = digits()
+    model = prepare(out, data, settings)
+    with ExitStack() as stack:
+        installed = stack.enter_context(_board(port, out, say, reporter))
+        device = stack.enter_context(api.connect(port, reporter))
+        meters = stack.enter_context(api.metered(meter))
+        result = _run(device, model, data, settings, out, reporter or Silent(), say, meters)
+        if installed:
+            result["install"] = installed
+        if seeds:
+            result["seeds"] = _seeds(device, model, data, settings, out, result, say)
+    paths = write_report(result, out)
+    return {"summary": summarise(result, _facts()), "paths": paths}
+
+
+def example() -> Path:
+    """The folder of the example: settings and float weights."""
+    folder = boards.home() / "examples" / "digits"
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} does not exist: the demo runs in a checkout of Engram; "
+            "clone it, or set ENGRAM_HOME to one"
+        )
+    return folder
+
+
+def load_settings() -> dict[str, Any]:
+    """demo.toml."""
+    return tomllib.loads((example() / "demo.toml").read_text(encoding="utf-8"))
+
+
+def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
+    """Writes the device model and the samples that the README's lines use; the model's path."""
+    stream = settings["stream"]
+    base = stream["base_classes"]
+    calibration = out / "calibration.npz"
+    x, y = data.train_of(base)
+    np.savez(calibration, x=x, y=y)
+    model = out / _MODEL
+    convert(example() / "digits_float.safetensors", calibration, model)
+    np.savez(out / "test.npz", x=data.x_test, y=data.y_test)
+    for name, classes, count in (
+        ("base", base, stream["base_per_class"]),
+        ("sevens", [7], stream["new_per_class"]),
+    ):
+        x, y = draw_per_class(data.x_train, data.y_train, classes, count, 1)
+        np.savez(out / f"{name}.npz", x=x, y=y)
+    return model
+
+
+@contextmanager
+def _board(
+    port: str, out: Path, say: Say, reporter: Reporter | None
+) -> Iterator[dict[str, Any] | None]:
+    """A virtual board, built and with a blank flash, the library installed where its firmware is
+    stock: gives what api.install() told. Any other port as it is."""
+    if not boards.is_known(port) or not boards.load(port).is_virtual:
+        yield None
+        return
+    api.build(port, say=say)
+    told = None
+    before = os.environ.get("ENGRAM_STATE")
+    os.environ["ENGRAM_STATE"] = str(out.resolve() / "board")
+    try:
+        virtual.stop(port)
+        api.start(port, fresh=True)
+        if boards.load(port).stock:
+            say(f"{port} has stock firmware: installing Engram, as `engram install` does")
+            told = api.install(port, reporter)
+            taken = sum(row["heap_bytes"] for row in told["parts"])
+            say(
+                f"installed: {len(told['send'])} files, {told['send_bytes']:,} bytes, which take "
+                f"{taken:,} bytes of RAM; kernels: {told['kernels']['why']}"
+            )
+        yield told
+    finally:
+        virtual.stop(port)
+        if before is None:
+            del os.environ["ENGRAM_STATE"]
+        else:
+            os.environ["ENGRAM_STATE"] = before
+
+
+def _run(
+    device: Device,
+    model: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    out: Path,
+    reporter: Reporter,
+    say: Say,
+    meter: Meter | None,
+) -> DemoResult:
+    """One run with the first seed: everything the report shows."""
+    began = time.monotonic()
+    seed = settings["run"]["seed"]
+    settings = _fitted(device, model, settings, say)
+    device.push_data("test", Samples(data.x_test, data.y_test))
+    finetune = learn_stream(device, model, data, settings, seed, "finetune", out, say)
+    replay = learn_stream(device, model, data, settings, seed, "replay", out, say, meter)
+    told = device.info()
+    store = device.store_info()["store"]
+    bound = _joint(model, data, settings, seed, reporter)
+    layout = plan_report(model, _facts(), settings["learner"]["batch"], store["capacity"])
+    board = boards.load(told["board"]) if boards.is_known(told["board"]) else None
+    return {
+        "title": TITLE,
+        "board": told["board"],
+        "board_title": board.title if board else told["board"],
+        "micropython": told["runtime"].removeprefix("micropython "),
+        "counter_kind": told["counter"]["kind"],
+        "counter_unit": told["counter"]["unit"],
+        "settings": settings,
+        "model": model_facts(layout),
+        "replay": replay,
+        "finetune": finetune,
+        "joint": {"accuracy": bound},
+        "ram": _ram(replay, told, layout, board),
+        "flash": {
+            "programmed_bytes": sum(s["flash_bytes"] for s in replay["sessions"]),
+            "erases": store["erases"],
+            "replay_bytes": store["live"] * store["slot_bytes"],
+            "records": store["live"],
+            "store_bytes": store["blocks"] * store["erase_bytes"],
+        },
+        "wall_s": round(time.monotonic() - began, 2),
+    }
+
+
+def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> dict[str, Any]:
+    """The settings, with a smaller mini-batch and budget where the board has no room for those.
+
+    Firmware that is not ours keeps the library in RAM and gives its flash to files. The learning
+    rate goes with the mini-batch (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section
+    2.1). Raises InputError when the board has learned something: the demo erases the replay
+    region.
+    """
+    batch = usual = settings["learner"]["batch"]
+    while True:
+        lr = settings["learner"]["lr"] * batch / usual
+        fitted = {**settings, "learner": {**settings["learner"], "batch": batch, "lr": lr}}
+        try:
+            facts = device.push_model(model, **_options(fitted, 1))
+            fits = batch <= _LEAST_BATCH or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
+        except DeviceError as e:
+            if e.kind != "FitError" or batch <= _LEAST_BATCH:
+                raise
+            fits = False
+        if not fits:
+            batch //= 2
+            say(f"this board has too little RAM left for that mini-batch: {batch} samples a step")
+            continue
+        store = device.store_info()["store"]
+        if facts["experience"] or store["live"]:
+            raise InputError(
+                "this board has learned something with this model, and the demo would erase it; "
+                "`engram reset` forgets it, then run the demo again"
+            )
+        room = store["capacity"] * 9 // 10 - settings["stream"]["new_per_class"]
+        if room < fitted["learner"]["budget"]:
+            fitted["learner"]["budget"] = room
+            say(f"this board's store is smaller: {room} latents stay when a session ends")
+        return fitted
+
+
+def _options(settings: dict[str, Any], seed: int, strategy: str = "replay") -> dict[str, Any]:
+    options = {k: v for k, v in settings["learner"].items() if k != "epochs"}
+    budget = options["budget"] if strategy == "replay" else 0
+    return {**options, "seed": seed, "strategy": strategy, "budget": budget}
+
+
+def learn_stream(
+    device: Device,
+    model: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    seed: int,
+    strategy: str,
+    out: Path,
+    say: Say,
+    meter: Meter | None = None,
+) -> Run:
+    """The stream of sessions on a board that has learned nothing yet.
+
+    strategy: "replay", or "finetune" for contrast. Session 0 brings samples of the classes that
+    the network knows, for the replay to come; nothing is trained. Without replay it brings none.
+    meter: measures the sessions that train.
+    """
+    stream = settings["stream"]
+    device.link.soft_reset()  # an empty heap for each stream; small boards need every byte
+    device.reset()
+    device.push_model(model, **_options(settings, seed, strategy))
+    say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")
+    sessions = [_base_session(device, data, stream, seed, strategy == "replay")]
+    for label in stream["new_classes"]:
+        say(f"{strategy}, session {len(sessions)}: class {label} arrives")
+        x, y = draw_per_class(data.x_train, data.y_train, [label], stream["new_per_class"], seed)
+        log = out / "log" / f"{strategy}-{seed}-{label}.jsonl"
+        log.unlink(missing_ok=True)
+        sessions.append(_session(device, Samples(x, y), [label], settings, log, meter))
+    return {"strategy": strategy, "sessions": sessions}
+
+
+def _base_session(
+    device: Device, data: Dataset, stream: dict[str, Any], seed: int, replay: bool
+) -> Session:
+    began = time.monotonic()
+    before = device.flash_bytes()
+    classes, count = stream["base_classes"], stream["base_per_class"] if replay else 0
+    x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
+    nothing = {"units": 0, "receive": 0, "flash_write": 0}
+    observed = device.observe(Samples(x, y)) if replay else nothing
+    device.end_experience()
+    saved = device.save()
+    return {
+        "classes": classes,
+        "observed": len(x),
+        "observe_total": observed["units"],
+        "observe_phases": {key: observed[key] for key in ("receive", "flash_write")},
+        "save_total": saved["units"],
+        "steps": [],
+        "evaluation": cast(Any, device.evaluate("test")),
+        "flash_bytes": device.flash_bytes() - before,
+        "wall_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _session(
+    device: Device,
+    samples: Samples,
+    classes: list[int],
+    settings: dict[str, Any],
+    log: Path,
+    meter: Meter | None,
+) -> Session:
+    began = time.monotonic()
+    epochs = settings["learner"]["epochs"]
+    learned = api.learn(device, samples, epochs=epochs, log=log, meter=meter)
+    session: Session = {
+        "classes": classes,
+        "observed": len(samples),
+        "observe_total": learned.summary["observe_units"],
+        "observe_phases": learned.summary["observe_phases"],
+        "save_total": learned.summary["save_units"],
+        "steps": cast(Any, learned.steps),
+        "evaluation": cast(Any, device.evaluate("test")),
+        "flash_bytes": learned.summary["flash_bytes"],
+        "wall_s": round(time.monotonic() - began, 3),
+    }
+    if learned.energy:
+        session["energy"] = learned.energy
+    return session
+
+
+def _joint(
+    model: Path, data: Dataset, settings: dict[str, Any], seed: int, reporter: Reporter
+) -> list[float]:
+    """The joint-training bound after each session, on this computer."""
+    stream, learner = settings["stream"], settings["learner"]
+    groups: list[Sequence[int]] = [stream["base_classes"]]
+    groups += [[label] for label in stream["new_classes"]]
+    with reporter.items("joint training bound (host)", None, "steps") as update:
+        bound = joint_training(
+            model,
+            data,
+            groups,
+            epochs=settings["joint"]["epochs"],
+            lr=settings["joint"]["lr"],
+            batch=settings["joint"]["batch"],
+            momentum=learner["momentum"],
+            weight_decay=learner["weight_decay"],
+            seed=seed,
+            progress=lambda done, of: update(done, total=of),
+        )
+    return bound["accuracy"]
+
+
+def _ram(run: Run, told: dict[str, Any], layout: PlanReport, board: boards.Board | None) -> Ram:
+    steps = [step for session in run["sessions"] for step in session["steps"]]
+    return {
+        "planned_bytes": layout["ram_peak_bytes"],
+        "peak_bytes": max(step.get("learner_ram_bytes") or 0 for step in steps),
+        "board_bytes": board.facts["chip"]["ram_bytes"] if board else told["memory"]["ram"],
+        "heap_bytes": told["memory"]["heap"],
+        "free_bytes": told["heap"]["free_bytes"],
+        "rows": layout["ram_rows"],
+    }
+
+
+def _seeds(
+    device: Device,
+    model: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    out: Path,
+    result: DemoResult,
+    say: Say,
+) -> list[SeedResult]:
+    """The outcomes of every seed; the first one's are those of `result`."""
+    outcomes = []
+    for seed in settings["run"]["seeds"]:
+        if seed != settings["run"]["seed"]:
+            say(f"seed {seed}")
+            finetune, replay = (
+                learn_stream(device, model, data, settings, seed, strategy, out, say)
+                for strategy in ("finetune", "replay")
+            )
+            result = {
+                **result,
+                "finetune": finetune,
+                "replay": replay,
+                "joint": {"accuracy": _joint(model, data, settings, seed, Silent())},
+            }
+        summary = summarise(result, _facts())
+        outcomes.append(
+            SeedResult(
+                seed=seed,
+                accuracy_replay=summary["accuracy_replay"],
+                accuracy_finetune=summary["accuracy_finetune"],
+                accuracy_joint=summary["accuracy_joint"],
+                forgetting=summary["forgetting"],
+            )
+        )
+    return outcomes
+
+
+def _facts() -> list[Any]:
+    return [board.facts for board in boards.load_all()]
+
+
+def _words(values: Sequence[int]) -> str:
+    return ", ".join(str(v) for v in values)

@@ -1,0 +1,325 @@
+"""A board as the host sees it: the agent's functions as methods, over one link."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from engram.link import wire
+from engram.nn.model import ModelSpec
+from engram_host.device import learner_options
+from engram_host.device.samples import Samples
+from engram_host.errors import DeviceError, InputError, LinkError
+from engram_host.line.link import Link
+from engram_host.progress import Reporter, Silent
+
+MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
+_SLICE_MS = 250  # so often the host can stop, and hears how far the board is
+_SLICE_ROWS = 8
+_BYTES = ("ram_bytes", "learner_ram_bytes", "flash_bytes")
+
+Learning = Generator[dict[str, Any], None, None]
+
+
+class Device:
+    """One board with its agent running. Use as a context manager, or close() it.
+
+    Methods raise DeviceError (the board refused, nothing changed), LinkLost, LinkError, PortError.
+    """
+
+    def __init__(self, link: Link, reporter: Reporter | None = None) -> None:
+        self.link = link
+        self.reporter = reporter or Silent()
+        self.hello = link.open()
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back; the agent and its model stay."""
+        self.link.close()
+
+    # --- facts -----------------------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """Board, runtime, memory, file system, open model."""
+        return self.link.call("info")  # type: ignore[no-any-return]
+
+    @functools.cached_property
+    def counter(self) -> dict[str, str]:
+        """{"unit", "source"} of the figures of this board's counter."""
+        told = self.info()["counter"]
+        return {"unit": told["unit"], "source": told["kind"]}
+
+    def store_info(self) -> dict[str, dict[str, int]]:
+        """The replay region: "store" and "checkpoints", in figures."""
+        return self.link.call("store_info")  # type: ignore[no-any-return]
+
+    def flash_bytes(self) -> int:
+        """Bytes programmed in the replay region since the model was opened."""
+        return sum(part["bytes_programmed"] for part in self.store_info().values())
+
+    # --- files -----------------------------------------------------------------------------
+
+    def files(self) -> dict[str, int]:
+        """Name -> bytes."""
+        return dict(self.link.call("list"))
+
+    def put(self, name: str, data: bytes) -> bool:
+        """Send a file; resumes. False if the board had it already."""
+        with self.reporter.bytes(f"push {name}", len(data)) as update:
+            return self.link.put(name, data, update)
+
+    def get(self, name: str) -> bytes:
+        """Fetch a file."""
+        size = self.link.call("stat", name=name)["size"]
+        with self.reporter.bytes(f"get {name}", size) as update:
+            return self.link.get(name, update)
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        self.link.call("remove", name=name)
+
+    # --- the model -------------------------------------------------------------------------
+
+    def push_model(self, path: Path | str, name: str = MODEL, **options: Any) -> dict[str, Any]:
+        """Check a model file, send it, open it. Returns what the learner is and needs."""
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"{path} does not exist: a device model file expected")
+        with path.open("rb") as stream:
+            ModelSpec(stream)  # ModelError here, before anything is sent
+        self.put(name, path.read_bytes())
+        return self.open(name, **options)
+
+    def open(self, name: str = MODEL, **options: Any) -> dict[str, Any]:
+        """Open a model that is on the board, with what the board saved for it.
+
+        options: as learner_options.for_board() takes them: strategy, bits, budget, lr, ...
+        """
+        return self._opened("open", name, learner_options.for_board(options))
+
+    def _opened(self, function: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Opens a model by a function of the agent's; where the heap is too fragmented for it,
+        once more on an empty one."""
+        try:
+            return self.link.call(function, model=model, **options)  # type: ignore[no-any-return]
+        except DeviceError as e:
+            if e.kind != "FitError" or "in one piece" not in e.said:
+                raise
+        self.link.soft_reset()
+        return self.link.call("open", model=model, **options)  # type: ignore[no-any-return]
+
+    def need_open(self, name: str | None = None, **options: Any) -> dict[str, Any]:
+        """The open learner; opened first if it is not, or if other options are wanted."""
+        now = self.info()
+        given = learner_options.for_board(options)
+        wanted = name or now["model"] or MODEL
+        same = all(now["options"].get(key) == value for key, value in given.items())
+        if now["learner"] and now["model"] == wanted and same:
+            return now["learner"]  # type: ignore[no-any-return]
+        return self.open(wanted, **learner_options.merged(now["options"], given))
+
+    def reset(self, name: str | None = None, **options: Any) -> dict[str, Any]:
+        """Forget everything learned: stored samples and saved states are erased.
+
+        The model is opened afresh: `name`, or the one that was open, with the options given and
+        those in force. Returns the learner's facts; {} without a model.
+        """
+        now = self.info()
+        wanted = name or now["model"]
+        if wanted is None:
+            return self.link.call("reset")  # type: ignore[no-any-return]
+        given = learner_options.for_board(options)
+        return self._opened("reset", wanted, learner_options.merged(now["options"], given))
+
+    def save(self) -> dict[str, int]:
+        """Keep the learned state in flash: {"generation", "at", "units"}."""
+        return self.link.call("save")  # type: ignore[no-any-return]
+
+    def rollback(self, to: str) -> int | None:
+        """Go back to a saved state, for good: "last", "previous" or "factory" (the model file).
+
+        Its generation, None for "factory"; the model is opened afresh then.
+        """
+        now = self.info()
+        generation: int | None = self.link.call("rollback", to=to)["generation"]
+        if generation is None:
+            self._opened("open", now["model"], now["options"])
+        return generation
+
+    def store_format(self, keep_wear: bool = False) -> None:
+        """Erase stored samples and saved states, whatever is there, also without a model.
+
+        keep_wear: the erase counts stay, and with them the model and geometry of the store. A
+        learner that was open is opened afresh.
+        """
+        now = self.info()
+        self.link.call("store_format", keep_wear=keep_wear)
+        if now["learner"]:
+            self._opened("open", now["model"], now["options"])
+
+    def phases_begin(self, pins: list[Any], lamp: bool = False) -> None:
+        """Show the phases of learning on pins from now on; [] where the board has none for it.
+
+        lamp: only the sync pulses, for a meter that sees them in the power.
+        """
+        self.link.call("phases_begin", pins=pins, lamp=lamp)
+
+    def phases_sync(self, spans_ms: list[int]) -> list[int]:
+        """Sync pulses for a power meter: the counter at each of their edges."""
+        return list(self.link.call("phases_sync", spans_ms=spans_ms)["edges"])
+
+    def phases_quiet(self, ms: int) -> tuple[int, int]:
+        """The board does nothing for so many ms: the counter before and after."""
+        start, end = self.link.call("phases_quiet", ms=ms)["span"]
+        return start, end
+
+    def phases_end(self) -> None:
+        """Show the phases no more."""
+        self.link.call("phases_end")
+
+    def load(self) -> int | None:
+        """Go back to the saved state: its generation, None if there is none."""
+        return self.link.call("load")["generation"]  # type: ignore[no-any-return]
+
+    # --- samples ---------------------------------------------------------------------------
+
+    def observe(self, samples: Samples) -> dict[str, Any]:
+        """Send labelled samples to learn from: {"n", "units", ...}.
+
+        Their latents are in flash then.
+        """
+        return self._stream("observe", wire.OBSERVE, samples)
+
+    def observe_quietly(self, samples: Samples) -> dict[str, Any]:
+        """observe() without a progress bar of its own."""
+        self._check(samples)
+        return self.link.samples(wire.OBSERVE, samples.records())
+
+    def predict(self, samples: Samples) -> list[tuple[int, float]]:
+        """(label, probability) of each input."""
+        told = self._stream("predict", wire.PREDICT, samples)
+        return [(label, probability) for label, probability in told["out"]]
+
+    def _stream(self, what: str, sink: int, samples: Samples) -> dict[str, Any]:
+        self._check(samples)
+        records = samples.inputs() if sink == wire.PREDICT else samples.records()
+        with self.reporter.items(what, len(samples), "samples") as update:
+            return self.link.samples(sink, records, update)
+
+    def _check(self, samples: Samples) -> None:
+        """Refuse here what the board would take for something else."""
+        wants = self.link.call("opened")["input"]
+        elems = samples.x[0].size if len(samples) else wants["elems"]
+        if samples.x.dtype.name != wants["dtype"] or elems != wants["elems"]:
+            raise InputError(
+                f"the model takes inputs of {wants['elems']} {wants['dtype']}, samples of "
+                f"{elems} {samples.x.dtype.name} came"
+            )
+
+    # --- learning and evaluating -----------------------------------------------------------
+
+    def learning(self, epochs: int = 1) -> Learning:
+        """Learn what was observed: one dict a step, with RAM and flash bytes added.
+
+        Closing the generator stops the board after the step it is at.
+        """
+        self.link.call("learn_begin", epochs=epochs)
+        done = False
+        try:
+            while not done:
+                told = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
+                done = told["done"]
+                extra = {
+                    key: told[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")
+                }
+                for row in told["rows"]:
+                    yield {**row, **extra}
+        except LinkError:
+            done = True  # there is nobody to tell
+            raise
+        finally:
+            if not done:
+                self.stop()
+
+    def stop(self) -> None:
+        """Drop what was begun; the learner stays as it is."""
+        self.link.call("stop")
+
+    def end_experience(self) -> dict[str, Any]:
+        """What was observed becomes old: it is replayed from now on."""
+        return self.link.call("end_experience")  # type: ignore[no-any-return]
+
+    def push_data(self, name: str, samples: Samples) -> dict[str, str]:
+        """Keep labelled samples on the board as NAME.x.npy and NAME.y.npy."""
+        names = {}
+        for key, data in samples.files().items():
+            names[key] = f"{name}.{key}.npy"
+            self.put(names[key], data)
+        return names
+
+    def evaluate(self, name: str, task: int | None = None) -> dict[str, Any]:
+        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"}.
+
+        task: number of the task that they test, for metrics().
+        """
+        about = {} if task is None else {"task": task}
+        of = self.link.call("eval_begin", x=f"{name}.x.npy", y=f"{name}.y.npy", **about)["of"]
+        result: dict[str, Any] = {}
+        done = False
+        with self.reporter.items("evaluate", of, "samples") as update:
+            try:
+                while not done:
+                    told = self.link.call("eval_step", ms=_SLICE_MS)
+                    done, result = told["done"], told["result"] or result
+                    update(result.get("n", 0), note=_accuracy(result))
+            finally:
+                if not done:
+                    self.stop()
+        return result
+
+    def evaluate_stream(self, samples: Samples, task: int | None = None) -> dict[str, Any]:
+        """The same on samples that are sent for it and not kept.
+
+        task: number of the task that they test, for metrics().
+        """
+        classes = self.link.call("opened")["classes"]
+        if len(samples) and samples.labels.max() >= classes:
+            raise InputError(
+                f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came"
+            )
+        told = self._stream("evaluate", wire.EVALUATE, samples)
+        if task is not None:
+            self.link.call("tested", task=task)
+        total, right = [0] * classes, [0] * classes
+        for label, predicted in zip(samples.labels.tolist(), told["out"]):
+            total[label] += 1
+            right[label] += label == predicted
+        return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
+
+    def stream(self) -> dict[str, Any]:
+        """The stream of tasks that the board is in: {"id", "done", "sent", "saved"}."""
+        return self.link.call("stream")  # type: ignore[no-any-return]
+
+    def begin_stream(self, number: int) -> dict[str, Any]:
+        """A stream of tasks begins, known by a number that is not 0; the board saves that."""
+        return self.link.call("stream_begin", number=number)  # type: ignore[no-any-return]
+
+    def reopen(self) -> dict[str, Any]:
+        """Opens the model that is open once more: what was not saved is gone."""
+        now = self.info()
+        return self._opened("open", now["model"], now["options"])
+
+    def metrics(self) -> dict[str, Any]:
+        """As the board computed them: accuracy matrix, forgetting, transfer, of tested tasks."""
+        return self.link.call("metrics")  # type: ignore[no-any-return]
+
+
+def _accuracy(result: dict[str, Any]) -> str:
+    return f"{result['correct'] / result['n']:.1%} right" if result.get("n") else ""

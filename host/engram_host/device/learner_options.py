@@ -1,0 +1,88 @@
+"""Options of a learner: as a user gives them, and as the board's learner takes them.
+
+The board checks them too: it knows the model and its own memory. What can be told without it is
+told here, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from engram.continual import policies, strategies
+
+from ..errors import InputError
+
+STRATEGIES = strategies.NAMES
+POLICIES = policies.NAMES
+TRIMMING = policies.TRIMMING  # those that need room for all samples of a session
+BITS = (3, 8)  # of a stored latent element: fewest, most
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")
+_FACTORS = {None: 1, "k": 1000, "K": 1000, "M": 10**6, "ki": 1024, "Ki": 1024, "Mi": 1 << 20}
+
+
+def budget(text: str | int) -> dict[str, int]:
+    """{"budget": latents} of "500", {"budget_bytes": bytes} of "200kB" or "192KiB".
+
+    Raises InputError.
+    """
+    found = _SIZE.fullmatch(str(text).strip())
+    if found and not found[2] and not found[3] and "." not in found[1]:
+        return {"budget": int(found[1])}
+    if not found or not found[3] or found[2] not in _FACTORS:
+        raise InputError(
+            f"a budget in latents (500) or bytes of flash (200kB, 192KiB) expected, {text!r} came"
+        )
+    return {"budget_bytes": int(float(found[1]) * _FACTORS[found[2]])}
+
+
+def assignment(text: str) -> tuple[str, int | float]:
+    """("decay", 0.9) of "decay=0.9". Raises InputError."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if name.isidentifier() and equals:
+        for kind in (int, float):
+            try:
+                return name, kind(value)
+            except ValueError:
+                pass
+    raise InputError(f"a strategy's option as name=number expected, {text!r} came")
+
+
+def for_board(options: dict[str, Any]) -> dict[str, Any]:
+    """What was given (not None), by the names that the board's learner has.
+
+    strategy_options: a dict, or assignments as texts. Raises InputError.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    strategy = given.get("strategy")
+    if strategy is not None and strategy not in STRATEGIES:
+        raise InputError(f"strategy {' or '.join(STRATEGIES)} expected, {strategy!r} came")
+    policy = given.get("policy")
+    if policy is not None and policy not in POLICIES:
+        raise InputError(f"policy {' or '.join(POLICIES)} expected, {policy!r} came")
+    bits = given.get("bits")
+    if bits is not None and not BITS[0] <= bits <= BITS[1]:
+        raise InputError(f"latents of {BITS[0]} to {BITS[1]} bits expected, {bits!r} came")
+    if "budget" in given:
+        given.update(budget(given.pop("budget")))
+    chosen = given.pop("strategy_options", None)
+    if chosen:
+        pairs = chosen.items() if isinstance(chosen, dict) else map(assignment, chosen)
+        given["strategy_options"] = dict(pairs)
+    return given
+
+
+def merged(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The options in force after `wanted` came to those of `now`, both as the board has them.
+
+    Another strategy leaves the old one's own options behind; a budget in bytes replaces one in
+    latents, and the other way round.
+    """
+    kept = dict(now)
+    if "strategy" in wanted and wanted["strategy"] != now.get("strategy"):
+        kept.pop("strategy_options", None)
+    if "budget" in wanted or "budget_bytes" in wanted:
+        kept.pop("budget", None)
+        kept.pop("budget_bytes", None)
+    return {**kept, **wanted}

@@ -1,0 +1,101 @@
+"""Latents in memory, with the interface of the replay store: for runs on this computer."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+EMPTY = 255  # label of a slot that holds no latent
+MAX_SLOTS = 65535  # the learner's slot numbers are 16-bit
+
+# A slot as gather_latents reads it: state, label, experience, sequence, latent, crc32.
+_RECORD_AT, _LATENT_AT, _CRC_BYTES = 1, 8, 4
+_HEAD = "<BHI"
+
+
+class LatentStore:
+    """What ReplayStore is to a learner, without flash: no unit to collect, nothing to mount.
+
+    capacity: records it takes, at most 65535. elems: of a latent. bits: of an element, 1 to 8.
+    Raises InputError on sizes it does not have.
+    """
+
+    def __init__(self, capacity: int, elems: int, bits: int = 8) -> None:
+        if capacity > MAX_SLOTS:
+            raise InputError(f"at most {MAX_SLOTS} latents expected, {capacity} came")
+        self.capacity = capacity
+        self.bits = bits
+        self.latent_bytes = (elems * bits + 7) // 8
+        self.labels = bytearray([EMPTY]) * capacity
+        self.experiences = bytearray(capacity)
+        self._end = _LATENT_AT + self.latent_bytes + _CRC_BYTES
+        self._slots = np.full((capacity, (self._end + 3) // 4 * 4), 0xFF, np.uint8)
+        self.next_sequence = 1
+        self.mapped = memoryview(self._slots).cast("B") if capacity else memoryview(b"")
+        self._free = list(range(capacity - 1, -1, -1))
+
+    @classmethod
+    def of(
+        cls, latents: NDArray[np.int8], labels: NDArray[np.uint8], bits: int = 8
+    ) -> LatentStore:
+        """A full store of experience 0. latents: (n, ...) int8; labels: n bytes."""
+        from engram.backend import kernels
+
+        flat = np.ascontiguousarray(latents.reshape(len(latents), -1))
+        store = cls(len(flat), flat.shape[1] if len(flat) else 0, bits)
+        packed = bytearray(store.latent_bytes)
+        for latent, label in zip(flat, labels.tolist(), strict=True):
+            kernels.pack_s8(packed, latent, bits)
+            store.append(packed, label, 0)
+        return store
+
+    def __len__(self) -> int:
+        return self.capacity - len(self._free)
+
+    def counts(self, label: int) -> int:
+        """Records of a label."""
+        return self.labels.count(label)
+
+    def settle(self) -> None:
+        """Nothing here is ever half done."""
+
+    def gather_layout(self) -> array[int]:
+        """The layout that kernels.gather_latents takes."""
+        slots = max(1, self.capacity)
+        stride = self._slots.shape[1]
+        return array("i", (slots, 0, 0, stride, _RECORD_AT, _LATENT_AT, self._end))
+
+    def append(self, latent: bytes | bytearray, label: int, experience: int) -> int:
+        """Adds a packed latent; returns its slot. Raises InputError when the store is full."""
+        if not self._free:
+            raise InputError(f"the store is full, {self.capacity} records: delete some first")
+        slot = self._free.pop()
+        head = struct.pack(_HEAD, label, experience, self.next_sequence)
+        record = head + bytes(latent)
+        record += struct.pack("<I", crc32(record))
+        self._slots[slot, _RECORD_AT : self._end] = np.frombuffer(record, np.uint8)
+        self.next_sequence += 1
+        self.labels[slot], self.experiences[slot] = label, experience & 0xFF
+        return slot
+
+    def read_into(self, slot: int, buffer: memoryview | bytearray) -> int:
+        """Copies the packed latent of a slot into a byte buffer; returns its label."""
+        latent = self._slots[slot, _LATENT_AT : _LATENT_AT + self.latent_bytes]
+        np.frombuffer(buffer, np.uint8)[:] = latent
+        return self.labels[slot]
+
+    def sequence(self, slot: int) -> int:
+        """Which of all appended records a slot holds, counted from 1."""
+        head = bytes(self._slots[slot, _RECORD_AT:_LATENT_AT])
+        return int(struct.unpack(_HEAD, head)[2])
+
+    def delete(self, slot: int) -> None:
+        """Empties a slot."""
+        self.labels[slot] = EMPTY
+        self._free.append(slot)

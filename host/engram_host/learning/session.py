@@ -1,0 +1,224 @@
+"""One learning session: samples to the board, steps, the saved state; a log line for each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engram_host import boards
+from engram_host.device import Device
+from engram_host.device.samples import Samples
+from engram_host.errors import Stopped
+from engram_host.learning import log as logs
+from engram_host.learning.interrupt import StopAtNextStep
+from engram_host.learning.measuring import Measuring
+from engram_host.meters.base import Meter
+from engram_host.planning import energy
+
+
+class Learned(NamedTuple):
+    """summary: the log's last record. steps: one record a step. log: the file. energy: the
+    record of that name; None where no meter measured."""
+
+    summary: dict[str, Any]
+    steps: list[dict[str, Any]]
+    log: Path
+    energy: dict[str, Any] | None = None
+
+
+class Session:
+    """Carries out one call of api.learn() and writes down what happens.
+
+    `stop` is looked at between two steps, so that the board is always left in order.
+    meter: None, or one that measures the session's energy; it stays open.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        writer: logs.Writer,
+        stop: StopAtNextStep,
+        on_step: Callable[[dict[str, Any]], None],
+        meter: Meter | None = None,
+    ) -> None:
+        self.device, self.writer, self.stop, self.on_step = device, writer, stop, on_step
+        self.meter = meter
+        self.measuring: Measuring | None = None
+        self.model: energy.Model | None = None
+        self.energy: dict[str, Any] | None = None
+        self.began = time.monotonic()
+        self.steps: list[dict[str, Any]] = []
+        self.flash_before = device.flash_bytes()
+        self.counter = device.counter
+        self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
+
+    def run(
+        self,
+        learner: dict[str, Any],
+        samples: Samples,
+        epochs: int,
+        sent: int = 0,
+        **about: Any,
+    ) -> Learned:
+        """learner: the board's facts about it. epochs 0: the samples are stored, not learned.
+
+        sent: so many of them the board has stored already. about: more facts for the log's first
+        record.
+        """
+        facts = self.device.info()
+        self.model = energy.model_of(facts["board"], self.counter["unit"], boards.load_all())
+        self.figures.update(
+            board=facts["board"],
+            model=facts["model"],
+            strategy=learner["strategy"],
+            epochs=epochs,
+        )
+        self._write(
+            "begin",
+            board=facts["board"],
+            runtime=facts["runtime"],
+            model=facts["model"],
+            options=facts["options"],
+            strategy=learner["strategy"],
+            learner=learner,
+            experience=learner["experience"],
+            samples=len(samples),
+            epochs=epochs,
+            **about,
+        )
+        try:
+            if self.meter is None:
+                self._work(samples, sent, epochs)
+            else:
+                with Measuring(self.device, self.meter) as self.measuring:
+                    self._work(samples, sent, epochs)
+                    self.measuring.finish()
+                self._measured(self.measuring)
+        except KeyboardInterrupt:
+            self.figures["stopped"] = True
+            raise
+        except Exception as e:
+            self.figures["error"] = str(e)
+            raise
+        finally:
+            summary = self._summary()
+        return Learned(summary, self.steps, self.writer.path, self.energy)
+
+    def _work(self, samples: Samples, sent: int, epochs: int) -> None:
+        self._observe(samples, sent)
+        if epochs:
+            self._learn(epochs)
+        self._keep()
+
+    def _measured(self, measuring: Measuring) -> None:
+        """The record "timeline" and, where the meter was read, "energy"."""
+        self._write("timeline", **measuring.record())
+        self.figures["timeline"] = True
+        if measuring.live:
+            told = measuring.result()
+            self.energy = self._write("energy", **told)
+            kept = ("source", "meter", "total", "step", "sample")
+            self.figures["energy"] = {key: told[key] for key in kept if key in told}
+
+    def _observe(self, samples: Samples, sent: int) -> None:
+        chunk = 64  # samples between two looks at Ctrl-C
+        units, stored = 0, sent
+        receive = write = 0
+        self.figures["samples"] = sent
+        with self.device.reporter.items("observe", len(samples), "samples") as update:
+            for start in range(sent, len(samples), chunk):
+                self._check_stop()
+                told = self.device.observe_quietly(samples.part(start, start + chunk))
+                units, stored = units + told["units"], stored + told.get("stored", told["n"])
+                receive, write = receive + told["receive"], write + told["flash_write"]
+                if self.measuring:
+                    self.measuring.samples(told)
+                self.figures["samples"] = min(len(samples), start + chunk)
+                update(self.figures["samples"])
+        figures: dict[str, Any] = {"observe_units": units, "stored": stored}
+        figures["observe_phases"] = {
+            "receive": receive,
+            "forward": units - write,
+            "flash_write": write,
+        }
+        self.figures.update(figures)
+        spent = self._energy(units + receive)
+        self._write("observe", samples=len(samples), **figures, **spent, **self.counter)
+
+    def _learn(self, epochs: int) -> None:
+        with self.device.reporter.items("learn", None, "steps") as update:
+            learning = self.device.learning(epochs)
+            try:
+                for row in learning:
+                    row["flash_bytes"] -= self.flash_before
+                    if self.measuring:
+                        self.measuring.step(row)
+                    spent = self._energy(row["total"])
+                    record = self._write("step", **row, **spent, **self.counter)
+                    self.steps.append(record)
+                    note = f"loss {row['loss']:.3f}  right {row['acc']:.0%}"
+                    update(row["step"], total=row["of"], note=note)
+                    self.on_step(record)
+                    self._check_stop()
+            finally:
+                learning.close()
+
+    def _keep(self) -> None:
+        self.device.end_experience()
+        saved = self.device.save()
+        if self.measuring:
+            self.measuring.saved(saved)
+        self.figures["generation"], self.figures["save_units"] = (
+            saved["generation"],
+            saved["units"],
+        )
+
+    def _energy(self, units: int) -> dict[str, Any]:
+        """{"energy": of the model}; {} where a meter measures, or no model knows."""
+        if self.meter is not None or self.model is None:
+            return {}
+        return {"energy": self.model.energy(units)}
+
+    def _spent(self) -> int:
+        """Counter units of the session so far."""
+        figures = self.figures
+        units = sum(figures.get(key, 0) for key in ("observe_units", "total", "save_units"))
+        return int(units + figures.get("observe_phases", {}).get("receive", 0))
+
+    def _check_stop(self) -> None:
+        if self.stop.asked:
+            done = f"after step {len(self.steps)}" if self.steps else "before the first step"
+            raise Stopped(
+                f"stopped {done}; the board is ready, and has kept what was sent to learn from. "
+                f"Log: {self.writer.path}"
+            )
+
+    def _summary(self) -> dict[str, Any]:
+        steps, figures = self.steps, self.figures
+        figures["steps"] = len(steps)
+        if steps:
+            figures.update(
+                of=steps[-1]["of"],
+                first_loss=steps[0]["loss"],
+                last_loss=steps[-1]["loss"],
+                last_acc=steps[-1]["acc"],
+                phases={
+                    name: sum(row["phases"][name] for row in steps) for name in steps[0]["phases"]
+                },
+                total=sum(row["total"] for row in steps),
+                outside=sum(row["outside"] for row in steps),
+                ram_bytes=max(row["ram_bytes"] for row in steps),
+            )
+        figures.update(self._energy(self._spent()))
+        if not {"stopped", "error"} & {key for key, value in figures.items() if value}:
+            learner = self.device.info()["learner"]
+            figures["flash_bytes"] = self.device.flash_bytes() - self.flash_before
+            for key in ("ram_planned_bytes", "ram_measured_bytes", "experience"):
+                figures[key] = learner[key]
+        return self._write("summary", **figures, **self.counter)
+
+    def _write(self, kind: str, **record: Any) -> dict[str, Any]:
+        record["wall_s"] = round(time.monotonic() - self.began, 4)
+        return self.writer.write(kind, record)

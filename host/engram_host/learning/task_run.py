@@ -1,0 +1,180 @@
+"""A whole stream of tasks on a board: each is learned, then all tests are taken; one log of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engram_host.datasets import draw_per_class
+from engram_host.device import Device
+from engram_host.device.learner_options import TRIMMING
+from engram_host.device.samples import Samples
+from engram_host.errors import InputError, Stopped
+from engram_host.learning import log as logs
+from engram_host.learning.interrupt import StopAtNextStep
+from engram_host.learning.session import Learned, Session
+from engram_host.learning.tasks import Task, TaskStream
+from engram_host.meters.base import Meter
+
+START = -1  # what an evaluation came after, when nothing had been learned yet
+
+
+class LearnedTasks(NamedTuple):
+    """summary: the log's last record, "metrics". sessions: one a task. log: the file."""
+
+    summary: dict[str, Any]
+    sessions: list[Learned]
+    log: Path
+
+
+class TaskRun:
+    """Carries out one call of api.learn_tasks(). meter: as Session takes it."""
+
+    def __init__(
+        self,
+        device: Device,
+        writer: logs.Writer,
+        stop: StopAtNextStep,
+        on_step: Callable[[dict[str, Any]], None],
+        on_test: Callable[[dict[str, Any]], None],
+        meter: Meter | None = None,
+    ) -> None:
+        self.device, self.writer, self.stop, self.meter = device, writer, stop, meter
+        self.on_step, self.on_test = on_step, on_test
+        self.began = time.monotonic()
+        self.tested: list[dict[str, Any]] = []
+
+    def run(
+        self,
+        learner: dict[str, Any],
+        stream: TaskStream,
+        *,
+        epochs: int,
+        known_first: bool,
+        seed: int,
+        done: int = 0,
+        sent: int = 0,
+    ) -> LearnedTasks:
+        """epochs: passes over the new samples. known_first: the model knows the first task: its
+        samples are stored for replay, nothing is trained. seed: of which of them. done: tasks
+        that the board has learned; sent: samples of the next one that it has stored."""
+        tasks = list(stream.tasks)
+        if known_first:
+            tasks[0] = _within(tasks[0], learner["budget"], seed)
+        if learner["policy"] in TRIMMING:  # others keep within their budget all along
+            self._check_room(tasks, learner["budget"])
+        self._write(
+            "tasks",
+            protocol=stream.protocol,
+            tasks=[_facts(task) for task in tasks],
+            tests=[_facts(test) for test in stream.tests],
+            known_first=known_first,
+            learner=learner,
+            done=done,
+            sent=sent,
+        )
+        try:
+            # the tests after the last save are taken again: what they gave may be lost
+            self._test(done - 1 if done else START, stream.tests)
+            sessions = []
+            for i, task in enumerate(tasks[done:], done):
+                passes = 0 if known_first and i == 0 else epochs
+                sessions.append(self._learn(i, task, passes, sent if i == done else 0))
+                self._test(i, stream.tests)
+            summary = self._metrics(sessions, stream)
+        except KeyboardInterrupt:
+            self._write("metrics", stopped=True)
+            raise
+        except Exception as e:
+            self._write("metrics", error=str(e))
+            raise
+        return LearnedTasks(summary, sessions, self.writer.path)
+
+    def _learn(self, number: int, task: Task, epochs: int, sent: int) -> Learned:
+        session = Session(self.device, self.writer, self.stop, self.on_step, self.meter)
+        learner = self.device.info()["learner"]
+        about = {"task": number, "task_name": task.name}
+        return session.run(learner, task.samples, epochs, sent, **about)
+
+    def _check_room(self, tasks: list[Task], budget: int) -> None:
+        """New samples lie in flash beside the old ones until their session ends."""
+        capacity = self.device.store_info()["store"]["capacity"]
+        for i, task in enumerate(tasks):
+            old = min(budget, sum(len(earlier.samples) for earlier in tasks[:i]))
+            room = capacity - old
+            if len(task.samples) > room:
+                each = room // max(1, len(np.unique(task.samples.labels)))
+                raise InputError(
+                    f"task {task.name}: at most {room} samples expected, as the board's flash "
+                    f"holds {capacity} latents and {old} of them are old ones; "
+                    f"{len(task.samples)} came: use --per-class {each}, a smaller --budget or "
+                    "fewer --bits"
+                )
+
+    def _test(self, after: int, tests: list[Task]) -> None:
+        for j, test in enumerate(tests):
+            if self.stop.asked:
+                raise Stopped(
+                    f"stopped before test {test.name}; what was learned is saved. "
+                    f"Log: {self.writer.path}"
+                )
+            told = self.device.evaluate_stream(test.samples, task=j)
+            accuracy = told["correct"] / told["n"] if told["n"] else 0.0
+            record = self._write(
+                "evaluation", after=after, test=j, test_name=test.name, accuracy=accuracy, **told
+            )
+            self.tested.append(record)
+            self.on_test(record)
+
+    def _metrics(self, sessions: list[Learned], stream: TaskStream) -> dict[str, Any]:
+        store = self.device.store_info()["store"]
+        summaries = [session.summary for session in sessions]
+        steps = sum(summary["steps"] for summary in summaries)
+        total = sum(summary.get("total", 0) for summary in summaries)
+        return self._write(
+            "metrics",
+            **(self.device.metrics() if stream.tests else {}),
+            accuracy=self._overall(len(stream.tests)),
+            protocol=stream.protocol,
+            tasks=[task.name for task in stream.tasks],
+            tests=[test.name for test in stream.tests],
+            diagonal=len(stream.tests) == len(stream.tasks),
+            bits=self.device.info()["learner"]["bits"],
+            samples=sum(summary["samples"] for summary in summaries),
+            steps=steps,
+            units_per_step=round(total / steps) if steps else None,
+            flash_bytes=sum(summary["flash_bytes"] for summary in summaries),
+            replay_records=store["live"],
+            replay_bytes=store["live"] * store["slot_bytes"],
+            **self.device.counter,
+        )
+
+    def _overall(self, tests: int) -> float | None:
+        """Share of all test samples that were right the last time; None without tests."""
+        last = self.tested[-tests:] if tests else []
+        total = sum(record["n"] for record in last)
+        return sum(record["correct"] for record in last) / total if total else None
+
+    def _write(self, kind: str, **record: Any) -> dict[str, Any]:
+        record["wall_s"] = round(time.monotonic() - self.began, 4)
+        return self.writer.write(kind, record)
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    classes = [int(c) for c in np.unique(task.samples.labels)]
+    return {"name": task.name, "classes": classes, "samples": len(task.samples)}
+
+
+def _within(task: Task, budget: int, seed: int) -> Task:
+    """No more samples than stay in the store: a task that is not trained has no use for others."""
+    samples = task.samples
+    if len(samples) <= budget:
+        return task
+    classes = [int(c) for c in np.unique(samples.labels)]
+    each = max(1, budget // len(classes))
+    drawn = Samples(*draw_per_class(samples.x, samples.labels, classes, each, seed))
+    return Task(task.name, drawn)

@@ -1,0 +1,185 @@
+"""Tasks: how a stream of experiences is cut out of one set of labelled samples.
+
+Three protocols, by the names of van de Ven, Tuytelaars and Tolias (2022) and of CORe50:
+
+    class      every task brings classes of its own; tested on each group of classes
+    domain     a field of the data says which task a sample belongs to, and the test data have it
+               too: tested on each domain
+    instance   a field says it, and the test data have none: tested on all of them together
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets import draw_per_class
+from ..device import samples as sample_files
+from ..device.samples import Samples
+from ..errors import InputError
+
+Group = list[int]
+
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_ALL = "all"  # the test of the protocol "instance"
+
+
+class Task(NamedTuple):
+    """Samples that come together. name: "0-4" or "speaker 3"."""
+
+    name: str
+    samples: Samples
+
+
+class TaskStream(NamedTuple):
+    """What is learned, in order, and what is tested after each of them.
+
+    protocol: class, domain or instance. tests: a row of the accuracy matrix has one entry each.
+    """
+
+    protocol: str
+    tasks: list[Task]
+    tests: list[Task]
+
+
+def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
+    """What a stream is known by on a board: u32 but 0, of its samples, in order, and of what
+    else decides its result: about, JSON-able."""
+    rows: list[Any] = [stream.protocol, dict(about)]
+    for task in stream.tasks + stream.tests:
+        samples = task.samples
+        rows.append([task.name, samples.x.shape, str(samples.x.dtype)])
+        rows += [crc32(np.ascontiguousarray(samples.x)), samples.labels.tolist()]
+    return crc32(json.dumps(rows, sort_keys=True).encode()) or 1
+
+
+def groups(text: str) -> list[Group]:
+    """[[0, 1, 2], [5], [7, 9]] of "0-2,5,7+9". Raises InputError."""
+    found = [_group(part.strip(), text) for part in text.split(",")]
+    flat = [value for group in found for value in group]
+    for value in flat:
+        if flat.count(value) > 1:
+            raise InputError(f"every class in one task expected, {value} is in two of {text!r}")
+    return found
+
+
+def _group(part: str, text: str) -> Group:
+    group: Group = []
+    for piece in part.split("+"):
+        match = _RANGE.fullmatch(piece.strip())
+        if not match:
+            raise InputError(
+                f"tasks as 0-4,5,6 expected (a comma between tasks, 0-4 or 0+2 within one), "
+                f"{text!r} came"
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise InputError(f"tasks: {piece.strip()!r} goes backwards; write {last}-{first}")
+        group += range(first, last + 1)
+    return group
+
+
+def group_name(group: Sequence[int]) -> str:
+    """ "0-4", "7", "7+9"."""
+    values = sorted(group)
+    if len(values) > 1 and values == list(range(values[0], values[-1] + 1)):
+        return f"{values[0]}-{values[-1]}"
+    return "+".join(map(str, values))
+
+
+def load(
+    data: Path | str,
+    *,
+    labels: Path | None = None,
+    test: Path | str | None = None,
+    tasks: str | None = None,
+    field: str | None = None,
+    per_class: int | None = None,
+    test_per_class: int | None = None,
+    seed: int = 1,
+) -> TaskStream:
+    """The stream of tasks in a file of samples.
+
+    tasks: groups of classes, or with `field` groups of its values (None: each value is a task, in
+    ascending order). field: name of an integer array in the .npz, one a sample. per_class: at most
+    so many samples of a class in each task, drawn at random by `seed`; test_per_class the same
+    for the tests. Raises InputError.
+    """
+    if tasks is None and field is None:
+        raise InputError("tasks as groups of classes or a field expected, neither came")
+    chosen = None if tasks is None else groups(tasks)
+    x = sample_files.load(data, labels)
+    keys = x.labels if field is None else _field(data, field, len(x))
+    chosen = chosen or [[int(value)] for value in np.unique(keys)]
+    learned = _cut(x, keys, chosen, field, per_class, seed, str(data))
+    if test is None:
+        return TaskStream(_protocol(field, False), learned, [])
+    tested = sample_files.load(test)
+    tested.labels  # noqa: B018  (InputError here if there are none)
+    shared = field is None or field in sample_files.arrays(test)
+    if not shared:
+        whole = [Task(_ALL, _drawn(tested, test_per_class, seed))]
+        return TaskStream(_protocol(field, False), learned, whole)
+    keys = tested.labels if field is None else _field(test, field, len(tested))
+    tests = _cut(tested, keys, chosen, field, test_per_class, seed, str(test))
+    return TaskStream(_protocol(field, True), learned, tests)
+
+
+def _protocol(field: str | None, tested_by_task: bool) -> str:
+    if field is None:
+        return "class"
+    return "domain" if tested_by_task else "instance"
+
+
+def _field(path: Path | str, name: str, n: int) -> NDArray[np.integer]:
+    """The array that says which task each sample belongs to."""
+    found = sample_files.arrays(path)
+    if name not in found:
+        raise InputError(
+            f"{path}: an array {name!r} expected, one integer a sample; it has "
+            f"{', '.join(found) or 'none'}"
+        )
+    values = np.asarray(found[name])
+    if values.shape != (n,) or values.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: {name!r} with {n} integers expected, one a sample; {values.shape} "
+            f"{values.dtype} came"
+        )
+    return values
+
+
+def _cut(
+    whole: Samples,
+    keys: NDArray[np.integer],
+    chosen: Sequence[Group],
+    field: str | None,
+    per_class: int | None,
+    seed: int,
+    where: str,
+) -> list[Task]:
+    found = []
+    for group in chosen:
+        for value in group:
+            if not (keys == value).any():
+                what = "class" if field is None else f"{field} ="
+                raise InputError(f"{where}: no sample of {what} {value}; leave it out of --tasks")
+        members = np.isin(keys, group)
+        part = Samples(whole.x[members], whole.labels[members])
+        name = group_name(group) if field is None else f"{field} {group_name(group)}"
+        found.append(Task(name, _drawn(part, per_class, seed)))
+    return found
+
+
+def _drawn(whole: Samples, per_class: int | None, seed: int) -> Samples:
+    """At most so many of each class, shuffled together; None: all, in their order."""
+    if per_class is None:
+        return whole
+    classes = [int(c) for c in np.unique(whole.labels)]
+    return Samples(*draw_per_class(whole.x, whole.labels, classes, per_class, seed))

@@ -1,0 +1,446 @@
+"""The host's end of the link: sends requests, repeats them until answered, resumes transfers.
+
+The host has all the timers. Whatever the cable does to the bytes, a request is carried out once
+and its answer is intact, or an error says that it is not known: never wrong data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import struct
+import time
+from binascii import crc32
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from engram.link import wire
+from engram_host.errors import DeviceError, LinkError, LinkLost
+from engram_host.line.frames import Damage, Event, Frame, Splitter, Text
+from engram_host.line.transport.base import Transport
+
+START_AGENT = b"import engram.link.agent as a; a.serve()"
+PROMPT = b">>> "
+REPL_SIGNS = (PROMPT, b"raw REPL; CTRL-B to exit", b"\n=== ")  # friendly, raw, paste mode
+INTERRUPT = b"\x03"
+LEAVE_RAW_REPL = b"\x02"
+SOFT_RESET = b"\x04"  # at the REPL
+
+_DEFAULT_PAYLOAD = 1024
+_LOST_ADVICE = "what was saved is in the board's flash; open the model again and go on from there"
+
+
+class Timing(NamedTuple):
+    """Seconds. The defaults suit boards; tests on a bad cable use shorter ones."""
+
+    resend: float = 1.0  # silence before the first resend; doubles each time
+    resend_most: float = 8.0
+    silence: float = 40.0  # without a sign of life: the board does not answer
+    hello: float = 0.7  # for an agent that runs already
+    prompt: float = 3.0  # for a REPL to show its prompt
+    revivals: int = 20  # times a transfer starts the agent again before it gives up
+
+
+Progress = Callable[[int], None]  # called with the number of bytes done so far
+
+
+def ignore(_: Any) -> None:
+    """A callback that does nothing."""
+
+
+class Link:
+    """A conversation with the agent of one board.
+
+    on_text gets console output of the board (bytes) as it comes.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        on_text: Callable[[bytes], None] = ignore,
+        timing: Timing | None = None,
+    ) -> None:
+        self.transport = transport
+        self.on_text = on_text
+        self.timing = timing or Timing()
+        self.max_payload = _DEFAULT_PAYLOAD
+        self.board = ""
+        self.counts = {"requests": 0, "resent": 0, "damaged": 0, "beats": 0}
+        self._session = ""
+        self._seq = 0
+        self._splitter = Splitter(wire.frame_limit(0xFFFF))
+        self._events: deque[Event] = deque()
+        self._text = b""  # end of the console output, to find a prompt and to quote in errors
+
+    # --- opening ---------------------------------------------------------------------------
+
+    def open(self) -> dict[str, Any]:
+        """Find the agent, or start it at the REPL. Returns what it says of itself.
+
+        Raises LinkError if there is neither an agent nor a MicroPython prompt.
+        """
+        on_text, self.on_text = self.on_text, ignore  # the REPL's echo is not for the user
+        try:
+            return self._open()
+        finally:
+            self.on_text = on_text
+
+    def find(self) -> dict[str, Any] | None:
+        """What an agent that runs says of itself; None if none does. Nothing is interrupted."""
+        self._session = secrets.token_hex(4)
+        self._text = b""
+        answer = self._hello(self.timing.hello)
+        if answer is not None:
+            self._agree(answer)
+        return answer
+
+    @property
+    def heard(self) -> bytes:
+        """What came beside frames since the last request, an unfinished line too."""
+        return self._text + self._splitter.pending
+
+    def _open(self) -> dict[str, Any]:
+        answer = self.find()
+        if answer is not None:
+            return answer
+        self._start_agent()
+        # Code in files takes seconds to load; a REPL that is back echoes, which is seen at once.
+        answer = self._hello(self.timing.prompt, self.timing.silence)
+        if answer is None:
+            raise LinkError(self._no_agent())
+        self._agree(answer)
+        return answer
+
+    def _agree(self, answer: dict[str, Any]) -> None:
+        """Begin with an agent. Raises LinkError when it speaks another protocol."""
+        if answer["engram"] != wire.VERSION:
+            raise LinkError(
+                f"protocol {wire.VERSION} expected, the board speaks {answer['engram']}; "
+                "build and install firmware and host from the same version"
+            )
+        self.max_payload = int(answer["max_payload"])
+        self.board = answer["board"]
+        self._seq = 0
+
+    def close(self) -> None:
+        """Leave the agent running, so that the next command finds it and its model."""
+        self.transport.close()
+
+    def leave_to_repl(self) -> None:
+        """End the agent; the board is at its REPL."""
+        self.transport.write(INTERRUPT)
+
+    def soft_reset(self) -> dict[str, Any]:
+        """Restart MicroPython, which empties its heap, and the agent. Returns as open()."""
+        on_text, self.on_text = self.on_text, ignore
+        try:
+            self.enter_repl()
+            self._text = b""
+            self.transport.write(SOFT_RESET)
+            if not self._wait_prompt(self.timing.silence):
+                raise LinkError(self._no_prompt())
+        finally:
+            self.on_text = on_text
+        return self.open()
+
+    def _hello(self, wait_s: float, most_s: float = 0.0) -> dict[str, Any] | None:
+        """The agent's answer, None if there is none; a busy agent that beats is waited for.
+
+        wait_s: how long an agent that is idle may take. most_s: how long one may take to start.
+        """
+        frame = _hello_frame(self._session)
+        now = time.monotonic()
+        give_up, send_at = now + max(wait_s, most_s), now
+        while (now := time.monotonic()) < give_up:
+            if now >= send_at:
+                self.transport.write(b"\n" + frame)  # the newline ends whatever was cut short
+                send_at = now + wait_s / 2.5
+            event = self._next_event(min(give_up, send_at, now + 0.02))
+            if _asked(self._session) in self.heard:
+                return None  # it was echoed: a REPL listens, no agent
+            if isinstance(event, Frame):
+                if event.kind == wire.BEAT:
+                    give_up = max(give_up, time.monotonic() + max(wait_s, 2.0))
+                elif event.kind == wire.OK:
+                    answer = _loads(event.payload)
+                    if isinstance(answer, dict) and answer.get("session") == self._session:
+                        return answer
+        return None
+
+    def enter_repl(self) -> None:
+        """Interrupt what runs and reach the friendly REPL. Raises LinkError if no prompt comes."""
+        self._text = b""
+        self.transport.write(b"\r" + INTERRUPT + INTERRUPT)
+        self._wait_quiet(self.timing.hello / 4)
+        self._text = b""
+        self.transport.write(LEAVE_RAW_REPL + b"\r")
+        if not self._wait_prompt(self.timing.prompt):
+            raise LinkError(self._no_prompt())
+        self._wait_quiet(self.timing.hello / 4)
+
+    def _start_agent(self) -> None:
+        """Type the line that starts the agent at the REPL."""
+        self.enter_repl()
+        self._text = b""
+        self.transport.write(START_AGENT + b"\r")
+
+    def _wait_quiet(self, quiet_s: float) -> None:
+        end = time.monotonic() + self.timing.prompt
+        while time.monotonic() < end and self._next_event(time.monotonic() + quiet_s):
+            pass
+
+    def _wait_prompt(self, wait_s: float) -> bool:
+        end = time.monotonic() + wait_s
+        while time.monotonic() < end:
+            if PROMPT in self._text:
+                return True
+            self._next_event(end)
+        return PROMPT in self._text
+
+    def _no_prompt(self) -> str:
+        came = f"this came: {_quote(self._text)}" if self._text else "nothing came"
+        return (
+            f"a MicroPython prompt '>>> ' was expected on {self.transport.name}, {came}; check "
+            "the port, reset the board, and see that it runs MicroPython"
+        )
+
+    def _no_agent(self) -> str:
+        failure = re.search(rb"(ImportError|AttributeError): [^\r\n]*", self._text)
+        if failure:
+            return (
+                f"{self.transport.name} runs MicroPython without the engram library, or with one "
+                f"that lacks something ({failure[0].decode()}); flash firmware that has it, or "
+                f"run `engram install --port {self.transport.name}`"
+            )
+        return (
+            f"the agent on {self.transport.name} was started and does not answer; this came: "
+            f"{_quote(self._text)}"
+        )
+
+    # --- requests --------------------------------------------------------------------------
+
+    def request(self, kind: int, payload: bytes = b"") -> tuple[int, bytes]:
+        """Send one message and wait for its answer: (OK or MORE, payload).
+
+        Raises DeviceError (the board refused), LinkLost (the agent ended), LinkError (silence).
+        """
+        self._seq = self._seq % 255 + 1
+        frame = wire.encode(kind, self._seq, payload)
+        self.counts["requests"] += 1
+        self._text = b""
+        self.transport.write(frame)
+        wait_s = self.timing.resend
+        alive = time.monotonic()
+        resend_at = alive + wait_s
+        broken_left = 8  # complaints answered at once; more of them wait for the timer
+        while True:
+            event = self._next_event(resend_at)
+            now = time.monotonic()
+            if isinstance(event, Frame):
+                if event.seq == self._seq and event.kind in (wire.OK, wire.MORE, wire.ERROR):
+                    return self._answer(event)
+                if event.kind == wire.BEAT:
+                    self.counts["beats"] += 1
+                    alive, resend_at = now, now + self.timing.resend_most
+                elif event.kind == wire.BROKEN and broken_left:
+                    broken_left -= 1
+                    resend_at = now
+            elif any(sign in self._text for sign in REPL_SIGNS):
+                raise LinkLost(
+                    f"the agent on {self.transport.name} ended in the middle (the REPL is back: "
+                    f"{_quote(self._text)}); {_LOST_ADVICE}"
+                )
+            if now >= resend_at:
+                if now - alive > self.timing.silence:
+                    raise LinkError(
+                        f"{wire.NAMES[kind]}: no answer from {self.transport.name} for "
+                        f"{self.timing.silence:.0f} s; reset the board and try again"
+                    )
+                self.counts["resent"] += 1
+                self.transport.write(b"\r\n" + frame)  # makes a REPL show its prompt
+                resend_at = now + wait_s
+                wait_s = min(2 * wait_s, self.timing.resend_most)
+
+    def _answer(self, frame: Frame) -> tuple[int, bytes]:
+        if frame.kind != wire.ERROR:
+            return frame.kind, frame.payload
+        told = _loads(frame.payload)
+        raise DeviceError(told["error"], told["message"])
+
+    def _next_event(self, until: float) -> Event | None:
+        """The next thing that came, or None at `until` (time.monotonic)."""
+        while not self._events:
+            left = until - time.monotonic()
+            data = self.transport.read(max(0.0, left))
+            if not data and left <= 0:
+                return None
+            self._events.extend(self._splitter.feed(data))
+        event = self._events.popleft()
+        if isinstance(event, Text):
+            self._text = (self._text + event.data)[-4096:]
+            self.on_text(event.data)
+        elif isinstance(event, Damage):
+            self.counts["damaged"] += 1
+        return event
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call a function of the agent's table by name; arguments and answer are JSON."""
+        wanted = json.dumps({"f": function, "a": arguments}).encode()
+        if len(wanted) > self.max_payload:
+            raise LinkError(
+                f"arguments of {function} of at most {self.max_payload} bytes expected, "
+                f"{len(wanted)} came"
+            )
+        kind, answer = self.request(wire.CALL, wanted)
+        if kind == wire.OK:
+            return _loads(answer)
+        total = struct.unpack_from("<I", answer)[0]
+        parts = bytearray(answer[4:])
+        while len(parts) < total:
+            _, answer = self.request(wire.NEXT, struct.pack("<I", len(parts)))
+            parts += answer[4:]
+        return _loads(bytes(parts))
+
+    # --- files -----------------------------------------------------------------------------
+
+    def put(self, name: str, data: bytes, progress: Progress = ignore) -> bool:
+        """Send a file. False if the board had it already. Goes on where an earlier try ended."""
+        return self._revived(lambda: self._put_once(name, data, progress))
+
+    def _put_once(self, name: str, data: bytes, progress: Progress) -> bool:
+        wanted = {"name": name, "size": len(data), "crc": crc32(data)}
+        _, answer = self.request(wire.PUT_OPEN, json.dumps(wanted).encode())
+        held = _loads(answer)
+        if held["same"]:
+            progress(len(data))
+            return False
+        at = held["have"]
+        if at > len(data) or crc32(data[:at]) != held["crc"]:
+            at = 0
+        progress(at)
+        room = self.max_payload - 4
+        while at < len(data):
+            block = struct.pack("<I", at) + data[at : at + room]
+            _, answer = self.request(wire.PUT_DATA, block)
+            at = struct.unpack("<I", answer)[0]
+            progress(at)
+        self.request(wire.PUT_CLOSE)
+        return True
+
+    def get(self, name: str, progress: Progress = ignore) -> bytes:
+        """Fetch a file, checked by its CRC as it stands on the board."""
+        data = bytearray()
+        return self._revived(lambda: self._get_rest(name, data, progress))
+
+    def _get_rest(self, name: str, data: bytearray, progress: Progress) -> bytes:
+        stat = self.call("stat", name=name)
+        while len(data) < stat["size"]:
+            ask = struct.pack("<IH", len(data), self.max_payload) + name.encode()
+            _, part = self.request(wire.GET_DATA, ask)
+            if not part:
+                break
+            data += part
+            progress(len(data))
+        if len(data) != stat["size"] or crc32(data) != stat["crc"]:
+            came = f"{len(data)} bytes with crc32 {crc32(data):08x}"
+            data.clear()
+            raise LinkError(
+                f"{name}: {stat['size']} bytes with crc32 {stat['crc']:08x} expected, {came} "
+                "came; the file changed meanwhile, fetch it again"
+            )
+        return bytes(data)
+
+    def _revived(self, transfer: Callable[[], Any]) -> Any:
+        """A transfer, started again (it resumes) whenever the agent had to be started again."""
+        for _ in range(self.timing.revivals):
+            try:
+                return transfer()
+            except LinkLost:
+                self.open()
+        return transfer()
+
+    # --- samples ---------------------------------------------------------------------------
+
+    def samples(
+        self, sink: int, samples: Iterable[bytes], progress: Progress = ignore
+    ) -> dict[str, Any]:
+        """Stream samples (each: label byte unless PREDICT, then the raw input) to the learner.
+
+        Returns {"n", "right", "stored", "units", "receive", "flash_write", "out", "marks"}: how
+        many arrived, how many were predicted right, how many were stored, what they took by the
+        board's counter, what receiving and what writing them took, all predictions, and all marks
+        (none unless the board marks phases).
+        progress counts samples. Raises DeviceError at the first one the board refuses.
+        """
+        size = self.call("samples_begin", sink=sink)["sample_bytes"]
+        offset = 0
+        pending = bytearray()
+        out: list[Any] = []
+        marks: list[Any] = []
+        last: dict[str, Any] = {"n": 0, "right": 0, "stored": 0, "units": 0}
+        last.update(receive=0, flash_write=0)
+        room = self.max_payload - 5
+        room = room // size * size or room  # whole samples where they fit
+        for sample in samples:
+            if len(sample) != size:
+                raise LinkError(f"samples of {size} bytes expected, one of {len(sample)} came")
+            pending += sample
+            while len(pending) >= room:
+                last = self._send_samples(sink, offset, bytes(pending[:room]), out, progress)
+                marks += last.get("marks", ())
+                offset += room
+                del pending[:room]
+        if pending:
+            last = self._send_samples(sink, offset, bytes(pending), out, progress)
+            marks += last.get("marks", ())
+        return {**last, "out": out, "marks": marks}
+
+    def _send_samples(
+        self, sink: int, offset: int, data: bytes, out: list[Any], progress: Progress
+    ) -> dict[str, Any]:
+        _, answer = self.request(wire.SAMPLES, struct.pack("<BI", sink, offset) + data)
+        told: dict[str, Any] = _loads(answer)
+        out.extend(told["out"])
+        progress(told["n"])
+        return told
+
+
+def _asked(session: str) -> bytes:
+    """What a HELLO of this session has in it and its answer has not."""
+    return f'"session": "{session}", "salt": '.encode()
+
+
+def _hello_frame(session: str) -> bytes:
+    """A HELLO that does no harm where no agent listens.
+
+    A REPL acts on control characters (Ctrl-D resets the board), so the frame must have none; a
+    number in it is counted up until that is so.
+    """
+    for salt in range(100000):
+        payload = json.dumps({"engram": wire.VERSION, "session": session, "salt": salt})
+        frame = wire.encode(wire.HELLO, 0x20, payload.encode())
+        if all(byte >= 32 or byte == 0 for byte in frame[:-1]):
+            return frame
+    raise AssertionError("no harmless HELLO frame exists")
+
+
+_STRING_OR_NOT_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|nan|inf')
+_SPELLED = {"nan": "NaN", "inf": "Infinity"}
+
+
+def _loads(payload: bytes) -> Any:
+    """JSON as MicroPython writes it: that is JSON but for nan and inf."""
+    text = payload.decode()
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(_STRING_OR_NOT_FINITE.sub(lambda m: _SPELLED.get(m[0], m[0]), text))
+
+
+def _quote(text: bytes, limit: int = 200) -> str:
+    """The end of some console output, for an error message."""
+    shown = text.decode("utf-8", "replace").strip()
+    shown = " ".join(shown.split())
+    return repr(shown if len(shown) <= limit else "..." + shown[-limit:])

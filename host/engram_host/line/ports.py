@@ -1,0 +1,77 @@
+"""From what the user calls a board (its name, or any URL pyserial opens) to a transport."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from serial.tools import list_ports
+
+from engram_host import boards, virtual
+from engram_host.errors import InputError
+from engram_host.line.transport.serial_port import SerialTransport
+
+ENVIRONMENT = "ENGRAM_PORT"
+
+
+class Target(NamedTuple):
+    """url: for pyserial. board: its name, where it is known."""
+
+    url: str
+    baud: int
+    board: str | None
+
+
+def resolve(port: str | None) -> Target:
+    """What `port` (None: the environment's ENGRAM_PORT) means; a virtual board is started.
+
+    Raises InputError when nothing was said, VirtualBoardError when the board does not start.
+    """
+    port = port or os.environ.get(ENVIRONMENT)
+    if not port:
+        raise InputError(
+            f"no port was given: use --port (or {ENVIRONMENT}) with a board's name, as "
+            f"{_example()}, or a serial port{_found()}"
+        )
+    if not boards.is_known(port):
+        return Target(port, 115200, None)
+    board = boards.load(port)
+    if not board.is_virtual:
+        raise InputError(
+            f"{port} is a real board: say where it is connected, as --port /dev/ttyACM0{_found()}"
+        )
+    running = virtual.ensure(port, board.command)
+    return Target(str(running.tty), board.baud, port)
+
+
+def open_transport(port: str | None) -> SerialTransport:
+    """The serial port of a board, open."""
+    target = resolve(port)
+    return SerialTransport(target.url, target.baud, name=target.board or target.url)
+
+
+def serial_ports() -> list[dict[str, str]]:
+    """Serial ports of this computer that something is connected to: port, description."""
+    return [
+        {"port": p.device, "description": p.description or ""}
+        for p in sorted(list_ports.comports())
+        if p.vid is not None  # a plug; others are on-board UARTs with nothing behind them
+    ]
+
+
+def virtual_ports() -> list[dict[str, str]]:
+    """Virtual boards that run, with stock firmware too: port, description."""
+    named = [b.name for b in boards.load_all() if b.is_virtual]
+    stock = [name + boards.STOCK for name in named if boards.is_known(name + boards.STOCK)]
+    found = (virtual.status(name) for name in named + stock)
+    return [{"port": str(b.tty), "description": f"virtual board {b.name}"} for b in found if b]
+
+
+def _example() -> str:
+    virtuals = [b.name for b in boards.load_all() if b.is_virtual]
+    return virtuals[0] if virtuals else "qemu_m4f"
+
+
+def _found() -> str:
+    found = [p["port"] for p in serial_ports()]
+    return f" (connected: {', '.join(found)})" if found else " (none is connected)"
