@@ -12,6 +12,7 @@ engram.errors.EngramError
     ├── MeterError         a power meter cannot be used, or its samples do not fit the log
     ├── FlashError         the firmware cannot be put onto a board, or is for another one
     ├── InstallError       a board cannot take the library
+    ├── UnsupportedSystem  what was asked for needs another operating system
     └── InputError         a file or argument given by the user is not usable
 
 KeyboardInterrupt
@@ -91,6 +92,10 @@ class FlashError(HostError):
 
 
 class InstallError(HostError):
+    pass
+
+
+class UnsupportedSystem(HostError):
     pass
 
 

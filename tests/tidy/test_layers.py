@@ -77,22 +77,23 @@ ASKS = re.compile(
 # for each part that may import less than its package.
 HOST_ROWS = {
     "errors": set(),
+    "system": {"errors"},
     "progress": set(),
     # what is known without a board at hand: its facts, firmware, models, data, images of a store
     "boards": {"boards", "errors"},
-    "build": {"build", "boards", "errors"},
-    "virtual": {"virtual", "errors"},  # runs whatever process it is given
+    "build": {"build", "boards", "system", "errors"},
+    "virtual": {"virtual", "system", "errors"},  # runs whatever process it is given
     "datasets": {"datasets", "errors"},
     "convert": {"convert"},
     "store": {"store", "errors"},
     "planning": {"planning", "boards", "errors"},
     # the line to a board, and what needs no agent at its other end
-    "line": {"line", "boards", "virtual", "errors"},
+    "line": {"line", "boards", "virtual", "system", "errors"},
     "line.frames": set(),
     "line.link": {"line.frames", "line.transport.base", "errors"},
     "line.transport": {"errors"},
     "meters": {"meters", "line.transport", "errors"},
-    "flash": {"flash", "boards", "errors"},
+    "flash": {"flash", "boards", "system", "errors"},
     "flash.flasher": {"flash", "line.census", "line.ports", "boards", "errors"},
     "install": {"install", "line.transport.base", "boards", "build", "progress", "errors"},
     "install.raw_repl": {"line.transport.base", "errors"},

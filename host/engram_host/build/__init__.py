@@ -20,7 +20,17 @@ from pathlib import Path
 from ..boards import Board, home
 from ..errors import BuildError
 from . import modules, rp2
-from .steps import ARM_TOOLS, Say, Source, locked, make, mpy_cross, need, same_as_before
+from .steps import (
+    ARM_TOOLS,
+    Say,
+    Source,
+    locked,
+    make,
+    mpy_cross,
+    need,
+    need_system,
+    same_as_before,
+)
 
 # Kind of a virtual board -> program that its build calls, Debian package that brings it.
 TOOLS = {
@@ -36,8 +46,9 @@ STALE = re.compile(r"MP_QSTR_\w+.*(undeclared|redeclaration)|redeclaration.*MP_Q
 def find_source(named: Path | str | None = None) -> Source:
     """The MicroPython tree: the one named, else $MICROPY_DIR, else what the bootstrap provides.
 
-    Raises BuildError with what to do when there is none.
+    Raises BuildError with what to do when there is none, UnsupportedSystem on Windows.
     """
+    need_system()
     named = named or os.environ.get("MICROPY_DIR")
     if named:
         return Source(Path(named).resolve())
@@ -79,8 +90,9 @@ def build(
 
     say gets one line at the start of each part that takes long. Raises BuildError: a tool or the
     MicroPython source is missing, or something does not compile (its message ends with the log's
-    last lines).
+    last lines). Raises UnsupportedSystem on Windows.
     """
+    need_system()
     need(TOOLS[board.kind], board.name)
     source = find_source(micropython_dir)
     jobs = jobs or os.cpu_count() or 2

@@ -3,7 +3,6 @@ must be there, a logged command, a stamp, a lock."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BuildError
+from ..system import need_posix
 
 TAIL_LINES = 25  # of the log, in an error
 
@@ -78,9 +78,16 @@ class Source:
         return {"MICROPY_GIT_TAG": "v" + self.version, "SOURCE_DATE_EPOCH": str(made)}
 
 
+def need_system() -> None:
+    """Raise UnsupportedSystem where no firmware can be built."""
+    need_posix("builds of firmware", "build on Linux or in WSL, and flash the result from here")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One build at a time, also from several processes."""
+    import fcntl
+
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 from engram_host.errors import FlashError
+from engram_host.system import POSIX
 
 TAIL_LINES = 12
 
@@ -41,10 +42,18 @@ def run(argv: list[str], limit_s: float) -> str:
         ) from None
     finally:
         if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
+            _kill(child)
             child.wait()
     if child.returncode:
         lines = [line for line in said.replace("\r", "\n").splitlines() if line.strip()]
         tail = "\n".join("    " + line for line in lines[-TAIL_LINES:])
         raise FlashError(f"{argv[0]} failed (exit status {child.returncode}):\n{tail}")
     return said
+
+
+def _kill(child: subprocess.Popen[str]) -> None:
+    """Kill a program and its children; on Windows, which has no process groups, the program."""
+    if POSIX:
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()

@@ -10,16 +10,15 @@ import codeop
 import os
 import select
 import sys
-import termios
 import threading
 import time
-import tty
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from engram_host.errors import LinkError, PortError
 from engram_host.line.link import Link
 from engram_host.line.transport.base import Transport
+from engram_host.system import need_posix
 
 LEAVE = b"\x1d"  # Ctrl-]
 PASTE, PASTE_END = b"\x05", b"\x04"  # Ctrl-E, Ctrl-D
@@ -30,8 +29,11 @@ _STATEMENT_S = 600.0  # the longest that a piped statement may take
 
 def run(transport: Transport, stdin: TextIO, stdout: TextIO) -> int:
     """Bring the board to its REPL and connect it with the user. Returns the exit code."""
+    interactive = stdin.isatty()
+    if interactive:
+        need_posix("keys typed at the REPL", "pipe statements into `engram repl`, or use mpremote")
     Link(transport).enter_repl()
-    if stdin.isatty():
+    if interactive:
         return _interactive(transport, stdin, stdout)
     return _piped(transport, stdin, stdout)
 
@@ -40,6 +42,9 @@ def run(transport: Transport, stdin: TextIO, stdout: TextIO) -> int:
 
 
 def _interactive(transport: Transport, stdin: TextIO, stdout: TextIO) -> int:
+    import termios
+    import tty
+
     print(f"{transport.name}: MicroPython; Ctrl-] leaves", file=sys.stderr)
     transport.write(b"\r")
     keys = stdin.fileno()

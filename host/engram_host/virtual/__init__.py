@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engram_host.errors import VirtualBoardError
+from engram_host.system import need_posix
 from engram_host.virtual.place import Place
 
 __all__ = ["Command", "Place", "Status", "ensure", "kill", "start", "status", "stop"]
@@ -51,8 +52,10 @@ def start(
     """Start a board; wait until it shows a sign of life.
 
     command: gives argv and environment for a flash file. prepare: does something to the flash file
-    first (it may not be there yet). Raises VirtualBoardError if the board runs already or dies.
+    first (it may not be there yet). Raises VirtualBoardError if the board runs already or dies,
+    UnsupportedSystem on Windows.
     """
+    need_posix("virtual boards", "name the serial port of a real board, or use WSL")
     place = Place.of(name)
     with place.locked(_START_S):
         if place.pids():

@@ -5,7 +5,6 @@ A board runs as long as its supervisor holds the lock on `pid`: no stale file ca
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
@@ -84,6 +83,8 @@ class Place:
 
 def hold_pid(place: Place, supervisor: int, child: int) -> int:
     """Write the pid file and lock it for the life of this process. Returns its descriptor."""
+    import fcntl
+
     fd = os.open(place.pid, os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(fd, fcntl.LOCK_EX)
     os.ftruncate(fd, 0)
@@ -92,6 +93,8 @@ def hold_pid(place: Place, supervisor: int, child: int) -> int:
 
 
 def _try_lock(fd: int) -> bool:
+    import fcntl
+
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
