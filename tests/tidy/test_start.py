@@ -1,4 +1,4 @@
-"""What `engram` loads when it starts: nothing that only POSIX has."""
+"""What `engram` loads when it starts: nothing that only POSIX has, nothing that draws."""
 
 import subprocess
 import sys
@@ -39,6 +39,11 @@ def test_the_check_above_can_fail():
     """The supervisor of virtual boards needs POSIX, and no start may load it."""
     with pytest.raises(AssertionError, match="import of fcntl halted"):
         after_import(["engram_host.virtual.supervisor"], WITHOUT_POSIX, "1")
+
+
+def test_no_drawing_is_loaded_at_the_start():
+    """`engram --help` answers before matplotlib would be there."""
+    assert after_import(ENTRIES, "", "'matplotlib' in sys.modules") == "False"
 
 
 class Keys:

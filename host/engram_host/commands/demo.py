@@ -8,7 +8,6 @@ from typing import Any
 import rich_click as click
 from rich.markup import escape
 
-from engram_host import demo
 from engram_host.commands import options, output
 from engram_host.progress import Bars
 
@@ -35,7 +34,9 @@ def command(out: Path, seeds: bool, port: str, meter: str | None, as_json: bool)
     learns every one with replay of what it stored, and for contrast without. At the end there is a
     table here, and a report with pictures.
     """
-    told: dict[str, Any] = demo.demo(
+    from engram_host.demo import demo  # matplotlib with it: not for --help
+
+    told: dict[str, Any] = demo(
         port,
         out=out,
         seeds=seeds,
