@@ -25,8 +25,8 @@ WITHOUT = {
 }
 BACKEND = {
     "cpython-c": "_engram",
-    "cpython-np": "engram.kernels_np",
-    "cpython-py": "engram.kernels_py",
+    "cpython-np": "engram.kernels.numpy",
+    "cpython-py": "engram.kernels.python",
 }
 CPYTHON = tuple(WITHOUT)
 BOARDS = ("unix", "qemu_m4f", "qemu_m3", "qemu_m0p")

@@ -1,12 +1,13 @@
 """Picks the kernels, once, at import. Nothing else in engram asks which ones they are.
 
     from .backend import kernels        the fastest backend that works here
-    load(("engram.kernels_py",))        one by name, for tests and comparison
+    load(("engram.kernels.python",))        one by name, for tests and comparison
 """
 
 # Fastest first. A backend is a module with the kernel functions; it raises ImportError where
 # it cannot work. All take the same flat buffers and give the same results.
-BACKENDS = ("_engram", "_engram_core", "_engram_small", "engram.kernels_np", "engram.kernels_py")
+BACKENDS = ("_engram", "_engram_core", "_engram_small")
+BACKENDS += ("engram.kernels.numpy", "engram.kernels.python")
 
 # Where RAM is short the native module comes in parts: one of these, and those of PARTS that are
 # there. _engram_small is core and int8 in one, compiled for size.

@@ -3,7 +3,8 @@
     kernel_docs.py [<file>]
 
 Names, types and what may be in place come from engram_kernels.def, the rest from the shape lines
-of the definitions in device_lib/engram. A test fails when docs/kernels.md is not what this writes.
+of the definitions in device_lib/engram/kernels. A test fails when docs/kernels.md is not what this
+writes.
 """
 
 import ast
@@ -13,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = ROOT / "firmware" / "kernels" / "engram_kernels.def"
-LIBRARY = ROOT / "device_lib" / "engram"
+LIBRARY = ROOT / "device_lib" / "engram" / "kernels"
 ROW = re.compile(r'ENGRAM_KERNEL\((\w+), \w+, "(\w+)", "([^"]*)",')
 
 TYPES = {
@@ -35,8 +36,8 @@ HEAD = """# Kernels
 change those, and run it again.*
 
 `engram.backend.kernels` is the fastest of three modules that works: `_engram` (C, from
-`firmware/kernels`), `engram.kernels_np` (numpy or ulab), `engram.kernels_py` (plain Python, the
-definition). All have the functions below and give the same results, float32 sums to within the
+`firmware/kernels`), `engram.kernels.numpy` (numpy or ulab), `engram.kernels.python` (plain Python,
+the definition). All have the functions below and give the same results, float32 sums to within the
 errors told here.
 
 * Buffers are flat: anything with the buffer protocol. float32 is `array('f')`; int8 is `bytes`,
@@ -74,8 +75,8 @@ def definitions():
     """{kernel: its shape line}"""
     return {
         node.name: " ".join((ast.get_docstring(node) or "").split())
-        for path in sorted(LIBRARY.glob("kernels_*.py"))
-        if not path.stem.startswith(("kernels_args", "kernels_np"))
+        for path in sorted(LIBRARY.glob("*.py"))
+        if not path.stem.startswith(("args", "numpy"))
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }

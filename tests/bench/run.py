@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / p) for p in ("device_lib", "host", "tests", "tests/de
 import cases  # noqa: E402
 import table  # noqa: E402
 
-from engram import kernels_np  # noqa: E402
+from engram.kernels import numpy as over_numpy  # noqa: E402
 from engram_host.build import find_source  # noqa: E402
 from hosts import BoardHost  # noqa: E402
 
@@ -80,7 +80,7 @@ def count(host, module, number, inside):
 @functools.cache
 def reference(case):
     args = cases.arguments(case)
-    getattr(kernels_np, cases.kernel_of(case))(*args)
+    getattr(over_numpy, cases.kernel_of(case))(*args)
     return cases.crcs(case, args)
 
 

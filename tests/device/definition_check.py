@@ -6,7 +6,7 @@ MicroPython's memoryviews do not tell their type: what it takes to refuse a wron
 
 from array import array
 
-import engram.kernels_py as definition
+import engram.kernels.python as definition
 from kernels_check import CASES, crc, misuse_shape, misused, run
 
 

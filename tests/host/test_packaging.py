@@ -56,7 +56,7 @@ def test_without_a_compiler_it_installs_says_so_and_uses_numpy(tmp_path):
     library, said = build(tmp_path, CC="false")
     assert "C kernels were not built" in said and "numpy" in said
     assert not list(library.rglob("_engram*"))
-    assert answer(library, "engram.backend.kernels.__name__") == "engram.kernels_np"
+    assert answer(library, "engram.backend.kernels.__name__") == "engram.kernels.numpy"
 
 
 def test_with_one_it_has_the_kernels_and_the_boards(tmp_path):

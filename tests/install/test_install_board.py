@@ -190,7 +190,7 @@ def test_messages_are_whole(stock, repl):
 
 def test_python_kernels_where_they_are_asked_for(stock):
     told = install(stock(UNIX), kernels="python")
-    assert told["self_test"]["kernels"] == "engram.kernels_py"
+    assert told["self_test"]["kernels"] == "engram.kernels.python"
     assert told["kernels"]["arch"] is None
 
 

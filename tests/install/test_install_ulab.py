@@ -48,7 +48,7 @@ def prints(tmp_path_factory):
             hosts[board] = ulab_boards.UlabHost(board, tmp_path_factory.mktemp(board))
             hosts[board].start()
             told = hosts[board].exec("from engram.backend import kernels; print(kernels.__name__)")
-            assert told == "engram.kernels_np\n"
+            assert told == "engram.kernels.numpy\n"
         if (board, check) not in seen:
             seen[board, check] = hosts[board].run(check)
         return seen[board, check]
@@ -64,7 +64,7 @@ def prints(tmp_path_factory):
 def test_ulab_computes_where_it_is_asked_for(stock):
     told = installer.install(stock(NAME), installer.Wishes(kernels="python"), Silent())
     assert told["board"]["ulab"] and "ulab" in told["kernels"]["why"]
-    assert told["self_test"] == {"kernels": "engram.kernels_np", "learner": True}
+    assert told["self_test"] == {"kernels": "engram.kernels.numpy", "learner": True}
 
 
 def test_native_kernels_come_first(stock):

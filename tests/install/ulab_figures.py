@@ -32,7 +32,7 @@ from firmware import natmod  # noqa: E402
 DOCUMENT = ROOT / "docs" / "install.md"
 ARCHES = {"unix_stock": "x64", "qemu_m4f_stock": "armv7emsp"}
 NATIVE = "native_kernels"  # the name of no module that the library looks for
-BACKENDS = (NATIVE, "engram.kernels_np", "engram.kernels_py")
+BACKENDS = (NATIVE, "engram.kernels.numpy", "engram.kernels.python")
 UNIX = "unix_stock"
 STREAM = {"base_classes": [0, 1, 2, 3, 4], "new_classes": [5, 6], "base_per_class": 10}
 STREAM["new_per_class"] = 20

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engram import kernels_need, kernels_py
 from engram.backend import load
+from engram.kernels import need, python
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNELS = ROOT / "firmware" / "kernels"
@@ -24,8 +24,8 @@ def _backend(name, key):
 
 
 C = _backend("_engram", "c")
-NUMPY = _backend("engram.kernels_np", "numpy")
-PYTHON = _backend("engram.kernels_py", "python")
+NUMPY = _backend("engram.kernels.numpy", "numpy")
+PYTHON = _backend("engram.kernels.python", "python")
 BACKENDS = [C, NUMPY, PYTHON]
 
 
@@ -42,14 +42,14 @@ def rows():
 
 @contextlib.contextmanager
 def _float64():
-    """kernels_py takes array('d') in the place of array('f')."""
-    types = dict(kernels_need.TYPES)
+    """The definition takes array('d') in the place of array('f')."""
+    types = dict(need.TYPES)
     try:
         for letter in "Ffo":
-            kernels_need.TYPES[letter] = ("a float64 buffer", "d", 8)
+            need.TYPES[letter] = ("a float64 buffer", "d", 8)
         yield
     finally:
-        kernels_need.TYPES.update(types)
+        need.TYPES.update(types)
 
 
 def wide(args):
@@ -61,5 +61,5 @@ def reference(name, args):
     """Calls the definition in float64; the arguments after it."""
     args = wide(args)
     with _float64():
-        getattr(kernels_py, name)(*args)
+        getattr(python, name)(*args)
     return args

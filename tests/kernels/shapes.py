@@ -6,7 +6,7 @@ import kernels_check as cases
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from engram import kernels_py
+from engram.kernels import python as definition
 
 SETTINGS = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -40,6 +40,6 @@ def held_to_the_definition(kernels, builder, written, shape):
     args = list(builder(cases.Source(True), *shape))
     other = copies(args)
     getattr(kernels, builder.__name__)(*args)
-    getattr(kernels_py, builder.__name__)(*other)
+    getattr(definition, builder.__name__)(*other)
     for i in range(written):
         assert bytes(args[i]) == bytes(other[i]), builder.__name__

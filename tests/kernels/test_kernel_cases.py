@@ -10,7 +10,7 @@ import kernels_check as cases
 import numpy as np
 import pytest
 
-from engram import kernels_py
+from engram.kernels import python as definition
 from kernels.common import BACKENDS, reference
 
 ALL = [
@@ -27,7 +27,7 @@ RTOL, ATOL = 1e-5, 1e-5
 @pytest.mark.parametrize(("builder", "written", "exact", "shape"), EXACT)
 def test_exact_inputs_give_the_bytes_of_the_definition(kernels, builder, written, exact, shape):
     got = cases.run(kernels, builder, written, shape, True)
-    assert got == cases.run(kernels_py, builder, written, shape, True)
+    assert got == cases.run(definition, builder, written, shape, True)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
@@ -79,7 +79,7 @@ def test_unaligned_bytes_are_fine_for_8_bit_buffers(kernels):
     args = list(builder(cases.Source(True), *shapes[2]))
     expected = list(args)
     expected[0] = bytearray(args[0])
-    kernels_py.dense_s8(*expected)
+    definition.dense_s8(*expected)
     for i in range(3):
         room = bytearray(len(args[i]) + 1)
         room[1:] = args[i]

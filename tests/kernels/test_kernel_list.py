@@ -1,7 +1,7 @@
 """The list of kernels, their prototypes, definitions and cases agree. No compiler sees this.
 
-A new kernel is its C function, its line in engram_kernels.def, its definition in kernels_py, its
-demands in kernels_args and its rows of cases; each test here fails when one of them is missing.
+A new kernel is its C function, its line in engram_kernels.def, its definition and its demands in
+device_lib/engram/kernels, and its rows of cases; each test here fails when one is missing.
 """
 
 import ast
@@ -10,13 +10,14 @@ import re
 import kernels_check as cases
 import pytest
 
-from engram import kernels_args, kernels_np, kernels_py
+from engram.kernels import args as demands
+from engram.kernels import numpy, python
 from kernels.common import KERNELS, ROOT, rows
 
 LIST = rows()
 HEADER = "".join(p.read_text() for p in sorted(KERNELS.glob("*.h")))
-LIBRARY = ROOT / "device_lib" / "engram"
-DEFINITION = "py layers train int8 replay audio".split()
+LIBRARY = ROOT / "device_lib" / "engram" / "kernels"
+DEFINITION = "python layers train int8 replay audio".split()
 PROTOTYPE = re.compile(r"((?://[^\n]*\n)+)int32_t engram_(\w+)\(([^;]*)engram_fault_t \*fault\);")
 
 
@@ -29,7 +30,7 @@ def functions(*modules):
     return {
         node.name: [a.arg for a in node.args.args]
         for module in modules
-        for node in ast.walk(ast.parse((LIBRARY / f"kernels_{module}.py").read_text()))
+        for node in ast.walk(ast.parse((LIBRARY / f"{module}.py").read_text()))
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
 
@@ -88,19 +89,19 @@ def test_the_definition_has_the_same_kernels_arguments_and_shape_lines():
     assert defined.pop("spent") == []
     assert defined == {name: names_of(row) for name, row in LIST.items()}
     for name, (shape, _) in prototypes().items():
-        assert " ".join(getattr(kernels_py, name).__doc__.split()) == shape
+        assert " ".join(getattr(python, name).__doc__.split()) == shape
 
 
 def test_the_demands_have_the_same_kernels_and_arguments():
-    demands = functions("args", *(f"args_{family}" for family in DEFINITION[1:]))
-    assert demands == {name: names_of(row) for name, row in LIST.items()}
-    assert all(callable(getattr(kernels_args, name)) for name in LIST)
+    demanded = functions("args", *(f"args_{family}" for family in DEFINITION[1:]))
+    assert demanded == {name: names_of(row) for name, row in LIST.items()}
+    assert all(callable(getattr(demands, name)) for name in LIST)
 
 
 def test_numpy_has_the_same_arguments_and_inherits_the_rest():
-    own = functions("np")
+    own = functions("numpy")
     assert own.items() <= {name: names_of(row) for name, row in LIST.items()}.items()
-    assert all(callable(getattr(kernels_np, name)) for name in [*LIST, "spent"])
+    assert all(callable(getattr(numpy, name)) for name in [*LIST, "spent"])
 
 
 def test_every_kernel_has_cases():

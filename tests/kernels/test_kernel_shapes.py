@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engram import kernels_py
+from engram.kernels import python as definition
 from kernels import tflite_reference as tflite
 from kernels.common import BACKENDS, NUMPY, C
 from kernels.shapes import SETTINGS, geometries, held_to_the_definition
 
-FAST = [C, NUMPY]  # held to kernels_py
+FAST = [C, NUMPY]  # held to the definition
 @pytest.mark.parametrize("kernels", FAST)
 @given(B=st.integers(0, 6), N=st.integers(0, 20), M=st.integers(0, 13))
 @SETTINGS
@@ -156,5 +156,5 @@ def test_even_an_invalid_model_gives_the_same_bytes(kernels, data, B, N, M):
     q = array("i", [data.draw(st.integers(-128, 127)), 5, -128, 127])
     got, wanted = bytearray(B * M), bytearray(B * M)
     kernels.dense_s8(got, x, w, *layer, q, B, N, M)
-    kernels_py.dense_s8(wanted, x, w, *layer, q, B, N, M)
+    definition.dense_s8(wanted, x, w, *layer, q, B, N, M)
     assert got == wanted

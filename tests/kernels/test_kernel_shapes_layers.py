@@ -15,7 +15,7 @@ from kernels.common import BACKENDS, NUMPY, C
 from kernels.shapes import geometries, held_to_the_definition
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
-FAST = [C, NUMPY]  # held to kernels_py
+FAST = [C, NUMPY]  # held to the definition
 ON = pytest.mark.parametrize("kernels", BACKENDS)
 # gradients of averages round; every other one of these is exact on inputs k / 64
 WINDOWS = "depthwise_fwd depthwise_bwd_dx depthwise_bwd_dw conv2d_t_fwd conv2d_t_bwd_dx".split()

@@ -1,4 +1,4 @@
-"""kernels_np where only ulab's part of numpy is there: imitated by a numpy with those names only.
+"""kernels.numpy where only ulab's part of numpy is there: imitated by a numpy with those names.
 
 What ulab itself does is for a board that has it to say; this holds the file to the names, and to
 not working where ulab's float is a double.
@@ -12,14 +12,15 @@ import kernels_check as cases
 import numpy as np
 import pytest
 
-from engram import kernels_np, kernels_py
+from engram.kernels import numpy as over_numpy
+from engram.kernels import python as definition
 
-# ulab.numpy as kernels_np may use it.
+# ulab.numpy as those kernels may use it.
 NAMES = ("zeros", "ones", "frombuffer", "dot", "where", "int8")
 
 
 def imitation(monkeypatch, dtype):
-    """kernels_np imported anew with an `ulab` in the way of numpy."""
+    """kernels.numpy imported anew with an `ulab` in the way of numpy."""
     numpy = types.ModuleType("ulab.numpy")
     for name in NAMES:
         setattr(numpy, name, getattr(np, name))
@@ -28,7 +29,7 @@ def imitation(monkeypatch, dtype):
     ulab.numpy = numpy
     monkeypatch.setitem(sys.modules, "ulab", ulab)
     monkeypatch.setitem(sys.modules, "ulab.numpy", numpy)
-    spec = importlib.util.spec_from_file_location("engram._over_ulab", kernels_np.__file__)
+    spec = importlib.util.spec_from_file_location("engram.kernels._over_ulab", over_numpy.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -36,14 +37,14 @@ def imitation(monkeypatch, dtype):
 
 def test_what_ulab_can_gives_the_same_bytes(monkeypatch):
     kernels = imitation(monkeypatch, np.float32)
-    own = {name for name in vars(kernels) if vars(kernels)[name] is not vars(kernels_py).get(name)}
+    own = {name for name in vars(kernels) if vars(kernels)[name] is not vars(definition).get(name)}
     assert {"dense_fwd", "dense_bwd_dx", "dense_bwd_dw", "relu_fwd", "sgd_step"} <= own
     assert {"conv2d_fwd", "conv2d_bwd_dx", "conv2d_bwd_dw", "conv2d_s8", "dense_s8"} <= own
-    assert kernels.depthwise_s8 is kernels_py.depthwise_s8
+    assert kernels.depthwise_s8 is definition.depthwise_s8
     for builder, written, exact, shapes in cases.CASES:
         for shape in shapes if exact else ():
             assert cases.run(kernels, builder, written, shape, True) == cases.run(
-                kernels_py, builder, written, shape, True
+                definition, builder, written, shape, True
             )
 
 

@@ -1,8 +1,8 @@
 """Every kernel on every host, as a table: `make matrix`.
 
 The outputs of tests/device/kernels_check.py are compared line by line. "exact" lines are held to
-those of the definition (kernels_py on CPython), "bits" lines (real inputs, every C build) to those
-of the C kernels on CPython. Both by CRC-32 of the written bytes: the tolerance is 0.
+those of the definition (kernels.python on CPython), "bits" lines (real inputs, every C build) to
+those of the C kernels on CPython. Both by CRC-32 of the written bytes: the tolerance is 0.
 
 Writes out/bench/parity.json and prints the table; with --docs also puts it into docs/parity.md.
 Ends with 1 when a line differs, or when a kernel of engram_kernels.def has no line on some host.

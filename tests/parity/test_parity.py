@@ -1,7 +1,7 @@
 """The same files on every host: exact lines byte for byte, float32 ones within a tolerance.
 
 CPython runs them with each backend (C, numpy, plain Python), the virtual boards with the
-firmware's kernels. The reference is the definition, kernels_py on CPython.
+firmware's kernels. The reference is the definition, engram.kernels.python on CPython.
 """
 
 import pytest

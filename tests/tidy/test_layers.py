@@ -21,8 +21,8 @@ TRAINING = {"continual", "nn", "plan", "layout", "arena", "backend", "npy"}
 # Parse and describe a model; compute nothing.
 DATA = {"nn.model", "nn.ops", "nn.buffers", "nn.geometry", "nn.safetensors"}
 # The kernels in Python: a file a family, and what their arguments must be.
-BACKENDS = {"kernels_py", "kernels_np"}
-KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels_")} - BACKENDS
+BACKENDS = {"kernels.python", "kernels.numpy"}
+KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels.")} - BACKENDS
 
 FAMILIES = ("layers", "train", "int8", "replay", "audio")  # of kernels, beside the first
 
@@ -30,9 +30,10 @@ FAMILIES = ("layers", "train", "int8", "replay", "audio")  # of kernels, beside 
 DEVICE_ROWS = {
     "errors": set(),
     "compat": set(),
-    "kernels_py": KERNEL_PARTS,  # the definition: it can be read alone
-    "kernels_np": KERNEL_PARTS | {"kernels_py"},  # inherits what it does not do better
+    "kernels.python": KERNEL_PARTS,  # the definition: it can be read alone
+    "kernels.numpy": KERNEL_PARTS | {"kernels.python"},  # inherits what it does not do better
     **dict.fromkeys(KERNEL_PARTS, KERNEL_PARTS),
+    "kernels": set(),
     "backend": BACKENDS | BASE,
     "npy": BASE,
     "arena": {"backend"} | BASE,
@@ -59,7 +60,7 @@ DEVICE_OUTSIDE = set(
     "array binascii errno gc hashlib io json math os random select struct sys time".split()
 )
 DEVICE_OUTSIDE_EXTRA = {
-    "kernels_np": {"numpy", "ulab"},
+    "kernels.numpy": {"numpy", "ulab"},
     "backend": {"_engram"},
     "compat": {"micropython", "uctypes", "machine"},
     "link": {"engram_board", "machine"},
@@ -67,7 +68,7 @@ DEVICE_OUTSIDE_EXTRA = {
 }
 
 # The only files that may ask where they run; every other file is the same on every host.
-MAY_ASK = {"backend", "kernels_np", "compat"}
+MAY_ASK = {"backend", "kernels.numpy", "compat"}
 ASKS = re.compile(
     r"except\s*\(?[^:\n]*(ImportError|ModuleNotFoundError)"
     r"|sys\.(implementation|platform)|os\.uname"

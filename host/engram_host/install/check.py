@@ -20,7 +20,7 @@ IMPORTS = {
     "continual": "engram.continual.learner engram.continual.strategies.replay "
     "engram.continual.policies.balanced engram.continual.metrics engram.session",
     "link": "engram.link.agent",
-    "python": "engram.kernels_py",
+    "python": "engram.kernels.python",
 }
 OPENING = "engram.plan engram.nn.model"
 # Exact in float32; see on_board/check.py.

@@ -43,7 +43,7 @@ PACKAGES = {
     ),
     "python": Package(
         "the kernels in Python, and over ulab where the firmware has it",
-        "kernels_*",
+        "kernels kernels/*",
         ("core",),
     ),
 }

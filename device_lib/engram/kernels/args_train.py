@@ -1,6 +1,6 @@
-"""What the kernels of kernels_train demand of their arguments."""
+"""What the kernels of train demand of their arguments."""
 
-from .kernels_need import buffer, expect, finite, ints, same
+from .need import buffer, expect, finite, ints, same
 
 
 def mse(dpred, stats, pred, target, B, N):

@@ -9,9 +9,9 @@ zero point is -128, that is q = round(a / S) with S = a_max / (2**bits - 1). 8 b
 from array import array
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
+import engram.kernels.args as check
 
-from .kernels_parts import clamp, fields, requantize, s8, store_s8, windows
+from .parts import clamp, fields, requantize, s8, store_s8, windows
 
 
 def maxpool_s8(out, x, geom, q, B):

@@ -13,21 +13,21 @@ Written buffers come first, and nothing is written unless every argument is righ
 and TypeError name the kernel, the argument, what was expected and what came. A written buffer
 shares memory with no other argument, except where a line here says "may be". `_fwd` and `_dx`
 overwrite, `_dw` adds. Of these only check_finite returns something of meaning; what lies beyond
-the first layers is in a file a family: kernels_layers, _train, _int8, _replay, _audio.
+the first layers is in a file a family: layers, train, int8, replay, audio.
 """
 
 import math
 from array import array
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
+import engram.kernels.args as check
 
-from .kernels_audio import *  # noqa: F403
-from .kernels_int8 import *  # noqa: F403
-from .kernels_layers import *  # noqa: F403
-from .kernels_parts import add_rows, clamp, requantize, s8, store_s8, windows, wrap
-from .kernels_replay import *  # noqa: F403
-from .kernels_train import *  # noqa: F403
+from .audio import *  # noqa: F403
+from .int8 import *  # noqa: F403
+from .layers import *  # noqa: F403
+from .parts import add_rows, clamp, requantize, s8, store_s8, windows, wrap
+from .replay import *  # noqa: F403
+from .train import *  # noqa: F403
 
 # ---- dense ---------------------------------------------------------------------------------
 

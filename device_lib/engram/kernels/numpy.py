@@ -4,7 +4,7 @@ Importing this module is the question "can it work here?": it raises ImportError
 array library, or when the library's float is not 4 bytes wide (ulab follows the firmware's float,
 and frombuffer would read float32 memory as float64 without a word).
 
-What is not defined here is inherited from kernels_py, the definition. ulab has no int32 and takes
+What is not defined here is inherited from python, the definition. ulab has no int32 and takes
 no array as an index: convolutions are another program there, and what comes at the end is for
 numpy only.
 """
@@ -24,11 +24,11 @@ if np.zeros(1, dtype=_F).itemsize != 4:
     raise ImportError("the array library has no float32")
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
-import engram.kernels_py as _py
+import engram.kernels.args as check
+import engram.kernels.python as _py
 
-from .kernels_parts import clamp, requantize, store_s8, wrap
-from .kernels_py import *  # noqa: F403
+from .parts import clamp, requantize, store_s8, wrap
+from .python import *  # noqa: F403
 
 
 def _vec(buf):
@@ -499,7 +499,7 @@ if not _ULAB:
         return ((v + 2**31) & 0xFFFFFFFF) - 2**31
 
     def _finish_s8(acc, mult, shift, q):
-        """Accumulators (positions, channels) to int8, as kernels_py does one of them."""
+        """Accumulators (positions, channels) to int8, as python does one of them."""
         mult, shift = _int(mult), _int(shift)
         left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
         high = (_wrap(_wrap(acc) << left) * mult + (1 << 30)) >> 31

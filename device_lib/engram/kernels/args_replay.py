@@ -1,7 +1,7 @@
-"""What the kernels of kernels_replay demand of their arguments."""
+"""What the kernels of replay demand of their arguments."""
 
-from .kernels_need import buffer, entry, expect, ints
-from .kernels_parts import MODULI, slot_at
+from .need import buffer, entry, expect, ints
+from .parts import MODULI, slot_at
 
 
 def draw_batch(slots, random, place, order, start, present, fresh, groups):

@@ -7,7 +7,7 @@ place (ulp) of the true value; the tests sweep them.
 import math
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
+import engram.kernels.args as check
 
 # ---- loss and update ------------------------------------------------------------------------
 

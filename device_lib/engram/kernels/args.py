@@ -5,18 +5,18 @@ kernel, the argument, what was expected and what came, in the words of the C ker
 been written by then. Where it helps the caller, the checked geometry or scalars are returned.
 """
 
-from .kernels_args_audio import *  # noqa: F403
-from .kernels_args_int8 import *  # noqa: F403
-from .kernels_args_layers import *  # noqa: F403
-from .kernels_args_replay import *  # noqa: F403
-from .kernels_args_train import *  # noqa: F403
-from .kernels_need import buffer as _buffer
-from .kernels_need import channels as _channels
-from .kernels_need import entry as _entry
-from .kernels_need import geometry as _geom
-from .kernels_need import ints as _ints
-from .kernels_need import quantization as _q
-from .kernels_need import scale_and_zero as _quant
+from .args_audio import *  # noqa: F403
+from .args_int8 import *  # noqa: F403
+from .args_layers import *  # noqa: F403
+from .args_replay import *  # noqa: F403
+from .args_train import *  # noqa: F403
+from .need import buffer as _buffer
+from .need import channels as _channels
+from .need import entry as _entry
+from .need import geometry as _geom
+from .need import ints as _ints
+from .need import quantization as _q
+from .need import scale_and_zero as _quant
 
 # ---- one a kernel -------------------------------------------------------------------------
 

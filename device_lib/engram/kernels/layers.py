@@ -1,4 +1,4 @@
-"""The definition of the float32 layers beyond dense and conv2d; kernels_py has the conventions.
+"""The definition of the float32 layers beyond dense and conv2d; python has the conventions.
 
 Windows are those of conv2d. A pool counts only what lies inside the input; a window that meets
 no input at all (dilation can step over it) gives 0 and takes no gradient.
@@ -7,9 +7,9 @@ no input at all (dilation can step over it) gives 0 and takes no gradient.
 import math
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
+import engram.kernels.args as check
 
-from .kernels_parts import add_rows, windows
+from .parts import add_rows, windows
 
 # ---- depthwise and transposed convolution ---------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""What the kernels of kernels_audio demand of their arguments."""
+"""What the kernels of audio demand of their arguments."""
 
-from .kernels_need import buffer, expect, finite, ints
+from .need import buffer, expect, finite, ints
 
 
 def _power_of_two(kernel, N):

@@ -1,4 +1,4 @@
-"""What arguments of kernels are held to, one check a function; kernels_args says which is whose.
+"""What arguments of kernels are held to, one check a function; args says which is whose.
 
 Each raises ValueError or TypeError that names the kernel, the argument, what was expected and what
 came, in the words of the C kernels.

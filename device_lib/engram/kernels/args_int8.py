@@ -1,6 +1,6 @@
-"""What the kernels of kernels_int8 demand of their arguments."""
+"""What the kernels of int8 demand of their arguments."""
 
-from .kernels_need import buffer, entry, expect, geometry, ints, quantization, same, scale_and_zero
+from .need import buffer, entry, expect, geometry, ints, quantization, same, scale_and_zero
 
 
 def maxpool_s8(out, x, geom, q, B):

@@ -8,7 +8,7 @@ caller's memory.
 import math
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
+import engram.kernels.args as check
 
 _TURN = 2.0 * math.pi
 

@@ -1,6 +1,6 @@
-"""What the kernels of kernels_layers demand of their arguments."""
+"""What the kernels of layers demand of their arguments."""
 
-from .kernels_need import buffer, expect, finite, geometry, ints, same
+from .need import buffer, expect, finite, geometry, ints, same
 
 
 def depthwise_fwd(out, x, w, b, geom, B):

@@ -3,9 +3,9 @@
 from binascii import crc32
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels_args as check
+import engram.kernels.args as check
 
-from .kernels_parts import MODULI, fields, s8, slot_at, store_s8
+from .parts import MODULI, fields, s8, slot_at, store_s8
 
 _FACTORS = (157, 146, 142)
 _RANGE = 32361
