@@ -166,6 +166,9 @@ int32_t engram_sgd_step(engram_F_t p, engram_F_t v, engram_f_t g, engram_f_t hyp
 // out (n) = 0
 int32_t engram_zero_f32(engram_F_t out, engram_fault_t *fault);
 
+// out (n) = x (n); out may be x
+int32_t engram_copy_f32(engram_F_t out, engram_f_t x, engram_fault_t *fault);
+
 // returns how many of x (n) are NaN or infinite
 int32_t engram_check_finite(engram_f_t x, engram_fault_t *fault);
 

@@ -3,6 +3,7 @@
 ENGRAM_KERNEL_SRC := \
 	engram_activation.c \
 	engram_conv.c \
+	engram_copy.c \
 	engram_curves.c \
 	engram_dense.c \
 	engram_depthwise.c \

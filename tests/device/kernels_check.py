@@ -149,6 +149,10 @@ def zero_f32(s, n):
     return (s.f(n),)
 
 
+def copy_f32(s, n):
+    return s.f(n), s.f(n)
+
+
 def check_finite(s, n):
     x = s.f(n)
     for i in range(0, n, 3):
@@ -203,6 +207,7 @@ CASES = (
     (softmax_fwd, 1, False, _SOFTMAX),
     (sgd_step, 2, True, _N),
     (zero_f32, 1, True, _N),
+    (copy_f32, 1, True, _N),
     (check_finite, 0, True, _N),
     (quantize_s8, 1, True, _N),
     (dequantize_s8, 1, True, _N),
@@ -224,6 +229,7 @@ IN_PLACE = {
     "relu_bwd_dx": (0, 1),
     "softmax_xent": (0, 2),
     "softmax_fwd": (0, 1),
+    "copy_f32": (0, 1),
     "u8_to_s8": (0, 1),
 }
 IN_PLACE.update(kernels_cases.IN_PLACE)

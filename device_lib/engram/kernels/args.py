@@ -16,6 +16,7 @@ from .need import entry as _entry
 from .need import geometry as _geom
 from .need import ints as _ints
 from .need import quantization as _q
+from .need import same as _same
 from .need import scale_and_zero as _quant
 
 # ---- one a kernel -------------------------------------------------------------------------
@@ -221,6 +222,10 @@ def avgpool_s8(out, x, geom, q, B):
 
 def zero_f32(out):
     return _buffer("zero_f32", "F", "out", out)
+
+
+def copy_f32(out, x):
+    return _same("copy_f32", ("F", "out", out), ("f", "x", x))
 
 
 def check_finite(x):

@@ -126,6 +126,11 @@ def zero_f32(out):
         _vec(out)[:] = 0.0
 
 
+def copy_f32(out, x):
+    if check.copy_f32(out, x):
+        _put(out, _vec(x))
+
+
 def add_f32(out, a, b):
     if check.add_f32(out, a, b):
         _put(out, _vec(a))

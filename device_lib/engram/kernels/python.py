@@ -224,6 +224,12 @@ def zero_f32(out):
         out[i] = 0.0
 
 
+def copy_f32(out, x):
+    """out (n) = x (n); out may be x"""
+    for i in range(check.copy_f32(out, x)):
+        out[i] = x[i]
+
+
 def check_finite(x):
     """returns how many of x (n) are NaN or infinite"""
     bad = 0
