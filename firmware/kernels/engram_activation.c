@@ -67,6 +67,26 @@ int32_t engram_softmax_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t K, e
     return ENGRAM_OK;
 }
 
+int32_t engram_softmax_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t out, int32_t B, int32_t K,
+    engram_fault_t *fault) {
+    if (!(engram_dim(fault, 3, B, 0) && engram_dim(fault, 4, K, 1)
+          && engram_need(fault, 0, dx.n, B, K, 1, 1) && engram_need(fault, 1, dout.n, B, K, 1, 1)
+          && engram_need(fault, 2, out.n, B, K, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    const size_t classes = (size_t)K;
+    for (size_t row = 0; row < dx.n; row += classes) {
+        float sum = 0.0f;
+        for (size_t k = row; k < row + classes; k++) {
+            sum += dout.p[k] * out.p[k];
+        }
+        for (size_t k = row; k < row + classes; k++) {
+            dx.p[k] = out.p[k] * (dout.p[k] - sum);
+        }
+    }
+    return ENGRAM_OK;
+}
+
 int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t logits,
     engram_b_t labels, int32_t B, int32_t K, engram_fault_t *fault) {
     if (!(engram_dim(fault, 4, B, 0) && engram_dim(fault, 5, K, 1)

@@ -81,6 +81,11 @@ int32_t engram_tanh_fwd(engram_F_t out, engram_f_t x, engram_fault_t *fault);
 int32_t engram_tanh_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t out,
     engram_fault_t *fault);
 
+// dx (B, K) = out (B, K) * (dout (B, K) - sum over K of dout * out): gradient of softmax_fwd;
+// dx may be dout
+int32_t engram_softmax_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t out, int32_t B,
+    int32_t K, engram_fault_t *fault);
+
 // out (n) = a (n) + b (n): the residual connection, and sums of gradients; out may be a
 int32_t engram_add_f32(engram_F_t out, engram_f_t a, engram_f_t b, engram_fault_t *fault);
 

@@ -196,6 +196,18 @@ def test_activation(kernels, name):
 
 
 @ON
+def test_softmax(kernels):
+    B, K = 6, 10
+    x, dout, out = numbers(B, K, low=-5, high=5), numbers(B, K), numbers(B, K)
+    X = leaf(x)
+    y = torch.softmax(X, 1)
+    y.backward(torch.tensor(dout, dtype=torch.float64))
+    kernels.softmax_fwd(out, x, B, K)
+    close(out, y)
+    close(gradient(kernels, "softmax_bwd_dx", [numbers(B, K)], dout, out, B, K)[0], X.grad)
+
+
+@ON
 def test_scale_shift(kernels):
     P, ch = 9, 6
     x, scale, shift, dout = numbers(P, ch), numbers(ch), numbers(ch), numbers(P, ch)

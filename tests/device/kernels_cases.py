@@ -110,6 +110,10 @@ def tanh_bwd_dx(s, n):
     return s.f(n), s.f(n), s.f(n)
 
 
+def softmax_bwd_dx(s, B, K):
+    return s.f(B * K), s.f(B * K), s.f(B * K), B, K
+
+
 def add_f32(s, n):
     return s.f(n), s.f(n), s.f(n)
 
@@ -352,6 +356,7 @@ CASES = (
     (sigmoid_bwd_dx, 1, True, _N),
     (tanh_fwd, 1, False, _N),
     (tanh_bwd_dx, 1, True, _N),
+    (softmax_bwd_dx, 1, True, ((1, 1), (2, 3), (5, 10), (0, 4))),
     (add_f32, 1, True, _N),
     (mul_f32, 1, True, _N),
     (scale_shift_fwd, 1, True, _PC),
@@ -400,6 +405,7 @@ IN_PLACE = {
     "sigmoid_bwd_dx": (0, 1),
     "tanh_fwd": (0, 1),
     "tanh_bwd_dx": (0, 1),
+    "softmax_bwd_dx": (0, 1),
     "add_f32": (0, 1),
     "mul_f32": (0, 1),
     "scale_shift_fwd": (0, 1),

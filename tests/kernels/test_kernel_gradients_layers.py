@@ -81,6 +81,19 @@ def test_activation(name, size):
     close(dx, slope(forward, x, dout))
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5)])
+def test_softmax(shape):
+    samples, K = shape
+    n = samples * K
+    x, dout = values(n, 1), values(n, 2)
+
+    def forward(v):
+        return reference("softmax_fwd", (zeros(n), v, *shape))[0]
+
+    dx = reference("softmax_bwd_dx", (zeros(n), dout, forward(x), *shape))[0]
+    close(dx, slope(forward, x, dout))
+
+
 def test_scale_shift():
     P, C = 4, 3
     x, scale, shift, dout = values(P * C, 1), values(C, 2), values(C, 3), values(P * C, 4)

@@ -45,6 +45,13 @@ def test_channels(kernels, P, left, C, right):
     held_to_the_definition(kernels, *of("copy_channels"), shape)
 
 
+@pytest.mark.parametrize("kernels", FAST)
+@given(B=st.integers(0, 5), K=st.integers(1, 12))
+@SETTINGS
+def test_softmax_gradients(kernels, B, K):
+    held_to_the_definition(kernels, *of("softmax_bwd_dx"), (B, K))
+
+
 # ---- what the shapes mean ---------------------------------------------------------------------
 
 

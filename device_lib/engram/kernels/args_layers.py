@@ -143,6 +143,14 @@ def tanh_bwd_dx(dx, dout, out):
     return same("tanh_bwd_dx", ("F", "dx", dx), ("f", "dout", dout), ("f", "out", out))
 
 
+def softmax_bwd_dx(dx, dout, out, B, K):
+    kernel = "softmax_bwd_dx"
+    ints(kernel, ("B", B, 0), ("K", K, 1))
+    buffer(kernel, "F", "dx", dx, B * K)
+    buffer(kernel, "f", "dout", dout, B * K)
+    buffer(kernel, "f", "out", out, B * K)
+
+
 def add_f32(out, a, b):
     return same("add_f32", ("F", "out", out), ("f", "a", a), ("f", "b", b))
 

@@ -228,6 +228,19 @@ def tanh_bwd_dx(dx, dout, out):
         dx[i] = dout[i] * (1.0 - out[i] * out[i])
 
 
+def softmax_bwd_dx(dx, dout, out, B, K):
+    """dx (B, K) = out (B, K) * (dout (B, K) - sum over K of dout * out): gradient of softmax_fwd;
+    dx may be dout
+    """
+    check.softmax_bwd_dx(dx, dout, out, B, K)
+    for row in range(0, B * K, K):
+        acc = 0.0
+        for k in range(row, row + K):
+            acc += dout[k] * out[k]
+        for k in range(row, row + K):
+            dx[k] = out[k] * (dout[k] - acc)
+
+
 # ---- element by element, channel by channel ---------------------------------------------------
 
 

@@ -312,6 +312,12 @@ if not _ULAB:
             _, e, total = _softmax(x, B, K)
             _mat(out, B, K)[:] = e / total
 
+    def softmax_bwd_dx(dx, dout, out, B, K):
+        check.softmax_bwd_dx(dx, dout, out, B, K)
+        if B:
+            d, y = _mat(dout, B, K), _mat(out, B, K)
+            _mat(dx, B, K)[:] = y * (d - (d * y).sum(axis=1, keepdims=True))
+
     def softmax_xent(dlogits, stats, logits, labels, B, K):
         chosen = check.softmax_xent(dlogits, stats, logits, labels, B, K)
         if B == 0:
