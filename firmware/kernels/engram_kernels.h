@@ -240,7 +240,7 @@ enum {
     ENGRAM_KERNEL_COUNT
 };
 
-enum { ENGRAM_MAX_ARGS = 10, ENGRAM_MESSAGE_SIZE = 160 };
+enum { ENGRAM_MAX_ARGS = 11, ENGRAM_MESSAGE_SIZE = 160 };
 #define ENGRAM_INT_MIN (-(1 << 30))
 #define ENGRAM_INT_MAX ((1 << 30) - 1)
 

@@ -109,4 +109,13 @@ int32_t engram_scale_shift_bwd_dw(engram_F_t dscale, engram_F_t dshift, engram_f
 int32_t engram_copy_channels(engram_F_t out, engram_f_t x, int32_t P, int32_t M, int32_t N,
     int32_t to, int32_t at, int32_t C, engram_fault_t *fault);
 
+// out (B, OH, OW, C) = x (B, H, W, C) from row top and column left on, 0 around it
+int32_t engram_pad_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t H, int32_t W, int32_t C,
+    int32_t OH, int32_t OW, int32_t top, int32_t left, engram_fault_t *fault);
+
+// dx (B, H, W, C) = dout (B, OH, OW, C) from row top and column left on: gradient of pad_fwd,
+// and a crop
+int32_t engram_pad_bwd_dx(engram_F_t dx, engram_f_t dout, int32_t B, int32_t H, int32_t W,
+    int32_t C, int32_t OH, int32_t OW, int32_t top, int32_t left, engram_fault_t *fault);
+
 #endif

@@ -222,6 +222,19 @@ def test_scale_shift(kernels):
 
 
 @ON
+def test_padding(kernels):
+    B, H, W, ch, OH, OW, top, left = 2, 5, 3, 4, 8, 6, 1, 2
+    x, dout, out = numbers(B, H, W, ch), numbers(B, OH, OW, ch), numbers(B, OH, OW, ch)
+    X = leaf(x)
+    y = F.pad(X, (0, 0, left, OW - left - W, top, OH - top - H))
+    y.backward(torch.tensor(dout, dtype=torch.float64))
+    ints = B, H, W, ch, OH, OW, top, left
+    kernels.pad_fwd(out, x, *ints)
+    close(out, y)
+    close(gradient(kernels, "pad_bwd_dx", [numbers(*x.shape)], dout, *ints)[0], X.grad)
+
+
+@ON
 def test_losses(kernels):
     B, K = 6, 10
     logits, labels = numbers(B, K, low=-5, high=5), bytes(i * 3 % K for i in range(B))

@@ -138,6 +138,14 @@ def copy_channels(s, P, M, N, to, at, C):
     return s.f(P * M), s.f(P * N), P, M, N, to, at, C
 
 
+def pad_fwd(s, B, H, W, C, OH, OW, top, left):
+    return s.f(B * OH * OW * C), s.f(B * H * W * C), B, H, W, C, OH, OW, top, left
+
+
+def pad_bwd_dx(s, B, H, W, C, OH, OW, top, left):
+    return s.f(B * H * W * C), s.f(B * OH * OW * C), B, H, W, C, OH, OW, top, left
+
+
 # ---- training -------------------------------------------------------------------------------
 
 
@@ -333,6 +341,8 @@ _DRAWS = ((1, 1, 1), (8, 3, 5, 4, 0, 3), (6, 0, 0, 2), (40, 40, 9), (9, 2, 300, 
 _GATHERS = ((0, 4, 8), (1, 1, 3)) + tuple((3, n, bits) for bits in range(1, 9) for n in (5, 16))
 _POWERS = ((4,), (8,), (16,), (64,))
 _MEL = ((4, 1), (64, 7), (128, 10))
+_PAD = ((1, 1, 1, 1, 1, 1, 0, 0), (2, 3, 4, 2, 6, 7, 1, 2), (3, 1, 5, 3, 1, 9, 0, 4))
+_PAD += ((1, 0, 3, 2, 2, 3, 2, 0), (0, 2, 2, 2, 3, 3, 1, 1), (1, 4, 2, 0, 5, 3, 0, 1))
 
 # builder, written buffers, whether k/64 in gives exact results, shapes
 CASES = (
@@ -363,6 +373,8 @@ CASES = (
     (scale_shift_bwd_dx, 1, True, _PC),
     (scale_shift_bwd_dw, 2, True, _PC),
     (copy_channels, 1, True, ((1, 1, 1, 0, 0, 1), (3, 7, 5, 2, 1, 4), (2, 3, 3, 0, 0, 0))),
+    (pad_fwd, 1, True, _PAD),
+    (pad_bwd_dx, 1, True, _PAD),
     (mse, 2, True, ((1, 1), (3, 4), (4, 5), (0, 2))),
     (adam_step, 3, False, _N),
     (axpy_f32, 1, True, _N),

@@ -29,6 +29,14 @@ def geometries(draw, dilation=2):
     return H, W, channels, filters, R, S, sh, sw, pt, pl, dh, dw, OH, OW
 
 
+@st.composite
+def frames(draw):
+    """B H W C OH OW top left of images inside padded ones."""
+    B, H, W, C = (draw(st.integers(0, 4)) for _ in range(4))
+    top, bottom, left, right = (draw(st.integers(0, 3)) for _ in range(4))
+    return B, H, W, C, top + H + bottom, left + W + right, top, left
+
+
 def copies(args):
     return [
         array(a.typecode, a) if isinstance(a, array) else bytearray(a) if hasattr(a, "hex") else a

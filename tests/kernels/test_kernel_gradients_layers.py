@@ -135,6 +135,17 @@ def test_concatenation_goes_back_by_the_same_kernel():
     close(dx, slope(forward, x, dout))
 
 
+def test_padding():
+    shape = samples, H, W, C, OH, OW, top, left = 2, 3, 2, 3, 6, 4, 1, 2
+    small, large = samples * H * W * C, samples * OH * OW * C
+    x, dout = values(small, 1), values(large, 2)
+
+    def forward(v):
+        return reference("pad_fwd", (zeros(large), v, *shape))[0]
+
+    close(reference("pad_bwd_dx", (zeros(small), dout, *shape))[0], slope(forward, x, dout))
+
+
 def test_every_gradient_kernel_is_here_or_with_the_first_ones():
     """Names in this folder's two files of differences: a new *_bwd_* kernel needs its test."""
     from pathlib import Path

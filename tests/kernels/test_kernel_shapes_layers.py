@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kernels import tflite_reference as tflite
 from kernels.common import BACKENDS, NUMPY, C
-from kernels.shapes import geometries, held_to_the_definition
+from kernels.shapes import frames, geometries, held_to_the_definition
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 FAST = [C, NUMPY]  # held to the definition
@@ -50,6 +50,14 @@ def test_channels(kernels, P, left, C, right):
 @SETTINGS
 def test_softmax_gradients(kernels, B, K):
     held_to_the_definition(kernels, *of("softmax_bwd_dx"), (B, K))
+
+
+@pytest.mark.parametrize("kernels", FAST)
+@given(shape=frames())
+@SETTINGS
+def test_padding(kernels, shape):
+    for name in ("pad_fwd", "pad_bwd_dx"):
+        held_to_the_definition(kernels, *of(name), shape)
 
 
 # ---- what the shapes mean ---------------------------------------------------------------------

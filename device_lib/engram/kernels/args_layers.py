@@ -1,6 +1,6 @@
 """What the kernels of layers demand of their arguments."""
 
-from .need import buffer, expect, finite, geometry, ints, same
+from .need import buffer, expect, finite, frame, geometry, ints, same
 
 
 def depthwise_fwd(out, x, w, b, geom, B):
@@ -192,3 +192,17 @@ def copy_channels(out, x, P, M, N, to, at, C):
     expect(kernel, "at", at + C <= N, "at + C to be at most N")
     buffer(kernel, "F", "out", out, P * M)
     buffer(kernel, "f", "x", x, P * N)
+
+
+def pad_fwd(out, x, B, H, W, C, OH, OW, top, left):
+    kernel = "pad_fwd"
+    frame(kernel, B, H, W, C, OH, OW, top, left)
+    buffer(kernel, "F", "out", out, B * OH * OW * C)
+    buffer(kernel, "f", "x", x, B * H * W * C)
+
+
+def pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left):
+    kernel = "pad_bwd_dx"
+    frame(kernel, B, H, W, C, OH, OW, top, left)
+    buffer(kernel, "F", "dx", dx, B * H * W * C)
+    buffer(kernel, "f", "dout", dout, B * OH * OW * C)

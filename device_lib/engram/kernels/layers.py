@@ -9,7 +9,7 @@ import math
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels.args as check
 
-from .parts import add_rows, windows
+from .parts import add_rows, framed, windows
 
 # ---- depthwise and transposed convolution ---------------------------------------------------
 
@@ -289,3 +289,20 @@ def copy_channels(out, x, P, M, N, to, at, C):
     for p in range(P):
         for c in range(C):
             out[p * M + to + c] = x[p * N + at + c]
+
+
+def pad_fwd(out, x, B, H, W, C, OH, OW, top, left):
+    """out (B, OH, OW, C) = x (B, H, W, C) from row top and column left on, 0 around it"""
+    check.pad_fwd(out, x, B, H, W, C, OH, OW, top, left)
+    _zero(out)
+    for inner, outer in framed(B, H, W, C, OH, OW, top, left):
+        out[outer] = x[inner]
+
+
+def pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left):
+    """dx (B, H, W, C) = dout (B, OH, OW, C) from row top and column left on: gradient of pad_fwd,
+    and a crop
+    """
+    check.pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left)
+    for inner, outer in framed(B, H, W, C, OH, OW, top, left):
+        dx[inner] = dout[outer]

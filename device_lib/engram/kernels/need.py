@@ -126,6 +126,14 @@ def expect(kernel, name, right, words):
         raise ValueError("%s: %s: expected %s" % (kernel, name, words))
 
 
+def frame(kernel, B, H, W, C, OH, OW, top, left):
+    """Images (H, W, C) lie inside padded ones (OH, OW, C)."""
+    ints(kernel, ("B", B, 0), ("H", H, 0), ("W", W, 0), ("C", C, 0), ("OH", OH, 0), ("OW", OW, 0))
+    ints(kernel, ("top", top, 0), ("left", left, 0))
+    expect(kernel, "top", top + H <= OH, "top + H to be at most OH")
+    expect(kernel, "left", left + W <= OW, "left + W to be at most OW")
+
+
 def finite(v):
     return v - v == 0
 

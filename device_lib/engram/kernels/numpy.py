@@ -470,6 +470,20 @@ if not _ULAB:
             parts = np.broadcast_to(share[:, None], pixels.shape + (geom[2],))
             _scatter(dx, geom, B, pixels, parts)
 
+    def pad_fwd(out, x, B, H, W, C, OH, OW, top, left):
+        check.pad_fwd(out, x, B, H, W, C, OH, OW, top, left)
+        if len(out):
+            _vec(out)[:] = 0.0
+        if len(x):
+            padded = _vec(out).reshape(B, OH, OW, C)
+            padded[:, top : top + H, left : left + W] = _vec(x).reshape(B, H, W, C)
+
+    def pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left):
+        check.pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left)
+        if len(dx):
+            padded = _vec(dout).reshape(B, OH, OW, C)
+            _vec(dx)[:] = padded[:, top : top + H, left : left + W].ravel()
+
     def tanh_fwd(out, x):
         if check.tanh_fwd(out, x):
             _vec(out)[:] = np.tanh(_vec(x).astype(np.float64))

@@ -34,6 +34,14 @@ def windows(geom, B):
                 at += 1
 
 
+def framed(B, H, W, C, OH, OW, top, left):
+    """Pairs (element of images (B, H, W, C), where it lies in the padded ones (B, OH, OW, C))."""
+    for row in range(B * H):
+        first = ((row // H * OH + top + row % H) * OW + left) * C
+        for i in range(W * C):
+            yield row * W * C + i, first + i
+
+
 def s8(v):
     """An element of any 8-bit buffer as two's complement."""
     return (v & 255 ^ 128) - 128
