@@ -101,3 +101,13 @@ int32_t engram_requantize_s8(engram_B_t out, engram_b_t x, engram_l_t mult, engr
     }
     return ENGRAM_OK;
 }
+
+int32_t engram_lookup_s8(engram_B_t out, engram_b_t x, engram_b_t table, engram_fault_t *fault) {
+    if (!(engram_same(fault, 1, x.n, out.n) && engram_need(fault, 2, table.n, 256, 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    for (size_t i = 0; i < out.n; i++) {
+        out.p[i] = table.p[x.p[i] + 128];
+    }
+    return ENGRAM_OK;
+}

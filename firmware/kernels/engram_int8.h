@@ -18,6 +18,9 @@ int32_t engram_add_s8(engram_B_t out, engram_b_t a, engram_b_t b, engram_l_t q,
 int32_t engram_requantize_s8(engram_B_t out, engram_b_t x, engram_l_t mult, engram_l_t shift,
     engram_l_t q, engram_fault_t *fault);
 
+// out (n) = table (256)[x (n) + 128]: any function of one int8 value; out may be x
+int32_t engram_lookup_s8(engram_B_t out, engram_b_t x, engram_b_t table, engram_fault_t *fault);
+
 // returns the bytes that n packed elements take: (n * bits + 7) // 8; bits 1 to 8
 int32_t engram_packed_bytes(int32_t n, int32_t bits, engram_fault_t *fault);
 

@@ -18,7 +18,9 @@ LIST = Path(__file__).resolve().parents[1] / "kernels" / "engram_kernels.def"
 WHOLE = "_engram"
 CORE = "_engram_core"
 FAMILIES = {
-    "_engram_int8": "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8",
+    "_engram_int8": (
+        "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8 lookup_s8"
+    ),
     "_engram_layers": (
         "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* sigmoid_* tanh_* softmax_bwd_* "
         "scale_shift_bwd_* add_f32 mse adam_step exp_f32 log_f32 sqrt_f32 "

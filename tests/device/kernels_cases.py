@@ -220,6 +220,10 @@ def requantize_s8(s, n):
     return s.b(n), s.b(n), s.l(1, 1 << 30, 2147483647), s.l(1, -2, 2), s.q()
 
 
+def lookup_s8(s, n):
+    return s.b(n), s.b(n), s.b(256)
+
+
 def packed_bytes(s, n, bits):
     return n, bits
 
@@ -389,6 +393,7 @@ CASES = (
     (maxpool_s8, 1, True, _GEOM),
     (add_s8, 1, True, _N + ((300,),)),
     (requantize_s8, 1, True, _N + ((300,),)),
+    (lookup_s8, 1, True, _N + ((300,),)),
     (packed_bytes, 0, True, _BITS),
     (pack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
     (unpack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
@@ -429,4 +434,5 @@ IN_PLACE = {
     "sqrt_f32": (0, 1),
     "add_s8": (0, 1),
     "requantize_s8": (0, 1),
+    "lookup_s8": (0, 1),
 }

@@ -232,6 +232,18 @@ def test_requantize_s8_is_tflite(kernels, x, mult, shift, ends, zeros):
     assert out == tflite.requantize(x, mult, shift, q)
 
 
+@ON
+def test_a_lookup_table_is_a_function_of_every_value(kernels):
+    """tanh as TensorFlow Lite makes its table for int8: the input at 0.04, the output at 1/128."""
+    every = array("b", range(-128, 128))
+    table = array("b", [min(127, round(128 * math.tanh(0.04 * v))) for v in every])
+    out = array("b", bytes(256))
+    kernels.lookup_s8(out, every, table)
+    assert out == table
+    kernels.lookup_s8(out, bytes([128, 255, 0, 127] * 64), table)
+    assert out[:4].tolist() == [table[0], table[127], 0, table[255]]
+
+
 # ---- packed latents ---------------------------------------------------------------------------
 
 EVERY = bytes(v & 255 for v in range(-128, 128))

@@ -36,6 +36,12 @@ def requantize_s8(out, x, mult, shift, q):
     return n, quantization(kernel, q)
 
 
+def lookup_s8(out, x, table):
+    n = same("lookup_s8", ("B", "out", out), ("b", "x", x))
+    buffer("lookup_s8", "b", "table", table, 256)
+    return n
+
+
 def _bits(kernel, bits):
     ints(kernel, ("bits", bits, 1))
     expect(kernel, "bits", bits <= 8, "a number of bits from 1 to 8")

@@ -50,6 +50,12 @@ def requantize_s8(out, x, mult, shift, q):
         store_s8(out, i, clamp(v, q[2], q[3]))
 
 
+def lookup_s8(out, x, table):
+    """out (n) = table (256)[x (n) + 128]: any function of one int8 value; out may be x"""
+    for i in range(check.lookup_s8(out, x, table)):
+        store_s8(out, i, s8(table[s8(x[i]) + 128]))
+
+
 # ---- packed latents ---------------------------------------------------------------------------
 
 

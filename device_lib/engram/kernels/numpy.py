@@ -571,3 +571,7 @@ if not _ULAB:
             count = (pixels >= 0).sum(axis=1)[:, None]
             mean = (np.abs(total) + count // 2) // np.maximum(count, 1)
             _s8(out)[:] = np.clip(np.where(total < 0, -mean, mean), q[2], q[3]).ravel()
+
+    def lookup_s8(out, x, table):
+        if check.lookup_s8(out, x, table):
+            _s8(out)[:] = _s8(table)[_s8(x).astype(np.int64) + 128]
