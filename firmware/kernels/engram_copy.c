@@ -1,39 +1,73 @@
-// Copies: whole buffers, channels, and images into and out of a padded one.
+// Copies, float32 and int8: whole buffers, channels, and images into and out of a padded one.
 #include <string.h>
 
 #include "engram_check.h"
+
+// out may be x.
+static void copy(void *out, const void *x, size_t bytes) {
+    if (bytes != 0 && out != x) {
+        memcpy(out, x, bytes);
+    }
+}
 
 int32_t engram_copy_f32(engram_F_t out, engram_f_t x, engram_fault_t *fault) {
     if (!engram_same(fault, 1, x.n, out.n)) {
         return ENGRAM_FAULT;
     }
-    if (out.n != 0 && out.p != x.p) {
-        memcpy(out.p, x.p, out.n * sizeof(float));
-    }
+    copy(out.p, x.p, out.n * sizeof(float));
     return ENGRAM_OK;
+}
+
+int32_t engram_copy_s8(engram_B_t out, engram_b_t x, engram_fault_t *fault) {
+    if (!engram_same(fault, 1, x.n, out.n)) {
+        return ENGRAM_FAULT;
+    }
+    copy(out.p, x.p, out.n);
+    return ENGRAM_OK;
+}
+
+// The ints P M N to at C, which begin with the third argument, and the lengths of out and x.
+static bool channels_ok(engram_fault_t *fault, size_t out, size_t x, const int32_t d[6]) {
+    for (int i = 0; i < 6; i++) {
+        if (!engram_dim(fault, 2 + i, d[i], 0)) {
+            return false;
+        }
+    }
+    // none is above 2**30, so the sums fit
+    return (d[3] + d[5] <= d[1] || engram_refuse_value(fault, 5, "to + C to be at most M"))
+        && (d[4] + d[5] <= d[2] || engram_refuse_value(fault, 6, "at + C to be at most N"))
+        && engram_need(fault, 0, out, d[0], d[1], 1, 1) && engram_need(fault, 1, x, d[0], d[2], 1, 1);
+}
+
+static void copy_channels(uint8_t *out, const uint8_t *x, const int32_t d[6], size_t element) {
+    const size_t row = (size_t)d[1] * element, x_row = (size_t)d[2] * element, piece = (size_t)d[5] * element;
+    if (piece == 0) {
+        return;
+    }
+    out += (size_t)d[3] * element;
+    x += (size_t)d[4] * element;
+    for (int32_t p = d[0]; p > 0; p--, out += row, x += x_row) {
+        memcpy(out, x, piece);
+    }
 }
 
 int32_t engram_copy_channels(engram_F_t out, engram_f_t x, int32_t P, int32_t M, int32_t N, int32_t to,
     int32_t at, int32_t C, engram_fault_t *fault) {
-    const int32_t dims[6] = { P, M, N, to, at, C };
-    for (int i = 0; i < 6; i++) {
-        if (!engram_dim(fault, 2 + i, dims[i], 0)) {
-            return ENGRAM_FAULT;
-        }
-    }
-    // none is above 2**30, so the sums fit
-    if (!((to + C <= M || engram_refuse_value(fault, 5, "to + C to be at most M"))
-          && (at + C <= N || engram_refuse_value(fault, 6, "at + C to be at most N"))
-          && engram_need(fault, 0, out.n, P, M, 1, 1) && engram_need(fault, 1, x.n, P, N, 1, 1))) {
+    const int32_t d[6] = { P, M, N, to, at, C };
+    if (!channels_ok(fault, out.n, x.n, d)) {
         return ENGRAM_FAULT;
     }
-    float *o = out.p + to;
-    const float *i = x.p + at;
-    for (int32_t p = C == 0 ? 0 : P; p > 0; p--, o += M, i += N) {
-        for (int32_t c = 0; c < C; c++) {
-            o[c] = i[c];
-        }
+    copy_channels((uint8_t *)out.p, (const uint8_t *)x.p, d, sizeof(float));
+    return ENGRAM_OK;
+}
+
+int32_t engram_copy_channels_s8(engram_B_t out, engram_b_t x, int32_t P, int32_t M, int32_t N, int32_t to,
+    int32_t at, int32_t C, engram_fault_t *fault) {
+    const int32_t d[6] = { P, M, N, to, at, C };
+    if (!channels_ok(fault, out.n, x.n, d)) {
+        return ENGRAM_FAULT;
     }
+    copy_channels((uint8_t *)out.p, (const uint8_t *)x.p, d, 1);
     return ENGRAM_OK;
 }
 
@@ -85,6 +119,17 @@ int32_t engram_pad_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t H, int32
         return ENGRAM_FAULT;
     }
     pad((uint8_t *)out.p, 0, (const uint8_t *)x.p, frame_of(d, sizeof(float)));
+    return ENGRAM_OK;
+}
+
+int32_t engram_pad_s8(engram_B_t out, engram_b_t x, engram_b_t value, int32_t B, int32_t H, int32_t W, int32_t C,
+    int32_t OH, int32_t OW, int32_t top, int32_t left, engram_fault_t *fault) {
+    const int32_t d[8] = { B, H, W, C, OH, OW, top, left };
+    if (!(frame_ok(fault, 3, d) && engram_need(fault, 0, out.n, B, OH, OW, C)
+          && engram_need(fault, 1, x.n, B, H, W, C) && engram_need(fault, 2, value.n, 1, 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    pad((uint8_t *)out.p, value.p[0], (const uint8_t *)x.p, frame_of(d, 1));
     return ENGRAM_OK;
 }
 

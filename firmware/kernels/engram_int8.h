@@ -21,6 +21,20 @@ int32_t engram_requantize_s8(engram_B_t out, engram_b_t x, engram_l_t mult, engr
 // out (n) = table (256)[x (n) + 128]: any function of one int8 value; out may be x
 int32_t engram_lookup_s8(engram_B_t out, engram_b_t x, engram_b_t table, engram_fault_t *fault);
 
+// out (n) = x (n); out may be x
+int32_t engram_copy_s8(engram_B_t out, engram_b_t x, engram_fault_t *fault);
+
+// out (P, M)[:, to : to + C] = x (P, N)[:, at : at + C], the rest of out stays: concatenation of
+// one scale and zero point, and slices of channels
+int32_t engram_copy_channels_s8(engram_B_t out, engram_b_t x, int32_t P, int32_t M, int32_t N,
+    int32_t to, int32_t at, int32_t C, engram_fault_t *fault);
+
+// out (B, OH, OW, C) = x (B, H, W, C) from row top and column left on, value (1) around it,
+// which is the zero point as a rule
+int32_t engram_pad_s8(engram_B_t out, engram_b_t x, engram_b_t value, int32_t B, int32_t H,
+    int32_t W, int32_t C, int32_t OH, int32_t OW, int32_t top, int32_t left,
+    engram_fault_t *fault);
+
 // returns the bytes that n packed elements take: (n * bits + 7) // 8; bits 1 to 8
 int32_t engram_packed_bytes(int32_t n, int32_t bits, engram_fault_t *fault);
 

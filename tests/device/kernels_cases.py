@@ -224,6 +224,18 @@ def lookup_s8(s, n):
     return s.b(n), s.b(n), s.b(256)
 
 
+def copy_s8(s, n):
+    return s.b(n), s.b(n)
+
+
+def copy_channels_s8(s, P, M, N, to, at, C):
+    return s.b(P * M), s.b(P * N), P, M, N, to, at, C
+
+
+def pad_s8(s, B, H, W, C, OH, OW, top, left):
+    return s.b(B * OH * OW * C), s.b(B * H * W * C), s.b(1), B, H, W, C, OH, OW, top, left
+
+
 def packed_bytes(s, n, bits):
     return n, bits
 
@@ -345,6 +357,7 @@ _DRAWS = ((1, 1, 1), (8, 3, 5, 4, 0, 3), (6, 0, 0, 2), (40, 40, 9), (9, 2, 300, 
 _GATHERS = ((0, 4, 8), (1, 1, 3)) + tuple((3, n, bits) for bits in range(1, 9) for n in (5, 16))
 _POWERS = ((4,), (8,), (16,), (64,))
 _MEL = ((4, 1), (64, 7), (128, 10))
+_CHANNELS = ((1, 1, 1, 0, 0, 1), (3, 7, 5, 2, 1, 4), (2, 3, 3, 0, 0, 0))
 _PAD = ((1, 1, 1, 1, 1, 1, 0, 0), (2, 3, 4, 2, 6, 7, 1, 2), (3, 1, 5, 3, 1, 9, 0, 4))
 _PAD += ((1, 0, 3, 2, 2, 3, 2, 0), (0, 2, 2, 2, 3, 3, 1, 1), (1, 4, 2, 0, 5, 3, 0, 1))
 
@@ -376,7 +389,7 @@ CASES = (
     (scale_shift_fwd, 1, True, _PC),
     (scale_shift_bwd_dx, 1, True, _PC),
     (scale_shift_bwd_dw, 2, True, _PC),
-    (copy_channels, 1, True, ((1, 1, 1, 0, 0, 1), (3, 7, 5, 2, 1, 4), (2, 3, 3, 0, 0, 0))),
+    (copy_channels, 1, True, _CHANNELS),
     (pad_fwd, 1, True, _PAD),
     (pad_bwd_dx, 1, True, _PAD),
     (mse, 2, True, ((1, 1), (3, 4), (4, 5), (0, 2))),
@@ -394,6 +407,9 @@ CASES = (
     (add_s8, 1, True, _N + ((300,),)),
     (requantize_s8, 1, True, _N + ((300,),)),
     (lookup_s8, 1, True, _N + ((300,),)),
+    (copy_s8, 1, True, _N),
+    (copy_channels_s8, 1, True, _CHANNELS),
+    (pad_s8, 1, True, _PAD),
     (packed_bytes, 0, True, _BITS),
     (pack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
     (unpack_s8, 1, True, _BITS + ((300, 5), (300, 7))),
@@ -435,4 +451,5 @@ IN_PLACE = {
     "add_s8": (0, 1),
     "requantize_s8": (0, 1),
     "lookup_s8": (0, 1),
+    "copy_s8": (0, 1),
 }

@@ -43,6 +43,7 @@ def test_channels(kernels, P, left, C, right):
         held_to_the_definition(kernels, *of(name), (P, C))
     shape = P, left + C + right, right + C + left, left, right, C
     held_to_the_definition(kernels, *of("copy_channels"), shape)
+    held_to_the_definition(kernels, *of("copy_channels_s8"), shape)
 
 
 @pytest.mark.parametrize("kernels", FAST)
@@ -56,7 +57,7 @@ def test_softmax_gradients(kernels, B, K):
 @given(shape=frames())
 @SETTINGS
 def test_padding(kernels, shape):
-    for name in ("pad_fwd", "pad_bwd_dx"):
+    for name in ("pad_fwd", "pad_bwd_dx", "pad_s8"):
         held_to_the_definition(kernels, *of(name), shape)
 
 
@@ -242,6 +243,13 @@ def test_a_lookup_table_is_a_function_of_every_value(kernels):
     assert out == table
     kernels.lookup_s8(out, bytes([128, 255, 0, 127] * 64), table)
     assert out[:4].tolist() == [table[0], table[127], 0, table[255]]
+
+
+@ON
+def test_int8_images_in_a_frame_of_the_zero_point(kernels):
+    out = array("b", bytes(12))
+    kernels.pad_s8(out, array("b", [1, 2]), array("b", [-7]), 1, 1, 2, 1, 3, 4, 1, 2)
+    assert out.tolist() == [-7] * 6 + [1, 2] + [-7] * 4
 
 
 # ---- packed latents ---------------------------------------------------------------------------

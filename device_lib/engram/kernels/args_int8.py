@@ -1,6 +1,17 @@
 """What the kernels of int8 demand of their arguments."""
 
-from .need import buffer, entry, expect, geometry, ints, quantization, same, scale_and_zero
+from .need import (
+    buffer,
+    channel_ranges,
+    entry,
+    expect,
+    frame,
+    geometry,
+    ints,
+    quantization,
+    same,
+    scale_and_zero,
+)
 
 
 def maxpool_s8(out, x, geom, q, B):
@@ -40,6 +51,25 @@ def lookup_s8(out, x, table):
     n = same("lookup_s8", ("B", "out", out), ("b", "x", x))
     buffer("lookup_s8", "b", "table", table, 256)
     return n
+
+
+def copy_s8(out, x):
+    return same("copy_s8", ("B", "out", out), ("b", "x", x))
+
+
+def copy_channels_s8(out, x, P, M, N, to, at, C):
+    kernel = "copy_channels_s8"
+    channel_ranges(kernel, P, M, N, to, at, C)
+    buffer(kernel, "B", "out", out, P * M)
+    buffer(kernel, "b", "x", x, P * N)
+
+
+def pad_s8(out, x, value, B, H, W, C, OH, OW, top, left):
+    kernel = "pad_s8"
+    frame(kernel, B, H, W, C, OH, OW, top, left)
+    buffer(kernel, "B", "out", out, B * OH * OW * C)
+    buffer(kernel, "b", "x", x, B * H * W * C)
+    buffer(kernel, "b", "value", value, 1)
 
 
 def _bits(kernel, bits):

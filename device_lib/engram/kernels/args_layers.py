@@ -1,6 +1,6 @@
 """What the kernels of layers demand of their arguments."""
 
-from .need import buffer, expect, finite, frame, geometry, ints, same
+from .need import buffer, channel_ranges, expect, finite, frame, geometry, ints, same
 
 
 def depthwise_fwd(out, x, w, b, geom, B):
@@ -187,9 +187,7 @@ def scale_shift_bwd_dw(dscale, dshift, dout, x, P, C):
 
 def copy_channels(out, x, P, M, N, to, at, C):
     kernel = "copy_channels"
-    ints(kernel, ("P", P, 0), ("M", M, 0), ("N", N, 0), ("to", to, 0), ("at", at, 0), ("C", C, 0))
-    expect(kernel, "to", to + C <= M, "to + C to be at most M")
-    expect(kernel, "at", at + C <= N, "at + C to be at most N")
+    channel_ranges(kernel, P, M, N, to, at, C)
     buffer(kernel, "F", "out", out, P * M)
     buffer(kernel, "f", "x", x, P * N)
 

@@ -11,7 +11,7 @@ from array import array
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels.args as check
 
-from .parts import clamp, fields, requantize, s8, store_s8, windows
+from .parts import clamp, fields, framed, requantize, s8, store_s8, windows
 
 
 def maxpool_s8(out, x, geom, q, B):
@@ -54,6 +54,36 @@ def lookup_s8(out, x, table):
     """out (n) = table (256)[x (n) + 128]: any function of one int8 value; out may be x"""
     for i in range(check.lookup_s8(out, x, table)):
         store_s8(out, i, s8(table[s8(x[i]) + 128]))
+
+
+# ---- copies -----------------------------------------------------------------------------------
+
+
+def copy_s8(out, x):
+    """out (n) = x (n); out may be x"""
+    for i in range(check.copy_s8(out, x)):
+        store_s8(out, i, s8(x[i]))
+
+
+def copy_channels_s8(out, x, P, M, N, to, at, C):
+    """out (P, M)[:, to : to + C] = x (P, N)[:, at : at + C], the rest of out stays: concatenation
+    of one scale and zero point, and slices of channels
+    """
+    check.copy_channels_s8(out, x, P, M, N, to, at, C)
+    for p in range(P):
+        for c in range(C):
+            store_s8(out, p * M + to + c, s8(x[p * N + at + c]))
+
+
+def pad_s8(out, x, value, B, H, W, C, OH, OW, top, left):
+    """out (B, OH, OW, C) = x (B, H, W, C) from row top and column left on, value (1) around it,
+    which is the zero point as a rule
+    """
+    check.pad_s8(out, x, value, B, H, W, C, OH, OW, top, left)
+    for i in range(B * OH * OW * C):
+        store_s8(out, i, s8(value[0]))
+    for inner, outer in framed(B, H, W, C, OH, OW, top, left):
+        store_s8(out, outer, s8(x[inner]))
 
 
 # ---- packed latents ---------------------------------------------------------------------------

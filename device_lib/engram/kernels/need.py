@@ -126,6 +126,13 @@ def expect(kernel, name, right, words):
         raise ValueError("%s: %s: expected %s" % (kernel, name, words))
 
 
+def channel_ranges(kernel, P, M, N, to, at, C):
+    """C channels of a buffer (P, N) from `at` on go into one (P, M) from `to` on."""
+    ints(kernel, ("P", P, 0), ("M", M, 0), ("N", N, 0), ("to", to, 0), ("at", at, 0), ("C", C, 0))
+    expect(kernel, "to", to + C <= M, "to + C to be at most M")
+    expect(kernel, "at", at + C <= N, "at + C to be at most N")
+
+
 def frame(kernel, B, H, W, C, OH, OW, top, left):
     """Images (H, W, C) lie inside padded ones (OH, OW, C)."""
     ints(kernel, ("B", B, 0), ("H", H, 0), ("W", W, 0), ("C", C, 0), ("OH", OH, 0), ("OW", OW, 0))

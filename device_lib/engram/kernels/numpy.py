@@ -575,3 +575,20 @@ if not _ULAB:
     def lookup_s8(out, x, table):
         if check.lookup_s8(out, x, table):
             _s8(out)[:] = _s8(table)[_s8(x).astype(np.int64) + 128]
+
+    def copy_s8(out, x):
+        if check.copy_s8(out, x):
+            _s8(out)[:] = _s8(x)
+
+    def copy_channels_s8(out, x, P, M, N, to, at, C):
+        check.copy_channels_s8(out, x, P, M, N, to, at, C)
+        if P * C:
+            _s8(out).reshape(P, M)[:, to : to + C] = _s8(x).reshape(P, N)[:, at : at + C]
+
+    def pad_s8(out, x, value, B, H, W, C, OH, OW, top, left):
+        check.pad_s8(out, x, value, B, H, W, C, OH, OW, top, left)
+        if len(out):
+            _s8(out)[:] = _s8(value)
+        if len(x):
+            padded = _s8(out).reshape(B, OH, OW, C)
+            padded[:, top : top + H, left : left + W] = _s8(x).reshape(B, H, W, C)
