@@ -21,6 +21,11 @@ static inline bool engram_q_ok(engram_fault_t *fault, int arg, engram_l_t q) {
     return true;
 }
 
+// bias, mult and shift, of one int32 a channel, are arguments 3, 4, 5 of every kernel that has them.
+// quick: every shift is to the right, every bias is below 2**28.
+bool engram_channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult, engram_l_t shift, int32_t K,
+    bool *quick);
+
 // qp (2): a scale and a zero point.
 static inline bool engram_qp_ok(engram_fault_t *fault, int arg, engram_f_t qp) {
     if (!engram_need(fault, arg, qp.n, 2, 1, 1, 1)) {

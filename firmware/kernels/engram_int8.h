@@ -1,7 +1,13 @@
 // Prototypes of this family of kernels; included by engram_kernels.h, whose rules they keep.
-// int8 pools and sums, packed latents.
+// More of int8: transposed convolution, pools, sums, tables and copies; packed latents.
 #ifndef ENGRAM_INT8_H
 #define ENGRAM_INT8_H
+
+// out (B, H, W, C) = requantize(transposed convolution of x (B, OH, OW, K) by w (C, R, S, K) +
+// bias (C)); mult (C), shift (C), geom (14) of the convolution from out to x, q (4)
+int32_t engram_conv2d_t_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias,
+    engram_l_t mult, engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B,
+    engram_fault_t *fault);
 
 // out (B, OH, OW, C) = largest of x (B, H, W, C) in each window, clamped; geom (14) with K = C,
 // q (4)

@@ -6,9 +6,7 @@
 
 #include <string.h>
 
-// bias, mult and shift are arguments 3, 4, 5 of every kernel here that has them. quick: every shift
-// is to the right, every bias is below 2**28.
-static bool channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult, engram_l_t shift, int32_t K,
+bool engram_channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult, engram_l_t shift, int32_t K,
     bool *quick) {
     if (!(engram_need(fault, 3, bias.n, K, 1, 1, 1) && engram_need(fault, 4, mult.n, K, 1, 1, 1)
           && engram_need(fault, 5, shift.n, K, 1, 1, 1))) {
@@ -171,7 +169,7 @@ int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t b
     bool quick;
     if (!(engram_dim(fault, 7, B, 0) && engram_dim(fault, 8, N, 0) && engram_dim(fault, 9, M, 0)
           && engram_need(fault, 0, out.n, B, M, 1, 1) && engram_need(fault, 1, x.n, B, N, 1, 1)
-          && engram_need(fault, 2, w.n, M, N, 1, 1) && channels_ok(fault, bias, mult, shift, M, &quick)
+          && engram_need(fault, 2, w.n, M, N, 1, 1) && engram_channels_ok(fault, bias, mult, shift, M, &quick)
           && engram_q_ok(fault, 6, q))) {
         return ENGRAM_FAULT;
     }
@@ -396,7 +394,7 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
           && engram_need(fault, 0, out.n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_K])
           && engram_need(fault, 1, x.n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C])
           && engram_need(fault, 2, w.n, g[ENGRAM_K], g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C])
-          && channels_ok(fault, bias, mult, shift, g[ENGRAM_K], &quick) && engram_q_ok(fault, 7, q))) {
+          && engram_channels_ok(fault, bias, mult, shift, g[ENGRAM_K], &quick) && engram_q_ok(fault, 7, q))) {
         return ENGRAM_FAULT;
     }
     const ptrdiff_t filter = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S] * g[ENGRAM_C];
@@ -425,7 +423,7 @@ int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l
           && engram_need(fault, 0, out.n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_C])
           && engram_need(fault, 1, x.n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C])
           && engram_need(fault, 2, w.n, g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C], 1)
-          && channels_ok(fault, bias, mult, shift, g[ENGRAM_C], &quick) && engram_q_ok(fault, 7, q))) {
+          && engram_channels_ok(fault, bias, mult, shift, g[ENGRAM_C], &quick) && engram_q_ok(fault, 7, q))) {
         return ENGRAM_FAULT;
     }
     const layer_t layer = {

@@ -23,4 +23,5 @@ ENGRAM_KERNEL_SRC := \
 	engram_tile_s8.c \
 	engram_train.c \
 	engram_transposed.c \
+	engram_transposed_s8.c \
 	engram_window_pool.c

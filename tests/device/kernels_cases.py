@@ -203,6 +203,12 @@ def gaussian_f32(s, n):
 # ---- int8 -----------------------------------------------------------------------------------
 
 
+def conv2d_t_s8(s, B, *geom):
+    x, out, w, _ = sizes(geom, B)
+    head = s.b(x), s.b(out), s.b(w)
+    return head + s.requantization(geom[2]) + (array("i", geom), s.q(), B)
+
+
 def maxpool_s8(s, B, *geom):
     geom = channelwise(geom)
     x, out, _, _ = sizes(geom, B)
@@ -403,6 +409,7 @@ CASES = (
     (sqrt_f32, 1, True, _N),
     (uniform_f32, 1, True, _N),
     (gaussian_f32, 1, False, _N + ((200,),)),
+    (conv2d_t_s8, 1, True, _GEOM),
     (maxpool_s8, 1, True, _GEOM),
     (add_s8, 1, True, _N + ((300,),)),
     (requantize_s8, 1, True, _N + ((300,),)),

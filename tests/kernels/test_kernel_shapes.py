@@ -90,6 +90,17 @@ def test_depthwise_s8_is_tflite(kernels, data, B, geom):
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
+@given(data=st.data(), B=st.integers(1, 2), geom=geometries())
+@SETTINGS
+def test_conv2d_t_s8_is_tflite(kernels, data, B, geom):
+    Y, X, W, _ = cases.sizes(geom, B)  # from the small to the whole
+    x, w, bias, mult, shift, q = data.draw(int8_layers(geom[2], X, W))
+    out = bytearray(Y)
+    kernels.conv2d_t_s8(out, x, w, bias, mult, shift, array("i", geom), q, B)
+    assert out == tflite.transposed(x, w, bias, mult, shift, geom, q, B)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
 @given(data=st.data(), B=st.integers(1, 3), N=st.integers(1, 30), M=st.integers(1, 9))
 @SETTINGS
 def test_dense_s8_is_tflite(kernels, data, B, N, M):

@@ -19,7 +19,7 @@ FAST = [C, NUMPY]  # held to the definition
 ON = pytest.mark.parametrize("kernels", BACKENDS)
 # gradients of averages round; every other one of these is exact on inputs k / 64
 WINDOWS = "depthwise_fwd depthwise_bwd_dx depthwise_bwd_dw conv2d_t_fwd conv2d_t_bwd_dx".split()
-WINDOWS += "conv2d_t_bwd_dw maxpool_fwd maxpool_bwd_dx avgpool_fwd maxpool_s8".split()
+WINDOWS += "conv2d_t_bwd_dw maxpool_fwd maxpool_bwd_dx avgpool_fwd maxpool_s8 conv2d_t_s8".split()
 
 
 def of(name):

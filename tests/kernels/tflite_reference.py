@@ -82,6 +82,21 @@ def conv2d(x, w, bias, mult, shift, geom, q, batches):
     return out.tobytes()
 
 
+def transposed(x, w, bias, mult, shift, geom, q, batches):
+    """x (B, OH, OW, K), w (C, R, S, K): each input is scattered over its sums."""
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geom
+    x, w = ints(x, batches, OH, OW, K), ints(w, C, R, S, K)
+    sums = np.zeros((batches, H, W, C), object)
+    for n, in_y, in_x, k in each_output(geom, batches, K):
+        for fy, fx, oy, ox in taps(geom, in_y, in_x):
+            for c in range(C):
+                sums[n, oy, ox, c] += (x[n, in_y, in_x, k] - q[0]) * w[c, fy, fx, k]
+    out = np.zeros((batches, H, W, C), np.int8)
+    for n, oy, ox, c in np.ndindex(*out.shape):
+        out[n, oy, ox, c] = finish(sums[n, oy, ox, c] + bias[c], mult[c], shift[c], q)
+    return out.tobytes()
+
+
 def depthwise(x, w, bias, mult, shift, geom, q, batches):
     H, W, C, _, R, S = geom[:6]
     x, w = ints(x, batches, H, W, C), ints(w, R, S, C)

@@ -3,6 +3,7 @@
 from .need import (
     buffer,
     channel_ranges,
+    channels,
     entry,
     expect,
     frame,
@@ -12,6 +13,17 @@ from .need import (
     same,
     scale_and_zero,
 )
+
+
+def conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B):
+    kernel = "conv2d_t_s8"
+    ints(kernel, ("B", B, 0))
+    H, W, C, K, R, S, _, _, _, _, _, _, OH, OW = geometry(kernel, geom)
+    buffer(kernel, "B", "out", out, B * H * W * C)
+    buffer(kernel, "b", "x", x, B * OH * OW * K)
+    buffer(kernel, "b", "w", w, C * R * S * K)
+    channels(kernel, bias, mult, shift, C)
+    return tuple(geom), quantization(kernel, q)
 
 
 def maxpool_s8(out, x, geom, q, B):

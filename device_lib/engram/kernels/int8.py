@@ -11,7 +11,24 @@ from array import array
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels.args as check
 
-from .parts import clamp, fields, framed, requantize, s8, store_s8, windows
+from .parts import clamp, fields, finish_s8, framed, requantize, s8, store_s8, windows
+
+
+def conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B):
+    """out (B, H, W, C) = requantize(transposed convolution of x (B, OH, OW, K) by w (C, R, S, K) +
+    bias (C)); mult (C), shift (C), geom (14) of the convolution from out to x, q (4)
+    """
+    geom, q = check.conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B)
+    H, W, C, K, R, S = geom[:6]
+    sums = list(bias) * (B * H * W)
+    for at, window in windows(geom, B):
+        for pixel, tap in window:
+            for c in range(C):
+                for k in range(K):
+                    v = (s8(x[at * K + k]) - q[0]) * s8(w[(c * R * S + tap) * K + k])
+                    sums[pixel * C + c] += v
+    for i, acc in enumerate(sums):
+        finish_s8(out, i, acc, mult[i % C], shift[i % C], q)
 
 
 def maxpool_s8(out, x, geom, q, B):

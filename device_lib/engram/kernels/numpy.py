@@ -544,6 +544,17 @@ if not _ULAB:
             acc = _product(rows, _s8(w).reshape(K, -1).T) + _int(bias)
             _s8(out)[:] = _finish_s8(acc, mult, shift, q)
 
+    def conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B):
+        geom, q = check.conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B)
+        if B:
+            C, K, R, S = geom[2:6]
+            pixels = _geometry(geom, B)
+            rows = _s8(x).reshape(-1, K).astype(np.int64) - q[0]
+            parts = _product(rows, _s8(w).reshape(C, -1, K).transpose(2, 1, 0).reshape(K, -1))
+            acc = np.zeros((B * geom[0] * geom[1] + 1, C), np.int64)  # the last row is the padding
+            np.add.at(acc, pixels, parts.reshape(*pixels.shape, C))
+            _s8(out)[:] = _finish_s8(acc[:-1] + _int(bias), mult, shift, q)
+
     def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
         geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
         if B:

@@ -71,6 +71,12 @@ def requantize(acc, mult, shift):
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
 
 
+def finish_s8(out, at, acc, mult, shift, q):
+    """Element `at` of an int8 result from its sum."""
+    v = requantize(wrap(acc), mult, shift) + q[1]
+    store_s8(out, at, clamp(v, q[2], q[3]))
+
+
 def fields(x, n, bits):
     """The n elements of a packed buffer, 0 to 2**bits - 1."""
     word = held = at = 0

@@ -25,7 +25,7 @@ import engram.kernels.args as check
 from .audio import *  # noqa: F403
 from .int8 import *  # noqa: F403
 from .layers import *  # noqa: F403
-from .parts import add_rows, clamp, requantize, s8, store_s8, windows, wrap
+from .parts import add_rows, clamp, finish_s8, s8, store_s8, windows
 from .replay import *  # noqa: F403
 from .train import *  # noqa: F403
 
@@ -273,11 +273,6 @@ def u8_to_s8(out, x):
 # ---- int8, TensorFlow Lite's integer semantics ---------------------------------------------
 
 
-def _finish_s8(out, at, acc, mult, shift, q):
-    v = requantize(wrap(acc), mult, shift) + q[1]
-    store_s8(out, at, clamp(v, q[2], q[3]))
-
-
 def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
     """out (B, OH, OW, K) = requantize(x (B, H, W, C) conv w (K, R, S, C) + bias (K));
     mult (K), shift (K), geom (14), q (4)
@@ -290,7 +285,7 @@ def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
             for pixel, tap in window:
                 for c in range(C):
                     acc += (s8(x[pixel * C + c]) - q[0]) * s8(w[(k * R * S + tap) * C + c])
-            _finish_s8(out, at * K + k, acc, mult[k], shift[k], q)
+            finish_s8(out, at * K + k, acc, mult[k], shift[k], q)
 
 
 def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
@@ -304,7 +299,7 @@ def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
             acc = bias[c]
             for pixel, tap in window:
                 acc += (s8(x[pixel * C + c]) - q[0]) * s8(w[tap * C + c])
-            _finish_s8(out, at * C + c, acc, mult[c], shift[c], q)
+            finish_s8(out, at * C + c, acc, mult[c], shift[c], q)
 
 
 def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
@@ -315,7 +310,7 @@ def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
             acc = bias[m]
             for n in range(N):
                 acc += (s8(x[i * N + n]) - q[0]) * s8(w[m * N + n])
-            _finish_s8(out, i * M + m, acc, mult[m], shift[m], q)
+            finish_s8(out, i * M + m, acc, mult[m], shift[m], q)
 
 
 def avgpool_s8(out, x, geom, q, B):
