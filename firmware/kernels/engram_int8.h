@@ -27,6 +27,12 @@ int32_t engram_requantize_s8(engram_B_t out, engram_b_t x, engram_l_t mult, engr
 // out (n) = table (256)[x (n) + 128]: any function of one int8 value; out may be x
 int32_t engram_lookup_s8(engram_B_t out, engram_b_t x, engram_b_t table, engram_fault_t *fault);
 
+// out (B, K) = round(256 e / sum of e over K) - 128, clamped, e = table (256)[largest of the row -
+// x (B, K)]: in the fixed-point arithmetic of TensorFlow Lite's SOFTMAX; table[d] = exp(-d *
+// scale * beta) * 2**31, table[0] = 2**31 - 1; K at most 4095; out may be x
+int32_t engram_softmax_s8(engram_B_t out, engram_b_t x, engram_l_t table, int32_t B, int32_t K,
+    engram_fault_t *fault);
+
 // out (n) = x (n); out may be x
 int32_t engram_copy_s8(engram_B_t out, engram_b_t x, engram_fault_t *fault);
 

@@ -18,6 +18,7 @@ ENGRAM_KERNEL_SRC := \
 	engram_random.c \
 	engram_replay.c \
 	engram_s8.c \
+	engram_softmax_s8.c \
 	engram_table.c \
 	engram_tile.c \
 	engram_tile_s8.c \

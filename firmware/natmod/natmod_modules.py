@@ -20,7 +20,7 @@ CORE = "_engram_core"
 FAMILIES = {
     "_engram_int8": (
         "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8 lookup_s8 "
-        "copy_s8 copy_channels_s8 pad_s8 conv2d_t_s8"
+        "copy_s8 copy_channels_s8 pad_s8 conv2d_t_s8 softmax_s8"
     ),
     "_engram_layers": (
         "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* sigmoid_* tanh_* softmax_bwd_* "

@@ -230,6 +230,12 @@ def lookup_s8(s, n):
     return s.b(n), s.b(n), s.b(256)
 
 
+def softmax_s8(s, B, K):
+    table = s.l(256, 0, 2147483647)
+    table[0] = 2147483647
+    return s.b(B * K), s.b(B * K), table, B, K
+
+
 def copy_s8(s, n):
     return s.b(n), s.b(n)
 
@@ -414,6 +420,7 @@ CASES = (
     (add_s8, 1, True, _N + ((300,),)),
     (requantize_s8, 1, True, _N + ((300,),)),
     (lookup_s8, 1, True, _N + ((300,),)),
+    (softmax_s8, 1, True, ((1, 1), (2, 3), (5, 10), (0, 4), (1, 1500))),
     (copy_s8, 1, True, _N),
     (copy_channels_s8, 1, True, _CHANNELS),
     (pad_s8, 1, True, _PAD),
@@ -458,5 +465,6 @@ IN_PLACE = {
     "add_s8": (0, 1),
     "requantize_s8": (0, 1),
     "lookup_s8": (0, 1),
+    "softmax_s8": (0, 1),
     "copy_s8": (0, 1),
 }

@@ -36,6 +36,13 @@ def test_windows(kernels, B, geom):
 
 
 @pytest.mark.parametrize("kernels", FAST)
+@given(B=st.integers(0, 3), K=st.integers(1, 40))
+@SETTINGS
+def test_softmax_s8(kernels, B, K):
+    held_to_the_definition(kernels, *of("softmax_s8"), (B, K))
+
+
+@pytest.mark.parametrize("kernels", FAST)
 @given(P=st.integers(0, 9), left=st.integers(0, 5), C=st.integers(0, 6), right=st.integers(0, 5))
 @SETTINGS
 def test_channels(kernels, P, left, C, right):
@@ -231,6 +238,47 @@ def test_requantize_s8_is_tflite(kernels, x, mult, shift, ends, zeros):
     out = bytearray(len(x))
     kernels.requantize_s8(out, x, array("i", [mult]), array("i", [shift]), q)
     assert out == tflite.requantize(x, mult, shift, q)
+
+
+def softmax_table(scale):
+    """The exponentials of TensorFlow Lite for an input of this scale, and beta 1."""
+    mantissa, exponent = math.frexp(scale * 2**26)
+    multiplier, left_shift = round(mantissa * 2**31), exponent
+    diff_min = -math.floor(31 * 2.0 ** (26 - left_shift))
+    return tflite.softmax_exponentials(multiplier, left_shift, diff_min)
+
+
+@ON
+@given(data=st.data(), B=st.integers(1, 3), K=st.integers(1, 300), power=st.floats(-8, 0))
+@SETTINGS
+def test_softmax_s8_is_tflite(kernels, data, B, K, power):
+    table = softmax_table(2.0**power)
+    x = data.draw(st.binary(min_size=B * K, max_size=B * K))
+    out = bytearray(B * K)
+    kernels.softmax_s8(out, x, array("i", table), B, K)
+    assert out == tflite.softmax(x, table, B, K)
+
+
+@pytest.mark.parametrize("scale", [1 / 256, 0.05, 0.25, 1.0])
+def test_the_exponentials_of_tflite_are_exponentials(scale):
+    """So that what the kernel is held to is a softmax."""
+    wanted = np.exp(-scale * np.arange(256)) * 2**31
+    np.testing.assert_allclose(softmax_table(scale), wanted, rtol=0, atol=512)
+
+
+@ON
+@pytest.mark.parametrize("K", [2, 10, 400, 4095])
+def test_softmax_s8_is_a_softmax(kernels, K):
+    """Within half a step of the real one, and what its sums round; also of many classes."""
+    scale = 0.11
+    table = [min(2**31 - 1, round(math.exp(-scale * d) * 2**31)) for d in range(256)]
+    x = array("b", [(i * i * 37 + 11 * i) % 251 - 125 for i in range(K)])
+    for row in (x, array("b", [5] * K)):
+        out = array("b", bytes(K))
+        kernels.softmax_s8(out, row, array("i", table), 1, K)
+        e = np.exp(scale * np.array(row, float))
+        wanted = np.minimum(256 * e / e.sum() - 128, 127)
+        assert np.abs(np.array(out) - wanted).max() <= 0.5 + 1e-3
 
 
 @ON

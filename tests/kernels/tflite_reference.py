@@ -164,3 +164,67 @@ def add(a, b, q):
 def requantize(x, multiplier, shift, q):
     out = [finish(v - q[0], multiplier, shift, q) for v in ints(x, len(x))]
     return np.array(out, np.int8).tobytes()
+
+
+# ---- softmax: gemmlowp's fixed-point numbers, written as their raw integers ------------------
+
+
+def saturating(x):
+    return max(INT32_MIN, min(INT32_MAX, x))
+
+
+def times(a, b):
+    """Product of two fixed-point numbers: their integer bits add up."""
+    return saturating_rounding_doubling_high_mul(a, b)
+
+
+def exp_on_negative_values(a):
+    """exp of a <= 0 with 5 integer bits, as a number with none."""
+    if a == 0:
+        return INT32_MAX
+    one_quarter = 1 << 24
+    part = (a & (one_quarter - 1)) - one_quarter  # of the last quarter
+    x = saturating(part << 5) + (1 << 28)  # with no integer bits, around -1/8
+    x2 = times(x, x)
+    x3, x4 = times(x2, x), times(x2, x2)
+    thirds = times(rounding_divide_by_pot(x4, 2) + x3, 715827883) + x2
+    result = 1895147668 + times(1895147668, x + rounding_divide_by_pot(thirds, 1))
+    factors = 1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242
+    for exponent, factor in enumerate(factors, -2):  # exp(-2**exponent)
+        if (part - a) & (1 << 26 + exponent):
+            result = times(result, factor)
+    return result
+
+
+def softmax_exponentials(multiplier, left_shift, diff_min):
+    """The numbers that SOFTMAX computes for each difference from a row's largest."""
+    found = []
+    for diff in range(0, -256, -1):
+        scaled = times(saturating(diff << left_shift), multiplier)
+        found.append(exp_on_negative_values(scaled) if diff >= diff_min else 0)
+    return found
+
+
+def one_over_one_plus_x(a):
+    """1 / (1 + a) for 0 <= a < 1; both with no integer bits."""
+    half_denominator = (a + INT32_MAX + 1) // 2
+    x = 1515870810 + times(half_denominator, -1010580540)
+    for _ in range(3):
+        one_minus = (1 << 29) - times(half_denominator, x)
+        x += saturating(times(x, one_minus) << 2)
+    return saturating(x << 1)
+
+
+def softmax(x, exponentials, batches, depth):
+    out = np.zeros((batches, depth), np.int8)
+    for n, row in enumerate(ints(x, batches, depth)):
+        e = [exponentials[max(row) - v] for v in row]
+        total = sum(rounding_divide_by_pot(v, 12) for v in e)
+        headroom = 32 - int(total).bit_length()
+        scale = one_over_one_plus_x((total << headroom) - (1 << 31))
+        exponent = 12 - headroom + 31 - 8
+        assert exponent <= 31, "not a valid model"
+        for k in range(depth):
+            y = rounding_divide_by_pot(times(scale, e[k]), exponent) - 128
+            out[n, k] = min(max(y, -128), 127)
+    return out.tobytes()

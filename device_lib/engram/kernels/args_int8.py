@@ -65,6 +65,17 @@ def lookup_s8(out, x, table):
     return n
 
 
+def softmax_s8(out, x, table, B, K):
+    kernel = "softmax_s8"
+    ints(kernel, ("B", B, 0), ("K", K, 1))
+    expect(kernel, "K", K <= 4095, "at most 4095 classes")
+    buffer(kernel, "B", "out", out, B * K)
+    buffer(kernel, "b", "x", x, B * K)
+    buffer(kernel, "l", "table", table, 256)
+    for i in range(256):
+        entry(kernel, "table", table, i, 0 if i else 2147483647, 2147483647)
+
+
 def copy_s8(out, x):
     return same("copy_s8", ("B", "out", out), ("b", "x", x))
 

@@ -73,6 +73,39 @@ def lookup_s8(out, x, table):
         store_s8(out, i, s8(table[s8(x[i]) + 128]))
 
 
+def _reciprocal(total):
+    """(scale, bits): e / total is e * scale / 2**31 / 2**bits, rounded as the scale is.
+
+    Three steps of Newton and Raphson from 48/17 - 32/17 d, d from 1/2 to 1; 29 bits of x are
+    behind its point.
+    """
+    bits = 0
+    while total >> bits:
+        bits += 1
+    d = (total << 32 - bits) >> 1
+    x = 1515870810 + requantize(-1010580540, d, 0)
+    for _ in range(3):
+        rest = (1 << 29) - requantize(d, x, 0)
+        x += requantize(rest, x, 0) * 4
+    return min(2 * x, 2147483647), bits
+
+
+def softmax_s8(out, x, table, B, K):
+    """out (B, K) = round(256 e / sum of e over K) - 128, clamped, e = table (256)[largest of the
+    row - x (B, K)]: in the fixed-point arithmetic of TensorFlow Lite's SOFTMAX; table[d] =
+    exp(-d * scale * beta) * 2**31, table[0] = 2**31 - 1; K at most 4095; out may be x
+    """
+    check.softmax_s8(out, x, table, B, K)
+    for row in range(0, B * K, K):
+        values = [s8(x[row + k]) for k in range(K)]
+        best = max(values)
+        e = [table[best - v] for v in values]
+        scale, bits = _reciprocal(sum([(v + 2048) >> 12 for v in e]))
+        for k in range(K):
+            v = requantize(e[k], scale, -(bits + 3)) - 128
+            store_s8(out, row + k, clamp(v, -128, 127))
+
+
 # ---- copies -----------------------------------------------------------------------------------
 
 
