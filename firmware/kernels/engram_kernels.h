@@ -163,6 +163,10 @@ int32_t engram_softmax_fwd(engram_F_t out, engram_f_t x, int32_t B, int32_t K,
 int32_t engram_sgd_step(engram_F_t p, engram_F_t v, engram_f_t g, engram_f_t hyper,
     engram_fault_t *fault);
 
+// p (n) -= lr * (g (n) + weight_decay * p): SGD without momentum, and so without a buffer for it;
+// hyper (2) = lr, weight_decay
+int32_t engram_sgd_plain(engram_F_t p, engram_f_t g, engram_f_t hyper, engram_fault_t *fault);
+
 // out (n) = 0
 int32_t engram_zero_f32(engram_F_t out, engram_fault_t *fault);
 

@@ -29,6 +29,21 @@ int32_t engram_sgd_step(engram_F_t p, engram_F_t v, engram_f_t g, engram_f_t hyp
     return ENGRAM_OK;
 }
 
+int32_t engram_sgd_plain(engram_F_t p, engram_f_t g, engram_f_t hyper, engram_fault_t *fault) {
+    if (!(engram_same(fault, 1, g.n, p.n) && engram_need(fault, 2, hyper.n, 2, 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    const float lr = hyper.p[0], weight_decay = hyper.p[1];
+    if (!(lr >= 0.0f && engram_is_finite(lr) && weight_decay >= 0.0f && engram_is_finite(weight_decay))) {
+        engram_refuse_value(fault, 2, "lr and weight_decay to be finite and not negative");
+        return ENGRAM_FAULT;
+    }
+    for (size_t i = 0; i < p.n; i++) {
+        p.p[i] -= lr * (g.p[i] + weight_decay * p.p[i]);
+    }
+    return ENGRAM_OK;
+}
+
 int32_t engram_zero_f32(engram_F_t out, engram_fault_t *fault) {
     (void)fault;
     if (out.n != 0) {

@@ -272,6 +272,11 @@ def test_optimisers_take_the_same_path(kernels, decay):
         kernels.sgd_step(p, v, g, np.float32([0.05, 0.9, decay]))
     close(p, path(torch.optim.SGD, lr=0.05, momentum=0.9))
 
+    p = start.copy()
+    for g in gradients:
+        kernels.sgd_plain(p, g, np.float32([0.05, decay]))
+    close(p, path(torch.optim.SGD, lr=0.05))
+
     p, m, v = start.copy(), np.zeros_like(start), np.zeros_like(start)
     for t, g in enumerate(gradients, 1):
         hyper = [0.01, 0.9, 0.999, 1e-8, decay, 1 - 0.9**t, 1 - 0.999**t]

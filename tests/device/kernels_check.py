@@ -145,6 +145,10 @@ def sgd_step(s, n):
     return s.f(n), s.f(n), s.f(n), array("f", (0.125, 0.5, 0.25))
 
 
+def sgd_plain(s, n):
+    return s.f(n), s.f(n), array("f", (0.125, 0.25))
+
+
 def zero_f32(s, n):
     return (s.f(n),)
 
@@ -206,6 +210,7 @@ CASES = (
     (softmax_xent, 2, False, _SOFTMAX),
     (softmax_fwd, 1, False, _SOFTMAX),
     (sgd_step, 2, True, _N),
+    (sgd_plain, 1, True, _N),
     (zero_f32, 1, True, _N),
     (copy_f32, 1, True, _N),
     (check_finite, 0, True, _N),

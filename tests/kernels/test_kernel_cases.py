@@ -158,6 +158,16 @@ def test_sgd_with_momentum_moves_as_the_formula(kernels):
     assert p[0] == 1 - 0.25 * (0.5 + 0.75 + 0.875)
 
 
+@pytest.mark.parametrize("kernels", BACKENDS)
+def test_plain_sgd_is_sgd_without_momentum(kernels):
+    start, g = array("f", [1.0, -0.5, 0.25]), array("f", [0.5, 0.25, -1.0])
+    p, other = array("f", start), array("f", start)
+    for _ in range(3):
+        kernels.sgd_plain(p, g, array("f", [0.25, 0.5]))
+        kernels.sgd_step(other, array("f", bytes(12)), g, array("f", [0.25, 0.0, 0.5]))
+    assert p == other != start
+
+
 def test_there_is_nothing_to_count_here():
     for param in BACKENDS:
         if param.values[0] is not None:

@@ -102,6 +102,8 @@ REFUSED = [
     ("sgd_step", {"hyper": array("f", [float("nan"), 0, 0])}, "hyper: expected lr, momentum"),
     ("sgd_step", {"hyper": array("f", [0.1, float("inf"), 0])}, "hyper: expected lr, momentum"),
     ("sgd_step", {"hyper": array("f", [0.1, 0, -1])}, "hyper: expected lr, momentum"),
+    ("sgd_plain", {"hyper": array("f", [float("nan"), 0])}, "hyper: expected lr and weight_decay"),
+    ("sgd_plain", {"hyper": array("f", [0.1, -1])}, "hyper: expected lr and weight_decay"),
     ("quantize_s8", {"qp": array("f", [0, 0])}, "qp: expected scale > 0"),
     ("quantize_s8", {"qp": array("f", [float("nan"), 0])}, "qp: expected scale > 0"),
     ("quantize_s8", {"qp": array("f", [float("inf"), 0])}, "qp: expected scale > 0"),

@@ -13,6 +13,8 @@ from .args_train import *  # noqa: F403
 from .need import buffer as _buffer
 from .need import channels as _channels
 from .need import entry as _entry
+from .need import expect as _expect
+from .need import finite as _finite
 from .need import geometry as _geom
 from .need import ints as _ints
 from .need import quantization as _q
@@ -157,6 +159,15 @@ def sgd_step(p, v, g, hyper):
                 " to be finite and not negative"
             )
     return n, lr, momentum, weight_decay
+
+
+def sgd_plain(p, g, hyper):
+    n = _same("sgd_plain", ("F", "p", p), ("f", "g", g))
+    _buffer("sgd_plain", "f", "hyper", hyper, 2)
+    lr, weight_decay = hyper[0], hyper[1]
+    right = lr >= 0 and _finite(lr) and weight_decay >= 0 and _finite(weight_decay)
+    _expect("sgd_plain", "hyper", right, "lr and weight_decay to be finite and not negative")
+    return n, lr, weight_decay
 
 
 def quantize_s8(out, x, qp):

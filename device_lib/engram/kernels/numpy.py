@@ -121,6 +121,16 @@ def sgd_step(p, v, g, hyper):
         weights -= lr * step
 
 
+def sgd_plain(p, g, hyper):
+    n, lr, weight_decay = check.sgd_plain(p, g, hyper)
+    if n:
+        weights = _vec(p)
+        step = weight_decay * weights
+        step += _vec(g)
+        step *= lr
+        weights -= step
+
+
 def zero_f32(out):
     if check.zero_f32(out):
         _vec(out)[:] = 0.0

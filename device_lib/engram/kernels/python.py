@@ -218,6 +218,15 @@ def sgd_step(p, v, g, hyper):
         p[i] -= lr * step
 
 
+def sgd_plain(p, g, hyper):
+    """p (n) -= lr * (g (n) + weight_decay * p): SGD without momentum, and so without a buffer for
+    it; hyper (2) = lr, weight_decay
+    """
+    n, lr, weight_decay = check.sgd_plain(p, g, hyper)
+    for i in range(n):
+        p[i] -= lr * (g[i] + weight_decay * p[i])
+
+
 def zero_f32(out):
     """out (n) = 0"""
     for i in range(check.zero_f32(out)):
