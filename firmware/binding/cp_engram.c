@@ -39,8 +39,8 @@ static int refuse_type_of(trouble_t *trouble, int arg, PyObject *obj) {
     return refuse(trouble, arg, ENGRAM_FAULT_TYPE, trouble->text);
 }
 
-// Whether a buffer of this struct format and item size is what the letter asks for.
-static int format_fits(char letter, const char *format, Py_ssize_t itemsize) {
+// Whether a buffer of this struct format, item size and length is what the letter asks for.
+static int format_fits(char letter, const char *format, Py_ssize_t itemsize, Py_ssize_t bytes) {
     char code = 'B';  // no format means bytes
     if (format != NULL) {
         format += *format == '@' || *format == '=' || *format == '<';
@@ -48,6 +48,9 @@ static int format_fits(char letter, const char *format, Py_ssize_t itemsize) {
             return 0;
         }
         code = format[0];
+    }
+    if (itemsize == 1 && engram_bytes_fit(letter, code, (size_t)bytes)) {
+        return 1;
     }
     return engram_code_fits(letter, code) && itemsize == (Py_ssize_t)1 << engram_element(letter)->shift;
 }
@@ -86,7 +89,7 @@ static int get_buffer(char letter, PyObject *obj, int arg, engram_arg_t *out, Py
         view->obj = NULL;
         return refuse(trouble, arg, ENGRAM_FAULT_TYPE, "one whose elements are not contiguous");
     }
-    if (!format_fits(letter, view->format, view->itemsize)) {
+    if (!format_fits(letter, view->format, view->itemsize, view->len)) {
         size_t n = view->format ? strlen(view->format) : 0;
         n = n < sizeof(trouble->text) - 12 ? n : sizeof(trouble->text) - 12;
         memcpy(trouble->text, "typecode '", 10);
@@ -102,7 +105,7 @@ static int get_buffer(char letter, PyObject *obj, int arg, engram_arg_t *out, Py
     // All buffer members of the union have this layout.
     static int8_t empty[8];  // an exporter may give no address for no elements; NULL means None
     out->B.p = view->buf ? view->buf : empty;
-    out->B.n = (size_t)(view->len / view->itemsize);
+    out->B.n = (size_t)view->len >> engram_element(letter)->shift;
     return 0;
 }
 

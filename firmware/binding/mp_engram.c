@@ -133,7 +133,8 @@ static bool get_buffer(char letter, mp_obj_t obj, int arg, engram_arg_t *out, en
     if (mp_obj_get_type(obj) == &mp_type_str || !mp_get_buffer(obj, &info, MP_BUFFER_READ)) {
         return refuse_type_of(fault, arg, obj);
     }
-    if (!code_fits(letter, info.typecode)) {
+    int code = info.typecode == BYTEARRAY_CODE ? 'B' : info.typecode;
+    if (!code_fits(letter, code) && !engram_bytes_fit(letter, code, info.len)) {
         return refuse(fault, arg, ENGRAM_FAULT_TYPE, code_text(info.typecode));
     }
     if (engram_writes(letter) && !mp_get_buffer(obj, &info, MP_BUFFER_WRITE)) {

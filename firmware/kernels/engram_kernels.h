@@ -19,7 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Buffers as they reach a kernel, one type a letter of the list.
+// Buffers as they reach a kernel, one type a letter of the list. A face also takes bytes for wider
+// elements where they make up whole ones: windows of a block of memory that holds several types.
 typedef struct { float *p; size_t n; } engram_F_t;          // float32, written
 typedef struct { const float *p; size_t n; } engram_f_t;    // float32, read
 typedef struct { const float *p; size_t n; } engram_o_t;    // float32, read; p is NULL for None
@@ -64,6 +65,12 @@ static inline int engram_writes(char letter) {
 static inline int engram_code_fits(char letter, int code) {
     const char *codes = engram_element(letter)->codes;
     return code == codes[0] || (code != '\0' && (code == codes[1] || code == codes[2]));
+}
+
+// Whether a buffer of so many bytes and this typecode is bytes that make up elements of the letter.
+// That they are aligned is for engram_call to see.
+static inline int engram_bytes_fit(char letter, int code, size_t bytes) {
+    return engram_code_fits('b', code) && (bytes & (((size_t)1 << engram_element(letter)->shift) - 1)) == 0;
 }
 
 // What was wrong, filled by whoever returns ENGRAM_FAULT.

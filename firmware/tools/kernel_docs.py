@@ -42,7 +42,8 @@ errors told here.
 
 * Buffers are flat: anything with the buffer protocol. float32 is `array('f')`; int8 is `bytes`,
   `bytearray`, `array('b')` or `array('B')`, read as two's complement; int32 is `array('i')`,
-  uint16 is `array('H')`. An argument in **bold** is written.
+  uint16 is `array('H')`. Bytes are a buffer of any of these types where they are aligned to its
+  elements and make up whole ones: windows of one `bytearray`. An argument in **bold** is written.
 * `_fwd` and `_dx` (gradient of the input) overwrite; `_dw` (gradients of weights) adds to what is
   there, so that gradients accumulate; each is called on its own.
 * Everything is checked first. `ValueError` and `TypeError` name the kernel, the argument, what was

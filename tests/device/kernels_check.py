@@ -288,7 +288,7 @@ def wrong(arg, is_out):
     n = len(arg)
     values = [resized(arg, n + 1), resized(arg, n - 1), array("h", [0] * n), 3, None, "abc"]
     if isinstance(arg, array):
-        values.append(bytearray(4 * n))
+        values.append(bytearray(4 * n + 1))  # of 4 * n it would be right
         if str(arg)[7] == "i" and n == 14:
             for i in range(n):
                 for v in (-1, 40000) if i in (8, 9) else (-1, 0, 40000):  # a padding may be 0
