@@ -61,7 +61,7 @@ class Scene:
 class Life:
     """One boot: store, checkpoints, and what they must hold.
 
-    .records  {payload: (label, low byte of the experience)}
+    .records  {payload: (label, experience)}
     .saved    payload of the saved state, or None
     .intent   (records, saved) as they are to be after the operation under way
     .acts     [(steps before, steps after, state before, state after)] of each operation
@@ -107,7 +107,7 @@ class Life:
         data = self.payload(self.scene.latent_bytes)
         label, experience = self.below(EMPTY), self.below(400)
         records = dict(self.records)
-        records[data] = (label, experience & 0xFF)
+        records[data] = (label, experience)
         self.intent = records, self.saved
         self.store.append(data, label, experience)
         self.records = records
@@ -173,7 +173,7 @@ def comparable(scene, data):
 
 
 def records_of(store):
-    """{payload: (label, experience byte)} of all that the store serves.
+    """{payload: (label, experience)} of all that the store serves.
 
     AssertionError when it serves a record twice, or its figures disagree.
     """

@@ -11,6 +11,7 @@ import tiny_model
 
 from engram import Learner, ModelSpec
 from engram.backend import kernels
+from engram.continual.sampling import number_of
 from engram_host.learning.latent_store import LatentStore
 
 LATENT, HIDDEN, ROOM = 45, 6, 5
@@ -64,7 +65,7 @@ class Life:
             latent = self.rng.integers(-128, 60, LATENT).astype(np.int8)
             latent[label * 9 : label * 9 + 9] |= 64
             kernels.pack_s8(packed, latent, 8)
-            slot = self.store.append(packed, label, learner.experience & 0xFF)
+            slot = self.store.append(packed, label, number_of(learner.experience))
             self.x[slot] = (latent.astype(float) - zero) * scale
             self.y[slot] = label
         if label >= learner.adaptive.known:

@@ -1,5 +1,6 @@
 """What a policy keeps: its share, its probability, its choice; on many random streams."""
 
+from array import array
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,7 @@ from strategies_reference import Life
 from engram import DataError
 from engram.continual.policies import TRIMMING, policy_class
 from engram.continual.rng import Rng
+from engram.continual.sampling import number_of
 
 DEAD = 255
 
@@ -16,14 +18,14 @@ DEAD = 255
 class FakeStore:
     def __init__(self, slots):
         self.labels = bytearray([DEAD] * slots)
-        self.experiences = bytearray(slots)
+        self.experiences = array("H", bytes(2 * slots))
 
     def __len__(self):
         return sum(label != DEAD for label in self.labels)
 
     def append(self, label, experience):
         slot = self.labels.index(DEAD)
-        self.labels[slot], self.experiences[slot] = label, experience & 0xFF
+        self.labels[slot], self.experiences[slot] = label, number_of(experience)
         return slot
 
     def delete(self, slot):

@@ -51,7 +51,7 @@ class DropLife(FullLife):
         label, experience = self.below(EMPTY), self.below(400)
         self.store.append(data, label, experience)
         self.records = dict(self.records)
-        self.records[data] = (label, experience & 0xFF)
+        self.records[data] = (label, experience)
 
     def thin(self, store):
         used = store.used_units()

@@ -11,7 +11,7 @@ from ..nn.frozen import FrozenStage
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
-from .sampling import COMPOSITIONS, DEAD, Sampler
+from .sampling import COMPOSITIONS, DEAD, Sampler, next_experience, number_of
 from .strategies import Sizes, options_of, saved_names, strategy_class
 from .stream import Stream
 
@@ -120,7 +120,7 @@ class Learner:
         if available is None:
             available = heap_free()
             if store is not None:  # it is open: what the plan counts of it is in use already
-                available += 2 * len(store.labels)
+                available += 3 * len(store.labels)
         arena = Arena(layout, available)
         self.planned_bytes = layout.total_bytes
         self.name = spec.name
@@ -229,7 +229,7 @@ class Learner:
             self.adaptive.resize(y + 1)
         kernels.pack_s8(self._packed, self._latent, self.store.bits)
         start = self.counter()
-        self.store.append(self._packed, y, self.experience & 0xFF)
+        self.store.append(self._packed, y, number_of(self.experience))
         self.write_units = ticks_diff(self.counter(), start)
         return True
 
@@ -328,7 +328,7 @@ class Learner:
         sampler.begin(
             self.store.labels,
             self.store.experiences,
-            self.experience & 0xFF,
+            number_of(self.experience),
             self.batch,
             replay and self.strategy.REPLAY,
         )
@@ -384,7 +384,7 @@ class Learner:
         """List of the slots of the current experience's records."""
         store = self.store
         labels, experiences = ((), ()) if store is None else (store.labels, store.experiences)
-        current = self.experience & 0xFF
+        current = number_of(self.experience)
         return [
             slot
             for slot in range(len(labels))
@@ -458,7 +458,7 @@ class Learner:
         self.strategy.end()
         if self.store is not None:
             self.policy.end(self)
-        self.experience += 1
+        self.experience = next_experience(self.store, self.experience)
 
     @property
     def seen(self):

@@ -173,6 +173,11 @@ def put_record_head(buf, at, label, experience, sequence):
     struct.pack_into(_RECORD, buf, at, label, experience, sequence)
 
 
+def record_experience(buf, at):
+    """The experience of the record at offset `at`."""
+    return buf[at + 1] | buf[at + 2] << 8
+
+
 def record_sequence(buf, at):
     """The sequence of the record at offset `at`. Without a tuple: boards are slow to make one."""
     return buf[at + 3] | buf[at + 4] << 8 | buf[at + 5] << 16 | buf[at + 6] << 24

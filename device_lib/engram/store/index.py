@@ -1,4 +1,4 @@
-"""The RAM index of the replay log: two bytes a slot and a few counters."""
+"""The RAM index of the replay log: three bytes per slot and a few counters."""
 
 from array import array
 
@@ -9,7 +9,7 @@ class SlotIndex:
     """Which slots hold a record.
 
     .labels       bytearray, a byte a slot; EMPTY where there is no record
-    .experiences  bytearray, the low 8 bits of the experience
+    .experiences  array('H'), the experience of each slot's record
     .live         records in each unit
     .total        records in all
     """
@@ -17,13 +17,13 @@ class SlotIndex:
     def __init__(self, units, slots_per_unit):
         self.slots_per_unit = slots_per_unit
         self.labels = bytearray(units * slots_per_unit)
-        self.experiences = bytearray(units * slots_per_unit)
+        self.experiences = array("H", range(units * slots_per_unit))
         self.live = array("H", range(units))
         self._by_label = array("H", range(EMPTY))
         self.clear()
 
     def clear(self):
-        """Forgets every slot; the bytearrays stay the same objects."""
+        """Forgets every slot; the arrays stay the same objects."""
         for slot in range(len(self.labels)):
             self.labels[slot] = EMPTY
             self.experiences[slot] = 0
@@ -34,7 +34,7 @@ class SlotIndex:
 
     def enter(self, slot, label, experience):
         self.labels[slot] = label
-        self.experiences[slot] = experience & 0xFF
+        self.experiences[slot] = experience
         self._by_label[label] += 1
         self.live[slot // self.slots_per_unit] += 1
         self.total += 1
@@ -57,4 +57,4 @@ class SlotIndex:
                 self.forget(slot)
 
     def ram_bytes(self):
-        return 2 * len(self.labels) + 2 * len(self.live) + 2 * len(self._by_label)
+        return 3 * len(self.labels) + 2 * len(self.live) + 2 * len(self._by_label)

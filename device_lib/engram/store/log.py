@@ -13,6 +13,7 @@ from .format import (
     is_cleared,
     put_crc,
     put_record_head,
+    record_experience,
     record_sequence,
 )
 from .index import SlotIndex
@@ -56,8 +57,9 @@ class ReplayStore:
                    they may take long, and a host may wait for a sign of life
 
     .labels        bytearray, one byte a slot: 0..254, or 255 where there is no record
-    .experiences   bytearray, one byte a slot: the low 8 bits of the experience; experiences
-                   256 apart look alike here, the full 16 bits are in flash
+    .experiences   array('H'), one number per slot: the experience of its record, 0..65535. Older
+                   libraries stored the experience modulo 256: sampling.number_of() says what
+                   their records count as
     .capacity      records it takes; slots are numbered 0 .. len(labels) - 1, which is more
     .collections   grows when records have moved: slot numbers from before are void then
     .wear_spread   erases by which units may differ
@@ -198,7 +200,8 @@ class ReplayStore:
             if what != _UNWRITTEN:
                 end = index + 1
             if what == _LIVE:
-                enter(slot + index, self._slot[label_at], self._slot[label_at + 1])
+                experience = record_experience(self._slot, label_at)
+                enter(slot + index, self._slot[label_at], experience)
                 if known is None or self._seen >= least and self._seen in known:
                     found.add(self._seen)
         return end
@@ -508,7 +511,8 @@ class ReplayStore:
                 self.bad += 1
                 self._index.forget(slot)
                 return
-            label, experience = self._slot[self._record_at], self._slot[self._record_at + 1]
+            label = self._slot[self._record_at]
+            experience = record_experience(self._slot, self._record_at)
             if self._program_slot(label, experience) >= 0:
                 self._index.forget(slot)
                 self.moved += 1

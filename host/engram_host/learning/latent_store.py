@@ -33,7 +33,7 @@ class LatentStore:
         self.bits = bits
         self.latent_bytes = (elems * bits + 7) // 8
         self.labels = bytearray([EMPTY]) * capacity
-        self.experiences = bytearray(capacity)
+        self.experiences = array("H", bytes(2 * capacity))
         self._end = _LATENT_AT + self.latent_bytes + _CRC_BYTES
         self._slots = np.full((capacity, (self._end + 3) // 4 * 4), 0xFF, np.uint8)
         self.next_sequence = 1
@@ -81,7 +81,7 @@ class LatentStore:
         record += struct.pack("<I", crc32(record))
         self._slots[slot, _RECORD_AT : self._end] = np.frombuffer(record, np.uint8)
         self.next_sequence += 1
-        self.labels[slot], self.experiences[slot] = label, experience & 0xFF
+        self.labels[slot], self.experiences[slot] = label, experience
         return slot
 
     def read_into(self, slot: int, buffer: memoryview | bytearray) -> int:

@@ -6,7 +6,7 @@ class Policy with a trim(learner), which looks at
     store        labels and experiences a slot, delete(slot)
     budget       how many records may stay
     rng          the same picks on every host
-    experience   the number of the one that ends, which the newest records have as their byte
+    experience   the one that ends; the newest records have its sampling.number_of()
     brought      (classes) how many records of each class the stream had brought before
     features(slot)   float32 window of the head's inputs for a record, valid until the next call;
                  None where the record is damaged; feature_elems, how many they are

@@ -1,11 +1,11 @@
 """Which records there are, and which go."""
 
-from ..sampling import DEAD
+from ..sampling import DEAD, number_of
 
 
 def new_and_old(learner):
     """Lists of the slots of the experience that ends, and of those before it."""
-    store, current = learner.store, learner.experience & 0xFF
+    store, current = learner.store, number_of(learner.experience)
     labels, experiences = store.labels, store.experiences
     live = [slot for slot in range(len(labels)) if labels[slot] != DEAD]
     new = [slot for slot in live if experiences[slot] == current]

@@ -1,0 +1,139 @@
+"""A record belongs to the experience that it came in, however many experiences there were."""
+
+import io
+
+import pytest
+import tiny_model
+
+from engram import Learner, ModelSpec
+from engram.continual.sampling import next_experience, number_of
+from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+from engram_host.latent_store import LatentStore
+
+DEAD = 255
+
+
+class Board:
+    """A learner over flash that outlives it, in the experience that is asked for."""
+
+    def __init__(self, experience=0):
+        self.device = RamFlash(16)
+        self.switch_on()
+        self.learner.experience = experience
+
+    def switch_on(self):
+        spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
+        log, saved = regions(self.device, 4000)
+        store = ReplayStore(log, 256, spec.latent_id, spec.latent_elems)
+        checkpoints = Checkpoints(saved, 256, spec.model_id)
+        self.learner = Learner(spec, store, checkpoints, batch=16, budget=60)
+        self.learner.load()
+
+    def observe(self, count):
+        for i in range(count):
+            assert self.learner.observe(tiny_model.sample(i % 3, i), i % 3)
+
+    def numbers(self):
+        """The experience of each record, in flash order."""
+        store = self.learner.store
+        return [e for e, label in zip(store.experiences, store.labels) if label != DEAD]
+
+    def step(self):
+        return next(self.learner.steps())
+
+
+@pytest.mark.parametrize("experience", [255, 256, 300, 512, 65535])
+def test_records_of_long_ago_are_not_new(experience):
+    board = Board()
+    board.observe(15)
+    board.learner.end_experience()
+    board.learner.experience = experience
+    board.observe(1)
+    assert len(board.learner.current_slots()) == 1
+    board.step()
+    assert (board.learner.sampler.new, board.learner.sampler.old) == (1, 15)
+    board.learner.end_experience()
+    assert board.numbers().count(experience) == 1
+
+
+@pytest.mark.parametrize("experience", [256, 65535, 65536, 70000])
+def test_the_number_is_there_again_after_a_reset(experience):
+    board = Board(experience - 1)
+    board.observe(3)
+    board.learner.end_experience()
+    board.learner.save()
+    board.observe(2)
+    board.switch_on()
+    assert board.learner.experience == experience
+    assert len(board.learner.current_slots()) == 2 and len(board.learner.store) == 5
+
+
+def test_records_of_an_old_store_are_old():
+    """Stores of earlier versions have the experience modulo 256: 300 is there as 44."""
+    board = Board(44)
+    board.observe(15)
+    board.learner.experience = 300
+    board.observe(1)
+    board.step()
+    assert (board.learner.sampler.new, board.learner.sampler.old) == (1, 15)
+
+
+# -- 65,536 experiences --------------------------------------------------------------------
+
+
+def test_numbers_come_again_but_for_those_that_records_have():
+    """Experience 65,536 would have the number of experience 0, of which there are records."""
+    board = Board(0)
+    board.observe(9)
+    board.learner.experience = 1
+    board.observe(6)
+    board.learner.experience = 65535
+    board.observe(3)
+    board.learner.end_experience()
+    assert board.learner.experience == 65536 + 2
+    assert board.learner.current_slots() == []
+    board.observe(4)
+    board.learner.save()
+    assert len(board.learner.current_slots()) == 4
+    board.step()
+    assert (board.learner.sampler.new, board.learner.sampler.old) == (4, 18)
+    board.switch_on()
+    assert len(board.learner.current_slots()) == 4
+    assert sorted(set(board.numbers())) == [0, 1, 2, 65535]
+
+
+def test_a_life_of_records_that_stay_never_confuses_two_experiences():
+    """One record of each experience stays; the oldest goes when the store is full."""
+    store = LatentStore(7, 4)
+    mine, experience, stay = {}, 65536 - 10, []
+    for _ in range(200):
+        if len(store) == store.capacity:
+            gone = stay.pop(len(stay) // 2)
+            store.delete(gone)
+            del mine[gone]
+        number = number_of(experience)
+        assert number not in mine.values()
+        slot = store.append(bytes(4), 0, number)
+        mine[slot] = number
+        stay.append(slot)
+        later = next_experience(store, experience)
+        assert experience < later <= experience + 1 + store.capacity
+        experience = later
+
+
+def test_an_empty_store_and_none_take_every_number():
+    assert next_experience(LatentStore(3, 4), 65535) == 65536
+    assert next_experience(None, 131071) == 131072
+    assert number_of(65536) == 0 and number_of(300) == 300
+
+
+def test_accuracies_beyond_the_numbers_do_not_keep_a_state_from_being_saved():
+    board = Board(65535)
+    board.learner.tested(0, 0.5)
+    board.learner.experience += 1
+    board.learner.tested(0, 0.75)
+    board.learner.save()
+    assert [row[0] for row in board.learner.metrics()["matrix"]] == [0.5, 0.75]
+    board.switch_on()
+    assert board.learner.experience == 65536
+    assert [row[0] for row in board.learner.metrics()["matrix"]] == [0.5]
