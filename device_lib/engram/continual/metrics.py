@@ -9,6 +9,7 @@ import struct
 _ROW = "<HH"  # experience, how many accuracies follow
 _CELL = "<d"  # an accuracy; NaN where none was measured
 _NOT_MEASURED = float("nan")
+_MAX_EXPERIENCE = 65535  # that a row has room for
 
 
 def average_accuracy(matrix):
@@ -86,9 +87,11 @@ class AccuracyMatrix:
         return len(self._rows)
 
     def pack(self):
-        """As bytes: a row after the other."""
+        """As bytes: a row after the other. Rows of experiences beyond 65,535 are left out."""
         out = []
         for experience in sorted(self._rows):
+            if experience > _MAX_EXPERIENCE:
+                break
             row = self._rows[experience]
             out.append(struct.pack(_ROW, experience, len(row)))
             for accuracy in row:
