@@ -192,7 +192,7 @@ static uint32_t crc32(const uint8_t *p, size_t n) {
     return ~crc;
 }
 
-enum { SLOTS_A_UNIT, UNIT_STRIDE, FIRST_AT, SLOT_STRIDE, RECORD_AT, LATENT_AT, END, LAYOUT };
+enum { SLOTS_A_UNIT, UNIT_STRIDE, FIRST_AT, SLOT_STRIDE, RECORD_AT, LATENT_AT, TARGETS_AT, END, LAYOUT };
 
 // The number of bits that 2**bits codes take, 0 where it is none from 1 to 8.
 static int32_t bits_of(size_t codes) {
@@ -212,7 +212,8 @@ static bool layout_ok(engram_fault_t *fault, int arg, engram_l_t layout) {
         // label, experience and sequence before the latent, crc32 behind it
         int32_t low = i == SLOTS_A_UNIT || i == RECORD_AT ? 1
             : i == LATENT_AT ? layout.p[RECORD_AT] + 7
-            : i == END ? layout.p[LATENT_AT] + 4 : 0;
+            : i == TARGETS_AT ? layout.p[LATENT_AT]
+            : i == END ? layout.p[TARGETS_AT] + 4 : 0;
         int32_t high = i == UNIT_STRIDE ? ENGRAM_INT_MAX : 1 << 20;
         if (layout.p[i] < low || layout.p[i] > high) {
             return engram_refuse_entry(fault, arg, i, low, high, layout.p[i]);
@@ -264,30 +265,38 @@ static void look_up(float *out, size_t n, const uint8_t *p, const float *codes, 
     }
 }
 
+// Rows at .. at + count - 1 are among those of slots, and their records lie in raw.
+static bool rows_ok(engram_fault_t *fault, int slots_arg, int at_arg, engram_b_t raw, engram_l_t slots,
+    engram_l_t layout, int32_t at, int32_t count) {
+    if (!(engram_dim(fault, at_arg, at, 0) && engram_dim(fault, at_arg + 1, count, 0)
+          && ((uint64_t)(uint32_t)at + (uint32_t)count <= slots.n
+              || engram_refuse_value(fault, at_arg + 1, "at most the rows from `at` on")))) {
+        return false;
+    }
+    for (int32_t i = at; i < at + count; i++) {
+        if (slots.p[i] < 0 || slot_at(layout.p, slots.p[i]) + (uint32_t)layout.p[END] > raw.n) {
+            return engram_refuse_value(fault, slots_arg, "slots that lie in raw");
+        }
+    }
+    return true;
+}
+
 int32_t engram_gather_latents(engram_F_t out, engram_B_t labels, engram_b_t raw, engram_l_t slots,
     engram_l_t layout, engram_f_t codes, int32_t at, int32_t count, engram_fault_t *fault) {
     const int32_t bits = bits_of(codes.n);
     if (!(layout_ok(fault, 4, layout) && engram_same(fault, 1, labels.n, slots.n)
           && (bits > 0 || engram_refuse_value(fault, 5, "2**bits codes, 1 to 8 bits"))
-          && engram_dim(fault, 6, at, 0) && engram_dim(fault, 7, count, 0)
-          && ((uint64_t)(uint32_t)at + (uint32_t)count <= slots.n
-              || engram_refuse_value(fault, 7, "at most the rows from `at` on")))) {
+          && rows_ok(fault, 3, 6, raw, slots, layout, at, count))) {
         return ENGRAM_FAULT;
     }
     const size_t n = slots.n > 0 ? out.n / slots.n : 0;
-    const size_t latent_bytes = (size_t)(layout.p[END] - layout.p[LATENT_AT] - 4);
+    const size_t latent_bytes = (size_t)(layout.p[TARGETS_AT] - layout.p[LATENT_AT]);
     if (slots.n == 0 && out.n == 0) {
         return ENGRAM_OK;
     }
     if (n * slots.n != out.n || n / 8 * (size_t)bits + (n % 8 * (size_t)bits + 7) / 8 != latent_bytes) {
         engram_refuse_value(fault, 0, "a row a slot, of as many elements as a latent");
         return ENGRAM_FAULT;
-    }
-    for (int32_t i = at; i < at + count; i++) {
-        if (slots.p[i] < 0 || slot_at(layout.p, slots.p[i]) + (uint32_t)layout.p[END] > raw.n) {
-            engram_refuse_value(fault, 3, "slots that lie in raw");
-            return ENGRAM_FAULT;
-        }
     }
     for (int32_t i = at; i < at + count; i++) {
         const uint8_t *slot = (const uint8_t *)raw.p + (size_t)slot_at(layout.p, slots.p[i]);
@@ -299,4 +308,21 @@ int32_t engram_gather_latents(engram_F_t out, engram_B_t labels, engram_b_t raw,
         look_up(out.p + (size_t)i * n, n, slot + layout.p[LATENT_AT], codes.p, bits);
     }
     return at + count;
+}
+
+int32_t engram_gather_targets(engram_F_t out, engram_b_t raw, engram_l_t slots, engram_l_t layout,
+    int32_t at, int32_t count, engram_fault_t *fault) {
+    if (!(layout_ok(fault, 3, layout) && rows_ok(fault, 2, 4, raw, slots, layout, at, count))) {
+        return ENGRAM_FAULT;
+    }
+    const size_t bytes = (size_t)(layout.p[END] - layout.p[TARGETS_AT] - 4);
+    if (bytes % 4 != 0 || out.n != slots.n * (bytes / 4)) {
+        engram_refuse_value(fault, 0, "a row a slot, of as many elements as a record has targets");
+        return ENGRAM_FAULT;
+    }
+    for (int32_t i = at; i < at + count; i++) {
+        const char *slot = (const char *)raw.p + (size_t)slot_at(layout.p, slots.p[i]);
+        memcpy((char *)out.p + (size_t)i * bytes, slot + layout.p[TARGETS_AT], bytes);
+    }
+    return ENGRAM_OK;
 }

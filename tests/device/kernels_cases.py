@@ -287,20 +287,36 @@ def draw_batch(s, batch, fresh, new, *counts):
     return slots, random, place, order, array("H", start), known, fresh, len(present)
 
 
-def gather_latents(s, B, n, bits):
-    """A log of two units of three slots, in which the records of the batch lie."""
-    size = _packed(n, bits)
-    end = 8 + size + 4
-    slot_bytes = (end + 3) // 4 * 4
-    layout = array("i", (3, 3 * slot_bytes + 24, 20, slot_bytes, 1, 8, end))
+def _log(s, size, targets):
+    """A log of two units of three slots, and its layout; size: bytes of a latent."""
+    crc_at = 8 + size + 4 * targets
+    slot_bytes = (crc_at + 4 + 3) // 4 * 4
+    layout = (3, 3 * slot_bytes + 24, 20, slot_bytes, 1, 8, 8 + size, crc_at + 4)
     raw = bytearray(b"\xff" * (2 * layout[1]))
     for slot in range(6):
         at = layout[2] + slot // 3 * layout[1] + slot % 3 * slot_bytes
         raw[at + 1] = slot + 1
         raw[at + 8 : at + 8 + size] = s.b(size)
-        raw[at + 8 + size : at + end] = pack("<I", crc32(raw[at + 1 : at + 8 + size]))
-    slots = array("i", [(5 * i + 2) % 6 for i in range(B)])
-    return s.f(B * n), bytearray(B), raw, slots, layout, s.f(1 << bits), 0, B
+        for i, v in enumerate(s.f(targets)):
+            raw[at + 8 + size + 4 * i : at + 12 + size + 4 * i] = pack("<f", v)
+        raw[at + crc_at : at + crc_at + 4] = pack("<I", crc32(raw[at + 1 : at + crc_at]))
+    return raw, array("i", layout)
+
+
+def _slots(B):
+    return array("i", [(5 * i + 2) % 6 for i in range(B)])
+
+
+def gather_latents(s, B, n, bits):
+    """Records without targets, but with three behind a latent of 16 elements."""
+    raw, layout = _log(s, _packed(n, bits), 3 if n == 16 else 0)
+    return s.f(B * n), bytearray(B), raw, _slots(B), layout, s.f(1 << bits), 0, B
+
+
+def gather_targets(s, B, n, first):
+    """Targets behind latents of five bytes, where nothing is aligned; rows from `first` on."""
+    raw, layout = _log(s, 5, n)
+    return s.f(B * n), raw, _slots(B), layout, first, B - first
 
 
 def gather_latents_no_record(s, B, n, bits):
@@ -432,6 +448,7 @@ CASES = (
     (gather_latents, 2, True, _GATHERS),
     (gather_latents_no_record, 2, True, _GATHERS[2:]),
     (gather_latents_no_crc, 2, True, _GATHERS[2:]),
+    (gather_targets, 1, True, ((1, 1, 0), (3, 4, 1), (6, 64, 0), (2, 0, 0), (0, 3, 0))),
     (hann_window, 1, False, _N),
     (rfft_table_size, 0, True, _POWERS),
     (rfft_table, 1, False, _POWERS),

@@ -22,10 +22,11 @@ class Scene:
     units, erase_bytes, program_bytes, latent_bytes, align: of the store
     parts: sizes in int32 and float32 of the saved state
     order, erase_steps: how the flash tears
+    targets: float32 values of a record
     """
 
     def __init__(self, units, erase_bytes, program_bytes, latent_bytes, align=False, order=UP,
-                 erase_steps=6, parts=(3, 5), reserve=None):
+                 erase_steps=6, parts=(3, 5), reserve=None, targets=0):
         self.units = units
         self.erase_bytes = erase_bytes
         self.program_bytes = program_bytes
@@ -35,10 +36,13 @@ class Scene:
         self.erase_steps = erase_steps
         self.parts = parts
         self.reserve = reserve
+        self.targets = targets
+        self.data_bytes = latent_bytes + 4 * targets
 
     def __repr__(self):
-        return "%dx%d program %d latent %d%s %s" % (
+        return "%dx%d program %d latent %d%s%s %s" % (
             self.units, self.erase_bytes, self.program_bytes, self.latent_bytes,
+            " targets %d" % self.targets if self.targets else "",
             " align" if self.align else "", self.order,
         )
 
@@ -52,7 +56,7 @@ class Scene:
     def store(self, flash, how=ReplayStore):
         """Mounts (how=ReplayStore) or formats (how=ReplayStore.format) the store."""
         return how(self.regions(flash)[0], self.program_bytes, 0xC0FFEE11, self.latent_bytes,
-                   align=self.align, reserve=self.reserve)
+                   align=self.align, reserve=self.reserve, targets=self.targets)
 
     def checkpoints(self, flash):
         return Checkpoints(self.regions(flash)[1], self.program_bytes, 0xC0FFEE11)
@@ -61,7 +65,7 @@ class Scene:
 class Life:
     """One boot: store, checkpoints, and what they must hold.
 
-    .records  {payload: (label, experience)}
+    .records  {payload: (label, experience)}; a payload is a latent and the targets behind it
     .saved    payload of the saved state, or None
     .intent   (records, saved) as they are to be after the operation under way
     .acts     [(steps before, steps after, state before, state after)] of each operation
@@ -104,12 +108,12 @@ class Life:
         self.checkpoints = self.scene.checkpoints(self.flash)
 
     def append(self):
-        data = self.payload(self.scene.latent_bytes)
+        data = self.payload(self.scene.data_bytes)
         label, experience = self.below(EMPTY), self.below(400)
         records = dict(self.records)
         records[data] = (label, experience)
         self.intent = records, self.saved
-        self.store.append(data, label, experience)
+        append_record(self.store, data, label, experience)
         self.records = records
 
     def delete(self):
@@ -117,12 +121,11 @@ class Life:
         if not slots:
             return
         slot = slots[self.below(len(slots))]
-        buf = bytearray(self.scene.latent_bytes)
         self.intent = self.state()
-        self.store.read_into(slot, buf)
+        data = read_record(self.store, slot)[1]
         records = dict(self.records)
-        assert bytes(buf) in records, "a record is served that is not there"
-        del records[bytes(buf)]
+        assert data in records, "a record is served that is not there"
+        del records[data]
         self.intent = records, self.saved
         self.store.delete(slot)
         self.records = records
@@ -140,6 +143,20 @@ class Life:
         for name, times in steps:
             for _ in range(times):
                 self.act(getattr(self, name))
+
+
+def append_record(store, data, label, experience):
+    """data: a latent, and behind it the bytes of the targets."""
+    latent_bytes = store.latent_bytes
+    store.append(data[:latent_bytes], label, experience, data[latent_bytes:] or None)
+
+
+def read_record(store, slot):
+    """(label, latent and behind it the bytes of the targets) of a record."""
+    data = bytearray(store.latent_bytes + 4 * store.targets)
+    window = memoryview(data)
+    targets = window[store.latent_bytes :] if store.targets else None
+    return store.read_into(slot, window[: store.latent_bytes], targets), bytes(data)
 
 
 def state_buffers(scene):
@@ -178,14 +195,13 @@ def records_of(store):
     AssertionError when it serves a record twice, or its figures disagree.
     """
     found = {}
-    buf = bytearray(store.latent_bytes)
     by_label = {}
     for slot in range(len(store.labels)):
         label = store.labels[slot]
         if label == EMPTY:
             continue
-        assert store.read_into(slot, buf) == label
-        data = bytes(buf)
+        found_label, data = read_record(store, slot)
+        assert found_label == label
         assert data not in found, "a record is served twice"
         found[data] = (label, store.experiences[slot])
         by_label[label] = by_label.get(label, 0) + 1

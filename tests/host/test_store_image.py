@@ -55,6 +55,24 @@ def test_an_intact_image(lived):
     assert "no damage" in run("store-check", "--image", write()).output
 
 
+def test_targets_are_shown(tmp_path):
+    flash = RamFlash(6, 1024, 16)
+    store = ReplayStore(flash, 16, 0xC0FFEE11, 40, targets=2)
+    for n in range(30):
+        store.append(bytes([n]) * 40, 254, 1, np.array([n, -n / 4], np.float32).tobytes())
+    image, lines = tmp_path / "flash.bin", tmp_path / "all.jsonl"
+    image.write_bytes(bytes(flash.data))
+    facts = json.loads(run("store-info", "--image", image, "--json").output)
+    assert (facts["format_version"], facts["targets"], facts["live"]) == (2, 2, 30)
+    assert "2 float32 targets" in " ".join(run("store-info", "--image", image).output.split())
+    assert json.loads(run("store-check", "--image", image, "--json").output)["targets"] == 2
+    assert run("store-dump", lines, "--image", image).exit_code == 0
+    rows = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [row["target"] for row in rows] == [[n, -n / 4] for n in range(30)]
+    assert run("store-format", "--yes", "--keep-wear", "--image", image).exit_code == 0
+    assert json.loads(run("store-info", "--image", image, "--json").output)["targets"] == 2
+
+
 def test_a_bit_that_fell_over_is_shown(lived):
     flash, store, write = lived
     slot = next(s for s in range(len(store.labels)) if store.labels[s] != 255)

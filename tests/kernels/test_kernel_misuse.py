@@ -23,9 +23,10 @@ by_name = {case[0].__name__: case for case in cases.CASES}
 ANY_LENGTH = dict.fromkeys(("zero_f32", "check_finite", "sum_squares", "clip_norm"), 2)
 ANY_LENGTH |= dict.fromkeys(("uniform_f32", "gaussian_f32", "hann_window"), 2)
 ANY_LENGTH |= {"draw_batch": 5, "gather_latents": 3}  # batch, spare entries; flash, padding bits
+ANY_LENGTH["gather_targets"] = 2  # flash
 # Arguments that only fit or do not fit together: the one that is named need not be the one that
 # the test made wrong.
-TOGETHER = {"draw_batch", "gather_latents"}
+TOGETHER = {"draw_batch", "gather_latents", "gather_targets"}
 
 
 def messages(kernels, builder, written, shapes):
@@ -48,7 +49,7 @@ def test_every_wrong_argument_is_named(kernels, builder, written, exact, shapes)
             assert kernel == f"{name}:"
             # where any length of the first is right, the others are wrong
             blamed = argument.rstrip(":")
-            partners = names[1:] if i == 0 or name in TOGETHER else ()
+            partners = names if name in TOGETHER else names[1:] if i == 0 else ()
             assert blamed == names[i] or blamed in partners, text
             assert expected.startswith(("expected ", "entry ")), text
 

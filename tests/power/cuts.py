@@ -25,6 +25,7 @@ def some_scene(rng):
         scene = Scene(
             units, erase_bytes, program_bytes, latent_bytes, align=rng.random() < 0.4,
             order=rng.choice((UP, DOWN, MIXED)), erase_steps=6, parts=parts,
+            targets=rng.choice((0, 0, 1, 5)),
         )  # fmt: skip
         try:
             store = scene.store(scene.flash())

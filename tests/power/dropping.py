@@ -6,7 +6,7 @@ it leaves all of the unit's records or those that were to stay.
 """
 
 from nor import Journal
-from store_life import EMPTY, FullLife, check, wrecks
+from store_life import EMPTY, FullLife, append_record, check, read_record, wrecks
 
 LIFE = (
     ("mount", 1), ("flow", 3), ("save", 1), ("flow", 3), ("mount", 1), ("flow", 3), ("save", 1),
@@ -47,9 +47,9 @@ class DropLife(FullLife):
 
     def append(self):
         """As Life does it; what is dropped for it is gone before."""
-        data = self.payload(self.scene.latent_bytes)
+        data = self.payload(self.scene.data_bytes)
         label, experience = self.below(EMPTY), self.below(400)
-        self.store.append(data, label, experience)
+        append_record(self.store, data, label, experience)
         self.records = dict(self.records)
         self.records[data] = (label, experience)
 
@@ -72,10 +72,10 @@ class DropLife(FullLife):
         """Payloads of the records of a unit: (those that lose, the others)."""
         store, found = self.store, (set(), set())
         slots = len(store.labels) // self._units
-        buf = bytearray(self.scene.latent_bytes)
         for slot in range(unit * slots, unit * slots + slots):
             if store.labels[slot] != EMPTY:
-                found[not loses(store.read_into(slot, buf))].add(bytes(buf))
+                label, data = read_record(store, slot)
+                found[not loses(label)].add(data)
         return found
 
     def _at(self):

@@ -7,7 +7,7 @@ acknowledged. A store that gives up says so with a StoreError and keeps what it 
 
 from cuts import some_scene
 from nor import PowerCut
-from store_life import Life, comparable, records_of, saved_of
+from store_life import Life, append_record, comparable, records_of, saved_of
 
 from engram import StoreError
 
@@ -125,8 +125,9 @@ def wear_is_counted(scene, replacements, rng):
             while store.labels[slot] == 255:
                 slot = rng.randrange(len(store.labels))
             store.delete(slot)
-        store.append(number.to_bytes(4, "little") * (scene.latent_bytes // 4), number % 10, 0)
-        payload += scene.latent_bytes
+        data = number.to_bytes(4, "little") * (scene.data_bytes // 4)
+        append_record(store, data, number % 10, 0)
+        payload += scene.data_bytes
         if number % 5000 == 4999:
             look()
             store = scene.store(flash)

@@ -263,7 +263,7 @@ class _Reads:
 
     def gather_latents(self, out, labels, raw, slots, layout, codes, at, count):
         raw = bytearray(raw)
-        per_unit, unit_bytes, first_at, slot_bytes, record_at, _, end = layout
+        per_unit, unit_bytes, first_at, slot_bytes, record_at, _, _, end = layout
         for slot in slots[at : at + count]:
             start = slot // per_unit * unit_bytes + first_at + slot % per_unit * slot_bytes
             self._forge(raw, start, start + record_at, start + end)
@@ -309,6 +309,49 @@ def one_record_for_another(patch):
         return layout
 
     patch.setattr(log.ReplayStore, "gather_layout", gather_layout)
+
+
+def targets_beside_the_checksum(patch):
+    """The crc32 is that of the record without its targets."""
+    real = log.ReplayStore._setup
+
+    def setup(self, *args):
+        real(self, *args)
+        layout = self._layout
+        window = memoryview(self._slot)
+        self._body = window[layout.record_at : layout.targets_at]
+
+    def intact(self, unit, index):
+        self._readblocks(unit, self._slot, self._first_at + index * self._slot_bytes)
+        at = self._layout.crc_at
+        return self._slot[at : at + 4] == struct.pack("<I", crc32(self._body))
+
+    patch.setattr(log.ReplayStore, "_setup", setup)
+    patch.setattr(log.ReplayStore, "_read_slot", intact)
+    patch.setattr(log, "_CRC_RESIDUE", _Anything())
+
+
+class _Anything:
+    """Equal to all."""
+
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    __hash__ = None
+
+
+def targets_of_the_row_before(patch):
+    """A batch has the targets of one record with the latent of another."""
+
+    class Kernels(_Reads):
+        def gather_targets(self, out, raw, slots, layout, at, count):
+            shifted = slots[:1] + slots[:-1]
+            self._real.gather_targets(out, raw, shifted, layout, at, count)
+
+    patch.setattr(reading, "kernels", Kernels(reading.kernels, lambda *where: None))
 
 
 def format_starts_anew_at_each_mount(patch):
@@ -441,6 +484,7 @@ FLIP_MUTANTS = (
     one_bit_revives_a_record,
     header_bit_costs_the_unit,
     checkpoint_payload_unchecked,
+    targets_beside_the_checksum,
 )
 
 FORMAT_MUTANTS = (
@@ -453,6 +497,7 @@ READ_MUTANTS = (
     read_of_deleted_records,
     read_goes_on_behind_a_bad_record,
     one_record_for_another,
+    targets_of_the_row_before,
 )
 
 DROP_MUTANTS = (

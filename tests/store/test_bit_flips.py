@@ -6,7 +6,11 @@ from store_life import FullLife, Scene, comparable, journaled, records_of, saved
 
 from engram import StoreError
 
-SCENES = (Scene(6, 512, 1, 60), Scene(6, 512, 16, 60, align=True, order=MIXED))
+SCENES = (
+    Scene(6, 512, 1, 60),
+    Scene(6, 512, 16, 60, align=True, order=MIXED),
+    Scene(6, 512, 16, 20, targets=10),
+)
 STEPS = (("mount", 1), ("append", 9), ("save", 1), ("delete", 3), ("fill", 1), ("churn", 2))
 
 

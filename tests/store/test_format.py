@@ -1,4 +1,4 @@
-"""Format version 1 is for ever: a golden region is read, and written alike."""
+"""Format versions 1 and 2 are for ever: golden regions are read, and written alike."""
 
 import base64
 import re
@@ -17,14 +17,18 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 GOLDEN = {
-    "packed": Scene(5, 512, 16, 60),
-    "aligned": Scene(5, 512, 16, 60, align=True),
+    1: {"packed": Scene(5, 512, 16, 60), "aligned": Scene(5, 512, 16, 60, align=True)},
+    2: {
+        "packed": Scene(5, 512, 16, 45, targets=3),
+        "aligned": Scene(5, 512, 16, 45, align=True, targets=3),
+    },
 }
+REGIONS = [(version, name) for version in GOLDEN for name in GOLDEN[version]]
 
 
 @pytest.fixture(autouse=True)
-def wear_of_version_1(monkeypatch):
-    """The golden life was lived when units might differ by 64 erases; the format says nothing of
+def wear_of_the_golden_lives(monkeypatch):
+    """The golden lives were lived when units might differ by 64 erases; the format says nothing of
     which unit is collected, so that may change, but these bytes depend on it."""
     monkeypatch.setattr(log, "WEAR_SPREAD", 64)
 
@@ -36,43 +40,48 @@ def lived(scene):
     return flash, life
 
 
-def golden_text():
-    """The golden file anew: only for a new version, whose file then stands beside this one."""
-    lines = ["# Regions in format version 1: see test_format.py. Never to be changed."]
-    for name, scene in GOLDEN.items():
+def golden_text(version):
+    """The golden file of a version anew: only for a new one, beside those of the others."""
+    lines = [f"# Regions in format version {version}: see test_format.py. Never to be changed."]
+    for name, scene in GOLDEN[version].items():
         lines += [name, *base64.encodebytes(bytes(lived(scene)[0].data)).decode().split(), ""]
     return "\n".join(lines) + "\n"
 
 
-def golden():
+def golden(version):
     parts = {}
     name = None
-    for line in (HERE / "golden_v1.txt").read_text().splitlines():
-        if line in GOLDEN:
+    for line in (HERE / f"golden_v{version}.txt").read_text().splitlines():
+        if line in GOLDEN[version]:
             name = line
         elif line and not line.startswith("#"):
             parts[name] = parts.get(name, "") + line
     return {name: base64.b64decode(text) for name, text in parts.items()}
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_the_golden_region_is_read(name):
-    scene = GOLDEN[name]
+@pytest.mark.parametrize("version, name", REGIONS)
+def test_the_golden_region_is_read(version, name):
+    scene = GOLDEN[version][name]
     _, life = lived(scene)
-    flash = scene.flash().like(golden()[name])
+    flash = scene.flash().like(golden(version)[name])
     check(scene, flash, [life.state()], boot=2)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_the_golden_region_is_written(name):
+@pytest.mark.parametrize("version, name", REGIONS)
+def test_the_golden_region_is_written(version, name):
     """Byte for byte, by the same life."""
-    assert bytes(lived(GOLDEN[name])[0].data) == golden()[name]
+    assert bytes(lived(GOLDEN[version][name])[0].data) == golden(version)[name]
 
 
-def test_the_golden_regions_hold_what_they_should():
-    for name, image in golden().items():
-        kinds = [image[at : at + 4] for at in range(0, len(image), 512)]
+@pytest.mark.parametrize("version", GOLDEN)
+def test_the_golden_regions_hold_what_they_should(version):
+    for name, image in golden(version).items():
+        heads = [image[at : at + 8] for at in range(0, len(image), 512)]
+        kinds = [head[:4] for head in heads]
         assert kinds.count(fmt.MAGIC) == 3 and kinds.count(b"EGCP") == 2, name
+        units = [head for head in heads if head[:4] == fmt.MAGIC]
+        targets = GOLDEN[version][name].targets
+        assert {(head[4], head[7]) for head in units} == {(version, targets)}
 
 
 # ---------------------------------------------------------------- the document
@@ -92,7 +101,7 @@ def table(title):
 def test_the_document_and_the_unit_header_agree():
     at = 0
     values = {
-        "magic": fmt.MAGIC, "version": 1, "kind": 0x53, "bits": 6, "reserved": 0,
+        "magic": fmt.MAGIC, "version": 1, "kind": 0x53, "bits": 6, "targets": 0,
         "erase_bytes": 512, "units": 4, "page_bytes": 1, "latent_bytes": 20, "slots": 14,
         "model_id": 0xC0FFEE11, "unit sequence": 1, "erase count": 1,
     }
@@ -122,7 +131,19 @@ def test_the_document_and_the_slot_agree():
     store.delete(1)
     assert flash.data[40 + 32] == 0 and flash.data[40 + 33 : 40 + 64] == slot[1:]
     sizes = [size for _, size, _ in table("4 A slot")]
-    assert sizes == ["1", "1", "2", "4", "`latent_bytes`", "4"]
+    assert sizes == ["1", "1", "2", "4", "`latent_bytes`", "4 `targets`", "4"]
+
+
+def test_the_document_and_the_slot_of_version_2_agree():
+    flash = NorFlash(4, 512, 16)
+    store = ReplayStore(flash, 16, 1, 20, targets=2)
+    assert flash.data[4:8] == bytes((2, 0x53, 8, 2))
+    values = struct.pack("<2f", -1.5, 1e-3)
+    store.append(bytes(range(20)), fmt.NO_CLASS, 0x1234, values)
+    body = struct.pack("<BHI", 254, 0x1234, 1) + bytes(range(20)) + values
+    record = body + struct.pack("<I", fmt.crc32(body))
+    assert flash.data[41 : 41 + len(record)] == record
+    assert "| 7 | 1 | targets |" in document() and "254: none" in document()
 
 
 def test_the_document_and_the_checkpoint_agree():

@@ -3,7 +3,11 @@
 import pytest
 from store_life import FullLife, Scene, check, records_of, saved_of
 
-SCENES = (Scene(5, 512, 1, 60), Scene(5, 512, 16, 60, align=True))
+SCENES = (
+    Scene(5, 512, 1, 60),
+    Scene(5, 512, 16, 60, align=True),
+    Scene(5, 512, 1, 45, targets=3),
+)
 STEPS = (("mount", 1), ("append", 2), ("save", 1), ("fill", 1), ("churn", 3), ("save", 1))
 
 

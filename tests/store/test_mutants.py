@@ -20,6 +20,7 @@ from cuts import cut_format
 from dropping import cut_everywhere
 
 SCENE = Scene(5, 512, 16, 60, order=UP)
+SCENE_OF_FLIPS = Scene(5, 512, 16, 40, order=UP, targets=5)
 
 SCENE_OF_DROPS = Scene(7, 512, 16, 100)
 
@@ -49,7 +50,7 @@ def test_interrupts_catch(mutant, monkeypatch):
 def test_bit_flips_catch(mutant, monkeypatch):
     mutant(monkeypatch)
     with pytest.raises(LIGHT):
-        try_flips(SCENE, every=1)
+        try_flips(SCENE_OF_FLIPS, every=1)
 
 
 @pytest.mark.parametrize("mutant", mutants.FORMAT_MUTANTS, ids=names(mutants.FORMAT_MUTANTS))
@@ -84,5 +85,5 @@ def test_without_a_mutant_all_pass():
     """So that the mutants are what was caught above."""
     try_cuts(SCENE, 61, second=10)
     try_interrupts(SCENE)
-    try_flips(SCENE, every=3)
+    try_flips(SCENE_OF_FLIPS, every=3)
     try_reads(mapped=True)

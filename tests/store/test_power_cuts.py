@@ -18,7 +18,7 @@ from store_life import (
     try_cuts,
     wrecks,
 )
-from test_format import GOLDEN, golden, lived
+from test_format import GOLDEN, REGIONS, golden, lived
 
 from engram import StoreError
 from engram.store import Checkpoints, ReplayStore, log
@@ -36,6 +36,8 @@ SCENES = (
     (Scene(6, 1024, 256, 100, order=MIXED), 29),
     (Scene(5, 4096, 256, 256), 41),
     (Scene(4, 4096, 16, 1000, parts=(40, 400)), 97),
+    (Scene(5, 512, 16, 45, order=MIXED, targets=3), 7),
+    (Scene(6, 512, 16, 9, align=True, targets=2), 9),
 )
 
 
@@ -46,7 +48,7 @@ def test_every_cut(scene, every):
     assert cuts > 150
 
 
-@pytest.mark.parametrize("scene", [scene for scene, _ in SCENES[:4]], ids=repr)
+@pytest.mark.parametrize("scene", [scene for scene, _ in SCENES[:4] + SCENES[-2:]], ids=repr)
 def test_the_recovery_is_cut_too(scene):
     """A second cut, while the store recovers from the first or soon after."""
     _, second = try_cuts(scene, *((3, 3, 2) if DEEP else (151, 3, 2)))
@@ -66,15 +68,15 @@ def test_a_life_collects_and_saves():
     assert len(journal) > 4000 and len(acts) > 35
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_a_region_of_the_first_version_is_cut_as_it_goes_on(name, monkeypatch):
+@pytest.mark.parametrize("version, name", REGIONS)
+def test_a_golden_region_is_cut_as_it_goes_on(version, name, monkeypatch):
     """An upgrade of the library: it lives on in what an older one has left, power cut or not."""
-    scene = GOLDEN[name]
+    scene = GOLDEN[version][name]
     with monkeypatch.context() as patch:
         patch.setattr(log, "WEAR_SPREAD", 64)  # as test_format.py says
         _, older = lived(scene)
     steps = (("mount", 1), ("churn", 2), ("save", 1), ("mount", 1))
-    first, journal, acts = journaled(scene, golden()[name], 2, *older.state(), steps=steps)
+    first, journal, acts = journaled(scene, golden(version)[name], 2, *older.state(), steps=steps)
     kind = scene.flash()
     tried = 0
     for cut, image, allowed in wrecks(first, journal, acts):

@@ -9,7 +9,7 @@ from nor import NorFlash
 
 from engram import DataError, StoreError
 from engram.store import RamFlash, Region, ReplayStore, regions
-from engram.store.format import KIND_STORE, UnitHeader
+from engram.store.format import KIND_STORE, NO_CLASS, UnitHeader
 
 MODEL = 0xC0FFEE11
 
@@ -93,6 +93,78 @@ def test_a_bad_append_changes_nothing(args, error, text):
     assert snapshot(store) == before and flash.data == image
     store.append(bytes(20), 1, 1)
     assert len(open_store(flash)) == 2
+
+
+# -- targets -------------------------------------------------------------------------------
+
+
+def target(*values):
+    return np.array(values, "<f4").tobytes()
+
+
+def test_targets_come_back_with_their_record():
+    flash = NorFlash(6, 512, 16)
+    store = open_store(flash, targets=3)
+    for i in range(300):
+        if len(store) == store.capacity:
+            store.delete(next(s for s, label in enumerate(store.labels) if label not in (255, 7)))
+        store.append(bytes([i % 256]) * 20, NO_CLASS if i % 9 else 7, i, target(i, -i, i / 8))
+    assert store.info()["moved"] > 10
+    again, found = open_store(flash, targets=3), 0
+    assert again.info()["targets"] == 3
+    for slot, label in enumerate(again.labels):
+        if label != 255:
+            latent, values = bytearray(20), array("f", bytes(12))
+            assert again.read_into(slot, latent, memoryview(values).cast("B")) == label
+            i = again.experiences[slot]
+            assert values.tolist() == [i, -i, i / 8] and latent == bytes([i % 256]) * 20
+            assert label == (NO_CLASS if i % 9 else 7)
+            found += 1
+    assert found == len(store)
+
+
+@pytest.mark.parametrize("first, second", [(0, 2), (2, 0), (2, 3)])
+def test_a_store_of_other_targets_is_refused(first, second):
+    flash = NorFlash(6, 512, 16)
+    open_store(flash, targets=first)
+    image = bytes(flash.data)
+    text = f"expected records with {second} targets, got a store of records with {first}; open"
+    with pytest.raises(StoreError, match=text):
+        open_store(flash, targets=second)
+    assert flash.data == image
+    assert len(ReplayStore.format(flash, 16, MODEL, 20, targets=second)) == 0
+
+
+@pytest.mark.parametrize("targets", [-1, 65])
+def test_so_many_targets_are_refused(targets):
+    with pytest.raises(StoreError, match=f"expected 0 to 64 targets, got {targets}; give"):
+        open_store(targets=targets)
+
+
+BAD_TARGETS = (
+    (2, None, "expected a target of 8 bytes, got None; give the 2 float32 values"),
+    (2, bytes(4), "target of 8 bytes expected, 4 came"),
+    (2, array("f", (1, 2)), "target of 8 bytes expected, 2 came"),
+    (2, [1.0, 2.0], "8 bytes expected, a list came"),
+    (0, bytes(4), "expected no target, got one; open a store with targets="),
+)
+
+
+@pytest.mark.parametrize("targets, given, text", BAD_TARGETS)
+def test_a_bad_target_changes_nothing(targets, given, text):
+    flash = NorFlash(6, 512, 16)
+    store = open_store(flash, targets=targets)
+    image = bytes(flash.data)
+    with pytest.raises(DataError, match=text):
+        store.append(bytes(20), 1, 1, given)
+    assert flash.data == image and len(store) == 0
+
+
+def test_254_is_a_class_where_there_are_no_targets():
+    """As in stores of version 1, which stay what they are."""
+    store = open_store()
+    store.append(bytes(20), 254, 1)
+    assert store.counts(254) == 1
 
 
 BAD_READS = (
@@ -335,8 +407,8 @@ def test_another_format_version_is_refused():
     flash = NorFlash(4, 512, 16)
     fill(open_store(flash))
     for unit in range(4):
-        flash.data[unit * 512 + 4] = 2
-    with pytest.raises(StoreError, match="format version 2, this library reads version 1"):
+        flash.data[unit * 512 + 4] = 4  # two bits from version 1
+    with pytest.raises(StoreError, match="version 1 or 2, got version 4; use"):
         open_store(flash)
 
 

@@ -1,8 +1,9 @@
-"""Latents from the replay store straight into a mini-batch."""
+"""Latents, labels and targets from the replay store straight into a mini-batch."""
 
 from array import array
 
 from ..backend import kernels
+from ..errors import DataError
 
 
 class LatentReader:
@@ -13,13 +14,22 @@ class LatentReader:
     labels  (batch) uint8, written
     slots   (batch) int32: which records
     qp      array('f') [scale, zero_point] of the int8 latents that were packed
+    targets (batch, n) float32, written: for a store of n targets; else None
 
     Flash that the processor sees as memory is read where it lies, a batch at a time; other flash
     goes through the store's buffer, a record at a time.
     """
 
-    def __init__(self, store, out, labels, slots, qp):
+    def __init__(self, store, out, labels, slots, qp, targets=None):
         self._store, self._out, self._labels, self._slots = store, out, labels, slots
+        expected, room = store.targets * len(slots), 0 if targets is None else len(targets)
+        if room != expected:
+            raise DataError(
+                "expected a buffer for %d targets, %d for each of %d records, got one for %d; "
+                "give the reader a row of targets per row of the batch"
+                % (expected, store.targets, len(slots), room)
+            )
+        self._targets = targets
         self._codes = code_values(qp, store.bits)
         self._mapped = store.mapped
         self._layout = store.gather_layout()
@@ -37,9 +47,13 @@ class LatentReader:
         return at + count
 
     def _gather(self, raw, at, count):
-        return kernels.gather_latents(
-            self._out, self._labels, raw, self._slots, self._layout, self._codes, at, count
+        slots, layout = self._slots, self._layout
+        end = kernels.gather_latents(
+            self._out, self._labels, raw, slots, layout, self._codes, at, count
         )
+        if self._targets is not None:
+            kernels.gather_targets(self._targets, raw, slots, layout, at, end - at)
+        return end
 
 
 def code_values(qp, bits):

@@ -39,19 +39,42 @@ def gather_latents(out, labels, raw, slots, layout, codes, at, count):
     rows = buffer(kernel, "l", "slots", slots)
     buffer(kernel, "B", "labels", labels, rows)
     region = buffer(kernel, "b", "raw", raw)
-    buffer(kernel, "l", "layout", layout, 7)
-    for i in range(7):
-        low = (1, 0, 0, 0, 1, layout[4] + 7, layout[5] + 4)[i]
-        entry(kernel, "layout", layout, i, low, 2**30 - 1 if i == 1 else 1 << 20)
+    _layout(kernel, layout)
     entries = buffer(kernel, "f", "codes", codes)
     bits = [b for b in range(1, 9) if 1 << b == entries]
     expect(kernel, "codes", bits != [], "2**bits codes, 1 to 8 bits")
-    ints(kernel, ("at", at, 0), ("count", count, 0))
-    expect(kernel, "count", at + count <= rows, "at most the rows from `at` on")
+    _rows(kernel, region, slots, layout, at, count)
     n = size // rows if rows else 0
-    right = n * rows == size and (rows == 0 or (n * bits[0] + 7) // 8 == layout[6] - layout[5] - 4)
+    right = n * rows == size and (rows == 0 or (n * bits[0] + 7) // 8 == layout[6] - layout[5])
     expect(kernel, "out", right, "a row a slot, of as many elements as a latent")
-    for i in range(at, at + count):
-        right = slots[i] >= 0 and slot_at(layout, slots[i]) + layout[6] <= region
-        expect(kernel, "slots", right, "slots that lie in raw")
     return n, bits[0]
+
+
+def gather_targets(out, raw, slots, layout, at, count):
+    """targets of a record"""
+    kernel = "gather_targets"
+    size = buffer(kernel, "F", "out", out)
+    region = buffer(kernel, "b", "raw", raw)
+    rows = buffer(kernel, "l", "slots", slots)
+    _layout(kernel, layout)
+    _rows(kernel, region, slots, layout, at, count)
+    n, odd = divmod(layout[7] - layout[6] - 4, 4)
+    right = odd == 0 and size == rows * n
+    expect(kernel, "out", right, "a row a slot, of as many elements as a record has targets")
+    return n
+
+
+def _layout(kernel, layout):
+    buffer(kernel, "l", "layout", layout, 8)
+    for i in range(8):
+        low = (1, 0, 0, 0, 1, layout[4] + 7, layout[5], layout[6] + 4)[i]
+        entry(kernel, "layout", layout, i, low, 2**30 - 1 if i == 1 else 1 << 20)
+
+
+def _rows(kernel, region, slots, layout, at, count):
+    """Rows at .. at + count - 1 are among those of slots, and their records lie in the region."""
+    ints(kernel, ("at", at, 0), ("count", count, 0))
+    expect(kernel, "count", at + count <= len(slots), "at most the rows from `at` on")
+    for i in range(at, at + count):
+        right = slots[i] >= 0 and slot_at(layout, slots[i]) + layout[7] <= region
+        expect(kernel, "slots", right, "slots that lie in raw")

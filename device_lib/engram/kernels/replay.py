@@ -1,5 +1,6 @@
 """The definition of the replay kernels: the picks of a mini-batch, and its latents from flash."""
 
+import struct
 from binascii import crc32
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
@@ -58,12 +59,13 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
 
 def gather_latents(out, labels, raw, slots, layout, codes, at, count):
     """out (B, n) and labels (B): rows at .. at + count - 1 = the latents of records in raw, looked
-    up in codes (2**bits); raw = the log as it lies in flash, slots (B), layout (7) = slots a unit,
-    bytes from unit to unit, of slot 0, from slot to slot; of the record, its latent and its end in
-    the slot; returns at + count, or the first row whose record is deleted or fails its crc32
+    up in codes (2**bits); raw = the log as it lies in flash, slots (B), layout (8) = slots a unit,
+    bytes from unit to unit, of slot 0, from slot to slot; of the record, its latent, its targets
+    and its end in the slot; returns at + count, or the first row whose record is deleted or fails
+    its crc32
     """
     n, bits = check.gather_latents(out, labels, raw, slots, layout, codes, at, count)
-    record_at, latent_at, end = layout[4], layout[5], layout[6]
+    record_at, latent_at, targets_at, end = layout[4:8]
     for row in range(at, at + count):
         first = slot_at(layout, slots[row])
         slot = bytes([v & 255 for v in raw[first : first + end]])
@@ -71,6 +73,19 @@ def gather_latents(out, labels, raw, slots, layout, codes, at, count):
         if zeros & (zeros - 1) or crc32(slot[record_at:]) != _CRC_RESIDUE:
             return row
         store_s8(labels, row, s8(slot[record_at]))
-        for i, v in enumerate(fields(slot[latent_at : end - 4], n, bits)):
+        for i, v in enumerate(fields(slot[latent_at:targets_at], n, bits)):
             out[row * n + i] = codes[v]
     return at + count
+
+
+def gather_targets(out, raw, slots, layout, at, count):
+    """out (B, n): rows at .. at + count - 1 = the targets of records in raw that gather_latents
+    took, which is not checked again; raw, slots (B) and layout (8) as there, n = float32 targets
+    of a record
+    """
+    n = check.gather_targets(out, raw, slots, layout, at, count)
+    for row in range(at, at + count):
+        first = slot_at(layout, slots[row]) + layout[6]
+        target = bytes([v & 255 for v in raw[first : first + 4 * n]])
+        for i, v in enumerate(struct.unpack("<%df" % n, target)):
+            out[row * n + i] = v

@@ -4,16 +4,18 @@ import struct
 from binascii import crc32
 
 MAGIC = b"EGRL"
-VERSION = 1
+VERSIONS = (1, 2)  # of records without targets, and with them
 
 KIND_STORE = 0x53  # 'S': an erase unit of the log
 KIND_FORMATTING = 0x46  # 'F': unit 0 while the region is being formatted
 
 EMPTY = 255  # label of a slot that holds no record; labels are 0..254
+NO_CLASS = 254  # label of a record without a class, in a store of targets; its classes are 0..253
+MAX_TARGETS = 64  # float32 values of a record
 MAX_EXPERIENCE = 65535
 
-# magic, version, kind, bits, reserved 0, erase_bytes, units, page_bytes, latent_bytes, slots,
-# model_id, unit sequence, erase count
+# magic, version, kind, bits, targets (0 in version 1), erase_bytes, units, page_bytes,
+# latent_bytes, slots, model_id, unit sequence, erase count
 _HEADER = "<4sBBBBIHHHHIII"
 _HEADER_BODY = struct.calcsize(_HEADER)
 COUNT_AT = _HEADER_BODY - 4  # offset of the erase count
@@ -68,20 +70,22 @@ class Layout:
     page_bytes    1: slots follow one another; else every part starts on a program page of its
                   own, for flashes that forbid programming a page twice between erases
     latent_bytes  payload of a record
+    targets       float32 values behind the latent
 
     mark_at       offset of the retired word
     first_at      offset of slot 0
     slot_bytes    from slot to slot
     record_at     offset of the record in its slot; the state byte is at 0
-    record_bytes  label, experience, sequence, latent, crc32
+    record_bytes  label, experience, sequence, latent, targets, crc32
     slots         in a unit; 0 when none fits
     """
 
-    def __init__(self, erase_bytes, page_bytes, latent_bytes):
+    def __init__(self, erase_bytes, page_bytes, latent_bytes, targets=0):
         self.erase_bytes = erase_bytes
         self.page_bytes = page_bytes
         self.latent_bytes = latent_bytes
-        self.record_bytes = RECORD_HEAD + latent_bytes + CRC_BYTES
+        self.targets = targets
+        self.record_bytes = RECORD_HEAD + latent_bytes + 4 * targets + CRC_BYTES
         self.record_at = page_bytes
         self.mark_at = round_up(HEADER_BYTES, page_bytes)
         self.first_at = round_up(self.mark_at + MARK_BYTES, page_bytes)
@@ -90,7 +94,8 @@ class Layout:
         self.slot_bytes = round_up(self.record_at + self.record_bytes, align)
         self.slots = max(0, (erase_bytes - self.first_at) // self.slot_bytes)
         self.latent_at = self.record_at + RECORD_HEAD
-        self.crc_at = self.latent_at + latent_bytes
+        self.targets_at = self.latent_at + latent_bytes
+        self.crc_at = self.targets_at + 4 * targets
 
     def slot_at(self, index):
         """Offset of slot `index` in its unit."""
@@ -101,7 +106,7 @@ class UnitHeader:
     """The header of an erase unit, decoded."""
 
     def __init__(self, kind, bits, erase_bytes, units, page_bytes, latent_bytes, slots,
-                 model_id, sequence, erases):
+                 model_id, sequence, erases, targets=0):
         self.kind = kind
         self.bits = bits
         self.erase_bytes = erase_bytes
@@ -112,20 +117,26 @@ class UnitHeader:
         self.model_id = model_id
         self.sequence = sequence  # of the opening of units: the newest has the largest
         self.erases = erases  # of this unit, this one included
+        self.targets = targets  # float32 values of a record
 
     def pack(self):
         """HEADER_BYTES bytes."""
         body = struct.pack(
-            _HEADER, MAGIC, VERSION, self.kind, self.bits, 0, self.erase_bytes, self.units,
-            self.page_bytes, self.latent_bytes, self.slots, self.model_id, self.sequence,
-            self.erases,
+            _HEADER, MAGIC, self.version(), self.kind, self.bits, self.targets,
+            self.erase_bytes, self.units, self.page_bytes, self.latent_bytes, self.slots,
+            self.model_id, self.sequence, self.erases,
         )
         return body + struct.pack("<I", crc32(body))
 
+    def version(self):
+        """The format version that this header has in flash."""
+        return 2 if self.targets else 1
+
     def geometry(self):
         """What must agree before a record can be found, in words."""
-        return "%d units of %d bytes, %d-byte latents of %d bits, %s" % (
+        return "%d units of %d bytes, %d-byte latents of %d bits%s, %s" % (
             self.units, self.erase_bytes, self.latent_bytes, self.bits,
+            ", %d targets" % self.targets if self.targets else "",
             "packed" if self.page_bytes == 1 else "aligned to %d bytes" % self.page_bytes,
         )
 
@@ -149,14 +160,15 @@ def unpack_header(raw):
 
 def _decode(raw):
     fields = struct.unpack(_HEADER, bytes(raw[:_HEADER_BODY]))
-    if fields[0] != MAGIC or fields[1] != VERSION:
+    if fields[0] != MAGIC or fields[1] not in VERSIONS:
         return None
-    return UnitHeader(fields[2], fields[3], *fields[5:])
+    targets = fields[4] if fields[1] == 2 else 0
+    return UnitHeader(fields[2], fields[3], *fields[5:], targets)
 
 
 def foreign_version(raw):
     """The format version of a header of another version, or None."""
-    return raw[4] if bytes(raw[:4]) == MAGIC and raw[4] != VERSION else None
+    return raw[4] if bytes(raw[:4]) == MAGIC and raw[4] not in VERSIONS else None
 
 
 def describe(raw):

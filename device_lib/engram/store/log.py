@@ -9,6 +9,7 @@ from .flash import Flash
 from .format import (
     EMPTY,
     MAX_EXPERIENCE,
+    MAX_TARGETS,
     Layout,
     is_cleared,
     put_crc,
@@ -40,7 +41,7 @@ _ALL = _Subscript()[:]
 
 
 class ReplayStore:
-    """Latents with label and experience, in flash, found again after a reset.
+    """Latents with label, experience and targets, in flash, found again after a reset.
 
     dev            block device of the replay region (MicroPython's extended protocol)
     program_bytes  programs start and end on multiples of it; None: as the device says
@@ -53,10 +54,12 @@ class ReplayStore:
     reserve        units kept beyond the capacity, at least 1; None: an eighth. More of them
                    make replacing records in a full store cheaper.
     erase          True: erases the region first, whatever it holds, as format() does
+    targets        float32 values that belong to each latent, 0 to 64
     beat           None, or called at each unit that a mount looks at, each program and each erase:
                    they may take long, and a host may wait for a sign of life
 
-    .labels        bytearray, one byte a slot: 0..254, or 255 where there is no record
+    .labels        bytearray, one byte per slot: 0..254, or 255 where there is no record; with
+                   targets 254 is format.NO_CLASS
     .experiences   array('H'), one number per slot: the experience of its record, 0..65535. Older
                    libraries stored the experience modulo 256: sampling.number_of() says what
                    their records count as
@@ -73,8 +76,11 @@ class ReplayStore:
     """
 
     def __init__(self, dev, program_bytes, model_id, latent_bytes, bits=8, *,
-                 format_if_blank=True, align=None, reserve=None, erase=False, beat=None):
-        self._setup(dev, program_bytes, model_id, latent_bytes, bits, align, reserve, beat)
+                 format_if_blank=True, align=None, reserve=None, erase=False, beat=None,
+                 targets=0):
+        self._setup(
+            dev, program_bytes, model_id, latent_bytes, bits, align, reserve, beat, targets
+        )
         self._format_if_blank = format_if_blank
         if erase:
             self._units.format()
@@ -82,24 +88,29 @@ class ReplayStore:
 
     @classmethod
     def format(cls, dev, program_bytes, model_id, latent_bytes, bits=8, *,
-               align=None, reserve=None):
+               align=None, reserve=None, targets=0):
         """Erases the whole region, whatever it holds, and returns the empty store.
 
         A format that was cut short is finished by the next mount.
         """
         return cls(dev, program_bytes, model_id, latent_bytes, bits, align=align,
-                   reserve=reserve, erase=True)
+                   reserve=reserve, erase=True, targets=targets)
 
-    def _setup(self, dev, program_bytes, model_id, latent_bytes, bits, align, reserve, beat):
+    def _setup(self, dev, program_bytes, model_id, latent_bytes, bits, align, reserve, beat,
+               targets):
         if not 1 <= bits <= 32 or not 1 <= latent_bytes <= 65535:
             raise StoreError(
                 "latents of 1 to 65535 bytes and 1 to 32 bits expected, %r bytes of %r bits came"
                 % (latent_bytes, bits)
             )
+        if not 0 <= targets <= MAX_TARGETS:
+            raise StoreError(
+                "expected 0 to %d targets, got %r; give the store fewer" % (MAX_TARGETS, targets)
+            )
         self._flash = flash = Flash(dev, program_bytes, align, beat)
         self.mapped = flash.mapped
         page_bytes = flash.program_bytes if flash.once else 1
-        layout = Layout(flash.erase_bytes, page_bytes, latent_bytes)
+        layout = Layout(flash.erase_bytes, page_bytes, latent_bytes, targets)
         if layout.slots < 1 or flash.blocks < 2:
             unit = max(flash.erase_bytes, layout.first_at + layout.slot_bytes)
             raise StoreError(
@@ -116,6 +127,7 @@ class ReplayStore:
         self.model_id = model_id & 0xFFFFFFFF
         self.latent_bytes = latent_bytes
         self.bits = bits
+        self.targets = targets
         self.capacity = (flash.blocks - reserve) * layout.slots
         self.bad = self.torn = self.collections = self.moved = 0
         self.appended = self.dropped = 0
@@ -137,7 +149,8 @@ class ReplayStore:
         window = memoryview(self._slot)
         self._record = window[layout.record_at : layout.crc_at + 4]
         self._body = window[layout.record_at : layout.crc_at]
-        self._latent = window[layout.latent_at : layout.crc_at]
+        self._latent = window[layout.latent_at : layout.targets_at]
+        self._target = window[layout.targets_at : layout.crc_at]
         self._blank = b"\xff" * layout.slot_bytes
         self._readblocks = flash.dev.readblocks
         self._next = layout.slots  # slot of the open unit that comes next
@@ -243,14 +256,16 @@ class ReplayStore:
 
     # -- records -----------------------------------------------------------------------
 
-    def append(self, latent, label, experience):
+    def append(self, latent, label, experience, target=None):
         """Adds a record; returns its slot. It is durable then.
 
-        latent: latent_bytes bytes; label 0..254; experience 0..65535. May collect a unit,
-        which moves records. Raises DataError on bad input and StoreError when the store is
+        latent: latent_bytes bytes; label 0..254; experience 0..65535; target: the bytes of
+        `targets` float32 values, None where the store has none. May collect a unit, which moves
+        records. Raises DataError on bad input and StoreError when the store is
         full, before anything changes; StoreError when the flash is worn out.
         """
         _check_bytes(latent, self.latent_bytes)
+        self._check_target(target)
         if not isinstance(label, int) or not 0 <= label < EMPTY:
             raise DataError("a label from 0 to %d expected, %r came" % (EMPTY - 1, label))
         if not isinstance(experience, int) or not 0 <= experience <= MAX_EXPERIENCE:
@@ -268,6 +283,8 @@ class ReplayStore:
                 self._next = self._slots_per_unit  # something is wrong with this unit
             self._make_room()
             _copy(self._latent, latent)
+            if target is not None:
+                _copy(self._target, target)
             put_record_head(self._slot, self._layout.record_at, label, experience, self._sequence)
             put_crc(self._slot, self._layout.crc_at, self._body)
             slot = self._program_slot(label, experience)
@@ -281,12 +298,23 @@ class ReplayStore:
             % (2 * _SLOT_TRIES)
         )
 
-    def read_into(self, slot, buf):
+    def _check_target(self, target):
+        if self.targets and target is None:
+            raise DataError(
+                "expected a target of %d bytes, got None; give the %d float32 values of the record"
+                % (4 * self.targets, self.targets)
+            )
+        if target is not None:
+            if not self.targets:
+                raise DataError("expected no target, got one; open a store with targets=")
+            _check_bytes(target, 4 * self.targets, "target")
+
+    def read_into(self, slot, buf, target=None):
         """Copies the latent of a record into buf; returns its label. Allocates nothing.
 
-        buf: a writable buffer of latent_bytes bytes. Raises DataError when it has another
-        length, StoreError when the slot is empty or its record is damaged; a damaged record
-        is marked dead.
+        buf: a writable buffer of latent_bytes bytes; target: None, or one of 4 * targets bytes,
+        which takes the targets. Raises DataError when one has another length, StoreError when the
+        slot is empty or its record is damaged; a damaged record is marked dead.
         """
         self.settle()
         try:
@@ -297,6 +325,8 @@ class ReplayStore:
             raise self._no_record(slot)
         if len(buf) != self.latent_bytes:
             _check_bytes(buf, self.latent_bytes)
+        if target is not None:
+            _check_bytes(target, 4 * self.targets, "target")
         self.fetch(slot)
         if crc32(self._record) != _CRC_RESIDUE:
             self._look_again(slot)
@@ -304,6 +334,8 @@ class ReplayStore:
             buf[_ALL] = self._latent
         except (TypeError, ValueError):
             _copy(buf, self._latent)
+        if target is not None:
+            _copy(target, self._target)
         return label
 
     @property
@@ -323,12 +355,13 @@ class ReplayStore:
         return record_sequence(self._slot, self._record_at)
 
     def gather_layout(self):
-        """array('i') of 7, the layout that kernels.gather_latents takes: of .mapped, or of
+        """array('i') of 8, the layout that kernels.gather_latents takes: of .mapped, or of
         .fetched, where every slot lies at the start."""
         layout = self._layout
         strides = (layout.erase_bytes, layout.first_at, layout.slot_bytes)
         head = (layout.slots,) + ((0, 0, 0) if self.mapped is None else strides)
-        return array("i", head + (layout.record_at, layout.latent_at, layout.crc_at + 4))
+        record = (layout.record_at, layout.latent_at, layout.targets_at, layout.crc_at + 4)
+        return array("i", head + record)
 
     def settle(self):
         """Before slots are read past read_into(): finishes what an exception cut short."""
@@ -580,6 +613,7 @@ class ReplayStore:
             "slot_bytes": layout.slot_bytes,
             "latent_bytes": self.latent_bytes,
             "bits": self.bits,
+            "targets": self.targets,
             "model_id": self.model_id,
             "wear_min": min(units.erases),
             "wear_max": max(units.erases),
@@ -590,13 +624,13 @@ class ReplayStore:
         }
 
 
-def _check_bytes(buf, expected):
+def _check_bytes(buf, expected, what="latent"):
     try:
         size = len(memoryview(buf))
     except TypeError:
         raise DataError("%d bytes expected, a %s came" % (expected, type(buf).__name__))
     if size != expected:
-        raise DataError("a latent of %d bytes expected, %d came" % (expected, size))
+        raise DataError("a %s of %d bytes expected, %d came" % (what, expected, size))
 
 
 def _copy(to, data):
@@ -607,4 +641,4 @@ def _copy(to, data):
         try:
             bytes_of(to, 1)[_ALL] = bytes_of(data, 1)
         except (TypeError, ValueError):
-            raise DataError("a latent of single bytes expected, in a buffer that can be written")
+            raise DataError("a buffer of single bytes expected, one that can be written")

@@ -9,7 +9,7 @@ from .format import (
     KIND_FORMATTING,
     KIND_STORE,
     MARK_BYTES,
-    VERSION,
+    VERSIONS,
     UnitHeader,
     could_become,
     describe,
@@ -97,9 +97,8 @@ class Units:
             return BLANK
         if version is not None:
             raise StoreError(
-                "the region holds a store of format version %d, this library reads version %d: "
-                "use the library that wrote it, or erase it with ReplayStore.format(...)"
-                % (version, VERSION)
+                "expected a store of format version %d or %d, got version %d; use the library "
+                "that wrote it, or erase it with ReplayStore.format(...)" % (VERSIONS + (version,))
             )
         raw = bytearray(min(128, self.layout.erase_bytes))
         self.flash.read(foreign, raw, 0)
@@ -136,6 +135,12 @@ class Units:
                 "load that model, or erase the region with ReplayStore.format(...)"
                 % (header.model_id, mine.model_id)
             )
+        if header.targets != mine.targets:
+            raise StoreError(
+                "expected records with %d targets, got a store of records with %d; open it with "
+                "targets=%d, or erase the region with ReplayStore.format(...)"
+                % (mine.targets, header.targets, header.targets)
+            )
         if header.geometry() != mine.geometry():
             raise StoreError(
                 "the region holds a store of %s; one of %s was expected: open it as it was "
@@ -161,7 +166,7 @@ class Units:
         layout = self.layout
         return UnitHeader(
             kind, self.bits, layout.erase_bytes, self.count, layout.page_bytes,
-            layout.latent_bytes, layout.slots, self.model_id, sequence, erases,
+            layout.latent_bytes, layout.slots, self.model_id, sequence, erases, layout.targets,
         )
 
     # -- changes -----------------------------------------------------------------------

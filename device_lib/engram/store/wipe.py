@@ -39,5 +39,5 @@ def wipe(dev, program_bytes, keep_wear=False):
     if header:
         ReplayStore.format(
             Region(dev, 0, header.units), program_bytes, header.model_id, header.latent_bytes,
-            header.bits, align=header.page_bytes > 1,
+            header.bits, align=header.page_bytes > 1, targets=header.targets,
         )

@@ -38,7 +38,7 @@ def _table(told: dict[str, Any]) -> Table:
         (
             "records",
             f"{told['slot_bytes']} bytes each, {told['slots_per_unit']} in a unit: a latent of "
-            f"{told['latent_bytes']} bytes, {told['bits']} bits an element",
+            f"{told['latent_bytes']} bytes, {told['bits']} bits an element{_targets(told)}",
         ),
         ("made by", f"the frozen stage {told['model_id']}"),
         ("samples", f"{told['live']:,} of {told['capacity']:,}{_dead(told)}"),
@@ -52,6 +52,10 @@ def _table(told: dict[str, Any]) -> Table:
         ("saved states", "\n".join(map(_state, told["checkpoints"])) or "none"),
     ]
     return output.facts(rows)
+
+
+def _targets(told: dict[str, Any]) -> str:
+    return f", {told['targets']} float32 targets" if told["targets"] else ""
 
 
 def _dead(told: dict[str, Any]) -> str:

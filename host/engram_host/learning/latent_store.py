@@ -14,7 +14,7 @@ from ..errors import InputError
 EMPTY = 255  # label of a slot that holds no latent
 MAX_SLOTS = 65535  # the learner's slot numbers are 16-bit
 
-# A slot as gather_latents reads it: state, label, experience, sequence, latent, crc32.
+# A slot as gather_latents reads it: state, label, experience, sequence, latent, targets, crc32.
 _RECORD_AT, _LATENT_AT, _CRC_BYTES = 1, 8, 4
 _HEAD = "<BHI"
 
@@ -23,18 +23,21 @@ class LatentStore:
     """What ReplayStore is to a learner, without flash: no unit to collect, nothing to mount.
 
     capacity: records it takes, at most 65535. elems: of a latent. bits: of an element, 1 to 8.
+    targets: float32 values of a record.
     Raises InputError on sizes it does not have.
     """
 
-    def __init__(self, capacity: int, elems: int, bits: int = 8) -> None:
+    def __init__(self, capacity: int, elems: int, bits: int = 8, targets: int = 0) -> None:
         if capacity > MAX_SLOTS:
             raise InputError(f"at most {MAX_SLOTS} latents expected, {capacity} came")
         self.capacity = capacity
         self.bits = bits
+        self.targets = targets
         self.latent_bytes = (elems * bits + 7) // 8
         self.labels = bytearray([EMPTY]) * capacity
         self.experiences = array("H", bytes(2 * capacity))
-        self._end = _LATENT_AT + self.latent_bytes + _CRC_BYTES
+        self._targets_at = _LATENT_AT + self.latent_bytes
+        self._end = self._targets_at + 4 * targets + _CRC_BYTES
         self._slots = np.full((capacity, (self._end + 3) // 4 * 4), 0xFF, np.uint8)
         self.next_sequence = 1
         self.mapped = memoryview(self._slots).cast("B") if capacity else memoryview(b"")
@@ -68,16 +71,30 @@ class LatentStore:
     def gather_layout(self) -> array[int]:
         """The layout that kernels.gather_latents takes."""
         slots = max(1, self.capacity)
-        stride = self._slots.shape[1]
-        return array("i", (slots, 0, 0, stride, _RECORD_AT, _LATENT_AT, self._end))
+        strides = (0, 0, self._slots.shape[1])
+        record = (_RECORD_AT, _LATENT_AT, self._targets_at, self._end)
+        return array("i", (slots, *strides, *record))
 
-    def append(self, latent: bytes | bytearray, label: int, experience: int) -> int:
-        """Adds a packed latent; returns its slot. Raises InputError when the store is full."""
+    def append(
+        self,
+        latent: bytes | bytearray,
+        label: int,
+        experience: int,
+        target: bytes | bytearray | memoryview | None = None,
+    ) -> int:
+        """Adds a packed latent and the bytes of its targets; returns its slot. Raises InputError
+        when the store is full, or the target has another length."""
+        target = b"" if target is None else bytes(target)
+        if len(target) != 4 * self.targets:
+            raise InputError(
+                f"expected a target of {4 * self.targets} bytes, got {len(target)}; give the "
+                f"{self.targets} float32 values of the record"
+            )
         if not self._free:
             raise InputError(f"the store is full, {self.capacity} records: delete some first")
         slot = self._free.pop()
         head = struct.pack(_HEAD, label, experience, self.next_sequence)
-        record = head + bytes(latent)
+        record = head + bytes(latent) + target
         record += struct.pack("<I", crc32(record))
         self._slots[slot, _RECORD_AT : self._end] = np.frombuffer(record, np.uint8)
         self.next_sequence += 1
@@ -86,7 +103,7 @@ class LatentStore:
 
     def read_into(self, slot: int, buffer: memoryview | bytearray) -> int:
         """Copies the packed latent of a slot into a byte buffer; returns its label."""
-        latent = self._slots[slot, _LATENT_AT : _LATENT_AT + self.latent_bytes]
+        latent = self._slots[slot, _LATENT_AT : self._targets_at]
         np.frombuffer(buffer, np.uint8)[:] = latent
         return self.labels[slot]
 

@@ -10,7 +10,7 @@ from engram.store import RamFlash, Region, ReplayStore
 from engram.store import wipe as wiping
 from engram_host.store.image import DAMAGED, UNWRITTEN, StoreImage, saved_headers
 
-_FORMAT_FIELDS = ("erase_bytes", "units", "latent_bytes", "bits")
+_FORMAT_FIELDS = ("erase_bytes", "units", "latent_bytes", "bits", "targets")
 
 
 def figures(image: StoreImage) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def figures(image: StoreImage) -> dict[str, Any]:
     states = saved_states(image)
     return {
         "source": image.name,
-        "format_version": 1,
+        "format_version": head.version(),
         **{name: getattr(head, name) for name in _FORMAT_FIELDS},
         "aligned_to": head.page_bytes,
         "slots_per_unit": layout.slots,
@@ -53,6 +53,7 @@ def _mount(image: StoreImage) -> dict[str, int]:
     store = ReplayStore(
         Region(copy_of(image), 0, head.units), head.page_bytes, head.model_id,
         head.latent_bytes, head.bits, format_if_blank=False, align=head.page_bytes > 1,
+        targets=head.targets,
     )  # fmt: skip
     return dict(store.info())
 

@@ -6,6 +6,7 @@ The image is a file, or a copy of the region of a board (device.flash_copy).
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ class Slot:
     experience: int | None = None
     sequence: int | None = None
     latent: bytes = b""
+    target: tuple[float, ...] = ()
 
 
 class StoreImage:
@@ -57,7 +59,9 @@ class StoreImage:
         self.data, self.name = data, name
         found, self.header = self._find()
         head = self.header
-        self.layout = fmt.Layout(head.erase_bytes, head.page_bytes, head.latent_bytes)
+        self.layout = fmt.Layout(
+            head.erase_bytes, head.page_bytes, head.latent_bytes, head.targets
+        )
         self.first_at = 0 if is_region else self._begin(found)
         if self.first_at < 0 or self.end_at > len(data):
             raise InputError(
@@ -95,7 +99,8 @@ class StoreImage:
                 "then `engram learn`"
             )
         raise InputError(
-            f"{self.name} holds no replay log of format version {fmt.VERSION}: an image of a "
+            f"{self.name} holds no replay log of format version {fmt.VERSIONS[0]} or "
+            f"{fmt.VERSIONS[1]}: an image of a "
             "board's flash expected (`engram stop BOARD --save FILE`), or a board that observed "
             "samples"
         )
@@ -145,7 +150,8 @@ class StoreImage:
             raw[start],
             int.from_bytes(raw[start + 1 : start + 3], "little"),
             fmt.record_sequence(raw, start),
-            raw[self.layout.latent_at : self.layout.crc_at],
+            raw[self.layout.latent_at : self.layout.targets_at],
+            struct.unpack_from(f"<{self.layout.targets}f", raw, self.layout.targets_at),
         )
 
     def records(self) -> list[Slot]:
@@ -174,6 +180,7 @@ class StoreImage:
             "model_id": f"{head.model_id:08x}",
             "bits": head.bits,
             "latent_bytes": head.latent_bytes,
+            "targets": head.targets,
             "units": head.units,
             "erase_bytes": head.erase_bytes,
             "slots_per_unit": self.layout.slots,
@@ -187,7 +194,10 @@ def _write_lines(image: StoreImage, path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         for record in image.records():
             row = {name: getattr(record, name) for name in fields}
-            file.write(json.dumps({**row, "latent": record.latent.hex()}) + "\n")
+            row["latent"] = record.latent.hex()
+            if image.header.targets:
+                row["target"] = record.target
+            file.write(json.dumps(row) + "\n")
 
 
 def _write_latents(image: StoreImage, path: Path) -> None:
