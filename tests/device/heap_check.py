@@ -1,11 +1,14 @@
 """A training step allocates nothing: with the heap locked, any allocation raises MemoryError."""
 
 import gc
+from array import array
 
 import tiny_model
 from engram.compat import heap_lock, heap_unlock
+from engram.continual.reading import LatentReader
+from engram.store import RamFlash, ReplayStore
+from engram.store.format import NO_CLASS
 from learner_check import open_learner
-from engram.store import RamFlash
 
 
 def flash():
@@ -21,7 +24,28 @@ def flash():
     return device, engram_board.PROGRAM_BYTES, engram_board.PROGRAM_ONCE
 
 
+def read_targets(device, page, once):
+    """Reads a batch with targets where it lies and through the store's buffer, the heap locked."""
+    store = ReplayStore(device, page, 1, 5, align=once, targets=3)
+    for n in range(4):
+        store.append(bytes([n] * 5), NO_CLASS, 0, bytes(array("f", (n, -n, n / 4))))
+    out, labels, slots = array("f", bytes(80)), bytearray(4), array("i", range(4))
+    for mapped in (store.mapped, None):
+        store.mapped = mapped
+        targets = array("f", bytes(48))
+        reader = LatentReader(store, out, labels, slots, array("f", (1, 0)), targets)
+        gc.collect()
+        try:
+            heap_lock()
+            end = reader.read(0, 4)
+        finally:
+            heap_unlock()
+        assert end == 4 and list(targets) == [v for n in range(4) for v in (n, -n, n / 4)]
+
+
 def main():
+    read_targets(*flash())
+    gc.collect()
     learner = open_learner(*flash())
     for label in (0, 1):
         for i in range(12):

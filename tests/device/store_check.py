@@ -16,6 +16,7 @@ SCENES = (
     # scene, every so-many-th cut, one in so many of these is cut again
     (Scene(7, 256, 16, 40), 29, 8),
     (Scene(7, 256, 4, 21, align=True, order=DOWN), 53, 9),
+    (Scene(7, 256, 16, 28, targets=3), 97, 16),
 )
 # Short, because a board keeps the journal of it in RAM.
 LIFE = (

@@ -350,3 +350,25 @@ def test_hardly_anything_moves_and_wear_is_even():
     assert widest <= 2 < info["wear_min"]
     assert (info["appended"] + info["moved"]) / info["appended"] < 1.2
     assert info["live"] > 0.75 * info["slots"]
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_records_without_a_class_are_the_last_class(classes):
+    """The same draws, the same records left and the same state, also after a cut."""
+    told = []
+    for none in (classes - 1, 254):
+        store, rng = open_store(RamFlash(12, 256, 1)), Rng(3)
+        policy = Policy(store, classes, rng, 8 * SLOTS)
+        for n in range(400):
+            label = n % classes if n % classes < classes - 1 else none
+            if policy.admit(label):
+                store.append(n.to_bytes(POSITION, "little"), label, 0)
+            if n == 250:
+                policy.saving()
+                saved = bytes(policy.saved[0])
+        again = Policy(store, classes, rng, 8 * SLOTS)
+        memoryview(again.saved[0]).cast("B")[:] = saved
+        again.admit(none)
+        left = [bytes(store._index.labels).count(none), store.info()["dropped"], len(store)]
+        told.append((left, saved, bytes(policy.saved[0]), bytes(again.saved[0])))
+    assert told[0] == told[1] and told[0][0][1] > 20

@@ -9,8 +9,9 @@ from strategies_reference import Life
 
 from engram import DataError
 from engram.continual.policies import TRIMMING, policy_class
+from engram.continual.policies.records import new_and_old
 from engram.continual.rng import Rng
-from engram.continual.sampling import number_of
+from engram.continual.sampling import group_of, number_of
 
 DEAD = 255
 
@@ -61,7 +62,7 @@ class FakeLearner:
         store = self.store
         policy_class(name)(store, 10, self.rng, self.budget).trim(self)
         for label in stream:
-            self.brought[label] += 1
+            self.brought[group_of(label, 10)] += 1
         for slot in list(self.origin):
             if self.store.labels[slot] == DEAD:
                 del self.origin[slot]
@@ -85,6 +86,28 @@ def test_the_budget_is_kept_and_filled(name):
     learner.budget = 0
     learner.take(name, [0, 1, 2])
     assert len(learner.store) == 0
+
+
+@pytest.mark.parametrize("name", TRIMMING)
+def test_records_without_a_class_count_as_one_class(name):
+    """The last of .brought: here the tenth, beside classes 0 and 1."""
+    learner = FakeLearner(30)
+    for stream in ([0] * 20, [254] * 30, [254] * 5 + [1] * 25):
+        learner.take(name, stream)
+        assert len(learner.store) == min(30, len(learner.origin))
+    kept = learner.kept(1)
+    if name in ("balanced", "ecbrs", "herding"):
+        assert kept == {0: 10, 1: 10, 254: 10}
+    policy = policy_class(name)(learner.store, 10, learner.rng, learner.budget)
+    learner.current_slots = lambda: new_and_old(learner)[0]
+    learner.experience -= 1
+    before, new = list(learner.brought), Counter(labels_of(learner))
+    policy.end(learner)
+    assert learner.brought[9] == before[9] + new[254] and learner.brought[1] == before[1] + new[1]
+
+
+def labels_of(learner):
+    return [learner.store.labels[slot] for slot in new_and_old(learner)[0]]
 
 
 @pytest.mark.parametrize("name", ["balanced", "ecbrs", "herding"])

@@ -58,6 +58,25 @@ def make_sampler(new, old_by_class, batch, replay=True, composition="balanced"):
     return sampler, labels
 
 
+@pytest.mark.parametrize("composition", ["balanced", "ar1"])
+def test_records_without_a_class_are_a_class_of_their_own(composition):
+    """The last: beside classes 0 and 1, and where there is no other."""
+    none = 254
+    for labels, classes in (([0, 1, none] * 8, 3), ([none] * 24, 1)):
+        sampler = Sampler(24, classes, Rng(2), composition)
+        sampler.begin(labels, [0] * 12 + [3] * 12, 3, 6, True)
+        assert (sampler.new, sampler.old) == (12, 12)
+        slots, served = array("i", range(6)), [0] * 255
+        for _ in range(300):
+            sampler.draw(slots)
+            assert all(slot >= 12 for slot in slots[: sampler.new_per_batch])
+            for slot in slots[sampler.new_per_batch :]:
+                assert slot < 12
+                served[labels[slot]] += 1
+        kinds = len(set(labels))
+        assert all(served[label] > sum(served) / kinds * 0.8 for label in set(labels))
+
+
 def test_the_share_of_new_records_is_that_of_ar1():
     sampler, labels = make_sampler(300, {0: 1000, 1: 500}, 128, composition="ar1")
     assert (sampler.new_per_batch, sampler.steps_per_epoch) == (21, 15)

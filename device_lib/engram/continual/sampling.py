@@ -24,6 +24,15 @@ def number_of(experience):
     return experience % _NUMBERS
 
 
+def group_of(label, groups):
+    """The group of a record among `groups`: its class, or the last one where it has none.
+
+    A store of targets may hold records without a class (label store.format.NO_CLASS); whoever
+    counts by class has one group more for them, or but one where no record has a class.
+    """
+    return label if label < groups else groups - 1
+
+
 def next_experience(store, experience):
     """The experience that follows one that ended; store: the learner's, or None.
 
@@ -47,7 +56,8 @@ def _in_use(store, number):
 class Sampler:
     """Composes mini-batches of slots of a replay store. Drawing allocates nothing.
 
-    slots: capacity of the store. classes: number of classes. composition: one of COMPOSITIONS.
+    slots: capacity of the store. classes: number of classes, and one more where records may have
+    none: these take their turns as a class does. composition: one of COMPOSITIONS.
     After begin(): .new, .old records found, .new_per_batch, .steps_per_epoch.
     New records come once an epoch, in random order, at least one in a batch.
     """
@@ -91,7 +101,7 @@ class Sampler:
         between them by number."""
         fresh = {}
         for i in range(self.new):
-            c = labels[self.order[i]]
+            c = group_of(labels[self.order[i]], len(self.start) - 1)
             fresh[c] = fresh.get(c, 0) + 1
         known = len(set(fresh) | set([self.present[i] for i in range(self.present_count)]))
         share = 0
@@ -120,7 +130,7 @@ class Sampler:
                 self.order[new] = slot
                 new += 1
             elif replay:
-                counts[label] += 1
+                counts[group_of(label, classes)] += 1
         self.new = at = new
         self.present_count = 0
         for c in range(classes):
@@ -137,8 +147,9 @@ class Sampler:
         for slot in range(len(labels)):
             label = labels[slot]
             if label != DEAD and experiences[slot] != current:
-                self.order[counts[label]] = slot
-                counts[label] += 1
+                group = group_of(label, classes)
+                self.order[counts[group]] = slot
+                counts[group] += 1
 
     def draw(self, slots):
         """Fills slots, array('i') of a batch: new_per_batch new records, then old ones."""

@@ -7,7 +7,8 @@ class Policy with a trim(learner), which looks at
     budget       how many records may stay
     rng          the same picks on every host
     experience   the one that ends; the newest records have its sampling.number_of()
-    brought      (classes) how many records of each class the stream had brought before
+    brought      (classes) how many records of each class the stream had brought before; those
+                 without a class are in the last entry, as sampling.group_of() says
     features(slot)   float32 window of the head's inputs for a record, valid until the next call;
                  None where the record is damaged; feature_elems, how many they are
 
@@ -15,6 +16,7 @@ A policy may also decide before a record is stored, and free room while the stre
 """
 
 from ...errors import DataError
+from ..sampling import group_of
 
 # Those that trim when an experience ends, on any store.
 TRIMMING = ("balanced", "ecbrs", "herding", "random", "reservoir")
@@ -57,7 +59,7 @@ class TakesAll:
         labels = [learner.store.labels[slot] for slot in learner.current_slots()]
         self.trim(learner)
         for label in labels:
-            learner.brought[label] += 1
+            learner.brought[group_of(label, len(learner.brought))] += 1
 
     def saving(self):
         """.saved is about to be written."""

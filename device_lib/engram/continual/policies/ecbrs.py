@@ -11,6 +11,7 @@ ICML 2020) by the number of records that the stream has brought of each class. H
 Shares are equal; what a class cannot fill, the others have.
 """
 
+from ..sampling import group_of
 from . import TakesAll
 from .records import keep_random, new_and_old
 
@@ -26,11 +27,11 @@ class Policy(TakesAll):
         brought = list(learner.brought)
         kept = {}
         for slot in old:
-            kept.setdefault(labels[slot], []).append(slot)
+            kept.setdefault(group_of(labels[slot], len(brought)), []).append(slot)
         room = budget - len(old)
         rng.shuffle(new, len(new))
         for slot in new:
-            label = labels[slot]
+            label = group_of(labels[slot], len(brought))
             own = kept.setdefault(label, [])
             brought[label] += 1
             if room > 0:

@@ -49,6 +49,7 @@ All in integers: the same draws on every host, whatever its floats are.
 from array import array
 
 from ...errors import DataError, StoreError
+from ..sampling import group_of
 from . import TakesAll
 
 ONE = 1 << 28  # p = 1, and a small int on 32-bit hosts
@@ -59,6 +60,7 @@ _WEAR_SPREAD = 2
 _PART = 15, 16  # of what is to be expected: the largest class is always over its share
 _FRACTION_BITS = 10  # of the records that are to be expected
 _EMPTY = 255
+_NO_CLASS = 254  # store.format.NO_CLASS
 
 
 class Policy(TakesAll):
@@ -100,6 +102,7 @@ class Policy(TakesAll):
     def admit(self, label):
         """Whether the next record of a class is to be stored; counts it as seen."""
         self._catch_up()
+        label = group_of(label, len(self.seen))
         self.seen[label] += 1
         keep = self.keep[label]
         if keep >= ONE:
@@ -143,14 +146,13 @@ class Policy(TakesAll):
 
     def _loses_in(self, unit):
         """Whether a class that loses has a record in a unit."""
-        loses = self._loses
         for label in self._store.labels[unit * self._slots : unit * self._slots + self._slots]:
-            if label < len(loses) and loses[label]:
+            if label != _EMPTY and not self._stays(label):
                 return True
         return False
 
     def _stays(self, label):
-        return label >= len(self._loses) or not self._loses[label]
+        return not self._loses[group_of(label, len(self._loses))]
 
     # -- the saved state ---------------------------------------------------------------
 
@@ -159,8 +161,10 @@ class Policy(TakesAll):
             return
         self._catch_up()
         self._state[0] = self._store.next_sequence
-        for label in range(len(self._stored)):
+        last = len(self._stored) - 1
+        for label in range(last + 1):
             self._stored[label] = self._store.counts(label)
+        self._stored[last] += self._store.counts(_NO_CLASS)
 
     def loaded(self):
         self._behind = True
@@ -187,9 +191,10 @@ class Policy(TakesAll):
         store, saved_at = self._store, self._state[0]
         counts = [0] * len(self.keep), [0] * len(self.keep)
         for slot, label in enumerate(store.labels):
-            if label != _EMPTY and label < len(self.keep):
+            if label != _EMPTY:
+                group = group_of(label, len(self.keep))
                 try:
-                    counts[store.sequence(slot) >= saved_at][label] += 1
+                    counts[store.sequence(slot) >= saved_at][group] += 1
                 except StoreError:
                     pass  # damaged: the store knows now
         return counts
