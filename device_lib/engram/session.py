@@ -3,7 +3,7 @@
 from .compat import collect_often, collect_rarely, forget, heap_free, heap_used
 from .continual.learner import Learner
 from .continual.policies import policy_class
-from .continual.strategies import saved_bytes, strategy_class
+from .continual.strategies import strategy_class
 from .errors import FitError
 from .store import Checkpoints, ReplayStore, regions
 from .store.wipe import first_header
@@ -14,7 +14,7 @@ _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
 # Modules that are needed until it is open.
-_OPENING = ("engram.layout", "engram.nn.model", "engram.nn.safetensors")
+_OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.safetensors")
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
@@ -66,20 +66,11 @@ def _before_load(path, board, heap_base, bits, beat, options):
         spec = ModelSpec(stream)
         if options.get("classes"):
             spec.widen(options["classes"])
-        store, checkpoint_device = open_flash(
-            spec,
-            board.store_device(),
-            board.PROGRAM_BYTES,
-            bits,
-            options.get("strategy", "replay"),
-            options.get("depth"),
-            options.get("policy", POLICY),
-            getattr(board, "PROGRAM_ONCE", None),
-            beat,
+        store, checkpoint_device, model_id = open_flash(
+            spec, board.store_device(), board.PROGRAM_BYTES, bits,
+            getattr(board, "PROGRAM_ONCE", None), beat, **options
         )
-        checkpoints = Checkpoints(
-            checkpoint_device, board.PROGRAM_BYTES, spec.model_id, beat=beat
-        )
+        checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
         _tidy(board.store_device())
         return Learner(
             spec,
@@ -100,26 +91,42 @@ def load_code(strategy="replay", policy=POLICY, **options):
     policy_class(policy)
 
 
-def open_flash(spec, device, program_bytes, bits, strategy, depth, policy=POLICY,
-               program_once=None, beat=None):
-    """(ReplayStore, region for Checkpoints) in a flash region, for a learner of `spec`.
+def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, strategy="replay",
+               scope=None, depth=None, policy=POLICY, **options):
+    """(ReplayStore, region for Checkpoints, model id) in a flash region, for a learner of `spec`.
 
-    bits: None for what is there. strategy, depth, policy: as the learner takes them; they decide
-    what a saved state holds. program_once: no page is programmed twice between erases; None for
-    what the device says. beat: as open_learner() takes it.
+    bits: None for what is there. strategy, scope, depth, policy: as the learner takes them; they
+    decide what a saved state holds. program_once: no page is programmed twice between erases; None
+    for what the device says. beat: as open_learner() takes it.
     """
+    from .continual.config import saved_bytes
+
+    header = first_header(device)
     if bits is None:
-        bits = _stored_bits(device)
-    state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * spec.classes
-    state_bytes += saved_bytes(spec, strategy, depth)
-    state_bytes += policy_class(policy).saved_bytes(spec.classes)
+        bits = _BITS if header is None else header.bits
+    state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * (spec.classes or 1)
+    state_bytes += saved_bytes(spec, strategy, scope, depth)
+    state_bytes += policy_class(policy).saved_bytes(spec.classes or 1)
     store_device, checkpoint_device = regions(device, state_bytes, program_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
+    latent_id, model_id = _ids(spec, header)
     store = ReplayStore(
-        store_device, program_bytes, spec.latent_id, latent_bytes, bits, align=program_once,
-        beat=beat,
+        store_device, program_bytes, latent_id, latent_bytes, bits, align=program_once, beat=beat,
+        targets=spec.targets,
     )
-    return store, checkpoint_device
+    return store, checkpoint_device, model_id
+
+
+def _ids(spec, header):
+    """(latent id, model id): as the store that is there has them, where it is of this model.
+
+    header: of its first unit, or None. Releases before 0.2 took the ids from the tensors alone.
+    """
+    if header is not None and header.model_id != spec.latent_id:
+        legacy = spec.legacy_ids()
+        if header.model_id == legacy[0]:
+            return legacy
+    return spec.latent_id, spec.model_id
 
 
 def _tidy(device):
@@ -127,9 +134,3 @@ def _tidy(device):
     if hasattr(device, "release"):
         device.release()
     heap_used()  # collects
-
-
-def _stored_bits(device):
-    """Bits of a latent element in the store of a flash region, by its first whole header."""
-    header = first_header(device)
-    return _BITS if header is None else header.bits

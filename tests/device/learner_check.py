@@ -51,7 +51,7 @@ def main():
         if learner.store.labels[slot] != 255:
             learner.store.read_into(slot, latent)
             exact("latent%d" % slot, latent)
-    close("params", learner.adaptive.params)
+    close("params", learner.stage.params)
     samples = [(tiny_model.sample(c, 100 + i), c) for c in range(4) for i in range(5)]
     result = learner.evaluate(samples)
     print("exact evaluate", result["n"], result["correct"], result["total"], result["right"])
@@ -61,7 +61,7 @@ def main():
     print("exact generation", learner.save())
     again = open_learner(flash)
     print("exact load", again.load(), again.experience, again.seen, len(again.store))
-    pairs = zip(again.adaptive.params, learner.adaptive.params)
+    pairs = zip(again.stage.params, learner.stage.params)
     exact("reloaded", bytes([a == b for a, b in pairs]))
 
 

@@ -17,7 +17,7 @@ def refused(name, action, *args):
 
 
 def state(learner):
-    return (bytes(learner.adaptive.params), bytes(learner.store.labels), learner.experience)
+    return (bytes(learner.stage.params), bytes(learner.store.labels), learner.experience)
 
 
 def main():

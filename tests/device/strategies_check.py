@@ -14,7 +14,8 @@ from engram import Learner, ModelSpec
 from engram.compat import heap_lock, heap_unlock
 from engram.continual.policies import NAMES as POLICIES
 from engram.continual.policies import policy_class
-from engram.continual.strategies import NAMES, saved_bytes
+from engram.continual.config import saved_bytes
+from engram.continual.strategies import NAMES
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 
 PAGE = 16
@@ -62,7 +63,7 @@ def run(learner):
     picks, losses = 0, []
     steps = learner.steps(2)
     for record in steps:
-        picks = crc32(bytes(learner.labels), crc32(bytes(learner._slots), picks))
+        picks = crc32(bytes(learner.labels), crc32(bytes(learner.slots), picks))
         losses.append(record["loss"])
         if len(losses) == 1:
             step_locked(learner)
@@ -94,7 +95,7 @@ def alike(a, b):
     """Whether two learners would save the same state."""
     a.save()
     b.save()
-    return all([bytes(x) == bytes(y) for x, y in zip(a._saved, b._saved)])
+    return all([bytes(x) == bytes(y) for x, y in zip(a.state.parts, b.state.parts)])
 
 
 def check_strategy(name):
@@ -103,12 +104,12 @@ def check_strategy(name):
     for labels in EXPERIENCES:
         observe(learner, labels)
         picks, losses = run(learner)
-        print("exact", name, "picks %08x" % picks, learner.adaptive.known)
+        print("exact", name, "picks %08x" % picks, learner.stage.known)
         print("close", name + "-losses", " ".join(["%.6g" % loss for loss in losses]))
         if labels == EXPERIENCES[1]:
             other = twin(learner, flash, name)  # before the experience has ended
         learner.end_experience()
-    params = learner.adaptive.params
+    params = learner.stage.params
     for at in range(0, len(params), 32):
         print("close", name + "-params", " ".join(["%.6g" % v for v in params[at : at + 32]]))
     said = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]

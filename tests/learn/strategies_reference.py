@@ -59,7 +59,7 @@ class Life:
     def add(self, label, count):
         """`count` records of a class for the current experience."""
         learner = self.learner
-        scale, zero = learner._latent_qp
+        scale, zero = learner.latent_qp
         packed = bytearray(LATENT)
         for _ in range(count):
             latent = self.rng.integers(-128, 60, LATENT).astype(np.int8)
@@ -68,18 +68,18 @@ class Life:
             slot = self.store.append(packed, label, number_of(learner.experience))
             self.x[slot] = (latent.astype(float) - zero) * scale
             self.y[slot] = label
-        if label >= learner.adaptive.known:
-            learner.adaptive.resize(label + 1)
+        if label >= learner.stage.known:
+            learner.stage.resize(label + 1)
 
     def steps(self, epochs=1):
         """Runs the learner; yields x, y of the batch of each step after it was done."""
         for _ in self.learner.steps(epochs=epochs):
-            slots = list(self.learner._slots)
+            slots = list(self.learner.slots)
             yield self.x[slots], self.y[slots]
 
     def net(self):
         """The learner's network as it is now."""
-        return Net(np.array(self.learner.adaptive.params, float), self.learner.adaptive.known)
+        return Net(np.array(self.learner.stage.params, float), self.learner.stage.known)
 
 
 class Net:
@@ -142,4 +142,4 @@ class Sgd:
 
 def assert_close(life, net, rtol=2e-4, atol=2e-6):
     """The learner's parameters against the reference's."""
-    np.testing.assert_allclose(np.array(life.learner.adaptive.params), net.p, rtol, atol)
+    np.testing.assert_allclose(np.array(life.learner.stage.params), net.p, rtol, atol)

@@ -8,7 +8,7 @@ import tiny_model
 from engram import Learner, ModelSpec
 from engram.continual.sampling import next_experience, number_of
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
-from engram_host.latent_store import LatentStore
+from engram_host.learning.latent_store import LatentStore
 
 DEAD = 255
 

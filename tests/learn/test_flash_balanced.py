@@ -11,7 +11,7 @@ from nor import NorFlash
 from engram import DataError, Learner, ModelSpec, StoreError
 from engram.continual.policies.flash_balanced import ONE, Policy, share
 from engram.continual.rng import Rng
-from engram.continual.strategies import saved_bytes
+from engram.continual.config import saved_bytes
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 from engram_host.learning.latent_store import LatentStore
 

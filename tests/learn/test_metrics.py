@@ -90,7 +90,7 @@ def test_without_tests_a_state_is_what_it_was_before_there_were_matrices():
     flash = RamFlash(12, 1024, 16)
     learner = open_learner(flash)
     learner.save()
-    assert learner.checkpoints.sizes() == tuple(len(bytes(part)) for part in learner._saved)
+    assert learner.checkpoints.sizes() == tuple(len(bytes(part)) for part in learner.state.parts)
     other = open_learner(flash)
     assert other.load() == 1 and other.stream.id == 0 and other.observed_since_save() is None
 

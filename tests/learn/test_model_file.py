@@ -34,8 +34,8 @@ def test_trailing_bytes_are_refused():
 
 def test_another_version_is_refused():
     graph, tensors = tiny_model.graph_and_tensors()
-    with pytest.raises(ModelError, match="version 1 expected, 2 came"):
-        load(tiny_model.pack(graph, tensors, version="2"))
+    with pytest.raises(ModelError, match="version 1 or 2, got 3"):
+        load(tiny_model.pack(graph, tensors, version="3"))
 
 
 def _set(path, value):
@@ -62,14 +62,14 @@ def _delete(path):
         (_set(["input", "dtype"], "int64"), "input dtype"),
         (_set(["classes"], 300), "1 to 254 classes"),
         (_set(["classes"], 5), "one a class"),
-        (_set(["frozen", 0, "op"], "lstm"), "op lstm is unknown"),
-        (_set(["frozen", 0, "out"], [5, 6, 4]), "output .* expected"),
-        (_set(["frozen", 1, "in"], [6, 6, 3]), "input .* expected"),
+        (_set(["frozen", 0, "op"], "lstm"), "node f0: expected an op of .*, got lstm"),
+        (_set(["frozen", 0, "out"], [5, 6, 4]), r"node f0 .* expected an output \[6, 6, 4\], got \[5, 6, 4\]"),
+        (_set(["frozen", 1, "in"], [6, 6, 3]), r"node f1 .* expected an input \[6, 6, 4\], got \[6, 6, 3\]"),
         (_set(["frozen", 2, "w"], "nowhere"), "nowhere is missing"),
         (_set(["frozen", 2, "bias"], "f2.w"), "I32"),
         (_set(["latent", "shape"], [3, 3, 4]), "latent of shape"),
-        (_set(["adaptive"], []), "must end in a dense"),
-        (_delete(["adaptive", 5]), "must end in a dense"),
+        (_set(["adaptive"], []), "expected a node of the adaptive stage"),
+        (_delete(["adaptive", 5]), "classes from a dense float32 node, got global_avgpool"),
         (_delete(["latent", "scale"]), "incomplete"),
         (_delete(["frozen", 0, "kernel"]), "incomplete"),
         (_set(["frozen", 0, "stride"], [0, 1]), "stride"),
@@ -102,3 +102,54 @@ def test_latent_id_follows_the_frozen_stage_only():
     frozen, adaptive = changed(0), changed(len(tensors) - 1)
     assert frozen.latent_id != spec.latent_id and frozen.model_id != spec.model_id
     assert adaptive.latent_id == spec.latent_id and adaptive.model_id != spec.model_id
+
+
+def ids(change=None, tensors=None):
+    graph, own = tiny_model.graph_and_tensors()
+    graph = copy.deepcopy(graph)
+    if change:
+        change(graph)
+    spec = load(tiny_model.pack(graph, tensors or own))
+    return spec.latent_id, spec.model_id
+
+
+def _swap(path, i, j):
+    def change(graph):
+        for key in path:
+            graph = graph[key]
+        graph[i], graph[j] = graph[j], graph[i]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set(["frozen", 0, "q", 3], 90),  # range of an activation
+        _set(["frozen", 1, "q", 0], -127),  # zero point
+        _set(["input", "scale"], 1 / 128),
+        _set(["input", "zero_point"], -100),
+        _set(["latent", "scale"], 1 / 32),
+        _set(["frozen", 3, "op"], "maxpool"),
+    ],
+)
+def test_what_a_latent_means_is_in_both_ids(change):
+    """Equal ids mean that stored latents are interchangeable: the tensors alone do not say so."""
+    latent, model = ids()
+    assert latent != ids(change)[0] and model != ids(change)[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_delete(["adaptive", 1]), _set(["adaptive", 1, "op"], "tanh"), _swap(["adaptive"], 3, 4)],
+)
+def test_the_graph_above_the_latent_is_in_the_id_of_the_model(change):
+    latent, model = ids()
+    assert ids(change)[0] == latent and ids(change)[1] != model
+
+
+def test_ids_of_older_releases_are_known():
+    """Stores that they wrote are opened: the figures are those of release 0.1."""
+    spec = load(tiny_model.model_bytes())
+    assert ["%08x" % i for i in spec.legacy_ids()] == ["a7c76d73", "60d55e7b"]
+    assert spec.legacy_ids() != (spec.latent_id, spec.model_id)

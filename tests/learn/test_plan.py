@@ -7,14 +7,19 @@ import pytest
 import tiny_model
 
 from engram import Learner, ModelSpec
-from engram.arena import Arena
-from engram.errors import FitError
-from engram.plan import plan
+from engram.continual.config import Config
+from engram.errors import DataError, FitError
+from engram.memory.arena import Arena
 from engram_host.learning.latent_store import LatentStore
 
 
 def spec_of(data):
     return ModelSpec(io.BytesIO(data))
+
+
+def plan(spec, batch, slots=0, **options):
+    """The layout of a learner of whole batches."""
+    return Config(spec, batch, options.pop("micro", batch), **options).plan(slots).layout
 
 
 @pytest.fixture
@@ -25,20 +30,20 @@ def spec():
 @pytest.mark.parametrize("depth", [None, 1, 2])
 @pytest.mark.parametrize("batch", [1, 2, 7, 16])
 def test_buffers_alive_together_do_not_overlap(spec, batch, depth):
-    rows = [row for row in plan(spec, batch, depth=depth).rows if row[1] in ("f32", "i8")]
+    rows = [row for row in plan(spec, batch, depth=depth).rows if row[1] != "heap"]
     for a, b in itertools.combinations(rows, 2):
         alive_together = a[4] <= b[5] and b[4] <= a[5]
         apart = a[3] + a[2] <= b[3] or b[3] + b[2] <= a[3]
         assert apart or not alive_together, (a, b)
 
 
-def test_float_buffers_are_aligned(spec):
-    assert all(row[3] % 4 == 0 for row in plan(spec, 3).rows if row[1] == "f32")
+def test_wide_buffers_are_aligned(spec):
+    assert all(row[3] % 4 == 0 for row in plan(spec, 3).rows if row[1] in ("f32", "i32"))
 
 
 def test_sharing_saves_memory(spec):
-    rows = [row for row in plan(spec, 16).rows if row[1] in ("f32", "i8")]
-    assert plan(spec, 16).f32_elems * 4 < sum(row[2] for row in rows)
+    rows = [row for row in plan(spec, 16).rows if row[1] != "heap"]
+    assert plan(spec, 16).block_bytes < sum(row[2] for row in rows)
 
 
 def test_memory_grows_with_batch_and_store(spec):
@@ -60,9 +65,9 @@ def test_a_step_leaves_the_layers_below_alone(depth):
     learner = Learner(spec, LatentStore(40, spec.latent_elems), batch=4, depth=depth, lr=0.1)
     for i in range(12):
         learner.observe(tiny_model.sample(i % 3, i), i % 3)
-    stage, before = learner.adaptive, learner.adaptive.params[:].tolist()
+    stage, before = learner.stage, learner.stage.params[:].tolist()
     learner.learn()
-    still = len(stage.params) - len(stage.trained)
+    still = len(stage.params) - stage.learned.elems
     after = stage.params.tolist()
     assert still > 0 and after[:still] == before[:still] and after[still:] != before[still:]
 
@@ -73,6 +78,48 @@ def test_macs_and_parameters_are_those_of_the_layers(spec):
     assert layers["frozen", 1][4] == 6 * 6 * 4 * 3 * 3
     assert layers["adaptive", 4][3] == 6 * 3 * 3 * 5 + 6
     assert layers["adaptive", 9][4] == 8 * 4
+
+
+def test_micro_batches_share_what_a_whole_batch_needs(spec):
+    totals = [plan(spec, 16, micro=micro).block_bytes for micro in (1, 2, 4, 8, 16)]
+    assert totals == sorted(set(totals))
+
+
+def test_the_largest_micro_batch_that_fits_is_taken(spec):
+    config = Config(spec, 16)
+    four = Config(spec, 16, 4).plan().layout.total_bytes
+    assert config.plan(available=four).micro == 4
+    assert config.plan(available=four - 1).micro == 2
+    with pytest.raises(FitError, match="micro-batch 1"):
+        config.plan(available=100)
+
+
+def test_a_micro_batch_divides_the_batch(spec):
+    with pytest.raises(DataError, match=r"\(1, 2, 3, 4, 6, 12\), got 5"):
+        Config(spec, 12, 5)
+
+
+def test_only_what_learns_has_gradients_and_velocities(spec):
+    sizes = {row[0]: row[2] for row in plan(spec, 4, scope="all.b").rows}
+    assert sizes["grads"] == sizes["velocity"] == 4 * (6 + 8 + 4)
+
+
+@pytest.mark.parametrize(
+    "options, buffers",
+    [
+        ({}, {"grads", "velocity"}),
+        ({"momentum": 0}, {"grads"}),
+        ({"optimiser": "adam"}, {"grads", "mean", "square"}),
+    ],
+)
+def test_an_optimiser_has_no_buffer_that_it_does_not_need(spec, options, buffers):
+    names = {row[0] for row in plan(spec, 4, **options).rows}
+    assert names & {"grads", "velocity", "mean", "square"} == buffers
+
+
+def test_no_gradient_is_kept_where_it_is_applied_at_once(spec):
+    names = {row[0] for row in plan(spec, 1, optimiser="sgd").rows}
+    assert not names & {"grads", "velocity"}
 
 
 def test_what_does_not_fit_is_refused_before_allocating(spec):

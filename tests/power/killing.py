@@ -99,9 +99,9 @@ class Sender:
 
     def record(self, x, label):
         learner = self.learner
-        learner._infer(x, learner._latent)
-        kernels.pack_s8(learner._packed, learner._latent, learner.store.bits)
-        return bytes(learner._packed), label
+        packed = bytearray(learner.store.latent_bytes)
+        kernels.pack_s8(packed, learner.latent(x), learner.store.bits)
+        return bytes(packed), label
 
     def some(self, count):
         """(Samples, their records)"""

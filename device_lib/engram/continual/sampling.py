@@ -151,13 +151,14 @@ class Sampler:
                 self.order[counts[group]] = slot
                 counts[group] += 1
 
-    def draw(self, slots):
-        """Fills slots, array('i') of a batch: new_per_batch new records, then old ones."""
-        self._draw(slots, self.new_per_batch)
+    def draw(self, slots, fresh=None):
+        """Fills slots, array('i'): `fresh` new records (None: new_per_batch), then old ones."""
+        self._draw(slots, self.new_per_batch if fresh is None else fresh)
 
-    def draw_again(self, slots, row):
+    def draw_again(self, slots, row, fresh=None):
         """Another record in the place of slots[row], new or old as that was."""
-        self._draw(self._one, 1 if row < self.new_per_batch else 0)
+        fresh = self.new_per_batch if fresh is None else fresh
+        self._draw(self._one, 1 if row < fresh else 0)
         slots[row] = self._one[0]
 
     def _draw(self, slots, fresh):

@@ -1,6 +1,6 @@
-"""The geometry of a convolution or pool, as the kernels take it.
+"""Shapes: the rule of each kind of op, and geometry as the kernels take it.
 
-geom, array('i') of 14:
+A shape is a list [H, W, C] or [N]. geom, array('i') of 14:
     H W C     height, width, channels of the input
     K R S     channels of the output, height and width of the kernel
     stride_h stride_w pad_top pad_left dil_h dil_w
@@ -22,29 +22,98 @@ def out_size(size, pad_before, pad_after, kernel, stride, dilation=1):
     return free // stride + 1
 
 
-def geom(layer):
-    """The kernels' geometry of a graph layer; ModelError where its shapes disagree.
-
-    layer: dict with in [H,W,C], out [OH,OW,K], kernel [R,S], stride [h,w],
-    pad [top,left,bottom,right].
-    """
-    h, w, c = layer["in"]
-    oh, ow, k = layer["out"]
-    r, s = layer["kernel"]
-    sh, sw = layer["stride"]
-    top, left, bottom, right = layer["pad"]
-    expected = [out_size(h, top, bottom, r, sh), out_size(w, left, right, s, sw), k]
-    if expected != [oh, ow, k]:
-        raise ModelError(
-            "%s: output %s expected from its input, kernel, stride and pad, %s came"
-            % (layer["op"], expected, layer["out"])
-        )
-    return array("i", (h, w, c, k, r, s, sh, sw, top, left, 1, 1, oh, ow))
-
-
 def elems(shape):
     """Product of the dimensions."""
     n = 1
     for d in shape:
         n *= d
     return n
+
+
+# ---- shape rules: (node, shapes of its inputs) -> shape of its output ----------------------
+
+
+def same(node, shapes):
+    return list(shapes[0])
+
+
+def alike(node, shapes):
+    if list(shapes[0]) != list(shapes[1]):
+        raise ModelError("expected inputs of one shape, got %s and %s" % tuple(shapes))
+    return list(shapes[0])
+
+
+def dense(node, shapes):
+    return [elems(node["out"])]
+
+
+def flat(node, shapes):
+    return [elems(shapes[0])]
+
+
+def reshape(node, shapes):
+    if elems(node["out"]) != elems(shapes[0]):
+        raise ModelError("expected %d elements, got %s" % (elems(shapes[0]), node["out"]))
+    return list(node["out"])
+
+
+def concat(node, shapes):
+    a, b = shapes
+    if list(a[:-1]) != list(b[:-1]):
+        raise ModelError("expected inputs that differ in channels alone, got %s and %s" % (a, b))
+    return list(a[:-1]) + [a[-1] + b[-1]]
+
+
+def whole(node, shapes):
+    h, w, c = _image(shapes[0])
+    node["kernel"] = node["stride"] = [h, w]
+    node["pad"] = [0, 0, 0, 0]
+    return [1, 1, c]
+
+
+def pad(node, shapes):
+    h, w, c = _image(shapes[0])
+    top, left, bottom, right = node["pad"]
+    return [h + top + bottom, w + left + right, c]
+
+
+def window(node, shapes):
+    """Convolution or pool; the op's channels are those of `out`, or of the input."""
+    h, w, c = _image(shapes[0])
+    k = node["out"][2] if "w" in node and node["op"] != "depthwise" else c
+    return _slide(node, h, w) + [k]
+
+
+def transposed(node, shapes):
+    h, w, c = _image(shapes[0])
+    target = list(_image(node["out"]))
+    if _slide(node, target[0], target[1]) != [h, w]:
+        raise ModelError("a convolution of its output %s does not give %s" % (target, shapes[0]))
+    return target
+
+
+def _image(shape):
+    if len(shape) != 3:
+        raise ModelError("expected a shape [height, width, channels], got %s" % (shape,))
+    return shape
+
+
+def _slide(node, h, w):
+    (r, s), (sh, sw) = node["kernel"], node["stride"]
+    top, left, bottom, right = node["pad"]
+    dh, dw = node.get("dilation", (1, 1))
+    return [out_size(h, top, bottom, r, sh, dh), out_size(w, left, right, s, sw, dw)]
+
+
+def geom(node):
+    """The kernels' geometry of a node whose shapes are known."""
+    wide, narrow = node["shapes"][0], node["out"]
+    if node["op"] == "conv2d_t":
+        wide, narrow = narrow, wide
+    (r, s), (sh, sw) = node["kernel"], node["stride"]
+    top, left = node["pad"][:2]
+    dh, dw = node.get("dilation", (1, 1))
+    return array(
+        "i", (wide[0], wide[1], wide[2], narrow[2], r, s, sh, sw, top, left, dh, dw)
+        + (narrow[0], narrow[1])
+    )

@@ -77,9 +77,9 @@ class FloatReader:
 
     def __init__(self, learner, values: np.ndarray) -> None:
         self.values = values
-        self._store, self._slots = learner.store, learner._slots
+        self._store, self._slots = learner.store, learner.slots
         self._labels = learner.labels
-        self._out = np.frombuffer(learner.adaptive.x, np.float32).reshape(learner.batch, -1)
+        self._out = np.frombuffer(learner.stage.x, np.float32).reshape(learner.batch, -1)
 
     def read(self, at: int, count: int) -> int:
         for row in range(at, at + count):

@@ -98,7 +98,7 @@ def logits(model: Path, learner: Learner, latents: np.ndarray) -> np.ndarray:
     with open(model, "rb") as stream:
         qp = ModelSpec(stream).quantization("latent")
     out = np.empty((len(latents), learner.classes), np.float32)
-    batch, stage = learner.batch, learner.adaptive
+    batch, stage = learner.batch, learner.stage
     filled = np.zeros((batch, latents.shape[1]), np.int8)
     for start in range(0, len(latents), batch):
         part = latents[start : start + batch]

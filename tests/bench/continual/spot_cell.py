@@ -34,19 +34,19 @@ def main(folder="", strategy="replay_lwf"):
             for _ in range(count):
                 label = file.read(1)[0]
                 file.readinto(latent)
-                if label >= learner.adaptive.known:
-                    learner.adaptive.resize(label + 1)
+                if label >= learner.stage.known:
+                    learner.stage.resize(label + 1)
                 kernels.pack_s8(packed, latent, BITS)
                 store.append(packed, label, experience)
             if experience:
                 picks, loss = 0, 0.0
                 for record in learner.steps(EPOCHS):
-                    picks = crc32(bytes(learner.labels), crc32(bytes(learner._slots), picks))
+                    picks = crc32(bytes(learner.labels), crc32(bytes(learner.slots), picks))
                     loss += record["loss"]
                 print("exact picks", experience, record["of"], picks & 0xFFFFFFFF)
                 print("close loss", loss / record["of"])
             learner.end_experience()
             gc.collect()
     print("exact kept", len(store), crc32(bytes(store.labels)) & 0xFFFFFFFF)
-    for i in range(0, len(learner.adaptive.params), 97):
-        print("close weight", learner.adaptive.params[i])
+    for i in range(0, len(learner.stage.params), 97):
+        print("close weight", learner.stage.params[i])

@@ -93,7 +93,7 @@ def _learner(cell: cells.Cell, data: Data, capacity: int, how: dict) -> Learner:
         budget=cell.buffer,
     )
     if cell.bits == cells.FULL:
-        learner._reader = float_latents.FloatReader(
+        learner.trainer.reader = float_latents.FloatReader(
             learner, np.empty((capacity, elems), np.float32)
         )
     return learner
@@ -105,12 +105,12 @@ def _observe(learner: Learner, cell: cells.Cell, data: Data, chosen: np.ndarray)
     packed = bytearray(store.latent_bytes)
     for i in chosen:
         label = int(data.y_train[i])
-        if label >= learner.adaptive.known:
-            learner.adaptive.resize(label + 1)
+        if label >= learner.stage.known:
+            learner.stage.resize(label + 1)
         kernels.pack_s8(packed, data.x_train[i].view(np.uint8), store.bits)
         slot = store.append(packed, label, learner.experience & 0xFF)
         if cell.bits == cells.FULL:
-            learner._reader.values[slot] = data.real_train[i]
+            learner.trainer.reader.values[slot] = data.real_train[i]
 
 
 def _row(learner: Learner, cell: cells.Cell, data: Data) -> tuple[list[float], float]:
@@ -124,7 +124,7 @@ def _row(learner: Learner, cell: cells.Cell, data: Data) -> tuple[list[float], f
 
 def _logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
     """float32 (n, classes known) for latents (n, elements), int8 or float32."""
-    stage, batch = learner.adaptive, learner.batch
+    stage, batch = learner.stage, learner.batch
     part = np.zeros((batch, rows.shape[1]), rows.dtype)
     into = np.frombuffer(stage.x, np.float32).reshape(part.shape)
     out = np.empty((len(rows), stage.known), np.float32)
@@ -132,7 +132,7 @@ def _logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
         n = min(batch, len(rows) - at)
         part[:n] = rows[at : at + n]
         if part.dtype == np.int8:
-            kernels.dequantize_s8(stage.x, part.reshape(-1).view(np.uint8), learner._latent_qp)
+            kernels.dequantize_s8(stage.x, part.reshape(-1).view(np.uint8), learner.latent_qp)
         else:
             into[:] = part
         stage.forward()

@@ -1,9 +1,6 @@
 """Ways to learn without forgetting, one small file each, chosen by name."""
 
 from ...errors import DataError
-from ...nn.buffers import SAVED, first_trained, learning_elems
-from ...nn.geometry import elems
-from ...nn.ops import ADAPTIVE_OPS, parameter_elems
 
 # A name is a module of this package with a class Strategy.
 NAMES = ("ar1", "bias", "cwr", "ewc", "finetune", "head")
@@ -35,36 +32,3 @@ def options_of(strategy, given):
         options[name] = value
     return options
 
-
-class Sizes:
-    """What a strategy may want to know before anything is allocated, in elements.
-
-    .batch, .classes (room), .latent
-    .params    of the whole adaptive stage; .trained: of its layers that learn; .learning: of
-               those parameters that learn
-    .features  inputs of the head
-    .head      parameters of the head
-    """
-
-    def __init__(self, spec, batch, depth, biases=False):
-        adaptive = spec.graph["adaptive"]
-        sizes = [parameter_elems(layer, ADAPTIVE_OPS) for layer in adaptive]
-        first = first_trained(adaptive, depth)
-        self.batch, self.classes, self.latent = batch, spec.classes, spec.latent_elems
-        self.params, self.trained = sum(sizes), sum(sizes[first:])
-        self.learning = sum([learning_elems(layer, biases) for layer in adaptive[first:]])
-        self.features, self.head = elems(adaptive[-1]["in"]), sizes[-1]
-
-
-def saved_names(strategy, sizes):
-    """Names of the buffers of a strategy class that belong to a saved state."""
-    return [name for name, _, kind in strategy.buffers(sizes) if kind == SAVED]
-
-
-def saved_bytes(spec, strategy="replay", depth=None):
-    """Bytes of a saved state: the parameters of the adaptive stage and what a strategy, chosen by
-    name, keeps beside them."""
-    strategy = strategy_class(strategy)
-    sizes = Sizes(spec, 1, strategy.DEPTH if depth is None else depth)
-    own = [size for _, size, kind in strategy.buffers(sizes) if kind == SAVED]
-    return spec.parameter_bytes + 4 * sum(own)

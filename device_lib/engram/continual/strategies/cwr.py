@@ -11,20 +11,20 @@ past_c, current_c: samples of class c before and now. Between experiences the he
 weights. A bias is a weight too, with a mean of its own.
 """
 
-from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...nn.buffers import SAVED
+from ...nn.plan import SAVED
+from ..vector import add_to_all, row_means, scalar
 from .base import Strategy as Base
-from .base import copy
 
 
 class Strategy(Base):
     """Options: past, how many samples each class of the model file is taken to come from."""
 
     REPLAY = False
-    DEPTH = 1
+    SCOPE = "head"
+    OBJECTIVES = ("classify",)
     OPTIONS = {"past": (100, 0, 1000000)}
 
     @staticmethod
@@ -35,20 +35,20 @@ class Strategy(Base):
             ("current", sizes.classes, SAVED),  # 0: the experience has not brought the class
         )
 
-    def __init__(self, learner, spec, arena, options):
-        super().__init__(learner, spec, arena, options)
+    def __init__(self, learner, arena, options):
+        super().__init__(learner, arena, options)
         head = self.stage.head
-        weights, biases = head.room[:2]
+        weights, biases = head.w, head.b
         n = len(weights)
-        saved = arena.f32("saved")
+        saved = arena.window("saved")
         # (the head's, the saved ones, how many of them a class has)
         self._parts = ((weights, saved[:n], head.n), (biases, saved[n:], 1))
-        self._past, self._current = arena.f32("past"), arena.f32("current")
+        self._past, self._current = arena.window("past"), arena.window("current")
         # Pre-training was an experience of every class that the model knows.
-        for c in range(spec.known):
+        for c in range(self.stage.known):
             self._current[c] = 1
         self._consolidate()
-        for c in range(spec.known):
+        for c in range(self.stage.known):
             self._past[c] = options["past"]
 
     def begin(self):
@@ -63,7 +63,7 @@ class Strategy(Base):
                 kernels.zero_f32(values)
             for c in range(len(current)):
                 if counts[c] and not current[c]:
-                    copy(values[c * n : c * n + n], saved[c * n : c * n + n])
+                    kernels.copy_f32(values[c * n : c * n + n], saved[c * n : c * n + n])
         for c in range(len(current)):
             if counts[c]:
                 current[c] = counts[c]
@@ -78,24 +78,16 @@ class Strategy(Base):
         if not classes:
             return
         for values, saved, n in self._parts:
-            shift = array("f", (-_mean(values, n, classes),))
+            means = row_means(values, n)
+            mean = sum([means[c] for c in classes]) / len(classes)
             for c in classes:
                 row, kept = values[c * n : c * n + n], saved[c * n : c * n + n]
                 p = sqrt(past[c] / current[c])
-                kernels.scale_shift_fwd(row, row, _ONE, shift, n, 1)
-                kernels.scale_f32(kept, kept, array("f", (p / (p + 1),)))
-                kernels.axpy_f32(kept, row, array("f", (1 / (p + 1),)))
-            copy(values, saved)
+                add_to_all(row, -mean)
+                kernels.scale_f32(kept, kept, scalar(p / (p + 1)))
+                kernels.axpy_f32(kept, row, scalar(1 / (p + 1)))
+            kernels.copy_f32(values, saved)
         for c in classes:
             past[c] += current[c]
             current[c] = 0
 
-
-_ONE = array("f", (1,))
-
-
-def _mean(values, n, classes):
-    """The mean of the n values that each of some classes has."""
-    rows = array("f", range(len(values) // n))
-    kernels.global_avgpool_fwd(rows, values, len(rows), n, 1)
-    return sum([rows[c] for c in classes]) / len(classes)

@@ -10,76 +10,59 @@ F is the diagonal of the empirical Fisher matrix. What the model file brought is
 samples are not there to measure F on. A step is stable while lr lambda F stays below 2.
 """
 
-from array import array
-
 from ...backend import kernels
-from ...nn.buffers import BRIEF, SAVED
+from ...nn.plan import BRIEF, SAVED
+from ..vector import MINUS_ONE, scalar
 from .base import Strategy as Base
-from .base import copy
 
 
 class Strategy(Base):
     """Options: lambda, gamma; samples, how many the Fisher matrix is measured on at most."""
 
     REPLAY = False
+    GRADIENTS = SINGLE_BACKWARD = True
     OPTIONS = {"lambda": (1, 0, 1e9), "gamma": (1, 0, 1), "samples": (128, 1, 65535)}
 
     @staticmethod
     def buffers(sizes):
         return (
-            ("fisher", sizes.trained, SAVED),
-            ("anchor", sizes.trained, SAVED),
-            ("pull", sizes.trained, BRIEF),
+            ("fisher", sizes.learned, SAVED),
+            ("anchor", sizes.learned, SAVED),
+            ("pull", sizes.learned, BRIEF),
         )
 
-    def __init__(self, learner, spec, arena, options):
-        super().__init__(learner, spec, arena, options)
-        self._fisher, self._anchor = arena.f32("fisher"), arena.f32("anchor")
-        self._pull = arena.f32("pull")
-        self._lambda = array("f", (options["lambda"],))
-        self._gamma = array("f", (options["gamma"],))
+    def __init__(self, learner, arena, options):
+        super().__init__(learner, arena, options)
+        self._fisher, self._anchor = arena.window("fisher"), arena.window("anchor")
+        self._pull = arena.window("pull")
+        self._lambda, self._gamma = scalar(options["lambda"]), scalar(options["gamma"])
         self._samples = options["samples"]
-        layers, still = self.stage.bind(spec, arena, 1, True)
-        self._layers, self._learning = layers, tuple(reversed(layers[still:]))
 
     def update(self):
         """g += lambda F (theta - anchor), then the step."""
-        stage, pull = self.stage, self._pull
-        copy(pull, stage.trained)
-        kernels.axpy_f32(pull, self._anchor, _MINUS_ONE)
+        learned, pull = self.stage.learned, self._pull
+        learned.snapshot(pull)
+        kernels.axpy_f32(pull, self._anchor, MINUS_ONE)
         kernels.mul_f32(pull, pull, self._fisher)
-        kernels.axpy_f32(stage.grads, pull, self._lambda)
-        stage.update(self.learner.hyper)
+        kernels.axpy_f32(learned.grads, pull, self._lambda)
+        self.stage.update()
 
     def end(self):
         learner, stage, fisher = self.learner, self.stage, self._fisher
+        grads = stage.learned.grads
         slots = learner.current_slots()
         learner.rng.shuffle(slots, len(slots))
         slots = slots[: self._samples]
         if not slots:
             return
         kernels.scale_f32(fisher, fisher, self._gamma)
-        share = array("f", (1 / len(slots),))
-        head = self._layers[-1]
-        head.resize(stage.known)
+        share = scalar(1 / len(slots))
         for slot in slots:
             if learner.read_one(slot):
-                self._gradient(head)
-                kernels.mul_f32(self._pull, stage.grads, stage.grads)
+                stage.learned.clear()
+                stage.forward_single()
+                stage.backward_single()
+                kernels.mul_f32(self._pull, grads, grads)
                 kernels.axpy_f32(fisher, self._pull, share)
-        kernels.zero_f32(stage.grads)
-        copy(self._anchor, stage.trained)
-
-    def _gradient(self, head):
-        """grads = the gradient at the first sample of the batch."""
-        for layer in self._layers:
-            layer.fwd()
-        kernels.softmax_xent(
-            head.dout, self.learner.stats, head.out, self.learner.labels[:1], 1, head.m
-        )
-        kernels.zero_f32(self.stage.grads)
-        for layer in self._learning:
-            layer.bwd()
-
-
-_MINUS_ONE = array("f", (-1,))
+        stage.learned.clear()
+        stage.learned.snapshot(self._anchor)

@@ -1,7 +1,10 @@
-"""Only the classifier learns, with replay (TinyOL: Ren, Anicic and Runkler, IJCNN 2021)."""
+"""Replay in which only the head learns (TinyOL: Ren, Anicic and Runkler, IJCNN 2021).
+
+A preset: replay with the scope "head".
+"""
 
 from .base import Strategy as Base
 
 
 class Strategy(Base):
-    DEPTH = 1
+    SCOPE = "head"

@@ -8,13 +8,13 @@ stay as they are. The head is written so that its largest output is the nearest 
     cos(x, mu)  = mu x / (|mu| |x|)         w = mu / |mu|, b = 0
 """
 
-from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...nn.buffers import SAVED
+from ...nn.plan import SAVED
 from ..once import Once
 from ..sampling import DEAD
+from ..vector import scalar, square
 from .base import Strategy as Base
 
 NEVER = -1e30  # bias of a class without a mean
@@ -29,7 +29,9 @@ class Strategy(Base):
     """
 
     REPLAY = False
-    DEPTH = 1
+    SCOPE = "head"
+    GRADIENTS = True
+    OBJECTIVES = ("classify",)
     OPTIONS = {"cosine": (0, 0, 1), "past": (0, 0, 1000000)}
 
     @staticmethod
@@ -37,34 +39,31 @@ class Strategy(Base):
         # of the features of a class, how many; which records are in them
         return (("sums", sizes.head, SAVED), ("taken", 2, SAVED))
 
-    def __init__(self, learner, spec, arena, options):
-        super().__init__(learner, spec, arena, options)
+    def __init__(self, learner, arena, options):
+        super().__init__(learner, arena, options)
         head = self.stage.head
-        self._w, self._b = head.room[:2]
-        self._one_hot = head.room[5]
-        sums, n = arena.f32("sums"), len(self._w)
+        self._w, self._b = head.w, head.b
+        self._one_hot = head.dout
+        sums, n = arena.window("sums"), len(self._w)
         self._sums, self._counts = sums[:n], sums[n:]
-        self._below = self.stage.forward_layers[:-1]
-        self._once = Once(arena.f32("taken"))
+        self._once = Once(arena.window("taken"))
         self._cosine = options.get("cosine")
         past = options.get("past")
         if past:
-            kernels.scale_f32(self._sums, self._w, array("f", (past / 2,)))
-            for c in range(spec.known):
+            kernels.scale_f32(self._sums, self._w, scalar(past / 2))
+            for c in range(self.stage.known):
                 self._counts[c] = past
             self._write()
-        for c in range(spec.known, len(self._b)):
+        for c in range(self.stage.known, len(self._b)):
             self._b[c] = NEVER
 
     def begin(self):
         self._once.begin(self.learner.store, self.learner.sampler)
-        self.learner.stats[0] = self.learner.stats[1] = 0
 
     def forward(self):
         """Features of the batch, while there are records that have not been taken."""
         if self._once.left():
-            for layer in self._below:
-                layer.fwd()
+            self.stage.features()
 
     def backward(self):
         """Sums of the features of each class: the weight gradients of logits that carry a 1."""
@@ -107,15 +106,8 @@ class Strategy(Base):
                 kernels.zero_f32(row)
                 self._b[c] = NEVER
             elif self._cosine:
-                kernels.scale_f32(row, sums, array("f", (1 / (sqrt(_square(sums)) or 1),)))
+                kernels.scale_f32(row, sums, scalar(1 / (sqrt(square(sums)) or 1)))
                 self._b[c] = 0
             else:
-                kernels.scale_f32(row, sums, array("f", (2 / count,)))
-                self._b[c] = -_square(row) / 4
-
-
-def _square(x):
-    """|x|^2"""
-    total = array("f", (0,))
-    kernels.sum_squares(total, x)
-    return total[0]
+                kernels.scale_f32(row, sums, scalar(2 / count))
+                self._b[c] = -square(row) / 4

@@ -16,7 +16,8 @@ from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...nn.buffers import BRIEF, KEPT, SAVED
+from ...nn.plan import BRIEF, KEPT, SAVED
+from ..vector import MINUS_ONE, dot, scalar
 from .ncm import NEVER
 from .ncm import Strategy as Ncm
 
@@ -38,12 +39,12 @@ class Strategy(Ncm):
             ("column", n, KEPT),
         )
 
-    def __init__(self, learner, spec, arena, options):
-        self._moments, self._factor = arena.f32("moments"), arena.f32("factor")
-        self._column, self._shift = arena.f32("column"), arena.f32("shift")
+    def __init__(self, learner, arena, options):
+        self._moments, self._factor = arena.window("moments"), arena.window("factor")
+        self._column, self._shift = arena.window("column"), arena.window("shift")
         self._ones = array("f", [1] * len(self._shift))
         self._shrinkage = options["shrinkage"]
-        super().__init__(learner, spec, arena, options)
+        super().__init__(learner, arena, options)
 
     def begin(self):
         super().begin()
@@ -58,7 +59,7 @@ class Strategy(Ncm):
         for slot in slots:
             x = features(slot)
             if x is not None:
-                kernels.axpy_f32(self._shift, x, array("f", (-1 / len(slots),)))
+                kernels.axpy_f32(self._shift, x, scalar(-1 / len(slots)))
 
     def backward(self):
         head = self.stage.head
@@ -90,7 +91,7 @@ class Strategy(Ncm):
         for c in classes:
             row, sums = self._w[c * n : c * n + n], self._sums[c * n : c * n + n]
             _solve(rows, row)
-            self._b[c] = _dot(self._shift, row) - _dot(sums, row) / self._counts[c] / 2
+            self._b[c] = dot(self._shift, row) - dot(sums, row) / self._counts[c] / 2
 
     def _means(self):
         """Rows of the head: the means of x - r of the classes, zeros where there is none."""
@@ -98,12 +99,12 @@ class Strategy(Ncm):
         for c in range(len(self._b)):
             count = self._counts[c] or 1
             row, sums = self._w[c * n : c * n + n], self._sums[c * n : c * n + n]
-            kernels.scale_f32(row, sums, array("f", (1 / count,)))
+            kernels.scale_f32(row, sums, scalar(1 / count))
 
     def _covariance(self, n, total):
         """factor = the covariance within the classes, shrunk; 1 where they have no spread."""
         factor = self._factor
-        kernels.scale_f32(factor, self._moments, _MINUS_ONE)
+        kernels.scale_f32(factor, self._moments, MINUS_ONE)
         kernels.dense_bwd_dw(factor, self._column, self._sums, self._w, len(self._b), n, n)
         moment = sum([self._moments[i * n + i] for i in range(n)])
         spread = -sum([factor[i * n + i] for i in range(n)])
@@ -112,20 +113,10 @@ class Strategy(Ncm):
             ridge = 1
         else:
             scale = (self._shrinkage - 1) / total
-            kernels.scale_f32(factor, factor, array("f", (scale,)))
+            kernels.scale_f32(factor, factor, scalar(scale))
             ridge = self._shrinkage * spread / total / n
         for i in range(n):
             factor[i * n + i] += ridge
-
-
-_MINUS_ONE = array("f", (-1,))
-
-
-def _dot(a, b):
-    """a (n) times b (n), as a float32."""
-    out = array("f", (0,))
-    kernels.dense_fwd(out, a, b, None, 1, len(a), 1)
-    return out[0]
 
 
 def _cholesky(rows):
@@ -134,11 +125,11 @@ def _cholesky(rows):
         for j in range(i):
             other = rows[j]
             if j:
-                row[j] -= _dot(row[:j], other[:j])
+                row[j] -= dot(row[:j], other[:j])
             row[j] /= other[j]
         least = row[i] * 1e-6
         if i:
-            row[i] -= _dot(row[:i], row[:i])
+            row[i] -= dot(row[:i], row[:i])
         row[i] = sqrt(max(row[i], least))
 
 
@@ -146,7 +137,7 @@ def _solve(rows, x):
     """x becomes the solution of L L^T x = x."""
     for i, row in enumerate(rows):
         if i:
-            x[i] -= _dot(row[:i], x[:i])
+            x[i] -= dot(row[:i], x[:i])
         x[i] /= row[i]
     step = array("f", (0,))
     for i in range(len(rows) - 1, -1, -1):

@@ -1,0 +1,136 @@
+"""What a learner consists of, found once from its options: board and host both ask here."""
+
+from ..errors import DataError, FitError
+from ..nn.geometry import elems
+from ..nn.optimisers import Optimiser
+from ..nn.plan import SAVED, Plan
+from ..nn.scope import PRESETS, heads, learning
+from .strategies import options_of, strategy_class
+
+
+class Sizes:
+    """What a strategy may want to know before anything is allocated, in elements.
+
+    .batch     rows of a micro-batch; .classes (room), .latent
+    .params    of the whole adaptive stage; .learned: of those that learn
+    .features  inputs of the head
+    .head      parameters of the head
+    """
+
+    def __init__(self, spec, batch, learns):
+        graph = spec.net
+        owned = spec.parameters()
+        self.batch, self.classes, self.latent = batch, spec.classes, spec.latent_elems
+        self.params = sum([n for _, n, _ in owned])
+        self.learned = sum([
+            n for name, n, rank in owned
+            if learns.get(name) == "all" or (learns.get(name) == "bias" and rank == 1)
+        ])
+        head = graph.head
+        self.features = elems(head["shapes"][0]) if head else 0
+        self.head = sum([n for name, n, _ in owned if head and name == head["name"]])
+
+
+class Config:
+    """The options of a learner, checked, and what follows from them.
+
+    spec: nn.model.ModelSpec, with room for all classes. The options are Learner's.
+
+    .strategy, .options   class and {name: number}
+    .scope, .learns   as nn.scope has them; .heads: names of the nodes of group "head"
+    .optimiser        nn.optimisers.Optimiser
+    .micro            rows of a micro-batch, None: as many as fit
+    .fused            whether gradients are applied where they are computed
+    .teacher, .single_backward   sections that the strategy runs beside the usual ones
+    .extras           [(buffer, float32 elements, how long it lives)] of the strategy
+    """
+
+    def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
+                 scope=None, depth=None, optimiser="momentum", lr=0.05, momentum=0.9,
+                 weight_decay=0.0, clip=None):
+        if not isinstance(batch, int) or batch < 1:
+            raise DataError("expected a batch of at least 1, got %r" % (batch,))
+        if micro is not None and (not isinstance(micro, int) or micro < 1 or batch % micro):
+            raise DataError(
+                "expected a micro-batch that divides the batch (%s), got %r"
+                % (", ".join([str(n) for n in _divisors(batch)]), micro)
+            )
+        self.spec, self.batch, self.micro = spec, batch, micro
+        self.strategy_name = strategy
+        self.strategy = strategy_class(strategy)
+        self.options = options_of(self.strategy, strategy_options)
+        self.scope = _scope(self.strategy, scope, depth)
+        self.learns = learning(spec.net, self.scope)
+        self.heads = heads(spec.net)
+        self.optimiser = Optimiser(optimiser, lr, momentum, weight_decay, clip)
+        self._suits(spec.net)
+        self.teacher = self.strategy.TEACHER
+        self.single_backward = self.strategy.SINGLE_BACKWARD
+        self.fused = self.optimiser.fuses(batch) and not self.strategy.GRADIENTS
+        self.extras = ()
+
+    def _suits(self, graph):
+        """Raises DataError where the strategy cannot work with this model."""
+        objectives = [output["objective"] for output in graph.outputs]
+        formats = set([node["format"] for node in graph.adaptive if node["name"] in self.learns])
+        for what, has, can in (
+            ("objectives", set(objectives), self.strategy.OBJECTIVES),
+            ("number formats", formats, self.strategy.FORMATS),
+        ):
+            if not has <= set(can):
+                raise DataError(
+                    "strategy %s: expected %s among %s, got %s; choose another strategy"
+                    % (self.strategy_name, what, ", ".join(can), ", ".join(sorted(has)))
+                )
+
+    def sizes(self, micro):
+        return Sizes(self.spec, micro, self.learns)
+
+    def plan(self, slots=0, bits=8, available=None):
+        """The Plan of the largest micro-batch whose layout has at most `available` bytes.
+
+        slots, bits: of the replay store. available: None for any. Raises FitError.
+        """
+        sizes = [self.micro] if self.micro else _divisors(self.batch)
+        for micro in reversed(sizes):
+            self.extras = self.strategy.buffers(self.sizes(micro))
+            plan = Plan(self.spec, self, micro, slots, bits)
+            if available is None or plan.layout.total_bytes <= available:
+                return plan
+        raise FitError(
+            "the model (batch %d, micro-batch %d)" % (self.batch, micro),
+            plan.layout.total_bytes,
+            available,
+            "reduce the batch, the replay budget, or what learns (scope)",
+        )
+
+    @property
+    def saved_names(self):
+        """Buffers of the strategy that belong to a saved state."""
+        return [name for name, _, kind in self.strategy.buffers(self.sizes(1)) if kind == SAVED]
+
+
+def saved_bytes(spec, strategy="replay", scope=None, depth=None):
+    """Bytes of a saved state: the parameters of the adaptive stage and what a strategy, chosen by
+    name, keeps beside them."""
+    config = Config(spec, 1, None, strategy, None, scope, depth)
+    sizes = config.sizes(1)
+    own = [n for _, n, kind in config.strategy.buffers(sizes) if kind == SAVED]
+    return 4 * (sizes.params + sum(own))
+
+
+def _divisors(n):
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def _scope(strategy, scope, depth):
+    """A scope from what was asked for: a scope or preset, or the last layers by their number."""
+    if scope is not None and depth is not None:
+        raise DataError("expected a scope or a depth, got both")
+    if strategy.SCOPE and scope is None and depth is None:
+        return PRESETS.get(strategy.SCOPE, strategy.SCOPE)
+    if depth is not None:
+        if not isinstance(depth, int) or depth < 1:
+            raise DataError("expected a depth of at least 1, got %r" % (depth,))
+        return "last:%d" % depth + (".b" if strategy.SCOPE == "bias" else "")
+    return PRESETS.get(scope, scope) or "all"

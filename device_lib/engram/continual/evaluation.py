@@ -1,0 +1,60 @@
+"""Evaluation: what a model says of labelled samples, a micro-batch at a time."""
+
+from ..backend import kernels
+from ..nn import objectives
+
+
+class Evaluation:
+    """Scores samples. learner: continual.learner.Learner."""
+
+    def __init__(self, learner):
+        self._learner, self._stage = learner, learner.stage
+        self._expected = [None] * learner.stage.micro
+        self._scores = {}
+        for name, (kind, at, n) in learner.outputs.items():
+            size = learner.classes if kind == "classify" else n
+            self._scores[name] = (objectives.load(kind).Score(size), at, n)
+        self._filled = 0
+
+    def run(self, samples):
+        """Evaluates (x, y) pairs: a generator of results so far."""
+        learner, stage, elems = self._learner, self._stage, len(self._stage.latent)
+        for x, y in samples:
+            expected = learner.expected(y)
+            learner.infer(x)
+            at = self._filled * elems
+            # the frozen stage writes one place; rows are filled from there
+            stage.latents[at : at + elems] = stage.latent
+            self._expected[self._filled] = expected
+            self._filled += 1
+            if self._filled == stage.micro:
+                self._score()
+                yield self.result()
+        if self._filled:
+            self._score()
+        yield self.result()
+
+    def _score(self):
+        learner, stage = self._learner, self._stage
+        kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
+        stage.forward()
+        for name, (score, at, n) in self._scores.items():
+            out, size = stage.outputs[name], len(stage.outputs[name]) // stage.micro
+            for row in range(self._filled):
+                label, target = self._expected[row]
+                score.add(out, row, size, label if at is None else target[at : at + n])
+        self._filled = 0
+
+    def result(self):
+        """The results of all outputs in one dict; those of an output that regresses under its
+        name where there are several outputs."""
+        if len(self._scores) == 1:
+            return [score.result() for score, _, _ in self._scores.values()][0]
+        out = {}
+        for name, (score, at, _) in self._scores.items():
+            if at is None:
+                out.update(score.result())
+            else:
+                out[name] = score.result()
+                out.setdefault("n", out[name]["n"])
+        return out

@@ -1,0 +1,55 @@
+"""The learned state: what is saved, in which order, and how it comes back."""
+
+from array import array
+
+_INTS = 8  # experience, spare, steps, three of the generator, classes known, spare
+
+
+class State:
+    """The parts of a learner's saved state, by name.
+
+    The order is that of every release: numbers, the policy's, parameters, the strategy's, and last,
+    where a stream of tasks is under way, how far it has come.
+
+    .brought   (classes) int32: records of each class that the stream brought
+    """
+
+    def __init__(self, learner, parts):
+        self._learner = learner
+        self._numbers = array("i", [0] * (_INTS + (learner.classes or 1)))
+        self.brought = memoryview(self._numbers)[_INTS:]
+        names = ["numbers"] + ["policy%d" % i for i in range(len(learner.policy.saved))]
+        names += ["params"] + [name for name, _ in parts]
+        own = (self._numbers,) + tuple(learner.policy.saved) + (learner.stage.params,)
+        self.names = tuple(names)
+        self.parts = own + tuple([window for _, window in parts])
+
+    def save(self, checkpoints):
+        """Saves atomically; returns the generation (int)."""
+        learner, numbers = self._learner, self._numbers
+        numbers[0], numbers[2] = learner.experience, learner.steps_done
+        numbers[3], numbers[4], numbers[5] = learner.rng.state
+        numbers[6] = learner.stage.known
+        learner.policy.saving()
+        stream = learner.stream
+        extra = stream.pack(0 if learner.store is None else learner.store.next_sequence)
+        parts = self.parts + ((extra,) if extra else ())
+        # a matrix too large for the flash is no reason to lose what was learned
+        stream.saved = bool(extra) and checkpoints.room_for(parts)
+        return checkpoints.save(parts if stream.saved else self.parts)
+
+    def load(self, checkpoints):
+        """Loads the last saved state; returns its generation, None when there is none."""
+        learner, numbers = self._learner, self._numbers
+        sizes = checkpoints.sizes()
+        extra = bytearray(sizes[-1] if len(sizes) == len(self.parts) + 1 else 0)
+        generation = checkpoints.load_into(self.parts + ((extra,) if extra else ()))
+        if generation is not None:
+            learner.experience, learner.steps_done = numbers[0], numbers[2]
+            for i in range(3):
+                learner.rng.state[i] = numbers[3 + i]
+            if numbers[6] != learner.stage.known:
+                learner.stage.resize(numbers[6])
+            learner.stream.unpack(bytes(extra), learner.experience)
+        learner.policy.loaded()
+        return generation

@@ -1,0 +1,149 @@
+"""Training steps: which samples, in which order of phases, what each of them cost."""
+
+from array import array
+
+from ..backend import kernels
+from ..compat import ticks_diff
+from ..errors import DataError, DivergedError, StoreError
+from .sampling import DEAD
+
+PHASES = ("replay_read", "forward", "backward", "update")
+_TRIES = 16  # damaged records of one micro-batch before the store is given up
+
+
+def _nothing_spent():
+    return 0
+
+
+class Trainer:
+    """Takes the steps of a learner.
+
+    learner: continual.learner.Learner. optimiser: nn.optimisers.Optimiser; hypers: {group:
+    array('f')}, its hyperparameters. reader: LatentReader, None where there is no store. lr_decay:
+    share of the rate that is taken away in the course of a run. counter: as Learner takes it.
+
+    .rates   {group: its learning rate in units of the learner's}
+    .reader  another may take its place between two steps
+    """
+
+    def __init__(self, learner, optimiser, hypers, reader, lr_decay, counter):
+        self._learner, self._stage = learner, learner.stage
+        self._optimiser, self._hypers, self.reader = optimiser, hypers, reader
+        self._lr_decay, self.counter = lr_decay, counter
+        self.rates = {group: 1 for group in hypers}
+        self._ticks = array("i", range(len(PHASES) + 1))
+        self._spans = array("i", range(len(PHASES)))
+        self._began = self._total = self._outside = 0
+        self._spent = getattr(kernels, "spent", _nothing_spent)
+
+    def steps(self, epochs, replay):
+        """A generator of one record per step: as Learner.steps()."""
+        learner, sampler = self._learner, self._learner.sampler
+        strategy, store = learner.strategy, learner.store
+        sampler.begin(
+            store.labels, store.experiences, learner.current, learner.batch,
+            replay and strategy.REPLAY,
+        )
+        if not sampler.new:
+            raise DataError(
+                "nothing new to learn: observe labelled samples first%s"
+                % (" (the policy stored none of the last ones)" if learner.skipped else "")
+            )
+        self._stage.start()
+        self._optimiser.start()
+        self._set_rates(1)
+        strategy.begin()
+        total = epochs * sampler.steps_per_epoch
+        for n in range(total):
+            self._optimiser.next_step()
+            self._set_rates(1 - self._lr_decay * n / total)
+            self.step()
+            if n + 1 == total:
+                strategy.finish()
+            yield self._record(n + 1, total)
+
+    def _set_rates(self, share):
+        for group, hyper in self._hypers.items():
+            rate = self._optimiser.lr * share * self.rates[group]
+            self._optimiser.set_rate(hyper, rate, group)
+
+    def step(self):
+        """One step on the batch that the sampler composes. Allocates nothing."""
+        counter, ticks, spans = self.counter, self._ticks, self._spans
+        learner, stage, strategy = self._learner, self._stage, self._learner.strategy
+        for i in range(len(PHASES)):
+            spans[i] = 0
+        stage.clear_stats()
+        spent = self._spent()
+        self._began = ticks[0] = counter()
+        fresh = learner.sampler.new_per_batch
+        for _ in range(learner.batch // stage.micro):
+            self._fill(fresh if fresh < stage.micro else stage.micro)
+            fresh = fresh - stage.micro if fresh > stage.micro else 0
+            ticks[1] = counter()
+            strategy.forward()
+            ticks[2] = counter()
+            strategy.backward()
+            ticks[3] = counter()
+            for i in range(3):
+                spans[i] += ticks_diff(ticks[i + 1], ticks[i])
+            ticks[0] = ticks[3]
+        strategy.update()
+        ticks[4] = counter()
+        spans[3] = ticks_diff(ticks[4], ticks[3])
+        self._total = ticks_diff(ticks[4], self._began)
+        self._outside = self._total - ticks_diff(self._spent(), spent)
+        learner.steps_done += 1
+
+    def _fill(self, fresh):
+        """Latents and labels of a micro-batch, `fresh` of them new, from flash into the arena."""
+        learner, rows = self._learner, self._stage.micro
+        store, sampler = learner.store, learner.sampler
+        store.settle()
+        sampler.draw(learner.slots, fresh)
+        row, tries = self.reader.read(0, rows), 0
+        while row < rows:
+            if tries == _TRIES:
+                raise StoreError(
+                    "%d records of a batch are damaged: check the flash with `engram info`" % tries
+                )
+            tries += 1
+            if not learner.readable(learner.slots[row]):
+                sampler.draw_again(learner.slots, row, fresh)
+            row = self.reader.read(row, rows - row)
+
+    def _record(self, n, total):
+        learner, stats = self._learner, self._stage.stats
+        loss = sum([numbers[0] for numbers in stats.values()]) / learner.batch
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise DivergedError(
+                "the loss is no longer a number after %d steps: load() the last saved state "
+                "and use a smaller learning rate than %g" % (n, self._hypers["head"][0])
+            )
+        right = [numbers[1] for numbers in stats.values() if len(numbers) > 1]
+        return {
+            "step": n,
+            "of": total,
+            "loss": loss,
+            "acc": sum(right) / learner.batch if right else None,
+            "new": learner.sampler.new_per_batch,
+            "replayed": learner.batch - learner.sampler.new_per_batch,
+            "at": self._began,
+            "phases": {name: self._spans[i] for i, name in enumerate(PHASES)},
+            "total": self._total,
+            "outside": self._outside,
+        }
+
+
+def readable(store, slot, packed):
+    """Whether a record that was not read is there after all; a damaged one is marked.
+
+    packed: a buffer for a packed latent.
+    """
+    if store.labels[slot] == DEAD:
+        return False
+    try:
+        store.read_into(slot, packed)
+    except StoreError:
+        return False
+    return True

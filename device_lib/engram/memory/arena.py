@@ -1,0 +1,60 @@
+"""The memory of a learner: one block, laid out before it is allocated, handed out as windows."""
+
+from array import array
+
+from ..backend import kernels
+from ..compat import bytes_of, heap_free
+from ..errors import FitError
+
+_ITEM_BYTES = {"f32": 4, "i32": 4, "i8": 1}
+
+
+class Arena:
+    """One block of memory, allocated as float32.
+
+    MicroPython cannot see one buffer under two typecodes, but it can see any buffer as bytes. So
+    float32 windows are of float32, int8 and int32 ones of bytes: kernels take both as they are.
+
+    layout: layout.Layout. available: bytes that may be used; None asks the heap.
+    Raises FitError before allocating when the layout does not fit.
+    """
+
+    def __init__(self, layout, available=None):
+        if available is None:
+            available = heap_free()
+        if layout.total_bytes > available:
+            raise FitError(
+                "the model (batch %d)" % layout.batch,
+                layout.total_bytes,
+                available,
+                "reduce the batch, the replay budget, or the adaptive stage",
+            )
+        try:
+            # range() has a length: the array is allocated once, at its final size.
+            block = array("f", range(layout.block_bytes // 4))
+        except MemoryError:
+            raise FitError(
+                "the arena, in one piece,",
+                layout.block_bytes,
+                available,
+                "the heap is fragmented: reset the board and open the model first",
+            )
+        kernels.zero_f32(block)
+        self._floats = memoryview(block)
+        self._bytes = memoryview(bytes_of(block))
+        self._offsets = layout.offsets
+
+    def window(self, name, start=0, elems=None):
+        """A window of buffer `name`, from element `start`, of `elems` elements (None: the rest)."""
+        kind, offset, nbytes = self._offsets[name]
+        size = _ITEM_BYTES[kind]
+        if elems is None:
+            elems = nbytes // size - start
+        first, n = offset + start * size, elems * size
+        if kind == "f32":
+            return self._floats[first // 4 : (first + n) // 4]
+        return self._bytes[first : first + n]
+
+    def close(self):
+        """Forgets the names, which only set-up needs."""
+        self._offsets = None

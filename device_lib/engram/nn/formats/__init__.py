@@ -1,0 +1,12 @@
+"""Number formats: a file each, with rows for the ops that the format has. Found by name."""
+
+from ...errors import ModelError
+
+NAMES = ("f32", "s8")
+
+
+def load(name):
+    """The module of a format: DTYPE, ROWS or None, tensors(node). Raises ModelError."""
+    if name not in NAMES:
+        raise ModelError("expected a number format of %s, got %s" % (", ".join(NAMES), name))
+    return __import__(__name__ + "." + name, None, None, ("ROWS",))

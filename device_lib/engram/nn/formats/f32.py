@@ -1,0 +1,16 @@
+"""Float32: what the table of ops says, with gradients."""
+
+from ..ops import OPS
+from ..ops import tensors as of_op
+
+ITEM_BYTES = 4  # of a value
+
+
+def rows(op):
+    """(rows forward, rows backward, rows backward where only the bias learns) of an op."""
+    return OPS[op][3:]
+
+
+def tensors(node):
+    """[(key, dtype in the file, shape)] that a node owns."""
+    return [(key, "F32", shape) for key, shape in of_op(node)]

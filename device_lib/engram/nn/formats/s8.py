@@ -1,0 +1,56 @@
+"""Int8 with TensorFlow Lite's semantics: forward alone, so nothing learns below such a node.
+
+A value has a scale and a zero point, weights have a scale per output channel, biases and sums are
+int32. A function of one number is a table of 256 entries, which the converter computes.
+"""
+
+from ...errors import ModelError
+from ..ops import tensors as of_op
+
+ITEM_BYTES = 1  # of a value
+
+_TABLE = ("lookup_s8 out=x x table",)
+_VIEW = ("view out x",)
+
+
+def _conv(kernel):
+    return ("%s out x w bias mult shift geom q B" % kernel,)
+
+
+ROWS = {
+    "conv2d": _conv("conv2d_s8"),
+    "pointwise": _conv("conv2d_s8"),
+    "depthwise": _conv("depthwise_s8"),
+    "conv2d_t": _conv("conv2d_t_s8"),
+    "dense": ("dense_s8 out x w bias mult shift q B N M",),
+    "maxpool": ("maxpool_s8 out x geom q B",),
+    "avgpool": ("avgpool_s8 out x geom q B",),
+    "global_avgpool": ("avgpool_s8 out x geom q B",),
+    "add": ("add_s8 out=x x x2 q",),
+    "relu": _TABLE,
+    "relu6": _TABLE,
+    "leaky_relu": _TABLE,
+    "sigmoid": _TABLE,
+    "tanh": _TABLE,
+    "flatten": _VIEW,
+    "reshape": _VIEW,
+    "cast": ("quantize_s8 out x qp",),
+}
+
+
+def rows(op):
+    """(rows forward, (), ()) of an op: int8 has no gradients. Raises ModelError."""
+    if op not in ROWS:
+        raise ModelError("expected an int8 op of %s, got %s" % (", ".join(sorted(ROWS)), op))
+    return ROWS[op], (), ()
+
+
+def tensors(node):
+    """[(key, dtype in the file, shape)] that a node owns."""
+    if rows(node["op"])[0] == _TABLE:
+        return [("table", "I8", (256,))]
+    own = of_op(node)
+    if not own:
+        return []
+    (key, shape), (_, channels) = own
+    return [(key, "I8", shape)] + [(name, "I32", channels) for name in ("bias", "mult", "shift")]

@@ -1,0 +1,198 @@
+"""The graph of a model: nodes with named inputs, in an order in which each follows its inputs.
+
+A node is a dict: name, op, format, in (names of values), out (shape), the attributes of its op
+(kernel, stride, pad, dilation, slope, q, qp) and, by key, the names of its tensors. A value has
+the name of the node that makes it; "input" is the int8 input of the model.
+
+The value named by latent["node"] is the latent: what is stored and replayed. Nodes up to it are
+the frozen stage; they run once per sample, in int8. Nodes after it are the adaptive stage; they
+read the latent as float32 and no other value of the frozen stage.
+
+read() also takes graphs of version 1, two chains of layers, for ever.
+"""
+
+from ..errors import ModelError
+from . import formats
+from .geometry import elems
+from .ops import OPS
+
+INPUT = "input"
+LATENT = ":latent"  # the latent as the adaptive stage reads it, in float32
+FORMAT_OF_STAGE = {"frozen": "s8", "adaptive": "f32"}
+OBJECTIVES = ("classify", "regress")
+
+
+class Graph:
+    """A graph whose shapes are known.
+
+    .frozen, .adaptive   nodes of both stages, each with "shapes", those of its inputs
+    .latent              name of the value that is stored; .latent_shape
+    .outputs             [{"node", "objective", "weight"}]: what the losses are of
+    .head                the dense node that tells classes apart and can grow, or None
+    """
+
+    def __init__(self, nodes, latent, input_shape, latent_shape, outputs):
+        at = 0
+        if latent != INPUT:
+            names = [node["name"] for node in nodes]
+            if latent not in names:
+                raise ModelError("expected the latent to be a node, got %s" % latent)
+            at = names.index(latent) + 1
+        self.input_shape = list(input_shape)
+        self.latent, self.latent_shape = latent, list(latent_shape)
+        self.frozen = _stage(nodes[:at], {INPUT: (list(input_shape), "s8")}, "frozen")
+        made = self.frozen[-1]["out"] if self.frozen else input_shape
+        if list(made) != self.latent_shape:
+            raise ModelError("expected a latent of shape %s, got %s" % (made, latent_shape))
+        rest = nodes[at:]
+        for node in rest:
+            node["in"] = [LATENT if value == latent else value for value in node["in"]]
+        self.adaptive = _stage(rest, {LATENT: (self.latent_shape, "f32")}, "adaptive")
+        self.outputs = outputs
+        self.head = self._find_head()
+
+    def node(self, name):
+        """The adaptive node of a name. Raises ModelError."""
+        for node in self.adaptive:
+            if node["name"] == name:
+                return node
+        raise ModelError("expected a node of the adaptive stage, got %s" % name)
+
+    def _find_head(self):
+        if not self.outputs:
+            raise ModelError("expected an output with an objective, got none")
+        head = None
+        for output in self.outputs:
+            if output["objective"] not in OBJECTIVES:
+                raise ModelError(
+                    "expected an objective of %s, got %s"
+                    % (", ".join(OBJECTIVES), output["objective"])
+                )
+            node = self.node(output["node"])
+            if output["objective"] == "classify":
+                if head:
+                    raise ModelError("expected one output that tells classes apart, got two")
+                head = node
+        if head and (head["op"] != "dense" or head["format"] != "f32"):
+            raise ModelError("expected the classes from a dense float32 node, got %s" % head["op"])
+        return head
+
+
+def read(raw, version):
+    """A Graph of what the JSON of a model file says, version "1" or "2"."""
+    nodes, latent, outputs = (_chains if version == "1" else _named)(raw)
+    return Graph(nodes, latent, raw["input"]["shape"], raw["latent"]["shape"], outputs)
+
+
+def _chains(raw):
+    """Version 1: the layers of both stages in order, each after the one before."""
+    nodes, value = [], INPUT
+    latent = value
+    for stage in ("frozen", "adaptive"):
+        for i, layer in enumerate(raw[stage]):
+            node = dict(layer)
+            node["name"] = "%s%d" % (stage[0], i)
+            node["format"] = FORMAT_OF_STAGE[stage]
+            node["expects"] = node.pop("in", None)
+            node["in"] = [value]
+            nodes.append(node)
+            value = node["name"]
+        if stage == "frozen":
+            latent = value
+    return nodes, latent, [{"node": value, "objective": "classify", "weight": 1}]
+
+
+def _named(raw):
+    outputs = [
+        {"node": o["node"], "objective": o["objective"], "weight": o.get("weight", 1)}
+        for o in raw["outputs"]
+    ]
+    nodes = []
+    for node in raw["nodes"]:
+        nodes += _pairs(dict(node))
+    return nodes, raw["latent"]["node"], outputs
+
+
+def _pairs(node):
+    """A sum or concatenation of more than two values, as one of two after the other."""
+    inputs, chain = node["in"], []
+    if node["op"] in ("add", "concat") and node.get("format", "f32") == "f32":
+        while len(inputs) > 2:
+            part = {"op": node["op"], "in": inputs[:2], "format": "f32"}
+            part["name"] = "%s:%d" % (node["name"], len(chain))
+            inputs = [part["name"]] + inputs[2:]
+            chain.append(part)
+        node["in"] = inputs
+    return chain + [node]
+
+
+def _stage(nodes, values, stage):
+    """The nodes with their shapes, and casts where formats meet. values: {name: (shape, format)},
+    those that the first nodes may read."""
+    out = []
+    for node in nodes:
+        name, op = node["name"], node["op"]
+        if op not in OPS:
+            raise ModelError(
+                "node %s: expected an op of %s, got %s" % (name, ", ".join(sorted(OPS)), op)
+            )
+        if name in values:
+            raise ModelError("expected names that differ, got %s twice" % name)
+        form = node.setdefault("format", FORMAT_OF_STAGE[stage])
+        try:
+            formats.load(form).rows(op)
+            for i, value in enumerate(node["in"]):
+                if value not in values:
+                    raise ModelError(
+                        "expected an input of %s, got %s" % (", ".join(sorted(values)), value)
+                    )
+                if values[value][1] != form:
+                    out.append(_cast(node, i, values, out))
+            node["shapes"] = [values[value][0] for value in node["in"]]
+            _set_shape(node)
+        except ModelError as e:
+            raise ModelError("node %s (%s): %s" % (name, op, e))
+        values[name] = (node["out"], form)
+        out.append(node)
+    return out
+
+
+def _cast(node, i, values, before):
+    """A node that brings input i of `node` into its format."""
+    value = node["in"][i]
+    shape, form = values[value]
+    name = "%s:%s" % (value, node["format"])
+    source = node if node["format"] == "s8" else [n for n in before if n["name"] == value][0]
+    qp = source.get("in_qp", ((),) * (i + 1))[i] if source is node else source.get("qp")
+    if not qp:
+        raise ModelError("expected a scale and a zero point to cast %s by, got none" % value)
+    cast = {"name": name, "op": "cast", "format": node["format"], "in": [value], "qp": qp}
+    cast["shapes"], cast["out"] = [shape], shape
+    node["in"] = node["in"][:i] + [name] + node["in"][i + 1 :]
+    values[name] = (shape, node["format"])
+    return cast
+
+
+def _set_shape(node):
+    expects, shapes = node.pop("expects", None), node["shapes"]
+    if expects is not None and node["op"] != "dense" and list(expects) != list(shapes[0]):
+        raise ModelError("expected an input %s, got %s" % (shapes[0], expects))
+    if expects is not None and elems(expects) != elems(shapes[0]):
+        raise ModelError("expected an input of %d elements, got %s" % (elems(shapes[0]), expects))
+    if node["op"] == "conv2d" and _is_pointwise(node):
+        node["op"] = "pointwise"
+    arity = 2 if " x2" in " ".join(OPS[node["op"]][3]) else 1
+    if len(shapes) != arity:
+        raise ModelError("expected %d inputs, got %d" % (arity, len(shapes)))
+    shape = OPS[node["op"]][0](node, shapes)
+    if list(node.get("out", shape)) != shape:
+        raise ModelError("expected an output %s, got %s" % (shape, node["out"]))
+    node["out"] = shape
+
+
+def _is_pointwise(node):
+    return (
+        list(node["kernel"]) == [1, 1]
+        and list(node["stride"]) == [1, 1]
+        and list(node["pad"]) == [0, 0, 0, 0]
+    )

@@ -1,0 +1,101 @@
+"""Optimisers by name: the buffers they keep, the rows of an update, their hyperparameters.
+
+An optimiser works on runs: (first element in params, first element in grads, elements, group).
+Each group of parameters has hyperparameters of its own, so that one can learn more slowly.
+"""
+
+from array import array
+
+from ..errors import DataError
+from .program import GRADS, PARAMS
+
+NAMES = ("sgd", "momentum", "adam")
+
+# name: (buffers of one float32 per parameter that learns, kernel, its arguments)
+_TABLE = {
+    "sgd": ((), "sgd_plain", "p g hyper"),
+    "momentum": (("velocity",), "sgd_step", "p velocity g hyper"),
+    "adam": (("mean", "square"), "adam_step", "p mean square g hyper"),
+}
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba, "Adam" (ICLR 2015), algorithm 1
+
+
+class Optimiser:
+    """One of NAMES; "momentum" with a momentum of 0 is "sgd".
+
+    clip: largest norm of all gradients together; None: any.
+
+    .states   names of its buffers, each of one float32 per parameter that learns
+    """
+
+    def __init__(self, name="momentum", lr=0.05, momentum=0.9, weight_decay=0.0, clip=None):
+        if name not in NAMES:
+            raise DataError("expected an optimiser of %s, got %s" % (", ".join(NAMES), name))
+        if name == "momentum" and not momentum:
+            name = "sgd"
+        if clip is not None and not clip > 0:
+            raise DataError("expected a largest gradient norm above 0, got %r" % (clip,))
+        self.name, self.lr, self.momentum, self.weight_decay = name, lr, momentum, weight_decay
+        self.clip = clip
+        self.states, self._kernel, self._symbols = _TABLE[name]
+        self._steps = 0
+        self._fused = {}  # group: (minus the rate, what weight decay leaves)
+
+    def fuses(self, batch):
+        """Whether gradients can be applied where they are computed, with no buffer for them."""
+        return batch == 1 and self.name == "sgd" and self.clip is None
+
+    def fused(self, hypers, heads):
+        """function(node name) -> (minus the rate, what weight decay leaves), as
+        program.backward() takes it. heads: names of the nodes of group "head"."""
+        for group, hyper in hypers.items():
+            self._fused[group] = (array("f", (0,)), array("f", (0,)))
+            self.set_rate(hyper, hyper[0], group)
+        return lambda name: self._fused["head" if name in heads else "below"]
+
+    def hyper(self):
+        """array('f') of hyperparameters, as the kernel takes them."""
+        values = (self.lr, self.weight_decay)
+        if self.name == "momentum":
+            values = (self.lr, self.momentum, self.weight_decay)
+        elif self.name == "adam":
+            values = (self.lr, _BETA1, _BETA2, _EPSILON, self.weight_decay, 1, 1)
+        return array("f", values)
+
+    def start(self):
+        """A learning run begins: its steps count anew."""
+        self._steps = 0
+
+    def set_rate(self, hyper, rate, group):
+        """The rate of the next step of a group."""
+        hyper[0] = rate
+        if group in self._fused:
+            minus_rate, keep = self._fused[group]
+            minus_rate[0], keep[0] = -rate, 1 - rate * self.weight_decay
+        if self.name == "adam":
+            hyper[5] = 1 - _BETA1**self._steps
+            hyper[6] = 1 - _BETA2**self._steps
+
+    def next_step(self):
+        self._steps += 1
+
+    def rows(self, runs, elems, hypers):
+        """Rows of an update, gradients clipped before and zero after it.
+
+        runs: as above; elems: parameters that learn; hypers: {group: array('f') of hyper()}.
+        """
+        grads = (GRADS, 0, elems, 0)
+        rows = []
+        if self.clip is not None:
+            total, limit = array("f", (0,)), array("f", (self.clip,))
+            rows.append(("zero_f32", [total], ()))
+            rows.append(("sum_squares", [total, grads], ()))
+            rows.append(("clip_norm", [grads, total, limit], ()))
+        for first, own, n, group in runs:
+            windows = {"p": (PARAMS, first, n, 0), "g": (GRADS, own, n, 0), "hyper": hypers[group]}
+            for state in self.states:
+                windows[state] = (state, own, n, 0)
+            args = [windows[symbol] for symbol in self._symbols.split()]
+            rows.append((self._kernel, args, ()))
+        rows.append(("zero_f32", [grads], ()))
+        return rows

@@ -1,0 +1,27 @@
+"""The parameters that learn, as strategies see them: runs of windows, in the order of a vector."""
+
+from ..backend import kernels
+
+
+class Learned:
+    """What learns, one behind the other as in .grads, wherever it lies in the parameters.
+
+    runs: [(first element in params, first element in grads, elements, group)].
+
+    .grads   (elems) float32, None where gradients are applied at once; .elems
+    """
+
+    def __init__(self, params, grads, runs):
+        self.grads = grads
+        self.elems = sum([n for _, _, n, _ in runs])
+        self._runs = [(params[first : first + n], own, n) for first, own, n, _ in runs]
+
+    def snapshot(self, out):
+        """out (elems) = the parameters that learn. Allocates nothing but windows."""
+        for values, own, n in self._runs:
+            kernels.copy_f32(out[own : own + n], values)
+
+    def clear(self):
+        """grads = 0"""
+        if self.grads is not None:
+            kernels.zero_f32(self.grads)

@@ -1,0 +1,274 @@
+"""What a learner runs, as rows: frozen stage, forward, backward. Nothing has a place in memory yet.
+
+A row is (kernel, arguments, takes). An argument is an int, a constant (an array), KNOWN, or a
+window: (buffer, first element, elements, elements per class). KNOWN stands for the number of
+classes in use, and a window with elements per class has as many of them. takes: pairs of positions
+(written, read) of arguments that may be one memory; a row VIEW computes nothing and makes them one.
+
+The first row that names a buffer of values writes it whole, and no row writes it again but into
+parameters and their gradients. So lifetimes and shared memory follow from the rows alone
+(memory/lifetimes.py).
+"""
+
+from array import array
+
+from ..errors import ModelError
+from . import formats
+from .geometry import elems, geom
+from .graph import INPUT, LATENT
+from .ops import ITEM_BYTES, dims, product
+
+KNOWN = "#"
+VIEW = "view"
+PARAMS, GRADS = "params", "grads"
+
+_VALUE_KINDS = {"f32": "f32", "s8": "i8"}  # by format
+_TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
+_INPUTS, _GRADIENTS = ("x", "x2"), ("dx", "dx2")
+_CONSTANTS = {
+    "geom": geom,
+    "none": lambda node: array("f"),
+    "q": lambda node: array("i", node["q"]),
+    "qp": lambda node: array("f", node["qp"]),
+    "slope": lambda node: array("f", (node["slope"],)),
+}
+
+
+def gradient(value):
+    """Name of the buffer of the gradient of the loss by an output."""
+    return "d:" + value
+
+
+class Program:
+    """The rows of a graph, and the buffers that they name.
+
+    graph: graph.Graph. learns: {name of an adaptive node: "all" or "bias"}, as scope.py has it.
+
+    .values   {value: (kind, elements per sample)}; kinds are f32, i8, i32
+    .sizes    {buffer: (kind, bytes)} of what the rows made so far name
+    .tensors  [(node, key, tensor, shape, first element in params)] of the float32 tensors
+    .learned  the same for those that learn, but first element in grads
+    .param_elems, .learned_elems
+    .persistent   names of the int8 and int32 tensors, each a buffer
+    .owned    [(node, numbers)] of all tensors
+    """
+
+    def __init__(self, graph, learns):
+        self.graph, self.learns = graph, learns
+        head = graph.head
+        self.head = head["name"] if head else None
+        self.values = {
+            INPUT: ("i8", elems(graph.input_shape)), LATENT: ("f32", elems(graph.latent_shape))
+        }
+        self.sizes, self.tensors, self.learned = {}, [], []
+        self.param_elems = self.learned_elems = 0
+        self.persistent, self.owned = set(), []
+        self._windows = {}
+        for node in graph.frozen + graph.adaptive:
+            self._enter(node)
+        first = 0
+        while first < len(graph.adaptive) and graph.adaptive[first]["name"] not in learns:
+            first += 1
+        self._below, self._upper = graph.adaptive[:first], graph.adaptive[first:]
+
+    def _enter(self, node):
+        form = formats.load(node["format"])
+        self.values[node["name"]] = (_VALUE_KINDS[node["format"]], elems(node["out"]))
+        mode = self.learns.get(node["name"])
+        for key, dtype, shape in form.tensors(node):
+            n, tensor = elems(shape), node[key]
+            self.owned.append((node["name"], n))
+            per_class = n // node["out"][0] if node["name"] == self.head else 0
+            if dtype != "F32":
+                self.sizes[tensor] = (_TENSOR_KINDS[dtype], ITEM_BYTES[dtype] * n)
+                self.persistent.add(tensor)
+                self._windows[tensor] = (tensor, 0, n, 0)
+                continue
+            self._windows[tensor] = (PARAMS, self.param_elems, n, per_class)
+            self.tensors.append((node, key, tensor, shape, self.param_elems))
+            self.param_elems += n
+            if mode == "all" or (mode == "bias" and len(shape) == 1):
+                self._windows[GRADS, tensor] = (GRADS, self.learned_elems, n, per_class)
+                self.learned.append((node, key, tensor, shape, self.learned_elems))
+                self.learned_elems += n
+
+    # -- sections ----------------------------------------------------------------------------
+
+    def frozen(self):
+        """Rows of the frozen stage: one sample from "input" to the latent, in int8."""
+        return self._forward(self.graph.frozen, 1, "", PARAMS)
+
+    def below(self, batch):
+        """Rows from the latents of a batch up to the first node that learns."""
+        return self._forward(self._below, batch, "", PARAMS)
+
+    def upper(self, batch, prefix="", params=PARAMS):
+        """Rows from the first node that learns to the outputs.
+
+        prefix: of the names of the values, for a second pass; params: the buffer that what learns
+        has there, as "grads" has it.
+        """
+        return self._forward(self._upper, batch, prefix, params)
+
+    def backward(self, batch, fused=None):
+        """Rows that add the gradients of what learns to "grads", from the gradients of the
+        outputs. Raises ModelError where a number format stops them.
+
+        fused: None, or function(node name) -> (minus the learning rate, what weight decay
+        leaves), both array('f') of 1: the gradients are applied where they are computed, with no
+        buffer for them.
+        """
+        needs, made, names, rows = self._needs_gradient(), {}, set(), []
+        for output in self.graph.outputs:
+            made[output["node"]] = gradient(output["node"])
+            names.add(made[output["node"]])
+        for node in reversed(self.graph.adaptive):
+            if node["name"] not in made or not needs[node["name"]]:
+                continue
+            symbols = {"B": batch, "dout": (made[node["name"]], node["name"])}
+            sums = []
+            for i, value in enumerate(node["in"]):
+                if needs[value]:
+                    name = _another(gradient(value), names)
+                    symbols[_GRADIENTS[i]] = (name, value)
+                    if value in made:
+                        sums.append((value, made[value], name, _another(name + "+", names)))
+                        name = sums[-1][3]
+                    made[value] = name
+            own, inputs = self._backward_texts(node, symbols)
+            if fused and own:
+                rows += self._node_rows(node, inputs, symbols, "", PARAMS)
+                rows += self._applied(node, own, symbols, fused(node["name"]), names)
+            else:
+                rows += self._node_rows(node, own + inputs, symbols, "", PARAMS)
+            for value, first, second, total in sums:
+                args = [self.window(name, value, batch) for name in (total, second, first)]
+                rows.append(("add_f32", args, ((0, 1),)))
+        self._all_learn(made)
+        return rows
+
+    def _all_learn(self, made):
+        for name in self.learns:
+            if name not in made:
+                raise ModelError(
+                    "node %s cannot learn: expected nodes with gradients between it and an output "
+                    "of the model, got int8 ones; let other nodes learn" % name
+                )
+
+    def _needs_gradient(self):
+        """{value: whether what learns lies at it or below}"""
+        needs = {LATENT: False}
+        for node in self.graph.adaptive:
+            below = any([needs[value] for value in node["in"]])
+            needs[node["name"]] = below or node["name"] in self.learns
+        return needs
+
+    def _backward_texts(self, node, symbols):
+        """The rows of the table that compute what is wanted of a node's gradients."""
+        _, backward, bias = formats.load(node["format"]).rows(node["op"])
+        mode = self.learns.get(node["name"])
+        own = {"all": backward, "bias": bias}.get(mode, ())
+        inputs = [text for text in backward if _written(text) in _GRADIENTS]
+        wanted = [text for text in inputs if _written(text) in symbols]
+        return [text for text in own if _written(text) not in _GRADIENTS], wanted
+
+    def _applied(self, node, texts, symbols, scales, names):
+        """Rows that add minus the learning rate times the gradients to the parameters."""
+        minus_rate, keep = scales
+        buffer, value = symbols["dout"]
+        scaled = _another(buffer + "*", names)
+        windows = [self.window(name, value, symbols["B"]) for name in (scaled, buffer)]
+        rows = [("scale_f32", windows + [minus_rate], ((0, 1),))]
+        if keep[0] != 1:
+            for _, _, tensor, _, _ in self.learned:
+                if tensor in node.values():
+                    rows.append(("scale_f32", [self._windows[tensor]] * 2 + [keep], ()))
+        symbols = dict(symbols)
+        symbols["dout"] = (scaled, value)
+        for kernel, args, takes in self._node_rows(node, texts, symbols, "", PARAMS):
+            rows.append((kernel, [self._in_place(arg) for arg in args], takes))
+        return rows
+
+    def _in_place(self, arg):
+        """The window of a parameter in the place of that of its gradient."""
+        for key, window in self._windows.items():
+            if isinstance(key, tuple) and isinstance(arg, tuple) and window == arg:
+                return self._windows[key[1]]
+        return arg
+
+    def _forward(self, nodes, batch, prefix, params):
+        rows = []
+        for node in nodes:
+            texts = formats.load(node["format"]).rows(node["op"])[0]
+            rows += self._node_rows(node, texts, {"B": batch}, prefix, params)
+        return rows
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def _node_rows(self, node, texts, symbols, prefix, params):
+        """Rows of a node. symbols: the batch, and (buffer, value) of gradients."""
+        known = dict(symbols)
+        for symbol, value in zip(_INPUTS, node["in"]):
+            known[symbol] = (self._renamed(value, prefix), value)
+        known["out"] = (self._renamed(node["name"], prefix), node["name"])
+        sizes = dims(node)
+        sizes["B"] = symbols["B"]
+        rows = []
+        for text in texts:
+            words = text.split()[1:]
+            names = [word.split("=")[0] for word in words]
+            takes = [
+                (i, names.index(word.split("=")[1])) for i, word in enumerate(words) if "=" in word
+            ]
+            kernel = text.split()[0]
+            if kernel == VIEW:
+                takes.append((0, 1))
+            args = [self._argument(name, node, known, sizes, params) for name in names]
+            rows.append((kernel, args, tuple(takes)))
+        return rows
+
+    def _argument(self, symbol, node, known, sizes, params):
+        if symbol in known and symbol != "B":
+            buffer, value = known[symbol]
+            return self.window(buffer, value, known["B"])
+        if symbol in _CONSTANTS:
+            return _CONSTANTS[symbol](node)
+        if isinstance(node.get(symbol), str):
+            if params != PARAMS and (GRADS, node[symbol]) in self._windows:
+                return (params,) + self._windows[GRADS, node[symbol]][1:]
+            return self._windows[node[symbol]]
+        if symbol[0] == "d" and isinstance(node.get(symbol[1:]), str):
+            return self._windows[GRADS, node[symbol[1:]]]
+        if symbol == "M" and node["name"] == self.head:
+            return KNOWN
+        return product(symbol, sizes)
+
+    def _renamed(self, value, prefix):
+        again = prefix and any([node["name"] == value for node in self._upper])
+        return prefix + value if again else value
+
+    def window(self, buffer, value, batch):
+        """The window of a value, or of a gradient by it, for a batch; the buffer gets that size
+        at least."""
+        kind, n = self.values[value]
+        return self.buffer(buffer, kind, batch * n, batch if value == self.head else 0)
+
+    def buffer(self, name, kind, n, per_class=0):
+        """The window of all n elements of a buffer, which gets that size at least."""
+        nbytes = n * (4 if kind == "f32" else 1)
+        if nbytes > self.sizes.get(name, (kind, -1))[1]:
+            self.sizes[name] = (kind, nbytes)
+        return (name, 0, n, per_class)
+
+
+def _another(name, names):
+    """A name that is not among names, which it joins."""
+    while name in names:
+        name += "'"
+    names.add(name)
+    return name
+
+
+def _written(text):
+    """The symbol that a row writes: its first."""
+    return text.split()[1].split("=")[0]

@@ -1,0 +1,246 @@
+"""The layers of a model as tapes: rows of kernels over windows of an arena. It knows no op."""
+
+from ..backend import kernels
+from ..compat import bytes_of
+from .geometry import elems
+from .params import Learned
+
+_KNOWN, _VIEW = "#", "view"  # as program.py writes them
+
+
+class Tape:
+    """Rows, bound to memory: what they run on is parsed and checked once.
+
+    rows: [(kernel, arguments, takes)] of a section. window: function(name, first element,
+    elements) -> window. known: classes in use.
+    """
+
+    def __init__(self, rows, window, known):
+        self._growing = []  # (row, kernel, arguments; a growing one is (window, per class))
+        bound = []
+        for at, (kernel, args, _) in enumerate(rows):
+            kernel = getattr(kernels, kernel)
+            args = [_resolved(arg, window) for arg in args]
+            if any([arg is _KNOWN or isinstance(arg, tuple) for arg in args]):
+                self._growing.append((at, kernel, args))
+            bound.append(_row(kernel, args, known))
+        self.rows = len(bound)
+        self._tape = kernels.bind(bound)
+
+    def run(self):
+        kernels.run(self._tape)
+
+    def run_rows(self, first, last):
+        """Runs rows first .. last - 1."""
+        kernels.run(self._tape, first, last)
+
+    def resize(self, known):
+        """Binds anew the rows that depend on the number of classes."""
+        for at, kernel, args in self._growing:
+            kernels.put(self._tape, at, _row(kernel, args, known))
+
+
+def _resolved(arg, window):
+    if not isinstance(arg, tuple):
+        return arg
+    name, first, elems, per_class = arg
+    whole = window(name, first, elems)
+    return (whole, per_class) if per_class else whole
+
+
+def _row(kernel, args, known):
+    row = [kernel]
+    for arg in args:
+        if isinstance(arg, tuple):
+            arg = arg[0][: arg[1] * known]
+        row.append(known if arg is _KNOWN else arg)
+    return tuple(row)
+
+
+class Head:
+    """The node that tells classes apart, with room for classes that are to come.
+
+    .w, .b    weights (classes, n) and biases (classes), float32
+    .x        its inputs in a micro-batch (rows, n); .single_x: in one sample
+    .dout     (rows, classes): gradients by its outputs between forward and backward
+    .n, .rows
+    """
+
+    def __init__(self, w, b, x, dout, rows):
+        self.w, self.b, self.x, self.dout, self.rows = w, b, x, dout, rows
+        self.n = len(x) // rows
+        self.single_x = x[: self.n]
+
+
+class Stage:
+    """All layers of a model over one arena, for micro-batches of plan.micro samples.
+
+    spec: ModelSpec, whose tensors are read here. plan: nn.plan.Plan. arena: memory.arena.Arena.
+
+    .x          (micro, latent) float32: the dequantized latents of a micro-batch; .single_x: its
+                first row
+    .latent     (latent) int8: what infer() makes; .latents: (micro, latent), for many of them
+    .outputs    {name: float32 window} of a micro-batch; .single: of one sample
+    .labels     (micro) uint8; .targets: (micro, values) float32, None without
+    .params     all parameters in one float32 window; .learned: params.Learned
+    .known      classes in use; .head: Head, or None
+    .stats      {name of an output: array('f')}, as objectives.Losses has it
+    .tapes      {section of the plan: Tape}
+    """
+
+    def __init__(self, spec, plan, arena):
+        program = plan.program
+        self._states = [arena.window(name) for name in plan.states]
+        self.micro, self.known = plan.micro, spec.known
+        self.params = arena.window("params")
+        self.learned = Learned(
+            self.params, None if plan.config.fused else arena.window("grads"), plan.runs
+        )
+        self.stats = plan.losses.stats
+        self.labels = arena.window("labels")
+        self.targets = arena.window("targets") if plan.losses.targets else None
+        self.x = arena.window(":latent")
+        self.single_x = self.x[: spec.latent_elems]
+        self.latents = arena.window("latents")
+        frozen = spec.net.frozen
+        self.latent = arena.window(spec.net.latent) if frozen else self.latents[: spec.latent_elems]
+        self._input = arena.window("input") if frozen else self.latent
+        self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
+        _read(spec, program, arena)
+        self._set_tapes(plan, arena)
+        self._rooms = [
+            (name, arena.window(name), program.values[name][1], name == program.head)
+            for name in self.stats
+        ]
+        self.head = _head(spec, program, arena, self.micro) if program.head else None
+        self._set_outputs()
+
+    def _set_tapes(self, plan, arena):
+        windows = {}  # one object per window, whatever the number of rows that have it
+
+        def window(*key):
+            if key not in windows:
+                windows[key] = arena.window(*key)
+            return windows[key]
+
+        self.tapes = {}
+        for name, rows in plan.sections.items():
+            rows = _computing(rows)
+            if rows:
+                self.tapes[name] = Tape(rows, window, self.known)
+        forward = plan.sections["forward"]
+        # rows of forward, and of single, below what learns and below the head
+        self.upper_at = len(_computing(forward[: plan.upper_at]))
+        self.head_at = 0
+        for at, row in enumerate(forward):
+            if row[1][0][0] == plan.program.head:
+                self.head_at = len(_computing(forward[:at]))
+
+    def _set_outputs(self):
+        self.outputs, self.single = {}, {}
+        for name, room, elems, grows in self._rooms:
+            elems = self.known if grows else elems
+            self.outputs[name] = room[: self.micro * elems]
+            self.single[name] = room[:elems]
+
+    def resize(self, classes):
+        """Lets the head tell `classes` classes apart. New ones start with weights of zero."""
+        self.known = classes
+        for tape in self.tapes.values():
+            tape.resize(classes)
+        self._set_outputs()
+
+    def infer(self, x):
+        """latent = the frozen stage at x: input_elems of the model's input dtype."""
+        self._quantize(self._input, x)
+        if "frozen" in self.tapes:
+            self.tapes["frozen"].run()
+
+    def forward(self):
+        """outputs = the adaptive stage at x, for a micro-batch."""
+        self.tapes["forward"].run()
+
+    def forward_single(self):
+        """single = the adaptive stage at single_x."""
+        self.tapes["single"].run()
+
+    def answer(self):
+        """single, as predict() answers it: probabilities of classes."""
+        if "answer" in self.tapes:
+            self.tapes["answer"].run()
+
+    def features(self):
+        """head.x, for a micro-batch: runs the layers below the head."""
+        self.tapes["forward"].run_rows(0, self.head_at)
+
+    def features_single(self):
+        """head.single_x: runs the layers below the head for one sample."""
+        self.tapes["single"].run_rows(0, self.head_at)
+
+    def loss(self):
+        """Adds the losses of a micro-batch to stats; makes the gradients by the outputs."""
+        self.tapes["loss"].run()
+
+    def backward(self):
+        """Adds the gradients by what learns, from those by the outputs."""
+        self.tapes["backward"].run()
+
+    def backward_single(self):
+        """Adds the gradients of the loss of one sample, after forward_single()."""
+        self.tapes["single_backward"].run()
+
+    def update(self):
+        """The parameters take a step; gradients are zero then."""
+        if "update" in self.tapes:
+            self.tapes["update"].run()
+
+    def start(self):
+        """Forgets gradients and what the optimiser keeps from step to step."""
+        self.learned.clear()
+        for state in self._states:
+            kernels.zero_f32(state)
+
+    def clear_stats(self):
+        for stats in self.stats.values():
+            for i in range(len(stats)):
+                stats[i] = 0
+
+
+def _computing(rows):
+    return [row for row in rows if row[0] != _VIEW]
+
+
+def _read(spec, program, arena):
+    """The tensors of the model file; parameters one behind the other."""
+    params = arena.window("params")
+    for _, _, tensor, _, at in program.tensors:
+        spec.file.read_into(tensor, bytes_of(params[at : at + spec.file.elems(tensor)]))
+    for tensor in program.persistent:
+        spec.file.read_into(tensor, arena.window(tensor))
+
+
+def _head(spec, program, arena, rows):
+    """The head's windows, with room for all classes."""
+    node = spec.net.head
+    (w, n), (b, classes) = [
+        (at, elems(shape)) for owner, _, _, shape, at in program.tensors if owner is node
+    ]
+    params, x = arena.window("params"), arena.window(node["in"][0])
+    gradient = arena.window("d:" + node["name"])
+    return Head(params[w : w + n], params[b : b + classes], x, gradient, rows)
+
+
+def _from_uint8(spec):
+    return kernels.u8_to_s8
+
+
+def _from_float32(spec):
+    qp = spec.quantization("input")
+
+    def quantize(out, x):
+        kernels.quantize_s8(out, x, qp)
+
+    return quantize
+
+
+_QUANTIZE = {"uint8": _from_uint8, "float32": _from_float32}
