@@ -14,6 +14,9 @@ GEOM = (
     (2, 9, 4, 4, 2, 4, 1, 2, 0, 3, 1, 1, 1, 6),  # windows that hang over on the left
     (1, 9, 3, 4, 1, 3, 1, 1, 0, 1, 1, 1, 1, 9),  # along one axis
     (3, 4, 2, 2, 3, 4, 3, 4, 0, 0, 1, 1, 1, 1),  # the whole input: a global pool
+    (1, 16, 5, 6, 1, 3, 1, 1, 0, 8, 1, 4, 1, 16),  # along one axis, causal, dilated by 4
+    (9, 8, 5, 6, 3, 2, 2, 1, 3, 1, 3, 2, 4, 7),  # dilated by 3 and by 2, rows strided
+    (1, 11, 2, 9, 1, 4, 1, 3, 0, 2, 1, 2, 1, 3),  # along one axis, dilated and strided
 )
 
 

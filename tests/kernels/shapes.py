@@ -12,7 +12,7 @@ SETTINGS = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 @st.composite
-def geometries(draw, dilation=2):
+def geometries(draw, dilation=3):
     """A valid geom as a tuple: every window starts inside the padded input."""
 
     def axis(size, taps):

@@ -88,6 +88,43 @@ def test_one_dimension_is_a_height_of_one(kernels):
 
 
 @ON
+@pytest.mark.parametrize("layer", ["conv2d", "depthwise"])
+@pytest.mark.parametrize("H", [1, 7])
+def test_dilation_is_zeros_between_the_taps(kernels, layer, H):
+    """Forward, and both gradients; along one axis too."""
+    W, channels, R, S, down, right = 9, 5, min(H, 3), 3, 2, 3
+    K = 6 if layer == "conv2d" else channels
+    R_wide, S_wide = (R - 1) * down + 1, (S - 1) * right + 1
+    pad_top, pad_left = R_wide // 2, S_wide // 2
+
+    def ints(*shape):
+        return np.random.default_rng(3).integers(-8, 8, shape).astype(np.float32)
+
+    w = ints(K, R, S, channels) if layer == "conv2d" else ints(R, S, channels)
+    axes = list(w.shape)
+    axes[-3:-1] = R_wide, S_wide
+    wide = np.zeros(axes, np.float32)
+    wide[..., ::down, ::right, :] = w
+    x, dout = ints(H, W, channels), ints(H, W, K)
+
+    def passes(w, taps, dilation):
+        shape = H, W, channels, K, *taps, 1, 1, pad_top, pad_left, *dilation, H, W
+        geom = array("i", shape)
+        out, dx, dw, db = (np.zeros(n, np.float32) for n in (dout.size, x.size, w.size, K))
+        getattr(kernels, f"{layer}_fwd")(out, x.ravel(), w.ravel(), None, geom, 1)
+        getattr(kernels, f"{layer}_bwd_dx")(dx, dout.ravel(), w.ravel(), geom, 1)
+        getattr(kernels, f"{layer}_bwd_dw")(dw, db, dout.ravel(), x.ravel(), geom, 1)
+        return out, dx, dw.reshape(w.shape)
+
+    out, dx, dw = passes(w, (R, S), (down, right))
+    same_out, same_dx, same_dw = passes(wide, (R_wide, S_wide), (1, 1))
+    np.testing.assert_array_equal(out, same_out)
+    np.testing.assert_array_equal(dx, same_dx)
+    np.testing.assert_array_equal(dw, same_dw[..., ::down, ::right, :])
+    assert out.any() and dx.any() and dw.any()
+
+
+@ON
 def test_a_window_over_everything_is_a_global_pool(kernels):
     B, H, W, channels = 2, 3, 5, 4
     x = array("f", np.random.default_rng(2).permutation(B * H * W * channels))
