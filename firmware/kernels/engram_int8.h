@@ -14,8 +14,10 @@ int32_t engram_conv2d_t_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_
 int32_t engram_maxpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_l_t q, int32_t B,
     engram_fault_t *fault);
 
-// out (n) = a (n) + b (n), each of its own scale, clamped; q (12) = a_zp b_zp out_zp act_min
-// act_max left_shift a_mult a_shift b_mult b_shift out_mult out_shift; out may be a
+// out (n) = a (n) + b (n), each of its own scale, clamped, as TensorFlow Lite's ADD computes it:
+// requantize(a' + b') + out_zp of a' = requantize((a - a_zp) << left_shift), b' likewise; q (12) =
+// a_zp b_zp out_zp act_min act_max left_shift a_mult a_shift b_mult b_shift out_mult out_shift; out
+// may be a
 int32_t engram_add_s8(engram_B_t out, engram_b_t a, engram_b_t b, engram_l_t q,
     engram_fault_t *fault);
 

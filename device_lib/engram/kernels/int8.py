@@ -46,8 +46,10 @@ def maxpool_s8(out, x, geom, q, B):
 
 
 def add_s8(out, a, b, q):
-    """out (n) = a (n) + b (n), each of its own scale, clamped; q (12) = a_zp b_zp out_zp act_min
-    act_max left_shift a_mult a_shift b_mult b_shift out_mult out_shift; out may be a
+    """out (n) = a (n) + b (n), each of its own scale, clamped, as TensorFlow Lite's ADD computes
+    it: requantize(a' + b') + out_zp of a' = requantize((a - a_zp) << left_shift), b' likewise;
+    q (12) = a_zp b_zp out_zp act_min act_max left_shift a_mult a_shift b_mult b_shift out_mult
+    out_shift; out may be a
     """
     n, q = check.add_s8(out, a, b, q)
     for i in range(n):
