@@ -1,6 +1,5 @@
 // Dense layer, float32.
 #include "engram_check.h"
-#include "engram_math.h"
 #include "engram_tile.h"
 
 int32_t engram_dense_fwd(engram_F_t out, engram_f_t x, engram_f_t w, engram_o_t b,
@@ -53,43 +52,5 @@ int32_t engram_dense_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engra
     };
     engram_mm_outer(&t);
     engram_add_rows(db.p, dout.p, (size_t)B, (size_t)M);
-    return ENGRAM_OK;
-}
-
-int32_t engram_dense_bwd_dw_sgd(engram_F_t w, engram_F_t b, engram_f_t dout, engram_f_t x, engram_f_t hyper,
-    int32_t B, int32_t N, int32_t M, engram_fault_t *fault) {
-    if (!(engram_dim(fault, 5, B, 0) && engram_dim(fault, 6, N, 0) && engram_dim(fault, 7, M, 0)
-          && engram_need(fault, 0, w.n, M, N, 1, 1) && engram_need(fault, 1, b.n, M, 1, 1, 1)
-          && engram_need(fault, 2, dout.n, B, M, 1, 1) && engram_need(fault, 3, x.n, B, N, 1, 1)
-          && engram_need(fault, 4, hyper.n, 2, 1, 1, 1))) {
-        return ENGRAM_FAULT;
-    }
-    const float lr = hyper.p[0], weight_decay = hyper.p[1];
-    if (!(lr >= 0.0f && engram_is_finite(lr) && weight_decay >= 0.0f && engram_is_finite(weight_decay))) {
-        engram_refuse_value(fault, 4, "lr and weight_decay to be finite and not negative");
-        return ENGRAM_FAULT;
-    }
-    const float keep = 1.0f - lr * weight_decay;
-    if (keep != 1.0f) {
-        for (size_t i = 0; i < w.n; i++) {
-            w.p[i] *= keep;
-        }
-    }
-    float step[4];
-    engram_mm_t t = {
-        .out_i = N, .a = step, .a_i = 1, .b_j = 1, .J = (size_t)N, .n2 = 1, .n1 = 1, .n0 = 1,
-    };
-    for (int32_t i = 0; i < B; i++) {
-        t.b = x.p + (ptrdiff_t)i * N;
-        for (int32_t m = 0; m < M; m += 4) {
-            t.I = M - m < 4 ? (size_t)(M - m) : 4;
-            t.out = w.p + (ptrdiff_t)m * N;
-            for (size_t j = 0; j < t.I; j++) {
-                step[j] = -(lr * dout.p[(ptrdiff_t)i * M + m + (ptrdiff_t)j]);
-                b.p[m + (ptrdiff_t)j] += step[j];
-            }
-            engram_mm_outer(&t);
-        }
-    }
     return ENGRAM_OK;
 }

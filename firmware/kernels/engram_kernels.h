@@ -118,11 +118,6 @@ int32_t engram_dense_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t w, int32_
 int32_t engram_dense_bwd_dw(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
     int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
 
-// w (M, N) *= 1 - lr * weight_decay, then for every row of dout (B, M) and x (B, N): w -= (lr *
-// dout).T @ x, b (M) -= lr * dout; hyper (2) = lr, weight_decay
-int32_t engram_dense_bwd_dw_sgd(engram_F_t w, engram_F_t b, engram_f_t dout, engram_f_t x,
-    engram_f_t hyper, int32_t B, int32_t N, int32_t M, engram_fault_t *fault);
-
 // ---- convolution ---------------------------------------------------------------------------
 
 // out (B, OH, OW, K) = x (B, H, W, C) conv w (K, R, S, C) + b (K) or None; geom (14)

@@ -66,10 +66,6 @@ def conv2d_bwd_dw(s, B, *geom):
     return s.f(w), s.f(K), s.f(out), s.f(x), array("i", geom), B
 
 
-def dense_bwd_dw_sgd(s, B, N, M):
-    return s.f(M * N), s.f(M), s.f(B * M), s.f(B * N), array("f", (0.125, 0)), B, N, M
-
-
 def depthwise_fwd(s, B, *geom):
     x, out, w, C = sizes(geom, B)
     return s.f(out), s.f(x), s.f(w // C), s.f(C), array("i", geom), B
@@ -90,7 +86,6 @@ F32 = (
     ("f32_dense_fwd", dense_fwd, 1, (1, 256, 32), "256-32 B1"),
     ("f32_dense_bwd_dx", dense_bwd_dx, 1, (1, 256, 32), "256-32 B1"),
     ("f32_dense_bwd_dw", dense_bwd_dw, 2, (1, 256, 32), "256-32 B1"),
-    ("f32_dense_bwd_dw_sgd", dense_bwd_dw_sgd, 2, (1, 256, 32), "256-32 B1"),
     ("f32_matmul", dense_fwd, 1, (16, 64, 64), "16x64x64"),
     ("f32_pointwise_fwd", conv2d_fwd, 1, (1,) + POINTWISE, "8x8x64-64"),
     ("f32_pointwise_bwd_dx", conv2d_bwd_dx, 1, (1,) + POINTWISE, "8x8x64-64"),

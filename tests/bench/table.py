@@ -12,7 +12,6 @@ BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 BARS = {
     ("f32_dense_fwd", "256-32 B1", "armv7emsp"): 1.6,
     ("f32_dense_bwd_dx", "256-32 B1", "armv7emsp"): 1.8,
-    ("f32_dense_bwd_dw_sgd", "256-32 B1", "armv7emsp"): 2.2,
     ("f32_matmul", "16x64x64", "armv7emsp"): 1.5,
     ("f32_pointwise_fwd", "8x8x64-64", "armv7emsp"): 1.5,
     ("f32_pointwise_bwd_dx", "8x8x64-64", "armv7emsp"): 1.5,

@@ -44,11 +44,6 @@ def dense_bwd_dw(s, B, N, M):
     return s.f(M * N), s.f(M), s.f(B * M), s.f(B * N), B, N, M
 
 
-def dense_bwd_dw_sgd(s, B, N, M):
-    # powers of two keep exact inputs exact
-    return s.f(M * N), s.f(M), s.f(B * M), s.f(B * N), array("f", (0.125, 0.5)), B, N, M
-
-
 def dense_s8(s, B, N, M):
     return (s.b(B * M), s.b(B * N), s.b(M * N)) + s.requantization(M) + (s.q(), B, N, M)
 
@@ -198,7 +193,6 @@ CASES = (
     (dense_fwd_no_bias, 1, True, DENSE),
     (dense_bwd_dx, 1, True, DENSE),
     (dense_bwd_dw, 2, True, DENSE),
-    (dense_bwd_dw_sgd, 2, True, DENSE),
     (conv2d_fwd, 1, True, _CONV),
     (conv2d_fwd_no_bias, 1, True, _CONV[:4]),
     (conv2d_bwd_dx, 1, True, _CONV),

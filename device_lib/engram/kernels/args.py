@@ -50,23 +50,6 @@ def dense_bwd_dw(dw, db, dout, x, B, N, M):
     _buffer(kernel, "f", "x", x, B * N)
 
 
-def dense_bwd_dw_sgd(w, b, dout, x, hyper, B, N, M):
-    kernel = "dense_bwd_dw_sgd"
-    _ints(kernel, ("B", B, 0), ("N", N, 0), ("M", M, 0))
-    _buffer(kernel, "F", "w", w, M * N)
-    _buffer(kernel, "F", "b", b, M)
-    _buffer(kernel, "f", "dout", dout, B * M)
-    _buffer(kernel, "f", "x", x, B * N)
-    _buffer(kernel, "f", "hyper", hyper, 2)
-    for h in (hyper[0], hyper[1]):
-        if not (h >= 0 and h - h == 0):
-            raise ValueError(
-                "dense_bwd_dw_sgd: hyper: expected lr and weight_decay"
-                " to be finite and not negative"
-            )
-    return hyper[0], hyper[1]
-
-
 def conv2d_fwd(out, x, w, b, geom, B):
     kernel = "conv2d_fwd"
     _ints(kernel, ("B", B, 0))

@@ -66,22 +66,6 @@ def dense_bwd_dw(dw, db, dout, x, B, N, M):
     add_rows(db, dout, B, M)
 
 
-def dense_bwd_dw_sgd(w, b, dout, x, hyper, B, N, M):
-    """w (M, N) *= 1 - lr * weight_decay, then for every row of dout (B, M) and x (B, N):
-    w -= (lr * dout).T @ x, b (M) -= lr * dout; hyper (2) = lr, weight_decay
-    """
-    lr, weight_decay = check.dense_bwd_dw_sgd(w, b, dout, x, hyper, B, N, M)
-    keep = 1 - lr * weight_decay
-    for i in range(M * N):
-        w[i] *= keep
-    for i in range(B):
-        for m in range(M):
-            step = lr * dout[i * M + m]
-            b[m] -= step
-            for n in range(N):
-                w[m * N + n] -= step * x[i * N + n]
-
-
 # ---- convolution ---------------------------------------------------------------------------
 
 
