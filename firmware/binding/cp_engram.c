@@ -3,9 +3,10 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
+#include <limits.h>
 #include <string.h>
 
-#include "engram_kernels.h"
+#include "engram_tape.h"
 
 // The name of an object's type, or a stand-in; the caller copies it at once.
 static void type_name(PyObject *obj, char *out, size_t size) {
@@ -74,7 +75,7 @@ static int get_int(PyObject *obj, int arg, engram_arg_t *out, trouble_t *trouble
     return 0;
 }
 
-// On success the view is held; the caller releases every view whose obj is set.
+// On success the view is held, as on some failures: its obj is set.
 static int get_buffer(char letter, PyObject *obj, int arg, engram_arg_t *out, Py_buffer *view, trouble_t *trouble) {
     if (letter == 'o' && obj == Py_None) {
         out->o.p = NULL;
@@ -109,41 +110,62 @@ static int get_buffer(char letter, PyObject *obj, int arg, engram_arg_t *out, Py
     return 0;
 }
 
+static void release(Py_buffer *views, Py_ssize_t count) {
+    while (count-- > 0) {
+        if (views[count].obj != NULL) {
+            PyBuffer_Release(&views[count]);
+        }
+    }
+}
+
+// Fills the arguments and a view of each, which the caller releases; -1 with nothing held.
+static int get_args(const engram_kernel_t *kernel, PyObject *const *objects, Py_ssize_t count,
+    engram_arg_t *args, Py_buffer *views, trouble_t *trouble) {
+    if (count != kernel->arity) {
+        trouble->fault.kind = ENGRAM_FAULT_ARITY;
+        trouble->fault.expected = kernel->arity;
+        trouble->fault.got = count;
+        return -1;
+    }
+    for (int i = 0; i < kernel->arity; i++) {
+        char letter = kernel->letters[i];
+        views[i].obj = NULL;
+        int err = letter == 'i' ? get_int(objects[i], i, &args[i], trouble)
+            : get_buffer(letter, objects[i], i, &args[i], &views[i], trouble);
+        if (err != 0) {
+            release(views, i + 1);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void raise_fault(const engram_kernel_t *kernel, const engram_fault_t *fault) {
+    char message[ENGRAM_MESSAGE_SIZE];
+    engram_message(message, sizeof(message), kernel, fault);
+    PyErr_SetString(fault->kind >= ENGRAM_FAULT_ARITY ? PyExc_TypeError : PyExc_ValueError, message);
+}
+
 static PyObject *kernel_call(PyObject *self, PyObject *const *objects, Py_ssize_t count) {
     const engram_kernel_t *kernel = PyCapsule_GetPointer(self, NULL);
     engram_arg_t args[ENGRAM_MAX_ARGS];
     Py_buffer views[ENGRAM_MAX_ARGS];
     trouble_t trouble;
     int32_t result = ENGRAM_FAULT;
-    int got = 0, err = 0;
-    if (count != kernel->arity) {
-        trouble.fault.kind = ENGRAM_FAULT_ARITY;
-        trouble.fault.expected = kernel->arity;
-        trouble.fault.got = count;
-        err = -1;
-    }
-    for (; err == 0 && got < kernel->arity; got++) {
-        char letter = kernel->letters[got];
-        views[got].obj = NULL;
-        err = letter == 'i' ? get_int(objects[got], got, &args[got], &trouble)
-            : get_buffer(letter, objects[got], got, &args[got], &views[got], &trouble);
-    }
-    if (err == 0) {
+    if (get_args(kernel, objects, count, args, views, &trouble) == 0) {
         result = engram_call(kernel, args, &trouble.fault);
+        release(views, kernel->arity);
     }
-    while (got-- > 0) {
-        if (views[got].obj != NULL) {
-            PyBuffer_Release(&views[got]);
-        }
+    if (result < 0) {
+        raise_fault(kernel, &trouble.fault);
+        return NULL;
     }
-    if (result >= 0) {
-        return PyLong_FromLong(result);
-    }
-    char message[ENGRAM_MESSAGE_SIZE];
-    engram_message(message, sizeof(message), kernel, &trouble.fault);
-    PyErr_SetString(trouble.fault.kind >= ENGRAM_FAULT_ARITY ? PyExc_TypeError : PyExc_ValueError, message);
-    return NULL;
+    return PyLong_FromLong(result);
 }
+#define FASTCALL(function) ((PyCFunction)(void (*)(void))(function))
+#define KERNEL_FUNCTION FASTCALL(kernel_call)
+
+#include "cp_tape.h"
 
 // No counter on a PC: kernels cost nothing that could be counted the same way twice.
 static PyObject *spent(PyObject *self, PyObject *unused) {
@@ -155,6 +177,9 @@ static PyObject *spent(PyObject *self, PyObject *unused) {
 static PyMethodDef kernel_methods[ENGRAM_KERNEL_COUNT];
 
 static PyMethodDef module_methods[] = {
+    { "bind", bind, METH_O, "A tape of rows (kernel, argument, ...), checked once." },
+    { "run", FASTCALL(run), METH_FASTCALL, "Runs rows first to last - 1 of a tape, by default all." },
+    { "put", FASTCALL(put), METH_FASTCALL, "Replaces row `at` of a tape by another of its kernel." },
     { "spent", spent, METH_NOARGS, "Counter units spent inside kernels so far, modulo 2**30; always 0 here." },
     { NULL, NULL, 0, NULL },
 };
@@ -163,7 +188,7 @@ static int add_kernels(PyObject *module) {
     for (int i = 0; i < ENGRAM_KERNEL_COUNT; i++) {
         const engram_kernel_t *kernel = &engram_kernel_table[i];
         kernel_methods[i].ml_name = kernel->name;
-        kernel_methods[i].ml_meth = (PyCFunction)(void (*)(void))kernel_call;
+        kernel_methods[i].ml_meth = KERNEL_FUNCTION;
         kernel_methods[i].ml_flags = METH_FASTCALL;
         kernel_methods[i].ml_doc = kernel->args;
         PyObject *self = PyCapsule_New((void *)kernel, NULL, NULL);
@@ -185,7 +210,10 @@ static struct PyModuleDef module_def = {
 
 PyMODINIT_FUNC PyInit__engram(void) {
     PyObject *module = PyModule_Create(&module_def);
-    if (module != NULL && add_kernels(module) < 0) {
+    if (module != NULL && tape_type == NULL) {
+        tape_type = (PyTypeObject *)PyType_FromSpec(&tape_spec);
+    }
+    if (module != NULL && (tape_type == NULL || add_kernels(module) < 0)) {
         Py_CLEAR(module);
     }
     return module;

@@ -1,6 +1,6 @@
 // MicroPython face of the kernels: module _engram, firmware user module and native .mpy alike.
-// Holds no numerics and no shape rule; it turns objects into engram_arg_t and back, and
-// allocates nothing unless it raises.
+// Holds no numerics and no shape rule; it turns objects into engram_arg_t and back. A call and a
+// tape that runs allocate nothing unless they raise; to bind one and to put a row takes memory.
 #if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME
 #include "py/dynruntime.h"
 #else
@@ -8,13 +8,21 @@
 #include "py/runtime.h"
 #endif
 
-#include "engram_kernels.h"
+#include "engram_tape.h"
 
 // A port that can count (instructions, microseconds) names a header that defines a type
 // engram_mark_t and two functions: engram_mark(), now; engram_since(mark), the units that have
 // passed since then, modulo 2**30 or a multiple.
 #ifdef ENGRAM_TICKS_H
 #include ENGRAM_TICKS_H
+#else
+typedef uint8_t engram_mark_t;
+static inline engram_mark_t engram_mark(void) {
+    return 0;
+}
+static inline uint32_t engram_since(engram_mark_t mark) {
+    return mark;
+}
 #endif
 #ifndef MP_NORETURN
 #define MP_NORETURN NORETURN  // its name before 1.26
@@ -44,9 +52,12 @@ static bool refuse(engram_fault_t *fault, int arg, engram_fault_kind_t kind, con
     return false;
 }
 
+static const char *type_name(mp_obj_t obj) {
+    return mp_obj_str_get_str(MP_OBJ_NEW_QSTR(mp_obj_get_type(obj)->name));
+}
+
 static bool refuse_type_of(engram_fault_t *fault, int arg, mp_obj_t obj) {
-    mp_obj_t name = MP_OBJ_NEW_QSTR(mp_obj_get_type(obj)->name);
-    return refuse(fault, arg, ENGRAM_FAULT_TYPE, mp_obj_str_get_str(name));
+    return refuse(fault, arg, ENGRAM_FAULT_TYPE, type_name(obj));
 }
 
 #if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME \
@@ -59,8 +70,34 @@ static inline bool get_array(char letter, mp_obj_t obj, engram_arg_t *out) {
     (void)out;
     return false;
 }
+static inline const mp_obj_array_t *known_array(mp_obj_t obj) {
+    (void)obj;
+    return NULL;
+}
+
+#if defined(MICROPY_ENABLE_DYNRUNTIME) && MICROPY_ENABLE_DYNRUNTIME
+const mp_obj_type_t *engram_view_type;  // found by its name at import
+#define IS_VIEW_TYPE(type) ((type) == engram_view_type)
+#elif MICROPY_PY_BUILTINS_MEMORYVIEW
+#define IS_VIEW_TYPE(type) ((type) == &mp_type_memoryview)
+#else
+#define IS_VIEW_TYPE(type) false
+#endif
+static inline bool is_view(mp_obj_t obj) {
+    return IS_VIEW_TYPE(mp_obj_get_type(obj));
+}
 
 #else
+
+// The object as an array, if it is one that may grow.
+static inline const mp_obj_array_t *known_array(mp_obj_t obj) {
+    const mp_obj_type_t *type = mp_obj_get_type(obj);
+    return type == &mp_type_array || type == &mp_type_bytearray ? MP_OBJ_TO_PTR(obj) : NULL;
+}
+
+static inline bool is_view(mp_obj_t obj) {
+    return mp_obj_is_type(obj, &mp_type_memoryview);
+}
 
 // Arrays, as nearly every buffer is one, without a call. False: get_buffer knows, or says what is
 // wrong.
@@ -147,45 +184,55 @@ static bool get_buffer(char letter, mp_obj_t obj, int arg, engram_arg_t *out, en
     return true;
 }
 
+MP_NORETURN static void raise_text(const mp_obj_type_t *type, const char *text, size_t length) {
+    nlr_raise(mp_obj_new_exception_arg1(type, mp_obj_new_str(text, length)));
+}
+
 MP_NORETURN static void raise_fault(const engram_kernel_t *kernel, const engram_fault_t *fault) {
     char message[ENGRAM_MESSAGE_SIZE];
-    size_t length = engram_message(message, sizeof(message), kernel, fault);
-    mp_obj_t text = mp_obj_new_str(message, length);
-    nlr_raise(mp_obj_new_exception_arg1(
-        fault->kind >= ENGRAM_FAULT_ARITY ? &mp_type_TypeError : &mp_type_ValueError, text));
+    raise_text(fault->kind >= ENGRAM_FAULT_ARITY ? &mp_type_TypeError : &mp_type_ValueError, message,
+        engram_message(message, sizeof(message), kernel, fault));
 }
 
 uint32_t engram_spent_units;
 
-static mp_obj_t kernel_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *objects) {
-    const engram_kernel_t *kernel = ((kernel_obj_t *)MP_OBJ_TO_PTR(self_in))->kernel;
-    engram_fault_t fault;
-    if (n_kw != 0 || n_args != kernel->arity) {
-        fault.kind = ENGRAM_FAULT_ARITY;
-        fault.expected = kernel->arity;
-        fault.got = n_args;
-        raise_fault(kernel, &fault);
+static bool refuse_count(const engram_kernel_t *kernel, size_t count, engram_fault_t *fault) {
+    fault->kind = ENGRAM_FAULT_ARITY;
+    fault->expected = kernel->arity;
+    fault->got = count;
+    return false;
+}
+
+static inline bool get_args(const engram_kernel_t *kernel, size_t count, const mp_obj_t *objects,
+    engram_arg_t *args, engram_fault_t *fault) {
+    if (count != kernel->arity) {
+        return refuse_count(kernel, count, fault);
     }
-    engram_arg_t args[ENGRAM_MAX_ARGS];
     const char *letters = kernel->letters;
     size_t i = 0;
     for (char letter; (letter = letters[i]) != 'i' && letter != '\0'; i++) {  // ints are last
-        if (!get_array(letter, objects[i], &args[i]) && !get_buffer(letter, objects[i], i, &args[i], &fault)) {
-            raise_fault(kernel, &fault);
+        if (!get_array(letter, objects[i], &args[i]) && !get_buffer(letter, objects[i], i, &args[i], fault)) {
+            return false;
         }
     }
-    for (; i < n_args; i++) {
-        if (!get_int(objects[i], i, &args[i], &fault)) {
-            raise_fault(kernel, &fault);
+    for (; i < count; i++) {
+        if (!get_int(objects[i], i, &args[i], fault)) {
+            return false;
         }
     }
-    #ifdef ENGRAM_TICKS_H
+    return true;
+}
+
+static mp_obj_t kernel_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *objects) {
+    const engram_kernel_t *kernel = ((kernel_obj_t *)MP_OBJ_TO_PTR(self_in))->kernel;
+    engram_fault_t fault;
+    engram_arg_t args[ENGRAM_MAX_ARGS];
+    if (!(n_kw == 0 ? get_args(kernel, n_args, objects, args, &fault) : refuse_count(kernel, n_args, &fault))) {
+        raise_fault(kernel, &fault);
+    }
     engram_mark_t start = engram_mark();
-    #endif
     int32_t result = engram_call(kernel, args, &fault);
-    #ifdef ENGRAM_TICKS_H
     engram_spent_units += engram_since(start);
-    #endif
     if (result < 0) {
         raise_fault(kernel, &fault);
     }
@@ -216,12 +263,49 @@ static MP_DEFINE_CONST_FUN_OBJ_0(spent_obj, spent);
 mp_obj_full_type_t engram_type_kernel;
 kernel_obj_t engram_kernel_objs[ENGRAM_KERNEL_COUNT];
 
+// Says how a kernel and a tape are laid out: modules that say the same share them.
+static const char layout[] = "engram 1";
+
+#ifndef ENGRAM_PART  // has kernels only; one of those that join to it has the tapes
+
+mp_obj_full_type_t engram_type_tape;
+
+// Whether a type is this module's, or that of the same name of another part. A class made in
+// Python has a constructor and never comes as far as the text; the rest is C that names itself.
+static bool is_type_of_parts(const mp_obj_type_t *type, const mp_obj_full_type_t *own) {
+    if (type == (const mp_obj_type_t *)own) {
+        return true;
+    }
+    const char *text = MP_OBJ_TYPE_GET_SLOT_OR_NULL(type, protocol);
+    if (type->name != own->name || MP_OBJ_TYPE_HAS_SLOT(type, make_new) || text == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(layout); i++) {
+        if (text[i] != layout[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline bool is_kernel_type(const mp_obj_type_t *type) {
+    return is_type_of_parts(type, &engram_type_kernel);
+}
+static inline bool is_tape_type(const mp_obj_type_t *type) {
+    return is_type_of_parts(type, &engram_type_tape);
+}
+
+#include "mp_tape.h"
+
+#endif
+
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     MP_DYNRUNTIME_INIT_ENTRY
 
     engram_type_kernel.base.type = (void *)&mp_type_type;
     engram_type_kernel.name = MP_QSTR_kernel;
     MP_OBJ_TYPE_SET_SLOT(&engram_type_kernel, call, kernel_call, 0);
+    MP_OBJ_TYPE_SET_SLOT(&engram_type_kernel, protocol, layout, 1);
     engram_spent_units = 0;
 
     #define ENGRAM_KERNEL(name, qstr, letters, args, call) \
@@ -231,6 +315,16 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     #include ENGRAM_LIST_FILE
     #undef ENGRAM_KERNEL
     mp_store_global(MP_QSTR_spent, MP_OBJ_FROM_PTR(&spent_obj));
+
+    #ifndef ENGRAM_PART
+    engram_type_tape.base.type = (void *)&mp_type_type;
+    engram_type_tape.name = MP_QSTR_tape;
+    MP_OBJ_TYPE_SET_SLOT(&engram_type_tape, protocol, layout, 0);
+    engram_view_type = MP_OBJ_TO_PTR(mp_load_global(MP_QSTR_memoryview));
+    mp_store_global(MP_QSTR_bind, MP_OBJ_FROM_PTR(&bind_obj));
+    mp_store_global(MP_QSTR_run, MP_OBJ_FROM_PTR(&run_obj));
+    mp_store_global(MP_QSTR_put, MP_OBJ_FROM_PTR(&put_obj));
+    #endif
 
     MP_DYNRUNTIME_INIT_EXIT
 }
@@ -245,6 +339,16 @@ static MP_DEFINE_CONST_OBJ_TYPE(
     MP_TYPE_FLAG_NONE,
     call, kernel_call
     );
+static MP_DEFINE_CONST_OBJ_TYPE(engram_type_tape, MP_QSTR_tape, MP_TYPE_FLAG_NONE);
+
+static inline bool is_kernel_type(const mp_obj_type_t *type) {
+    return type == &engram_type_kernel;
+}
+static inline bool is_tape_type(const mp_obj_type_t *type) {
+    return type == &engram_type_tape;
+}
+
+#include "mp_tape.h"
 
 #define ENGRAM_KERNEL(name, qstr, letters, args, call) \
     static const kernel_obj_t kernel_##name##_obj = { { &engram_type_kernel }, &engram_kernel_table[ENGRAM_ID_##name] };
@@ -253,6 +357,9 @@ static MP_DEFINE_CONST_OBJ_TYPE(
 
 static const mp_rom_map_elem_t engram_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__engram) },
+    { MP_ROM_QSTR(MP_QSTR_bind), MP_ROM_PTR(&bind_obj) },
+    { MP_ROM_QSTR(MP_QSTR_run), MP_ROM_PTR(&run_obj) },
+    { MP_ROM_QSTR(MP_QSTR_put), MP_ROM_PTR(&put_obj) },
     { MP_ROM_QSTR(MP_QSTR_spent), MP_ROM_PTR(&spent_obj) },
     #define ENGRAM_KERNEL(name, qstr, letters, args, call) { MP_ROM_QSTR(qstr), MP_ROM_PTR(&kernel_##name##_obj) },
     #include ENGRAM_LIST_FILE

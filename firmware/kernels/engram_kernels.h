@@ -16,6 +16,7 @@
 #ifndef ENGRAM_KERNELS_H
 #define ENGRAM_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,7 +69,7 @@ static inline int engram_code_fits(char letter, int code) {
 }
 
 // Whether a buffer of so many bytes and this typecode is bytes that make up elements of the letter.
-// That they are aligned is for engram_call to see.
+// That they are aligned is for engram_buffers_ok to see.
 static inline int engram_bytes_fit(char letter, int code, size_t bytes) {
     return engram_code_fits('b', code) && (bytes & (((size_t)1 << engram_element(letter)->shift) - 1)) == 0;
 }
@@ -251,6 +252,9 @@ enum { ENGRAM_MAX_ARGS = 11, ENGRAM_MESSAGE_SIZE = 160 };
 #define ENGRAM_INT_MAX ((1 << 30) - 1)
 
 extern const engram_kernel_t engram_kernel_table[ENGRAM_KERNEL_COUNT];
+
+// Whether the buffers are aligned and share no memory but where they may; if not, *fault is filled.
+bool engram_buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault);
 
 // Checks alignment and overlap of the buffers, then calls the kernel. ENGRAM_FAULT with
 // *fault filled, or the kernel's result (0, or a count).

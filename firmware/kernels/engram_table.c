@@ -1,5 +1,6 @@
 // The call table, the checks every kernel shares, and the wording of faults.
 #include "engram_check.h"
+#include "engram_line.h"
 
 #define ENGRAM_KERNEL(name, qstr, letters, args, call) \
     static int32_t call_##name(const engram_arg_t *a, engram_fault_t *fault) { return engram_##name call; }
@@ -94,7 +95,7 @@ static bool apart(const engram_kernel_t *kernel, const engram_arg_t *args, engra
 }
 
 // One pass over the buffers: written ones are first, ints last.
-static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
+static inline bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
     extent_t written[ENGRAM_MAX_ARGS], *past = written;
     bool shared = false;
     const char *letters = kernel->letters;
@@ -114,6 +115,10 @@ static bool buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, 
         }
     }
     return !shared || apart(kernel, args, fault);
+}
+
+bool engram_buffers_ok(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
+    return buffers_ok(kernel, args, fault);
 }
 
 int32_t engram_call(const engram_kernel_t *kernel, const engram_arg_t *args, engram_fault_t *fault) {
@@ -177,34 +182,6 @@ bool engram_geom(engram_fault_t *fault, int arg, engram_l_t geom, bool channelwi
 
 // ---- wording -------------------------------------------------------------------------------
 
-typedef struct { char *p; size_t room; size_t n; } line_t;
-
-static void put(line_t *line, const char *text, size_t length) {
-    for (size_t i = 0; i < length && line->n < line->room; i++) {
-        line->p[line->n++] = text[i];
-    }
-}
-
-static void put_text(line_t *line, const char *text) {
-    for (; *text != '\0'; text++) {
-        put(line, text, 1);
-    }
-}
-
-static void put_int(line_t *line, int64_t value) {
-    char digits[20];
-    int n = 20;
-    uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--n] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
-    if (value < 0) {
-        put_text(line, "-");
-    }
-    put(line, digits + n, (size_t)(20 - n));
-}
-
 static const char *expected_type(char letter) {
     switch (letter) {
         case 'F': return "a writable float32 buffer (array 'f')";
@@ -221,64 +198,64 @@ static const char *expected_type(char letter) {
 }
 
 size_t engram_message(char *out, size_t size, const engram_kernel_t *kernel, const engram_fault_t *fault) {
-    line_t line = { out, size - 1, 0 };
-    put_text(&line, kernel->name);
-    put_text(&line, ": ");
+    engram_line_t line = { out, size - 1, 0 };
+    engram_put_text(&line, kernel->name);
+    engram_put_text(&line, ": ");
     if (fault->kind == ENGRAM_FAULT_ARITY) {
-        put_text(&line, "expected ");
-        put_int(&line, fault->expected);
-        put_text(&line, " positional arguments, got ");
-        put_int(&line, fault->got);
+        engram_put_text(&line, "expected ");
+        engram_put_int(&line, fault->expected);
+        engram_put_text(&line, " positional arguments, got ");
+        engram_put_int(&line, fault->got);
         out[line.n] = '\0';
         return line.n;
     }
     size_t length;
     const char *name = arg_name(kernel, fault->arg, &length);
-    put(&line, name, length);
-    put_text(&line, ": ");
+    engram_put(&line, name, length);
+    engram_put_text(&line, ": ");
     switch (fault->kind) {
         case ENGRAM_FAULT_LENGTH:
-            put_text(&line, "expected ");
-            put_int(&line, fault->expected);
-            put_text(&line, " elements for its shape, got ");
-            put_int(&line, fault->got);
+            engram_put_text(&line, "expected ");
+            engram_put_int(&line, fault->expected);
+            engram_put_text(&line, " elements for its shape, got ");
+            engram_put_int(&line, fault->got);
             break;
         case ENGRAM_FAULT_TOO_BIG:
-            put_text(&line, "its shape has more elements than memory can hold");
+            engram_put_text(&line, "its shape has more elements than memory can hold");
             break;
         case ENGRAM_FAULT_DIM:
-            put_text(&line, "expected an int of at least ");
-            put_int(&line, fault->expected);
-            put_text(&line, ", got ");
-            put_int(&line, fault->got);
+            engram_put_text(&line, "expected an int of at least ");
+            engram_put_int(&line, fault->expected);
+            engram_put_text(&line, ", got ");
+            engram_put_int(&line, fault->got);
             break;
         case ENGRAM_FAULT_ENTRY:
-            put_text(&line, "entry ");
-            put_int(&line, fault->at);
-            put_text(&line, ": expected ");
-            put_int(&line, fault->expected);
-            put_text(&line, " to ");
-            put_int(&line, fault->limit);
-            put_text(&line, ", got ");
-            put_int(&line, fault->got);
+            engram_put_text(&line, "entry ");
+            engram_put_int(&line, fault->at);
+            engram_put_text(&line, ": expected ");
+            engram_put_int(&line, fault->expected);
+            engram_put_text(&line, " to ");
+            engram_put_int(&line, fault->limit);
+            engram_put_text(&line, ", got ");
+            engram_put_int(&line, fault->got);
             break;
         case ENGRAM_FAULT_OVERLAP:
-            put_text(&line, "must not share memory with ");
+            engram_put_text(&line, "must not share memory with ");
             name = arg_name(kernel, fault->at, &length);
-            put(&line, name, length);
+            engram_put(&line, name, length);
             break;
         case ENGRAM_FAULT_INT_RANGE:
-            put_text(&line, "expected an int from -2**30 to 2**30 - 1");
+            engram_put_text(&line, "expected an int from -2**30 to 2**30 - 1");
             break;
         case ENGRAM_FAULT_TYPE:
-            put_text(&line, "expected ");
-            put_text(&line, expected_type(kernel->letters[fault->arg]));
-            put_text(&line, ", got ");
-            put_text(&line, fault->text);
+            engram_put_text(&line, "expected ");
+            engram_put_text(&line, expected_type(kernel->letters[fault->arg]));
+            engram_put_text(&line, ", got ");
+            engram_put_text(&line, fault->text);
             break;
         default:
-            put_text(&line, "expected ");
-            put_text(&line, fault->text);
+            engram_put_text(&line, "expected ");
+            engram_put_text(&line, fault->text);
             break;
     }
     out[line.n] = '\0';

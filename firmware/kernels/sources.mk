@@ -10,6 +10,7 @@ ENGRAM_KERNEL_SRC := \
 	engram_elementwise.c \
 	engram_fft.c \
 	engram_int8.c \
+	engram_line.c \
 	engram_math.c \
 	engram_optim.c \
 	engram_pack.c \
@@ -20,6 +21,7 @@ ENGRAM_KERNEL_SRC := \
 	engram_s8.c \
 	engram_softmax_s8.c \
 	engram_table.c \
+	engram_tape.c \
 	engram_tile.c \
 	engram_tile_s8.c \
 	engram_train.c \

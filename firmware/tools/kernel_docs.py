@@ -69,6 +69,22 @@ Errors: what is int8, copied or `uniform_f32` is exact. A float32 sum of n terms
 order and is within n 2^-24 times the sum of their sizes of the true one (`sum_squares`: 64 + n /
 64 instead of n). `ulp` is a unit in the last place of the true value; where a bound stands below,
 a test sweeps it. The C kernels give the same bits on every processor.
+
+## Tapes
+
+Calls that are made again and again, as those of a training step, are bound once and run from C:
+
+* `bind(rows)` checks a list or tuple of rows `(kernel, argument, ...)` as calls are checked
+  (types, ranges, alignment, overlap) and returns a tape, which keeps their buffers alive.
+* `run(tape)`, `run(tape, first, last)` runs rows first to last - 1, by default all. Dimensions and
+  values are checked as in a call; an error is raised with the kernel's text, and the rows before
+  it have run. It returns nothing and allocates nothing. `spent()` counts a run as one span.
+* `put(tape, at, row)` replaces row `at` by another of its kernel.
+
+A buffer of a tape must not grow: CPython forbids it, elsewhere `run` raises ValueError when it has
+moved. On a 32-bit board a row takes 4 bytes and 8 an argument, and a tape 20 bytes, 4 for each
+memoryview and 8 for each array in its rows. What a row costs: [benchmarks](benchmarks.md). Ctrl-C
+ends a run between two rows, but not in a native `.mpy`, which MicroPython gives no look at it.
 """
 
 
