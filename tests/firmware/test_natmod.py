@@ -27,6 +27,9 @@ PROVIDED = {
     "mp_fun_table",
     "mp_native_qstr_table",
     "mp_type_fun_builtin_0",
+    "mp_type_fun_builtin_1",
+    "mp_type_fun_builtin_3",
+    "mp_type_fun_builtin_var",
 }
 
 
