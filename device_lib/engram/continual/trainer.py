@@ -31,9 +31,9 @@ class Trainer:
         self._optimiser, self._hypers, self.reader = optimiser, hypers, reader
         self._lr_decay, self.counter = lr_decay, counter
         self.rates = {group: 1 for group in hypers}
-        self._ticks = array("i", range(len(PHASES) + 1))
+        # Of the last step: units of its phases, modulo 2**30, and the counters around it.
         self._spans = array("i", range(len(PHASES)))
-        self._began = self._total = self._outside = 0
+        self._began = self._ended = self._spent_before = self._spent_after = 0
         self._spent = getattr(kernels, "spent", _nothing_spent)
 
     def steps(self, epochs, replay):
@@ -69,30 +69,30 @@ class Trainer:
 
     def step(self):
         """One step on the batch that the sampler composes. Allocates nothing."""
-        counter, ticks, spans = self.counter, self._ticks, self._spans
-        learner, stage, strategy = self._learner, self._stage, self._learner.strategy
-        for i in range(len(PHASES)):
-            spans[i] = 0
-        stage.clear_stats()
-        spent = self._spent()
-        self._began = ticks[0] = counter()
-        fresh = learner.sampler.new_per_batch
-        for _ in range(learner.batch // stage.micro):
-            self._fill(fresh if fresh < stage.micro else stage.micro)
-            fresh = fresh - stage.micro if fresh > stage.micro else 0
-            ticks[1] = counter()
+        counter, spans, learner = self.counter, self._spans, self._learner
+        strategy, rows = learner.strategy, self._stage.micro
+        fresh, left = learner.sampler.new_per_batch, learner.batch
+        self._spent_before = self._spent()
+        self._began = now = counter()
+        self._stage.begin()
+        spans[0] = spans[1] = spans[2] = 0
+        while left:
+            start = now
+            self._fill(fresh if fresh < rows else rows)
+            read = counter()
             strategy.forward()
-            ticks[2] = counter()
+            done = counter()
             strategy.backward()
-            ticks[3] = counter()
-            for i in range(3):
-                spans[i] += ticks_diff(ticks[i + 1], ticks[i])
-            ticks[0] = ticks[3]
+            now = counter()
+            spans[0] += read - start
+            spans[1] += done - read
+            spans[2] += now - done
+            fresh = fresh - rows if fresh > rows else 0
+            left -= rows
         strategy.update()
-        ticks[4] = counter()
-        spans[3] = ticks_diff(ticks[4], ticks[3])
-        self._total = ticks_diff(ticks[4], self._began)
-        self._outside = self._total - ticks_diff(self._spent(), spent)
+        self._ended = counter()
+        spans[3] = self._ended - now
+        self._spent_after = self._spent()
         learner.steps_done += 1
 
     def _fill(self, fresh):
@@ -120,6 +120,8 @@ class Trainer:
                 "the loss is no longer a number after %d steps: load() the last saved state "
                 "and use a smaller learning rate than %g" % (n, self._hypers["head"][0])
             )
+        total_units = ticks_diff(self._ended, self._began)
+        inside = ticks_diff(self._spent_after, self._spent_before)
         right = [numbers[1] for numbers in stats.values() if len(numbers) > 1]
         return {
             "step": n,
@@ -129,9 +131,9 @@ class Trainer:
             "new": learner.sampler.new_per_batch,
             "replayed": learner.batch - learner.sampler.new_per_batch,
             "at": self._began,
-            "phases": {name: self._spans[i] for i, name in enumerate(PHASES)},
-            "total": self._total,
-            "outside": self._outside,
+            "phases": {name: ticks_diff(self._spans[i], 0) for i, name in enumerate(PHASES)},
+            "total": total_units,
+            "outside": total_units - inside,
         }
 
 

@@ -16,10 +16,11 @@ class Learned:
         self.elems = sum([n for _, _, n, _ in runs])
         self._runs = [(params[first : first + n], own, n) for first, own, n, _ in runs]
 
-    def snapshot(self, out):
-        """out (elems) = the parameters that learn. Allocates nothing but windows."""
-        for values, own, n in self._runs:
-            kernels.copy_f32(out[own : own + n], values)
+    def snapshots(self, out):
+        """A tape that copies the parameters that learn into out (elems): kernels.run(tape)."""
+        return kernels.bind([
+            (kernels.copy_f32, out[own : own + n], values) for values, own, n in self._runs
+        ])
 
     def clear(self):
         """grads = 0"""

@@ -50,9 +50,9 @@ class Plan:
     spec: model.ModelSpec. config: continual.config.Config. micro: rows of a micro-batch, a divisor
     of config.batch. slots, bits: of the replay store, for what its index takes; 0 slots: none.
 
-    .sections   {name: rows}: frozen, forward, loss, backward, update; single and answer, for one
-                sample; where the configuration asks for them, single_backward and teacher
-    .upper_at   how many rows of forward lie below what learns
+    .sections   {name: rows}: frozen; begin, forward, backward, update; single and answer, for one
+                sample; where the configuration asks, single_backward and teacher
+    .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
     .losses     objectives.Losses
     .states     buffers of the optimiser
     .groups     {"below", "head": array('f') of hyperparameters}
@@ -70,11 +70,12 @@ class Plan:
         fused = optimiser.fused(self.groups, config.heads) if config.fused else None
         self.states = () if config.fused else optimiser.states
         below = program.below(micro)
-        self.upper_at = len(below)
+        forward = below + program.upper(micro)
+        self.upper_at, self.loss_at = len(below), len(forward)
         self.sections = sections = {
             "frozen": program.frozen(),
-            "forward": below + program.upper(micro),
-            "loss": losses.rows(micro, share),
+            "forward": forward + losses.rows(micro, share),
+            "begin": losses.clear(),
             "backward": program.backward(micro, fused),
             "update": [],
             "single": program.below(1) + program.upper(1),
@@ -114,9 +115,9 @@ class Plan:
         if self.config.teacher:
             line.rows(sections["teacher"], VIEW)
             line.touch([TEACHER_PREFIX + program.head])
-        line.rows(sections["forward"][self.upper_at :], VIEW)
+        line.rows(sections["forward"][self.upper_at : self.loss_at], VIEW)
         line.touch([output["node"] for output in graph.outputs])
-        line.rows(sections["loss"], VIEW)
+        line.rows(sections["forward"][self.loss_at :], VIEW)
         line.touch([gradient(output["node"]) for output in graph.outputs])
         line.rows(sections["backward"], VIEW)
         line.touch([name for name, _ in brief])

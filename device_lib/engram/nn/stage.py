@@ -86,6 +86,12 @@ class Stage:
     .known      classes in use; .head: Head, or None
     .stats      {name of an output: array('f')}, as objectives.Losses has it
     .tapes      {section of the plan: Tape}
+
+    A step calls, without arguments:
+    .begin          a mini-batch begins: stats are zero
+    .forward_loss   forward() and loss()
+    .backward       adds the gradients by what learns, from those by the outputs
+    .update         what learns takes a step; gradients are zero then
     """
 
     def __init__(self, spec, plan, arena):
@@ -128,11 +134,16 @@ class Stage:
             rows = _computing(rows)
             if rows:
                 self.tapes[name] = Tape(rows, window, self.known)
+        self._forward = self.tapes["forward"]
+        self.begin, self.forward_loss = self.tapes["begin"].run, self._forward.run
+        self.backward = self.tapes["backward"].run
+        self.update = self.tapes["update"].run if "update" in self.tapes else _nothing
         forward = plan.sections["forward"]
-        # rows of forward, and of single, below what learns and below the head
+        # rows of forward, and of single, where what learns begins, the head, the loss
         self.upper_at = len(_computing(forward[: plan.upper_at]))
+        self.loss_at = len(_computing(forward[: plan.loss_at]))
         self.head_at = 0
-        for at, row in enumerate(forward):
+        for at, row in enumerate(forward[: plan.loss_at]):
             if row[1][0][0] == plan.program.head:
                 self.head_at = len(_computing(forward[:at]))
 
@@ -158,7 +169,11 @@ class Stage:
 
     def forward(self):
         """outputs = the adaptive stage at x, for a micro-batch."""
-        self.tapes["forward"].run()
+        self._forward.run_rows(0, self.loss_at)
+
+    def loss(self):
+        """Adds the losses of a micro-batch to stats; makes the gradients by the outputs."""
+        self._forward.run_rows(self.loss_at, self._forward.rows)
 
     def forward_single(self):
         """single = the adaptive stage at single_x."""
@@ -171,28 +186,15 @@ class Stage:
 
     def features(self):
         """head.x, for a micro-batch: runs the layers below the head."""
-        self.tapes["forward"].run_rows(0, self.head_at)
+        self._forward.run_rows(0, self.head_at)
 
     def features_single(self):
         """head.single_x: runs the layers below the head for one sample."""
         self.tapes["single"].run_rows(0, self.head_at)
 
-    def loss(self):
-        """Adds the losses of a micro-batch to stats; makes the gradients by the outputs."""
-        self.tapes["loss"].run()
-
-    def backward(self):
-        """Adds the gradients by what learns, from those by the outputs."""
-        self.tapes["backward"].run()
-
     def backward_single(self):
         """Adds the gradients of the loss of one sample, after forward_single()."""
         self.tapes["single_backward"].run()
-
-    def update(self):
-        """The parameters take a step; gradients are zero then."""
-        if "update" in self.tapes:
-            self.tapes["update"].run()
 
     def start(self):
         """Forgets gradients and what the optimiser keeps from step to step."""
@@ -200,10 +202,10 @@ class Stage:
         for state in self._states:
             kernels.zero_f32(state)
 
-    def clear_stats(self):
-        for stats in self.stats.values():
-            for i in range(len(stats)):
-                stats[i] = 0
+
+
+def _nothing():
+    """The update of gradients that are applied where they are computed."""
 
 
 def _computing(rows):

@@ -35,8 +35,7 @@ class Strategy:
 
     def forward(self):
         """Outputs of a micro-batch, losses and their gradients by the outputs. Allocates nothing."""
-        self.stage.forward()
-        self.stage.loss()
+        self.stage.forward_loss()
 
     def backward(self):
         """Gradients by what learns. Allocates nothing."""

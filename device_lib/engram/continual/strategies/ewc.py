@@ -35,13 +35,16 @@ class Strategy(Base):
         super().__init__(learner, arena, options)
         self._fisher, self._anchor = arena.window("fisher"), arena.window("anchor")
         self._pull = arena.window("pull")
+        learned = self.stage.learned
+        self._to_pull = learned.snapshots(self._pull)
+        self._to_anchor = learned.snapshots(self._anchor)
         self._lambda, self._gamma = scalar(options["lambda"]), scalar(options["gamma"])
         self._samples = options["samples"]
 
     def update(self):
         """g += lambda F (theta - anchor), then the step."""
         learned, pull = self.stage.learned, self._pull
-        learned.snapshot(pull)
+        kernels.run(self._to_pull)
         kernels.axpy_f32(pull, self._anchor, MINUS_ONE)
         kernels.mul_f32(pull, pull, self._fisher)
         kernels.axpy_f32(learned.grads, pull, self._lambda)
@@ -65,4 +68,4 @@ class Strategy(Base):
                 kernels.mul_f32(self._pull, grads, grads)
                 kernels.axpy_f32(fisher, self._pull, share)
         stage.learned.clear()
-        stage.learned.snapshot(self._anchor)
+        kernels.run(self._to_anchor)

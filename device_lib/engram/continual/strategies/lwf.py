@@ -35,6 +35,7 @@ class Strategy(Base):
         self._answers = arena.window("t:" + learner.head_name)
         self._cool = scalar(1 / options["temperature"])
         self._weight = scalar(options["alpha"] / options["temperature"] / learner.batch)
+        self._to_teacher = self.stage.learned.snapshots(self._teacher)
         self.end()
 
     def begin(self):
@@ -67,7 +68,7 @@ class Strategy(Base):
         stage.tapes["teacher"].run()
         kernels.scale_f32(q, self._logits, self._cool)
         kernels.softmax_fwd(q, q, rows, old)
-        forward.run_rows(stage.upper_at, forward.rows)
+        forward.run_rows(stage.upper_at, stage.loss_at)
         kernels.copy_channels(p, stage.outputs[self.learner.head_name], rows, old, known, 0, 0, old)
         stage.loss()
         kernels.scale_f32(p, p, self._cool)
@@ -78,5 +79,5 @@ class Strategy(Base):
         kernels.axpy_f32(self._dlogits, self._wide, self._weight)
 
     def end(self):
-        self.stage.learned.snapshot(self._teacher)
+        kernels.run(self._to_teacher)
         self._taught[0] = self.stage.known

@@ -56,6 +56,10 @@ class Losses:
             rows += self._rows(output, batch, output["weight"] * share)
         return rows
 
+    def clear(self):
+        """Rows that set .stats to zero, before a mini-batch."""
+        return [("zero_f32", [stats], ()) for stats in self.stats.values()]
+
     def answers(self):
         """Rows from the outputs of one sample to what predict() answers."""
         rows = []
