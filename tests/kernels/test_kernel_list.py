@@ -10,8 +10,7 @@ import re
 import kernels_check as cases
 import pytest
 
-from engram.kernels import args as demands
-from engram.kernels import numpy, python
+from engram.kernels import demands, numpy, python
 from kernels.common import KERNELS, ROOT, rows
 
 LIST = rows()
@@ -92,10 +91,20 @@ def test_the_definition_has_the_same_kernels_arguments_and_shape_lines():
         assert " ".join(getattr(python, name).__doc__.split()) == shape
 
 
-def test_the_demands_have_the_same_kernels_and_arguments():
-    demanded = functions("args", *(f"args_{family}" for family in DEFINITION[1:]))
-    assert demanded == {name: names_of(row) for name, row in LIST.items()}
-    assert all(callable(getattr(demands, name)) for name in LIST)
+def test_every_kernel_has_one_row_of_demands_with_its_arguments():
+    keys = re.findall(r'^    "(\w+)": "', (LIBRARY / "demands.py").read_text(), re.M)
+    assert sorted(keys) == sorted(LIST)  # a dict would keep the last of two
+    for name, row in LIST.items():
+        arguments, returned = demands.parsed(demands.ROWS[name])
+        assert [argument for argument, *_ in arguments] == names_of(row), name
+        assert "".join(letter for _, letter, *_ in arguments) == row[0], name
+        assert callable(getattr(demands, name))
+
+
+def test_every_condition_of_a_row_is_there_and_every_one_is_used():
+    rows = [demands.parsed(row)[0] for row in demands.ROWS.values()]
+    named = {condition for row in rows for *_, condition in row} - {""}
+    assert named == set(functions("conditions"))
 
 
 def test_numpy_has_the_same_arguments_and_inherits_the_rest():

@@ -8,7 +8,8 @@ caller's memory.
 import math
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
+
 
 _TURN = 2.0 * math.pi
 
@@ -66,7 +67,8 @@ def mel_table(out, hyper, N, M):
     at high Hz, -1 outside, within 1e-5 (M + 1); hyper (3) = sample rate, low, high; mel = 1127
     log(1 + Hz / 700)
     """
-    rate, low, high = check.mel_table(out, hyper, N, M)
+    check.mel_table(out, hyper, N, M)
+    rate, low, high = hyper
     bottom, top = math.log(1 + low / 700), math.log(1 + high / 700)
     for k in range(N // 2 + 1):
         hertz = rate * k / N

@@ -9,16 +9,16 @@ zero point is -128, that is q = round(a / S) with S = a_max / (2**bits - 1). 8 b
 from array import array
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
 
-from .parts import clamp, fields, finish_s8, framed, requantize, s8, store_s8, windows
+from .parts import clamp, fields, finish_s8, framed, packed_size, requantize, s8, store_s8, windows
 
 
 def conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B):
     """out (B, H, W, C) = requantize(transposed convolution of x (B, OH, OW, K) by w (C, R, S, K) +
     bias (C)); mult (C), shift (C), geom (14) of the convolution from out to x, q (4)
     """
-    geom, q = check.conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B)
+    bias, mult, shift, geom, q = check.conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B)
     H, W, C, K, R, S = geom[:6]
     sums = list(bias) * (B * H * W)
     for at, window in windows(geom, B):
@@ -63,7 +63,7 @@ def requantize_s8(out, x, mult, shift, q):
     """out (n) = x (n) at another scale: requantize(x - in_zp) + out_zp, clamped; mult (1), shift
     (1), q (4); out may be x
     """
-    n, q = check.requantize_s8(out, x, mult, shift, q)
+    mult, shift, q, n = check.requantize_s8(out, x, mult, shift, q)
     for i in range(n):
         v = requantize(s8(x[i]) - q[0], mult[0], shift[0]) + q[1]
         store_s8(out, i, clamp(v, q[2], q[3]))
@@ -97,7 +97,7 @@ def softmax_s8(out, x, table, B, K):
     row - x (B, K)]: in the fixed-point arithmetic of TensorFlow Lite's SOFTMAX; table[d] =
     exp(-d * scale * beta) * 2**31, table[0] = 2**31 - 1; K at most 4095; out may be x
     """
-    check.softmax_s8(out, x, table, B, K)
+    table = check.softmax_s8(out, x, table, B, K)
     for row in range(0, B * K, K):
         values = [s8(x[row + k]) for k in range(K)]
         best = max(values)
@@ -144,7 +144,7 @@ def pad_s8(out, x, value, B, H, W, C, OH, OW, top, left):
 def packed_bytes(n, bits):
     """returns the bytes that n packed elements take: (n * bits + 7) // 8; bits 1 to 8"""
     check.packed_bytes(n, bits)
-    return (n * bits + 7) // 8
+    return packed_size(n, bits)
 
 
 def pack_s8(out, x, bits):
@@ -177,7 +177,7 @@ def unpack_f32(out, x, qp, bits):
     (packed_bytes(n, bits)): dequantized without the rounding to int8 between; qp (2) = scale,
     zero_point
     """
-    scale, zero_point, n = check.unpack_f32(out, x, qp, bits)
+    (scale, zero_point), n = check.unpack_f32(out, x, qp, bits)
     one = array("f", (255 / ((1 << bits) - 1),))  # rounded to float32 as in C
     ratio = one[0]
     for i, v in enumerate(fields(x, n, bits)):

@@ -7,7 +7,7 @@ no input at all (dilation can step over it) gives 0 and takes no gradient.
 import math
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
 
 from .parts import add_rows, framed, windows
 
@@ -187,14 +187,14 @@ def relu6_bwd_dx(dx, dout, out):
 
 def leaky_relu_fwd(out, x, slope):
     """out (n) = x (n) where it is positive, else slope (1) * x; out may be x"""
-    n, slope = check.leaky_relu_fwd(out, x, slope)
+    n, slope = check.leaky_relu_fwd(out, x, slope), slope[0]
     for i in range(n):
         out[i] = x[i] if x[i] > 0.0 else slope * x[i]
 
 
 def leaky_relu_bwd_dx(dx, dout, out, slope):
     """dx (n) = dout (n) where out (n) is positive, else slope (1) * dout; dx may be dout"""
-    n, slope = check.leaky_relu_bwd_dx(dx, dout, out, slope)
+    n, slope = check.leaky_relu_bwd_dx(dx, dout, out, slope), slope[0]
     for i in range(n):
         dx[i] = dout[i] if out[i] > 0.0 else slope * dout[i]
 

@@ -24,7 +24,7 @@ if np.zeros(1, dtype=_F).itemsize != 4:
     raise ImportError("the array library has no float32")
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
 import engram.kernels.python as _py
 
 from .parts import clamp, requantize, store_s8, wrap
@@ -112,7 +112,8 @@ def global_avgpool_bwd_dx(dx, dout, B, P, C):
 
 
 def sgd_step(p, v, g, hyper):
-    n, lr, momentum, weight_decay = check.sgd_step(p, v, g, hyper)
+    n = check.sgd_step(p, v, g, hyper)
+    lr, momentum, weight_decay = hyper
     if n:
         weights, step = _vec(p), _vec(v)
         step *= momentum
@@ -122,7 +123,8 @@ def sgd_step(p, v, g, hyper):
 
 
 def sgd_plain(p, g, hyper):
-    n, lr, weight_decay = check.sgd_plain(p, g, hyper)
+    n = check.sgd_plain(p, g, hyper)
+    lr, weight_decay = hyper
     if n:
         weights = _vec(p)
         step = weight_decay * weights
@@ -276,7 +278,8 @@ if _ULAB:
         return at
 
     def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
-        geometry, q4 = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        found = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        bias, mult, shift, geometry, q4 = found
         H, W, C, K, R, S = geometry[:6]
         if R * S * C > _EXACT:
             return _py.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
@@ -291,7 +294,7 @@ if _ULAB:
             at = _finish_s8(out, at, np.dot(rows, weights), bias, mult, shift, q4)
 
     def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
-        q4 = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        bias, mult, shift, q4 = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         if B * N * M == 0 or N > _EXACT:
             return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         acc = np.dot(_s8(x, B, N) * 1.0 - q4[0], _s8(w, M, N).transpose())
@@ -329,12 +332,12 @@ if not _ULAB:
             _mat(dx, B, K)[:] = y * (d - (d * y).sum(axis=1, keepdims=True))
 
     def softmax_xent(dlogits, stats, logits, labels, B, K):
-        chosen = check.softmax_xent(dlogits, stats, logits, labels, B, K)
+        classes = check.softmax_xent(dlogits, stats, logits, labels, B, K)
         if B == 0:
             return _py.softmax_xent(dlogits, stats, logits, labels, B, K)
-        correct = (_mat(logits, B, K).argmax(axis=1) == chosen).sum()
+        correct = (_mat(logits, B, K).argmax(axis=1) == classes).sum()
         rows, e, total = _softmax(logits, B, K)
-        at = (np.arange(B), np.array(chosen))
+        at = (np.arange(B), np.array(classes))
         d = e / total
         d[at] -= 1.0
         _mat(dlogits, B, K)[:] = d / B
@@ -499,7 +502,8 @@ if not _ULAB:
             _vec(out)[:] = np.tanh(_vec(x).astype(np.float64))
 
     def adam_step(p, m, v, g, hyper):
-        n, (lr, beta1, beta2, epsilon, decay, c1, c2) = check.adam_step(p, m, v, g, hyper)
+        n = check.adam_step(p, m, v, g, hyper)
+        lr, beta1, beta2, epsilon, decay, c1, c2 = hyper
         if n:
             grad = _vec(g) + decay * _vec(p)
             _vec(m)[:] = beta1 * _vec(m) + (1.0 - beta1) * grad
@@ -511,7 +515,7 @@ if not _ULAB:
         _vec(out)[:] = np.fft.rfft(_vec(x).astype(np.float64)).view(np.float64)
 
     def quantize_s8(out, x, qp):
-        scale, zero_point, n = check.quantize_s8(out, x, qp)
+        (scale, zero_point), n = check.quantize_s8(out, x, qp)
         if n:
             with np.errstate(invalid="ignore", over="ignore"):
                 y = np.clip(_vec(x) / np.float32(scale), -256.0, 256.0)
@@ -522,7 +526,7 @@ if not _ULAB:
             _s8(out)[:] = np.clip(q, -128, 127)
 
     def dequantize_s8(out, x, qp):
-        scale, zero_point, n = check.dequantize_s8(out, x, qp)
+        (scale, zero_point), n = check.dequantize_s8(out, x, qp)
         if n:
             _vec(out)[:] = scale * (_s8(x).astype(np.float64) - zero_point)
 
@@ -547,7 +551,7 @@ if not _ULAB:
         return np.dot(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
 
     def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
-        geom, q = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        bias, mult, shift, geom, q = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
         if B:
             C, K = geom[2:4]
             rows = _columns(_s8(x).astype(np.int64) - q[0], _geometry(geom, B), C)
@@ -555,7 +559,7 @@ if not _ULAB:
             _s8(out)[:] = _finish_s8(acc, mult, shift, q)
 
     def conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B):
-        geom, q = check.conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B)
+        bias, mult, shift, geom, q = check.conv2d_t_s8(out, x, w, bias, mult, shift, geom, q, B)
         if B:
             C, K, R, S = geom[2:6]
             pixels = _geometry(geom, B)
@@ -566,7 +570,7 @@ if not _ULAB:
             _s8(out)[:] = _finish_s8(acc[:-1] + _int(bias), mult, shift, q)
 
     def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
-        geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
+        bias, mult, shift, geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
         if B:
             C = geom[2]
             pixels = _geometry(geom, B)
@@ -575,7 +579,7 @@ if not _ULAB:
             _s8(out)[:] = _finish_s8(acc + _int(bias), mult, shift, q)
 
     def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
-        entries = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+        bias, mult, shift, entries = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         if B * N * M == 0:
             return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         rows = _s8(x).reshape(B, N).astype(np.int64) - entries[0]

@@ -77,6 +77,11 @@ def finish_s8(out, at, acc, mult, shift, q):
     store_s8(out, at, clamp(v, q[2], q[3]))
 
 
+def packed_size(n, bits):
+    """Bytes of n packed elements."""
+    return (n * bits + 7) // 8
+
+
 def fields(x, n, bits):
     """The n elements of a packed buffer, 0 to 2**bits - 1."""
     word = held = at = 0

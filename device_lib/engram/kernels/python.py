@@ -20,7 +20,7 @@ import math
 from array import array
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
 
 from .audio import *  # noqa: F403
 from .int8 import *  # noqa: F403
@@ -164,12 +164,12 @@ def softmax_xent(dlogits, stats, logits, labels, B, K):
     """dlogits (B, K) = (softmax(logits (B, K)) - onehot(labels (B) uint8)) / B; stats (2) = sum of
     losses, number correct; dlogits may be logits
     """
-    chosen = check.softmax_xent(dlogits, stats, logits, labels, B, K)
+    classes = check.softmax_xent(dlogits, stats, logits, labels, B, K)
     loss = 0.0
     correct = 0
     for i in range(B):
         row = [logits[i * K + k] for k in range(K)]
-        label = chosen[i]
+        label = classes[i]
         best, e, total = _softmax(row)
         loss += math.log(total) + row[best] - row[label]
         correct += best == label
@@ -195,7 +195,8 @@ def sgd_step(p, v, g, hyper):
     """v (n) = momentum * v + g (n) + weight_decay * p (n); p -= lr * v; hyper (3) = lr, momentum,
     weight_decay
     """
-    n, lr, momentum, weight_decay = check.sgd_step(p, v, g, hyper)
+    n = check.sgd_step(p, v, g, hyper)
+    lr, momentum, weight_decay = hyper
     for i in range(n):
         step = momentum * v[i] + g[i] + weight_decay * p[i]
         v[i] = step
@@ -206,7 +207,8 @@ def sgd_plain(p, g, hyper):
     """p (n) -= lr * (g (n) + weight_decay * p): SGD without momentum, and so without a buffer for
     it; hyper (2) = lr, weight_decay
     """
-    n, lr, weight_decay = check.sgd_plain(p, g, hyper)
+    n = check.sgd_plain(p, g, hyper)
+    lr, weight_decay = hyper
     for i in range(n):
         p[i] -= lr * (g[i] + weight_decay * p[i])
 
@@ -238,7 +240,7 @@ def quantize_s8(out, x, qp):
     """out (n) = clamp(round_half_away(x (n) / scale) + zero_point, -128, 127), NaN gives
     zero_point; qp (2) = scale, zero_point
     """
-    scale, zero_point, n = check.quantize_s8(out, x, qp)
+    (scale, zero_point), n = check.quantize_s8(out, x, qp)
     y = array("f", (0.0,))
     for i in range(n):
         v = x[i] / scale
@@ -251,7 +253,7 @@ def quantize_s8(out, x, qp):
 
 def dequantize_s8(out, x, qp):
     """out (n) = scale * (x (n) - zero_point); qp (2) = scale, zero_point"""
-    scale, zero_point, n = check.dequantize_s8(out, x, qp)
+    (scale, zero_point), n = check.dequantize_s8(out, x, qp)
     for i in range(n):
         out[i] = scale * (s8(x[i]) - zero_point)
 
@@ -270,7 +272,7 @@ def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
     """out (B, OH, OW, K) = requantize(x (B, H, W, C) conv w (K, R, S, C) + bias (K));
     mult (K), shift (K), geom (14), q (4)
     """
-    geom, q = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+    bias, mult, shift, geom, q = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
     _, _, C, K, R, S = geom[:6]
     for at, window in windows(geom, B):
         for k in range(K):
@@ -285,7 +287,7 @@ def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
     """out (B, OH, OW, C) = requantize(x (B, H, W, C) conv w (R, S, C) channel by channel
     + bias (C)); mult (C), shift (C), geom (14) with K = C, q (4)
     """
-    geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
+    bias, mult, shift, geom, q = check.depthwise_s8(out, x, w, bias, mult, shift, geom, q, B)
     C = geom[2]
     for at, window in windows(geom, B):
         for c in range(C):
@@ -297,7 +299,7 @@ def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
 
 def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
     """out (B, M) = requantize(x (B, N) @ w (M, N).T + bias (M)); mult (M), shift (M), q (4)"""
-    q = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
+    bias, mult, shift, q = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
     for i in range(B):
         for m in range(M):
             acc = bias[m]

@@ -4,7 +4,7 @@ import struct
 from binascii import crc32
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
 
 from .parts import MODULI, fields, s8, slot_at, store_s8
 
@@ -40,7 +40,7 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
     end, present = the classes that have old records, `groups` of them; new records that have all
     been served are shuffled and served again
     """
-    batch = check.draw_batch(slots, random, place, order, start, present, fresh, groups)
+    check.draw_batch(slots, random, place, order, start, present, fresh, groups)
     turn = place[1]
     for i in range(fresh):
         if place[0] >= start[0]:
@@ -50,7 +50,7 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
             place[0] = 0
         slots[i] = order[place[0]]
         place[0] += 1
-    for i in range(fresh, batch):
+    for i in range(fresh, len(slots)):
         turn = turn + 1 if turn + 1 < groups else 0
         c = present[turn] & 255
         slots[i] = order[start[c] + _below(random, start[c + 1] - start[c])]
@@ -64,7 +64,9 @@ def gather_latents(out, labels, raw, slots, layout, codes, at, count):
     and its end in the slot; returns at + count, or the first row whose record is deleted or fails
     its crc32
     """
-    n, bits = check.gather_latents(out, labels, raw, slots, layout, codes, at, count)
+    found = check.gather_latents(out, labels, raw, slots, layout, codes, at, count)
+    slots, layout, bits = found
+    n = len(out) // len(slots) if len(slots) else 0
     record_at, latent_at, targets_at, end = layout[4:8]
     for row in range(at, at + count):
         first = slot_at(layout, slots[row])
@@ -83,7 +85,8 @@ def gather_targets(out, raw, slots, layout, at, count):
     took, which is not checked again; raw, slots (B) and layout (8) as there, n = float32 targets
     of a record
     """
-    n = check.gather_targets(out, raw, slots, layout, at, count)
+    slots, layout = check.gather_targets(out, raw, slots, layout, at, count)
+    n = (layout[7] - layout[6]) // 4 - 1
     for row in range(at, at + count):
         first = slot_at(layout, slots[row]) + layout[6]
         target = bytes([v & 255 for v in raw[first : first + 4 * n]])

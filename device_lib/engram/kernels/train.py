@@ -7,7 +7,8 @@ place (ulp) of the true value; the tests sweep them.
 import math
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
-import engram.kernels.args as check
+import engram.kernels.demands as check
+
 
 # ---- loss and update ------------------------------------------------------------------------
 
@@ -30,7 +31,8 @@ def adam_step(p, m, v, g, hyper):
     (1 - beta2) * g'**2; p -= lr * (m / c1) / (sqrt(v / c2) + epsilon); hyper (7) = lr, beta1,
     beta2, epsilon, weight_decay, c1 = 1 - beta1**t, c2 = 1 - beta2**t at step t = 1, 2, ...
     """
-    n, (lr, beta1, beta2, epsilon, decay, c1, c2) = check.adam_step(p, m, v, g, hyper)
+    n = check.adam_step(p, m, v, g, hyper)
+    lr, beta1, beta2, epsilon, decay, c1, c2 = hyper
     for i in range(n):
         grad = g[i] + decay * p[i]
         m[i] = beta1 * m[i] + (1.0 - beta1) * grad
