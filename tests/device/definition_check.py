@@ -1,13 +1,15 @@
 """The definition of the kernels, in plain Python, on any host: what is left where C is missing.
 
 main() prints the exact lines of kernels_check for the definition, whatever kernels are in use.
-MicroPython's memoryviews do not tell their type: what it takes to refuse a wrong one is tried too.
+MicroPython's memoryviews do not tell their type: what it takes to refuse a wrong one is tried too,
+and so are bytes in the place of int32 numbers.
 """
 
 from array import array
 
 import engram.kernels.python as definition
-from kernels_check import CASES, crc, misuse_shape, misused, run
+from kernels_check import CASES, crc, kernel_name, misuse_shape, misused, run
+from kernels_source import Source
 
 
 def main():
@@ -21,7 +23,22 @@ def main():
         found = misused(definition, builder, written, misuse_shape(shapes))
         text = "\n".join(["%d %s" % line for line in found])
         print("exact misuse", builder.__name__, len(found), crc(text.encode()))
+        windows(builder, written, misuse_shape(shapes))
     views()
+
+
+def windows(builder, written, shape):
+    """The kernel with the bytes of its int32 arguments, as they lie in a block of memory."""
+    args = list(builder(Source(True), *shape))
+    for i, arg in enumerate(args):
+        if isinstance(arg, array) and str(arg)[7] == "i":
+            block = bytearray(4) + bytes(memoryview(arg))
+            args[i] = memoryview(block)[4:] if i % 2 else block[4:]
+    result = getattr(definition, kernel_name(builder))(*args)
+    expected = builder(Source(True), *shape)
+    assert result == getattr(definition, kernel_name(builder))(*expected)
+    for got, wanted in zip(args[:written], expected):
+        assert crc(got) == crc(wanted), builder.__name__
 
 
 def views():

@@ -7,7 +7,8 @@ A row has a part for each argument, in the order of the arguments:
     K i 1              an int of at least 1
     geom l 14 geom     what is said further is a function of conditions.py
 
-    -> geom n          what the check returns: arguments as they were read, and sizes
+    -> geom n          what the check returns: sizes, and arguments as they were read. Bytes may be
+                       in the place of int32 numbers: a kernel takes its L and l from the check
 
 Ints are checked first, then the arguments of EARLY, then the others, each in their order. A check
 is a function of the kernel's arguments with the kernel's name: demands.dense_fwd(out, x, ...). It
@@ -194,7 +195,7 @@ def _compiled(kernel):
                 for factor in factors:
                     size *= values[factor]
                 if not is_float32(value, letter):
-                    buffer(kernel, letter, name, value)
+                    value = values[i] = buffer(kernel, letter, name, value)
                 if size is None:
                     values.append(len(value))
                 elif value is not None and len(value) != size:

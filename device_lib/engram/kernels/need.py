@@ -68,14 +68,26 @@ def _difference(view, codes, size, written):
     return None
 
 
-def _other(kernel, letter, name, buf, view, code):
-    """Refuses a buffer of another type, or one that is none as far as MicroPython tells."""
+def _stand_in(kernel, letter, name, buf, view, code):
+    """What a buffer without the letter's typecode gives: itself, where MicroPython does not name
+    the type and it is right; int32 numbers, where it is the bytes of these. Else TypeError.
+    """
     words, codes, size = TYPES[letter]
     if isinstance(buf, str):  # MicroPython views it
         _refuse_type(kernel, name, words, "str")
-    got = "typecode '%s'" % code if code else _difference(view, codes, size, letter < "a")
-    if got:
-        _refuse_type(kernel, name, words, got)
+    written = letter < "a"
+    got = "typecode '%s'" % code if code else _difference(view, codes, size, written)
+    if not got:
+        return buf
+    if letter in "Ll" and len(view) % 4 == 0:
+        if code in TYPES["b"][1] if code else not _difference(view, "B", 1, written):
+            return _numbers(view)
+    _refuse_type(kernel, name, words, got)
+
+
+def _numbers(view):
+    """The int32 numbers in a memoryview of bytes: the same memory, or a copy on MicroPython."""
+    return view.cast("i") if hasattr(view, "cast") else array("i", bytes(view))
 
 
 def is_float32(buf, letter):
@@ -91,19 +103,24 @@ def is_float32(buf, letter):
 
 
 def buffer(kernel, letter, name, buf):
-    """A buffer of the letter's type."""
+    """A buffer of the letter's type.
+
+    Returns it, or numbers: 8-bit buffers of whole int32 elements are taken for letters L and l.
+    """
     words, codes, _ = TYPES[letter]
     try:
         view = memoryview(buf)
     except TypeError:
         if letter == "o" and buf is None:
-            return
+            return None
         _refuse_type(kernel, name, words, type(buf).__name__)
+    found = buf
     code = getattr(view, "format", None) or _typecode(buf)
     if code is None or code not in codes or code == "l" and getattr(view, "itemsize", 4) != 4:
-        _other(kernel, letter, name, buf, view, code)
+        found = view = _stand_in(kernel, letter, name, buf, view, code)
     if letter < "a" and getattr(view, "readonly", isinstance(buf, bytes)):
         _refuse_type(kernel, name, words, "a read-only one")
+    return found
 
 
 def length(kernel, name, buf, expected):
@@ -113,6 +130,12 @@ def length(kernel, name, buf, expected):
             "%s: %s: expected %d elements for its shape, got %d"
             % (kernel, name, expected, len(buf))
         )
+
+
+def write_back(buf, values):
+    """Stores what a kernel wrote to the numbers that `buffer` gave, where these are a copy."""
+    if isinstance(values, array) and values is not buf:
+        memoryview(buf)[:] = bytes(values)
 
 
 def entry(kernel, name, buf, i, low, high):

@@ -6,6 +6,7 @@ from binascii import crc32
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels.demands as check
 
+from .need import write_back
 from .parts import MODULI, fields, s8, slot_at, store_s8
 
 _FACTORS = (157, 146, 142)
@@ -40,7 +41,8 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
     end, present = the classes that have old records, `groups` of them; new records that have all
     been served are shuffled and served again
     """
-    check.draw_batch(slots, random, place, order, start, present, fresh, groups)
+    written = slots, random, place
+    slots, random, place = check.draw_batch(*written, order, start, present, fresh, groups)
     turn = place[1]
     for i in range(fresh):
         if place[0] >= start[0]:
@@ -55,6 +57,8 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
         c = present[turn] & 255
         slots[i] = order[start[c] + _below(random, start[c + 1] - start[c])]
     place[1] = turn
+    for buf, values in zip(written, (slots, random, place)):
+        write_back(buf, values)
 
 
 def gather_latents(out, labels, raw, slots, layout, codes, at, count):
