@@ -25,6 +25,7 @@ def main():
         print("exact misuse", builder.__name__, len(found), crc(text.encode()))
         windows(builder, written, misuse_shape(shapes))
     views()
+    tapes()
 
 
 def windows(builder, written, shape):
@@ -39,6 +40,33 @@ def windows(builder, written, shape):
     assert result == getattr(definition, kernel_name(builder))(*expected)
     for got, wanted in zip(args[:written], expected):
         assert crc(got) == crc(wanted), builder.__name__
+
+
+def tapes():
+    """Rows in order and in part, another row in a place, and what is refused."""
+    K = definition
+    x = array("f", (1, -2))
+    double = K.scale_f32, x, x, array("f", (2,))
+    tape = K.bind([double, (K.axpy_f32, x, array("f", (1, 1)), array("f", (1,))), double])
+    for rows in ((1,), (0, 1), (1, 2), (3,), ()):
+        K.run(tape, *rows)
+        print("exact tape", list(x))
+    K.put(tape, 0, (K.scale_f32, x, x, array("f", (0.5,))))
+    K.run(tape, 0, 1)
+    print("exact tape", list(x))
+    K.put(tape, 2, (K.scale_f32, x, array("f", (1,)), array("f", (2,))))
+    for action in (
+        lambda: K.run(tape),
+        lambda: K.run(tape, 4),
+        lambda: K.run(tape, 2, 1),
+        lambda: K.put(tape, 0, (K.zero_f32, x)),
+        lambda: K.put(tape, -1, double),
+    ):
+        try:
+            action()
+            print("exact tape no error")
+        except ValueError as error:
+            print("exact tape", error, list(x))
 
 
 def views():

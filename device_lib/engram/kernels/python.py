@@ -27,6 +27,7 @@ from .int8 import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .parts import add_rows, clamp, finish_s8, s8, store_s8, windows
 from .replay import *  # noqa: F403
+from .tape import bind, put, run  # noqa: F401
 from .train import *  # noqa: F403
 
 # ---- dense ---------------------------------------------------------------------------------
