@@ -81,7 +81,7 @@ const mp_obj_type_t *engram_view_type;  // found by its name at import
 #elif MICROPY_PY_BUILTINS_MEMORYVIEW
 #define IS_VIEW_TYPE(type) ((type) == &mp_type_memoryview)
 #else
-#define IS_VIEW_TYPE(type) false
+#define IS_VIEW_TYPE(type) ((void)(type), false)
 #endif
 static inline bool is_view(mp_obj_t obj) {
     return IS_VIEW_TYPE(mp_obj_get_type(obj));

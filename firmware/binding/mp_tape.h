@@ -2,7 +2,8 @@
 
 // Rows, and what keeps their buffers where they are. `held` has `moving` pairs of an object that
 // may move its memory (an array that grows) and where that was when it was bound, then `fixed`
-// memoryviews, which never do. All of it is memory that the collector scans.
+// memoryviews, whose address stays: what they look at must not grow while they are in use, here as
+// anywhere in MicroPython. All of it is memory that the collector scans.
 typedef struct _tape_obj_t {
     mp_obj_base_t base;
     size_t count;

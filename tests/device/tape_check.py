@@ -10,7 +10,7 @@ from array import array
 
 import kernels_check as cases
 from engram.backend import kernels
-from engram.compat import heap_lock, heap_unlock, heap_used
+from engram.compat import heap_free, heap_lock, heap_unlock, heap_used
 from kernels_source import Source
 
 BOARD = sys.implementation.name == "micropython"
@@ -118,38 +118,46 @@ def misuse():
 # ---- what a tape holds ---------------------------------------------------------------------
 
 
-def litter():
-    """Whatever is free, as far as 8 kB go, is written over."""
+PIECE = b"\xff" * 256
+MOST = 1 << 22  # bytes, where memory has no end
+
+
+def run_full(tape):
+    """Runs a tape while whatever is free is in use by others, who must not notice."""
+    pieces = [None] * (min(heap_free(), MOST) // len(PIECE))
     gc.collect()
-    return [bytearray(b"\xff" * 16) for _ in range(512)]
+    try:
+        for i in range(len(pieces)):
+            pieces[i] = bytearray(PIECE)
+    except MemoryError:
+        pass
+    run(tape)
+    for piece in pieces:
+        assert piece is None or piece == PIECE, "a tape wrote where nothing of it is"
+
+
+def window():
+    """Far into a buffer that only it knows: its own address keeps nothing alive."""
+    return memoryview(array("f", range(1000)))[990:994]
 
 
 def survive():
-    """Arguments that only the tape still knows: arrays, and windows far into another buffer."""
-    out = array("f", bytes(16))
-
-    def bound():
-        wide = memoryview(array("f", range(100)))
-        tape = kernels.bind(
-            [
-                (kernels.relu_fwd, array("f", bytes(16)), wide[40:44]),
-                (kernels.add_f32, out, wide[96:100], array("f", (1, 2, 3, 4))),
-            ]
-        )
-        kernels.put(tape, 0, (kernels.relu_fwd, array("f", bytes(16)), wide[50:54]))
-        return tape
-
-    tape = bound()
-    used = litter()
-    run(tape)
-    assert all(piece == b"\xff" * 16 for piece in used), "a tape wrote where nothing of it is"
+    """Arguments that only the tape still knows."""
+    out, other = array("f", bytes(16)), array("f", bytes(16))
+    add, relu = kernels.add_f32, kernels.relu_fwd
+    tape = kernels.bind([(relu, other, window()), (add, out, window(), array("f", (1, 2, 3, 4)))])
+    run_full(tape)
+    print("survived", list(other), list(out))
+    kernels.put(tape, 0, (relu, window(), window()))
+    run_full(tape)
     print("survived", list(out))
 
 
 def grow():
     """An array that is bound cannot grow; where it can, the tape sees that it has moved."""
-    out, x = array("f", (0, 0)), array("f", (1, 2))
-    tape = kernels.bind([(kernels.relu_fwd, out, x)])
+    out, x, y = array("f", (0, 0)), array("f", (1, 2)), array("f", (3, 4))
+    tape = kernels.bind([(kernels.relu_fwd, out, x), (kernels.relu_fwd, out, x)])
+    kernels.put(tape, 1, (kernels.relu_fwd, out, y))  # the other row has it still
     wall = bytearray(64)
     try:
         x.extend(array("f", range(1000)))
@@ -158,7 +166,7 @@ def grow():
     except GROWN:
         print("held", list(out))
     del wall
-    kernels.put(tape, 0, (kernels.relu_fwd, out, array("f", (3, 4))))
+    kernels.put(tape, 0, (kernels.relu_fwd, out, y))
     run(tape)
     print("put", list(out))
 
