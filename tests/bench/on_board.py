@@ -26,6 +26,7 @@ def count(module, i, inside):
 
 
 CALLS = 100
+ROWS = 100
 FUNCTION = """
 def bracket(counter, f, out, x, w, b):
     start = counter()
@@ -67,3 +68,20 @@ def overhead(module):
         raise ValueError("spent: calls of the same kind differ")
     none, one = each("f()", kernels.spent, *data), each("f(out)", const, *data)
     print(whole, inside, none, one, data[0][0])
+
+
+def tapes(module):
+    """Prints what a row of a tape takes, and a run of none; then what the kernel wrote."""
+    from array import array
+
+    kernels = __import__(module)
+    data = array("f", (0,)), array("f", (2,)), array("f", (3,)), array("f", (1,))
+    row = (kernels.dense_fwd,) + data + (1, 1, 1)
+    none, one, more = (
+        each("f(out)", kernels.run, kernels.bind([row] * n), None, None, None)
+        for n in (0, 1, 1 + ROWS)
+    )
+    n, rest = divmod(more - one, ROWS)
+    if rest:
+        raise ValueError("run: rows of the same kind differ")
+    print(n, none, data[0][0])

@@ -119,13 +119,29 @@ def call_overhead(host, wrong):
         wrong.append("dense_fwd 1x1x1: the answer is not the reference's")
         return
     machine = none + CALL_ARGUMENTS * (one - none)
-    parts = {
-        "call": whole,
-        "call: MicroPython's own": machine,
-        "call: arguments": whole - machine - inside,
-        "call: overlap, shapes, product": inside,
-    }
-    for name, n in parts.items():
+    yield from one_product(
+        {
+            "call": whole,
+            "call: MicroPython's own": machine,
+            "call: arguments": whole - machine - inside,
+            "call: overlap, shapes, product": inside,
+        }
+    )
+
+
+def tape_overhead(host, wrong):
+    """Rows of a tape whose rows are that call: one of its rows, and a run of none."""
+    host.transport.enter_raw_repl(soft_reset=True)
+    row, none, result = host.exec("import on_board; on_board.tapes('_engram')").split()
+    if float(result) != 7:
+        wrong.append("dense_fwd 1x1x1 on a tape: the answer is not the reference's")
+        return
+    yield from one_product({"tape: row": int(row), "tape: run of no rows": int(none)})
+
+
+def one_product(counts):
+    """Rows of figures that are of a call of dense_fwd with one product."""
+    for name, n in counts.items():
         yield {
             "kernel": name,
             "board": BOARD,
@@ -155,6 +171,7 @@ def main():
             for build in BUILDS:
                 rows += measure(host, build, wrong)
             rows += call_overhead(host, wrong)
+            rows += tape_overhead(host, wrong)
         finally:
             host.stop()
     OUT.mkdir(parents=True, exist_ok=True)
