@@ -265,9 +265,10 @@ static void look_up(float *out, size_t n, const uint8_t *p, const float *codes, 
     }
 }
 
-// Rows at .. at + count - 1 are among those of slots, and their records lie in raw.
-static bool rows_ok(engram_fault_t *fault, int slots_arg, int at_arg, engram_b_t raw, engram_l_t slots,
-    engram_l_t layout, int32_t at, int32_t count) {
+// Rows at .. at + count - 1 are among those of slots, and their records lie in raw. Called once a
+// batch, so that its code need not be there twice.
+static __attribute__((noinline)) bool rows_ok(engram_fault_t *fault, int slots_arg, int at_arg,
+    engram_b_t raw, engram_l_t slots, engram_l_t layout, int32_t at, int32_t count) {
     if (!(engram_dim(fault, at_arg, at, 0) && engram_dim(fault, at_arg + 1, count, 0)
           && ((uint64_t)(uint32_t)at + (uint32_t)count <= slots.n
               || engram_refuse_value(fault, at_arg + 1, "at most the rows from `at` on")))) {

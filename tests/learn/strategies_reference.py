@@ -11,7 +11,7 @@ import tiny_model
 
 from engram import Learner, ModelSpec
 from engram.backend import kernels
-from engram.continual.sampling import number_of
+from engram.continual.numbers import number_of
 from engram_host.learning.latent_store import LatentStore
 
 LATENT, HIDDEN, ROOM = 45, 6, 5

@@ -6,7 +6,7 @@ import pytest
 import tiny_model
 
 from engram import Learner, ModelSpec
-from engram.continual.sampling import next_experience, number_of
+from engram.continual.numbers import next_experience, number_of
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 from engram_host.learning.latent_store import LatentStore
 

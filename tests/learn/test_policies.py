@@ -8,10 +8,10 @@ import pytest
 from strategies_reference import Life
 
 from engram import DataError
+from engram.continual.numbers import group_of, number_of
 from engram.continual.policies import TRIMMING, policy_class
 from engram.continual.policies.records import new_and_old
 from engram.continual.rng import Rng
-from engram.continual.sampling import group_of, number_of
 
 DEAD = 255
 

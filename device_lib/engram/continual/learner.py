@@ -9,10 +9,11 @@ from ..memory.arena import Arena
 from ..nn import objectives
 from ..nn.stage import Stage
 from .evaluation import Evaluation
+from .numbers import DEAD, next_experience, number_of
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
-from .sampling import COMPOSITIONS, DEAD, Sampler, next_experience, number_of
+from .sampling import COMPOSITIONS, Sampler
 from .state import State
 from .stream import Stream
 from .trainer import PHASES, Trainer, readable

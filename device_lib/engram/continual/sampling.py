@@ -3,54 +3,12 @@
 from array import array
 
 from ..backend import kernels
-
-DEAD = 255  # label of a slot that holds no record
+from .numbers import DEAD, group_of
 
 # How a batch is made up. "balanced": new classes have the same share of it as old ones, which
 # take turns. "ar1": n // ((n + r) // batch) of n new records, old ones drawn from all r alike
 # (AR1*, Pellegrini et al., "Latent Replay for Real-Time Continual Learning", IROS 2020).
 COMPOSITIONS = ("balanced", "ar1")
-
-_NUMBERS = 65536  # experience numbers that a record has room for
-
-
-def number_of(experience):
-    """The number that records of an experience have in the store.
-
-    Older libraries stored the experience modulo 256, so a record of experience 300 has
-    the number 44. It counts as one of experience 44: an old record, which a learner at experience
-    256 or later never takes for new. Up to experience 255 both numbers are the same.
-    """
-    return experience % _NUMBERS
-
-
-def group_of(label, groups):
-    """The group of a record among `groups`: its class, or the last one where it has none.
-
-    A store of targets may hold records without a class (label store.format.NO_CLASS); whoever
-    counts by class has one group more for them, or but one where no record has a class.
-    """
-    return label if label < groups else groups - 1
-
-
-def next_experience(store, experience):
-    """The experience that follows one that ended; store: the learner's, or None.
-
-    From experience 65,536 on numbers come again. An experience whose number a record in the store
-    still has is passed over, so that a record of the current experience is never taken for an old
-    one, nor an old one for it. One is always left: a store has fewer slots than there are numbers.
-    """
-    experience += 1
-    while experience >= _NUMBERS and store is not None and _in_use(store, number_of(experience)):
-        experience += 1
-    return experience
-
-
-def _in_use(store, number):
-    for slot, found in enumerate(store.experiences):
-        if found == number and store.labels[slot] != DEAD:
-            return True
-    return False
 
 
 class Sampler:

@@ -5,7 +5,7 @@ from array import array
 from ..backend import kernels
 from ..compat import ticks_diff
 from ..errors import DataError, DivergedError, StoreError
-from .sampling import DEAD
+from .numbers import DEAD
 
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one micro-batch before the store is given up

@@ -61,7 +61,7 @@ class ReplayStore:
     .labels        bytearray, one byte per slot: 0..254, or 255 where there is no record; with
                    targets 254 is format.NO_CLASS
     .experiences   array('H'), one number per slot: the experience of its record, 0..65535. Older
-                   libraries stored the experience modulo 256: sampling.number_of() says what
+                   libraries stored the experience modulo 256: numbers.number_of() says what
                    their records count as
     .capacity      records it takes; slots are numbered 0 .. len(labels) - 1, which is more
     .collections   grows when records have moved: slot numbers from before are void then

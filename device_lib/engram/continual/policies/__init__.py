@@ -6,9 +6,9 @@ class Policy with a trim(learner), which looks at
     store        labels and experiences a slot, delete(slot)
     budget       how many records may stay
     rng          the same picks on every host
-    experience   the one that ends; the newest records have its sampling.number_of()
+    experience   the one that ends; the newest records have its numbers.number_of()
     brought      (classes) how many records of each class the stream had brought before; those
-                 without a class are in the last entry, as sampling.group_of() says
+                 without a class are in the last entry, as numbers.group_of() says
     features(slot)   float32 window of the head's inputs for a record, valid until the next call;
                  None where the record is damaged; feature_elems, how many they are
 
@@ -16,7 +16,7 @@ A policy may also decide before a record is stored, and free room while the stre
 """
 
 from ...errors import DataError
-from ..sampling import group_of
+from ..numbers import group_of
 
 # Those that trim when an experience ends, on any store.
 TRIMMING = ("balanced", "ecbrs", "herding", "random", "reservoir")

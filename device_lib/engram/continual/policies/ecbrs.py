@@ -11,7 +11,7 @@ ICML 2020) by the number of records that the stream has brought of each class. H
 Shares are equal; what a class cannot fill, the others have.
 """
 
-from ..sampling import group_of
+from ..numbers import group_of
 from . import TakesAll
 from .records import keep_random, new_and_old
 

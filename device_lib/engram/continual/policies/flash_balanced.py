@@ -49,7 +49,7 @@ All in integers: the same draws on every host, whatever its floats are.
 from array import array
 
 from ...errors import DataError, StoreError
-from ..sampling import group_of
+from ..numbers import group_of
 from . import TakesAll
 
 ONE = 1 << 28  # p = 1, and a small int on 32-bit hosts

@@ -1,6 +1,6 @@
 """Which records there are, and which go."""
 
-from ..sampling import DEAD, number_of
+from ..numbers import DEAD, number_of
 
 
 def new_and_old(learner):

@@ -12,8 +12,8 @@ from math import sqrt
 
 from ...backend import kernels
 from ...nn.plan import SAVED
+from ..numbers import DEAD
 from ..once import Once
-from ..sampling import DEAD
 from ..vector import scalar, square
 from .base import Strategy as Base
 
