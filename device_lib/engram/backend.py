@@ -46,21 +46,3 @@ kernels = load()
 def spent():
     """Counter units spent inside C kernels so far, modulo 2**30; 0 for the other backends."""
     return kernels.spent()
-
-
-# TEMPORARY until the backends bring bind, run and put
-if not hasattr(kernels, "bind"):
-    def _bind(rows):
-        return [list(row) for row in rows]
-    def _run(tape, first=0, last=None):
-        for row in tape[first:last]:
-            row[0](*row[1:])
-    def _put(tape, at, row):
-        tape[at] = list(row)
-    class _With:
-        def __init__(self, base):
-            self.base = base
-            self.bind, self.run, self.put = _bind, _run, _put
-        def __getattr__(self, name):
-            return getattr(self.base, name)
-    kernels = _With(kernels)

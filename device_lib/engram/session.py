@@ -14,7 +14,7 @@ _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
 # Modules that are needed until it is open.
-_OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.safetensors")
+_OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.safetensors", "engram.nn.graph")
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):

@@ -69,15 +69,35 @@ static const engram_kernel_t *get_kernel(const char *place, Py_ssize_t at, PyObj
     return PyCapsule_GetPointer(PyCFunction_GetSelf(first), NULL);
 }
 
+// What a tape holds in the place of an argument, as a new reference. A memoryview must not be held
+// itself: the collector clears one that is in a cycle, whoever holds its buffer, and its release
+// crashes then. A memoryview of our own onto the same memory is in no cycle.
+static PyObject *held(PyObject *arg) {
+    if (PyMemoryView_Check(arg)) {
+        return PyMemoryView_FromObject(arg);
+    }
+    Py_INCREF(arg);
+    return arg;
+}
+
 // Fills arguments and views from a row; -1 with an error set and nothing held.
 static int get_row(const engram_kernel_t *kernel, PyObject *row, engram_arg_t *args, Py_buffer *views) {
-    PyObject *objects[1 + ENGRAM_MAX_ARGS];
-    Py_ssize_t count = PyTuple_Size(row);
-    for (Py_ssize_t i = 0; i < count && i <= ENGRAM_MAX_ARGS; i++) {
-        objects[i] = PyTuple_GetItem(row, i);
+    PyObject *objects[ENGRAM_MAX_ARGS] = { NULL };
+    Py_ssize_t count = PyTuple_Size(row) - 1, own = 0;
+    for (; own < count && own < ENGRAM_MAX_ARGS; own++) {
+        objects[own] = held(PyTuple_GetItem(row, own + 1));
+        if (objects[own] == NULL) {  // a memoryview that was released
+            PyErr_Clear();
+            objects[own] = PyTuple_GetItem(row, own + 1);
+            Py_INCREF(objects[own]);
+        }
     }
     trouble_t trouble;
-    if (get_args(kernel, objects + 1, count - 1, args, views, &trouble) < 0) {
+    int err = get_args(kernel, objects, count, args, views, &trouble);
+    while (own-- > 0) {
+        Py_DECREF(objects[own]);  // the views hold what they need
+    }
+    if (err < 0) {
         raise_fault(kernel, &trouble.fault);
         return -1;
     }
@@ -95,7 +115,9 @@ static int tape_traverse(PyObject *self, visitproc visit, void *arg) {
     tape_t *tape = (tape_t *)self;
     Py_VISIT(Py_TYPE(self));
     for (Py_ssize_t i = 0; i < tape->args; i++) {
-        Py_VISIT(tape->views[i].obj);
+        if (tape->views[i].obj != NULL && !PyMemoryView_Check(tape->views[i].obj)) {
+            Py_VISIT(tape->views[i].obj);
+        }
     }
     return 0;
 }
@@ -236,9 +258,11 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         return NULL;
     }
     engram_row_t *row = engram_row_at(tape->rows, (size_t)first);
+    int32_t result = ENGRAM_OK;
     for (; first < last; first++, row = engram_next_row(row)) {
         engram_fault_t fault;
-        if (row->kernel->call(row->args, &fault) < 0) {
+        result = row->kernel->call(row->args, &fault);
+        if (result < 0) {
             raise_fault(row->kernel, &fault);
             return NULL;
         }
@@ -246,5 +270,5 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
             return NULL;
         }
     }
-    Py_RETURN_NONE;
+    return PyLong_FromLong(result);
 }

@@ -276,7 +276,8 @@ static inline void handle_pending(void) {
 
 #endif
 
-// run(tape), run(tape, first, last): runs rows first to last - 1, by default all of them.
+// run(tape), run(tape, first, last): runs rows first to last - 1, by default all of them; returns what
+// the last kernel returns.
 static mp_obj_t run(size_t n_args, const mp_obj_t *args) {
     tape_obj_t *tape = get_tape("run: tape", args[0]);
     size_t first = n_args > 1 ? get_index("run: first", args[1], 0, tape->count) : 0;
@@ -302,6 +303,6 @@ static mp_obj_t run(size_t n_args, const mp_obj_t *args) {
     if (result < 0) {
         raise_fault(row->kernel, &fault);
     }
-    return mp_const_none;
+    return MP_OBJ_NEW_SMALL_INT(result);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(run_obj, 1, 3, run);

@@ -48,4 +48,4 @@ def test_what_opening_a_model_takes_is_dropped_and_comes_again(stock, repl):
     board.run(facts.script("check") + "\nimport sys")
     for _ in range(2):
         board.run(f"told = _learn({check.tiny_model()!r})")
-        assert board.run("print('engram.plan' in sys.modules, told[2])") == "False 1\n"
+        assert board.run("print('engram.nn.plan' in sys.modules, told[2])") == "False 1\n"

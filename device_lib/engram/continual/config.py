@@ -2,8 +2,9 @@
 
 from ..errors import DataError, FitError
 from ..nn.geometry import elems
+from ..nn.names import SAVED
 from ..nn.optimisers import Optimiser
-from ..nn.plan import SAVED, Plan
+from ..nn.plan import Plan
 from ..nn.scope import PRESETS, heads, learning
 from .strategies import options_of, strategy_class
 

@@ -8,7 +8,6 @@ from ..errors import DataError, StoreError
 from ..memory.arena import Arena
 from ..nn import objectives
 from ..nn.stage import Stage
-from .evaluation import Evaluation
 from .numbers import DEAD, next_experience, number_of
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
@@ -22,8 +21,8 @@ _MAX_TASKS = 256
 NO_CLASS = 254  # label of a record without one: store.format.NO_CLASS
 # Code that is needed until the arena is there.
 _PLANNING = (
-    "engram.continual.config", "engram.nn.plan", "engram.nn.program", "engram.nn.scope",
-    "engram.memory.lifetimes", "engram.nn.graph", "engram.nn.formats.f32",
+    "engram.continual.config", "engram.nn.plan", "engram.nn.program", "engram.nn.losses",
+    "engram.nn.scope", "engram.memory.lifetimes", "engram.nn.formats.f32",
     "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
 )
 
@@ -128,6 +127,7 @@ class Learner:
         self.classes = spec.classes
         self.input_elems = spec.input_elems
         self.input_dtype = spec.graph["input"]["dtype"]
+        self._floats = self.input_dtype == "float32"
         self.batch = batch
         self.strategy_name, self.scope = strategy, config.scope
         self.stage = Stage(spec, plan, arena)
@@ -136,6 +136,9 @@ class Learner:
         for output in spec.net.outputs:
             at, n = plan.losses.parts.get(output["node"], (None, 0))
             self.outputs[output["node"]] = (output["objective"], at, n)
+        self._values = [
+            (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
+        ]
         self.head_name = plan.program.head
         self.targets = plan.losses.targets
         self.store = store
@@ -200,17 +203,20 @@ class Learner:
         return bytearray(self.stage.latent)
 
     def _check_input(self, x):
-        expected = "an input of %d %s expected, " % (self.input_elems, self.input_dtype)
-        floats = self.input_dtype == "float32"
+        wrong = None
         try:
             if len(x) != self.input_elems:
-                raise DataError(expected + "%d came" % len(x))
-            if isinstance(x[0], float) != floats:
-                raise DataError(expected + "a buffer of another type came (%s)" % type(x).__name__)
-            if floats and kernels.check_finite(x):
-                raise DataError(expected + "it holds NaN or infinity")
+                wrong = "%d came" % len(x)
+            elif isinstance(x[0], float) != self._floats:
+                wrong = "a buffer of another type came (%s)" % type(x).__name__
+            elif self._floats and kernels.check_finite(x):
+                wrong = "it holds NaN or infinity"
         except TypeError:
-            raise DataError(expected + "a %s came" % type(x).__name__)
+            wrong = "a %s came" % type(x).__name__
+        if wrong:
+            raise DataError(
+                "an input of %d %s expected, %s" % (self.input_elems, self.input_dtype, wrong)
+            )
 
     def expected(self, y):
         """(label, target) that an answer `y` means: NO_CLASS, None for what the model has not.
@@ -271,11 +277,10 @@ class Learner:
         kernels.dequantize_s8(stage.single_x, stage.latent, self.latent_qp)
         stage.forward_single()
         stage.answer()
-        answers = {
-            name: objectives.load(kind).value(stage.single[name])
-            for name, (kind, _, _) in self.outputs.items()
-        }
-        return answers if len(answers) > 1 else list(answers.values())[0]
+        if len(self._values) == 1:
+            name, value = self._values[0]
+            return value(stage.single[name])
+        return {name: value(stage.single[name]) for name, value in self._values}
 
     def evaluating(self, samples, task=None):
         """Evaluates (x, y) pairs a micro-batch at a time: a generator of results so far.
@@ -284,6 +289,8 @@ class Learner:
         {"n", "mse", "mae"} for a regression.
         task: number of the task that they test: the accuracy at the end goes into metrics().
         """
+        from .evaluation import Evaluation
+
         self._check_task(task)
         for result in Evaluation(self).run(samples):
             yield result

@@ -34,6 +34,19 @@ class LatentReader:
         self._mapped = store.mapped
         self._layout = store.gather_layout()
 
+    def rows(self):
+        """Rows of a tape that reads the whole batch and returns what read() would; None where the
+        processor does not see the flash."""
+        if self._mapped is None:
+            return None
+        slots, layout, count = self._slots, self._layout, len(self._slots)
+        rows = [(kernels.gather_latents, self._out, self._labels, self._mapped, slots, layout,
+                 self._codes, 0, count)]
+        if self._targets is not None:
+            targets = (kernels.gather_targets, self._targets, self._mapped, slots, layout, 0, count)
+            rows.insert(0, targets)
+        return rows
+
     def read(self, at, count):
         """Rows at .. at + count - 1. Returns at + count, or the first row whose record is deleted
         or damaged."""

@@ -109,6 +109,11 @@ class Sampler:
                 self.order[counts[group]] = slot
                 counts[group] += 1
 
+    def row(self, slots, fresh):
+        """The row of a tape that does what draw() does, for the learning run that has begun."""
+        return (kernels.draw_batch, slots, self.rng.state, self._place, self.order, self.start,
+                self.present, fresh, self.present_count)
+
     def draw(self, slots, fresh=None):
         """Fills slots, array('i'): `fresh` new records (None: new_per_batch), then old ones."""
         self._draw(slots, self.new_per_batch if fresh is None else fresh)
@@ -121,12 +126,6 @@ class Sampler:
 
     def _draw(self, slots, fresh):
         kernels.draw_batch(
-            slots,
-            self.rng.state,
-            self._place,
-            self.order,
-            self.start,
-            self.present,
-            fresh,
+            slots, self.rng.state, self._place, self.order, self.start, self.present, fresh,
             self.present_count,
         )

@@ -33,6 +33,7 @@ class Trainer:
         self.rates = {group: 1 for group in hypers}
         # Of the last step: units of its phases, modulo 2**30, and the counters around it.
         self._spans = array("i", range(len(PHASES)))
+        self._fills = {}
         self._began = self._ended = self._spent_before = self._spent_after = 0
         self._spent = getattr(kernels, "spent", _nothing_spent)
 
@@ -53,6 +54,7 @@ class Trainer:
         self._optimiser.start()
         self._set_rates(1)
         strategy.begin()
+        self._bind_fills()
         total = epochs * sampler.steps_per_epoch
         for n in range(total):
             self._optimiser.next_step()
@@ -61,6 +63,17 @@ class Trainer:
             if n + 1 == total:
                 strategy.finish()
             yield self._record(n + 1, total)
+
+    def _bind_fills(self):
+        """Tapes that draw and read a micro-batch, by how many of its records are new."""
+        sampler, rows, slots = self._learner.sampler, self._stage.micro, self._learner.slots
+        self._fills = {}
+        fresh = sampler.new_per_batch
+        for _ in range(self._learner.batch // rows):
+            new = min(fresh, rows)
+            if self.reader.rows() and new not in self._fills:
+                self._fills[new] = kernels.bind([sampler.row(slots, new)] + self.reader.rows())
+            fresh -= new
 
     def _set_rates(self, share):
         for group, hyper in self._hypers.items():
@@ -98,10 +111,18 @@ class Trainer:
     def _fill(self, fresh):
         """Latents and labels of a micro-batch, `fresh` of them new, from flash into the arena."""
         learner, rows = self._learner, self._stage.micro
-        store, sampler = learner.store, learner.sampler
-        store.settle()
-        sampler.draw(learner.slots, fresh)
-        row, tries = self.reader.read(0, rows), 0
+        learner.store.settle()
+        if self._fills:
+            row = kernels.run(self._fills[fresh])
+        else:
+            learner.sampler.draw(learner.slots, fresh)
+            row = self.reader.read(0, rows)
+        if row < rows:
+            self._replace(row, rows, fresh)
+
+    def _replace(self, row, rows, fresh):
+        """Draws and reads others in the place of damaged records, from a row on."""
+        learner, tries = self._learner, 0
         while row < rows:
             if tries == _TRIES:
                 raise StoreError(
@@ -109,7 +130,7 @@ class Trainer:
                 )
             tries += 1
             if not learner.readable(learner.slots[row]):
-                sampler.draw_again(learner.slots, row, fresh)
+                learner.sampler.draw_again(learner.slots, row, fresh)
             row = self.reader.read(row, rows - row)
 
     def _record(self, n, total):

@@ -18,7 +18,8 @@ def bind(rows):
 
 
 def run(tape, first=0, last=None):
-    """Calls rows first to last - 1 of a tape in order; last None: to its end.
+    """Calls rows first to last - 1 of a tape in order; last None: to its end. Returns what the last
+    kernel returns.
 
     An error of a row is the kernel's own; the rows before it have run. Raises ValueError or
     TypeError where the tape has no such rows.
@@ -27,9 +28,11 @@ def run(tape, first=0, last=None):
         last = len(tape)
     _check_index("run: first", first, 0, len(tape))
     _check_index("run: last", last, first, len(tape))
+    result = None
     for i in range(first, last):
         kernel, args = tape[i]
-        kernel(*args)
+        result = kernel(*args)
+    return result
 
 
 def put(tape, at, row):

@@ -20,7 +20,7 @@ _READ_BYTES = 512  # of flash at a time
 # What a learner imports, a part at a time, in the order in which the parts need one another; not
 # what only opening one needs, which would count as memory that the learner gives back.
 _LEARNS = (
-    "engram.nn.ops", "engram.nn.frozen", "engram.nn.adaptive", "engram.store",
+    "engram.nn.stage", "engram.store",
     "engram.continual.learner", "engram.session",
 )
 
@@ -265,11 +265,11 @@ def opened(device):
 
 def plan(device, model, batch):
     """Bytes that a learner for a model file would need, and bytes that there are."""
+    from ..continual.config import Config
     from ..nn.model import ModelSpec
-    from ..plan import plan as layout
 
     with device.files.open(model) as stream:
-        needed = layout(ModelSpec(stream), batch).total_bytes
+        needed = Config(ModelSpec(stream), batch, batch).plan().layout.total_bytes
     return {"needed_bytes": needed, "free_bytes": heap_free()}
 
 

@@ -14,12 +14,11 @@ read() also takes graphs of version 1, two chains of layers, for ever.
 from ..errors import ModelError
 from . import formats
 from .geometry import elems
+from .names import INPUT, LATENT
+from .objectives import NAMES as OBJECTIVES
 from .ops import OPS
 
-INPUT = "input"
-LATENT = ":latent"  # the latent as the adaptive stage reads it, in float32
 FORMAT_OF_STAGE = {"frozen": "s8", "adaptive": "f32"}
-OBJECTIVES = ("classify", "regress")
 
 
 class Graph:

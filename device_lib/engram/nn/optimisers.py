@@ -7,7 +7,7 @@ Each group of parameters has hyperparameters of its own, so that one can learn m
 from array import array
 
 from ..errors import DataError
-from .program import GRADS, PARAMS
+from .names import GRADS, PARAMS
 
 NAMES = ("sgd", "momentum", "adam")
 

@@ -13,18 +13,23 @@ and leaves lifetimes and sharing to memory/lifetimes.py.
 from ..memory.layout import Layout
 from ..memory.lifetimes import Timeline
 from .geometry import elems
-from .graph import INPUT, LATENT
-from .objectives import LABELS, TARGETS, Losses
+from .losses import Losses
+from .names import (
+    BRIEF,
+    GRADS,
+    INPUT,
+    LABELS,
+    LATENT,
+    LATENTS,
+    PARAMS,
+    SECOND,
+    TARGETS,
+    TEACHER,
+    VIEW,
+    gradient,
+)
 from .ops import macs
-from .program import GRADS, PARAMS, VIEW, Program, gradient
-
-# How long a float32 buffer of a strategy lives: in saved states too, from step to step, during the
-# update alone.
-SAVED, KEPT, BRIEF = range(3)
-
-LATENTS = "latents"  # int8 latents of samples to evaluate
-TEACHER = "teacher"  # parameters of a second forward pass
-TEACHER_PREFIX = "t:"
+from .program import Program
 
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
@@ -53,7 +58,7 @@ class Plan:
     .sections   {name: rows}: frozen; begin, forward, backward, update; single and answer, for one
                 sample; where the configuration asks, single_backward and teacher
     .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
-    .losses     objectives.Losses
+    .losses     losses.Losses
     .states     buffers of the optimiser
     .groups     {"below", "head": array('f') of hyperparameters}
     .runs       [(first in params, first in grads, elements, group)] of what learns
@@ -84,7 +89,7 @@ class Plan:
         if not config.fused:
             sections["update"] = optimiser.rows(self.runs, program.learned_elems, self.groups)
         if config.teacher:
-            sections["teacher"] = program.upper(micro, TEACHER_PREFIX, TEACHER)
+            sections["teacher"] = program.upper(micro, SECOND, TEACHER)
         if config.single_backward:
             sections["single_backward"] = losses.rows(1) + program.backward(1)
         self.layout = self._lay_out(spec, slots, bits)
@@ -114,7 +119,7 @@ class Plan:
         line.rows(sections["forward"][: self.upper_at], VIEW)
         if self.config.teacher:
             line.rows(sections["teacher"], VIEW)
-            line.touch([TEACHER_PREFIX + program.head])
+            line.touch([SECOND + program.head])
         line.rows(sections["forward"][self.upper_at : self.loss_at], VIEW)
         line.touch([output["node"] for output in graph.outputs])
         line.rows(sections["forward"][self.loss_at :], VIEW)

@@ -15,12 +15,8 @@ from array import array
 from ..errors import ModelError
 from . import formats
 from .geometry import elems, geom
-from .graph import INPUT, LATENT
+from .names import GRADS, INPUT, KNOWN, LATENT, PARAMS, VIEW, gradient
 from .ops import ITEM_BYTES, dims, product
-
-KNOWN = "#"
-VIEW = "view"
-PARAMS, GRADS = "params", "grads"
 
 _VALUE_KINDS = {"f32": "f32", "s8": "i8"}  # by format
 _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
@@ -32,11 +28,6 @@ _CONSTANTS = {
     "qp": lambda node: array("f", node["qp"]),
     "slope": lambda node: array("f", (node["slope"],)),
 }
-
-
-def gradient(value):
-    """Name of the buffer of the gradient of the loss by an output."""
-    return "d:" + value
 
 
 class Program:

@@ -3,9 +3,8 @@
 from ..backend import kernels
 from ..compat import bytes_of
 from .geometry import elems
+from .names import GRADS, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW, gradient
 from .params import Learned
-
-_KNOWN, _VIEW = "#", "view"  # as program.py writes them
 
 
 class Tape:
@@ -21,7 +20,7 @@ class Tape:
         for at, (kernel, args, _) in enumerate(rows):
             kernel = getattr(kernels, kernel)
             args = [_resolved(arg, window) for arg in args]
-            if any([arg is _KNOWN or isinstance(arg, tuple) for arg in args]):
+            if any([arg is KNOWN or isinstance(arg, tuple) for arg in args]):
                 self._growing.append((at, kernel, args))
             bound.append(_row(kernel, args, known))
         self.rows = len(bound)
@@ -53,7 +52,7 @@ def _row(kernel, args, known):
     for arg in args:
         if isinstance(arg, tuple):
             arg = arg[0][: arg[1] * known]
-        row.append(known if arg is _KNOWN else arg)
+        row.append(known if arg is KNOWN else arg)
     return tuple(row)
 
 
@@ -84,7 +83,7 @@ class Stage:
     .labels     (micro) uint8; .targets: (micro, values) float32, None without
     .params     all parameters in one float32 window; .learned: params.Learned
     .known      classes in use; .head: Head, or None
-    .stats      {name of an output: array('f')}, as objectives.Losses has it
+    .stats      {name of an output: array('f')}, as losses.Losses has it
     .tapes      {section of the plan: Tape}
 
     A step calls, without arguments:
@@ -98,19 +97,19 @@ class Stage:
         program = plan.program
         self._states = [arena.window(name) for name in plan.states]
         self.micro, self.known = plan.micro, spec.known
-        self.params = arena.window("params")
+        self.params = arena.window(PARAMS)
         self.learned = Learned(
-            self.params, None if plan.config.fused else arena.window("grads"), plan.runs
+            self.params, None if plan.config.fused else arena.window(GRADS), plan.runs
         )
         self.stats = plan.losses.stats
-        self.labels = arena.window("labels")
-        self.targets = arena.window("targets") if plan.losses.targets else None
-        self.x = arena.window(":latent")
+        self.labels = arena.window(LABELS)
+        self.targets = arena.window(TARGETS) if plan.losses.targets else None
+        self.x = arena.window(LATENT)
         self.single_x = self.x[: spec.latent_elems]
-        self.latents = arena.window("latents")
+        self.latents = arena.window(LATENTS)
         frozen = spec.net.frozen
         self.latent = arena.window(spec.net.latent) if frozen else self.latents[: spec.latent_elems]
-        self._input = arena.window("input") if frozen else self.latent
+        self._input = arena.window(INPUT) if frozen else self.latent
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         _read(spec, program, arena)
         self._set_tapes(plan, arena)
@@ -209,12 +208,12 @@ def _nothing():
 
 
 def _computing(rows):
-    return [row for row in rows if row[0] != _VIEW]
+    return [row for row in rows if row[0] != VIEW]
 
 
 def _read(spec, program, arena):
     """The tensors of the model file; parameters one behind the other."""
-    params = arena.window("params")
+    params = arena.window(PARAMS)
     for _, _, tensor, _, at in program.tensors:
         spec.file.read_into(tensor, bytes_of(params[at : at + spec.file.elems(tensor)]))
     for tensor in program.persistent:
@@ -227,9 +226,9 @@ def _head(spec, program, arena, rows):
     (w, n), (b, classes) = [
         (at, elems(shape)) for owner, _, _, shape, at in program.tensors if owner is node
     ]
-    params, x = arena.window("params"), arena.window(node["in"][0])
-    gradient = arena.window("d:" + node["name"])
-    return Head(params[w : w + n], params[b : b + classes], x, gradient, rows)
+    params, x = arena.window(PARAMS), arena.window(node["in"][0])
+    dout = arena.window(gradient(node["name"]))
+    return Head(params[w : w + n], params[b : b + classes], x, dout, rows)
 
 
 def _from_uint8(spec):

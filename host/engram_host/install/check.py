@@ -15,14 +15,15 @@ from engram_host.install.raw_repl import RawRepl
 # What a session with a learner holds of a package. The rest of it is loaded when an option asks
 # for it, or while a model is opened: OPENING, which is dropped then.
 IMPORTS = {
-    "core": "engram engram.backend engram.nn.frozen engram.nn.adaptive engram.arena",
+    "core": "engram engram.backend engram.nn.stage engram.nn.optimisers "
+    "engram.nn.objectives.classify engram.memory.arena",
     "store": "engram.store engram.store.wipe",
     "continual": "engram.continual.learner engram.continual.strategies.replay "
     "engram.continual.policies.balanced engram.continual.metrics engram.session",
     "link": "engram.link.agent",
     "python": "engram.kernels.python",
 }
-OPENING = "engram.plan engram.nn.model"
+OPENING = "engram.continual.config engram.nn.model"
 # Exact in float32; see on_board/check.py.
 _DENSE = [47500, 0, 72500, 0]
 

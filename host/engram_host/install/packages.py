@@ -24,7 +24,7 @@ class Package(NamedTuple):
 PACKAGES = {
     "core": Package(
         "a model file, its layers forward and backward over one arena",
-        "__init__ arena backend compat errors layout npy plan progress nn nn/*",
+        "__init__ backend compat errors npy progress memory memory/* nn nn/*",
     ),
     "store": Package(
         "samples and learned states in flash",

@@ -20,7 +20,7 @@ class Strategy:
 
     @staticmethod
     def buffers(sizes):
-        """[(name, float32 elements, plan.SAVED, KEPT or BRIEF)] that it has in the arena.
+        """[(name, float32 elements, nn.names.SAVED, KEPT or BRIEF)] that it has in the arena.
 
         sizes: continual.config.Sizes. SAVED ones belong to a saved state.
         """

@@ -14,7 +14,7 @@ weights. A bias is a weight too, with a mean of its own.
 from math import sqrt
 
 from ...backend import kernels
-from ...nn.plan import SAVED
+from ...nn.names import SAVED
 from ..vector import add_to_all, row_means, scalar
 from .base import Strategy as Base
 

@@ -11,7 +11,7 @@ samples are not there to measure F on. A step is stable while lr lambda F stays 
 """
 
 from ...backend import kernels
-from ...nn.plan import BRIEF, SAVED
+from ...nn.names import BRIEF, SAVED
 from ..vector import MINUS_ONE, scalar
 from .base import Strategy as Base
 

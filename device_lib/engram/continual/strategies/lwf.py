@@ -6,7 +6,7 @@ classes that the teacher knows; the gradient by those logits is alpha (p - q) / 
 """
 
 from ...backend import kernels
-from ...nn.plan import KEPT, SAVED
+from ...nn.names import KEPT, SAVED, SECOND, TEACHER
 from ..vector import MINUS_ONE, scalar
 from .base import Strategy as Base
 
@@ -22,7 +22,7 @@ class Strategy(Base):
     @staticmethod
     def buffers(sizes):
         return (
-            ("teacher", sizes.learned, SAVED),
+            (TEACHER, sizes.learned, SAVED),
             ("taught", 1, SAVED),  # classes that the teacher knows
             ("q", sizes.batch * sizes.classes, KEPT),
             ("p", sizes.batch * sizes.classes, KEPT),
@@ -30,9 +30,9 @@ class Strategy(Base):
 
     def __init__(self, learner, arena, options):
         super().__init__(learner, arena, options)
-        self._teacher, self._taught = arena.window("teacher"), arena.window("taught")
+        self._teacher, self._taught = arena.window(TEACHER), arena.window("taught")
         self._room = (arena.window("q"), arena.window("p"))
-        self._answers = arena.window("t:" + learner.head_name)
+        self._answers = arena.window(SECOND + learner.head_name)
         self._cool = scalar(1 / options["temperature"])
         self._weight = scalar(options["alpha"] / options["temperature"] / learner.batch)
         self._to_teacher = self.stage.learned.snapshots(self._teacher)

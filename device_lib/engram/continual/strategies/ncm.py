@@ -11,7 +11,7 @@ stay as they are. The head is written so that its largest output is the nearest 
 from math import sqrt
 
 from ...backend import kernels
-from ...nn.plan import SAVED
+from ...nn.names import SAVED
 from ..numbers import DEAD
 from ..once import Once
 from ..vector import scalar, square

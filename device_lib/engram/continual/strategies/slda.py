@@ -16,7 +16,7 @@ from array import array
 from math import sqrt
 
 from ...backend import kernels
-from ...nn.plan import BRIEF, KEPT, SAVED
+from ...nn.names import BRIEF, KEPT, SAVED
 from ..vector import MINUS_ONE, dot, scalar
 from .ncm import NEVER
 from .ncm import Strategy as Ncm

@@ -1,6 +1,5 @@
 """Telling classes apart: cross-entropy of the softmax of an output and a u8 label."""
 
-SINGULAR = True
 STATS = 2  # the second: how many were right
 EXPECTED = "labels"
 
@@ -15,17 +14,11 @@ def answer(out, n):
 
 def value(window):
     """(label, probability) of the most probable class."""
-    best = best_of(window, 0, len(window))
-    return best, window[best]
-
-
-def best_of(values, start, n):
-    """Index of the first largest of values[start : start + n], from start on."""
-    best = start
-    for i in range(start + 1, start + n):
-        if values[i] > values[best]:
-            best = i
-    return best - start
+    best, most = 0, 0
+    for i, probability in enumerate(window):
+        if probability > most:
+            best, most = i, probability
+    return best, most
 
 
 class Score:
@@ -37,7 +30,11 @@ class Score:
     def add(self, out, row, n, label):
         """Row `row` of outputs (rows, n) is of a sample of class `label`."""
         self.total[label] += 1
-        if best_of(out, row * n, n) == label:
+        best = row * n
+        for i in range(best + 1, row * n + n):
+            if out[i] > out[best]:
+                best = i
+        if best - row * n == label:
             self.right[label] += 1
 
     def result(self):

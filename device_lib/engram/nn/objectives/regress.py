@@ -1,6 +1,5 @@
 """Regression: mean squared error of an output and a target of float32 values."""
 
-SINGULAR = False
 STATS = 1
 EXPECTED = "targets"
 

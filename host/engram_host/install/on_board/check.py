@@ -55,8 +55,8 @@ def _learn(model):
 
     spec = ModelSpec(io.BytesIO(model))
     flash = RamFlash(8, 512, 16)
-    store, saved = open_flash(spec, flash, 16, None, "replay", None)
-    learner = Learner(spec, store, Checkpoints(saved, 16, spec.model_id), batch=4, lr=0.1)
+    store, saved, model_id = open_flash(spec, flash, 16, None)
+    learner = Learner(spec, store, Checkpoints(saved, 16, model_id), batch=4, lr=0.1)
     for i in range(8):
         learner.observe(bytes((200 * (i & 1), 200 - 200 * (i & 1), 10, i)), i & 1)
     losses = [row["loss"] for row in learner.steps(4)]

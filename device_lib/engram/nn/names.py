@@ -1,0 +1,27 @@
+"""Names that those who plan a learner and those who run it share. It imports nothing: a learner
+holds no code of the former.
+"""
+
+# Values of a graph.
+INPUT = "input"
+LATENT = ":latent"  # the latent as the adaptive stage reads it, in float32
+
+# Buffers of the arena.
+PARAMS, GRADS = "params", "grads"
+LATENTS = "latents"  # int8 latents of samples to evaluate
+LABELS, TARGETS = "labels", "targets"
+TEACHER = "teacher"  # parameters of a second forward pass
+SECOND = "t:"  # prefix of the values of a second forward pass
+
+# In the rows of a program.
+KNOWN = "#"  # an argument: the number of classes in use
+VIEW = "view"  # a kernel: computes nothing, one memory under two names
+
+# How long a float32 buffer of a strategy lives: in saved states too, from step to step, during the
+# update alone.
+SAVED, KEPT, BRIEF = range(3)
+
+
+def gradient(value):
+    """The buffer of the gradient of the loss by an output."""
+    return "d:" + value
