@@ -9,9 +9,9 @@ import tiny_model
 from nor import NorFlash
 
 from engram import DataError, Learner, ModelSpec, StoreError
+from engram.continual.config import saved_bytes
 from engram.continual.policies.flash_balanced import ONE, Policy, share
 from engram.continual.rng import Rng
-from engram.continual.config import saved_bytes
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 from engram_host.learning.latent_store import LatentStore
 

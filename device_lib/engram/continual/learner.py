@@ -15,7 +15,7 @@ from .rng import Rng
 from .sampling import COMPOSITIONS, Sampler
 from .state import State
 from .stream import Stream
-from .trainer import PHASES, Trainer, readable
+from .trainer import Trainer, readable
 
 _MAX_TASKS = 256
 NO_CLASS = 254  # label of a record without one: store.format.NO_CLASS

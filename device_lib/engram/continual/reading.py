@@ -39,13 +39,12 @@ class LatentReader:
         processor does not see the flash."""
         if self._mapped is None:
             return None
-        slots, layout, count = self._slots, self._layout, len(self._slots)
-        rows = [(kernels.gather_latents, self._out, self._labels, self._mapped, slots, layout,
-                 self._codes, 0, count)]
+        where = (self._mapped, self._slots, self._layout)
+        count, rows = len(self._slots), []
         if self._targets is not None:
-            targets = (kernels.gather_targets, self._targets, self._mapped, slots, layout, 0, count)
-            rows.insert(0, targets)
-        return rows
+            rows.append((kernels.gather_targets, self._targets) + where + (0, count))
+        latents = (kernels.gather_latents, self._out, self._labels) + where
+        return rows + [latents + (self._codes, 0, count)]
 
     def read(self, at, count):
         """Rows at .. at + count - 1. Returns at + count, or the first row whose record is deleted

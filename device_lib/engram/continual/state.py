@@ -8,8 +8,8 @@ _INTS = 8  # experience, spare, steps, three of the generator, classes known, sp
 class State:
     """The parts of a learner's saved state, by name.
 
-    The order is that of every release: numbers, the policy's, parameters, the strategy's, and last,
-    where a stream of tasks is under way, how far it has come.
+    The order is that of every release: numbers, the policy's, parameters, the strategy's, and
+    last, where a stream of tasks is under way, how far it has come.
 
     .brought   (classes) int32: records of each class that the stream brought
     """

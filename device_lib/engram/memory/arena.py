@@ -45,7 +45,7 @@ class Arena:
         self._offsets = layout.offsets
 
     def window(self, name, start=0, elems=None):
-        """A window of buffer `name`, from element `start`, of `elems` elements (None: the rest)."""
+        """A window of buffer `name` from element `start` on, of `elems` elements; None: all."""
         kind, offset, nbytes = self._offsets[name]
         size = _ITEM_BYTES[kind]
         if elems is None:

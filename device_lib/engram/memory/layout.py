@@ -6,8 +6,9 @@ ALIGN = 4  # bytes
 class Layout:
     """Where the buffers of a learner lie in one block.
 
-    .rows     [(name, kind, bytes, offset, first, last)], kind "f32" | "i8" | "i32" | "heap"; first
-              and last are rows of the timeline; "heap" is what Python objects take beside the block
+    .rows     [(name, kind, bytes, offset, first, last)], kind "f32" | "i8" | "i32" | "heap";
+              first and last are rows of the timeline; "heap" is for Python objects, beside the
+              block
     .offsets  {name: (kind, offset in bytes, bytes)}, those that share another's memory included
     .block_bytes   size of the block
     .total_bytes   block and Python objects

@@ -44,9 +44,9 @@ class Timeline:
         """(rows, owners): [(buffer, kind, bytes, offset, first, last)] in order of offset, and
         {buffer: the buffer whose memory it has} for the others.
 
-        sizes: {buffer: (kind, bytes)}. First fit, in two orders, of which the smaller block counts:
-        largest first, the greedy rule of Pisarchyk and Lee, "Efficient Memory Management for Deep
-        Neural Net Inference" (2020), and longest-lived first.
+        sizes: {buffer: (kind, bytes)}. First fit, in two orders, of which the smaller block
+        counts: longest-lived first, and largest first, the greedy rule of Pisarchyk and Lee,
+        "Efficient Memory Management for Deep Neural Net Inference" (2020).
         """
         for name in self._always:
             self._spans[name] = [0, self.at]

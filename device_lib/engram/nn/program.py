@@ -1,9 +1,10 @@
-"""What a learner runs, as rows: frozen stage, forward, backward. Nothing has a place in memory yet.
+"""What a learner runs, as rows: frozen stage, forward, backward. Nothing has a place yet.
 
 A row is (kernel, arguments, takes). An argument is an int, a constant (an array), KNOWN, or a
 window: (buffer, first element, elements, elements per class). KNOWN stands for the number of
-classes in use, and a window with elements per class has as many of them. takes: pairs of positions
-(written, read) of arguments that may be one memory; a row VIEW computes nothing and makes them one.
+classes in use, and a window with elements per class has as many of them. takes: pairs of
+positions (written, read) of arguments that may be one memory; a row VIEW computes nothing and
+makes them one.
 
 The first row that names a buffer of values writes it whole, and no row writes it again but into
 parameters and their gradients. So lifetimes and shared memory follow from the rows alone

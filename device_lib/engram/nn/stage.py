@@ -108,8 +108,10 @@ class Stage:
         self.single_x = self.x[: spec.latent_elems]
         self.latents = arena.window(LATENTS)
         frozen = spec.net.frozen
-        self.latent = arena.window(spec.net.latent) if frozen else self.latents[: spec.latent_elems]
-        self._input = arena.window(INPUT) if frozen else self.latent
+        self.latent = self.latents[: spec.latent_elems]
+        self._input = self.latent
+        if frozen:
+            self.latent, self._input = arena.window(spec.net.latent), arena.window(INPUT)
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         _read(spec, program, arena)
         self._set_tapes(plan, arena)
@@ -148,10 +150,10 @@ class Stage:
 
     def _set_outputs(self):
         self.outputs, self.single = {}, {}
-        for name, room, elems, grows in self._rooms:
-            elems = self.known if grows else elems
-            self.outputs[name] = room[: self.micro * elems]
-            self.single[name] = room[:elems]
+        for name, room, n, grows in self._rooms:
+            n = self.known if grows else n
+            self.outputs[name] = room[: self.micro * n]
+            self.single[name] = room[:n]
 
     def resize(self, classes):
         """Lets the head tell `classes` classes apart. New ones start with weights of zero."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import cells
-
 from engram.nn.buffers import first_trained
+
 from engram.nn.geometry import elems
 from engram.nn.ops import macs
 from engram.store.format import Layout
@@ -42,8 +42,9 @@ def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
     flash: the latents that stay, as records. ram: the plan for a store that holds those and the
     new ones of an experience. steps, new: of the largest experience. All of it `model`.
     """
-    from engram.nn.model import ModelSpec
     from engram.plan import plan
+
+    from engram.nn.model import ModelSpec
 
     with open(model, "rb") as stream:
         spec = ModelSpec(stream)

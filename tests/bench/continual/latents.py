@@ -23,13 +23,13 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / p) for p in ("device_lib", "host")]
 
 import latents_protocols as protocols  # noqa: E402
-
 from engram.arena import Arena  # noqa: E402
+from engram.nn.frozen import FrozenStage  # noqa: E402
+from engram.plan import plan  # noqa: E402
+
 from engram.backend import kernels  # noqa: E402
 from engram.continual.learner import Learner  # noqa: E402
-from engram.nn.frozen import FrozenStage  # noqa: E402
 from engram.nn.model import ModelSpec  # noqa: E402
-from engram.plan import plan  # noqa: E402
 from engram_host.learning.latent_store import LatentStore  # noqa: E402
 
 MODELS = ROOT / "examples" / "backbones" / "models"

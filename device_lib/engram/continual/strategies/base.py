@@ -34,7 +34,7 @@ class Strategy:
         """A learning run begins; learner.sampler holds its records."""
 
     def forward(self):
-        """Outputs of a micro-batch, losses and their gradients by the outputs. Allocates nothing."""
+        """Outputs of a micro-batch, their losses and gradients. Allocates nothing."""
         self.stage.forward_loss()
 
     def backward(self):

@@ -61,6 +61,7 @@ class Strategy(Base):
         stage = self.stage
         known, old, rows = stage.known, self._old, stage.micro
         q, p, forward = self._q, self._p, stage.tapes["forward"]
+        logits = stage.outputs[self.learner.head_name]
         if known != self._wide_known:  # a class came while the run went on
             self._widen(known)
             stage.tapes["teacher"].resize(old)
@@ -69,7 +70,7 @@ class Strategy(Base):
         kernels.scale_f32(q, self._logits, self._cool)
         kernels.softmax_fwd(q, q, rows, old)
         forward.run_rows(stage.upper_at, stage.loss_at)
-        kernels.copy_channels(p, stage.outputs[self.learner.head_name], rows, old, known, 0, 0, old)
+        kernels.copy_channels(p, logits, rows, old, known, 0, 0, old)
         stage.loss()
         kernels.scale_f32(p, p, self._cool)
         kernels.softmax_fwd(p, p, rows, old)
