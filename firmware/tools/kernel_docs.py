@@ -44,7 +44,8 @@ errors told here.
 * Buffers are flat: anything with the buffer protocol. float32 is `array('f')`; int8 is `bytes`,
   `bytearray`, `array('b')` or `array('B')`, read as two's complement; int32 is `array('i')`,
   uint16 is `array('H')`. Bytes are a buffer of any of these types where they are aligned to its
-  elements and make up whole ones: windows of one `bytearray`. An argument in **bold** is written.
+  elements and make up whole ones: windows of one `bytearray`. The kernels in Python take them for
+  int32 only. An argument in **bold** is written.
 * `_fwd` and `_dx` (gradient of the input) overwrite; `_dw` (gradients of weights) adds to what is
   there, so that gradients accumulate; each is called on its own.
 * Everything is checked first. `ValueError` and `TypeError` name the kernel, the argument, what was
@@ -79,13 +80,17 @@ Calls that are made again and again, as those of a training step, are bound once
   (types, ranges, alignment, overlap) and returns a tape, which keeps their buffers alive.
 * `run(tape)`, `run(tape, first, last)` runs rows first to last - 1, by default all. Dimensions and
   values are checked as in a call; an error is raised with the kernel's text, and the rows before
-  it have run. It returns nothing and allocates nothing. `spent()` counts a run as one span.
+  it have run. It returns what the last kernel returns, and allocates nothing. `spent()` counts a
+  run as one span.
 * `put(tape, at, row)` replaces row `at` by another of its kernel.
 
 A buffer of a tape must not grow: CPython forbids it, elsewhere `run` raises ValueError when it has
 moved. On a 32-bit board a row takes 4 bytes and 8 an argument, and a tape 20 bytes, 4 for each
 memoryview and 8 for each array in its rows. What a row costs: [benchmarks](benchmarks.md). Ctrl-C
 ends a run between two rows, but not in a native `.mpy`, which MicroPython gives no look at it.
+
+The kernels in Python have the same three functions: there a row is checked each time it runs, and
+its calls allocate.
 """
 
 
