@@ -93,11 +93,8 @@ int32_t engram_requantize_s8(engram_B_t out, engram_b_t x, engram_l_t mult, engr
         return ENGRAM_FAULT;
     }
     for (size_t i = 0; i < out.n; i++) {
-        engram_acc_t v = (engram_acc_t)(x.p[i] - q.p[ENGRAM_IN_ZP]);
-        // not an int32 sum: a wrong multiplier may bring the first term near its end
-        int64_t y = (int64_t)engram_requantize(v, m, s) + q.p[ENGRAM_OUT_ZP];
-        out.p[i] = (int8_t)(y < q.p[ENGRAM_ACT_MIN] ? q.p[ENGRAM_ACT_MIN]
-            : y > q.p[ENGRAM_ACT_MAX] ? q.p[ENGRAM_ACT_MAX] : y);
+        int32_t v = engram_requantize((engram_acc_t)(x.p[i] - q.p[ENGRAM_IN_ZP]), m, s);
+        out.p[i] = engram_shift_s8(v, q.p[ENGRAM_OUT_ZP], q.p[ENGRAM_ACT_MIN], q.p[ENGRAM_ACT_MAX]);
     }
     return ENGRAM_OK;
 }

@@ -8,8 +8,8 @@
 #define MAC(j) c##j += (uint32_t)(v * *wp##j++);
 #define MAC_DEPTHWISE(j) c##j += (uint32_t)((x1[j] + offset) * w1[j]);
 #define FINISH(j) { \
-    int32_t y = engram_requantize(c##j, t->mult[j], t->shift[j]) + t->range[0]; \
-    out[j] = engram_clamp_s8(y, t->range[1], t->range[2]); \
+    int32_t y = engram_requantize(c##j, t->mult[j], t->shift[j]); \
+    out[j] = engram_shift_s8(y, t->range[0], t->range[1], t->range[2]); \
 }
 #define FINISH_1 EACH_1(FINISH)
 #ifdef ENGRAM_NARROW
@@ -146,7 +146,7 @@ void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t ste
 #define WIDE_START(j) engram_acc_t c##j = start[j];
 #define WIDE_STORE(j) o = engram_store_pairs(o, 1, c##j, mult[j], -shift[j], out_zp);
 #define WIDE_FINISH(j) \
-    *o++ = engram_clamp_s8(engram_requantize(c##j, mult[j], shift[j]) + out_zp, t->range[1], t->range[2]);
+    *o++ = engram_shift_s8(engram_requantize(c##j, mult[j], shift[j]), out_zp, t->range[1], t->range[2]);
 #define WIDE_RUN(TAPS, STORE) \
     for (; blocks != 0; blocks--, first += words, start += 4, mult += 4, shift += 4, left += 4, to += 4) { \
         const int8_t *x = left; \
@@ -272,7 +272,7 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
 // Sums to bytes, K apart.
 #define QUICK(p) o = engram_store_pairs(o, K, c##p, mult, -shift, out_zp);
 #define EXACT(p) { \
-    *o = engram_clamp_s8(engram_requantize(c##p, mult, shift) + out_zp, t->act_min, t->act_max); \
+    *o = engram_shift_s8(engram_requantize(c##p, mult, shift), out_zp, t->act_min, t->act_max); \
     o += K; \
 }
 

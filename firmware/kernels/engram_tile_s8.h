@@ -87,6 +87,13 @@ static inline int8_t engram_clamp_s8(int32_t v, int32_t low, int32_t high) {
     return (int8_t)(v < low ? low : v > high ? high : v);
 }
 
+// v + zero_point, clamped. It is v that is clamped: a wrong multiplier may bring it so near to the
+// end of int32 that the sum would be beyond.
+static inline int8_t engram_shift_s8(int32_t v, int32_t zero_point, int32_t low, int32_t high) {
+    const int32_t from = low - zero_point, to = high - zero_point;
+    return (int8_t)((v < from ? from : v > to ? to : v) + zero_point);
+}
+
 // ---- columns: only where engram_simd.h defines ENGRAM_PAIRS ----------------------------------
 // Windows of x widened to 16 bits once, with the offset added, for all output channels: on the
 // stack, ENGRAM_COLUMN_WORDS words, so for windows of up to 144 bytes four at a time, up to 288

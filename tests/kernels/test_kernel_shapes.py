@@ -153,6 +153,18 @@ def test_requantization_rounds_halves_away_from_zero(kernels):
     assert requantized(kernels, -3, half, 0) == math.ceil(-1.5)
 
 
+@pytest.mark.parametrize("kernels", BACKENDS)
+@pytest.mark.parametrize("M", [1, 4])
+def test_a_sum_at_the_end_of_int32_is_clamped_not_wrapped(kernels, M):
+    """A multiplier of nearly 1 leaves no room for a zero point to be added."""
+    for acc, zero_point, wanted in ((2**31 - 1, 5, 127), (-(2**31), -5, 128)):
+        out = bytearray(M)
+        layer = (array("i", [v] * M) for v in (acc, 2**31 - 1, 0))
+        q = array("i", [0, zero_point, -128, 127])
+        kernels.dense_s8(out, b"", b"", *layer, q, 1, 0, M)
+        assert out == bytes([wanted] * M)
+
+
 @pytest.mark.parametrize("kernels", FAST)
 @given(data=st.data(), B=st.integers(1, 2), N=st.integers(1, 5), M=st.integers(1, 5))
 @SETTINGS
