@@ -18,8 +18,8 @@ def bind(rows):
 
 
 def run(tape, first=0, last=None):
-    """Calls rows first to last - 1 of a tape in order; last None: to its end. Returns what the last
-    kernel returns.
+    """Calls rows first to last - 1 of a tape in order, last None: to its end; returns what the
+    last kernel returns.
 
     An error of a row is the kernel's own; the rows before it have run. Raises ValueError or
     TypeError where the tape has no such rows.

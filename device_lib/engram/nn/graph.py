@@ -115,7 +115,7 @@ def _named(raw):
 def _pairs(node):
     """A sum or concatenation of more than two values, as one of two after the other."""
     inputs, chain = node["in"], []
-    if node["op"] in ("add", "concat") and node.get("format", "f32") == "f32":
+    if node.get("format", "f32") == "f32" and _arity(node["op"]) == 2:
         while len(inputs) > 2:
             part = {"op": node["op"], "in": inputs[:2], "format": "f32"}
             part["name"] = "%s:%d" % (node["name"], len(chain))
@@ -180,13 +180,17 @@ def _set_shape(node):
         raise ModelError("expected an input of %d elements, got %s" % (elems(shapes[0]), expects))
     if node["op"] == "conv2d" and _is_pointwise(node):
         node["op"] = "pointwise"
-    arity = 2 if " x2" in " ".join(OPS[node["op"]][3]) else 1
-    if len(shapes) != arity:
-        raise ModelError("expected %d inputs, got %d" % (arity, len(shapes)))
+    if len(shapes) != _arity(node["op"]):
+        raise ModelError("expected %d inputs, got %d" % (_arity(node["op"]), len(shapes)))
     shape = OPS[node["op"]][0](node, shapes)
     if list(node.get("out", shape)) != shape:
         raise ModelError("expected an output %s, got %s" % (shape, node["out"]))
     node["out"] = shape
+
+
+def _arity(op):
+    """How many inputs an op has: as many as its rows name."""
+    return 2 if op in OPS and " x2" in " ".join(OPS[op][3]) else 1
 
 
 def _is_pointwise(node):

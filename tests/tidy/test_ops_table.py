@@ -1,0 +1,102 @@
+"""The table of ops against the list of kernels: no dead kernel, no row that a kernel cannot take.
+
+A layer is one entry of nn/ops.py. Plan, stage, model check, converter and docs read it, so a row
+whose symbols are not the kernel's would be found on a board at last.
+"""
+
+import fnmatch
+import re
+
+import pytest
+from kernels.common import rows as listed
+
+from engram.nn import formats
+from engram.nn.ops import OPS
+from engram.nn.program import VIEW
+from tidy import tree
+
+LIST = listed()  # {kernel: (letters, argument names, call)}
+ROWS = [
+    pytest.param(text, id=f"{form}: {text}")
+    for form in formats.NAMES
+    for op in OPS
+    if form == "f32" or op in formats.load(form).ROWS
+    for part in formats.load(form).rows(op)
+    for text in part
+    if text.split()[0] != VIEW
+]
+# Symbols that stand in the place of the argument of a list's row: the first input of an op is x
+# wherever its kernel has another name for it, and so on.
+ALSO = {"x": {"a"}, "x2": {"b", "x"}, "dx2": {"dx", "out"}, "dx": {"out"}, "dout": {"x"}}
+ALSO.update({"none": {"dw", "x"}, "dshift": {"db", "dshift"}, "db": {"db"}})
+
+# What kernels that no op has are for; a pattern of names.
+OTHERS = {
+    "the frozen stage's input and the latents": "u8_to_s8 *pack_s8 packed_bytes unpack_f32",
+    "objectives, optimisers, gradients that add up": "softmax_xent mse sgd_* adam_step zero_f32 "
+    "axpy_f32 scale_f32 sum_squares clip_norm check_finite",
+    "the store and the sampler": "gather_* draw_batch",
+    "strategies and policies": "mul_f32 copy_f32",
+    "the converter: an int8 tensor at another scale": "requantize_s8 copy_s8",
+    "the audio front-end": "hann_window rfft* power_spectrum mel_table log_mel dct_matrix",
+    "variational auto-encoders": "exp_f32 log_f32 sqrt_f32 uniform_f32 gaussian_f32",
+}
+
+
+def words(text):
+    kernel, *symbols = text.split()
+    return kernel, symbols
+
+
+@pytest.mark.parametrize("text", ROWS)
+def test_a_row_is_one_that_its_kernel_takes(text):
+    kernel, symbols = words(text)
+    letters, names, _ = LIST[kernel]
+    assert len(symbols) == len(names), f"expected {names}, got {symbols}"
+    for symbol, letter, name in zip(symbols, letters, names):
+        symbol, _, takes = symbol.partition("=")
+        name, _, may_take = name.partition("=")
+        if letter == "i":  # a dimension: any number of the node
+            assert re.fullmatch(r"[A-Z0-9]+(\*[A-Z0-9]+)*", symbol), symbol
+            continue
+        assert symbol == name or name in ALSO.get(symbol, ()), f"expected {name}, got {symbol}"
+        if takes:
+            source = [s.partition("=")[0] for s in symbols].index(takes)
+            assert names[source].partition("=")[0] == may_take, f"{kernel} cannot write {name} there"
+
+
+def used():
+    return {words(param.values[0])[0] for param in ROWS}
+
+
+@pytest.mark.parametrize("kernel", [name for name in LIST if name.endswith("_fwd")])
+def test_every_forward_kernel_is_in_a_row(kernel):
+    """34 of 75 kernels were once reached by nothing but tests."""
+    assert kernel in used(), "give it an op in device_lib/engram/nn/ops.py"
+
+
+@pytest.mark.parametrize("kernel", LIST)
+def test_every_kernel_is_reached(kernel):
+    patterns = " ".join(OTHERS.values()).split()
+    assert kernel in used() or any(fnmatch.fnmatchcase(kernel, p) for p in patterns)
+
+
+def test_kernels_beside_the_ops_are_still_there():
+    """A pattern that names no kernel any more would let the next one in unseen."""
+    for pattern in " ".join(OTHERS.values()).split():
+        assert fnmatch.filter(LIST, pattern), pattern
+
+
+def test_ops_are_named_in_no_other_place():
+    """A second list of ops would have to be kept in step with the table."""
+    names = sorted(set(OPS) - {"add", "pad", "cast"})
+    quoted = re.compile("[\"'](" + "|".join(names) + ")[\"']")
+    may = {"device_lib/engram/nn/ops.py", "device_lib/engram/nn/formats/s8.py"}
+    found = {}
+    for path in tree.files():
+        name = path.relative_to(tree.ROOT).as_posix()
+        if path.suffix == ".py" and name.startswith(("device_lib/engram/", "host/")):
+            ops = set(quoted.findall(path.read_text()))
+            if len(ops) > 3 and name not in may:
+                found[name] = ops
+    assert found == {}
