@@ -129,4 +129,6 @@ def test_what_does_not_fit_is_refused_before_allocating(spec):
     assert caught.value.needed == layout.total_bytes
     assert caught.value.available == layout.total_bytes - 1
     assert "reduce the batch" in str(caught.value)
-    Arena(layout, available=layout.total_bytes)
+    arena = Arena(layout, available=layout.total_bytes)
+    arena.lay_out(layout)
+    assert len(arena.window("params")) == sum(row[3] for row in layout.layers[4:])

@@ -87,12 +87,14 @@ class Config:
     def sizes(self, micro):
         return Sizes(self.spec, micro, self.learns)
 
-    def plan(self, slots=0, bits=8, available=None):
+    def plan(self, slots=0, bits=8, available=None, micro=None):
         """The Plan of the largest micro-batch whose layout has at most `available` bytes.
 
-        slots, bits: of the replay store. available: None for any. Raises FitError.
+        slots, bits: of the replay store. available: None for any. micro: None for the
+        configuration's. Raises FitError.
         """
-        sizes = [self.micro] if self.micro else _divisors(self.batch)
+        micro = micro or self.micro
+        sizes = [micro] if micro else _divisors(self.batch)
         for micro in reversed(sizes):
             self.extras = self.strategy.buffers(self.sizes(micro))
             plan = Plan(self.spec, self, micro, slots, bits)

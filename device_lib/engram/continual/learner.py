@@ -3,7 +3,7 @@
 from array import array
 
 from ..backend import kernels
-from ..compat import bytes_of, forget, heap_free, heap_used, ticks_diff, ticks_us
+from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free, heap_used, ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..memory.arena import Arena
 from ..nn import objectives
@@ -99,6 +99,8 @@ class Learner:
     ):
         from .config import Config
 
+        # What is left of planning lies low and together then, and the arena finds its one piece.
+        collect_often()
         self.policy_name = policy
         policy = policy_class(policy)
         if composition is not None and composition not in COMPOSITIONS:
@@ -120,9 +122,13 @@ class Learner:
             available = heap_free()
             if store is not None:  # it is open: what the plan counts of it is in use already
                 available += 3 * len(store.labels)
-        plan = config.plan(slots, 8 if store is None else store.bits, available)
-        arena = Arena(plan.layout, available)
-        self.planned_bytes = plan.layout.total_bytes
+        bits = 8 if store is None else store.bits
+        # Planned twice: the arena is allocated while no plan lies in its way.
+        needs = config.plan(slots, bits, available).layout.needs()
+        arena = Arena(needs, available)
+        plan = config.plan(slots, bits, None, needs.batch)
+        arena.lay_out(plan.layout)
+        self.planned_bytes = needs.total_bytes
         self.name = spec.name
         self.classes = spec.classes
         self.input_elems = spec.input_elems
@@ -175,6 +181,7 @@ class Learner:
         self._heap_base = heap_base
         del plan, config
         forget(_PLANNING)
+        collect_rarely()
 
     def _packed_latent(self, spec):
         """A buffer for one packed latent. Raises StoreError when the store's have another size."""

@@ -15,33 +15,39 @@ class Arena:
     MicroPython cannot see one buffer under two typecodes, but it can see any buffer as bytes. So
     float32 windows are of float32, int8 and int32 ones of bytes: kernels take both as they are.
 
-    layout: layout.Layout. available: bytes that may be used; None asks the heap.
-    Raises FitError before allocating when the layout does not fit.
+    needs: layout.Needs. available: bytes that may be used; None asks the heap. lay_out() comes
+    before window(): a board has room for the block while little else is there.
+    Raises FitError before allocating when the block does not fit.
     """
 
-    def __init__(self, layout, available=None):
+    def __init__(self, needs, available=None):
+        free = heap_free()
         if available is None:
-            available = heap_free()
-        if layout.total_bytes > available:
+            available = free
+        if needs.total_bytes > available:
             raise FitError(
-                "the model (batch %d)" % layout.batch,
-                layout.total_bytes,
+                "the model (batch %d)" % needs.batch,
+                needs.total_bytes,
                 available,
                 "reduce the batch, the replay budget, or the adaptive stage",
             )
         try:
             # range() has a length: the array is allocated once, at its final size.
-            block = array("f", range(layout.block_bytes // 4))
+            block = array("f", range(needs.block_bytes // 4))
         except MemoryError:
             raise FitError(
                 "the arena, in one piece,",
-                layout.block_bytes,
+                needs.block_bytes,
                 available,
                 "the heap is fragmented: reset the board and open the model first",
             )
         kernels.zero_f32(block)
         self._floats = memoryview(block)
         self._bytes = memoryview(bytes_of(block))
+        self._offsets = None
+
+    def lay_out(self, layout):
+        """Takes the names and places of the buffers: of the layout whose needs these were."""
         self._offsets = layout.offsets
 
     def window(self, name, start=0, elems=None):

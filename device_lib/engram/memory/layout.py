@@ -3,7 +3,17 @@
 ALIGN = 4  # bytes
 
 
-class Layout:
+class Needs:
+    """What a layout needs, in bytes: .block_bytes in one piece, .total_bytes with Python objects.
+
+    .batch   as Layout has it
+    """
+
+    def __init__(self, batch, block_bytes, total_bytes):
+        self.batch, self.block_bytes, self.total_bytes = batch, block_bytes, total_bytes
+
+
+class Layout(Needs):
     """Where the buffers of a learner lie in one block.
 
     .rows     [(name, kind, bytes, offset, first, last)], kind "f32" | "i8" | "i32" | "heap";
@@ -17,10 +27,13 @@ class Layout:
     """
 
     def __init__(self, batch, rows, offsets, layers):
-        self.batch = batch
         self.rows = rows
         self.offsets = offsets
         self.layers = layers
         ends = [row[3] + row[2] for row in rows if row[1] != "heap"]
-        self.block_bytes = (max(ends + [0]) + ALIGN - 1) // ALIGN * ALIGN
-        self.total_bytes = self.block_bytes + sum([row[2] for row in rows if row[1] == "heap"])
+        block = (max(ends + [0]) + ALIGN - 1) // ALIGN * ALIGN
+        super().__init__(batch, block, block + sum([row[2] for row in rows if row[1] == "heap"]))
+
+    def needs(self):
+        """Needs, without the rest."""
+        return Needs(self.batch, self.block_bytes, self.total_bytes)

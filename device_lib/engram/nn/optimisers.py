@@ -51,6 +51,7 @@ class Optimiser:
         for group, hyper in hypers.items():
             self._fused[group] = (array("f", (0,)), array("f", (0,)))
             self.set_rate(hyper, hyper[0], group)
+
         return lambda name: self._fused["head" if name in heads else "below"]
 
     def hyper(self):

@@ -35,8 +35,9 @@ from .program import Program
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
 # under way are none of it, wherever a port keeps them.
 _LEARNER_BYTES = 3000  # a learning run under way included
-_ROW_BYTES = 64
-_CONSTANT_BYTES = 48
+_ROW_BYTES = 4  # of a tape, beside its arguments
+_ARG_BYTES = 14  # with its share of the windows that the tape holds
+_CONSTANT_BYTES = 48  # an array that a row reads
 _SAMPLE_BYTES = 4  # slot of each record of a batch
 _STORE_BYTES = 3080  # replay store, checkpoints and reader, without what is below
 _RECORD_BYTES = 12  # of a record besides its latent
@@ -50,13 +51,13 @@ _RESERVE = 7  # units in use for each one kept free
 
 
 class Plan:
-    """The rows of a learner and the layout of their buffers.
+    """The layout of a learner, and the rows that run in it.
 
     spec: model.ModelSpec. config: continual.config.Config. micro: rows of a micro-batch, a divisor
     of config.batch. slots, bits: of the replay store, for what its index takes; 0 slots: none.
 
-    .sections   {name: rows}: frozen; begin, forward, backward, update; single and answer, for one
-                sample; where the configuration asks, single_backward and teacher
+    .sections   names of the sections: frozen, begin, forward, backward, update; single and answer,
+                for one sample; where the configuration asks, single_backward and teacher
     .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
     .losses     losses.Losses
     .states     buffers of the optimiser
@@ -67,37 +68,50 @@ class Plan:
 
     def __init__(self, spec, config, micro, slots=0, bits=8):
         self.micro, self.config = micro, config
-        self.program = program = Program(spec.net, config.learns)
-        self.losses = losses = Losses(program)
-        optimiser, share = config.optimiser, micro / config.batch
-        self.groups = {"below": optimiser.hyper(), "head": optimiser.hyper()}
-        self.runs = _runs(program, config.heads)
-        fused = optimiser.fused(self.groups, config.heads) if config.fused else None
-        self.states = () if config.fused else optimiser.states
-        below = program.below(micro)
-        forward = below + program.upper(micro)
-        self.upper_at, self.loss_at = len(below), len(forward)
-        self.sections = sections = {
-            "frozen": program.frozen(),
-            "forward": forward + losses.rows(micro, share),
-            "begin": losses.clear(),
-            "backward": program.backward(micro, fused),
-            "update": [],
-            "single": program.below(1) + program.upper(1),
-            "answer": losses.answers(),
-        }
-        if not config.fused:
-            sections["update"] = optimiser.rows(self.runs, program.learned_elems, self.groups)
-        if config.teacher:
-            sections["teacher"] = program.upper(micro, SECOND, TEACHER)
-        if config.single_backward:
-            sections["single_backward"] = losses.rows(1) + program.backward(1)
+        self.program = Program(spec.net, config.learns)
+        self.losses = Losses(self.program)
+        self.groups = {"below": config.optimiser.hyper(), "head": config.optimiser.hyper()}
+        self.runs = _runs(self.program, config.heads)
+        self.states = () if config.fused else config.optimiser.states
+        self._fused = None
+        if config.fused:
+            self._fused = config.optimiser.fused(self.groups, config.heads)
+        self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
+        for name, wanted in (
+            ("update", not config.fused),
+            ("teacher", config.teacher),
+            ("single_backward", config.single_backward),
+        ):
+            if wanted:
+                self.sections.append(name)
+        self.upper_at = len(self.program.below(micro))
+        self.loss_at = self.upper_at + len(self.program.upper(micro))
+        self._heap = 0
         self.layout = self._lay_out(spec, slots, bits)
 
+    def section(self, name):
+        """The rows of a section, made anew: all of them at once would be many objects."""
+        program, micro, losses = self.program, self.micro, self.losses
+        if name == "forward":
+            rows = program.below(micro) + program.upper(micro)
+            return rows + losses.rows(micro, micro / self.config.batch)
+        if name == "single_backward":
+            return losses.rows(1) + program.backward(1)
+        return {
+            "frozen": program.frozen,
+            "begin": losses.clear,
+            "answer": losses.answers,
+            "backward": lambda: program.backward(micro, self._fused),
+            "update": lambda: self.config.optimiser.rows(
+                self.runs, program.learned_elems, self.groups
+            ),
+            "single": lambda: program.below(1) + program.upper(1),
+            "teacher": lambda: program.upper(micro, SECOND, TEACHER),
+        }[name]()
+
     def _lay_out(self, spec, slots, bits):
-        program, sections, micro = self.program, self.sections, self.micro
+        program, micro = self.program, self.micro
         graph, line, sizes = spec.net, Timeline(), program.sizes
-        tensors = list(sizes.items())
         kept = [(PARAMS, 4 * program.param_elems)]
         if not self.config.fused:
             kept.append((GRADS, 4 * program.learned_elems))
@@ -112,26 +126,26 @@ class Plan:
         sizes[LATENTS] = ("i8", micro * elems(graph.latent_shape))
 
         line.touch([INPUT] if graph.frozen else [LATENTS])
-        line.rows(sections["frozen"], VIEW)
+        line.rows(self._counted("frozen"), VIEW)
         line.touch([graph.latent, LATENTS] if graph.frozen else [LATENTS])
         program.window(LATENT, LATENT, micro)
         line.touch([LATENTS, LATENT])
-        line.rows(sections["forward"][: self.upper_at], VIEW)
+        forward = self._counted("forward")
+        line.rows(forward[: self.upper_at], VIEW)
         if self.config.teacher:
-            line.rows(sections["teacher"], VIEW)
+            line.rows(self._counted("teacher"), VIEW)
             line.touch([SECOND + program.head])
-        line.rows(sections["forward"][self.upper_at : self.loss_at], VIEW)
+        line.rows(forward[self.upper_at : self.loss_at], VIEW)
         line.touch([output["node"] for output in graph.outputs])
-        line.rows(sections["forward"][self.loss_at :], VIEW)
+        line.rows(forward[self.loss_at :], VIEW)
         line.touch([gradient(output["node"]) for output in graph.outputs])
-        line.rows(sections["backward"], VIEW)
+        line.rows(self._counted("backward"), VIEW)
         line.touch([name for name, _ in brief])
-        for name, size in tensors:
-            if name in program.persistent:
-                line.always(name)
-        for name, _ in kept:
+        for name in list(program.persistent) + [name for name, _ in kept] + [LABELS]:
             line.always(name)
-        line.always(LABELS)
+        for name in self.sections:  # their buffers are those of the others
+            if name not in ("frozen", "forward", "teacher", "backward"):
+                self._counted(name)
 
         rows, owners = line.place(sizes)
         places = {row[0]: row[3] for row in rows}
@@ -147,9 +161,17 @@ class Plan:
         layers += [_layer("adaptive", node, program) for node in graph.adaptive]
         return Layout(micro, rows, offsets, layers)
 
+    def _counted(self, name):
+        """The rows of a section, for what they take of heap when they are bound."""
+        rows = self.section(name)
+        for kernel, args, _ in rows:
+            if kernel != VIEW:
+                self._heap += _ROW_BYTES + _ARG_BYTES * len(args)
+                self._heap += _CONSTANT_BYTES * len([1 for arg in args if hasattr(arg, "append")])
+        return rows
+
     def _object_bytes(self):
-        rows = sum([len(rows) for rows in self.sections.values()])
-        return _LEARNER_BYTES + rows * _ROW_BYTES + self.config.batch * _SAMPLE_BYTES
+        return _LEARNER_BYTES + self._heap + self.micro * _SAMPLE_BYTES
 
 
 def _runs(program, heads):

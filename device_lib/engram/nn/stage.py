@@ -131,15 +131,15 @@ class Stage:
             return windows[key]
 
         self.tapes = {}
-        for name, rows in plan.sections.items():
-            rows = _computing(rows)
+        for name in plan.sections:
+            rows = _computing(plan.section(name))
             if rows:
                 self.tapes[name] = Tape(rows, window, self.known)
         self._forward = self.tapes["forward"]
         self.begin, self.forward_loss = self.tapes["begin"].run, self._forward.run
         self.backward = self.tapes["backward"].run
         self.update = self.tapes["update"].run if "update" in self.tapes else _nothing
-        forward = plan.sections["forward"]
+        forward = plan.section("forward")
         # rows of forward, and of single, where what learns begins, the head, the loss
         self.upper_at = len(_computing(forward[: plan.upper_at]))
         self.loss_at = len(_computing(forward[: plan.loss_at]))
