@@ -13,6 +13,8 @@ _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
+# Modules that a learner holds, of those that are not imported with it.
+_HELD = ("engram.nn.optimisers", "engram.nn.objectives.classify")
 # Modules that are needed until it is open.
 _OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.safetensors", "engram.nn.graph")
 
@@ -89,6 +91,8 @@ def load_code(strategy="replay", policy=POLICY, **options):
     """
     strategy_class(strategy)
     policy_class(policy)
+    for name in _HELD:
+        __import__(name)
 
 
 def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, strategy="replay",
