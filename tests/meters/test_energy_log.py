@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engram.link import phases
 from engram_host import api
 from engram_host.commands.energy_rows import energy_rows, figure
 from engram_host.errors import InputError, MeterError
@@ -15,11 +16,31 @@ from engram_host.meters.simulated import Simulated
 from engram_host.meters.timeline import DeviceClock, Recorder, Timeline
 
 
+class MadeUpTime:
+    """Microseconds that pass when asked for, and in sleeps: the same on every computer."""
+
+    ASKED_US = 400
+
+    def __init__(self):
+        self.us = 0
+
+    def ticks_us(self):
+        self.us += self.ASKED_US
+        return self.us
+
+    def sleep(self, seconds):
+        self.us += round(seconds * 1e6)
+
+
 @pytest.fixture
-def quick(monkeypatch):
-    """Short idle times: a test waits for them."""
-    monkeypatch.setattr(measuring, "_QUIET_S", 0.15)
+def quick(monkeypatch, board):
+    """A board whose time is made up: no phase is too short for a meter, and none is waited for."""
+    passing = MadeUpTime()
+    board.facts.counter = passing.ticks_us
+    monkeypatch.setattr(phases, "ticks_us", passing.ticks_us)
+    monkeypatch.setattr(phases, "time", passing)
     monkeypatch.setattr(measuring, "_STARTING_S", 0)
+    monkeypatch.setattr(measuring, "_AFTER_S", 0)
 
 
 def kinds(path):
