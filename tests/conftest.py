@@ -1,6 +1,7 @@
 """What every test may rely on: the libraries importable, a private place for virtual boards."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,34 @@ def pytest_configure(config):
     libraries = [str(ROOT / "device_lib"), str(ROOT / "host")]
     inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*libraries, *inherited]))
+
+
+def pytest_runtest_setup(item):
+    """Holds tests without the mark `board` to what they say: no firmware is started for them.
+
+    On a checkout without firmware they would fail, on another they would take an emulator.
+    """
+    started_by[0] = None if item.get_closest_marker("board") else item.nodeid
+    boards = sys.modules.get("engram_host.boards")
+    if boards and not hasattr(boards.Board.command, "guarded"):
+        boards.Board.command = guarded(boards.Board.command)
+
+
+started_by = [None]  # the test without the mark `board` that runs, if it is one
+
+
+def guarded(command):
+    """Board.command, which fails a test that is not marked `board` where it asks for firmware."""
+
+    def checked(board, flash_file, firmware=None):
+        is_virtual = board.kind  # raises what command() raises for a real chip
+        assert firmware or not is_virtual or not started_by[0], (
+            f"{started_by[0]} starts the firmware of {board.name}; mark it board"
+        )
+        return command(board, flash_file, firmware)
+
+    checked.guarded = True
+    return checked
 
 
 def pytest_report_header(config):

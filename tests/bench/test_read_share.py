@@ -11,6 +11,8 @@ from engram_host.convert import convert
 from engram_host.datasets import digits
 from hosts import BoardHost
 
+pytestmark = pytest.mark.board
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 MOST = 0.05

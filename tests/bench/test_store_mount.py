@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import store_mount
 import store_mounts
 
+pytestmark = pytest.mark.board
+
 MOST_BYTES_PER_RECORD = 4
 OFF_THE_LINE = 0.02  # of a mount; the shortest, of 150 records, is off by 0.014
 

@@ -22,10 +22,15 @@ SETTINGS = {
     "small with a frame pointer": "-Os -fno-omit-frame-pointer",
     "a module's": "-O2 -fPIC -msingle-pic-base -mno-pic-data-is-text-relative",
 }
+QUICK = "frame pointer"
 
 
 @pytest.mark.skipif(COMPILER is None, reason="arm-none-eabi-gcc is not installed: make setup")
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting",
+    # each compiles all kernels, which takes seconds; the quick one leaves the fewest registers
+    [pytest.param(s, marks=() if s == QUICK else pytest.mark.slow) for s in SETTINGS],
+)
 def test_every_kernel_compiles(tmp_path, setting):
     flags = f"-mthumb -std=c99 -c -Wall -Wextra -Werror {CORE} {SETTINGS[setting]}"
     sources = sorted(map(str, KERNELS.glob("*.c")))

@@ -34,7 +34,7 @@ class MadeUpTime:
 
 @pytest.fixture
 def quick(monkeypatch, board):
-    """A board whose time is made up: no phase is too short for a meter, and none is waited for."""
+    """A board whose time is made up: no phase is too short for a meter, no wait is one."""
     passing = MadeUpTime()
     board.facts.counter = passing.ticks_us
     monkeypatch.setattr(phases, "ticks_us", passing.ticks_us)
