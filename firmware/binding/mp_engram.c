@@ -7,6 +7,7 @@
 #include "py/objarray.h"
 #include "py/runtime.h"
 #endif
+#include <string.h>
 
 #include "engram_tape.h"
 

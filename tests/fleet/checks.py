@@ -8,6 +8,7 @@ from parity.test_parity import ATOL, RTOL, split
 # Files of tests/device in the order they run; those that take a few seconds together.
 CHECKS = (
     "kernels_check",
+    "tape_check",
     "learner_check",
     "strategies_check",
     "once_check",
@@ -29,13 +30,13 @@ def reference(host, check):
 def fault(check, lines):
     """What is wrong with the output of a check on a board; None if nothing is.
 
-    Lines that say "exact" are held to plain Python on CPython, those of the kernels in addition,
-    real inputs included, to the C kernels there; lines that say "close" within the tolerance of a
-    float32 training run.
+    Lines that say "exact" are held to plain Python on CPython; all lines of the kernels, real
+    inputs included, and of their tapes to the C kernels there; lines that say "close" within the
+    tolerance of a float32 training run.
     """
     if check == "heap_check":
         return None if lines == NO_HEAP else f"{NO_HEAP} expected, got {lines}"
-    if check == "kernels_check":
+    if check in ("kernels_check", "tape_check"):
         return differing(lines, list(reference("cpython-c", check)))
     exact, close = split(lines)
     expected_exact, expected_close = split(list(reference("cpython-py", check)))
