@@ -24,8 +24,9 @@ void *rom_memcpy(uint8_t *to, const uint8_t *from, uint32_t n) {
     return to;
 }
 
-void *rom_memset(uint8_t *to, uint8_t value, uint32_t n) {
+void *rom_memset(uint8_t *to, uint32_t value, uint32_t n) {
     uint8_t *at = to;
+    value &= 0xff;  // a caller may pass a negative int
     for (; n && ((uintptr_t)at & WORD_BITS); --n) {
         *at++ = value;
     }
