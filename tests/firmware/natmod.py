@@ -35,14 +35,16 @@ receive({name!r}, {size})
 
 # A collection every 16 KiB keeps what stays at the bottom of the heap: a learner needs its arena
 # in one piece, and the source of a check is compiled on the board before it.
-_LOAD = """
+_IMPORT = """
 import gc, os
 gc.threshold(16384)
+import {name}
+os.remove("{name}.mpy")
+"""
+_CHOOSE = """
 import engram.backend
 engram.backend.kernels = engram.backend.load(({first!r},))
 engram.backend.kernels.__name__ = "_engram"
-for name in {names!r}:
-    os.remove(name + ".mpy")
 """
 
 
@@ -61,13 +63,14 @@ def run(host, natmods, check, files):
     """What tests/device/<check>.py prints with the kernels of native modules on the board.
 
     natmods: name on the board -> .mpy, the one to load first. Its name must not be one of the
-    firmware's, which would come first. The files go when they are loaded: flash is small.
+    firmware's, which would come first. A file goes when it is loaded: flash is small.
     """
     line = host.transport
     line.enter_raw_repl(soft_reset=True)
     for name, path in natmods.items():
         _send(line, name + ".mpy", path.read_bytes())
-    host.exec(_LOAD.format(first=next(iter(natmods)), names=list(natmods)))
+        host.exec(_IMPORT.format(name=name))
+    host.exec(_CHOOSE.format(first=next(iter(natmods))))
     for name in files:
         _send(line, name + ".py", (DEVICE / (name + ".py")).read_bytes())
     return host.exec(f"import {check}; {check}.main()").splitlines()
