@@ -5,7 +5,8 @@
 
 _engram holds all kernels. _engram_core, _engram_int8, _engram_layers and _engram_audio hold a
 family each, and every kernel is in exactly one of them: what no pattern of FAMILIES takes is core.
-_engram_small holds, compiled for size, the kernels that the device library itself calls.
+_engram_small holds, compiled for size, the kernels that the device library itself calls and those
+of the ops of SMALL_OPS.
 """
 
 import fnmatch
@@ -30,11 +31,16 @@ FAMILIES = {
     "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_*",
 }
 SMALL = "_engram_small"
+# Format -> ops of device_lib/engram/nn/ops.py.
+SMALL_OPS = {
+    "f32": "dense conv2d pointwise relu global_avgpool flatten cast",
+    "s8": "dense conv2d pointwise depthwise avgpool global_avgpool flatten cast",
+}
 SMALL_HOLDS = """
 dense_fwd dense_bwd_dx dense_bwd_dw conv2d_fwd conv2d_bwd_dx conv2d_bwd_dw relu_fwd relu_bwd_dx
 global_avgpool_fwd global_avgpool_bwd_dx softmax_xent softmax_fwd sgd_step zero_f32 check_finite
 quantize_s8 dequantize_s8 u8_to_s8 conv2d_s8 depthwise_s8 dense_s8 avgpool_s8
-axpy_f32 scale_f32 mul_f32 sum_squares scale_shift_fwd copy_channels
+axpy_f32 scale_f32 mul_f32 sum_squares scale_shift_fwd copy_channels copy_f32
 packed_bytes pack_s8 unpack_f32 draw_batch gather_latents gather_targets
 """.split()
 MODULES = (WHOLE, CORE, *FAMILIES, SMALL)

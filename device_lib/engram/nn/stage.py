@@ -2,6 +2,7 @@
 
 from ..backend import kernels
 from ..compat import bytes_of
+from ..errors import ModelError
 from .geometry import elems
 from .names import GRADS, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW, gradient
 from .params import Learned
@@ -18,7 +19,7 @@ class Tape:
         self._growing = []  # (row, kernel, arguments; a growing one is (window, per class))
         bound = []
         for at, (kernel, args, _) in enumerate(rows):
-            kernel = getattr(kernels, kernel)
+            kernel = _kernel(kernel)
             args = [_resolved(arg, window) for arg in args]
             if any([arg is KNOWN or isinstance(arg, tuple) for arg in args]):
                 self._growing.append((at, kernel, args))
@@ -37,6 +38,17 @@ class Tape:
         """Binds anew the rows that depend on the number of classes."""
         for at, kernel, args in self._growing:
             kernels.put(self._tape, at, _row(kernel, args, known))
+
+
+def _kernel(name):
+    """A kernel by its name. Raises ModelError where the board's native module lacks it."""
+    try:
+        return getattr(kernels, name)
+    except AttributeError:
+        raise ModelError(
+            "expected the kernel %s, got native kernels without it; install all of them with "
+            "`engram install --kernels all`" % name
+        )
 
 
 def _resolved(arg, window):
