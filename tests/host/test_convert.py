@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram.arena import Arena
+from engram.continual.learner import Learner
 from engram.errors import DataError, ModelError
-from engram.nn.frozen import FrozenStage
 from engram.nn.model import ModelSpec
-from engram.plan import plan
 from engram_host.convert import DeviceModel, calibrate, convert, graph, model_file
 from engram_host.convert.quantize import (
     Scale,
@@ -191,12 +189,10 @@ def test_the_device_library_computes_the_same_int8(converted):
     device = DeviceModel(path)
     with path.open("rb") as stream:
         spec = ModelSpec(stream)
-        stage = FrozenStage(spec, Arena(plan(spec, 1)))
+        learner = Learner(spec)
     inputs = samples(20, seed=2)
     for x, want in zip(inputs, device.latents(inputs)):
-        out = bytearray(spec.latent_elems)
-        stage.fwd(memoryview(out), array("f", x.ravel().tolist()))
-        assert out == want.tobytes()
+        assert learner.latent(array("f", x.ravel().tolist())) == want.tobytes()
 
 
 def test_uint8_samples_flip_their_top_bit(tmp_path):

@@ -8,9 +8,9 @@ import pytest
 from demo_result import CHIPS, M7, chip
 from rich.console import Console
 
+from engram.continual.config import Config
 from engram.errors import ModelError
 from engram.nn.model import ModelSpec
-from engram.plan import plan
 from engram_host import boards
 from engram_host.boards import home
 from engram_host.convert import convert
@@ -134,7 +134,7 @@ def test_the_plan_counts_what_the_layers_do(model):
 
 def test_the_plan_is_the_device_librarys(model):
     with model.open("rb") as stream:
-        layout = plan(ModelSpec(stream), 8, 500)
+        layout = Config(ModelSpec(stream), 8).plan(500).layout
     report = plan_report(model, CHIPS, batch=8, replay_slots=500)
     assert report["ram_peak_bytes"] == layout.total_bytes
     assert [tuple(row) for row in report["ram_rows"]] == layout.rows

@@ -48,7 +48,7 @@ def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, 
     assert kept.kind == "files"
     files = FileUnits(str(tmp_path / "engram_store"), kept.units, kept.erase_bytes)
     with open(model, "rb") as stream:
-        store, _ = open_flash(ModelSpec(stream), files, files.program_bytes, 8, "replay", None)
+        store, _, _ = open_flash(ModelSpec(stream), files, files.program_bytes, 8)
     assert fit["flash"]["latents"] == store.capacity > 0
     assert fit["flash"]["slot_bytes"] == store.info()["slot_bytes"]
 

@@ -8,11 +8,11 @@ import fnmatch
 import re
 
 import pytest
-from kernels.common import rows as listed
 
 from engram.nn import formats
 from engram.nn.ops import OPS
 from engram.nn.program import VIEW
+from kernels.common import rows as listed
 from tidy import tree
 
 LIST = listed()  # {kernel: (letters, argument names, call)}

@@ -110,7 +110,7 @@ class Program:
         leaves), both array('f') of 1: the gradients are applied where they are computed, with no
         buffer for them.
         """
-        needs, made, names, rows = self._needs_gradient(), {}, set(), []
+        needs, made, names, rows = self.needs_gradient(), {}, set(), []
         for output in self.graph.outputs:
             made[output["node"]] = gradient(output["node"])
             names.add(made[output["node"]])
@@ -147,7 +147,7 @@ class Program:
                     "of the model, got int8 ones; let other nodes learn" % name
                 )
 
-    def _needs_gradient(self):
+    def needs_gradient(self):
         """{value: whether what learns lies at it or below}"""
         needs = {LATENT: False}
         for node in self.graph.adaptive:

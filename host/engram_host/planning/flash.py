@@ -21,9 +21,9 @@ class FlashPlan(TypedDict):
 
 
 def flash_plan(
-    board: Mapping[str, Any], spec: Any, bits: int, strategy: str, depth: int | None
+    board: Mapping[str, Any], spec: Any, bits: int, config: Any
 ) -> FlashPlan | None:
-    """The region of `board` (a board.toml) for `spec` (ModelSpec).
+    """The region of `board` (a board.toml) for `spec` (ModelSpec) and a learner of `config`.
 
     None where the board has none. latents is 0 where the region is too small for the model.
     """
@@ -38,7 +38,9 @@ def flash_plan(
     size = region.units * unit
     blank = RamFlash(region.units, unit, page, region.program_once)
     try:
-        store, saved = open_flash(spec, blank, page, bits, strategy, depth)
+        store, saved, _ = open_flash(
+            spec, blank, page, bits, strategy=config.strategy_name, scope=config.scope
+        )
     except StoreError:
         return FlashPlan(store_bytes=size, saved_bytes=0, slot_bytes=0, latents=0)
     return FlashPlan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -10,30 +10,31 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engram.continual.strategies import Sizes, strategy_class
-from engram.errors import ModelError
-from engram.nn.buffers import activation_names, first_trained, gradient_names
+from engram.continual.config import Config
+from engram.errors import FitError, ModelError
+from engram.nn import formats
 from engram.nn.geometry import elems
 from engram.nn.model import ModelSpec
-from engram.nn.ops import ADAPTIVE_OPS, FROZEN_OPS, macs, parameters
-from engram.plan import Plan, plan
+from engram.nn.names import gradient
+from engram.nn.ops import ITEM_BYTES, macs
+from engram.nn.plan import Plan
 
 from .energy import ESTIMATE_CODE, Board, Cost, costs, estimate_instructions
 from .flash import FlashPlan, flash_plan
 
-_ITEM_BYTES = {"I8": 1, "I32": 4, "F32": 4}
-_STATES = 3  # a trained parameter lies in RAM with its gradient and its velocity
-
 
 class LayerPlan(TypedDict):
-    """One layer. RAM of layers adds up to more than the peak: buffers share memory in time."""
+    """One node. RAM of nodes adds up to more than the peak: buffers share memory in time."""
 
     stage: str
+    name: str
     op: str
+    format: str
+    learns: str  # "all", "bias" or ""
     out: list[int]
     parameters: int
     flash_bytes: int  # in the model file
-    ram_bytes: int  # parameters with their gradients, output, gradient of the output
+    ram_bytes: int  # parameters, what the optimiser keeps of them, output and its gradient
     macs_forward: int  # one sample
     macs_backward: int
 
@@ -42,6 +43,7 @@ class Fit(TypedDict):
     """Whether the plan fits a board's RAM."""
 
     board: str
+    micro: int  # samples in memory at a time
     needed_bytes: int  # with an index of as many latents as its flash holds, or as were asked for
     available_bytes: int
     fits: bool
@@ -54,10 +56,12 @@ class PlanReport(TypedDict):
     model: str
     classes: int
     batch: int
+    micro: int  # samples in memory at a time
     replay_slots: int
     bits: int
     strategy: str
-    depth: int | None
+    scope: str
+    optimiser: str
     latent_bytes: int  # packed
     layers: list[LayerPlan]
     ram_peak_bytes: int
@@ -81,14 +85,17 @@ def plan_report(
     *,
     bits: int = 8,
     strategy: str = "replay",
-    depth: int | None = None,
     classes: int | None = None,
+    micro: int | None = None,
+    **options: Any,
 ) -> PlanReport:
-    """Per layer and in total: RAM, flash, multiply-accumulates; time and energy on the boards.
+    """Per node and in total: RAM, flash, multiply-accumulates; time and energy on the boards.
 
     spec_path: a device model file. replay_slots: latents that the RAM index has room for; 0: none
-    in the total, and for each board as many as its flash holds. bits, strategy, depth, classes:
-    as the learner takes them. Raises ModelError, DataError.
+    in the total, and for each board as many as its flash holds. bits, strategy, classes: as the
+    learner takes them. micro: samples in memory at a time, a divisor of batch; None: for the report
+    the whole batch, for each board as many as fit. options: scope, depth, optimiser, momentum and
+    clip, as the learner takes them. Raises ModelError, DataError.
     """
     path = Path(spec_path)
     boards = list(boards)
@@ -98,15 +105,9 @@ def plan_report(
         spec = ModelSpec(stream)
     if classes is not None:
         spec.widen(classes)
-    kind = strategy_class(strategy)
-    depth = kind.DEPTH if depth is None else depth
-    extras = kind.buffers(Sizes(spec, batch, depth, kind.BIASES))
-
-    def lay_out(slots: int) -> Plan:
-        return plan(spec, batch, slots, bits, depth, extras, kind.BIASES)
-
-    layout = lay_out(replay_slots)
-    layers = [*_frozen_layers(spec), *_adaptive_layers(spec, layout, depth)]
+    config = Config(spec, batch, micro, strategy, **options)
+    plan = config.plan(replay_slots, bits)
+    layers = [*_frozen_layers(spec), *_adaptive_layers(spec, plan)]
     observe = sum(row["macs_forward"] for row in layers if row["stage"] == "frozen")
     forward = sum(row["macs_forward"] for row in layers if row["stage"] == "adaptive")
     backward = sum(row["macs_backward"] for row in layers)
@@ -114,14 +115,16 @@ def plan_report(
         "model": spec.name,
         "classes": spec.classes,
         "batch": batch,
+        "micro": plan.micro,
         "replay_slots": replay_slots,
         "bits": bits,
         "strategy": strategy,
-        "depth": depth,
+        "scope": config.scope,
+        "optimiser": config.optimiser.name,
         "latent_bytes": (spec.latent_elems * bits + 7) // 8,
         "layers": layers,
-        "ram_peak_bytes": layout.total_bytes,
-        "ram_rows": [list(row) for row in layout.rows],
+        "ram_peak_bytes": plan.layout.total_bytes,
+        "ram_rows": [list(row) for row in plan.layout.rows],
         "model_file_bytes": path.stat().st_size,
         "macs_observe": observe,
         "macs_predict": observe + forward,
@@ -130,7 +133,7 @@ def plan_report(
         "predict": _costs(observe, forward, boards),
         "step": _costs(0, batch * (forward + backward), boards),
         "fit": [
-            _fit(board, flash_plan(board, spec, bits, strategy, depth), lay_out, replay_slots)
+            _fit(board, flash_plan(board, spec, bits, config), config, bits, replay_slots)
             for board in boards
         ],
         "source": "model",
@@ -143,54 +146,64 @@ def _costs(macs_int8: int, macs_f32: int, boards: Iterable[Board]) -> list[Cost]
 
 def _frozen_layers(spec: Any) -> list[LayerPlan]:
     rows: list[LayerPlan] = []
-    for layer in spec.graph["frozen"]:
-        row = _row("frozen", layer, FROZEN_OPS)
-        row["ram_bytes"] = row["flash_bytes"] + elems(layer["out"])
+    for node in spec.net.frozen:
+        row = _row("frozen", node, "")
+        row["ram_bytes"] = row["flash_bytes"] + elems(node["out"])
         rows.append(row)
     return rows
 
 
-def _adaptive_layers(spec: Any, layout: Plan, depth: int | None) -> list[LayerPlan]:
-    layers = spec.graph["adaptive"]
-    first = first_trained(layers, depth)
-    values, grads = activation_names(layers), gradient_names(layers, first)
+def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
+    program = plan.program
+    needs = program.needs_gradient()
+    own = {row[0]: row[2] for row in plan.layout.rows}  # buffers that lie in no other's memory
+    kept = (not plan.config.fused) + len(plan.states)  # per parameter that learns
     rows: list[LayerPlan] = []
-    for i, layer in enumerate(layers):
-        row = _row("adaptive", layer, ADAPTIVE_OPS)
-        own = {values[i + 1], grads[i + 1]} - {values[i], grads[i], None}
-        row["ram_bytes"] = (_STATES if i >= first else 1) * row["flash_bytes"] + sum(
-            layout.offsets[name][1] for name in own if name in layout.offsets
-        )
-        if i >= first:
-            gradients = bool(row["parameters"]) + (grads[i] is not None)
-            row["macs_backward"] = gradients * row["macs_forward"]
+    for node in spec.net.adaptive:
+        name = node["name"]
+        learns = program.learns.get(name, "")
+        row = _row("adaptive", node, learns)
+        learned = sum(elems(shape) for n, _, _, shape, _ in program.learned if n is node)
+        row["ram_bytes"] = row["flash_bytes"] + 4 * kept * learned
+        row["ram_bytes"] += sum(own.get(buffer, 0) for buffer in (name, gradient(name)))
+        inputs = sum(needs[value] for value in node["in"])
+        row["macs_backward"] = ((learns == "all") + inputs) * row["macs_forward"]
         rows.append(row)
     return rows
 
 
-def _row(stage: str, layer: Mapping[str, Any], ops: Mapping[str, Any]) -> LayerPlan:
-    owned = parameters(layer, ops)
+def _row(stage: str, node: Mapping[str, Any], learns: str) -> LayerPlan:
+    owned = formats.load(node["format"]).tensors(node)
     return {
         "stage": stage,
-        "op": layer["op"],
-        "out": list(layer["out"]),
+        "name": node["name"],
+        "op": node["op"],
+        "format": node["format"],
+        "learns": learns,
+        "out": list(node["out"]),
         "parameters": sum(elems(shape) for _, _, shape in owned),
-        "flash_bytes": sum(_ITEM_BYTES[dtype] * elems(shape) for _, dtype, shape in owned),
+        "flash_bytes": sum(ITEM_BYTES[dtype] * elems(shape) for _, dtype, shape in owned),
         "ram_bytes": 0,
-        "macs_forward": macs(layer),
+        "macs_forward": macs(node),
         "macs_backward": 0,
     }
 
 
 def _fit(
-    board: Board, flash: FlashPlan | None, lay_out: Callable[[int], Plan], replay_slots: int
+    board: Board, flash: FlashPlan | None, config: Config, bits: int, replay_slots: int
 ) -> Fit:
-    needed = lay_out(replay_slots or (flash["latents"] if flash else 0)).total_bytes
     memory = board.get("memory", {})
     rest = board["chip"]["ram_bytes"] - memory.get("stack_bytes", 0)
     available = memory.get("heap_bytes") or rest - memory.get("static_bytes", 0)
+    slots = replay_slots or (flash["latents"] if flash else 0)
+    try:
+        plan = config.plan(slots, bits, available)
+    except FitError:
+        plan = config.plan(slots, bits, None, config.micro or 1)
+    needed = plan.layout.total_bytes
     return {
         "board": board["name"],
+        "micro": plan.micro,
         "needed_bytes": needed,
         "available_bytes": available,
         "fits": needed <= available and (flash is None or flash["latents"] > 0),
@@ -200,7 +213,10 @@ def _fit(
 
 def plan_table(report: PlanReport) -> RenderableType:
     """The report for a terminal."""
-    title = f"{report['model']}, mini-batches of {report['batch']}, strategy {report['strategy']}"
+    title = (
+        f"{report['model']}, mini-batches of {report['batch']}, {report['micro']} samples in memory; "
+        f"strategy {report['strategy']}, {report['scope']} learns"
+    )
     layers = Table(title=title, title_style="bold")
     for column in ("stage", "layer", "output"):
         layers.add_column(column)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engram.nn.formats import s8
 from engram.nn.model import ModelSpec
-from engram.nn.ops import FROZEN_OPS, parameters
 
 
 def _tensor(spec: ModelSpec, name: str, shape, dtype) -> np.ndarray:
@@ -39,7 +39,7 @@ def _layer(spec: ModelSpec, layer: dict, x: np.ndarray) -> np.ndarray:
     kinds = {"I8": np.int8, "I32": np.int32}
     w, bias, mult, shift = (
         _tensor(spec, name, shape, kinds[dtype]).astype(np.float64)
-        for name, dtype, shape in parameters(layer, FROZEN_OPS)
+        for name, dtype, shape in ((layer[k], d, n) for k, d, n in s8.tensors(layer))
     )
     if op == "dense":
         sums = x.reshape(len(x), -1) @ w.T
@@ -80,6 +80,9 @@ class FloatReader:
         self._store, self._slots = learner.store, learner.slots
         self._labels = learner.labels
         self._out = np.frombuffer(learner.stage.x, np.float32).reshape(learner.batch, -1)
+
+    def rows(self) -> None:
+        """There is no tape that reads these."""
 
     def read(self, at: int, count: int) -> int:
         for row in range(at, at + count):

@@ -23,9 +23,6 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / p) for p in ("device_lib", "host")]
 
 import latents_protocols as protocols  # noqa: E402
-from engram.arena import Arena  # noqa: E402
-from engram.nn.frozen import FrozenStage  # noqa: E402
-from engram.plan import plan  # noqa: E402
 
 from engram.backend import kernels  # noqa: E402
 from engram.continual.learner import Learner  # noqa: E402
@@ -40,7 +37,7 @@ def frozen_latents(model: Path, x: np.ndarray) -> np.ndarray:
     """int8 (n, latent elements) of samples x (n, ...) of the model's input dtype."""
     with open(model, "rb") as stream:
         spec = ModelSpec(stream)
-        stage = FrozenStage(spec, Arena(plan(spec, 1, 0)))
+        learner = Learner(spec, batch=1)
     out = np.empty((len(x), spec.latent_elems), np.int8)
     rows = np.ascontiguousarray(x).reshape(len(x), -1)
     if rows.shape[1] != spec.input_elems or rows.dtype != spec.graph["input"]["dtype"]:
@@ -49,7 +46,7 @@ def frozen_latents(model: Path, x: np.ndarray) -> np.ndarray:
             f"{rows.shape[1]} {rows.dtype} came"
         )
     for latent, row in zip(out, rows):
-        stage.fwd(latent.view(np.uint8), row)
+        latent[:] = np.frombuffer(learner.latent(row), np.int8)
     return out
 
 
