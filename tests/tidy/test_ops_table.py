@@ -62,7 +62,8 @@ def test_a_row_is_one_that_its_kernel_takes(text):
         assert symbol == name or name in ALSO.get(symbol, ()), f"expected {name}, got {symbol}"
         if takes:
             source = [s.partition("=")[0] for s in symbols].index(takes)
-            assert names[source].partition("=")[0] == may_take, f"{kernel} cannot write {name} there"
+            there = names[source].partition("=")[0]
+            assert there == may_take, f"{kernel} cannot write {name} into {there}"
 
 
 def used():

@@ -3,7 +3,8 @@
 from array import array
 
 from ..backend import kernels
-from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free, heap_used, ticks_diff, ticks_us
+from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free, heap_used
+from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..memory.arena import Arena
 from ..nn import objectives

@@ -93,9 +93,9 @@ def plan_report(
 
     spec_path: a device model file. replay_slots: latents that the RAM index has room for; 0: none
     in the total, and for each board as many as its flash holds. bits, strategy, classes: as the
-    learner takes them. micro: samples in memory at a time, a divisor of batch; None: for the report
-    the whole batch, for each board as many as fit. options: scope, depth, optimiser, momentum and
-    clip, as the learner takes them. Raises ModelError, DataError.
+    learner takes them. micro: samples in memory at a time, a divisor of batch; None: the whole
+    batch, and for each board as many as fit. options: scope, depth, optimiser, momentum and clip,
+    as the learner takes them. Raises ModelError, DataError.
     """
     path = Path(spec_path)
     boards = list(boards)
@@ -214,8 +214,8 @@ def _fit(
 def plan_table(report: PlanReport) -> RenderableType:
     """The report for a terminal."""
     title = (
-        f"{report['model']}, mini-batches of {report['batch']}, {report['micro']} samples in memory; "
-        f"strategy {report['strategy']}, {report['scope']} learns"
+        f"{report['model']}, mini-batches of {report['batch']}, {report['micro']} samples in "
+        f"memory; strategy {report['strategy']}, {report['scope']} learns"
     )
     layers = Table(title=title, title_style="bold")
     for column in ("stage", "layer", "output"):

@@ -27,10 +27,10 @@ def step_macs(config: Config) -> int:
         return forward  # no gradient
     if strategy == "slda":  # features into the covariance; its inversion, once a run, is left out
         return forward + elems(graph.head["shapes"][0]) ** 2
-    backward = sum(
-        macs(node) * ((config.learns.get(node["name"]) == "all") + sum(needs[v] for v in node["in"]))
-        for node in graph.adaptive
-    )
+    backward = 0
+    for node in graph.adaptive:
+        weights = config.learns.get(node["name"]) == "all"
+        backward += macs(node) * (weights + sum(needs[value] for value in node["in"]))
     names = [node["name"] for node in graph.adaptive]
     first = min(names.index(name) for name in config.learns)
     again = sum(macs(node) for node in graph.adaptive[first:]) if config.teacher else 0
