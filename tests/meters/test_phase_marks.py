@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engram.continual.learner import PHASES
+from engram.continual.trainer import PHASES
 from engram.link.phases import CODES, OBSERVE, STEP, PhaseMarker
 from engram_host import api
 from engram_host.errors import DeviceError

@@ -63,8 +63,8 @@ def float_latents(model: Path, x: np.ndarray, part: int = 2000) -> np.ndarray:
         for at in range(0, len(x), part):
             # u8_to_s8 takes 128 away; the zero point goes too, so that padding is zero
             value = x[at : at + part].astype(np.float32) - 128 - spec.graph["input"]["zero_point"]
-            for layer in spec.graph["frozen"]:
-                value = _layer(spec, layer, value.reshape(len(value), *layer["in"]))
+            for layer in spec.net.frozen:
+                value = _layer(spec, layer, value.reshape(len(value), *layer["shapes"][0]))
             out[at : at + part] = value.reshape(len(value), -1) * scale
     return out
 

@@ -102,7 +102,8 @@ def logits(model: Path, learner: Learner, latents: np.ndarray) -> np.ndarray:
         filled[: len(part)] = part
         kernels.dequantize_s8(stage.x, filled.reshape(-1).view(np.uint8), qp)
         stage.forward()
-        said = np.frombuffer(stage.logits, np.float32).reshape(batch, learner.classes)
+        said = np.frombuffer(stage.outputs[learner.head_name], np.float32)
+        said = said.reshape(batch, learner.classes)
         out[start : start + len(part)] = said[: len(part)]
     return out
 

@@ -32,7 +32,7 @@ def export(folder: Path) -> None:
         scale, zero = spec.quantization("latent")
         weights = np.empty((spec.classes, data.x_train.shape[1]), np.float32)
         biases = np.empty(spec.classes, np.float32)
-        head = spec.graph["adaptive"][-1]
+        head = spec.net.head
         spec.file.read_into(head["w"], weights.reshape(-1).view(np.uint8))
         spec.file.read_into(head["b"], biases.view(np.uint8))
     test = (data.x_test.astype(np.float32) - zero) * scale

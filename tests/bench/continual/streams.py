@@ -56,7 +56,7 @@ def spec_of(data: Data) -> ModelSpec:
     """The model with the rows of its head in the order in which the classes come."""
     raw = bytearray(data.model.read_bytes())
     spec = ModelSpec(BytesIO(raw))
-    head = spec.graph["adaptive"][-1]
+    head = spec.net.head
     size = struct.unpack_from("<Q", raw)[0]
     table = json.loads(raw[8 : 8 + size])
     for name in (head["w"], head["b"]):
@@ -108,7 +108,7 @@ def _observe(learner: Learner, cell: cells.Cell, data: Data, chosen: np.ndarray)
         if label >= learner.stage.known:
             learner.stage.resize(label + 1)
         kernels.pack_s8(packed, data.x_train[i].view(np.uint8), store.bits)
-        slot = store.append(packed, label, learner.experience & 0xFF)
+        slot = store.append(packed, label, learner.current)
         if cell.bits == cells.FULL:
             learner.trainer.reader.values[slot] = data.real_train[i]
 
@@ -136,7 +136,8 @@ def _logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
         else:
             into[:] = part
         stage.forward()
-        out[at : at + n] = np.frombuffer(stage.logits, np.float32).reshape(batch, -1)[:n]
+        said = np.frombuffer(stage.outputs[learner.head_name], np.float32)
+        out[at : at + n] = said.reshape(batch, -1)[:n]
     return out
 
 
