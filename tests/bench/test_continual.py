@@ -99,7 +99,7 @@ def test_classes_are_numbered_as_they_come_with_their_own_rows_of_the_head(data)
 
     def head(d):
         spec = streams.spec_of(d)
-        layer = spec.graph["adaptive"][-1]
+        layer = spec.net.head
         out = np.empty((10, 256), np.float32)
         spec.file.read_into(layer["w"], out.reshape(-1).view(np.uint8))
         return out

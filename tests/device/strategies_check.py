@@ -11,7 +11,7 @@ from binascii import crc32
 
 import tiny_model
 from engram import Learner, ModelSpec
-from engram.compat import heap_lock, heap_unlock
+from engram.compat import collect_often, heap_lock, heap_unlock
 from engram.continual.policies import NAMES as POLICIES
 from engram.continual.policies import policy_class
 from engram.continual.config import saved_bytes
@@ -38,6 +38,7 @@ def blank():
 
 
 def open_learner(flash, strategy, policy="balanced", budget=20):
+    collect_often()  # as engram.open() does: what is left of opening lies together
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
     spec.widen(CLASSES)
     state_bytes = 32 + 4 * CLASSES + saved_bytes(spec, strategy)

@@ -5,7 +5,7 @@ from array import array
 from ..backend import kernels
 from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free, heap_used
 from ..compat import ticks_diff, ticks_us
-from ..errors import DataError, StoreError
+from ..errors import DataError, FitError, StoreError
 from ..memory.arena import Arena
 from ..nn import objectives
 from ..nn.stage import Stage
@@ -26,6 +26,21 @@ _PLANNING = (
     "engram.nn.scope", "engram.memory.lifetimes", "engram.nn.formats.f32",
     "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
 )
+
+
+def _config(options):
+    from .config import Config
+
+    return Config(*options)
+
+
+def _arena(needs, available):
+    """The arena; where the code of planning lies in its way, without that code."""
+    try:
+        return Arena(needs, available)
+    except FitError:
+        forget(_PLANNING)
+        return Arena(needs, available)
 
 
 class Learner:
@@ -98,8 +113,6 @@ class Learner:
         optimiser="momentum",
         clip=None,
     ):
-        from .config import Config
-
         # What is left of planning lies low and together then, and the arena finds its one piece.
         collect_often()
         self.policy_name = policy
@@ -114,10 +127,8 @@ class Learner:
             spec.limit(known)
         if not 0 <= lr_decay <= 1:
             raise DataError("lr_decay from 0 to 1 expected, %r came" % lr_decay)
-        config = Config(
-            spec, batch, micro, strategy, strategy_options, scope, depth, optimiser, lr, momentum,
-            weight_decay, clip,
-        )
+        options = (spec, batch, micro, strategy, strategy_options, scope, depth, optimiser, lr,
+                   momentum, weight_decay, clip)
         slots = 0 if store is None else store.capacity
         if available is None:
             available = heap_free()
@@ -125,8 +136,9 @@ class Learner:
                 available += 3 * len(store.labels)
         bits = 8 if store is None else store.bits
         # Planned twice: the arena is allocated while no plan lies in its way.
-        needs = config.plan(slots, bits, available).layout.needs()
-        arena = Arena(needs, available)
+        needs = _config(options).plan(slots, bits, available).layout.needs()
+        arena = _arena(needs, available)
+        config = _config(options)
         plan = config.plan(slots, bits, None, needs.batch)
         arena.lay_out(plan.layout)
         self.planned_bytes = needs.total_bytes

@@ -34,7 +34,7 @@ class ModelSpec:
 
     .name, .classes       from the graph; widen() makes room for more classes
     .known                classes that the file's head has rows for, or fewer after limit()
-    .graph                what the file says, as dicts and lists; .net: graph.Graph
+    .graph                what the file says beside its nodes, as dicts; .net: graph.Graph
     .version              of the file
     .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
     .latent_id            u32: the graph up to the latent, its quantization and tensors; equal ids
