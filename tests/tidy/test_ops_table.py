@@ -29,6 +29,8 @@ ROWS = [
 # wherever its kernel has another name for it, and so on.
 ALSO = {"x": {"a"}, "x2": {"b", "x"}, "dx2": {"dx", "out"}, "dx": {"out"}, "dout": {"x"}}
 ALSO.update({"none": {"dw", "x"}, "dshift": {"db", "dshift"}, "db": {"db"}})
+# Of int8: one weight per channel is a depthwise kernel; the padding holds the zero point.
+ALSO.update({"scale": {"w"}, "line": {"geom"}, "zp": {"value"}})
 
 # What kernels that no op has are for; a pattern of names.
 OTHERS = {

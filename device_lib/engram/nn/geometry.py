@@ -117,3 +117,11 @@ def geom(node):
         "i", (wide[0], wide[1], wide[2], narrow[2], r, s, sh, sw, top, left, dh, dw)
         + (narrow[0], narrow[1])
     )
+
+
+def line(node):
+    """The geometry that takes a node's input as one row of positions, each by itself."""
+    channels = node["out"][-1]
+    positions = elems(node["out"]) // channels
+    row = (1, positions, channels, channels)
+    return array("i", row + (1, 1, 1, 1, 0, 0, 1, 1) + (1, positions))

@@ -16,7 +16,7 @@ from . import formats
 from .geometry import elems
 from .names import INPUT, LATENT
 from .objectives import NAMES as OBJECTIVES
-from .ops import OPS
+from .ops import OPS, arity
 
 FORMAT_OF_STAGE = {"frozen": "s8", "adaptive": "f32"}
 
@@ -108,14 +108,14 @@ def _named(raw):
     ]
     nodes = []
     for node in raw.pop("nodes"):
-        nodes += _pairs(node)
+        nodes += pairs(node)
     return nodes, raw["latent"]["node"], outputs
 
 
-def _pairs(node):
+def pairs(node):
     """A sum or concatenation of more than two values, as one of two after the other."""
     inputs, chain = node["in"], []
-    if node.get("format", "f32") == "f32" and _arity(node["op"]) == 2:
+    if node.get("format", "f32") == "f32" and arity(node["op"]) == 2:
         while len(inputs) > 2:
             part = {"op": node["op"], "in": inputs[:2], "format": "f32"}
             part["name"] = "%s:%d" % (node["name"], len(chain))
@@ -180,17 +180,12 @@ def _set_shape(node):
         raise ModelError("expected an input of %d elements, got %s" % (elems(shapes[0]), expects))
     if node["op"] == "conv2d" and _is_pointwise(node):
         node["op"] = "pointwise"
-    if len(shapes) != _arity(node["op"]):
-        raise ModelError("expected %d inputs, got %d" % (_arity(node["op"]), len(shapes)))
+    if len(shapes) != arity(node["op"]):
+        raise ModelError("expected %d inputs, got %d" % (arity(node["op"]), len(shapes)))
     shape = OPS[node["op"]][0](node, shapes)
     if list(node.get("out", shape)) != shape:
         raise ModelError("expected an output %s, got %s" % (shape, node["out"]))
     node["out"] = shape
-
-
-def _arity(op):
-    """How many inputs an op has: as many as its rows name."""
-    return 2 if op in OPS and " x2" in " ".join(OPS[op][3]) else 1
 
 
 def _is_pointwise(node):

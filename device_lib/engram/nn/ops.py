@@ -186,11 +186,19 @@ def macs(node):
     return product(text, dims(node)) if text else 0
 
 
-def tensors(node):
-    """[(key, shape)] of the float32 tensors that a node owns: weights, then bias."""
+def tensors(node, texts=None):
+    """[(key, shape)] of the tensors that a node owns: weights, then bias.
+
+    texts: as the table has them, of a format that orders dimensions otherwise.
+    """
     out = []
     sizes = dims(node)
-    for word in OPS[node["op"]][1].split():
+    for word in (texts or OPS[node["op"]][1]).split():
         key, names = word.split(":")
         out.append((key, tuple([sizes[name] for name in names.split(",")])))
     return out
+
+
+def arity(op):
+    """How many values an op reads: as many as its rows name."""
+    return 2 if op in OPS and " x2" in " ".join(OPS[op][3]) else 1

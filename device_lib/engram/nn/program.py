@@ -15,7 +15,7 @@ from array import array
 
 from ..errors import ModelError
 from . import formats
-from .geometry import elems, geom
+from .geometry import elems, geom, line
 from .names import GRADS, INPUT, KNOWN, LATENT, PARAMS, VIEW, gradient
 from .ops import ITEM_BYTES, dims, product
 
@@ -24,10 +24,12 @@ _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
 _INPUTS, _GRADIENTS = ("x", "x2"), ("dx", "dx2")
 _CONSTANTS = {
     "geom": geom,
+    "line": line,
     "none": lambda node: array("f"),
     "q": lambda node: array("i", node["q"]),
     "qp": lambda node: array("f", node["qp"]),
     "slope": lambda node: array("f", (node["slope"],)),
+    "zp": lambda node: bytes((node["q"][0] & 255,)),
 }
 
 

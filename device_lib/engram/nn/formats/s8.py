@@ -5,6 +5,7 @@ int32. A function of one number is a table of 256 entries, which the converter c
 """
 
 from ...errors import ModelError
+from ..ops import OPS
 from ..ops import tensors as of_op
 
 ITEM_BYTES = 1  # of a value
@@ -27,11 +28,18 @@ ROWS = {
     "avgpool": ("avgpool_s8 out x geom q B",),
     "global_avgpool": ("avgpool_s8 out x geom q B",),
     "add": ("add_s8 out=x x x2 q",),
+    "concat": (
+        "copy_channels_s8 out x B*P K C 0 0 C",  # values of one scale
+        "copy_channels_s8 out x2 B*P K C2 C 0 C2",
+    ),
+    "scale_shift": ("depthwise_s8 out x scale bias mult shift line q B",),
+    "pad": ("pad_s8 out x zp B H W C OH OW TOP LEFT",),
     "relu": _TABLE,
     "relu6": _TABLE,
     "leaky_relu": _TABLE,
     "sigmoid": _TABLE,
     "tanh": _TABLE,
+    "softmax": ("softmax_s8 out=x x table B*P C",),
     "flatten": _VIEW,
     "reshape": _VIEW,
     "cast": ("quantize_s8 out x qp",),
@@ -45,11 +53,18 @@ def rows(op):
     return ROWS[op], (), ()
 
 
+def texts(op):
+    """The tensors of an op as nn/ops.py writes them, in the order of dimensions that int8 has:
+    output channels first, or last where each channel goes by itself."""
+    return {"conv2d_t": "w:K,R,S,C b:K"}.get(op, OPS[op][1])
+
+
 def tensors(node):
     """[(key, dtype in the file, shape)] that a node owns."""
-    if rows(node["op"])[0] == _TABLE:
-        return [("table", "I8", (256,))]
-    own = of_op(node)
+    op = node["op"]
+    if " table" in rows(op)[0][0]:
+        return [("table", "I8" if ROWS[op] == _TABLE else "I32", (256,))]
+    own = of_op(node, texts(op))
     if not own:
         return []
     (key, shape), (_, channels) = own
