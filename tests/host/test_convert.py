@@ -257,42 +257,38 @@ def with_tensor(name, value):
 
 REFUSED_MODELS = {
     "a.w holds 1 NaN": {"weights": with_tensor("a.w", np.full(SHAPES["a.w"], 1, "f4"))},
-    "a.w: float32 expected, int32 came": {
+    "a.w: expected float32, got int32": {
         "weights": with_tensor("a.w", np.ones(SHAPES["a.w"], "i4"))
     },
     "tensor d.b is missing": {"weights": {k: v for k, v in tensors().items() if k != "d.b"}},
-    r"bias of shape \(6,\) expected, \(5,\) came": {
+    r"expected bias of shape \(6,\), got \(5,\)": {
         "weights": with_tensor("a.b", np.zeros(5, "f4"))
     },
-    r"layer 6 \(dense\): weights of shape \(7, 5\) expected, \(7, 9\) came": {
+    r"node f \(dense\): expected weights of shape \(7, 5\), got \(7, 9\)": {
         "weights": with_tensor("f.w", np.zeros((7, 9), "f4"))
     },
-    r"layer 0 \(conv2d\): weights of shape \(6, 3\) do not belong": {
+    r"node a \(conv2d\): expected weights \(K,R,S,C\), got \(6, 3\), which do not belong": {
         "weights": with_tensor("a.w", np.zeros((6, 3), "f4"))
     },
     r"kernel \[5, 5\] in the graph, \[3, 3\] in the weights": {
         "layers": changed(0, kernel=[5, 5])
     },
-    "unknown op; known: avgpool": {"layers": changed(2, op="maxpool")},
-    r"layer 2 \(avgpool\): ReLU belongs to a layer with weights": {
-        "layers": changed(2, relu=True)
-    },
-    "layer 1 .depthwise.: not available in the adaptive stage": {"frozen": 1},
-    "0 to 7 frozen layers expected, 8 came": {"frozen": 8},
-    "the last layer must be dense without ReLU": {"layers": changed(7, relu=True)},
-    "one output for each of the 5 classes": {"classes": 5},
-    "input dtype uint8 or float32 expected, int16 came": {
+    "expected an op of add, avgpool, .*; got magic": {"layers": changed(2, op="magic")},
+    "expected 0 to 7 frozen layers, got 8; leave at least the last": {"frozen": 8},
+    "expected the classes from a dense node without ReLU": {"layers": changed(7, relu=True)},
+    "one output for each of the 5 classes; got dense with 4": {"classes": 5},
+    "expected an input of dtype uint8 or float32, got int16": {
         "input": {"shape": [7, 6, 2], "dtype": "int16"}
     },
     "a uint8 input needs its scale": {"input": {"shape": [7, 6, 2], "dtype": "uint8"}},
-    "input scale above 0 expected, 0 came": {
+    "expected an input scale above 0, got 0": {
         "input": {"shape": [7, 6, 2], "dtype": "float32", "scale": 0, "zero_point": 0}
     },
-    r"layer 0 \(conv2d\): input \[H, W, C\] expected, \[84\] came": {
+    r"node a \(conv2d\): expected a shape \[height, width, channels\], got \[84\]": {
         "input": {"shape": [84], "dtype": "float32"}
     },
     "does not fit an axis of 2": {"input": {"shape": [2, 6, 2], "dtype": "float32"}},
-    "float model of version 1 expected, 2 came": {"version": "2"},
+    "expected a float model of version 1 or 2, got 3": {"version": "3"},
     "its graph is incomplete": {"layers": [{"w": "a.w"}] * 8},
 }
 REFUSED_MODELS["a.w holds 1 NaN"]["weights"]["a.w"][0, 0, 0, 0] = np.nan
@@ -310,7 +306,7 @@ def test_a_bad_model_is_refused(tmp_path, message):
 
 
 def test_a_file_that_is_no_float_model_is_refused(tmp_path, converted):
-    with pytest.raises(ModelError, match="a device model already came"):
+    with pytest.raises(ModelError, match="got a device model already"):
         convert(converted[1], samples(), tmp_path / "again.st")
     cut = tmp_path / "cut.st"
     cut.write_bytes((tmp_path / "f.st").read_bytes()[:-9])

@@ -12,6 +12,8 @@ import pytest
 from engram.nn import formats
 from engram.nn.ops import OPS
 from engram.nn.program import VIEW
+from engram_host.convert.float_ops import FLOAT
+from engram_host.convert.int8_ops import INT8
 from kernels.common import rows as listed
 from tidy import tree
 
@@ -95,6 +97,7 @@ def test_ops_are_named_in_no_other_place():
     names = sorted(set(OPS) - {"add", "pad", "cast"})
     quoted = re.compile("[\"'](" + "|".join(names) + ")[\"']")
     may = {"device_lib/engram/nn/ops.py", "device_lib/engram/nn/formats/s8.py"}
+    may |= {f"host/engram_host/convert/{table}_ops.py" for table in ("float", "int8")}  # see below
     found = {}
     for path in tree.files():
         name = path.relative_to(tree.ROOT).as_posix()
@@ -103,3 +106,14 @@ def test_ops_are_named_in_no_other_place():
             if len(ops) > 3 and name not in may:
                 found[name] = ops
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "ops"),
+    [(FLOAT, set(OPS)), (INT8, set(formats.load("s8").ROWS))],
+    ids=["float32", "int8"],
+)
+def test_the_converter_computes_every_op(table, ops):
+    """Calibration and reference run what the device runs: an op is missing in none of its tables,
+    and none has one that the device lacks."""
+    assert set(table) == ops

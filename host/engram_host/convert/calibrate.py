@@ -1,4 +1,4 @@
-"""Calibration: the float model run over real samples, to learn the range of every activation."""
+"""Calibration samples: real inputs, over which the range of every activation is learned."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from engram.errors import DataError
 
-from .graph import F32, FloatModel, Layer
-from .windows import windows
+from .graph import FloatModel
 
 Calibration = NDArray[Any] | Path | str
 
@@ -52,50 +51,3 @@ def _read(path: Path) -> NDArray[Any]:
         f"calibration data: an array named {' or '.join(_NAMES)} expected in {path}, "
         f"{', '.join(content.files) or 'none'} came"
     )
-
-
-def forward(layer: Layer, x: F32) -> F32:
-    """One layer in float32: x (n, *in_shape) -> (n, *out_shape)."""
-    out = _FORWARD[layer.op](layer, x).astype(np.float32)
-    return np.maximum(out, 0) if layer.relu else out
-
-
-def _conv2d(layer: Layer, x: F32) -> F32:
-    assert layer.w is not None and layer.b is not None
-    view = windows(x, layer.kernel, layer.stride, layer.pad)
-    return np.einsum("nhwrsc,krsc->nhwk", view, layer.w, optimize=True) + layer.b
-
-
-def _depthwise(layer: Layer, x: F32) -> F32:
-    assert layer.w is not None and layer.b is not None
-    view = windows(x, layer.kernel, layer.stride, layer.pad)
-    return np.einsum("nhwrsc,rsc->nhwc", view, layer.w, optimize=True) + layer.b
-
-
-def _dense(layer: Layer, x: F32) -> F32:
-    assert layer.w is not None and layer.b is not None
-    return x.reshape(len(x), -1) @ layer.w.T + layer.b
-
-
-def _avgpool(layer: Layer, x: F32) -> F32:
-    args = (layer.kernel, layer.stride, layer.pad)
-    counts = windows(np.ones_like(x), *args).sum(axis=(3, 4))
-    return windows(x, *args).sum(axis=(3, 4)) / counts
-
-
-def _global_avgpool(layer: Layer, x: F32) -> F32:
-    return x.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-
-
-def _flatten(layer: Layer, x: F32) -> F32:
-    return x.reshape(len(x), -1)
-
-
-_FORWARD = {
-    "conv2d": _conv2d,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "avgpool": _avgpool,
-    "global_avgpool": _global_avgpool,
-    "flatten": _flatten,
-}

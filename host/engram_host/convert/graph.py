@@ -1,11 +1,22 @@
-"""The float model file: parsed, checked, its shapes worked out.
+"""The float model file: parsed, checked, its shapes worked out by the table of ops of engram.nn.
 
-A safetensors file of float32 tensors whose metadata holds {"engram_float": "1", "graph": JSON}:
+A safetensors file of float32 tensors with metadata {"engram_float": VERSION, "graph": JSON}.
+Version 2:
 
-    name, classes
-    input    shape [H, W, C] or [N]; dtype "uint8" | "float32"; scale, zero_point
-    layers   [{op, w, b, kernel, stride, pad, relu}, ...], see OPS
-    frozen   how many of the layers, from the first, become int8
+    name, classes (0 where no output classifies)
+    input     shape [H, W, C] or [N]; dtype "uint8" | "float32"; scale, zero_point
+    nodes     [{name, op, in, ...}, ...], each after those whose names are in its `in`; "input" is
+              the input of the model. op: of engram.nn.ops. Tensors by their key in that table (w,
+              b; scale, shift); a second one that is missing is zero. Attributes: kernel (where
+              weights do not say it), stride, pad, dilation, slope; out, where weights do not say
+              it. "relu": true puts a ReLU behind a node
+    latent    name of the node whose value is stored: nodes up to it become int8; "input": none
+    outputs   [{node, objective "classify" | "regress", weight}, ...]
+
+Batch normalisation is a scale_shift, scale = gamma / sqrt(var + eps), shift = beta - mean * scale.
+
+Version 1, a chain, is read for ever. In the place of nodes, latent and outputs it has `layers`,
+which are nodes without name and in, and `frozen`: how many of them, from the first, become int8.
 
 A uint8 input u stands for the real number (u - 128 - zero_point) * scale: on the board its top
 bit is flipped, which makes it the int8 value of that quantization. A float32 input may leave out
@@ -15,8 +26,8 @@ scale and zero_point; they are then taken from the calibration data.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from math import prod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,208 +35,311 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.errors import ModelError
-from engram.nn.geometry import out_size
+from engram.nn import geometry, ops
+from engram.nn.graph import Graph, pairs
+from engram.nn.names import INPUT
 
 from . import model_file
 
-VERSION = "1"
 INPUT_DTYPES = ("uint8", "float32")
 F32 = NDArray[np.float32]
+Shape = tuple[int, ...]
+Entry = dict[str, Any]
 
-# op -> (has weights, has a kernel window, may be frozen, may be adaptive)
-OPS = {
-    "conv2d": (True, True, True, True),
-    "depthwise": (True, True, True, False),
-    "dense": (True, False, True, True),
-    "avgpool": (False, True, True, False),
-    "global_avgpool": (False, False, True, True),
-    "flatten": (False, False, True, True),
-}
+_ATTRIBUTES = ("kernel", "stride", "pad", "dilation", "slope")
+_KEYS = {"name", "op", "in", "out", "relu", *_ATTRIBUTES}
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer of a float model. Shapes are [H, W, C] or [N]; w is OHWI, (R, S, C) or (M, N)."""
+class Node:
+    """One node of a float model. tensors: {key in the table of ops: array}, in its order.
+
+    inputs: names of values. shapes: those of the inputs, [H, W, C] or [N].
+    """
 
     name: str
     op: str
-    relu: bool
-    in_shape: tuple[int, ...]
-    out_shape: tuple[int, ...]
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
-    w: F32 | None = field(default=None, repr=False)
-    b: F32 | None = field(default=None, repr=False)
+    inputs: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    out: Shape
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    tensors: Mapping[str, F32] = field(default_factory=dict, repr=False)
+
+    def described(self) -> Entry:
+        """This node as the device library describes it, a tensor by the name it has in a file."""
+        keys = [word.split(":")[0] for word in ops.OPS[self.op][1].split()]
+        return {
+            "name": self.name,
+            "op": self.op,
+            "in": list(self.inputs),
+            "shapes": [list(shape) for shape in self.shapes],
+            "out": list(self.out),
+            **self.attributes,
+            **{key: f"{self.name}.{key}" for key in keys},
+        }
 
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A checked float model; layers[:frozen] become int8."""
+    """A checked float model. .frozen: the nodes that become int8; .adaptive: the others."""
 
+    version: str
     name: str
     classes: int
-    input_shape: tuple[int, ...]
+    input_shape: Shape
     input_dtype: str
     input_scale: float | None
     input_zero_point: int | None
-    layers: tuple[Layer, ...]
-    frozen: int
+    frozen: tuple[Node, ...]
+    adaptive: tuple[Node, ...]
+    latent: str
+    outputs: tuple[Mapping[str, Any], ...]
 
 
 def load(path: Path) -> FloatModel:
-    """Reads and checks a float model file. Raises ModelError naming the layer and the reason."""
+    """Reads and checks a float model file. Raises ModelError naming the node and the reason."""
     tensors, metadata = model_file.read(path)
     version = metadata.get("engram_float")
-    if version != VERSION:
+    if version not in _READERS:
         kind = "a device model already" if "engram_model" in metadata else "no float model"
         raise ModelError(
-            f"{path}: float model of version {VERSION} expected, {version or kind} came"
+            f"{path}: expected a float model of version {' or '.join(_READERS)}, "
+            f"got {version or kind}"
         )
     try:
-        graph = json.loads(metadata["graph"])
-        return _parse(graph, tensors)
+        raw = json.loads(metadata["graph"])
+        return _parse(version, raw, tensors)
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ModelError(f"{path}: its graph is incomplete ({error!r})") from error
 
 
-def _parse(graph: dict[str, Any], tensors: model_file.Tensors) -> FloatModel:
-    source = graph["input"]
+def _parse(version: str, raw: Entry, tensors: model_file.Tensors) -> FloatModel:
+    source = raw["input"]
+    scale, zero_point = _input_scale(source)
+    entries, latent, outputs = _expanded(*_READERS[version](raw))
+    shapes: dict[str, Shape] = {INPUT: tuple(source["shape"])}
+    nodes = []
+    for entry in entries:
+        node = _node(entry, shapes, tensors)
+        shapes[node.name] = node.out
+        nodes.append(node)
+    names = [node.name for node in nodes]
+    if latent not in (INPUT, *names):
+        raise ModelError(f"expected the latent among {INPUT}, {', '.join(names)}; got {latent}")
+    cut = 0 if latent == INPUT else names.index(latent) + 1
+    model = FloatModel(
+        version=version,
+        name=raw["name"],
+        classes=raw.get("classes", 0),
+        input_shape=shapes[INPUT],
+        input_dtype=source["dtype"],
+        input_scale=scale,
+        input_zero_point=zero_point,
+        frozen=tuple(nodes[:cut]),
+        adaptive=tuple(nodes[cut:]),
+        latent=latent,
+        outputs=tuple(outputs),
+    )
+    _check_cut(model)
+    _check_outputs(model)
+    return model
+
+
+def _input_scale(source: Entry) -> tuple[float | None, int | None]:
     if source["dtype"] not in INPUT_DTYPES:
         raise ModelError(
-            f"input dtype {' or '.join(INPUT_DTYPES)} expected, {source['dtype']} came"
+            f"expected an input of dtype {' or '.join(INPUT_DTYPES)}, got {source['dtype']}"
         )
     scale = source.get("scale")
     zero_point = source.get("zero_point")
     if source["dtype"] == "uint8" and (scale is None or zero_point is None):
         raise ModelError("a uint8 input needs its scale and zero_point in the graph")
     if scale is not None and not scale > 0:
-        raise ModelError(f"input scale above 0 expected, {scale} came")
+        raise ModelError(f"expected an input scale above 0, got {scale}")
+    return scale, zero_point
 
-    frozen, entries = graph["frozen"], graph["layers"]
-    if not 0 <= frozen < len(entries):
+
+# ---- both versions as entries of version 2 ----------------------------------------------------
+
+_Read = tuple[list[Entry], str, list[Entry]]  # entries of nodes, latent, outputs
+
+
+def _chain(raw: Entry) -> _Read:
+    frozen, layers = raw["frozen"], raw["layers"]
+    if not 0 <= frozen < len(layers):
         raise ModelError(
-            f"0 to {len(entries) - 1} frozen layers expected, {frozen} came; "
-            "at least the last layer must be left to learn"
+            f"expected 0 to {len(layers) - 1} frozen layers, got {frozen}; "
+            "leave at least the last layer to learn"
         )
-    shape = tuple(source["shape"])
-    layers = []
-    for i, entry in enumerate(entries):
-        layer = _layer(i, entry, shape, tensors, frozen=i < frozen)
-        layers.append(layer)
-        shape = layer.out_shape
-    last = layers[-1]
-    if last.op != "dense" or last.relu or last.out_shape != (graph["classes"],):
-        raise ModelError(
-            f"the last layer must be dense without ReLU, one output for each of the "
-            f"{graph['classes']} classes; {last.op} with {prod(last.out_shape)} came"
-        )
-    return FloatModel(
-        name=graph["name"],
-        classes=graph["classes"],
-        input_shape=tuple(source["shape"]),
-        input_dtype=source["dtype"],
-        input_scale=scale,
-        input_zero_point=zero_point,
-        layers=tuple(layers),
-        frozen=frozen,
-    )
+    values = [INPUT]
+    entries = []
+    for i, layer in enumerate(layers):
+        name = layer["w"].rsplit(".", 1)[0] if "w" in layer else f"{layer['op']}{i}"
+        entries.append({**layer, "name": name, "in": values[-1:]})
+        values.append(name)
+    return entries, values[frozen], [{"node": values[-1], "objective": "classify"}]
 
 
-def _layer(
-    index: int,
-    entry: dict[str, Any],
-    shape: tuple[int, ...],
-    tensors: model_file.Tensors,
-    *,
-    frozen: bool,
-) -> Layer:
-    op = entry["op"]
-    where = f"layer {index} ({op})"
-    if op not in OPS:
-        raise ModelError(f"{where}: unknown op; known: {', '.join(sorted(OPS))}")
-    has_weights, has_window, may_freeze, may_learn = OPS[op]
-    if not (may_freeze if frozen else may_learn):
-        raise ModelError(
-            f"{where}: not available in the {'frozen' if frozen else 'adaptive'} stage"
-        )
-    relu = bool(entry.get("relu", False))
-    if relu and not has_weights:
-        raise ModelError(f"{where}: ReLU belongs to a layer with weights; move it there")
-    if op not in ("dense", "flatten") and len(shape) != 3:
-        raise ModelError(f"{where}: input [H, W, C] expected, {list(shape)} came")
+def _named(raw: Entry) -> _Read:
+    for entry in raw["nodes"]:
+        known = _KEYS | {word.split(":")[0] for word in _texts(entry["op"]).split()}
+        if not set(entry) <= known:
+            raise ModelError(
+                f"node {entry['name']}: expected keys of {', '.join(sorted(known))}; "
+                f"got {', '.join(sorted(set(entry) - known))}"
+            )
+    return raw["nodes"], raw["latent"], raw["outputs"]
 
-    w = _tensor(where, tensors, entry["w"]) if has_weights else None
-    if w is not None and op != "dense" and w.ndim != (3 if op == "depthwise" else 4):
-        raise ModelError(f"{where}: weights of shape {w.shape} do not belong to this op")
-    kernel, stride, pad = _window(entry, w) if has_window else ((1, 1), (1, 1), (0, 0, 0, 0))
+
+_READERS = {"1": _chain, "2": _named}
+
+
+def _expanded(entries: Iterable[Entry], latent: str, outputs: Iterable[Entry]) -> _Read:
+    """Nodes of their own for what is short for them: a ReLU, sums of more than two values."""
+    behind: dict[str, str] = {}  # a node: the ReLU behind it
+    out: list[Entry] = []
+    for entry in entries:
+        node = {**entry, "in": [behind.get(value, value) for value in entry["in"]]}
+        relu = node.pop("relu", False)
+        out += pairs(node)
+        if relu:
+            behind[node["name"]] = f"{node['name']}:relu"
+            out.append({"name": behind[node["name"]], "op": "relu", "in": [node["name"]]})
+    moved = [{**output, "node": behind.get(output["node"], output["node"])} for output in outputs]
+    return out, behind.get(latent, latent), moved
+
+
+# ---- nodes ------------------------------------------------------------------------------------
+
+
+def _node(entry: Entry, shapes: Mapping[str, Shape], tensors: model_file.Tensors) -> Node:
+    """A node whose shapes follow from the table of ops. shapes: of the values before it."""
+    name, op = entry["name"], entry["op"]
     try:
-        out = _out_shape(op, shape, w, kernel, stride, pad)
+        text = _texts(op)
+        if name in shapes:
+            raise ModelError("expected names that differ, got this one twice")
+        unknown = [value for value in entry["in"] if value not in shapes]
+        if unknown:
+            raise ModelError(
+                f"expected inputs among the nodes before it ({', '.join(shapes)}), "
+                f"got {', '.join(unknown)}"
+            )
+        if len(entry["in"]) != ops.arity(op):
+            raise ModelError(f"expected {ops.arity(op)} inputs, got {len(entry['in'])}")
+        if "out" not in entry and ops.OPS[op][0] in (geometry.transposed, geometry.reshape):
+            raise ModelError("expected the shape of its output as out, got none")
+        w = _first_tensor(entry, text, tensors)
+        attributes, out = _attributes(entry, text, w)
+        sources = tuple(shapes[value] for value in entry["in"])
+        node = Node(name, op, tuple(entry["in"]), sources, out, attributes)
+        shape = ops.OPS[op][0](node.described(), [list(source) for source in sources])
+        node = replace(node, out=tuple(shape))
+        return replace(node, tensors=_tensors(entry, node, w, tensors))
     except ModelError as error:
-        raise ModelError(f"{where}: {error}") from error
-    b = None
+        raise ModelError(f"node {name} ({op}): {error}") from error
+
+
+def _texts(op: str) -> str:
+    if op not in ops.OPS:
+        raise ModelError(f"expected an op of {', '.join(sorted(ops.OPS))}; got {op}")
+    text: str = ops.OPS[op][1]
+    return text
+
+
+def _first_tensor(entry: Entry, text: str, tensors: model_file.Tensors) -> F32 | None:
+    """The weights of a node, which say what its entry need not."""
+    if not text:
+        return None
+    key, names = text.split()[0].split(":")
+    w = _tensor(tensors, entry[key])
+    if w.ndim != len(names.split(",")):
+        raise ModelError(f"expected weights ({names}), got {w.shape}, which do not belong to it")
+    return w
+
+
+def _attributes(entry: Entry, text: str, w: F32 | None) -> tuple[Entry, Shape]:
+    """(attributes, what is known of the output shape): as the entry has them, or the weights."""
+    found = {key: entry[key] for key in _ATTRIBUTES if key in entry}
+    out = tuple(entry.get("out", ()))
     if w is not None:
-        expected = _weight_shape(op, shape, out, kernel)
-        if w.shape != expected:
-            raise ModelError(f"{where}: weights of shape {expected} expected, {w.shape} came")
-        b = _tensor(where, tensors, entry["b"]) if entry.get("b") else np.zeros(out[-1], "f4")
-        if b.shape != (out[-1],):
-            raise ModelError(f"{where}: bias of shape {(out[-1],)} expected, {b.shape} came")
-    name = entry["w"].rsplit(".", 1)[0] if has_weights else f"{op}{index}"
-    return Layer(name, op, relu, shape, out, kernel, stride, pad, w, b)
+        first, second = text.split()
+        axes = dict(zip(first.split(":")[1].split(","), w.shape))
+        if "R" in axes:
+            kernel = [axes["R"], axes["S"]]
+            if found.setdefault("kernel", kernel) != kernel:
+                raise ModelError(
+                    f"kernel {found['kernel']} in the graph, {kernel} in the weights {w.shape}"
+                )
+        channels = axes[second.split(":")[1]]
+        out = out or ((0, 0, channels) if "R" in axes else (channels,))
+    if "kernel" in found:
+        found = {"stride": [1, 1], "pad": [0, 0, 0, 0], **found}
+    return {key: found[key] for key in _ATTRIBUTES if key in found}, out
 
 
-def _window(
-    entry: dict[str, Any], w: F32 | None
-) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]]:
-    r, s = entry["kernel"]
-    sh, sw = entry.get("stride", [1, 1])
-    top, left, bottom, right = entry.get("pad", [0, 0, 0, 0])
-    if w is not None and (r, s) != (w.shape[-3], w.shape[-2]):
-        raise ModelError(
-            f"kernel {[r, s]} in the graph, {list(w.shape[-3:-1])} in the weights {w.shape}"
-        )
-    return (r, s), (sh, sw), (top, left, bottom, right)
+def _tensors(
+    entry: Entry, node: Node, w: F32 | None, tensors: model_file.Tensors
+) -> Mapping[str, F32]:
+    """The tensors of a node by key: its weights w, then its bias, which may be missing."""
+    found: dict[str, F32] = {}
+    for key, shape in ops.tensors(node.described()):
+        if not found and w is not None:
+            found[key] = w
+        else:
+            zeros = np.zeros(shape, np.float32)
+            found[key] = _tensor(tensors, entry[key]) if entry.get(key) else zeros
+        if found[key].shape != shape:
+            what = "weights" if found[key] is w else "bias"
+            raise ModelError(f"expected {what} of shape {shape}, got {found[key].shape}")
+    return found
 
 
-def _out_shape(
-    op: str,
-    shape: tuple[int, ...],
-    w: F32 | None,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    pad: tuple[int, int, int, int],
-) -> tuple[int, ...]:
-    if op == "dense":
-        assert w is not None
-        return (w.shape[0],)
-    if op == "flatten":
-        return (prod(shape),)
-    if op == "global_avgpool":
-        return (1, 1, shape[2])
-    height = out_size(shape[0], pad[0], pad[2], kernel[0], stride[0])
-    width = out_size(shape[1], pad[1], pad[3], kernel[1], stride[1])
-    channels = w.shape[0] if op == "conv2d" and w is not None else shape[2]
-    return (height, width, channels)
-
-
-def _weight_shape(
-    op: str, shape: tuple[int, ...], out: tuple[int, ...], kernel: tuple[int, int]
-) -> tuple[int, ...]:
-    if op == "dense":
-        return (out[0], prod(shape))
-    if op == "depthwise":
-        return (*kernel, shape[2])
-    return (out[2], *kernel, shape[2])
-
-
-def _tensor(where: str, tensors: model_file.Tensors, name: str) -> F32:
+def _tensor(tensors: model_file.Tensors, name: str) -> F32:
     if name not in tensors:
-        raise ModelError(f"{where}: tensor {name} is missing from the file")
+        raise ModelError(f"tensor {name} is missing from the file")
     tensor = tensors[name]
     if tensor.dtype != np.float32:
-        raise ModelError(f"{where}: tensor {name}: float32 expected, {tensor.dtype} came")
+        raise ModelError(f"tensor {name}: expected float32, got {tensor.dtype}")
     bad = int(np.count_nonzero(~np.isfinite(tensor)))
     if bad:
-        raise ModelError(f"{where}: tensor {name} holds {bad} NaN or infinite values")
+        raise ModelError(f"tensor {name} holds {bad} NaN or infinite values")
     return tensor
+
+
+# ---- the whole --------------------------------------------------------------------------------
+
+
+def _check_cut(model: FloatModel) -> None:
+    """Only the latent is stored and replayed: nothing else of the frozen stage can be read."""
+    before = {INPUT, *(node.name for node in model.frozen)} - {model.latent}
+    for node in model.adaptive:
+        for value in before.intersection(node.inputs):
+            raise ModelError(
+                f"node {node.name} ({node.op}) reads {value}, which lies before the latent "
+                f"{model.latent}: only the latent is stored and replayed; let the latent be a "
+                "node where all branches have joined (an add, a concat), or the last node before "
+                "they part"
+            )
+
+
+def _check_outputs(model: FloatModel) -> None:
+    nodes = {node.name: node for node in model.adaptive}
+    for output in model.outputs:
+        node = nodes.get(output["node"])
+        if node is None:
+            raise ModelError(
+                f"expected an output among the nodes after the latent {model.latent} "
+                f"({', '.join(nodes)}), got {output['node']}"
+            )
+        size = geometry.elems(node.out)
+        if output["objective"] == "classify" and (node.op, size) != ("dense", model.classes):
+            raise ModelError(
+                f"expected the classes from a dense node without ReLU, one output for each of "
+                f"the {model.classes} classes; got {node.op} with {size}"
+            )
+    described = [
+        {**node.described(), "format": "f32"} for node in (*model.frozen, *model.adaptive)
+    ]
+    outputs = [{"weight": 1, **output} for output in model.outputs]
+    Graph(described, INPUT, model.input_shape, model.input_shape, outputs)

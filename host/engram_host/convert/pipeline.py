@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import model_file
-from .calibrate import Calibration, forward, load_samples
-from .graph import F32, FloatModel, Layer, load
-from .quantize import INT8_MAX, INT8_MIN, Scale, activation_scale, quantize_layer
-from .reference import DeviceModel
+from engram.nn.graph import read
+from engram.nn.names import INPUT
 
-VERSION = "1"
-_POOLS = ("avgpool", "global_avgpool")
+from . import model_file
+from .calibrate import Calibration, load_samples
+from .float_ops import run
+from .frozen import Step, choose_scales, merge, quantized
+from .graph import F32, Entry, FloatModel, Node, load
+from .quantize import Scale, activation_scale
+from .reference import DeviceModel
 
 
 class LayerReport(TypedDict):
@@ -31,6 +33,15 @@ class LayerReport(TypedDict):
     snr_db: float | None  # None: no error at all
 
 
+class OutputReport(TypedDict):
+    """How well an output survived, before anything is learned."""
+
+    node: str
+    objective: str
+    snr_db: float | None
+    agreement: float | None  # share of the samples whose class stays the same; None: no classes
+
+
 class ConvertReport(TypedDict):
     """What convert() did."""
 
@@ -40,16 +51,9 @@ class ConvertReport(TypedDict):
     samples: int
     layers: list[LayerReport]
     latent: dict[str, Any]
-    logits_snr_db: float | None
-    agreement: float  # share of the calibration samples whose class stays the same
-
-
-class _Frozen(NamedTuple):
-    entries: list[dict[str, Any]]
-    tensors: model_file.Tensors
-    layers: list[Layer]
-    outputs: list[F32]
-    scales: list[Scale]
+    outputs: list[OutputReport]
+    logits_snr_db: float | None  # of the first output
+    agreement: float | None
 
 
 def convert(
@@ -63,17 +67,26 @@ def convert(
 
     calibration: samples as the board will see them (array, .npy or .npz), a few hundred.
     percentile: how much of each activation's range is kept; below 100 outliers are clamped.
+    The device model has the version of the float model.
     Raises ModelError or DataError, before anything is written.
     """
     model = load(Path(float_path))
     samples = load_samples(calibration, model)
     source = _input_scale(model, samples)
-    x = _real(samples, source)
-    frozen = _quantize_stage(model, x, source, percentile)
-    latent = frozen.scales[-1] if frozen.scales else source
-    latent_shape = list(frozen.layers[-1].out_shape if frozen.layers else model.input_shape)
-    adaptive, weights = _adaptive_stage(model)
+    values = {INPUT: _real(samples, source)}
+    run((*model.frozen, *model.adaptive), values)
+    steps = merge(model)
+    scales = choose_scales(steps, values, source, percentile)
 
+    frozen: list[Entry] = []
+    tensors: model_file.Tensors = {}
+    for step in steps:
+        parameters, own = quantized(step, scales)
+        frozen.append(_entry(model, step.node, "s8", parameters))
+        tensors.update(own)
+    for node in model.adaptive:
+        tensors.update({f"{node.name}.{key}": tensor for key, tensor in node.tensors.items()})
+    latent = steps[-1].node.name if steps else INPUT
     graph = {
         "name": model.name,
         "classes": model.classes,
@@ -83,17 +96,24 @@ def convert(
             "scale": source.scale,
             "zero_point": source.zero_point,
         },
-        "frozen": frozen.entries,
-        "latent": {
-            "shape": latent_shape,
-            "scale": latent.scale,
-            "zero_point": latent.zero_point,
-        },
-        "adaptive": adaptive,
+        **_stages(model, frozen, latent, _latent(model, steps, scales[latent])),
     }
-    metadata = {"engram_model": VERSION, "graph": json.dumps(graph, separators=(",", ":"))}
-    size = model_file.write(Path(out_path), {**frozen.tensors, **weights}, metadata)
-    return _report(model, frozen, samples, Path(out_path), size)
+    read(graph, model.version)  # the device library refuses what it cannot run
+    metadata = {"engram_model": model.version, "graph": json.dumps(graph, separators=(",", ":"))}
+    size = model_file.write(Path(out_path), tensors, metadata)
+    device = DeviceModel(out_path)
+    outputs = _output_reports(model, values, device, samples)
+    return {
+        "name": model.name,
+        "out": str(out_path),
+        "bytes": size,
+        "samples": len(samples),
+        "layers": _layer_reports(steps, scales, values, device.frozen(samples)),
+        "latent": dict(device.graph["latent"]),
+        "outputs": outputs,
+        "logits_snr_db": outputs[0]["snr_db"],
+        "agreement": next((o["agreement"] for o in outputs if o["agreement"] is not None), None),
+    }
 
 
 def _input_scale(model: FloatModel, samples: NDArray[Any]) -> Scale:
@@ -109,95 +129,83 @@ def _real(samples: NDArray[Any], source: Scale) -> F32:
     return samples.astype(np.float32)
 
 
-def _quantize_stage(model: FloatModel, x: F32, source: Scale, percentile: float) -> _Frozen:
-    result = _Frozen([], {}, [], [], [])
-    for layer in model.layers[: model.frozen]:
-        x = forward(layer, x)
-        if layer.op == "flatten":
-            continue  # int8 values lie in a row already; a dense layer takes any shape
-        # A pool keeps its input's scale: it only averages.
-        target = source if layer.op in _POOLS else _target_scale(x, percentile)
-        act_min = target.zero_point if layer.relu else INT8_MIN
-        entry: dict[str, Any] = {"op": layer.op}
-        if layer.w is not None and layer.b is not None:
-            axis = layer.w.ndim - 1 if layer.op == "depthwise" else 0
-            parts = quantize_layer(layer.name, layer.w, layer.b, axis, source, target)
-            for key, tensor in parts._asdict().items():
-                entry[key] = f"{layer.name}.{key}"
-                result.tensors[entry[key]] = tensor
-        entry.update(_shapes(layer))
-        entry["q"] = [source.zero_point, target.zero_point, act_min, INT8_MAX]
-        result.entries.append(entry)
-        result.layers.append(layer)
-        result.outputs.append(x)
-        result.scales.append(target)
-        source = target
-    return result
+# ---- the graph of the device model ------------------------------------------------------------
 
 
-def _target_scale(x: F32, percentile: float) -> Scale:
-    low, high = np.percentile(x, [100.0 - percentile, percentile])
-    return activation_scale(float(low), float(high))
+def _entry(model: FloatModel, node: Node, form: str, parameters: Entry) -> Entry:
+    """A node as the file has it. parameters: names of its tensors by key, and q."""
+    q = {"q": parameters["q"]} if "q" in parameters else {}
+    own = {key: value for key, value in parameters.items() if key != "q"}
+    described = {"out": list(node.out), **node.attributes, **q}
+    if model.version == "2":
+        head = {"name": node.name, "op": node.op, "format": form, "in": list(node.inputs)}
+        return {**head, **own, **described}
+    if form == "f32" and not own and not node.attributes:
+        return {"op": node.op}
+    shape = node.shapes[0]
+    source = [prod(shape)] if node.op == "dense" else list(shape)
+    return {"op": node.op, **own, "in": source, **described}
 
 
-def _shapes(layer: Layer) -> dict[str, Any]:
-    source = [prod(layer.in_shape)] if layer.op == "dense" else list(layer.in_shape)
-    shapes: dict[str, Any] = {"in": source, "out": list(layer.out_shape)}
-    if layer.op in ("conv2d", "depthwise", "avgpool"):
-        shapes["kernel"] = list(layer.kernel)
-        shapes["stride"] = list(layer.stride)
-        shapes["pad"] = list(layer.pad)
-    return shapes
+def _latent(model: FloatModel, steps: list[Step], scale: Scale) -> Entry:
+    shape = steps[-1].node.out if steps else model.input_shape
+    return {"shape": list(shape), "scale": scale.scale, "zero_point": scale.zero_point}
 
 
-def _adaptive_stage(model: FloatModel) -> tuple[list[dict[str, Any]], model_file.Tensors]:
-    entries: list[dict[str, Any]] = []
-    tensors: model_file.Tensors = {}
-    for layer in model.layers[model.frozen :]:
-        entry: dict[str, Any] = {"op": layer.op}
-        if layer.w is not None and layer.b is not None:
-            entry["w"], entry["b"] = f"{layer.name}.w", f"{layer.name}.b"
-            tensors[entry["w"]], tensors[entry["b"]] = layer.w, layer.b
-            entry.update(_shapes(layer))
-        entries.append(entry)
-        if layer.relu:
-            entries.append({"op": "relu"})
-    return entries, tensors
+def _stages(model: FloatModel, frozen: list[Entry], latent: str, stored: Entry) -> Entry:
+    """The nodes of both stages and the latent between them, as each version has them."""
+    adaptive = []
+    for node in model.adaptive:
+        parameters = {key: f"{node.name}.{key}" for key in node.tensors}
+        adaptive.append(_entry(model, node, "f32", parameters))
+    if model.version == "1":
+        return {"frozen": frozen, "latent": stored, "adaptive": adaptive}
+    for entry in adaptive:
+        entry["in"] = [latent if value == model.latent else value for value in entry["in"]]
+    return {
+        "nodes": [*frozen, *adaptive],
+        "latent": {"node": latent, **stored},
+        "outputs": [{"weight": 1, **output} for output in model.outputs],
+    }
 
 
-def _report(
-    model: FloatModel, frozen: _Frozen, samples: NDArray[Any], out: Path, size: int
-) -> ConvertReport:
-    device = DeviceModel(out)
-    quantized = device.frozen(samples)
-    layers: list[LayerReport] = []
-    for layer, entry, real, scale, q in zip(
-        frozen.layers, frozen.entries, frozen.outputs, frozen.scales, quantized
-    ):
-        layers.append(
+# ---- the report -------------------------------------------------------------------------------
+
+
+def _layer_reports(
+    steps: list[Step], scales: dict[str, Scale], values: dict[str, F32], quantized: list[Any]
+) -> list[LayerReport]:
+    return [
+        {
+            "name": step.node.name,
+            "op": step.node.op,
+            "out": list(step.node.out),
+            "scale": scales[step.node.name].scale,
+            "zero_point": scales[step.node.name].zero_point,
+            "snr_db": snr_db(values[step.value], scales[step.node.name].dequantize(q)),
+        }
+        for step, q in zip(steps, quantized, strict=True)
+    ]
+
+
+def _output_reports(
+    model: FloatModel, values: dict[str, F32], device: DeviceModel, samples: NDArray[Any]
+) -> list[OutputReport]:
+    reports: list[OutputReport] = []
+    computed = device.outputs(device.latents(samples)).values()
+    for output, out in zip(model.outputs, computed, strict=True):
+        real, agreement = values[output["node"]].reshape(out.shape), None
+        if output["objective"] == "classify":
+            agreement = float((real.argmax(axis=1) == out.argmax(axis=1)).mean())
+        reports.append(
             {
-                "name": layer.name,
-                "op": entry["op"],
-                "out": entry["out"],
-                "scale": scale.scale,
-                "zero_point": scale.zero_point,
-                "snr_db": snr_db(real, scale.dequantize(q)),
+                "node": output["node"],
+                "objective": output["objective"],
+                "snr_db": snr_db(real, out),
+                "agreement": agreement,
             }
         )
-    real = frozen.outputs[-1] if frozen.outputs else _real(samples, device.input_scale)
-    for layer in model.layers[model.frozen :]:
-        real = forward(layer, real)
-    logits = device.adaptive(device.latents(samples))
-    return {
-        "name": model.name,
-        "out": str(out),
-        "bytes": size,
-        "samples": len(samples),
-        "layers": layers,
-        "latent": dict(device.graph["latent"]),
-        "logits_snr_db": snr_db(real, logits),
-        "agreement": float((real.argmax(axis=1) == logits.argmax(axis=1)).mean()),
-    }
+    return reports
 
 
 def snr_db(real: F32, approximate: F32) -> float | None:

@@ -11,6 +11,7 @@ scale a tensor, biases and accumulators int32. Between layers an accumulator is 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from engram.errors import ModelError
 INT8_MIN, INT8_MAX = -128, 127
 LEVELS = 255  # steps between the ends of the int8 range
 INT32_MAX = 2**31 - 1
+ADD_LEFT_SHIFT = 20  # of both terms of a sum, as TensorFlow Lite takes it for int8
 
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # below it float32 loses digits
 _BIAS_LIMIT = 2**30  # half of int32: the other half is the products'
@@ -115,14 +117,61 @@ def quantize_layer(
     return QuantizedLayer(qw, bias.astype(np.int32), mult.astype(np.int32), shift.astype(np.int32))
 
 
+def add_parameters(a: Scale, b: Scale, target: Scale, clamps: tuple[int, int]) -> list[int]:
+    """q (12) of add_s8: TensorFlow Lite's ADD of values of two scales. clamps: of the output."""
+    largest = 2 * max(a.scale, b.scale)
+    factors = (
+        a.scale / largest,
+        b.scale / largest,
+        largest / (target.scale * 2**ADD_LEFT_SHIFT),
+    )
+    scaled = [part for factor in factors for part in multiplier(factor)]
+    zero_points = [a.zero_point, b.zero_point, target.zero_point]
+    return [*zero_points, *clamps, ADD_LEFT_SHIFT, *scaled]
+
+
+def rectifier_table(slope: float, source: Scale, target: Scale, top: int) -> NDArray[np.int8]:
+    """table (256) of lookup_s8: x where it is positive, else slope * x; at most top, of int8.
+
+    TensorFlow Lite's RELU, RELU6 and LEAKY_RELU, which multiply in fixed point.
+    """
+    x = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64) - source.zero_point
+    factors = [factor * source.scale / target.scale for factor in (1.0, slope)]
+    positive, negative = (
+        requantize(x, *(np.asarray(part) for part in multiplier(factor))) for factor in factors
+    )
+    out = np.where(x >= 0, positive, negative) + target.zero_point
+    return np.clip(out, INT8_MIN, top).astype(np.int8)
+
+
+def function_table(
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]], source: Scale, target: Scale
+) -> NDArray[np.int8]:
+    """table (256) of lookup_s8: any function of one real number, in float32.
+
+    TensorFlow Lite's LOGISTIC and TANH.
+    """
+    x = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64).astype(np.int8)
+    return target.quantize(function(source.dequantize(x)))
+
+
+def softmax_table(source: Scale) -> NDArray[np.int32]:
+    """table (256) of softmax_s8: the exponentials of the differences from the largest value."""
+    e = np.exp(-np.arange(256) * source.scale) * 2.0**31
+    return np.minimum(_round_half_away(e), INT32_MAX).astype(np.int32)
+
+
 def _round_half_away(x: NDArray[Any]) -> NDArray[Any]:
     return np.trunc(x + np.copysign(0.5, x))
 
 
 def requantize(
-    accumulator: NDArray[np.int64], mult: NDArray[np.int32], shift: NDArray[np.int32]
+    accumulator: NDArray[np.int64], mult: NDArray[Any], shift: NDArray[Any]
 ) -> NDArray[np.int64]:
-    """MultiplyByQuantizedMultiplier over the last axis, on int64 holding int32 values."""
+    """MultiplyByQuantizedMultiplier over the last axis, on int64 holding int32 values.
+
+    mult, shift: integers, one an element of the last axis, or one for all.
+    """
     left = np.maximum(shift, 0).astype(np.int64)
     right = np.maximum(-shift, 0).astype(np.int64)
     return _rounding_shift(_doubling_high_mul(accumulator << left, mult.astype(np.int64)), right)

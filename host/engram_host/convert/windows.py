@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,40 @@ def windows(
     kernel: tuple[int, int],
     stride: tuple[int, int],
     pad: tuple[int, int, int, int],
+    dilation: tuple[int, int] = (1, 1),
     fill: float = 0,
 ) -> NDArray[T]:
     """x (n, H, W, C) -> (n, OH, OW, R, S, C), a view of the padded input.
 
     pad: top, left, bottom, right. fill: what the padding holds.
     """
+    (r, s), (sh, sw), (dh, dw) = kernel, stride, dilation
     top, left, bottom, right = pad
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
-    view = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
-    return view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
+    reach = (dh * (r - 1) + 1, dw * (s - 1) + 1)
+    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(1, 2))
+    return view[:, ::sh, ::sw, :, ::dh, ::dw].transpose(0, 1, 2, 4, 5, 3)
+
+
+def node_windows(node: Mapping[str, Any], x: NDArray[T], fill: float = 0) -> NDArray[T]:
+    """The windows of a node with kernel, stride, pad, and dilation if it has one."""
+    dilation = node.get("dilation", (1, 1))
+    return windows(x, node["kernel"], node["stride"], node["pad"], dilation, fill)
+
+
+def scattered(node: Mapping[str, Any], x: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+    """The transposed convolution without bias: x (n, H, W, C), w (C, R, S, K) -> (n, *out)."""
+    (r, s), (sh, sw) = node["kernel"], node["stride"]
+    top, left = node["pad"][:2]
+    dh, dw = node.get("dilation", (1, 1))
+    n, h, w_in, _ = x.shape
+    height, width, channels = node["out"]
+    rows = max((h - 1) * sh + dh * (r - 1) + 1, top + height)
+    columns = max((w_in - 1) * sw + dw * (s - 1) + 1, left + width)
+    whole = np.zeros((n, rows, columns, channels), x.dtype)
+    for i in range(r):
+        for j in range(s):
+            y, z = i * dh, j * dw
+            part = whole[:, y : y + h * sh : sh, z : z + w_in * sw : sw]
+            part[:, :h, :w_in] += x @ w[:, i, j]
+    return whole[:, top : top + height, left : left + width]

@@ -1,0 +1,123 @@
+"""Reference networks: converted, planned, and learning, whole batches as micro-batches."""
+
+import io
+from array import array
+
+import networks
+import networks_check
+import numpy as np
+import pytest
+
+from engram import Learner, ModelSpec
+from engram.continual.config import Config
+from engram_host.convert import DeviceModel
+from engram_host.learning.latent_store import LatentStore
+
+NAMES = sorted(networks.NETWORKS)
+EACH = pytest.mark.parametrize("name", NAMES)
+
+
+class Made:
+    """A network, its device model and the report of its conversion."""
+
+    def __init__(self, name, path):
+        self.net, self.path = networks.NETWORKS[name](), path
+        self.report = self.net.convert(path)
+
+    def spec(self):
+        return ModelSpec(io.BytesIO(self.path.read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """function(name) -> Made, each once."""
+    folder, found = tmp_path_factory.mktemp("networks"), {}
+
+    def get(name):
+        if name not in found:
+            found[name] = Made(name, folder / f"{name}.safetensors")
+        return found[name]
+
+    return get
+
+
+@EACH
+def test_a_network_survives_its_conversion(made, name):
+    report = made(name).report
+    assert all(row["snr_db"] > 28 for row in report["layers"])
+    for output in report["outputs"]:
+        assert output["snr_db"] > 30
+        assert output["agreement"] is None or output["agreement"] > 0.9
+
+
+@EACH
+def test_the_kernels_compute_the_references_int8(made, name):
+    """The numpy reference and the kernels were written apart; every bit must agree."""
+    learner, device = Learner(made(name).spec()), DeviceModel(made(name).path)
+    x, _ = made(name).net.samples(6, seed=5)
+    for row, want in zip(x, device.latents(x)):
+        assert learner.latent(array("f", row.ravel().tolist())) == want.tobytes()
+
+
+@EACH
+def test_the_kernels_compute_the_references_outputs(made, name):
+    learner, device = Learner(made(name).spec(), batch=3, micro=3), DeviceModel(made(name).path)
+    x, _ = made(name).net.samples(3, seed=6)
+    latents = device.latents(x)
+    learner.stage.x[:] = array("f", device.latent_scale.dequantize(latents).ravel().tolist())
+    learner.stage.forward()
+    for output, want in device.outputs(latents).items():
+        out = np.array(learner.stage.outputs[output]).reshape(want.shape)
+        assert out == pytest.approx(want, rel=2e-5, abs=2e-5)
+
+
+@EACH
+def test_a_network_learns_whole_batches_as_micro_batches(made, name):
+    whole, parts = (
+        networks_check.losses(str(made(name).path), micro=micro)
+        for micro in (networks_check.BATCH, 1)
+    )
+    assert whole == pytest.approx(parts, rel=1e-5)
+    assert whole[-1] < 0.995 * whole[0]
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"every_op"}))  # its softmax hides the rest
+def test_a_learner_learns_what_its_store_holds(made, name):
+    net, spec = made(name).net, made(name).spec()
+    store = LatentStore(4 * net.classes, spec.latent_elems, targets=spec.targets)
+    learner = Learner(spec, store, batch=8, micro=2, lr=0.01, budget=store.capacity)
+    x, labels = net.samples(4 * net.classes)
+    aims = np.random.default_rng(4).uniform(0, 1, (net.classes, spec.targets)).tolist()
+    for row, label in zip(x, labels.tolist()):
+        answer = aims[label] if not spec.classes else (label, aims[label])
+        learner.observe(array("f", row.ravel().tolist()), answer if spec.targets else label)
+    losses = [record["loss"] for record in learner.steps(epochs=10)]
+    count = len(losses) // 10
+    assert sum(losses[-count:]) < 0.7 * sum(losses[:count])
+
+
+# ---- memory: arena and Python objects, without a store ----------------------------------------
+
+
+def planned(made, name, **options):
+    """Bytes of a learner, mini-batches of 16, one sample at a time."""
+    spec = made(name).spec()
+    layout = Config(spec, 16, 1, **options).plan().layout
+    print(f"{name} {options}: {layout.total_bytes} bytes, of these arena {layout.block_bytes}")
+    return layout.total_bytes
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [({}, 190_000), ({"momentum": 0.0}, 170_000), ({"scope": "head"}, 125_000)],
+)
+def test_a_keyword_spotter_learns_beside_its_own_maps(made, options, limit):
+    """Three float32 maps of 25 x 5 x 64 are alive at once while its last convolution learns: input
+    and output of that layer, and the gradient by its output, 96 kB. What learns takes 63 kB with
+    gradients and velocities, the int8 weights 22 kB."""
+    assert planned(made, "ds_cnn", **{"scope": "last:2", **options}) <= limit
+
+
+def test_a_small_network_learns_from_scratch_in_90_kb(made):
+    assert 8_000 < made("from_scratch").spec().parameter_bytes < 12_000
+    assert planned(made, "from_scratch") <= 90_000
