@@ -11,6 +11,8 @@ from engram.continual.config import Config
 from engram.errors import DataError, FitError
 from engram.memory.arena import Arena
 from engram_host.learning.latent_store import LatentStore
+from learn.random_graphs import Case
+from learn.stage_cases import Assembled
 
 
 def spec_of(data):
@@ -102,6 +104,13 @@ def test_a_micro_batch_divides_the_batch(spec):
 def test_only_what_learns_has_gradients_and_velocities(spec):
     sizes = {row[0]: row[2] for row in plan(spec, 4, scope="all.b").rows}
     assert sizes["grads"] == sizes["velocity"] == 4 * (6 + 8 + 4)
+
+
+def test_a_scale_is_no_bias():
+    run = Assembled(Case(seed=1, ops=("scale_shift", "dense"), scope="all.b"))
+    learned = run.plan.program.learned
+    assert {key for _, key, _, _, _ in learned} == {"shift", "b"}
+    assert run.config.sizes(1).learned == run.plan.program.learned_elems
 
 
 @pytest.mark.parametrize(

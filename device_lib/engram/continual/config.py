@@ -24,8 +24,8 @@ class Sizes:
         self.batch, self.classes, self.latent = batch, spec.classes, spec.latent_elems
         self.params = sum([n for _, n, _ in owned])
         self.learned = sum([
-            n for name, n, rank in owned
-            if learns.get(name) == "all" or (learns.get(name) == "bias" and rank == 1)
+            n for name, n, is_bias in owned
+            if learns.get(name) == "all" or (learns.get(name) == "bias" and is_bias)
         ])
         head = graph.head
         self.features = elems(head["shapes"][0]) if head else 0

@@ -21,7 +21,7 @@ from array import array
 from binascii import crc32
 
 from ..errors import ModelError
-from . import formats, graph
+from . import formats, graph, ops
 from .geometry import elems
 from .safetensors import TensorFile
 
@@ -67,11 +67,12 @@ class ModelSpec:
             raise ModelError("model file: its graph is incomplete (%r)" % (e,))
 
     def parameters(self):
-        """[(node, elements, dimensions)] of the float32 tensors, in the order of the graph."""
+        """[(node, elements, whether it is a bias)] of the float32 tensors, in the order of the
+        graph."""
         return [
-            (node["name"], elems(shape), len(shape))
+            (node["name"], elems(shape), key == ops.bias(node["op"]))
             for node in self.net.adaptive
-            for _, dtype, shape in formats.load(node["format"]).tensors(node)
+            for key, dtype, shape in formats.load(node["format"]).tensors(node)
             if dtype == "F32"
         ]
 

@@ -186,6 +186,12 @@ def macs(node):
     return product(text, dims(node)) if text else 0
 
 
+def bias(op):
+    """Key of the bias among the tensors of an op; None without."""
+    words = OPS[op][1].split()
+    return words[-1].split(":")[0] if len(words) > 1 else None
+
+
 def tensors(node, texts=None):
     """[(key, shape)] of the tensors that a node owns: weights, then bias.
 

@@ -17,7 +17,7 @@ from ..errors import ModelError
 from . import formats
 from .geometry import elems, geom, line
 from .names import GRADS, INPUT, KNOWN, LATENT, PARAMS, VIEW, gradient
-from .ops import ITEM_BYTES, dims, product
+from .ops import ITEM_BYTES, bias, dims, product
 
 _VALUE_KINDS = {"f32": "f32", "s8": "i8"}  # by format
 _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
@@ -81,7 +81,7 @@ class Program:
             self._windows[tensor] = (PARAMS, self.param_elems, n, per_class)
             self.tensors.append((node, key, tensor, shape, self.param_elems))
             self.param_elems += n
-            if mode == "all" or (mode == "bias" and len(shape) == 1):
+            if mode == "all" or (mode == "bias" and key == bias(node["op"])):
                 self._windows[GRADS, tensor] = (GRADS, self.learned_elems, n, per_class)
                 self.learned.append((node, key, tensor, shape, self.learned_elems))
                 self.learned_elems += n
