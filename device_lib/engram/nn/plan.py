@@ -125,11 +125,12 @@ class Plan:
         sizes[LABELS] = ("i8", micro)
         sizes[LATENTS] = ("i8", micro * elems(graph.latent_shape))
 
-        line.touch([INPUT] if graph.frozen else [LATENTS])
+        program.window(INPUT, INPUT, 1)
+        # the frozen stage runs again while LATENTS hold what it made of samples before
+        line.touch([INPUT, LATENTS])
         line.rows(self._counted("frozen"), VIEW)
-        line.touch([graph.latent, LATENTS] if graph.frozen else [LATENTS])
         program.window(LATENT, LATENT, micro)
-        line.touch([LATENTS, LATENT])
+        line.touch([graph.latent, LATENTS, LATENT])
         forward = self._counted("forward")
         line.rows(forward[: self.upper_at], VIEW)
         if self.config.teacher:

@@ -118,12 +118,8 @@ class Stage:
         self.targets = arena.window(TARGETS) if plan.losses.targets else None
         self.x = arena.window(LATENT)
         self.single_x = self.x[: spec.latent_elems]
-        self.latents = arena.window(LATENTS)
-        frozen = spec.net.frozen
-        self.latent = self.latents[: spec.latent_elems]
-        self._input = self.latent
-        if frozen:
-            self.latent, self._input = arena.window(spec.net.latent), arena.window(INPUT)
+        self.latents, self._input = arena.window(LATENTS), arena.window(INPUT)
+        self.latent = arena.window(spec.net.latent)
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         _read(spec, program, arena)
         self._set_tapes(plan, arena)
