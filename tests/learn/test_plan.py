@@ -113,6 +113,16 @@ def test_a_scale_is_no_bias():
     assert run.config.sizes(1).learned == run.plan.program.learned_elems
 
 
+@pytest.mark.parametrize("weight", [0.5, 1, 2])
+def test_the_loss_of_one_sample_needs_no_buffer_that_a_micro_batch_does_without(weight):
+    case = Case(seed=1, ops=("relu",), batch=4, micro=2, weight=weight)
+    run = Assembled(case, strategy="ewc")
+    run.fill(0)
+    run.stage.forward_single()
+    run.stage.backward_single()
+    assert any(run.stage.learned.grads)
+
+
 @pytest.mark.parametrize(
     "options, buffers",
     [

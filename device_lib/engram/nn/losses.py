@@ -57,16 +57,15 @@ class Losses:
         objective = load(output["objective"])
         out = program.window(name, name, batch)
         whole = program.window(gradient(name), name, batch)
-        first = whole if scale == 1 else program.window("e:" + name, name, batch)
         stats = array("f", self.stats[name])
         expected = (objective.EXPECTED, 0, batch, 0)
         if objective.EXPECTED == TARGETS:
             rows, expected = self._target(name, batch)
         n = self._size(name)
-        rows += objective.loss(first, stats, out, expected, batch, n)
+        rows += objective.loss(whole, stats, out, expected, batch, n)
         rows.append(("axpy_f32", [self.stats[name], stats, array("f", (1,))], ()))
         if scale != 1:
-            rows.append(("scale_f32", [whole, first, array("f", (scale,))], ((0, 1),)))
+            rows.append(("scale_f32", [whole, whole, array("f", (scale,))], ()))
         return rows
 
     def _target(self, name, batch):

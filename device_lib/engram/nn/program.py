@@ -6,9 +6,9 @@ classes in use, and a window with elements per class has as many of them. takes:
 positions (written, read) of arguments that may be one memory; a row VIEW computes nothing and
 makes them one.
 
-The first row that names a buffer of values writes it whole, and no row writes it again but into
-parameters and their gradients. So lifetimes and shared memory follow from the rows alone
-(memory/lifetimes.py).
+The first row that names a buffer of values writes it whole. No row writes it again, but one that
+scales it in place, and those that write parameters and their gradients. So lifetimes and shared
+memory follow from the rows alone (memory/lifetimes.py).
 """
 
 from array import array
