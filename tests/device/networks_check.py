@@ -26,10 +26,9 @@ def drawn(n, seed):
 
 def fill(learner, first):
     """Samples from number `first` on go into the micro-batch."""
-    stage, n = learner.stage, len(learner.stage.single_x)
-    for row in range(stage.micro):
-        learner.infer(drawn(learner.input_elems, 1 + 7 * (first + row)))
-        stage.latents[row * n : (row + 1) * n] = stage.latent
+    stage = learner.stage
+    for row in range(stage.micro - 1, -1, -1):
+        learner.infer(drawn(learner.input_elems, 1 + 7 * (first + row)), row)
     kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
     n = learner.targets
     for row in range(stage.micro):

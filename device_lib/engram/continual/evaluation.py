@@ -18,14 +18,12 @@ class Evaluation:
 
     def run(self, samples):
         """Evaluates (x, y) pairs: a generator of results so far."""
-        learner, stage, elems = self._learner, self._stage, len(self._stage.latent)
+        learner, stage = self._learner, self._stage
         for x, y in samples:
             expected = learner.expected(y)
-            learner.infer(x)
-            at = self._filled * elems
-            # the frozen stage writes one place; rows are filled from there
-            stage.latents[at : at + elems] = stage.latent
-            self._expected[self._filled] = expected
+            row = stage.micro - 1 - self._filled
+            learner.infer(x, row)
+            self._expected[row] = expected
             self._filled += 1
             if self._filled == stage.micro:
                 self._score()
@@ -40,7 +38,7 @@ class Evaluation:
         stage.forward()
         for name, (score, at, n) in self._scores.items():
             out, size = stage.outputs[name], len(stage.outputs[name]) // stage.micro
-            for row in range(self._filled):
+            for row in range(stage.micro - self._filled, stage.micro):
                 label, target = self._expected[row]
                 score.add(out, row, size, label if at is None else target[at : at + n])
         self._filled = 0

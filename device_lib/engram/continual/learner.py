@@ -208,11 +208,11 @@ class Learner:
 
     # -- observing and predicting ------------------------------------------------------
 
-    def infer(self, x):
-        """Runs the frozen stage: stage.latent of one input. Raises DataError."""
+    def infer(self, x, row=0):
+        """Runs the frozen stage on one input: row `row` of stage.latents. Raises DataError."""
         self._check_input(x)
         try:
-            self.stage.infer(x)
+            self.stage.infer_row(x, row)
         except TypeError as e:  # a list, or an array of another item size
             raise DataError("an input of %s expected (%s)" % (self.input_dtype, e))
 

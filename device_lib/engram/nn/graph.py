@@ -78,8 +78,7 @@ class Graph:
 
 
 def read(raw, version):
-    """A Graph of what the JSON of a model file says, version "1" or "2". It takes the nodes out of
-    `raw`: a board has no room for them twice."""
+    """A Graph of what the JSON of a model file says, version "1" or "2"."""
     nodes, latent, outputs = (_chains if version == "1" else _named)(raw)
     return Graph(nodes, latent, raw["input"]["shape"], raw["latent"]["shape"], outputs)
 
@@ -89,7 +88,8 @@ def _chains(raw):
     nodes, value = [], INPUT
     latent = value
     for stage in ("frozen", "adaptive"):
-        for i, node in enumerate(raw.pop(stage)):
+        for i, layer in enumerate(raw[stage]):
+            node = dict(layer)
             node["name"] = "%s%d" % (stage[0], i)
             node["format"] = FORMAT_OF_STAGE[stage]
             node["expects"] = node.pop("in", None)
@@ -107,8 +107,8 @@ def _named(raw):
         for o in raw["outputs"]
     ]
     nodes = []
-    for node in raw.pop("nodes"):
-        nodes += pairs(node)
+    for node in raw["nodes"]:
+        nodes += pairs(dict(node))
     return nodes, raw["latent"]["node"], outputs
 
 

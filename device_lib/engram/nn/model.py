@@ -34,7 +34,7 @@ class ModelSpec:
 
     .name, .classes       from the graph; widen() makes room for more classes
     .known                classes that the file's head has rows for, or fewer after limit()
-    .graph                what the file says beside its nodes, as dicts; .net: graph.Graph
+    .graph                {"input", "latent"} of the file, as dicts; .net: graph.Graph
     .version              of the file
     .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
     .latent_id            u32: the graph up to the latent, its quantization and tensors; equal ids
@@ -55,7 +55,8 @@ class ModelSpec:
                 % (" or ".join(VERSIONS), self.version)
             )
         try:
-            self.graph = raw = json.loads(meta["graph"])
+            raw = json.loads(meta.pop("graph"))  # nodes are many objects: .net has them alone
+            self.graph = {key: raw[key] for key in ("input", "latent")}
             self.name = raw["name"]
             self.classes = self.known = raw["classes"]
             self.input_elems = elems(raw["input"]["shape"])

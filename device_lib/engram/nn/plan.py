@@ -125,12 +125,11 @@ class Plan:
         sizes[LABELS] = ("i8", micro)
         sizes[LATENTS] = ("i8", micro * elems(graph.latent_shape))
 
-        program.window(INPUT, INPUT, 1)
         # the frozen stage runs again while LATENTS hold what it made of samples before
-        line.touch([INPUT, LATENTS])
+        line.touch([program.window(INPUT, INPUT, 1)[0], LATENTS])
         line.rows(self._counted("frozen"), VIEW)
         program.window(LATENT, LATENT, micro)
-        line.touch([graph.latent, LATENTS, LATENT])
+        line.touch([LATENTS, LATENT])
         forward = self._counted("forward")
         line.rows(forward[: self.upper_at], VIEW)
         if self.config.teacher:

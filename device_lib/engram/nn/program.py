@@ -16,7 +16,7 @@ from array import array
 from ..errors import ModelError
 from . import formats
 from .geometry import elems, geom, line
-from .names import GRADS, INPUT, KNOWN, LATENT, PARAMS, VIEW, gradient
+from .names import GRADS, INPUT, KNOWN, LATENT, LATENTS, PARAMS, VIEW, gradient
 from .ops import ITEM_BYTES, bias, dims, product
 
 _VALUE_KINDS = {"f32": "f32", "s8": "i8"}  # by format
@@ -215,9 +215,11 @@ class Program:
                 (i, names.index(word.split("=")[1])) for i, word in enumerate(words) if "=" in word
             ]
             kernel = text.split()[0]
-            if kernel == VIEW:
-                takes.append((0, 1))
             args = [self._argument(name, node, known, sizes, params) for name in names]
+            if kernel == VIEW and args[0][0] == LATENTS:
+                kernel = "copy_s8"  # its memory is not its own
+            elif kernel == VIEW:
+                takes.append((0, 1))
             rows.append((kernel, args, tuple(takes)))
         return rows
 
@@ -245,6 +247,8 @@ class Program:
         """The window of a value, or of a gradient by it, for a batch; the buffer gets that size
         at least."""
         kind, n = self.values[value]
+        if value == self.graph.latent:  # the first row of what evaluation gathers
+            return (LATENTS, 0, n, 0)
         return self.buffer(buffer, kind, batch * n, batch if value == self.head else 0)
 
     def buffer(self, name, kind, n, per_class=0):

@@ -90,7 +90,8 @@ class Stage:
 
     .x          (micro, latent) float32: the dequantized latents of a micro-batch; .single_x: its
                 first row
-    .latent     (latent) int8: what infer() makes; .latents: (micro, latent), for many of them
+    .latents    (micro, latent) int8: what infer() makes is the first row, .latent; the others are
+                for samples that wait
     .outputs    {name: float32 window} of a micro-batch; .single: of one sample
     .labels     (micro) uint8; .targets: (micro, values) float32, None without
     .params     all parameters in one float32 window; .learned: params.Learned
@@ -118,8 +119,9 @@ class Stage:
         self.targets = arena.window(TARGETS) if plan.losses.targets else None
         self.x = arena.window(LATENT)
         self.single_x = self.x[: spec.latent_elems]
-        self.latents, self._input = arena.window(LATENTS), arena.window(INPUT)
-        self.latent = arena.window(spec.net.latent)
+        self.latents = arena.window(LATENTS)
+        self.latent = self.latents[: spec.latent_elems]
+        self._input = arena.window(INPUT) if spec.net.frozen else self.latent
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         _read(spec, program, arena)
         self._set_tapes(plan, arena)
@@ -175,6 +177,14 @@ class Stage:
         self._quantize(self._input, x)
         if "frozen" in self.tapes:
             self.tapes["frozen"].run()
+
+    def infer_row(self, x, row):
+        """Row `row` of latents = the frozen stage at x. Rows are filled from the last one on, as
+        the frozen stage writes the first."""
+        self.infer(x)
+        n = len(self.latent)
+        if row:
+            self.latents[row * n : row * n + n] = self.latent
 
     def forward(self):
         """outputs = the adaptive stage at x, for a micro-batch."""
