@@ -35,12 +35,13 @@ class Assembled:
         self.plan = self.config.plan()
         self.layout = layout(self.plan) if layout else self.plan.layout
         self.arena = Arena(self.layout, _PLENTY)
+        self.arena.lay_out(self.layout)
         if layout:
             self._soil()
         self.stage = Stage(self.spec, self.plan, self.arena)
         rng, net = np.random.default_rng(case.seed + 1), self.spec.net
         self.x = rng.normal(0, 1, (case.batch, self.spec.latent_elems)).astype(np.float32)
-        self.labels = rng.integers(0, self.spec.known or 1, case.batch).astype(np.uint8)
+        self.draw_labels()
         self.targets = {
             name: rng.normal(0, 1, (case.batch, n)).astype(np.float32)
             for name, (_, n) in self.plan.losses.parts.items()
@@ -53,6 +54,11 @@ class Assembled:
             if kind == "f32":
                 window = self.arena.window(name)
                 window[:] = array("f", [float("nan")]) * len(window)
+
+    def draw_labels(self):
+        """Labels of the classes in use."""
+        rng = np.random.default_rng(self.case.seed + 2)
+        self.labels = rng.integers(0, self.stage.known or 1, self.case.batch).astype(np.uint8)
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -68,7 +74,7 @@ class Assembled:
     def accumulate(self):
         """The gradients of a mini-batch, from zero; returns the total loss."""
         self.stage.start()
-        self.stage.clear_stats()
+        self.stage.begin()
         for first in range(0, self.case.batch, self.stage.micro):
             self.fill(first)
             self.stage.forward()
@@ -105,8 +111,16 @@ class Assembled:
         """{name: (batch, *shape)} of all values, in float64."""
         shape = self.spec.net.latent_shape
         values = {":latent": self.x.astype(np.float64).reshape(-1, *shape)}
-        reference.forward(self.nodes, values, tensors)
+        reference.forward(self.nodes, values, self._in_use(tensors))
         return values
+
+    def _in_use(self, tensors):
+        """The same tensors, those of the head with the classes in use alone."""
+        head = self.spec.net.head
+        if not head:
+            return tensors
+        own = {head[key]: tensors[head[key]][: self.stage.known] for key in ("w", "b")}
+        return {**tensors, **own}
 
     def reference_loss(self, values):
         found = reference.losses(self.outputs, values, self.labels, self.targets)
@@ -128,7 +142,7 @@ class Assembled:
                     moved = tensors[name].copy()
                     moved[at] += sign * step
                     values = dict(base)
-                    reference.forward(above, values, {**tensors, name: moved})
+                    reference.forward(above, values, self._in_use({**tensors, name: moved}))
                     losses.append(self.reference_loss(values))
                 found[at] = (losses[0] - losses[1]) / (2 * step)
             slopes[name] = found
