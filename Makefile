@@ -47,7 +47,7 @@ test: setup
 test-quick: setup
 	@$(PY) -m pytest -q -n auto -m "not board and not slow"
 
-## Check every gradient kernel against PyTorch, in an environment of its own
+## Check gradients, of kernels and of whole models, against PyTorch, in an environment of its own
 test-torch: kernels
 	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
 	@$(TORCH)/bin/python -m pytest -q tests/autograd

@@ -12,6 +12,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is an extra: make test-torch")
 F = torch.nn.functional
 
+from torch_layers import avg_pool, conv, conv_transposed, max_pool  # noqa: E402
+
 from kernels.common import C, rows  # noqa: E402
 
 # float32 sums of up to some 100 terms of at most 1 in size, against float64
@@ -40,27 +42,6 @@ def gradient(kernels, name, written, *args):
     start = [np.array(w) for w in written]
     getattr(kernels, name)(*written, *args)
     return [w - s if name.endswith("_dw") else w for w, s in zip(written, start, strict=True)]
-
-
-def images(x):
-    """NHWC to NCHW."""
-    return x.permute(0, 3, 1, 2)
-
-
-def padded(x, geom, value=0.0):
-    """Images (N, C, H, W) with the geometry's padding, and as much at the end as windows need."""
-    H, W, _, _, R, S, sh, sw, top, left, dh, dw, OH, OW = geom
-    bottom = max(0, (OH - 1) * sh + (R - 1) * dh + 1 - H - top)
-    right = max(0, (OW - 1) * sw + (S - 1) * dw + 1 - W - left)
-    return F.pad(x, (left, right, top, bottom), value=value)
-
-
-def conv(x, w, b, geom, groups=1):
-    """x (B, H, W, C), w (K, R, S, C / groups) as PyTorch convolves them: (B, OH, OW, K)."""
-    _, _, _, _, _, _, sh, sw, _, _, dh, dw, OH, OW = geom
-    w = w.permute(0, 3, 1, 2)
-    y = F.conv2d(padded(images(x), geom), w, b, (sh, sw), 0, (dh, dw), groups)
-    return y[:, :, :OH, :OW].permute(0, 2, 3, 1)
 
 
 ON = pytest.mark.parametrize("kernels", [C])
@@ -117,15 +98,13 @@ def test_depthwise(kernels, shape):
 @pytest.mark.parametrize("shape", GEOMETRIES, ids=str)
 def test_conv2d_transposed(kernels, shape):
     B, *geom = shape
-    H, W, ch, K, R, S, sh, sw, top, left, dh, dw_, OH, OW = geom
+    H, W, ch, K, R, S = geom[:6]
+    OH, OW = geom[12:]
     g = array("i", geom)
     x, w, b = numbers(B, OH, OW, K), numbers(K, R, S, ch), numbers(ch)
     dout = numbers(B, H, W, ch)
     X, weights, bias = leaf(x), leaf(w), leaf(b)
-    turned = weights.permute(0, 3, 1, 2)
-    y = F.conv_transpose2d(images(X), turned, None, (sh, sw), dilation=(dh, dw_))
-    y = F.pad(y, (0, max(0, left + W - y.shape[3]), 0, max(0, top + H - y.shape[2])))
-    y = y[:, :, top : top + H, left : left + W].permute(0, 2, 3, 1) + bias
+    y = conv_transposed(X, weights, bias, geom)
     out = numbers(B, H, W, ch)
     kernels.conv2d_t_fwd(out, x, w, b, g, B)
     close(out, y)
@@ -141,14 +120,13 @@ def test_conv2d_transposed(kernels, shape):
 @pytest.mark.parametrize("shape", GEOMETRIES, ids=str)
 def test_pools(kernels, shape):
     B, *geom = shape[:4] + shape[3:4] + shape[5:]
-    H, W, ch, _, R, S, sh, sw, _, _, dh, dw, OH, OW = geom
+    H, W, ch = geom[:3]
     g = array("i", geom)
-    x, dout = numbers(B, H, W, ch), numbers(B, OH, OW, ch)
+    x, dout = numbers(B, H, W, ch), numbers(B, *geom[12:], ch)
     upstream = torch.tensor(dout, dtype=torch.float64)
 
     X = leaf(x)
-    y = F.max_pool2d(padded(images(X), geom, -torch.inf), (R, S), (sh, sw), 0, (dh, dw))
-    y = y[:, :, :OH, :OW].permute(0, 2, 3, 1)
+    y = max_pool(X, geom)
     assert torch.isfinite(y).all()
     out = numbers(*dout.shape)
     kernels.maxpool_fwd(out, x, g, B)
@@ -156,8 +134,8 @@ def test_pools(kernels, shape):
     y.backward(upstream)
     close(gradient(kernels, "maxpool_bwd_dx", [numbers(*x.shape)], dout, x, g, B)[0], X.grad)
 
-    X, ones = leaf(x), torch.ones(ch, R, S, 1, dtype=torch.float64)
-    y = conv(X, ones, None, geom, ch) / conv(torch.ones_like(X), ones, None, geom, ch)
+    X = leaf(x)
+    y = avg_pool(X, geom)
     y.backward(upstream)
     close(gradient(kernels, "avgpool_bwd_dx", [numbers(*x.shape)], dout, g, B)[0], X.grad)
 
