@@ -324,11 +324,11 @@ def learn(
 ) -> Learned:
     """One session: send labelled samples, learn them, save the learned state, write the log.
 
-    options: of the learner: strategy, strategy_options (a dict), composition, depth, classes,
-    known, bits, policy, budget (latents, or a text as "200kB"), batch, lr, lr_decay, momentum,
-    weight_decay, seed; those not given stay as they are. Ctrl-C stops at the next step: then
-    Stopped is raised, the log is complete so far and the board is usable; what was sent stays on
-    the board and is learned by the next session.
+    options: of the learner: strategy, strategy_options (a dict), composition, scope, depth,
+    classes, known, bits, policy, budget (latents, or a text as "200kB"), batch, micro, optimiser,
+    lr, lr_decay, momentum, weight_decay, clip, seed; those not given stay as they are. Ctrl-C
+    stops at the next step: then Stopped is raised, the log is complete so far and the board is
+    usable; what was sent stays on the board and is learned by the next session.
     meter: measures the session's energy; a Meter from open_meter(), which stays open, or a text as
     open_meter() takes it.
     """
@@ -547,32 +547,19 @@ def plan(
     boards: Sequence[str] = (),
     batch: int = 16,
     replay_slots: int = 0,
-    bits: int = 8,
-    strategy: str = "replay",
-    depth: int | None = None,
-    classes: int | None = None,
+    **learner: Any,
 ) -> dict[str, Any]:
     """What a model needs and costs, before anything is flashed.
 
     boards: names; none: all. replay_slots: samples to be kept in flash, 0: as many as it holds.
-    bits, strategy, depth, classes: as the learner takes them.
+    learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, as the
+    learner takes them.
     """
     from engram_host.planning.report import plan_report
 
     chosen = [board_facts.load(name) for name in boards] or board_facts.load_all()
     facts = [board.facts for board in chosen]
-    return dict(
-        plan_report(
-            Path(model),
-            facts,
-            batch,
-            replay_slots,
-            bits=bits,
-            strategy=strategy,
-            depth=depth,
-            classes=classes,
-        )
-    )
+    return dict(plan_report(Path(model), facts, batch, replay_slots, **learner))
 
 
 def convert(

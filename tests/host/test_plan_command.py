@@ -1,6 +1,9 @@
 """The plan of a learner, against the learner that a board then opens."""
 
+import json
+
 import pytest
+from command import run
 
 from engram.errors import DataError
 from engram.nn.model import ModelSpec
@@ -59,6 +62,55 @@ def test_fewer_layers_that_learn_cost_less(model):
     assert head["macs_step"] < whole["macs_step"]
     below = [row for row in head["layers"] if row["stage"] == "adaptive"][0]
     assert below["macs_backward"] == 0 and below["ram_bytes"] < whole["layers"][2]["ram_bytes"]
+
+
+def backward(model, **options):
+    """{name: multiply-accumulates of the backward pass} of the adaptive nodes with weights."""
+    rows = plan_report(model, [], **options)["layers"]
+    return {
+        row["name"]: row["macs_backward"]
+        for row in rows
+        if row["stage"] == "adaptive" and row["parameters"]
+    }
+
+
+def test_backward_passes_follow_what_learns(model):
+    """Weights that learn cost as much as the forward pass; gradients of inputs the same, where
+    something below learns; biases nothing to speak of."""
+    conv, dense = 2 * 2 * 32 * 9 * 12, 32 * 10
+    assert backward(model) == {"a0": conv, "a3": 2 * dense}
+    assert backward(model, scope="head") == {"a0": 0, "a3": dense}
+    assert backward(model, scope="a0") == {"a0": conv, "a3": dense}
+    assert backward(model, scope="bias") == {"a0": 0, "a3": dense}
+    assert backward(model, scope="head,a0.b") == {"a0": 0, "a3": 2 * dense}
+
+
+def test_what_learning_keeps_follows_its_options(model):
+    def peak(**options):
+        return plan_report(model, [], batch=16, **options)["ram_peak_bytes"]
+
+    assert peak(micro=1) < peak(micro=4) < peak(micro=16)
+    learned = 4 * (12 * 9 * 32 + 32 + 330)
+    arena = {
+        name: sum(row[2] for row in plan_report(model, [], optimiser=name)["ram_rows"]
+                  if row[0] in ("grads", "velocity", "mean", "square"))
+        for name in ("sgd", "momentum", "adam")
+    }  # fmt: skip
+    assert arena == {"sgd": learned, "momentum": 2 * learned, "adam": 3 * learned}
+    assert plan_report(model, [], momentum=0.0)["optimiser"] == "sgd"
+    with pytest.raises(DataError, match=r"expected a micro-batch that divides the batch .*got 5"):
+        peak(micro=5)
+
+
+def test_the_command_takes_the_options_of_learning(model):
+    words = "--micro 2 --scope head --optimiser adam --clip 1 --board teensy41 --json".split()
+    told = json.loads(run("plan", model, *words).stdout)
+    assert (told["micro"], told["scope"], told["optimiser"]) == (2, "head", "adam")
+    assert told["fit"][0]["micro"] == 2
+    shown = run("plan", model, "--momentum", "0", "--batch", "8").stdout
+    assert "mini-batches of 8" in shown and "frozen" in shown
+    wrong = run("plan", model, "--scope", "nothing")
+    assert wrong.exit_code != 0 and "a3" in wrong.stderr
 
 
 def test_a_region_that_is_too_small_does_not_fit(model):

@@ -133,6 +133,14 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "scope",
+        {
+            "metavar": "SCOPE",
+            "help": "What learns: all, bias, head, last:2, names of layers, or several with "
+            "commas; NAME.b is their biases alone. Default: the strategy's, all as a rule.",
+        },
+    ),
+    (
         "classes",
         {
             "type": click.IntRange(2, 254),
@@ -172,7 +180,19 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     ("batch", {"type": click.IntRange(1), "help": "Samples in a mini-batch."}),
-    ("lr", {"type": float, "help": "Learning rate of SGD."}),
+    (
+        "micro",
+        {
+            "type": click.IntRange(1),
+            "metavar": "N",
+            "help": "Of these in memory at a time, a divisor; default: as many as fit.",
+        },
+    ),
+    (
+        "optimiser",
+        {"type": click.Choice(learner_options.OPTIMISERS), "help": "Default: momentum."},
+    ),
+    ("lr", {"type": float, "help": "Learning rate."}),
     (
         "lr-decay",
         {
@@ -180,15 +200,36 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "help": "Share of it that is taken away in the course of a session.",
         },
     ),
-    ("momentum", {"type": float, "help": "Momentum of SGD."}),
-    ("weight-decay", {"type": float, "help": "Weight decay of SGD."}),
+    ("momentum", {"type": float, "help": "Of the optimiser momentum; 0 is sgd, in less memory."}),
+    ("weight-decay", {"type": float, "help": "Weight decay."}),
+    (
+        "clip",
+        {
+            "type": click.FloatRange(0, min_open=True),
+            "metavar": "NORM",
+            "help": "Largest norm of all gradients together.",
+        },
+    ),
     ("seed", {"type": int, "help": "Of the random picks."}),
 )
 
 
+PLANNED = (
+    "strategy",
+    "scope",
+    "depth",
+    "classes",
+    "bits",
+    "micro",
+    "optimiser",
+    "momentum",
+    "clip",
+)
+
+
 def planned(function: F) -> F:
-    """--strategy, --depth, --classes and --bits: what memory depends on."""
-    for name in ("bits", "classes", "depth", "strategy"):
+    """PLANNED: what memory depends on."""
+    for name in reversed(PLANNED):
         function = click.option(f"--{name}", **dict(_LEARNER)[name])(function)
     return function
 

@@ -10,10 +10,12 @@ import re
 from typing import Any
 
 from engram.continual import policies, strategies
+from engram.nn import optimisers
 
 from ..errors import InputError
 
 STRATEGIES = strategies.NAMES
+OPTIMISERS = optimisers.NAMES
 POLICIES = policies.NAMES
 TRIMMING = policies.TRIMMING  # those that need room for all samples of a session
 BITS = (3, 8)  # of a stored latent element: fewest, most

@@ -218,13 +218,14 @@ def plan_table(report: PlanReport) -> RenderableType:
         f"memory; strategy {report['strategy']}, {report['scope']} learns"
     )
     layers = Table(title=title, title_style="bold")
-    for column in ("stage", "layer", "output"):
+    for column in ("learns", "layer", "op", "output"):
         layers.add_column(column)
     for column in ("parameters", "flash B", "RAM B", "MACs forward", "MACs backward"):
         layers.add_column(column, justify="right")
     for row in report["layers"]:
         layers.add_row(
-            row["stage"],
+            "frozen" if row["stage"] == "frozen" else row["learns"] or "–",
+            row["name"],
             row["op"],
             "×".join(map(str, row["out"])),
             *(
