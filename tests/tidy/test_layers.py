@@ -22,7 +22,7 @@ TRAINING = {"continual", "nn", "memory", "backend", "npy"}
 DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geometry", "nn.names"}
 DATA |= {"nn.safetensors"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
-PLANNING = {"nn.program", "nn.losses", "nn.scope", "nn.optimisers", "nn.plan"}
+PLANNING = {"nn.program", "nn.losses", "nn.updates", "nn.scope", "nn.optimisers", "nn.plan"}
 PLANNING |= {"memory.layout", "memory.lifetimes"}
 # The kernels in Python: a file a family, and what their arguments must be.
 BACKENDS = {"kernels.python", "kernels.numpy"}
@@ -53,11 +53,11 @@ DEVICE_ROWS = {
     "nn.graph": DATA | BASE,
     "nn.model": DATA | BASE,
     # runs on the host too: no kernels, no buffers
-    **dict.fromkeys(("nn.program", "nn.losses", "nn.scope", "nn.optimisers", "nn.plan"),
+    **dict.fromkeys(("nn.program", "nn.losses", "nn.scope", "nn.optimisers", "nn.updates", "nn.plan"),
                     DATA | PLANNING | BASE),
     # what a learner runs holds no code of what planned it
     "nn.params": {"backend"},
-    "nn.stage": {"nn.params", "nn.names", "nn.geometry", "backend"} | BASE,
+    "nn.stage": {"nn.params", "nn.names", "backend"} | BASE,
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too

@@ -23,7 +23,7 @@ NO_CLASS = 254  # label of a record without one: store.format.NO_CLASS
 # Code that is needed until the arena is there.
 _PLANNING = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.program", "engram.nn.losses",
-    "engram.nn.scope", "engram.memory.lifetimes", "engram.nn.formats.f32",
+    "engram.nn.updates", "engram.nn.scope", "engram.memory.lifetimes", "engram.nn.formats.f32",
     "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
 )
 

@@ -1,22 +1,14 @@
-"""Optimisers by name: the buffers they keep, the rows of an update, their hyperparameters.
+"""Optimisers by name: the buffers they keep, their hyperparameters. updates.py has their rows.
 
-An optimiser works on runs: (first element in params, first element in grads, elements, group).
 Each group of parameters has hyperparameters of its own, so that one can learn more slowly.
 """
 
 from array import array
 
 from ..errors import DataError
-from .names import GRADS, PARAMS
-
 NAMES = ("sgd", "momentum", "adam")
 
-# name: (buffers of one float32 per parameter that learns, kernel, its arguments)
-_TABLE = {
-    "sgd": ((), "sgd_plain", "p g hyper"),
-    "momentum": (("velocity",), "sgd_step", "p velocity g hyper"),
-    "adam": (("mean", "square"), "adam_step", "p mean square g hyper"),
-}
+_STATES = {"sgd": (), "momentum": ("velocity",), "adam": ("mean", "square")}
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba, "Adam" (ICLR 2015), algorithm 1
 
 
@@ -37,7 +29,7 @@ class Optimiser:
             raise DataError("expected a largest gradient norm above 0, got %r" % (clip,))
         self.name, self.lr, self.momentum, self.weight_decay = name, lr, momentum, weight_decay
         self.clip = clip
-        self.states, self._kernel, self._symbols = _TABLE[name]
+        self.states = _STATES[name]
         self._steps = 0
         self._fused = {}  # group: (minus the rate, what weight decay leaves)
 
@@ -79,24 +71,3 @@ class Optimiser:
 
     def next_step(self):
         self._steps += 1
-
-    def rows(self, runs, elems, hypers):
-        """Rows of an update, gradients clipped before and zero after it.
-
-        runs: as above; elems: parameters that learn; hypers: {group: array('f') of hyper()}.
-        """
-        grads = (GRADS, 0, elems, 0)
-        rows = []
-        if self.clip is not None:
-            total, limit = array("f", (0,)), array("f", (self.clip,))
-            rows.append(("zero_f32", [total], ()))
-            rows.append(("sum_squares", [total, grads], ()))
-            rows.append(("clip_norm", [grads, total, limit], ()))
-        for first, own, n, group in runs:
-            windows = {"p": (PARAMS, first, n, 0), "g": (GRADS, own, n, 0), "hyper": hypers[group]}
-            for state in self.states:
-                windows[state] = (state, own, n, 0)
-            args = [windows[symbol] for symbol in self._symbols.split()]
-            rows.append((self._kernel, args, ()))
-        rows.append(("zero_f32", [grads], ()))
-        return rows

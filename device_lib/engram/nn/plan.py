@@ -12,6 +12,7 @@ and leaves lifetimes and sharing to memory/lifetimes.py.
 
 from ..memory.layout import Layout
 from ..memory.lifetimes import Timeline
+from . import updates
 from .geometry import elems
 from .losses import Losses
 from .names import (
@@ -102,8 +103,8 @@ class Plan:
             "begin": losses.clear,
             "answer": losses.answers,
             "backward": lambda: program.backward(micro, self._fused),
-            "update": lambda: self.config.optimiser.rows(
-                self.runs, program.learned_elems, self.groups
+            "update": lambda: updates.rows(
+                self.config.optimiser, self.runs, program.learned_elems, self.groups
             ),
             "single": lambda: program.below(1) + program.upper(1),
             "teacher": lambda: program.upper(micro, SECOND, TEACHER),

@@ -86,6 +86,10 @@ class Program:
                 self.learned.append((node, key, tensor, shape, self.learned_elems))
                 self.learned_elems += n
 
+    def place(self, tensor):
+        """(buffer, first element, elements) of a tensor."""
+        return self._windows[tensor][:3]
+
     # -- sections ----------------------------------------------------------------------------
 
     def frozen(self):

@@ -3,7 +3,6 @@
 from ..backend import kernels
 from ..compat import bytes_of
 from ..errors import ModelError
-from .geometry import elems
 from .names import GRADS, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW, gradient
 from .params import Learned
 
@@ -243,12 +242,8 @@ def _read(spec, program, arena):
 def _head(spec, program, arena, rows):
     """The head's windows, with room for all classes."""
     node = spec.net.head
-    (w, n), (b, classes) = [
-        (at, elems(shape)) for owner, _, _, shape, at in program.tensors if owner is node
-    ]
-    params, x = arena.window(PARAMS), arena.window(node["in"][0])
-    dout = arena.window(gradient(node["name"]))
-    return Head(params[w : w + n], params[b : b + classes], x, dout, rows)
+    w, b = [arena.window(*program.place(node[key])) for key in ("w", "b")]
+    return Head(w, b, arena.window(node["in"][0]), arena.window(gradient(node["name"])), rows)
 
 
 def _from_uint8(spec):
