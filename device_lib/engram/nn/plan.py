@@ -10,6 +10,7 @@ before it is pushed). It puts the rows of nn/program.py in the order of a traini
 and leaves lifetimes and sharing to memory/lifetimes.py.
 """
 
+from ..errors import ModelError
 from ..memory.layout import Layout
 from ..memory.lifetimes import Timeline
 from . import updates
@@ -121,6 +122,10 @@ class Plan:
         for name, n, kind in self.config.extras:
             (brief if kind == BRIEF else kept).append((name, 4 * n))
         kept.append((TARGETS, 4 * micro * self.losses.targets))
+        _check_names(
+            [INPUT, LATENT, LABELS, LATENTS] + [name for name, _ in kept + brief]
+            + [node["name"] for node in graph.frozen + graph.adaptive] + list(program.persistent)
+        )
         for name, nbytes in kept + brief:
             sizes[name] = ("f32", nbytes)
         sizes[LABELS] = ("i8", micro)
@@ -173,6 +178,14 @@ class Plan:
 
     def _object_bytes(self):
         return _LEARNER_BYTES + self._heap + self.micro * _SAMPLE_BYTES
+
+
+def _check_names(names):
+    """Raises ModelError where two buffers have one name: those of a model's nodes and int8 tensors
+    are its author's choice."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ModelError("expected one buffer of a name, got two of %s: rename it" % name)
 
 
 def _runs(program, heads):
