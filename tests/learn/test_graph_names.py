@@ -53,3 +53,21 @@ def test_a_node_has_no_name_of_a_buffer_of_the_learner(name, options):
 def test_such_a_name_is_free_where_the_learner_has_no_such_buffer():
     spec = load([dense("q", "input", 4), dense("c", "q", 4)], [("c", "classify")])
     Config(spec, 4).plan()
+
+
+def test_a_node_is_one_output():
+    nodes = [dense("a", "input", 4), dense("c", "a", 4)]
+    with pytest.raises(ModelError, match="two of c"):
+        load(nodes, [("c", "classify"), ("c", "regress")])
+
+
+def test_a_float32_tensor_is_of_one_node():
+    nodes = [dense("a", "input", 4), dense("b", "a", 4, "a"), dense("c", "b", 4)]
+    with pytest.raises(ModelError, match=r"got a\.. of two"):
+        load(nodes, [("c", "classify")])
+
+
+def test_no_node_reads_the_classes():
+    nodes = [dense("c", "input", 4), {"op": "tanh", "name": "t", "in": ["c"]}]
+    with pytest.raises(ModelError, match="number can grow; got one of c"):
+        load(nodes, [("c", "classify"), ("t", "regress")])

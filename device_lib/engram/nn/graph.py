@@ -60,8 +60,11 @@ class Graph:
     def _find_head(self):
         if not self.outputs:
             raise ModelError("expected an output with an objective, got none")
-        head = None
+        head, names = None, []
         for output in self.outputs:
+            if output["node"] in names:
+                raise ModelError("expected one output per node, got two of %s" % output["node"])
+            names.append(output["node"])
             if output["objective"] not in OBJECTIVES:
                 raise ModelError(
                     "expected an objective of %s, got %s"
@@ -74,6 +77,11 @@ class Graph:
                 head = node
         if head and (head["op"] != "dense" or head["format"] != "f32"):
             raise ModelError("expected the classes from a dense float32 node, got %s" % head["op"])
+        if head and any([head["name"] in node["in"] for node in self.adaptive]):
+            raise ModelError(
+                "expected no node that reads the classes, whose number can grow; got one of %s"
+                % head["name"]
+            )
         return head
 
 

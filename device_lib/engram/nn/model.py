@@ -125,9 +125,15 @@ class ModelSpec:
             raise ModelError(
                 "%d outputs expected, one a class; %d came" % (self.classes, elems(head["out"]))
             )
+        learnable = []
         for node in self.net.frozen + self.net.adaptive:
             for key, dtype, shape in formats.load(node["format"]).tensors(node):
                 self.file.expect(node[key], dtype, shape)
+                if dtype == "F32":
+                    learnable.append(node[key])
+        for tensor in set(learnable):
+            if learnable.count(tensor) > 1:
+                raise ModelError("expected a float32 tensor of one node, got %s of two" % tensor)
 
     def _identify(self, raw):
         latent = raw["latent"]
