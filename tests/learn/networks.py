@@ -191,6 +191,20 @@ def two_heads():
     return net.output(net.dense(x, 4)).output(place, "regress", 0.5)
 
 
+def dilated():
+    """A 1-D network over time: pictures of height 1, whose windows grow by dilation."""
+    net = Network("dilated", (1, 64, 3), classes=5)
+    x = "input"
+    for steps in (1, 2, 4):
+        x = net.add("conv2d", x, channels=8, kernel=[1, 3], dilation=[1, steps],
+                    pad=[0, 2 * steps, 0, 0])  # fmt: skip
+        x = net.add("relu", net.add("scale_shift", x))
+        if steps == 2:
+            net.latent = x
+    x = net.add("maxpool", x, kernel=[1, 8], stride=[1, 8])
+    return net.output(net.dense(x, 5))
+
+
 def from_scratch():
     """A CNN of 10 kB on 28 x 28 pictures of which nothing is frozen."""
     net = Network("from scratch", (28, 28, 1), classes=10)
@@ -228,5 +242,14 @@ def every_op():
 
 NETWORKS = {
     made.__name__: made
-    for made in (ds_cnn, mobilenet, resnet, autoencoder, two_heads, from_scratch, every_op)
+    for made in (
+        ds_cnn,
+        mobilenet,
+        resnet,
+        autoencoder,
+        two_heads,
+        dilated,
+        from_scratch,
+        every_op,
+    )
 }
