@@ -98,8 +98,9 @@ def convert(
         },
         **_stages(model, frozen, latent, _latent(model, steps, scales[latent])),
     }
-    read(graph, model.version)  # the device library refuses what it cannot run
-    metadata = {"engram_model": model.version, "graph": json.dumps(graph, separators=(",", ":"))}
+    text = json.dumps(graph, separators=(",", ":"))
+    read(json.loads(text), model.version)  # the device library refuses what it cannot run
+    metadata = {"engram_model": model.version, "graph": text}
     size = model_file.write(Path(out_path), tensors, metadata)
     device = DeviceModel(out_path)
     outputs = _output_reports(model, values, device, samples)

@@ -38,7 +38,7 @@ class DeviceModel:
         self.graph: dict[str, Any] = json.loads(metadata["graph"])
         self.input_scale = _scale(self.graph["input"])
         self.latent_scale = _scale(self.graph["latent"])
-        self._net = graph.read(self.graph, metadata["engram_model"])
+        self._net = graph.read(json.loads(metadata["graph"]), metadata["engram_model"])
 
     def quantize_input(self, x: NDArray[Any]) -> I8:
         """Samples as they come, uint8 or float32, as the int8 the first layer reads.
