@@ -16,7 +16,7 @@ POLICY = "balanced"  # where none is given
 # Modules that a learner holds, of those that are not imported with it.
 _HELD = ("engram.nn.optimisers", "engram.nn.objectives.classify")
 # Modules that are needed until it is open.
-_OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.safetensors", "engram.nn.graph")
+_OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.net", "engram.nn.safetensors")
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
@@ -127,7 +127,9 @@ def _ids(spec, header):
     header: of its first unit, or None. Releases before 0.2 took the ids from the tensors alone.
     """
     if header is not None and header.model_id != spec.latent_id:
-        legacy = spec.legacy_ids()
+        from .nn.reading import legacy_ids
+
+        legacy = legacy_ids(spec)
         if header.model_id == legacy[0]:
             return legacy
     return spec.latent_id, spec.model_id

@@ -35,7 +35,7 @@ class Assembled:
         self.plan = self.config.plan()
         self.layout = layout(self.plan) if layout else self.plan.layout
         self.arena = Arena(self.layout, _PLENTY)
-        self.arena.lay_out(self.layout)
+        self.arena.lay_out(self.layout.offsets)
         if layout:
             self._soil()
         self.stage = Stage(self.spec, self.plan, self.arena)

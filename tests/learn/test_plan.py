@@ -149,5 +149,5 @@ def test_what_does_not_fit_is_refused_before_allocating(spec):
     assert caught.value.available == layout.total_bytes - 1
     assert "reduce the batch" in str(caught.value)
     arena = Arena(layout, available=layout.total_bytes)
-    arena.lay_out(layout)
+    arena.lay_out(layout.offsets)
     assert len(arena.window("params")) == sum(row[3] for row in layout.layers[4:])

@@ -187,7 +187,7 @@ def step(run, number):
         run.stage.forward()
         run.stage.loss()
         run.stage.backward()
-    gradients = None if run.config.fused else run.gradients()
+    gradients = None if run.config.choice.fused else run.gradients()
     run.stage.update()
     return gradients
 
@@ -211,7 +211,7 @@ def test_gradients_applied_at_once_do_what_an_update_does(case, decay):
     case = replace(case, batch=1, micro=1)
     fused = Assembled(case, optimiser="sgd", weight_decay=decay)
     plain = Assembled(case)
-    assert fused.config.fused and fused.stage.learned.grads is None
+    assert fused.config.choice.fused and fused.stage.learned.grads is None
     rates = rates_of(plain)
     for run in (fused, plain):
         run.stage.start()

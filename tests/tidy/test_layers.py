@@ -20,10 +20,10 @@ BASE = {"errors", "compat"}
 TRAINING = {"continual", "nn", "memory", "backend", "npy"}
 # Parse and describe a model; compute nothing.
 DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geometry", "nn.names"}
-DATA |= {"nn.safetensors"}
+DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
-PLANNING = {"nn.program", "nn.losses", "nn.updates", "nn.scope", "nn.optimisers", "nn.plan"}
-PLANNING |= {"memory.layout", "memory.lifetimes"}
+ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections"}
+PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
 # The kernels in Python: a file a family, and what their arguments must be.
 BACKENDS = {"kernels.python", "kernels.numpy"}
 KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels.")} - BACKENDS
@@ -50,11 +50,14 @@ DEVICE_ROWS = {
     "nn.ops": {"nn.geometry"},
     "nn.formats": {"nn.formats", "nn.ops"} | BASE,
     "nn.objectives": {"nn.objectives"} | BASE,
+    "nn.net": BASE,
     "nn.graph": DATA | BASE,
+    "nn.reading": DATA | BASE,
     "nn.model": DATA | BASE,
     # runs on the host too: no kernels, no buffers
-    **dict.fromkeys(("nn.program", "nn.losses", "nn.scope", "nn.optimisers", "nn.updates", "nn.plan"),
-                    DATA | PLANNING | BASE),
+    **dict.fromkeys(ROWS, DATA | ROWS | BASE),
+    "nn.scope": DATA | BASE,
+    "nn.plan": DATA | PLANNING | BASE,
     # what a learner runs holds no code of what planned it
     "nn.params": {"backend"},
     "nn.stage": {"nn.params", "nn.names", "backend"} | BASE,

@@ -6,6 +6,7 @@ from ..nn.names import SAVED
 from ..nn.optimisers import Optimiser
 from ..nn.plan import Plan
 from ..nn.scope import PRESETS, heads, learning
+from ..nn.sections import Choice
 from .strategies import options_of, strategy_class
 
 
@@ -41,9 +42,7 @@ class Config:
     .scope, .learns   as nn.scope has them; .heads: names of the nodes of group "head"
     .optimiser        nn.optimisers.Optimiser
     .micro            rows of a micro-batch, None: as many as fit
-    .fused            whether gradients are applied where they are computed
-    .teacher, .single_backward   sections that the strategy runs beside the usual ones
-    .extras           [(buffer, float32 elements, how long it lives)] of the strategy
+    .choice           nn.sections.Choice
     """
 
     def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
@@ -65,10 +64,11 @@ class Config:
         self.heads = heads(spec.net)
         self.optimiser = Optimiser(optimiser, lr, momentum, weight_decay, clip)
         self._suits(spec.net)
-        self.teacher = self.strategy.TEACHER
-        self.single_backward = self.strategy.SINGLE_BACKWARD
-        self.fused = self.optimiser.fuses(batch) and not self.strategy.GRADIENTS
-        self.extras = ()
+        self.choice = Choice(
+            batch, self.learns, self.heads, self.optimiser,
+            self.optimiser.fuses(batch) and not self.strategy.GRADIENTS,
+            self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
+        )
 
     def _suits(self, graph):
         """Raises DataError where the strategy cannot work with this model."""
@@ -93,11 +93,9 @@ class Config:
         slots, bits: of the replay store. available: None for any. micro: None for the
         configuration's. Raises FitError.
         """
-        micro = micro or self.micro
-        sizes = [micro] if micro else _divisors(self.batch)
-        for micro in reversed(sizes):
-            self.extras = self.strategy.buffers(self.sizes(micro))
-            plan = Plan(self.spec, self, micro, slots, bits)
+        for micro in reversed([micro] if micro else self.micros()):
+            extras = self.strategy.buffers(self.sizes(micro))
+            plan = Plan(self.spec, self.choice, micro, extras, slots, bits)
             if available is None or plan.layout.total_bytes <= available:
                 return plan
         raise FitError(
@@ -106,6 +104,10 @@ class Config:
             available,
             "reduce the batch, the replay budget, or what learns (scope)",
         )
+
+    def micros(self):
+        """Micro-batches that it may have, the smallest first."""
+        return [self.micro] if self.micro else _divisors(self.batch)
 
     @property
     def saved_names(self):

@@ -3,44 +3,23 @@
 from array import array
 
 from ..backend import kernels
-from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free, heap_used
+from ..compat import bytes_of, collect_often, collect_rarely, heap_free, heap_used
 from ..compat import ticks_diff, ticks_us
-from ..errors import DataError, FitError, StoreError
-from ..memory.arena import Arena
+from ..errors import DataError, StoreError
 from ..nn import objectives
-from ..nn.stage import Stage
 from .numbers import DEAD, next_experience, number_of
+from .opening import assemble
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
 from .sampling import COMPOSITIONS, Sampler
 from .state import State
+from .strategies import strategy_class
 from .stream import Stream
 from .trainer import Trainer, readable
 
 _MAX_TASKS = 256
 NO_CLASS = 254  # label of a record without one: store.format.NO_CLASS
-# Code that is needed until the arena is there.
-_PLANNING = (
-    "engram.continual.config", "engram.nn.plan", "engram.nn.program", "engram.nn.losses",
-    "engram.nn.updates", "engram.nn.scope", "engram.memory.lifetimes", "engram.nn.formats.f32",
-    "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
-)
-
-
-def _config(options):
-    from .config import Config
-
-    return Config(*options)
-
-
-def _arena(needs, available):
-    """The arena; where the code of planning lies in its way, without that code."""
-    try:
-        return Arena(needs, available)
-    except FitError:
-        forget(_PLANNING)
-        return Arena(needs, available)
 
 
 class Learner:
@@ -127,73 +106,57 @@ class Learner:
             spec.limit(known)
         if not 0 <= lr_decay <= 1:
             raise DataError("lr_decay from 0 to 1 expected, %r came" % lr_decay)
-        options = (spec, batch, micro, strategy, strategy_options, scope, depth, optimiser, lr,
-                   momentum, weight_decay, clip)
         slots = 0 if store is None else store.capacity
         if available is None:
             available = heap_free()
             if store is not None:  # it is open: what the plan counts of it is in use already
                 available += 3 * len(store.labels)
-        bits = 8 if store is None else store.bits
-        # Planned twice: the arena is allocated while no plan lies in its way.
-        needs = _config(options).plan(slots, bits, available).layout.needs()
-        arena = _arena(needs, available)
-        config = _config(options)
-        plan = config.plan(slots, bits, None, needs.batch)
-        arena.lay_out(plan.layout)
-        self.planned_bytes = needs.total_bytes
-        self.name = spec.name
-        self.classes = spec.classes
-        self.input_elems = spec.input_elems
-        self.input_dtype = spec.graph["input"]["dtype"]
-        self._floats = self.input_dtype == "float32"
-        self.batch = batch
-        self.strategy_name, self.scope = strategy, config.scope
-        self.stage = Stage(spec, plan, arena)
-        # {name: (objective, first value in a target or None, values)} of the model's outputs
-        self.outputs = {}
-        for output in spec.net.outputs:
-            at, n = plan.losses.parts.get(output["node"], (None, 0))
-            self.outputs[output["node"]] = (output["objective"], at, n)
-        self._values = [
-            (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
-        ]
-        self.head_name = plan.program.head
-        self.targets = plan.losses.targets
-        self.store = store
-        self.checkpoints = checkpoints
+        self.store, self.checkpoints = store, checkpoints
         self.budget = _budget(store, budget, budget_bytes)
         self.rng = Rng(seed)
         groups = spec.classes or 1  # that records are balanced over
         self.policy = policy(store, groups, self.rng, self.budget)
-        self.skipped = 0
-        self.sampler = Sampler(
-            slots, groups, self.rng, composition or config.strategy.COMPOSITION
+        composition = composition or strategy_class(strategy).COMPOSITION
+        self.sampler = Sampler(slots, groups, self.rng, composition)
+        parts = assemble(
+            spec,
+            {
+                "batch": batch, "micro": micro, "strategy": strategy,
+                "strategy_options": strategy_options, "scope": scope, "depth": depth,
+                "optimiser": optimiser, "lr": lr, "momentum": momentum,
+                "weight_decay": weight_decay, "clip": clip,
+            },
+            slots,
+            8 if store is None else store.bits,
+            available,
         )
-        self.experience = 0
-        self.steps_done = 0
+        self.planned_bytes, self.stage = parts.planned_bytes, parts.stage
+        self.outputs, self.targets, self.head_name = parts.outputs, parts.targets, parts.head
+        self.strategy_name, self.scope = strategy, parts.scope
+        self.name, self.classes, self.batch = spec.name, spec.classes, batch
+        self.input_elems, self.input_dtype = spec.input_elems, spec.graph["input"]["dtype"]
+        self._floats = self.input_dtype == "float32"
+        self._values = [
+            (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
+        ]
+        self.skipped = self.experience = self.steps_done = 0
         self.stream = Stream()
         self.latent_qp = spec.quantization("latent")
-        self.labels = self.stage.labels
-        self.slots = array("i", range(plan.micro))
+        self.feature_elems = self.stage.head.n if self.stage.head else 0
+        self.write_units = 0  # of the counter, the flash write of the last observe()
+        self.labels, self.slots = self.stage.labels, array("i", range(self.stage.micro))
         reader = None
         if store is not None:
             self._packed = self._packed_latent(spec)
             reader = LatentReader(
                 store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets
             )
-        self.feature_elems = self.stage.head.n if self.stage.head else 0
-        self.write_units = 0  # of the counter, the flash write of the last observe()
-        self.trainer = Trainer(
-            self, config.optimiser, plan.groups, reader, lr_decay, counter
-        )
-        self.strategy = config.strategy(self, arena, config.options)
-        self.state = State(self, [(name, arena.window(name)) for name in config.saved_names])
+        self.trainer = Trainer(self, parts.optimiser, parts.hypers, reader, lr_decay, counter)
+        self.strategy = parts.strategy(self, parts.arena, parts.options)
+        self.state = State(self, [(name, parts.arena.window(name)) for name in parts.saved])
         self.brought = self.state.brought
-        arena.close()
+        parts.arena.close()
         self._heap_base = heap_base
-        del plan, config
-        forget(_PLANNING)
         collect_rarely()
 
     def _packed_latent(self, spec):

@@ -46,9 +46,9 @@ class Arena:
         self._bytes = memoryview(bytes_of(block))
         self._offsets = None
 
-    def lay_out(self, layout):
-        """Takes the names and places of the buffers: of the layout whose needs these were."""
-        self._offsets = layout.offsets
+    def lay_out(self, offsets):
+        """Takes the places of the buffers: the offsets of the Layout with these needs."""
+        self._offsets = offsets
 
     def window(self, name, start=0, elems=None):
         """A window of buffer `name` from element `start` on, of `elems` elements; None: all."""

@@ -15,80 +15,67 @@ from ..errors import ModelError
 from . import formats
 from .geometry import elems
 from .names import INPUT, LATENT
+from .net import Net
 from .objectives import NAMES as OBJECTIVES
 from .ops import OPS, arity
 
 FORMAT_OF_STAGE = {"frozen": "s8", "adaptive": "f32"}
 
 
-class Graph:
-    """A graph whose shapes are known.
+def build(nodes, latent, input_shape, latent_shape, outputs):
+    """A net.Net of nodes in order. Raises ModelError, naming the node."""
+    at = 0
+    if latent != INPUT:
+        names = [node["name"] for node in nodes]
+        if latent not in names:
+            raise ModelError("expected the latent to be a node, got %s" % latent)
+        at = names.index(latent) + 1
+    frozen = _stage(nodes[:at], {INPUT: (list(input_shape), "s8")}, "frozen")
+    made = frozen[-1]["out"] if frozen else input_shape
+    if list(made) != list(latent_shape):
+        raise ModelError("expected a latent of shape %s, got %s" % (made, latent_shape))
+    rest = nodes[at:]
+    for node in rest:
+        node["in"] = [LATENT if value == latent else value for value in node["in"]]
+    adaptive = _stage(rest, {LATENT: (list(latent_shape), "f32")}, "adaptive")
+    net = Net(frozen, adaptive, list(input_shape), latent, list(latent_shape), outputs)
+    net.head = _head(net)
+    return net
 
-    .frozen, .adaptive   nodes of both stages, each with "shapes", those of its inputs
-    .latent              name of the value that is stored; .latent_shape
-    .outputs             [{"node", "objective", "weight"}]: what the losses are of
-    .head                the dense node that tells classes apart and can grow, or None
-    """
 
-    def __init__(self, nodes, latent, input_shape, latent_shape, outputs):
-        at = 0
-        if latent != INPUT:
-            names = [node["name"] for node in nodes]
-            if latent not in names:
-                raise ModelError("expected the latent to be a node, got %s" % latent)
-            at = names.index(latent) + 1
-        self.input_shape = list(input_shape)
-        self.latent, self.latent_shape = latent, list(latent_shape)
-        self.frozen = _stage(nodes[:at], {INPUT: (list(input_shape), "s8")}, "frozen")
-        made = self.frozen[-1]["out"] if self.frozen else input_shape
-        if list(made) != self.latent_shape:
-            raise ModelError("expected a latent of shape %s, got %s" % (made, latent_shape))
-        rest = nodes[at:]
-        for node in rest:
-            node["in"] = [LATENT if value == latent else value for value in node["in"]]
-        self.adaptive = _stage(rest, {LATENT: (self.latent_shape, "f32")}, "adaptive")
-        self.outputs = outputs
-        self.head = self._find_head()
-
-    def node(self, name):
-        """The adaptive node of a name. Raises ModelError."""
-        for node in self.adaptive:
-            if node["name"] == name:
-                return node
-        raise ModelError("expected a node of the adaptive stage, got %s" % name)
-
-    def _find_head(self):
-        if not self.outputs:
-            raise ModelError("expected an output with an objective, got none")
-        head, names = None, []
-        for output in self.outputs:
-            if output["node"] in names:
-                raise ModelError("expected one output per node, got two of %s" % output["node"])
-            names.append(output["node"])
-            if output["objective"] not in OBJECTIVES:
-                raise ModelError(
-                    "expected an objective of %s, got %s"
-                    % (", ".join(OBJECTIVES), output["objective"])
-                )
-            node = self.node(output["node"])
-            if output["objective"] == "classify":
-                if head:
-                    raise ModelError("expected one output that tells classes apart, got two")
-                head = node
-        if head and (head["op"] != "dense" or head["format"] != "f32"):
-            raise ModelError("expected the classes from a dense float32 node, got %s" % head["op"])
-        if head and any([head["name"] in node["in"] for node in self.adaptive]):
+def _head(net):
+    """The node that tells classes apart, or None."""
+    if not net.outputs:
+        raise ModelError("expected an output with an objective, got none")
+    head, names = None, []
+    for output in net.outputs:
+        if output["node"] in names:
+            raise ModelError("expected one output per node, got two of %s" % output["node"])
+        names.append(output["node"])
+        if output["objective"] not in OBJECTIVES:
             raise ModelError(
-                "expected no node that reads the classes, whose number can grow; got one of %s"
-                % head["name"]
+                "expected an objective of %s, got %s"
+                % (", ".join(OBJECTIVES), output["objective"])
             )
-        return head
+        node = net.node(output["node"])
+        if output["objective"] == "classify":
+            if head:
+                raise ModelError("expected one output that tells classes apart, got two")
+            head = node
+    if head and (head["op"] != "dense" or head["format"] != "f32"):
+        raise ModelError("expected the classes from a dense float32 node, got %s" % head["op"])
+    if head and any([head["name"] in node["in"] for node in net.adaptive]):
+        raise ModelError(
+            "expected no node that reads the classes, whose number can grow; got one of %s"
+            % head["name"]
+        )
+    return head
 
 
 def read(raw, version):
-    """A Graph of what the JSON of a model file says, version "1" or "2"."""
+    """A net.Net of what the JSON of a model file says, version "1" or "2"."""
     nodes, latent, outputs = (_chains if version == "1" else _named)(raw)
-    return Graph(nodes, latent, raw["input"]["shape"], raw["latent"]["shape"], outputs)
+    return build(nodes, latent, raw["input"]["shape"], raw["latent"]["shape"], outputs)
 
 
 def _chains(raw):

@@ -15,18 +15,10 @@ Version 1 has two chains of layers in the place of nodes and outputs, and is rea
     adaptive  [{op, w, b, kernel, stride, pad, in, out}, ...]                      float32
 """
 
-import json
-import struct
 from array import array
-from binascii import crc32
 
 from ..errors import ModelError
-from . import formats, graph, ops
-from .geometry import elems
-from .safetensors import TensorFile
-
-VERSIONS = ("1", "2")
-INPUT_DTYPES = ("uint8", "float32")
+from .names import product
 
 
 class ModelSpec:
@@ -34,7 +26,7 @@ class ModelSpec:
 
     .name, .classes       from the graph; widen() makes room for more classes
     .known                classes that the file's head has rows for, or fewer after limit()
-    .graph                {"input", "latent"} of the file, as dicts; .net: graph.Graph
+    .graph                {"input", "latent"} of the file, as dicts; .net: net.Net
     .version              of the file
     .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
     .latent_id            u32: the graph up to the latent, its quantization and tensors; equal ids
@@ -46,32 +38,17 @@ class ModelSpec:
     """
 
     def __init__(self, stream):
-        self.file = TensorFile(stream)
-        meta = self.file.metadata
-        self.version = meta.get("engram_model", "none")
-        if self.version not in VERSIONS:
-            raise ModelError(
-                "expected a model file of version %s, got %s; make it with `engram convert`"
-                % (" or ".join(VERSIONS), self.version)
-            )
-        try:
-            raw = json.loads(meta.pop("graph"))  # nodes are many objects: .net has them alone
-            self.graph = {key: raw[key] for key in ("input", "latent")}
-            self.name = raw["name"]
-            self.classes = self.known = raw["classes"]
-            self.input_elems = elems(raw["input"]["shape"])
-            self.latent_elems = elems(raw["latent"]["shape"])
-            self.net = graph.read(raw, self.version)
-            self._check(raw)
-            self.latent_id, self.model_id = self._identify(raw)
-        except (KeyError, ValueError, TypeError, IndexError) as e:
-            raise ModelError("model file: its graph is incomplete (%r)" % (e,))
+        from . import reading
+
+        reading.read(self, stream)
 
     def parameters(self):
         """[(node, elements, whether it is a bias)] of the float32 tensors, in the order of the
         graph."""
+        from . import formats, ops
+
         return [
-            (node["name"], elems(shape), key == ops.bias(node["op"]))
+            (node["name"], product(shape), key == ops.bias(node["op"]))
             for node in self.net.adaptive
             for key, dtype, shape in formats.load(node["format"]).tensors(node)
             if dtype == "F32"
@@ -81,7 +58,7 @@ class ModelSpec:
     def targets(self):
         """float32 values of a target: those of all outputs that regress."""
         return sum([
-            elems(self.net.node(output["node"])["out"])
+            product(self.net.node(output["node"])["out"])
             for output in self.net.outputs
             if output["objective"] == "regress"
         ])
@@ -112,84 +89,7 @@ class ModelSpec:
             )
         self.known = known
 
-    def _check(self, raw):
-        if raw["input"]["dtype"] not in INPUT_DTYPES:
-            raise ModelError(
-                "input dtype %s expected, %s came"
-                % (" or ".join(INPUT_DTYPES), raw["input"]["dtype"])
-            )
-        head = self.net.head
-        if head and not 1 <= self.classes <= 254:
-            raise ModelError("1 to 254 classes expected, %d came" % self.classes)
-        if head and elems(head["out"]) != self.classes:
-            raise ModelError(
-                "%d outputs expected, one a class; %d came" % (self.classes, elems(head["out"]))
-            )
-        learnable = []
-        for node in self.net.frozen + self.net.adaptive:
-            for key, dtype, shape in formats.load(node["format"]).tensors(node):
-                self.file.expect(node[key], dtype, shape)
-                if dtype == "F32":
-                    learnable.append(node[key])
-        for tensor in set(learnable):
-            if learnable.count(tensor) > 1:
-                raise ModelError("expected a float32 tensor of one node, got %s of two" % tensor)
-
-    def _identify(self, raw):
-        latent = raw["latent"]
-        crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
-        for key in ("shape", "dtype", "scale", "zero_point"):
-            crc = _crc_of(raw["input"][key], crc)
-        crc = self._crc_nodes(self.net.frozen, crc)
-        whole = self._crc_nodes(self.net.adaptive, crc)
-        return crc, _crc_of(self.net.outputs, whole)
-
-    def _crc_nodes(self, nodes, crc):
-        for node in nodes:
-            crc = _crc_of(node, crc)
-            crc = self._crc_tensors(node, crc)
-        return crc
-
-    def _crc_tensors(self, node, crc):
-        stream = self.file.stream
-        for key, _, _ in formats.load(node["format"]).tensors(node):
-            offset, left = self.file.entries[node[key]][2:]
-            stream.seek(offset)
-            while left > 0:
-                chunk = stream.read(min(left, 256))
-                crc = crc32(chunk, crc)
-                left -= len(chunk)
-        return crc & 0xFFFFFFFF
-
-    def legacy_ids(self):
-        """(latent_id, model_id) as releases before 0.2 had them, of the tensors alone: a store
-        that they wrote is recognised by these."""
-        latent = self.graph["latent"]
-        crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
-        for node in self.net.frozen:
-            crc = self._crc_tensors(node, crc)
-        whole = crc
-        for node in self.net.adaptive:
-            whole = self._crc_tensors(node, whole)
-        return crc & 0xFFFFFFFF, whole & 0xFFFFFFFF
-
     def quantization(self, key):
         """array('f') [scale, zero_point] of "input" or "latent"."""
         q = self.graph[key]
         return array("f", (q["scale"], q["zero_point"]))
-
-
-def _crc_of(value, crc):
-    """The crc32 of a JSON value, in an order and a notation that all hosts share."""
-    if isinstance(value, dict):
-        for key in sorted(value):
-            crc = _crc_of(value[key], crc32(key.encode(), crc))
-        return crc
-    if isinstance(value, (list, tuple)):
-        crc = crc32(b"[%d" % len(value), crc)
-        for item in value:
-            crc = _crc_of(item, crc)
-        return crc
-    if isinstance(value, float):
-        return crc32(struct.pack("<f", value), crc)
-    return crc32(str(value).encode(), crc)

@@ -22,6 +22,14 @@ VIEW = "view"  # a kernel: computes nothing, one memory under two names
 SAVED, KEPT, BRIEF = range(3)
 
 
+def product(shape):
+    """Elements of a shape."""
+    n = 1
+    for d in shape:
+        n *= d
+    return n
+
+
 def gradient(value):
     """The buffer of the gradient of the loss by an output."""
     return "d:" + value

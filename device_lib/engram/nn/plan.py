@@ -13,9 +13,7 @@ and leaves lifetimes and sharing to memory/lifetimes.py.
 from ..errors import ModelError
 from ..memory.layout import Layout
 from ..memory.lifetimes import Timeline
-from . import updates
 from .geometry import elems
-from .losses import Losses
 from .names import (
     BRIEF,
     GRADS,
@@ -26,12 +24,11 @@ from .names import (
     PARAMS,
     SECOND,
     TARGETS,
-    TEACHER,
     VIEW,
     gradient,
 )
 from .ops import macs
-from .program import Program
+from .sections import Sections
 
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
@@ -52,74 +49,30 @@ _UNIT_HEAD = 40  # of these, the header
 _RESERVE = 7  # units in use for each one kept free
 
 
-class Plan:
-    """The layout of a learner, and the rows that run in it.
+class Plan(Sections):
+    """The sections of a learner, and the layout of their buffers.
 
-    spec: model.ModelSpec. config: continual.config.Config. micro: rows of a micro-batch, a divisor
-    of config.batch. slots, bits: of the replay store, for what its index takes; 0 slots: none.
+    spec: model.ModelSpec. choice, micro: as Sections takes them. extras: [(buffer, float32
+    elements, how long it lives)] of the strategy. slots, bits: of the replay store, for what its
+    index takes; 0 slots: none.
 
-    .sections   names of the sections: frozen, begin, forward, backward, update; single and answer,
-                for one sample; where the configuration asks, single_backward and teacher
-    .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
-    .losses     losses.Losses
-    .states     buffers of the optimiser
-    .groups     {"below", "head": array('f') of hyperparameters}
-    .runs       [(first in params, first in grads, elements, group)] of what learns
     .layout     memory.layout.Layout
     """
 
-    def __init__(self, spec, config, micro, slots=0, bits=8):
-        self.micro, self.config = micro, config
-        self.program = Program(spec.net, config.learns)
-        self.losses = Losses(self.program)
-        self.groups = {"below": config.optimiser.hyper(), "head": config.optimiser.hyper()}
-        self.runs = _runs(self.program, config.heads)
-        self.states = () if config.fused else config.optimiser.states
-        self._fused = None
-        if config.fused:
-            self._fused = config.optimiser.fused(self.groups, config.heads)
-        self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
-        for name, wanted in (
-            ("update", not config.fused),
-            ("teacher", config.teacher),
-            ("single_backward", config.single_backward),
-        ):
-            if wanted:
-                self.sections.append(name)
-        self.upper_at = len(self.program.below(micro))
-        self.loss_at = self.upper_at + len(self.program.upper(micro))
+    def __init__(self, spec, choice, micro, extras=(), slots=0, bits=8):
+        super().__init__(spec.net, choice, micro)
         self._heap = 0
-        self.layout = self._lay_out(spec, slots, bits)
+        self.layout = self._lay_out(spec, extras, slots, bits)
 
-    def section(self, name):
-        """The rows of a section, made anew: all of them at once would be many objects."""
-        program, micro, losses = self.program, self.micro, self.losses
-        if name == "forward":
-            rows = program.below(micro) + program.upper(micro)
-            return rows + losses.rows(micro, micro / self.config.batch)
-        if name == "single_backward":
-            return losses.rows(1) + program.backward(1)
-        return {
-            "frozen": program.frozen,
-            "begin": losses.clear,
-            "answer": losses.answers,
-            "backward": lambda: program.backward(micro, self._fused),
-            "update": lambda: updates.rows(
-                self.config.optimiser, self.runs, program.learned_elems, self.groups
-            ),
-            "single": lambda: program.below(1) + program.upper(1),
-            "teacher": lambda: program.upper(micro, SECOND, TEACHER),
-        }[name]()
-
-    def _lay_out(self, spec, slots, bits):
+    def _lay_out(self, spec, extras, slots, bits):
         program, micro = self.program, self.micro
         graph, line, sizes = spec.net, Timeline(), program.sizes
         kept = [(PARAMS, 4 * program.param_elems)]
-        if not self.config.fused:
+        if not self.choice.fused:
             kept.append((GRADS, 4 * program.learned_elems))
         kept += [(name, 4 * program.learned_elems) for name in self.states]
         brief = []
-        for name, n, kind in self.config.extras:
+        for name, n, kind in extras:
             (brief if kind == BRIEF else kept).append((name, 4 * n))
         kept.append((TARGETS, 4 * micro * self.losses.targets))
         _check_names(
@@ -138,7 +91,7 @@ class Plan:
         line.touch([LATENTS, LATENT])
         forward = self._counted("forward")
         line.rows(forward[: self.upper_at], VIEW)
-        if self.config.teacher:
+        if self.choice.teacher:
             line.rows(self._counted("teacher"), VIEW)
             line.touch([SECOND + program.head])
         line.rows(forward[self.upper_at : self.loss_at], VIEW)
@@ -186,20 +139,6 @@ def _check_names(names):
     for name in names:
         if names.count(name) > 1:
             raise ModelError("expected one buffer of a name, got two of %s: rename it" % name)
-
-
-def _runs(program, heads):
-    """Neighbours that learn, in one run each."""
-    runs = []
-    places = {tensor: at for _, _, tensor, _, at in program.tensors}
-    for node, _, tensor, shape, own in program.learned:
-        first, n = places[tensor], elems(shape)
-        group = "head" if node["name"] in heads else "below"
-        if runs and runs[-1][3] == group and runs[-1][0] + runs[-1][2] == first:
-            runs[-1] = (runs[-1][0], runs[-1][1], runs[-1][2] + n, group)
-        else:
-            runs.append((first, own, n, group))
-    return runs
 
 
 def _index_bytes(spec, slots, bits):

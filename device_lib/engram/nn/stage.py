@@ -85,7 +85,8 @@ class Head:
 class Stage:
     """All layers of a model over one arena, for micro-batches of plan.micro samples.
 
-    spec: ModelSpec, whose tensors are read here. plan: nn.plan.Plan. arena: memory.arena.Arena.
+    spec: ModelSpec, whose tensors are read here. plan: nn.sections.Sections. arena:
+    memory.arena.Arena.
 
     .x          (micro, latent) float32: the dequantized latents of a micro-batch; .single_x: its
                 first row
@@ -111,7 +112,7 @@ class Stage:
         self.micro, self.known = plan.micro, spec.known
         self.params = arena.window(PARAMS)
         self.learned = Learned(
-            self.params, None if plan.config.fused else arena.window(GRADS), plan.runs
+            self.params, None if plan.choice.fused else arena.window(GRADS), plan.runs
         )
         self.stats = plan.losses.stats
         self.labels = arena.window(LABELS)

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from engram.errors import ModelError
 from engram.nn import geometry, ops
-from engram.nn.graph import Graph, pairs
+from engram.nn.graph import build, pairs
 from engram.nn.names import INPUT
 
 from . import model_file
@@ -342,4 +342,4 @@ def _check_outputs(model: FloatModel) -> None:
         {**node.described(), "format": "f32"} for node in (*model.frozen, *model.adaptive)
     ]
     outputs = [{"weight": 1, **output} for output in model.outputs]
-    Graph(described, INPUT, model.input_shape, model.input_shape, outputs)
+    build(described, INPUT, model.input_shape, model.input_shape, outputs)

@@ -23,7 +23,7 @@ IMPORTS = {
     "link": "engram.link.agent",
     "python": "engram.kernels.python",
 }
-OPENING = "engram.continual.config engram.nn.model"
+OPENING = "engram.continual.config engram.nn.reading engram.nn.model"
 # Exact in float32; see on_board/check.py.
 _DENSE = [47500, 0, 72500, 0]
 

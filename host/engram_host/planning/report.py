@@ -157,7 +157,7 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
     program = plan.program
     needs = program.needs_gradient()
     own = {row[0]: row[2] for row in plan.layout.rows}  # buffers that lie in no other's memory
-    kept = (not plan.config.fused) + len(plan.states)  # per parameter that learns
+    kept = (not plan.choice.fused) + len(plan.states)  # per parameter that learns
     rows: list[LayerPlan] = []
     for node in spec.net.adaptive:
         name = node["name"]

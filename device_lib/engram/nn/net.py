@@ -1,0 +1,26 @@
+"""A model's graph as it is read: nodes whose shapes are known."""
+
+from ..errors import ModelError
+
+
+class Net:
+    """What graph.py makes of a model file.
+
+    .frozen, .adaptive   nodes of both stages, each with "shapes", those of its inputs
+    .input_shape
+    .latent              name of the value that is stored; .latent_shape
+    .outputs             [{"node", "objective", "weight"}]: what the losses are of
+    .head                the dense node that tells classes apart and can grow, or None
+    """
+
+    def __init__(self, frozen, adaptive, input_shape, latent, latent_shape, outputs):
+        self.frozen, self.adaptive, self.outputs = frozen, adaptive, outputs
+        self.input_shape, self.latent, self.latent_shape = input_shape, latent, latent_shape
+        self.head = None
+
+    def node(self, name):
+        """The adaptive node of a name. Raises ModelError."""
+        for node in self.adaptive:
+            if node["name"] == name:
+                return node
+        raise ModelError("expected a node of the adaptive stage, got %s" % name)

@@ -1,0 +1,119 @@
+"""Reads and checks a device model file, and tells who it is. Needed until a model is open."""
+
+import json
+import struct
+from binascii import crc32
+
+from ..errors import ModelError
+from . import formats, graph
+from .geometry import elems
+from .safetensors import TensorFile
+
+VERSIONS = ("1", "2")
+INPUT_DTYPES = ("uint8", "float32")
+
+
+def read(spec, stream):
+    """Fills a model.ModelSpec from a stream. Raises ModelError on anything inconsistent."""
+    spec.file = TensorFile(stream)
+    meta = spec.file.metadata
+    spec.version = meta.get("engram_model", "none")
+    if spec.version not in VERSIONS:
+        raise ModelError(
+            "expected a model file of version %s, got %s; make it with `engram convert`"
+            % (" or ".join(VERSIONS), spec.version)
+        )
+    try:
+        raw = json.loads(meta.pop("graph"))  # nodes are many objects: .net has them alone
+        spec.graph = {key: raw[key] for key in ("input", "latent")}
+        spec.name = raw["name"]
+        spec.classes = spec.known = raw["classes"]
+        spec.input_elems = elems(raw["input"]["shape"])
+        spec.latent_elems = elems(raw["latent"]["shape"])
+        spec.net = graph.read(raw, spec.version)
+        _check(spec, raw)
+        spec.latent_id, spec.model_id = _identify(spec, raw)
+    except (KeyError, ValueError, TypeError, IndexError) as e:
+        raise ModelError("model file: its graph is incomplete (%r)" % (e,))
+
+
+def _check(spec, raw):
+    if raw["input"]["dtype"] not in INPUT_DTYPES:
+        raise ModelError(
+            "input dtype %s expected, %s came"
+            % (" or ".join(INPUT_DTYPES), raw["input"]["dtype"])
+        )
+    head = spec.net.head
+    if head and not 1 <= spec.classes <= 254:
+        raise ModelError("1 to 254 classes expected, %d came" % spec.classes)
+    if head and elems(head["out"]) != spec.classes:
+        raise ModelError(
+            "%d outputs expected, one a class; %d came" % (spec.classes, elems(head["out"]))
+        )
+    learnable = []
+    for node in spec.net.frozen + spec.net.adaptive:
+        for key, dtype, shape in formats.load(node["format"]).tensors(node):
+            spec.file.expect(node[key], dtype, shape)
+            if dtype == "F32":
+                learnable.append(node[key])
+    for tensor in set(learnable):
+        if learnable.count(tensor) > 1:
+            raise ModelError("expected a float32 tensor of one node, got %s of two" % tensor)
+
+
+def _identify(spec, raw):
+    latent = raw["latent"]
+    crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
+    for key in ("shape", "dtype", "scale", "zero_point"):
+        crc = _crc_of(raw["input"][key], crc)
+    crc = _crc_nodes(spec, spec.net.frozen, crc)
+    whole = _crc_nodes(spec, spec.net.adaptive, crc)
+    return crc, _crc_of(spec.net.outputs, whole)
+
+
+def _crc_nodes(spec, nodes, crc):
+    for node in nodes:
+        crc = _crc_of(node, crc)
+        crc = _crc_tensors(spec, node, crc)
+    return crc
+
+
+def _crc_tensors(spec, node, crc):
+    stream = spec.file.stream
+    for key, _, _ in formats.load(node["format"]).tensors(node):
+        offset, left = spec.file.entries[node[key]][2:]
+        stream.seek(offset)
+        while left > 0:
+            chunk = stream.read(min(left, 256))
+            crc = crc32(chunk, crc)
+            left -= len(chunk)
+    return crc & 0xFFFFFFFF
+
+
+def legacy_ids(spec):
+    """(latent_id, model_id) as releases before 0.2 had them, of the tensors alone: a store
+    that they wrote is recognised by these."""
+    latent = spec.graph["latent"]
+    crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
+    for node in spec.net.frozen:
+        crc = _crc_tensors(spec, node, crc)
+    whole = crc
+    for node in spec.net.adaptive:
+        whole = _crc_tensors(spec, node, whole)
+    return crc & 0xFFFFFFFF, whole & 0xFFFFFFFF
+
+
+def _crc_of(value, crc):
+    """The crc32 of a JSON value, in an order and a notation that all hosts share."""
+    if isinstance(value, dict):
+        for key in sorted(value):
+            crc = _crc_of(value[key], crc32(key.encode(), crc))
+        return crc
+    if isinstance(value, (list, tuple)):
+        crc = crc32(b"[%d" % len(value), crc)
+        for item in value:
+            crc = _crc_of(item, crc)
+        return crc
+    if isinstance(value, float):
+        return crc32(struct.pack("<f", value), crc)
+    return crc32(str(value).encode(), crc)
