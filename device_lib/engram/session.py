@@ -2,6 +2,7 @@
 
 from .compat import collect_often, collect_rarely, forget, heap_free, heap_used
 from .continual.learner import Learner
+from .continual.opening import forget_code
 from .continual.policies import policy_class
 from .continual.strategies import strategy_class
 from .errors import FitError
@@ -16,7 +17,7 @@ POLICY = "balanced"  # where none is given
 # Modules that a learner holds, of those that are not imported with it.
 _HELD = ("engram.nn.optimisers", "engram.nn.objectives.classify")
 # Modules that are needed until it is open.
-_OPENING = ("engram.memory.layout", "engram.nn.model", "engram.nn.net", "engram.nn.safetensors")
+_OPENING = ("engram.nn.model", "engram.nn.net", "engram.nn.safetensors")
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
@@ -73,6 +74,7 @@ def _before_load(path, board, heap_base, bits, beat, options):
             getattr(board, "PROGRAM_ONCE", None), beat, **options
         )
         checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
+        forget_code()
         _tidy(board.store_device())
         return Learner(
             spec,

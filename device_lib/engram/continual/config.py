@@ -4,7 +4,6 @@ from ..errors import DataError, FitError
 from ..nn.geometry import elems
 from ..nn.names import SAVED
 from ..nn.optimisers import Optimiser
-from ..nn.plan import Plan
 from ..nn.scope import PRESETS, heads, learning
 from ..nn.sections import Choice
 from .strategies import options_of, strategy_class
@@ -93,6 +92,8 @@ class Config:
         slots, bits: of the replay store. available: None for any. micro: None for the
         configuration's. Raises FitError.
         """
+        from ..nn.plan import Plan  # a board does without it when the arena is there
+
         for micro in reversed([micro] if micro else self.micros()):
             extras = self.strategy.buffers(self.sizes(micro))
             plan = Plan(self.spec, self.choice, micro, extras, slots, bits)
