@@ -2,7 +2,7 @@
 
 from .compat import collect_often, collect_rarely, forget, heap_free, heap_used
 from .continual.learner import Learner
-from .continual.opening import forget_code
+from .continual.opening import forget_code, reserve, touch_code
 from .continual.policies import policy_class
 from .continual.strategies import strategy_class
 from .errors import FitError
@@ -14,6 +14,12 @@ _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
+BATCH = 16
+# Options that decide what memory a learner takes.
+_PLANNED = (
+    "batch", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr", "momentum",
+    "weight_decay", "clip",
+)
 # Modules that a learner holds, of those that are not imported with it.
 _HELD = ("engram.nn.optimisers", "engram.nn.objectives.classify")
 # Modules that are needed until it is open.
@@ -35,6 +41,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     """
     collect_often()
     load_code(**options)
+    touch_code()
     board = board or __import__("engram_board")
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
@@ -42,7 +49,6 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     learner = _before_load(path, board, heap_base, bits, beat, options)
     forget(_OPENING)
     learner.load()
-    _need_piece(learner)
     collect_rarely()  # all that stays is there
     return learner
 
@@ -62,28 +68,59 @@ def _need_piece(learner):
 
 
 def _before_load(path, board, heap_base, bits, beat, options):
-    """A Learner with the weights of the model file."""
+    """A Learner with the weights of the model file.
+
+    Where the heap has no room, the micro-batch gets smaller, unless one was asked for.
+    """
     from .nn.model import ModelSpec
 
     with open(path, "rb") as stream:
         spec = ModelSpec(stream)
         if options.get("classes"):
             spec.widen(options["classes"])
-        store, checkpoint_device, model_id = open_flash(
-            spec, board.store_device(), board.PROGRAM_BYTES, bits,
-            getattr(board, "PROGRAM_ONCE", None), beat, **options
-        )
-        checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
-        forget_code()
-        _tidy(board.store_device())
-        return Learner(
-            spec,
-            store,
-            checkpoints,
-            counter=board.counter,
-            heap_base=heap_base,
-            **options
-        )
+        batch = options.get("batch", BATCH)
+        micros = [n for n in range(batch, 0, -1) if batch % n == 0] if type(batch) is int else []
+        while True:
+            micro = options.get("micro") or (micros.pop(0) if micros else None)
+            try:
+                return _learner(spec, board, heap_base, bits, beat, options, micro)
+            except (MemoryError, FitError) as error:
+                if options.get("micro") or not micros:
+                    if isinstance(error, FitError):
+                        raise
+                    raise FitError(
+                        "this learner, beside its arena,", _PIECE_BYTES, heap_free(),
+                        "reduce the replay budget or what learns (scope)",
+                    )
+
+
+def _learner(spec, board, heap_base, bits, beat, options, micro):
+    """A Learner of micro-batches of `micro` samples. Its arena is allocated first, while the heap
+    is in one piece."""
+    _tidy(board.store_device())
+    planned = {name: options[name] for name in _PLANNED if name in options}
+    planned["micro"] = micro
+    room = reserve(spec, planned)
+    store, checkpoint_device, model_id = open_flash(
+        spec, board.store_device(), board.PROGRAM_BYTES, bits,
+        getattr(board, "PROGRAM_ONCE", None), beat, **options
+    )
+    forget_code()
+    checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
+    _tidy(board.store_device())
+    options = dict(options)
+    options["micro"] = micro
+    learner = Learner(
+        spec,
+        store,
+        checkpoints,
+        counter=board.counter,
+        heap_base=heap_base,
+        room=room,
+        **options
+    )
+    _need_piece(learner)
+    return learner
 
 
 def load_code(strategy="replay", policy=POLICY, **options):

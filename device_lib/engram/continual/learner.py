@@ -8,7 +8,7 @@ from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
 from .numbers import DEAD, next_experience, number_of
-from .opening import assemble
+from .opening import assemble, reserve
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
@@ -57,6 +57,8 @@ class Learner:
                     at no other time; another may take its place between two steps
     available       bytes of heap it may use; None asks the heap
     heap_base       bytes of heap that were in use before the spec and the store were opened
+    room            opening.Room, reserved for these options before the store was opened; None: it
+                    is found now
 
     .skipped   samples observed that the policy did not let in, since the learner was opened
     .stage     nn.stage.Stage
@@ -91,6 +93,7 @@ class Learner:
         scope=None,
         optimiser="momentum",
         clip=None,
+        room=None,
     ):
         # What is left of planning lies low and together then, and the arena finds its one piece.
         collect_often()
@@ -118,19 +121,16 @@ class Learner:
         self.policy = policy(store, groups, self.rng, self.budget)
         composition = composition or strategy_class(strategy).COMPOSITION
         self.sampler = Sampler(slots, groups, self.rng, composition)
-        parts = assemble(
-            spec,
-            {
-                "batch": batch, "micro": micro, "strategy": strategy,
-                "strategy_options": strategy_options, "scope": scope, "depth": depth,
-                "optimiser": optimiser, "lr": lr, "momentum": momentum,
-                "weight_decay": weight_decay, "clip": clip,
-            },
-            slots,
-            8 if store is None else store.bits,
-            available,
-        )
-        self.planned_bytes, self.stage = parts.planned_bytes, parts.stage
+        options = {
+            "batch": batch, "micro": micro, "strategy": strategy,
+            "strategy_options": strategy_options, "scope": scope, "depth": depth,
+            "optimiser": optimiser, "lr": lr, "momentum": momentum,
+            "weight_decay": weight_decay, "clip": clip,
+        }
+        if room is None:
+            room = reserve(spec, options, slots, 8 if store is None else store.bits, available)
+        parts = assemble(spec, room, options)
+        self.planned_bytes, self.stage = room.total_bytes, parts.stage
         self.outputs, self.targets, self.head_name = parts.outputs, parts.targets, parts.head
         self.strategy_name, self.scope = strategy, parts.scope
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
