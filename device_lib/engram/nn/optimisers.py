@@ -10,6 +10,7 @@ NAMES = ("sgd", "momentum", "adam")
 
 _STATES = {"sgd": (), "momentum": ("velocity",), "adam": ("mean", "square")}
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba, "Adam" (ICLR 2015), algorithm 1
+_NEW1, _NEW2 = 0.1, 0.001  # weights of a new gradient: 1 - beta
 
 
 class Optimiser:
@@ -30,7 +31,7 @@ class Optimiser:
         self.name, self.lr, self.momentum, self.weight_decay = name, lr, momentum, weight_decay
         self.clip = clip
         self.states = _STATES[name]
-        self._steps = 0
+        self.start()
         self._fused = {}  # group: (minus the rate, what weight decay leaves)
 
     def fuses(self, batch):
@@ -57,7 +58,7 @@ class Optimiser:
 
     def start(self):
         """A learning run begins: its steps count anew."""
-        self._steps = 0
+        self._weights = 0.0, 0.0  # of all gradients so far in Adam's means: 1 - beta**steps
 
     def set_rate(self, hyper, rate, group):
         """The rate of the next step of a group."""
@@ -66,8 +67,9 @@ class Optimiser:
             minus_rate, keep = self._fused[group]
             minus_rate[0], keep[0] = -rate, 1 - rate * self.weight_decay
         if self.name == "adam":
-            hyper[5] = 1 - _BETA1**self._steps
-            hyper[6] = 1 - _BETA2**self._steps
+            hyper[5], hyper[6] = self._weights
 
     def next_step(self):
-        self._steps += 1
+        # as a sum: with floats of 32 bits 1 - beta**steps has few true digits
+        first, second = self._weights
+        self._weights = first + (1 - first) * _NEW1, second + (1 - second) * _NEW2
