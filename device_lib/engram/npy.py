@@ -72,35 +72,60 @@ class NpyReader:
 
 
 class Samples:
-    """Labelled samples: a file of inputs and a file of labels (uint8, one a row)."""
+    """Labelled samples: a file of inputs, and one of what is right for each.
 
-    def __init__(self, x_stream, y_stream):
+    y: labels, uint8 (N,), or the targets of a regression, float32 (N, ...). targets: the latter
+    beside labels, for a model that does both; None without. Raises DataError.
+    """
+
+    def __init__(self, x_stream, y_stream, targets_stream=None):
         self.x = NpyReader(x_stream)
-        self.y = NpyReader(y_stream)
-        if self.y.dtype != "|u1" or self.y.row_elems != 1 or self.x.rows != self.y.rows:
-            raise DataError(
-                "labels: uint8 of shape (%d,) expected, %s of shape %s came"
-                % (self.x.rows, self.y.dtype, self.y.shape)
-            )
+        self._answers = [self._answer(y_stream, "labels", targets_stream is None)]
+        if targets_stream is not None:
+            self._answers.append(self._answer(targets_stream, "targets", True))
         self._buf = self.x.row_buffer()
-        self._label = self.y.row_buffer()
+
+    def _answer(self, stream, what, may_regress):
+        """(reader, buffer of a row) of labels, or where a model may regress of targets."""
+        y = NpyReader(stream)
+        is_label = y.dtype == "|u1" and y.row_elems == 1 and what == "labels"
+        if y.rows != self.x.rows or not (is_label or (may_regress and y.dtype == "<f4")):
+            expected = [] if what == "targets" else ["uint8 of shape (%d,)" % self.x.rows]
+            if may_regress:
+                expected.append("float32 of %d rows" % self.x.rows)
+            raise DataError(
+                "%s: %s expected, %s of shape %s came"
+                % (what, " or ".join(expected), y.dtype, y.shape)
+            )
+        return y, y.row_buffer()
 
     def __len__(self):
         return self.x.rows
 
     def __iter__(self):
-        """(x, y) pairs from the start; x is one buffer that is filled again and again."""
+        """(x, y) pairs from the start, as Learner.observe() takes them: y is a label, targets or
+        (label, targets). Inputs and targets are in buffers that are filled again and again."""
         self.x.rewind()
-        self.y.rewind()
+        for y, _ in self._answers:
+            y.rewind()
         for _ in range(self.x.rows):
             self.x.read_row(self._buf)
-            self.y.read_row(self._label)
-            yield self._buf, self._label[0]
+            row = []
+            for y, buf in self._answers:
+                y.read_row(buf)
+                row.append(buf[0] if y.dtype == "|u1" else buf)
+            yield self._buf, row[0] if len(row) == 1 else tuple(row)
 
 
 def open_samples(name):
-    """The Samples that `engram push --data` keeps as NAME.x.npy and NAME.y.npy."""
-    return Samples(open(name + ".x.npy", "rb"), open(name + ".y.npy", "rb"))
+    """The Samples that `engram push data` keeps as NAME.x.npy and NAME.y.npy, and where they have
+    labels and targets as NAME.targets.npy."""
+    files = [open(name + ".x.npy", "rb"), open(name + ".y.npy", "rb")]
+    try:
+        files.append(open(name + ".targets.npy", "rb"))
+    except OSError:  # labels or targets alone
+        pass
+    return Samples(*files)
 
 
 def _field(text, before, after):

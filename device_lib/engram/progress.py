@@ -6,15 +6,16 @@ _WIDTH = 24
 def show(record):
     """Prints one line for a record of Learner.steps(), over the line before it."""
     done = record["step"] * _WIDTH // record["of"]
+    acc = record["acc"]
     print(
-        "\r[%s%s] step %d of %d  loss %.3f  right %3d %%"
+        "\r[%s%s] step %d of %d  loss %.3f%s"
         % (
             "#" * done,
             "." * (_WIDTH - done),
             record["step"],
             record["of"],
             record["loss"],
-            round(100 * record["acc"]),
+            "" if acc is None else "  right %3d %%" % round(100 * acc),
         ),
         end="\n" if record["step"] == record["of"] else "",
     )

@@ -55,6 +55,33 @@ def test_samples_pair_inputs_with_labels():
         assert [(list(a), b) for a, b in samples] == list(zip(x.tolist(), [3, 1, 0, 2]))
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 3)])
+def test_samples_pair_inputs_with_targets(shape):
+    x = np.arange(12, dtype="uint8").reshape(4, 3)
+    y = np.linspace(-1, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
+    got = [list(b) for _, b in Samples(npy(x), npy(y))]
+    assert got == y.reshape(4, -1).tolist()
+
+
+def test_samples_may_have_labels_and_targets():
+    x = np.arange(12, dtype="uint8").reshape(4, 3)
+    targets = np.arange(8, dtype="float32").reshape(4, 2)
+    samples = Samples(npy(x), npy(np.array([3, 1, 0, 2], "uint8")), npy(targets))
+    for _ in range(2):
+        got = [(label, list(values)) for _, (label, values) in samples]
+        assert got == list(zip([3, 1, 0, 2], targets.tolist()))
+
+
+def test_samples_refuse_targets_of_another_type():
+    x, y = np.zeros((4, 3), "uint8"), np.zeros(4, "uint8")
+    with pytest.raises(DataError, match="labels: uint8 of shape .4,. or float32 of 4 rows"):
+        Samples(npy(x), npy(np.zeros((4, 2), "uint8")))
+    with pytest.raises(DataError, match="targets: float32 of 4 rows expected, |u1"):
+        Samples(npy(x), npy(y), npy(y))
+    with pytest.raises(DataError, match="labels: uint8 of shape"):
+        Samples(npy(x), npy(np.zeros(4, "float32")), npy(np.zeros(4, "float32")))
+
+
 def test_samples_refuse_another_number_of_labels():
     with pytest.raises(DataError, match="labels"):
         Samples(npy(np.zeros((4, 3), "uint8")), npy(np.zeros(3, "uint8")))

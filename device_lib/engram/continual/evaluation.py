@@ -1,47 +1,25 @@
-"""Evaluation: what a model says of labelled samples, a micro-batch at a time."""
+"""Evaluation: what a model says of labelled samples, and how far that is right."""
 
 from ..backend import kernels
 from ..nn import objectives
 
 
-class Evaluation:
-    """Scores samples. learner: continual.learner.Learner."""
+class Scores:
+    """What a model's outputs have scored so far. learner: continual.learner.Learner."""
 
     def __init__(self, learner):
-        self._learner, self._stage = learner, learner.stage
-        self._expected = [None] * learner.stage.micro
         self._scores = {}
         for name, (kind, at, n) in learner.outputs.items():
             size = learner.classes if kind == "classify" else n
             self._scores[name] = (objectives.load(kind).Score(size), at, n)
-        self._filled = 0
 
-    def run(self, samples):
-        """Evaluates (x, y) pairs: a generator of results so far."""
-        learner, stage = self._learner, self._stage
-        for x, y in samples:
-            expected = learner.expected(y)
-            row = stage.micro - 1 - self._filled
-            learner.infer(x, row)
-            self._expected[row] = expected
-            self._filled += 1
-            if self._filled == stage.micro:
-                self._score()
-                yield self.result()
-        if self._filled:
-            self._score()
-        yield self.result()
-
-    def _score(self):
-        learner, stage = self._learner, self._stage
-        kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
-        stage.forward()
+    def add(self, outputs, row, rows, expected):
+        """Row `row` of outputs, {name: window of `rows` rows}, is of a sample that `expected`,
+        as Learner.expected() returns it, is right for."""
+        label, target = expected
         for name, (score, at, n) in self._scores.items():
-            out, size = stage.outputs[name], len(stage.outputs[name]) // stage.micro
-            for row in range(stage.micro - self._filled, stage.micro):
-                label, target = self._expected[row]
-                score.add(out, row, size, label if at is None else target[at : at + n])
-        self._filled = 0
+            out = outputs[name]
+            score.add(out, row, len(out) // rows, label if at is None else target[at : at + n])
 
     def result(self):
         """The results of all outputs in one dict; those of an output that regresses under its
@@ -56,3 +34,38 @@ class Evaluation:
                 out[name] = score.result()
                 out.setdefault("n", out[name]["n"])
         return out
+
+
+class Evaluation:
+    """Scores samples a micro-batch at a time. learner: continual.learner.Learner."""
+
+    def __init__(self, learner):
+        self._learner, self._stage = learner, learner.stage
+        self._expected = [None] * learner.stage.micro
+        self._scores = Scores(learner)
+        self._filled = 0
+
+    def run(self, samples):
+        """Evaluates (x, y) pairs: a generator of results so far."""
+        learner, stage = self._learner, self._stage
+        for x, y in samples:
+            expected = learner.expected(y)
+            row = stage.micro - 1 - self._filled
+            learner.infer(x, row)
+            self._expected[row] = expected
+            self._filled += 1
+            if self._filled == stage.micro:
+                self._score()
+                yield self._scores.result()
+        if self._filled:
+            self._score()
+        yield self._scores.result()
+
+    def _score(self):
+        learner, stage = self._learner, self._stage
+        kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
+        stage.forward()
+        last = stage.micro - 1
+        for row in range(last, last - self._filled, -1):  # as they came
+            self._scores.add(stage.outputs, row, stage.micro, self._expected[row])
+        self._filled = 0

@@ -133,6 +133,7 @@ class Learner:
         self.planned_bytes, self.stage = room.total_bytes, parts.stage
         self.outputs, self.targets, self.head_name = parts.outputs, parts.targets, parts.head
         self.strategy_name, self.scope = strategy, parts.scope
+        self.optimiser_name, self.clip = parts.optimiser.name, clip
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
         self.input_elems, self.input_dtype = spec.input_elems, spec.graph["input"]["dtype"]
         self._floats = self.input_dtype == "float32"
@@ -438,8 +439,15 @@ class Learner:
             "model": self.name,
             "classes": self.classes,
             "known": self.stage.known,
+            "targets": self.targets,
+            "outputs": [
+                {"name": name, "objective": kind, "values": n or self.classes}
+                for name, (kind, _, n) in sorted(self.outputs.items(), key=_place)
+            ],
             "strategy": self.strategy_name,
             "scope": self.scope,
+            "optimiser": self.optimiser_name,
+            "clip": self.clip,
             "policy": self.policy_name,
             "batch": self.batch,
             "micro": self.stage.micro,
@@ -457,6 +465,12 @@ class Learner:
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
         used = heap_used()
         return used - self._heap_base if used and self._heap_base is not None else None
+
+
+def _place(output):
+    """Where an item of Learner.outputs comes in a list: classes first, then as in a target."""
+    at = output[1][1]
+    return -1 if at is None else at
 
 
 def _budget(store, latents, budget_bytes):

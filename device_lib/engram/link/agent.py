@@ -190,7 +190,7 @@ def _flash_data(agent, payload):
 
 def _samples(agent, payload):
     sink, offset = struct.unpack_from("<BI", payload, 0)
-    result = agent.device.samples(sink, offset, memoryview(payload)[5:])
+    result = agent.device.need_samples().take(sink, offset, memoryview(payload)[5:])
     return wire.OK, json.dumps(result).encode()
 
 

@@ -5,14 +5,14 @@ that the host can stop between two of them and a slow board never looks dead.
 """
 
 import os
-from array import array
 from binascii import crc32
 
 from .. import __version__
-from ..compat import bytes_of, heap_free, heap_used, runtime, ticks_diff, ticks_ms
+from ..compat import heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
 from . import wire
 from .files import safe_path
+from .samples import SampleStream
 
 
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
@@ -50,7 +50,7 @@ class Device:
         self.marker = None
         self.end_steps()
         self.peak_bytes = 0
-        self.stop_samples()
+        self.incoming = None
 
     def need_learner(self):
         """The open learner. Raises CommandError if there is none."""
@@ -89,108 +89,18 @@ class Device:
             stream.close()
         self.streams = ()
 
-    def stop_samples(self):
-        """No stream of samples is open."""
-        self._sink = -1
-        self._x = self._window = None
-        self._offset = self._fill = 0
-        self._label = None
-        self._seen = self._right = self._units = self._stored = 0
-        self._received = self._written = 0
-
     def begin_samples(self, sink):
-        """Open a stream of samples for `sink`; allocates room for one."""
-        learner = self.need_learner()
-        self.stop_samples()
-        if learner.input_dtype == "float32":
-            self._x = array("f", range(learner.input_elems))
-            self._window = memoryview(bytes_of(self._x))
-        else:
-            self._x = bytearray(learner.input_elems)
-            self._window = memoryview(self._x)
-        self._sink = sink
-        self._fill = 0 if sink == wire.PREDICT else -1
-        return {"sample_bytes": len(self._window) + (sink != wire.PREDICT)}
+        """Opens a stream of samples for `sink` of wire, in the place of another."""
+        self.need_learner()
+        self.incoming = None  # its room is free then
+        self.incoming = SampleStream(self, sink)
+        return {"sample_bytes": self.incoming.sample_bytes}
 
-    def samples(self, sink, offset, data):
-        """Take the next bytes of the stream; a sample may be spread over several frames.
-
-        Returns {"n": samples so far, "right": correct ones, "stored": those that the policy let
-        in, "units": counter units spent on them, "receive": units spent on their frames,
-        "flash_write": units of "units" spent on writing, "out": predictions of the samples that
-        this call completed}. While phases are marked there is "marks" too: for each of these
-        samples the counter when its frame was there, the counter when its inference began, the
-        units that took, the units that writing took.
-        """
-        if sink != self._sink or offset != self._offset:
-            raise CommandError(
-                "byte %d of stream %d expected, byte %d of stream %d came; "
-                "begin the stream of samples again" % (self._offset, self._sink, offset, sink)
-            )
-        out = []
-        marks = []
-        spent = self._units
-        began = self.board.counter()
-        at = 0
-        while at < len(data):
-            if self._fill < 0:
-                self._label = data[at]
-                self._fill = 0
-                at += 1
-                continue
-            n = min(len(self._window) - self._fill, len(data) - at)
-            self._window[self._fill : self._fill + n] = data[at : at + n]
-            self._fill += n
-            at += n
-            if self._fill == len(self._window):
-                self._fill = 0 if sink == wire.PREDICT else -1
-                if self.marker:
-                    self.marker.inference()
-                start = self.board.counter()
-                _SINKS[sink](self, out)
-                took = ticks_diff(self.board.counter(), start)
-                self._units += took
-                self._seen += 1
-                if sink == wire.OBSERVE:
-                    write = self.learner.write_units
-                    self._written += write
-                    if self.marker:
-                        marks.append((self.came, start, took - write, write))
-                self.beat()
-        self._offset += len(data)
-        self._received += self.decoding
-        self._received += ticks_diff(self.board.counter(), began) - (self._units - spent)
-        told = {
-            "n": self._seen,
-            "right": self._right,
-            "stored": self._stored,
-            "units": self._units,
-            "receive": self._received,
-            "flash_write": self._written,
-            "out": out,
-        }
-        if marks:
-            told["marks"] = marks
-        return told
-
-    def _observe(self, out):
-        self._stored += self.learner.observe(self._x, self._label)
-
-    def _evaluate(self, out):
-        label = self.learner.predict(self._x)[0]
-        self._right += label == self._label
-        out.append(label)
-
-    def _predict(self, out):
-        label, probability = self.learner.predict(self._x)
-        out.append([label, probability])
-
-
-_SINKS = {
-    wire.OBSERVE: Device._observe,
-    wire.EVALUATE: Device._evaluate,
-    wire.PREDICT: Device._predict,
-}
+    def need_samples(self):
+        """The stream of samples. Raises CommandError if there is none."""
+        if self.incoming is None:
+            raise CommandError("no stream of samples is open: call samples_begin first")
+        return self.incoming
 
 
 def info(device):
@@ -308,12 +218,23 @@ def flash_bytes(learner):
     return sum([part.info()["bytes_programmed"] for part in (learner.store, learner.checkpoints)])
 
 
+def scored(device):
+    """What the stream of samples to evaluate has scored: a result of Learner.evaluating()."""
+    return device.need_samples().result()
+
+
 def tested(device, task):
     """Enter what the stream of samples to evaluate got right as the accuracy on a task."""
-    if not device._seen:
+    learner, result = device.need_learner(), device.need_samples().result()
+    if not result["n"]:
         raise CommandError("no sample was evaluated: stream some first")
-    device.need_learner().tested(task, device._right / device._seen)
-    return {"correct": device._right, "n": device._seen}
+    if "correct" not in result:
+        raise CommandError(
+            "expected a model that tells classes apart for the accuracy on a task, got one that "
+            "regresses; evaluate it without a task"
+        )
+    learner.tested(task, result["correct"] / result["n"])
+    return {"correct": result["correct"], "n": result["n"]}
 
 
 def stream_begin(device, number):
@@ -342,16 +263,18 @@ def metrics(device):
     return device.need_learner().metrics()
 
 
-def eval_begin(device, x, y, task=None):
-    """Prepare to evaluate on two .npy files of this board: inputs and labels. "of": how many.
+def eval_begin(device, x, y, task=None, targets=None):
+    """Prepare to evaluate on .npy files of this board. "of": how many samples.
 
+    x: inputs; y: labels, or targets of a regression; targets: those beside labels.
     task: number of the task that they test: the accuracy goes into the matrix of metrics().
     """
     from ..npy import Samples
 
     stop(device)
     learner = device.need_learner()
-    device.streams = (device.files.open(x), device.files.open(y))
+    names = (x, y) if targets is None else (x, y, targets)
+    device.streams = tuple([device.files.open(name) for name in names])
     samples = Samples(*device.streams)
     device.steps = learner.evaluating(samples, task)
     return {"of": len(samples)}
@@ -366,7 +289,7 @@ def eval_step(device, ms):
 def stop(device):
     """Drop what was begun; the learner stays as it is."""
     device.end_steps()
-    device.stop_samples()
+    device.incoming = None
     return {}
 
 
@@ -558,6 +481,7 @@ CALLS = {
     "learn_step": learn_step,
     "eval_begin": eval_begin,
     "eval_step": eval_step,
+    "scored": scored,
     "tested": tested,
     "stream_begin": stream_begin,
     "stream": stream,

@@ -57,9 +57,15 @@ NAMES = {
 }
 REQUESTS = (HELLO, CALL, NEXT, PUT_OPEN, PUT_DATA, PUT_CLOSE, GET_DATA, FLASH_DATA, SAMPLES)
 
-# What the device does with the samples of a SAMPLES frame.
-OBSERVE = 0  # label u8, input: learn from it later
-EVALUATE = 1  # label u8, input: compare the prediction with the label
+# What the device does with the samples of a SAMPLES frame. Samples follow one another with nothing
+# between them. One consists of
+#
+#   label    u8; 254 where the model tells no classes apart
+#   input    its elements, uint8 or float32 as the model takes them
+#   targets  float32 values, as many as the call "opened" says; none where the model regresses
+#            nothing, so that a sample ends with its input then
+OBSERVE = 0  # label, input, targets: learn from it later
+EVALUATE = 1  # label, input, targets: compare the prediction with them
 PREDICT = 2  # input alone: answer with the prediction
 
 _HEAD = "<BBH"

@@ -1,0 +1,143 @@
+"""A stream of samples that a host sends: taken apart, and given to the open learner.
+
+wire.py says what a sample consists of.
+"""
+
+from array import array
+
+from ..compat import bytes_of, ticks_diff
+from ..errors import CommandError
+from . import wire
+
+
+class SampleStream:
+    """One stream of samples; a sample may be spread over several frames.
+
+    device: calls.Device with an open learner. sink: OBSERVE, EVALUATE or PREDICT of wire. Room for
+    one sample is allocated here.
+
+    .sample_bytes   of a sample on the line
+    """
+
+    def __init__(self, device, sink):
+        self._device, self._learner, self._sink = device, device.learner, sink
+        learner = self._learner
+        self._label = bytearray(1)
+        if learner.input_dtype == "float32":
+            self._x = array("f", range(learner.input_elems))
+            x = bytes_of(self._x)
+        else:
+            self._x = x = bytearray(learner.input_elems)
+        self._target = array("f", range(learner.targets))
+        parts = [x] if sink == wire.PREDICT else [self._label, x]
+        if learner.targets and sink != wire.PREDICT:
+            parts.append(bytes_of(self._target))
+        self._parts = [memoryview(part) for part in parts]
+        self.sample_bytes = sum([len(part) for part in parts])
+        self._at = self._part = self._fill = 0  # byte of the stream, part of a sample, byte of it
+        self._n = self._stored = self._units = self._received = self._written = 0
+        self._take = _SINKS[sink]
+        self._scores = None
+        if sink == wire.EVALUATE:
+            from ..continual.evaluation import Scores
+
+            self._scores = Scores(learner)
+
+    def take(self, sink, offset, data):
+        """Takes the next bytes of the stream.
+
+        Returns {"n": samples so far, "right": correct ones, "stored": those that the policy let
+        in, "units": counter units spent on them, "receive": units spent on their frames,
+        "flash_write": units of "units" spent on writing, "out": predictions of the samples that
+        this call completed; of samples to evaluate the labels, and none where the model
+        regresses}. While phases are marked there is "marks" too: for each of these
+        samples the counter when its frame was there, the counter when its inference began, the
+        units that took, the units that writing took. Raises CommandError on bytes of another
+        place or stream.
+        """
+        if sink != self._sink or offset != self._at:
+            raise CommandError(
+                "byte %d of stream %d expected, byte %d of stream %d came; "
+                "begin the stream of samples again" % (self._at, self._sink, offset, sink)
+            )
+        device, out, marks, at = self._device, [], [], 0
+        counter, spent = device.board.counter, self._units
+        began = counter()
+        while at < len(data):
+            part = self._parts[self._part]
+            n = min(len(part) - self._fill, len(data) - at)
+            part[self._fill : self._fill + n] = data[at : at + n]
+            self._fill += n
+            at += n
+            if self._fill == len(part):
+                self._fill = 0
+                self._part += 1
+            if self._part == len(self._parts):
+                self._part = 0
+                self._complete(counter, out, marks)
+        self._at += len(data)
+        self._received += device.decoding
+        self._received += ticks_diff(counter(), began) - (self._units - spent)
+        told = {
+            "n": self._n,
+            "right": 0 if self._scores is None else self._scores.result().get("correct", 0),
+            "stored": self._stored,
+            "units": self._units,
+            "receive": self._received,
+            "flash_write": self._written,
+            "out": out,
+        }
+        if marks:
+            told["marks"] = marks
+        return told
+
+    def result(self):
+        """What the samples to evaluate have scored: as Learner.evaluating() yields it."""
+        if self._scores is None:
+            raise CommandError("expected a stream of samples to evaluate, got one of another kind")
+        return self._scores.result()
+
+    def _complete(self, counter, out, marks):
+        """A sample is whole."""
+        device = self._device
+        if device.marker:
+            device.marker.inference()
+        start = counter()
+        self._take(self, out)
+        took = ticks_diff(counter(), start)
+        self._units += took
+        self._n += 1
+        if self._sink == wire.OBSERVE:
+            write = self._learner.write_units
+            self._written += write
+            if device.marker:
+                marks.append((device.came, start, took - write, write))
+        device.beat()
+
+    def _y(self):
+        """What the sample is labelled with, as Learner.expected() takes it."""
+        label = self._label[0]
+        if not self._learner.targets:
+            return label
+        return (label, self._target) if self._learner.head_name else self._target
+
+    def _observe(self, out):
+        self._stored += self._learner.observe(self._x, self._y())
+
+    def _evaluate(self, out):
+        learner = self._learner
+        expected = learner.expected(self._y())
+        said = learner.predict(self._x)
+        self._scores.add(learner.stage.single, 0, 1, expected)
+        if not learner.targets:
+            out.append(said[0])
+
+    def _predict(self, out):
+        out.append(self._learner.predict(self._x))
+
+
+_SINKS = {
+    wire.OBSERVE: SampleStream._observe,
+    wire.EVALUATE: SampleStream._evaluate,
+    wire.PREDICT: SampleStream._predict,
+}
