@@ -105,6 +105,49 @@ def pack(graph, tensors, version="1"):
     return struct.pack("<Q", len(text)) + text + b"".join([data for _, _, _, data in tensors])
 
 
+def with_outputs(*names):
+    """The bytes of the tiny model in version 2, with some of the outputs
+
+    classes   those of version 1
+    place     2 values, a regression
+    size      1 value, a regression
+    """
+    graph, tensors = graph_and_tensors()
+    chains = [("f%d", layer) for layer in graph.pop("frozen")]
+    latent = "f%d" % (len(chains) - 1)
+    chains += [("a%d", layer) for layer in graph.pop("adaptive")]
+    nodes, before = [], "input"
+    for i, (name, layer) in enumerate(chains):
+        node = dict(layer, name=name % (i if name == "f%d" else i - 4))
+        node["in"] = [before]
+        nodes.append(node)
+        before = node["name"]
+    classes, features = nodes[-1], nodes[-2]["name"]
+    classes["name"] = "classes"
+    gen = _lcg(11)
+    heads = {"classes": (classes, "classify")}
+    for name, n in (("place", 2), ("size", 1)):
+        node = {"name": name, "op": "dense", "in": [features], "out": [n],
+                "w": name + ".w", "b": name + ".b"}
+        heads[name] = (node, "regress")
+        if name in names:
+            tensors.append((name + ".w", "F32", (n, 8), _f32(gen, 8 * n, 0.4)))
+            tensors.append((name + ".b", "F32", (n,), _f32(gen, n, 0.1)))
+    if "classes" not in names:
+        tensors = [tensor for tensor in tensors if not tensor[0].startswith("a5.")]
+        graph["classes"] = 0
+    graph["nodes"] = nodes[:-1] + [heads[name][0] for name in names]
+    graph["outputs"] = [{"node": name, "objective": heads[name][1]} for name in names]
+    graph["latent"].update(node=latent, scale=0.5)  # latents far enough apart to learn from
+    return pack(graph, tensors, "2")
+
+
+def target(label, i):
+    """What a regression should give for sample(label, i): place, where the bright quarter is, and
+    size; exact in float32."""
+    return [label // 2 - 0.5, label % 2 - 0.5 + i % 5 / 16, 1 - label / 4]
+
+
 def model_bytes(input_dtype="uint8"):
     return pack(*graph_and_tensors(input_dtype))
 

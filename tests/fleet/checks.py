@@ -11,6 +11,7 @@ CHECKS = (
     "tape_check",
     "learner_check",
     "strategies_check",
+    "objectives_check",
     "once_check",
     "misuse_check",
     "store_check",

@@ -34,6 +34,7 @@ def split(lines):
     [
         "learner_check",
         "strategies_check",
+        "objectives_check",
         "once_check",
         "misuse_check",
         "kernels_check",
@@ -48,7 +49,7 @@ def test_exact_lines_are_equal(outputs, host, check):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("check", ["learner_check", "strategies_check"])
+@pytest.mark.parametrize("check", ["learner_check", "strategies_check", "objectives_check"])
 def test_float32_values_are_close(outputs, host, check):
     _, expected = split(outputs(REFERENCE, check))
     _, got = split(outputs(host, check))
@@ -56,6 +57,13 @@ def test_float32_values_are_close(outputs, host, check):
     assert sum(map(len, expected.values())) > 300
     for name, values in expected.items():
         assert got[name] == pytest.approx(values, rel=RTOL, abs=ATOL), name
+
+
+def test_micro_batches_take_the_steps_of_the_whole_batch(outputs):
+    _, values = split(outputs(REFERENCE, "objectives_check"))
+    assert len(values["both-losses"]) == 27
+    for what in ("losses", "params", "place-mse", "predict"):
+        assert values[f"micro-{what}"] == pytest.approx(values[f"both-{what}"], rel=RTOL, abs=ATOL)
 
 
 @pytest.mark.board
