@@ -56,11 +56,23 @@ def test_bits_that_no_store_has_are_told():
         learner_options.for_board({"bits": 2})
 
 
+def test_an_unknown_optimiser_lists_the_names():
+    with pytest.raises(InputError, match="optimiser of sgd, momentum, adam, got 'lbfgs'"):
+        learner_options.for_board({"optimiser": "lbfgs"})
+
+
+def test_a_scope_and_a_depth_at_once_are_refused():
+    with pytest.raises(InputError, match="got both; depth 2 is the scope last:2"):
+        learner_options.for_board({"scope": "head", "depth": 2})
+
+
 def test_what_is_in_force_gives_way_to_what_comes():
     now = {"strategy": "head", "strategy_options": {"a": 1}, "budget": 500, "lr": 0.1}
     merged = learner_options.merged(now, {"strategy": "replay", "budget_bytes": 1000})
     assert merged == {"strategy": "replay", "budget_bytes": 1000, "lr": 0.1}
     assert learner_options.merged(now, {"strategy": "head", "lr": 0.2}) == {**now, "lr": 0.2}
+    assert learner_options.merged({"depth": 2}, {"scope": "head"}) == {"scope": "head"}
+    assert learner_options.merged({"scope": "head"}, {"depth": 2}) == {"depth": 2}
 
 
 def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():

@@ -63,7 +63,10 @@ def model(function: F) -> F:
 def labels(function: F) -> F:
     """--labels"""
     return click.option(
-        "--labels", type=FILE, metavar="FILE.npy", help="Labels, where DATA is an .npy of inputs."
+        "--labels",
+        type=FILE,
+        metavar="FILE.npy",
+        help="Labels, or float targets, where DATA is an .npy of inputs.",
     )(function)
 
 
@@ -104,7 +107,8 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         "strategy",
         {
             "type": click.Choice(learner_options.STRATEGIES),
-            "help": "How it learns without forgetting; finetune is plain SGD, which forgets.",
+            "help": "How it learns without forgetting; finetune learns the new samples alone, and "
+            "forgets.",
         },
     ),
     (
@@ -125,19 +129,21 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "scope",
+        {
+            "metavar": "SCOPE",
+            "help": "What learns: all layers with weights, head (those at the outputs), last:2 "
+            "(the last two), or layers by their names in the model; with .b their biases alone, "
+            "as all.b; several with commas between them, as head,all.b. Default: the strategy's, "
+            "all as a rule.",
+        },
+    ),
+    (
         "depth",
         {
             "type": click.IntRange(1),
             "metavar": "N",
-            "help": "Layers with parameters that learn, counted from the classifier down.",
-        },
-    ),
-    (
-        "scope",
-        {
-            "metavar": "SCOPE",
-            "help": "What learns: all, bias, head, last:2, names of layers, or several with "
-            "commas; NAME.b is their biases alone. Default: the strategy's, all as a rule.",
+            "help": "What learns: the last N layers with weights. Short for --scope last:N.",
         },
     ),
     (
@@ -185,12 +191,17 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.IntRange(1),
             "metavar": "N",
-            "help": "Of these in memory at a time, a divisor; default: as many as fit.",
+            "help": "Samples of a mini-batch that are in memory at a time, a divisor of --batch: "
+            "fewer take less RAM, and the steps stay the same. Default: as many as fit.",
         },
     ),
     (
         "optimiser",
-        {"type": click.Choice(learner_options.OPTIMISERS), "help": "Default: momentum."},
+        {
+            "type": click.Choice(learner_options.OPTIMISERS),
+            "help": "How a step follows from the gradient. In RAM momentum keeps one more number, "
+            "adam two, per weight that learns. Default: momentum.",
+        },
     ),
     ("lr", {"type": float, "help": "Learning rate."}),
     (
@@ -207,7 +218,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.FloatRange(0, min_open=True),
             "metavar": "NORM",
-            "help": "Largest norm of all gradients together.",
+            "help": "Largest norm of a step's gradient: a longer one is shortened to it.",
         },
     ),
     ("seed", {"type": int, "help": "Of the random picks."}),

@@ -20,6 +20,8 @@ POLICIES = policies.NAMES
 TRIMMING = policies.TRIMMING  # those that need room for all samples of a session
 BITS = (3, 8)  # of a stored latent element: fewest, most
 
+_SAME = ({"budget", "budget_bytes"}, {"scope", "depth"})  # options of which one is in force
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")
 _FACTORS = {None: 1, "k": 1000, "K": 1000, "M": 10**6, "ki": 1024, "Ki": 1024, "Mi": 1 << 20}
 
@@ -63,6 +65,14 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
     policy = given.get("policy")
     if policy is not None and policy not in POLICIES:
         raise InputError(f"policy {' or '.join(POLICIES)} expected, {policy!r} came")
+    optimiser = given.get("optimiser")
+    if optimiser is not None and optimiser not in OPTIMISERS:
+        raise InputError(f"expected an optimiser of {', '.join(OPTIMISERS)}, got {optimiser!r}")
+    if "scope" in given and "depth" in given:
+        raise InputError(
+            f"expected a scope or a depth, got both; depth {given['depth']} is the scope "
+            f"last:{given['depth']}"
+        )
     bits = given.get("bits")
     if bits is not None and not BITS[0] <= bits <= BITS[1]:
         raise InputError(f"latents of {BITS[0]} to {BITS[1]} bits expected, {bits!r} came")
@@ -78,13 +88,14 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
 def merged(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """The options in force after `wanted` came to those of `now`, both as the board has them.
 
-    Another strategy leaves the old one's own options behind; a budget in bytes replaces one in
-    latents, and the other way round.
+    Another strategy leaves the old one's own options behind; of options that say the same in two
+    ways the one that comes replaces the other.
     """
     kept = dict(now)
     if "strategy" in wanted and wanted["strategy"] != now.get("strategy"):
         kept.pop("strategy_options", None)
-    if "budget" in wanted or "budget_bytes" in wanted:
-        kept.pop("budget", None)
-        kept.pop("budget_bytes", None)
+    for same in _SAME:
+        if same & wanted.keys():
+            for name in same:
+                kept.pop(name, None)
     return {**kept, **wanted}
