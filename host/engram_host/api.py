@@ -22,7 +22,7 @@ from engram_host import boards as board_facts
 from engram_host import build as firmware
 from engram_host import virtual
 from engram_host.build import ports as build_ports
-from engram_host.device import MODEL, Device
+from engram_host.device import MODEL, Answer, Device
 from engram_host.device import samples as sample_files
 from engram_host.device.samples import Samples
 from engram_host.errors import InputError
@@ -185,9 +185,7 @@ def info(port: Port = None) -> dict[str, Any]:
         return told
 
 
-def install(
-    port: str | None, reporter: Reporter | None = None, **wishes: Any
-) -> dict[str, Any]:
+def install(port: str | None, reporter: Reporter | None = None, **wishes: Any) -> dict[str, Any]:
     """Put the library and its kernels on a board whose firmware is not ours; verified, tested.
 
     wishes: packages, kernels, store, store_bytes, dry_run, as installer.Wishes has them. Returns
@@ -210,7 +208,7 @@ def install(
 
 
 def push(port: Port, path: Path | str, *, name: str = MODEL, **options: Any) -> dict[str, Any]:
-    """Put a model on a board and open it. options: batch, lr, momentum, weight_decay, seed, ...
+    """Put a model on a board and open it. options: batch, lr, scope, ..., as for learn().
 
     What the board had learned with the same model before is loaded. Returns the learner's facts.
     """
@@ -324,18 +322,21 @@ def learn(
 ) -> Learned:
     """One session: send labelled samples, learn them, save the learned state, write the log.
 
+    data: its y are labels, or floats where the model regresses; `targets` beside labels where it
+    does both.
     options: of the learner: strategy, strategy_options (a dict), composition, scope, depth,
     classes, known, bits, policy, budget (latents, or a text as "200kB"), batch, micro, optimiser,
-    lr, lr_decay, momentum, weight_decay, clip, seed; those not given stay as they are. Ctrl-C
-    stops at the next step: then Stopped is raised, the log is complete so far and the board is
-    usable; what was sent stays on the board and is learned by the next session.
+    lr, lr_decay, momentum, weight_decay, clip, seed; those not given stay as they are.
+    Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
+    board is usable; what was sent stays on the board and is learned by the next session.
     meter: measures the session's energy; a Meter from open_meter(), which stays open, or a text as
     open_meter() takes it.
     """
     loaded = _samples(data, labels)
-    loaded.labels  # noqa: B018  (InputError here if there are none)
+    loaded.need_answers()
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
+        device.check(loaded)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             session = Session(device, writer, stop, on_step, measures)
@@ -386,6 +387,8 @@ def learn_tasks(
     )
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
+        for task in stream.tasks + stream.tests:
+            device.check(task.samples)
         settings = {"epochs": epochs, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
         done, sent = _begin(device, learner, task_streams.number(stream, settings))
@@ -494,13 +497,15 @@ def evaluate(
     task: int | None = None,
     model: str | None = None,
 ) -> dict[str, Any]:
-    """Accuracy of a board's learner, in all and by class.
+    """Accuracy of a board's learner, in all and by class; the errors of one that regresses.
 
     data: labelled samples; they are kept on the board as `name` (and not sent again if it has
     them). None: those that the board keeps as `name`. stream: send them without keeping them.
     task: number of the task that they test; the board enters it into its accuracy matrix, which
     metrics() tells.
-    Returns {"n", "correct", "accuracy", "total": [a class], "right": [a class]}.
+    Returns {"n", "correct", "accuracy", "total": [per class], "right": [per class]}, for a
+    regression {"n", "mse", "mae"}: mean squared and mean absolute error per value. A model with
+    several outputs has the errors of each under its name, beside the accuracy.
     """
     loaded = None if data is None else _samples(data, labels)
     with _device(port) as device:
@@ -511,9 +516,11 @@ def evaluate(
             result = device.evaluate_stream(loaded, task)
         else:
             if loaded is not None:
+                device.check(loaded)
                 device.push_data(name, loaded)
             result = device.evaluate(name, task)
-    result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
+    if "correct" in result:
+        result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
     return result
 
 
@@ -525,8 +532,9 @@ def metrics(port: Port = None, *, model: str | None = None) -> dict[str, Any]:
         return device.metrics()
 
 
-def predict(port: Port, data: Data, *, model: str | None = None) -> list[tuple[int, float]]:
-    """(label, probability) that a board gives each input."""
+def predict(port: Port, data: Data, *, model: str | None = None) -> list[Answer]:
+    """What a board says of each input: (label, probability) where the model tells classes apart,
+    a list of values where it regresses, {output: either} where it has several outputs."""
     loaded = _samples(data)
     with _device(port) as device:
         device.need_open(model)

@@ -40,7 +40,8 @@ def command(
     port: str | None,
     as_json: bool,
 ) -> None:
-    """Measure on the board how many samples it gets right, in all and by class.
+    """Measure on the board how many samples it gets right, in all and by class, or how far its
+    values are from the targets.
 
     DATA as for `engram learn`. It is kept on the board and not sent again; without DATA the
     samples that `engram push data` put there are used.
@@ -52,7 +53,23 @@ def command(
     if as_json:
         output.show_json(told)
     else:
-        output.show(_table(told))
+        if "correct" in told:
+            output.show(_table(told))
+        errors = _errors(told)
+        if errors.row_count:
+            output.show(errors)
+
+
+def _errors(told: dict[str, Any]) -> Table:
+    """Mean squared and mean absolute error of each output that regresses."""
+    table = Table(box=None, header_style="bold")
+    for name in ("output", "mse", "mae", "samples"):
+        table.add_column(name, justify="left" if name == "output" else "right")
+    parts = {"": told} if "mse" in told else told
+    for name, part in parts.items():
+        if isinstance(part, dict):
+            table.add_row(name, f"{part['mse']:.4g}", f"{part['mae']:.4g}", str(part["n"]))
+    return table
 
 
 def _table(told: dict[str, Any]) -> Table:

@@ -59,7 +59,7 @@ def _model(told: dict[str, Any]) -> str:
     if learner is None:
         return "none is open; `engram push model FILE` puts one there"
     return (
-        f"{learner['model']} ({told['model']}), {learner['classes']} classes, "
+        f"{learner['model']} ({told['model']}), {output.outputs(learner)}, "
         f"{learner['parameters']:,} trained parameters\n"
         f"strategy {learner['strategy']}, at most {learner['budget']:,} latents of "
         f"{learner['bits']} bits stay in flash\n"

@@ -24,6 +24,8 @@ One class after the other, with 200 kB of 4-bit replays: engram learn all.npz
 One room after the other: engram learn rooms.npz --task-field room --test rooms_test.npz --fresh
 
 Another strategy: engram learn sevens.npz --strategy ewc --set lambda=100 --depth 1
+
+A regression, with y of floats: engram learn angles.npz --optimiser adam --lr 0.01 --scope head
 """
 _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
 
@@ -90,8 +92,10 @@ def command(
 ) -> None:
     """Teach the board: send labelled samples, learn them there, save what was learned.
 
-    DATA is an .npz with arrays x and y (integers, one a sample), or an .npy of inputs with
-    --labels; uint8 or float32, as the model takes them. One line a step goes to the log.
+    DATA is an .npz with arrays x and y, or an .npy of inputs with --labels. x: uint8 or float32,
+    as the model takes them. y: a label (integer) per sample, or where the model regresses its
+    target values (floats); a model that does both takes labels as y and targets as `targets`.
+    Each step is a line of the log.
 
     With --tasks or --task-field DATA is a stream of tasks: each is learned in a session of its
     own, and the accuracy matrix, forgetting and transfer are measured on the board.

@@ -56,7 +56,8 @@ def _observe(record: dict[str, Any]) -> None:
 def _step(record: dict[str, Any]) -> None:
     phases = [f"{record['phases'][name]:,}" for name in _PHASES]
     step = f"{record['step']}/{record['of']}"
-    loss, right = f"{record['loss']:.4f}", f"{record['acc']:.0%}"
+    loss = f"{record['loss']:.4f}"
+    right = "–" if record["acc"] is None else f"{record['acc']:.0%}"
     print(
         _LAYOUT.format(step, loss, right, record["new"], record["replayed"], *phases), flush=True
     )

@@ -55,6 +55,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+def outputs(learner: dict[str, Any]) -> str:
+    """What a learner's outputs are: 10 classes, 2 target values."""
+    targets = learner.get("targets", 0)
+    words = [f"{learner['classes']} classes"] if learner["classes"] else []
+    if targets:
+        words.append(f"{targets} target value{'s' if targets > 1 else ''}")
+    return " and ".join(words)
+
+
 def console_text(data: bytes) -> None:
     """What the board printed, with what a terminal would act on made visible."""
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")

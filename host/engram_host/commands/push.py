@@ -39,7 +39,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
         output.show_json(told)
         return
     output.show(
-        f"[green]✓[/] {told['model']}: {told['classes']} classes, {told['parameters']:,} trained "
+        f"[green]✓[/] {told['model']}: {output.outputs(told)}, {told['parameters']:,} trained "
         f"parameters, {output.size(told['ram_planned_bytes'])} of RAM, batch {told['batch']}"
     )
 
@@ -54,7 +54,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
 def data(file: Path, labels: Path | None, name: str, port: str | None, as_json: bool) -> None:
     """Keep labelled samples on the board, for `engram eval` without DATA.
 
-    DATA is an .npz with arrays x and y, or an .npy of inputs with --labels; uint8 or float32.
+    DATA is an .npz with arrays x and y, or an .npy of inputs with --labels, as for `engram learn`.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         names = api.push_data(board, file, name=name, labels=labels)

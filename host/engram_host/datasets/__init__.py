@@ -15,7 +15,7 @@ from .scanned_digits import (
     digits,
 )
 from .speech import Words, speech_commands
-from .splits import Dataset, draw_per_class, split_by_class
+from .splits import Dataset, draw_per_class, rows_per_class, split_by_class
 from .spoken_digits import Clips, fsdd
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "fashion_mnist",
     "fsdd",
     "omniglot_small",
+    "rows_per_class",
     "speech_commands",
     "split_by_class",
 ]

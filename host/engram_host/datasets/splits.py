@@ -57,6 +57,12 @@ def draw_per_class(x: U8, y: U8, classes: list[int], count: int, seed: int) -> t
 
     A class with fewer samples gives all it has. The same seed draws the same samples.
     """
+    chosen = rows_per_class(y, classes, count, seed)
+    return x[chosen], y[chosen]
+
+
+def rows_per_class(y: U8, classes: list[int], count: int, seed: int) -> NDArray[np.intp]:
+    """The rows of y (n) that draw_per_class() draws, in their order."""
     order = random.Random(seed)
     chosen: list[int] = []
     for label in classes:
@@ -64,4 +70,4 @@ def draw_per_class(x: U8, y: U8, classes: list[int], count: int, seed: int) -> t
         order.shuffle(members)
         chosen += members[:count]
     order.shuffle(chosen)
-    return x[chosen], y[chosen]
+    return np.array(chosen, np.intp)

@@ -18,8 +18,13 @@ from engram_host.progress import Reporter, Silent
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
 _SLICE_ROWS = 8
+_CLASSIFY = "classify"  # the objective of classes
 _BYTES = ("ram_bytes", "learner_ram_bytes", "flash_bytes")
+_VALUE_BYTES = 24  # a float32 as JSON, with what is between two
 
+# What predict() says of an input: (label, probability) where the model tells classes apart, values
+# where it regresses, {output: either} where it has several outputs.
+Answer = tuple[int, float] | list[float] | dict[str, Any]
 Learning = Generator[dict[str, Any], None, None]
 
 
@@ -195,33 +200,46 @@ class Device:
 
         Their latents are in flash then.
         """
+        self.check(samples)
         return self._stream("observe", wire.OBSERVE, samples)
 
     def observe_quietly(self, samples: Samples) -> dict[str, Any]:
         """observe() without a progress bar of its own."""
-        self._check(samples)
+        self.check(samples)
         return self.link.samples(wire.OBSERVE, samples.records())
 
-    def predict(self, samples: Samples) -> list[tuple[int, float]]:
-        """(label, probability) of each input."""
-        told = self._stream("predict", wire.PREDICT, samples)
-        return [(label, probability) for label, probability in told["out"]]
+    def predict(self, samples: Samples) -> list[Answer]:
+        """What the learner says of each input."""
+        outputs = _outputs(self._check_inputs(samples))
+        told = self._stream("predict", wire.PREDICT, samples, _answer_bytes(outputs))
+        return [_answer(said, outputs) for said in told["out"]]
 
-    def _stream(self, what: str, sink: int, samples: Samples) -> dict[str, Any]:
-        self._check(samples)
+    def _stream(
+        self, what: str, sink: int, samples: Samples, answer_bytes: int = 0
+    ) -> dict[str, Any]:
         records = samples.inputs() if sink == wire.PREDICT else samples.records()
         with self.reporter.items(what, len(samples), "samples") as update:
-            return self.link.samples(sink, records, update)
+            return self.link.samples(sink, records, update, answer_bytes)
 
-    def _check(self, samples: Samples) -> None:
+    def check(self, samples: Samples) -> dict[str, Any]:
+        """The facts of the open learner. Raises InputError on labelled samples that it cannot
+        learn from."""
+        learner = self._check_inputs(samples)
+        if len(samples):
+            samples.check(learner["classes"], learner.get("targets", 0))
+        return learner
+
+    def _check_inputs(self, samples: Samples) -> dict[str, Any]:
         """Refuse here what the board would take for something else."""
-        wants = self.link.call("opened")["input"]
+        learner: dict[str, Any] = self.link.call("opened")
+        wants = learner["input"]
         elems = samples.x[0].size if len(samples) else wants["elems"]
         if samples.x.dtype.name != wants["dtype"] or elems != wants["elems"]:
             raise InputError(
                 f"the model takes inputs of {wants['elems']} {wants['dtype']}, samples of "
                 f"{elems} {samples.x.dtype.name} came"
             )
+        return learner
 
     # --- learning and evaluating -----------------------------------------------------------
 
@@ -257,20 +275,28 @@ class Device:
         return self.link.call("end_experience")  # type: ignore[no-any-return]
 
     def push_data(self, name: str, samples: Samples) -> dict[str, str]:
-        """Keep labelled samples on the board as NAME.x.npy and NAME.y.npy."""
-        names = {}
-        for key, data in samples.files().items():
-            names[key] = f"{name}.{key}.npy"
-            self.put(names[key], data)
-        return names
+        """Keep labelled samples on the board as NAME.x.npy, NAME.y.npy and, of targets beside
+        labels, NAME.targets.npy."""
+        files = samples.files()
+        if "targets" not in files and _names(name)["targets"] in self.files():
+            self.remove(_names(name)["targets"])
+        for key, data in files.items():
+            self.put(_names(name)[key], data)
+        return {key: _names(name)[key] for key in files}
 
     def evaluate(self, name: str, task: int | None = None) -> dict[str, Any]:
-        """Accuracy on samples that the board keeps: {"n", "correct", "total", "right"}.
+        """The result on samples that the board keeps, as Learner.evaluating() gives it.
 
-        task: number of the task that they test, for metrics().
+        {"n", "correct", "total", "right"} where the model tells classes apart, {"n", "mse", "mae"}
+        where it regresses. task: number of the task that they test, for metrics().
         """
+        learner = self.link.call("opened")
+        _check_task(learner, task)
+        names = _names(name)
+        if not (learner["classes"] and learner.get("targets")):
+            del names["targets"]
         about = {} if task is None else {"task": task}
-        of = self.link.call("eval_begin", x=f"{name}.x.npy", y=f"{name}.y.npy", **about)["of"]
+        of = self.link.call("eval_begin", **names, **about)["of"]
         result: dict[str, Any] = {}
         done = False
         with self.reporter.items("evaluate", of, "samples") as update:
@@ -278,7 +304,7 @@ class Device:
                 while not done:
                     told = self.link.call("eval_step", ms=_SLICE_MS)
                     done, result = told["done"], told["result"] or result
-                    update(result.get("n", 0), note=_accuracy(result))
+                    update(result.get("n", 0), note=_words(result))
             finally:
                 if not done:
                     self.stop()
@@ -289,14 +315,18 @@ class Device:
 
         task: number of the task that they test, for metrics().
         """
-        classes = self.link.call("opened")["classes"]
-        if len(samples) and samples.labels.max() >= classes:
+        learner = self.check(samples)
+        _check_task(learner, task)
+        classes = learner["classes"]
+        if len(samples) and classes and samples.labels.max() >= classes:
             raise InputError(
                 f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came"
             )
         told = self._stream("evaluate", wire.EVALUATE, samples)
         if task is not None:
             self.link.call("tested", task=task)
+        if learner.get("targets"):
+            return self.link.call("scored")  # type: ignore[no-any-return]
         total, right = [0] * classes, [0] * classes
         for label, predicted in zip(samples.labels.tolist(), told["out"]):
             total[label] += 1
@@ -321,5 +351,53 @@ class Device:
         return self.link.call("metrics")  # type: ignore[no-any-return]
 
 
-def _accuracy(result: dict[str, Any]) -> str:
-    return f"{result['correct'] / result['n']:.1%} right" if result.get("n") else ""
+def _outputs(learner: dict[str, Any]) -> list[dict[str, Any]]:
+    """[{"name", "objective", "values"}] of a learner's facts: classes first, then in the order of
+    the values in a target. Boards of version 0.1 say nothing of outputs and tell classes apart."""
+    classes = {"name": "classes", "objective": _CLASSIFY, "values": learner["classes"]}
+    return learner.get("outputs") or [classes]
+
+
+def _words(result: dict[str, Any]) -> str:
+    """A result of evaluate() in a few words."""
+    words = []
+    if result.get("n") and "correct" in result:
+        words.append(f"{result['correct'] / result['n']:.1%} right")
+    if "mse" in result:
+        words.append(f"mse {result['mse']:.4g}, mae {result['mae']:.4g}")
+    parts = {name: part for name, part in result.items() if isinstance(part, dict)}
+    words += [f"{name}: {_words(part)}" for name, part in parts.items()]
+    return "  ".join(words)
+
+
+def _names(name: str) -> dict[str, str]:
+    """{key of Samples.files(): file on the board}."""
+    return {key: f"{name}.{key}.npy" for key in ("x", "y", "targets")}
+
+
+def _answer(said: Any, outputs: list[dict[str, Any]]) -> Answer:
+    """An answer as the agent's JSON has it, with a tuple for label and probability."""
+    if isinstance(said, dict):
+        return {o["name"]: _answer(said[o["name"]], [o]) for o in outputs}
+    if outputs[0]["objective"] != _CLASSIFY:
+        return list(said)
+    label, probability = said
+    return label, probability
+
+
+def _answer_bytes(outputs: list[dict[str, Any]]) -> int:
+    """Most bytes of an answer as JSON; 0, not limited, for classes alone: older boards and hosts
+    send as many samples as go into a frame."""
+    if all(output["objective"] == _CLASSIFY for output in outputs):
+        return 0
+    values = (2 if o["objective"] == _CLASSIFY else o["values"] for o in outputs)
+    return sum(len(o["name"]) + 8 + _VALUE_BYTES * n for o, n in zip(outputs, values))
+
+
+def _check_task(learner: dict[str, Any], task: int | None) -> None:
+    """A task is tested by an accuracy."""
+    if task is not None and not learner["classes"]:
+        raise InputError(
+            f"expected a model that tells classes apart for the accuracy on task {task}, got "
+            f"{learner['model']}, which regresses; evaluate it without a task"
+        )

@@ -2,7 +2,8 @@
 
     {"kind": "begin", ...}      board, model, settings; the unit and source of the figures
     {"kind": "observe", ...}    samples that went to the board
-    {"kind": "step", ...}       one line a step: phases, loss, accuracy, RAM, flash
+    {"kind": "step", ...}       one line a step: phases, loss, accuracy (null where the model tells
+                                no classes apart), RAM, flash
     {"kind": "timeline", ...}   with a meter: what the device did when, by its own clock
     {"kind": "energy", ...}     with a meter: millijoules a phase, step, sample (meters.result)
     {"kind": "summary", ...}    one line a session, also when it was stopped or failed

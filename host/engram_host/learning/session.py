@@ -158,8 +158,7 @@ class Session:
                     spent = self._energy(row["total"])
                     record = self._write("step", **row, **spent, **self.counter)
                     self.steps.append(record)
-                    note = f"loss {row['loss']:.3f}  right {row['acc']:.0%}"
-                    update(row["step"], total=row["of"], note=note)
+                    update(row["step"], total=row["of"], note=_note(row))
                     self.on_step(record)
                     self._check_stop()
             finally:
@@ -222,3 +221,9 @@ class Session:
     def _write(self, kind: str, **record: Any) -> dict[str, Any]:
         record["wall_s"] = round(time.monotonic() - self.began, 4)
         return self.writer.write(kind, record)
+
+
+def _note(row: dict[str, Any]) -> str:
+    """A step in a few words."""
+    right = "" if row["acc"] is None else f"  right {row['acc']:.0%}"
+    return f"loss {row['loss']:.3f}{right}"

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engram_host.datasets import draw_per_class
+from engram_host.datasets import rows_per_class
 from engram_host.device import Device
 from engram_host.device.learner_options import TRIMMING
-from engram_host.device.samples import Samples
 from engram_host.errors import InputError, Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
@@ -176,5 +175,5 @@ def _within(task: Task, budget: int, seed: int) -> Task:
         return task
     classes = [int(c) for c in np.unique(samples.labels)]
     each = max(1, budget // len(classes))
-    drawn = Samples(*draw_per_class(samples.x, samples.labels, classes, each, seed))
-    return Task(task.name, drawn)
+    drawn = rows_per_class(samples.labels, classes, each, seed)
+    return Task(task.name, samples.chosen(drawn))

@@ -20,7 +20,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets import draw_per_class
+from ..datasets import rows_per_class
 from ..device import samples as sample_files
 from ..device.samples import Samples
 from ..errors import InputError
@@ -57,6 +57,8 @@ def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
         samples = task.samples
         rows.append([task.name, samples.x.shape, str(samples.x.dtype)])
         rows += [crc32(np.ascontiguousarray(samples.x)), samples.labels.tolist()]
+        if samples.targets is not None:
+            rows.append(crc32(np.ascontiguousarray(samples.targets)))
     return crc32(json.dumps(rows, sort_keys=True).encode()) or 1
 
 
@@ -171,7 +173,7 @@ def _cut(
                 what = "class" if field is None else f"{field} ="
                 raise InputError(f"{where}: no sample of {what} {value}; leave it out of --tasks")
         members = np.isin(keys, group)
-        part = Samples(whole.x[members], whole.labels[members])
+        part = whole.chosen(members)
         name = group_name(group) if field is None else f"{field} {group_name(group)}"
         found.append(Task(name, _drawn(part, per_class, seed)))
     return found
@@ -182,4 +184,4 @@ def _drawn(whole: Samples, per_class: int | None, seed: int) -> Samples:
     if per_class is None:
         return whole
     classes = [int(c) for c in np.unique(whole.labels)]
-    return Samples(*draw_per_class(whole.x, whole.labels, classes, per_class, seed))
+    return whole.chosen(rows_per_class(whole.labels, classes, per_class, seed))

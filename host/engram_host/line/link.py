@@ -29,6 +29,7 @@ LEAVE_RAW_REPL = b"\x02"
 SOFT_RESET = b"\x04"  # at the REPL
 
 _DEFAULT_PAYLOAD = 1024
+_COUNTS_BYTES = 192  # of the answer to a frame of samples, beside what it says of each
 _LOST_ADVICE = "what was saved is in the board's flash; open the model again and go on from there"
 
 
@@ -364,9 +365,16 @@ class Link:
     # --- samples ---------------------------------------------------------------------------
 
     def samples(
-        self, sink: int, samples: Iterable[bytes], progress: Progress = ignore
+        self,
+        sink: int,
+        samples: Iterable[bytes],
+        progress: Progress = ignore,
+        answer_bytes: int = 0,
     ) -> dict[str, Any]:
-        """Stream samples (each: label byte unless PREDICT, then the raw input) to the learner.
+        """Stream samples (each as engram.link.wire says) to the learner.
+
+        answer_bytes: most that the board's answer has for a sample, so that no more of them are
+        sent at a time than a frame has room to answer; 0: as many as go into a frame.
 
         Returns {"n", "right", "stored", "units", "receive", "flash_write", "out", "marks"}: how
         many arrived, how many were predicted right, how many were stored, what they took by the
@@ -382,6 +390,9 @@ class Link:
         last: dict[str, Any] = {"n": 0, "right": 0, "stored": 0, "units": 0}
         last.update(receive=0, flash_write=0)
         room = self.max_payload - 5
+        if answer_bytes:
+            count = (self.max_payload - _COUNTS_BYTES) // answer_bytes
+            room = min(room, max(1, count) * size)
         room = room // size * size or room  # whole samples where they fit
         for sample in samples:
             if len(sample) != size:

@@ -73,8 +73,8 @@ def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogRepo
     stream = task_cards.read_stream(paths[-1])
     pictures = {
         **(task_cards.draw(stream) if stream else {}),
-        "loss": loss_picture(_curves(sessions, "loss")),
-        "batch_accuracy": batch_accuracy_picture(_curves(sessions, "acc")),
+        "loss": loss_picture(_curves(sessions, "loss"), _loss_words(sessions)),
+        **_accuracy(sessions),
         "phases": phases_picture([(s.name, s.totals()) for s in sessions], unit),
     }
     out = Path(out_dir)
@@ -123,6 +123,28 @@ def _curves(sessions: Sequence[LoggedSession], key: str) -> list[tuple[str, list
     return [(session.name, [step[key] for step in session.steps]) for session in sessions]
 
 
+def _accuracy(sessions: Sequence[LoggedSession]) -> dict[str, Picture]:
+    """The accuracy of every step; nothing where a model tells no classes apart."""
+    curves = _curves(sessions, "acc")
+    if any(value is None for _, values in curves for value in values):
+        return {}
+    return {"batch_accuracy": batch_accuracy_picture(curves)}
+
+
+_LOSSES = {"classify": "cross-entropy", "regress": "squared error"}
+
+
+def _loss_words(sessions: Sequence[LoggedSession]) -> str:
+    """The losses that a model's loss is the sum of. Logs of version 0.1 say nothing of outputs:
+    those of classes."""
+    found = {
+        output["objective"]
+        for session in sessions
+        for output in session.begin.get("learner", {}).get("outputs", [{"objective": "classify"}])
+    }
+    return " and ".join(words for objective, words in _LOSSES.items() if objective in found)
+
+
 def _page(
     sessions: Sequence[LoggedSession],
     stream: task_cards.LoggedStream | None,
@@ -155,11 +177,17 @@ def _page(
         cards=[
             *(task_cards.cards(stream, svg, origin) if stream else []),
             Card("Training loss", "Pale: single steps.", [origin], svg["loss"]),
-            Card(
-                "Right in the mini-batch",
-                "New and replayed samples together, before each step.",
-                [origin],
-                svg["batch_accuracy"],
+            *(
+                [
+                    Card(
+                        "Right in the mini-batch",
+                        "New and replayed samples together, before each step.",
+                        [origin],
+                        svg["batch_accuracy"],
+                    )
+                ]
+                if "batch_accuracy" in svg
+                else []
             ),
             Card(
                 "Where the time goes",

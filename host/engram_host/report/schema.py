@@ -35,7 +35,7 @@ class StepRecord(TypedDict):
     step: int  # 1..of
     of: int
     loss: float
-    acc: float
+    acc: float | None  # None where the model tells no classes apart
     new: int
     replayed: int
     phases: dict[str, int]  # replay_read, forward, backward, update

@@ -56,15 +56,15 @@ def draw_curves(axes: Axes, picture: Picture, curves: Curves, what: str) -> None
 
 
 @styled
-def loss_picture(curves: Curves) -> Picture:
-    """The loss of every step."""
+def loss_picture(curves: Curves, what: str = "cross-entropy") -> Picture:
+    """The loss of every step. what: its kind."""
     steps = sum(len(values) for _, values in curves)
     picture = Picture(f"Training loss over {steps} steps.")
     axes = picture.figure.add_subplot()
     draw_curves(axes, picture, curves, "loss")
     top = max([value for _, values in curves for value in values] + [0.0])
     axes.set_ylim(0, top * 1.05 or 1)
-    axes.set_ylabel("loss (cross-entropy)")
+    axes.set_ylabel(f"loss ({what})")
     return picture
 
 
