@@ -2,7 +2,6 @@
 
 from .compat import collect_often, collect_rarely, forget, heap_free, heap_used
 from .continual.learner import Learner
-from .continual.opening import forget_code, reserve, touch_code
 from .continual.policies import policy_class
 from .continual.strategies import strategy_class
 from .errors import FitError
@@ -41,7 +40,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     """
     collect_often()
     load_code(**options)
-    touch_code()
+    _touch_code()
     board = board or __import__("engram_board")
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
@@ -67,6 +66,12 @@ def _need_piece(learner):
         )
 
 
+def _touch_code():
+    from .continual.opening import touch_code
+
+    touch_code()
+
+
 def _before_load(path, board, heap_base, bits, beat, options):
     """A Learner with the weights of the model file.
 
@@ -84,7 +89,7 @@ def _before_load(path, board, heap_base, bits, beat, options):
             micro = options.get("micro") or (micros.pop(0) if micros else None)
             try:
                 return _learner(spec, board, heap_base, bits, beat, options, micro)
-            except (MemoryError, FitError) as error:
+            except (MemoryError, FitError, ImportError) as error:  # a pack without memory
                 if options.get("micro") or not micros:
                     if isinstance(error, FitError):
                         raise
@@ -97,6 +102,8 @@ def _before_load(path, board, heap_base, bits, beat, options):
 def _learner(spec, board, heap_base, bits, beat, options, micro):
     """A Learner of micro-batches of `micro` samples. Its arena is allocated first, while the heap
     is in one piece."""
+    from .continual.opening import forget_code, reserve
+
     _tidy(board.store_device())
     planned = {name: options[name] for name in _PLANNED if name in options}
     planned["micro"] = micro

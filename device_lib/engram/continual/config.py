@@ -64,7 +64,7 @@ class Config:
         self.optimiser = Optimiser(optimiser, lr, momentum, weight_decay, clip)
         self._suits(spec.net)
         self.choice = Choice(
-            batch, self.learns, self.heads, self.optimiser,
+            self.optimiser, batch, self.learns, self.heads,
             self.optimiser.fuses(batch) and not self.strategy.GRADIENTS,
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
         )

@@ -3,18 +3,18 @@
 from array import array
 
 from ..backend import kernels
-from ..compat import bytes_of, collect_often, collect_rarely, heap_free, heap_used
+from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free, heap_used
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
+from ..nn.optimisers import Optimiser
 from .numbers import DEAD, next_experience, number_of
-from .opening import assemble, reserve
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
 from .sampling import COMPOSITIONS, Sampler
 from .state import State
-from .strategies import strategy_class
+from .strategies import options_of, strategy_class
 from .stream import Stream
 from .trainer import Trainer, readable
 
@@ -95,6 +95,8 @@ class Learner:
         clip=None,
         room=None,
     ):
+        from . import opening
+
         # What is left of planning lies low and together then, and the arena finds its one piece.
         collect_often()
         self.policy_name = policy
@@ -121,19 +123,26 @@ class Learner:
         self.policy = policy(store, groups, self.rng, self.budget)
         composition = composition or strategy_class(strategy).COMPOSITION
         self.sampler = Sampler(slots, groups, self.rng, composition)
-        options = {
-            "batch": batch, "micro": micro, "strategy": strategy,
-            "strategy_options": strategy_options, "scope": scope, "depth": depth,
-            "optimiser": optimiser, "lr": lr, "momentum": momentum,
-            "weight_decay": weight_decay, "clip": clip,
-        }
+        hyper = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "clip": clip}
+        options = options_of(strategy_class(strategy), strategy_options)
         if room is None:
-            room = reserve(spec, options, slots, 8 if store is None else store.bits, available)
-        parts = assemble(spec, room, options)
+            room = opening.reserve(
+                spec,
+                dict(
+                    hyper, batch=batch, micro=micro, strategy=strategy,
+                    strategy_options=strategy_options, scope=scope, depth=depth,
+                    optimiser=optimiser,
+                ),
+                slots,
+                8 if store is None else store.bits,
+                available,
+            )
+        optimiser = Optimiser(optimiser, **hyper)
+        parts = opening.assemble(spec, room, optimiser)
         self.planned_bytes, self.stage = room.total_bytes, parts.stage
         self.outputs, self.targets, self.head_name = parts.outputs, parts.targets, parts.head
         self.strategy_name, self.scope = strategy, parts.scope
-        self.optimiser_name, self.clip = parts.optimiser.name, clip
+        self.optimiser_name, self.clip = optimiser.name, clip
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
         self.input_elems, self.input_dtype = spec.input_elems, spec.graph["input"]["dtype"]
         self._floats = self.input_dtype == "float32"
@@ -152,11 +161,12 @@ class Learner:
             reader = LatentReader(
                 store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets
             )
-        self.trainer = Trainer(self, parts.optimiser, parts.hypers, reader, lr_decay, counter)
-        self.strategy = parts.strategy(self, parts.arena, parts.options)
+        self.trainer = Trainer(self, optimiser, parts.hypers, reader, lr_decay, counter)
+        self.strategy = strategy_class(strategy)(self, parts.arena, options)
         self.state = State(self, [(name, parts.arena.window(name)) for name in parts.saved])
         self.brought = self.state.brought
         parts.arena.close()
+        forget(("engram.continual.opening",))
         self._heap_base = heap_base
         collect_rarely()
 

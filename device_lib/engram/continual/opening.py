@@ -13,12 +13,13 @@ from ..nn.stage import Stage
 
 _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
-    "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program", "engram.nn.losses", "engram.nn.updates",
+    "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program",
+    "engram.nn.losses", "engram.nn.updates",
     "engram.nn.formats.f32", "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
     "engram.nn.geometry",
 )
 
-_NODE_BYTES = 160  # what a note says of a node: the places of its values and gradients
+_NODE_BYTES = 192  # what a note says of a node: the places of its values and gradients
 
 
 def forget_code():
@@ -49,11 +50,15 @@ class Room:
         self._text = bytearray(_NODE_BYTES * (4 + len(spec.net.frozen) + len(spec.net.adaptive)))
         self.arena = None
 
-    def note(self, layout):
-        """Notes a layout.Layout."""
+    def note(self, config, layout):
+        """Notes a config.Config and its layout.Layout."""
         self.micro, self.block_bytes = layout.batch, layout.block_bytes
         self.total_bytes = layout.total_bytes
-        text = json.dumps(layout.offsets).encode()
+        choice = config.choice
+        text = json.dumps([
+            layout.offsets, choice.batch, choice.learns, choice.heads, choice.fused,
+            choice.teacher, choice.single_backward, config.scope, config.saved_names,
+        ]).encode()
         self._length = len(text)
         self._text[: len(text)] = text
 
@@ -61,10 +66,10 @@ class Room:
         """Allocates the arena. Raises FitError."""
         self.arena = Arena(Needs(self.micro, self.block_bytes, self.total_bytes), available)
 
-    def open(self):
-        """The arena, for windows."""
-        self.arena.lay_out(json.loads(bytes(self._text[: self._length])))
-        return self.arena
+    def read(self):
+        """(offsets, [batch, learns, heads, fused, teacher, single_backward], scope, saved)"""
+        facts = json.loads(bytes(self._text[: self._length]))
+        return facts[0], facts[1:7], facts[7], facts[8]
 
 
 def reserve(spec, options, slots=0, bits=8, available=None):
@@ -85,7 +90,8 @@ def reserve(spec, options, slots=0, bits=8, available=None):
 def _plan(room, spec, options, slots, bits, available):
     from .config import Config
 
-    room.note(Config(spec, **options).plan(slots, bits, available).layout)
+    config = Config(spec, **options)
+    room.note(config, config.plan(slots, bits, available).layout)
 
 
 class Assembled:
@@ -94,25 +100,24 @@ class Assembled:
     .stage, .arena   nn.stage.Stage; memory.arena.Arena, still open
     .outputs         {name: (objective, first value in a target or None, values)}
     .targets, .head  float32 values of a target; name of the head, or None
-    .optimiser, .hypers   nn.optimisers.Optimiser, {group: array('f')}
-    .strategy, .options   class and {name: number}
+    .hypers          {group: array('f')} of the optimiser
     .scope, .saved   what learns; buffers of the strategy that belong to a saved state
     """
 
 
-def assemble(spec, room, options):
-    """Assembled in the Room of reserve(), for the same ModelSpec and options."""
-    from ..nn.sections import Sections
-    from .config import Config
+def assemble(spec, room, optimiser):
+    """Assembled in the Room of reserve(), for the same ModelSpec. optimiser: optimisers.Optimiser
+    of the same options."""
+    from ..nn.sections import Choice, Sections
 
     out = Assembled()
-    config = Config(spec, **options)
-    sections = Sections(spec.net, config.choice, room.micro)
-    out.arena = room.open()
+    offsets, facts, out.scope, out.saved = room.read()
+    sections = Sections(spec.net, Choice(optimiser, *facts), room.micro)
+    out.arena = room.arena
+    out.arena.lay_out(offsets)
     out.stage = Stage(spec, sections, out.arena)
-    out.optimiser, out.hypers, out.scope = config.optimiser, sections.groups, config.scope
-    out.strategy, out.options, out.saved = config.strategy, config.options, config.saved_names
-    out.head, out.targets, out.outputs = sections.program.head, sections.losses.targets, {}
+    out.hypers, out.head = sections.groups, sections.program.head
+    out.targets, out.outputs = sections.losses.targets, {}
     for output in spec.net.outputs:
         at, n = sections.losses.parts.get(output["node"], (None, 0))
         out.outputs[output["node"]] = (output["objective"], at, n)

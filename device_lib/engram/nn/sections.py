@@ -15,14 +15,14 @@ from .program import Program
 class Choice:
     """What a learner consists of, as far as its rows depend on it.
 
+    optimiser   optimisers.Optimiser
     batch       samples of a mini-batch
     learns, heads   as scope.py has them
-    optimiser   optimisers.Optimiser
     fused       whether gradients are applied where they are computed
     teacher, single_backward   sections that the strategy runs beside the usual ones
     """
 
-    def __init__(self, batch, learns, heads, optimiser, fused, teacher, single_backward):
+    def __init__(self, optimiser, batch, learns, heads, fused, teacher, single_backward):
         self.batch, self.learns, self.heads, self.optimiser = batch, learns, heads, optimiser
         self.fused, self.teacher, self.single_backward = fused, teacher, single_backward
 
