@@ -38,6 +38,17 @@ try:
         gc.collect()
         return gc.mem_free()
 
+    def held_heap(rest):
+        """A buffer of the largest piece of heap that leaves `rest` bytes, None where there is
+        none: while it is held, what comes and goes does not scatter over that piece."""
+        size = heap_free() - rest
+        while size > 0:
+            try:
+                return bytearray(size)
+            except MemoryError:
+                size -= _OFTEN
+        return None
+
     # Bytes between collections at the start: -1, or what an install on stock firmware set. SAMD's
     # port has no threshold.
     _settable = hasattr(gc, "threshold")
@@ -96,6 +107,9 @@ except ImportError:
     def heap_free():
         """CPython's heap is not a board's: effectively unlimited."""
         return 1 << 40
+
+    def held_heap(rest):
+        """CPython has room: no piece of its heap is held."""
 
     def collect_often():
         """CPython collects as it likes."""

@@ -6,7 +6,7 @@ finds the layout before the arena is allocated, what makes the rows when they ar
 
 import json
 
-from ..compat import forget, heap_free
+from ..compat import forget, heap_free, held_heap
 from ..memory.arena import Arena
 from ..memory.layout import Needs
 from ..nn.stage import Stage
@@ -19,6 +19,7 @@ _CODE = (
     "engram.nn.geometry",
 )
 
+_PLANNING_BYTES = 48 * 1024  # of heap that planning gets before what the arena may need
 _NODE_BYTES = 192  # what a note says of a node: the places of its values and gradients
 
 
@@ -81,7 +82,14 @@ def reserve(spec, options, slots=0, bits=8, available=None):
     room = Room(spec)
     if available is None:
         available = heap_free()
-    _plan(room, spec, options, slots, bits, available)
+    piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
+    try:
+        _plan(room, spec, options, slots, bits, available)
+    except MemoryError:
+        piece = None
+        forget_code()
+        _plan(room, spec, options, slots, bits, available)
+    del piece
     forget_code()
     room.take(available)
     return room
