@@ -25,8 +25,16 @@ try:
         """
         for name in names:
             package, own = name.rsplit(".", 1)
-            if sys.modules.pop(name, None):
-                delattr(sys.modules[package], own)
+            package = sys.modules.get(package)
+            if sys.modules.pop(name, None) and hasattr(package, own):
+                delattr(package, own)
+
+    def forget_below(packages, but):
+        """Drops all modules of packages, but those named."""
+        names = [name for name in sys.modules if name.startswith(packages) and name not in but]
+        names.sort(key=len)
+        names.reverse()
+        forget(names)
 
     def heap_used():
         """Bytes of heap in use, after a collection."""
@@ -82,6 +90,9 @@ except ImportError:
         pass
 
     def forget(names):
+        """CPython has room: code stays."""
+
+    def forget_below(packages, but):
         """CPython has room: code stays."""
 
     def ticks_ms():

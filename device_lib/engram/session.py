@@ -1,26 +1,29 @@
 """Opens a learner on this board: model file, replay store and last saved state together."""
 
-from .compat import collect_often, collect_rarely, forget, heap_free, heap_used
-from .continual.learner import Learner
-from .continual.policies import policy_class
-from .continual.strategies import strategy_class
+from .compat import collect_often, collect_rarely, forget, forget_below, heap_free, heap_used
 from .errors import FitError
-from .store import Checkpoints, ReplayStore, regions
-from .store.wipe import first_header
 
 _BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
+_RECORD_BYTES = 16  # of a record, beside its latent
+_SCATTERED = 16  # the share of code in heap that lies so that it is lost to others
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
-BATCH = 16
 # Options that decide what memory a learner takes.
 _PLANNED = (
-    "batch", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr", "momentum",
-    "weight_decay", "clip",
+    "batch", "micro", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr",
+    "momentum", "weight_decay", "clip",
 )
-# Modules that a learner holds, of those that are not imported with it.
-_HELD = ("engram.nn.optimisers", "engram.nn.objectives.classify")
+# Modules that a learner holds.
+_HELD = (
+    "engram.continual.learner", "engram.store", "engram.store.wipe", "engram.nn.optimisers",
+    "engram.nn.objectives.classify",
+)
+# What is dropped before the arena is allocated, and loaded again: a learner's code beside it. Of
+# the store not what a board's device is made of.
+_AROUND = ("engram.continual", "engram.store")
+_DEVICES = ("engram.store.file_units", "engram.store.blockdev", "engram.store.nor")
 # Modules that are needed until it is open.
 _OPENING = ("engram.nn.model", "engram.nn.net", "engram.nn.safetensors")
 
@@ -48,6 +51,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     learner = _before_load(path, board, heap_base, bits, beat, options)
     forget(_OPENING)
     learner.load()
+    _need_piece(learner)
     collect_rarely()  # all that stays is there
     return learner
 
@@ -75,59 +79,55 @@ def _touch_code():
 def _before_load(path, board, heap_base, bits, beat, options):
     """A Learner with the weights of the model file.
 
-    Where the heap has no room, the micro-batch gets smaller, unless one was asked for.
+    Its arena is allocated first: where code is heap there is one piece for it before the code of
+    learner and store is loaded, and none after.
     """
     from .nn.model import ModelSpec
 
+    code = heap_free()
+    forget_below(_AROUND, _DEVICES)
+    free = heap_free()
+    code = free - code
+    from .continual.opening import prepare
+
     with open(path, "rb") as stream:
         spec = ModelSpec(stream)
-        if options.get("classes"):
+        if options.get("classes") is not None:
             spec.widen(options["classes"])
-        batch = options.get("batch", BATCH)
-        micros = [n for n in range(batch, 0, -1) if batch % n == 0] if type(batch) is int else []
-        while True:
-            micro = options.get("micro") or (micros.pop(0) if micros else None)
-            try:
-                return _learner(spec, board, heap_base, bits, beat, options, micro)
-            except (MemoryError, FitError, ImportError) as error:  # a pack without memory
-                if options.get("micro") or not micros:
-                    if isinstance(error, FitError):
-                        raise
-                    raise FitError(
-                        "this learner, beside its arena,", _PIECE_BYTES, heap_free(),
-                        "reduce the replay budget or what learns (scope)",
-                    )
+        if options.get("known") is not None:
+            spec.limit(options["known"])
+        _tidy(board.store_device())
+        planned = {name: options[name] for name in _PLANNED if name in options}
+        prepared = prepare(
+            spec, planned, _most_slots(board.store_device(), spec), bits or _BITS,
+            free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES),
+        )
+        spec.net = spec.file = None  # nobody asks for them from here on
+        load_code(**options)
+        from .continual.learner import Learner
+        from .store import Checkpoints
+
+        store, checkpoint_device, model_id = open_flash(
+            spec, board.store_device(), board.PROGRAM_BYTES, bits,
+            getattr(board, "PROGRAM_ONCE", None), beat, prepared.saved_bytes, path, **options
+        )
+        prepared.plan_store(store.capacity, store.bits)
+        checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
+        _tidy(board.store_device())
+        return Learner(
+            spec,
+            store,
+            checkpoints,
+            counter=board.counter,
+            heap_base=heap_base,
+            prepared=prepared,
+            **options
+        )
 
 
-def _learner(spec, board, heap_base, bits, beat, options, micro):
-    """A Learner of micro-batches of `micro` samples. Its arena is allocated first, while the heap
-    is in one piece."""
-    from .continual.opening import forget_code, reserve
-
-    _tidy(board.store_device())
-    planned = {name: options[name] for name in _PLANNED if name in options}
-    planned["micro"] = micro
-    room = reserve(spec, planned)
-    store, checkpoint_device, model_id = open_flash(
-        spec, board.store_device(), board.PROGRAM_BYTES, bits,
-        getattr(board, "PROGRAM_ONCE", None), beat, **options
-    )
-    forget_code()
-    checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
-    _tidy(board.store_device())
-    options = dict(options)
-    options["micro"] = micro
-    learner = Learner(
-        spec,
-        store,
-        checkpoints,
-        counter=board.counter,
-        heap_base=heap_base,
-        room=room,
-        **options
-    )
-    _need_piece(learner)
-    return learner
+def _most_slots(device, spec):
+    """At most so many records have room in a flash region."""
+    return device.ioctl(4, 0) * device.ioctl(5, 0) // (spec.latent_elems + _RECORD_BYTES)
 
 
 def load_code(strategy="replay", policy=POLICY, **options):
@@ -135,31 +135,42 @@ def load_code(strategy="replay", policy=POLICY, **options):
 
     Raises DataError on an unknown name.
     """
-    strategy_class(strategy)
-    policy_class(policy)
+    from .continual.policies import policy_class
+    from .continual.strategies import strategy_class
+
     for name in _HELD:
         __import__(name)
+    strategy_class(strategy)
+    policy_class(policy)
 
 
-def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, strategy="replay",
-               scope=None, depth=None, policy=POLICY, **options):
+def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, saved_bytes=None,
+               path=None, strategy="replay", scope=None, depth=None, policy=POLICY, **options):
     """(ReplayStore, region for Checkpoints, model id) in a flash region, for a learner of `spec`.
 
     bits: None for what is there. strategy, scope, depth, policy: as the learner takes them; they
     decide what a saved state holds. program_once: no page is programmed twice between erases; None
-    for what the device says. beat: as open_learner() takes it.
+    for what the device says. beat: as open_learner() takes it. saved_bytes: of parameters and
+    what the strategy saves, where it is known. path: of the model file, where `spec` has let go of
+    its tensors.
     """
-    from .continual.config import saved_bytes
+    from .continual.policies import policy_class
+    from .store import ReplayStore, regions
+    from .store.wipe import first_header
 
     header = first_header(device)
     if bits is None:
         bits = _BITS if header is None else header.bits
     state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * (spec.classes or 1)
-    state_bytes += saved_bytes(spec, strategy, scope, depth)
+    if saved_bytes is None:
+        from .continual.config import Config
+
+        saved_bytes = Config(spec, 1, strategy=strategy, scope=scope, depth=depth).saved_bytes
+    state_bytes += saved_bytes
     state_bytes += policy_class(policy).saved_bytes(spec.classes or 1)
     store_device, checkpoint_device = regions(device, state_bytes, program_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
-    latent_id, model_id = _ids(spec, header)
+    latent_id, model_id = _ids(spec, header, path)
     store = ReplayStore(
         store_device, program_bytes, latent_id, latent_bytes, bits, align=program_once, beat=beat,
         targets=spec.targets,
@@ -167,7 +178,7 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
     return store, checkpoint_device, model_id
 
 
-def _ids(spec, header):
+def _ids(spec, header, path):
     """(latent id, model id): as the store that is there has them, where it is of this model.
 
     header: of its first unit, or None. Releases before 0.2 took the ids from the tensors alone.
@@ -175,7 +186,7 @@ def _ids(spec, header):
     if header is not None and header.model_id != spec.latent_id:
         from .nn.reading import legacy_ids
 
-        legacy = legacy_ids(spec)
+        legacy = legacy_ids(spec, path)
         if header.model_id == legacy[0]:
             return legacy
     return spec.latent_id, spec.model_id

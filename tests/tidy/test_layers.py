@@ -24,6 +24,7 @@ DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
 ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections"}
 PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
+PLANNING |= {"memory.replay"}
 # The kernels in Python: a file a family, and what their arguments must be.
 BACKENDS = {"kernels.python", "kernels.numpy"}
 KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels.")} - BACKENDS
@@ -43,6 +44,7 @@ DEVICE_ROWS = {
     "memory.arena": {"backend"} | BASE,
     "memory.layout": set(),
     "memory.lifetimes": {"memory.layout"},  # knows rows and bytes, no layer
+    "memory.replay": set(),
     "memory": set(),
     "nn.names": set(),
     "nn.geometry": BASE,

@@ -111,6 +111,13 @@ class Config:
         return [self.micro] if self.micro else _divisors(self.batch)
 
     @property
+    def saved_bytes(self):
+        """Bytes of a saved state: parameters, and what the strategy keeps beside them."""
+        sizes = self.sizes(1)
+        own = [n for _, n, kind in self.strategy.buffers(sizes) if kind == SAVED]
+        return 4 * (sizes.params + sum(own))
+
+    @property
     def saved_names(self):
         """Buffers of the strategy that belong to a saved state."""
         return [name for name, _, kind in self.strategy.buffers(self.sizes(1)) if kind == SAVED]
@@ -119,10 +126,7 @@ class Config:
 def saved_bytes(spec, strategy="replay", scope=None, depth=None):
     """Bytes of a saved state: the parameters of the adaptive stage and what a strategy, chosen by
     name, keeps beside them."""
-    config = Config(spec, 1, None, strategy, None, scope, depth)
-    sizes = config.sizes(1)
-    own = [n for _, n, kind in config.strategy.buffers(sizes) if kind == SAVED]
-    return 4 * (sizes.params + sum(own))
+    return Config(spec, 1, None, strategy, None, scope, depth).saved_bytes
 
 
 def _divisors(n):

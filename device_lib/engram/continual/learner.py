@@ -7,7 +7,6 @@ from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free,
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
-from ..nn.optimisers import Optimiser
 from .numbers import DEAD, next_experience, number_of
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
@@ -20,6 +19,14 @@ from .trainer import Trainer, readable
 
 _MAX_TASKS = 256
 NO_CLASS = 254  # label of a record without one: store.format.NO_CLASS
+
+
+def fit(spec, classes=None, known=None):
+    """Makes room for classes in a ModelSpec, and limits those that it knows: as Learner's."""
+    if classes is not None:
+        spec.widen(classes)
+    if known is not None:
+        spec.limit(known)
 
 
 class Learner:
@@ -57,8 +64,8 @@ class Learner:
                     at no other time; another may take its place between two steps
     available       bytes of heap it may use; None asks the heap
     heap_base       bytes of heap that were in use before the spec and the store were opened
-    room            opening.Room, reserved for these options before the store was opened; None: it
-                    is found now
+    prepared        opening.Prepared for these options, before the store was opened; None: its
+                    layers are put into memory now
 
     .skipped   samples observed that the policy did not let in, since the learner was opened
     .stage     nn.stage.Stage
@@ -93,7 +100,7 @@ class Learner:
         scope=None,
         optimiser="momentum",
         clip=None,
-        room=None,
+        prepared=None,
     ):
         from . import opening
 
@@ -105,10 +112,8 @@ class Learner:
             raise DataError(
                 "composition %s expected, %s came" % (" or ".join(COMPOSITIONS), composition)
             )
-        if classes is not None:
-            spec.widen(classes)
-        if known is not None:
-            spec.limit(known)
+        if prepared is None:
+            fit(spec, classes, known)
         if not 0 <= lr_decay <= 1:
             raise DataError("lr_decay from 0 to 1 expected, %r came" % lr_decay)
         slots = 0 if store is None else store.capacity
@@ -123,26 +128,25 @@ class Learner:
         self.policy = policy(store, groups, self.rng, self.budget)
         composition = composition or strategy_class(strategy).COMPOSITION
         self.sampler = Sampler(slots, groups, self.rng, composition)
-        hyper = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "clip": clip}
         options = options_of(strategy_class(strategy), strategy_options)
-        if room is None:
-            room = opening.reserve(
+        if prepared is None:
+            prepared = opening.prepare(
                 spec,
-                dict(
-                    hyper, batch=batch, micro=micro, strategy=strategy,
-                    strategy_options=strategy_options, scope=scope, depth=depth,
-                    optimiser=optimiser,
-                ),
+                {
+                    "batch": batch, "micro": micro, "strategy": strategy,
+                    "strategy_options": strategy_options, "scope": scope, "depth": depth,
+                    "optimiser": optimiser, "lr": lr, "momentum": momentum,
+                    "weight_decay": weight_decay, "clip": clip,
+                },
                 slots,
                 8 if store is None else store.bits,
                 available,
             )
-        optimiser = Optimiser(optimiser, **hyper)
-        parts = opening.assemble(spec, room, optimiser)
-        self.planned_bytes, self.stage = room.total_bytes, parts.stage
+        parts = prepared
+        self.planned_bytes, self.stage = parts.planned_bytes, parts.stage
         self.outputs, self.targets, self.head_name = parts.outputs, parts.targets, parts.head
         self.strategy_name, self.scope = strategy, parts.scope
-        self.optimiser_name, self.clip = optimiser.name, clip
+        self.optimiser_name, self.clip = parts.optimiser.name, clip
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
         self.input_elems, self.input_dtype = spec.input_elems, spec.graph["input"]["dtype"]
         self._floats = self.input_dtype == "float32"
@@ -161,7 +165,7 @@ class Learner:
             reader = LatentReader(
                 store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets
             )
-        self.trainer = Trainer(self, optimiser, parts.hypers, reader, lr_decay, counter)
+        self.trainer = Trainer(self, parts.optimiser, parts.hypers, reader, lr_decay, counter)
         self.strategy = strategy_class(strategy)(self, parts.arena, options)
         self.state = State(self, [(name, parts.arena.window(name)) for name in parts.saved])
         self.brought = self.state.brought

@@ -9,6 +9,8 @@ import json
 from ..compat import forget, heap_free, held_heap
 from ..memory.arena import Arena
 from ..memory.layout import Needs
+from ..memory.replay import index_bytes
+from ..nn.optimisers import Optimiser
 from ..nn.stage import Stage
 
 _CODE = (
@@ -19,6 +21,7 @@ _CODE = (
     "engram.nn.geometry",
 )
 
+_OPTIMISER = ("lr", "momentum", "weight_decay", "clip")
 _PLANNING_BYTES = 48 * 1024  # of heap that planning gets before what the arena may need
 _NODE_BYTES = 192  # what a note says of a node: the places of its values and gradients
 
@@ -43,6 +46,7 @@ class Room:
     would else lie in the middle of the room for the arena.
 
     .micro, .block_bytes, .total_bytes   as layout.Layout has them
+    .index_bytes   of these, for the index of the replay store
     .arena   memory.arena.Arena
     """
 
@@ -59,6 +63,7 @@ class Room:
         text = json.dumps([
             layout.offsets, choice.batch, choice.learns, choice.heads, choice.fused,
             choice.teacher, choice.single_backward, config.scope, config.saved_names,
+            config.saved_bytes,
         ]).encode()
         self._length = len(text)
         self._text[: len(text)] = text
@@ -68,18 +73,32 @@ class Room:
         self.arena = Arena(Needs(self.micro, self.block_bytes, self.total_bytes), available)
 
     def read(self):
-        """(offsets, [batch, learns, heads, fused, teacher, single_backward], scope, saved)"""
+        """(offsets, [batch, learns, heads, fused, teacher, single_backward], [scope, names and
+        bytes of what is saved])"""
         facts = json.loads(bytes(self._text[: self._length]))
-        return facts[0], facts[1:7], facts[7], facts[8]
+        return facts[0], facts[1:7], facts[7:]
 
 
-def reserve(spec, options, slots=0, bits=8, available=None):
-    """Room for a learner of a ModelSpec.
+def prepare(spec, options, slots=0, bits=8, available=None, unload=None):
+    """Prepared for a learner of a ModelSpec: its layers, bound to an arena.
 
     options: arguments of continual.config.Config, by name. slots, bits: of the replay store.
-    available: bytes of heap that it may have; None asks the heap. Raises FitError, DataError.
+    available: bytes of heap that it may have; None asks the heap. unload: None, or called when
+    planning is done, to drop what it has loaded. Raises FitError, DataError.
     """
+    room = _reserve(spec, options, slots, bits, available, unload)
+    return _bind(spec, room, _optimiser(options))
+
+
+def _optimiser(options):
+    given = {name: options[name] for name in _OPTIMISER if name in options}
+    return Optimiser(options.get("optimiser", "momentum"), **given)
+
+
+def _reserve(spec, options, slots, bits, available, unload):
+    """Room for a learner."""
     room = Room(spec)
+    room.index_bytes = index_bytes(spec.latent_elems, slots, bits) if slots else 0
     if available is None:
         available = heap_free()
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
@@ -91,6 +110,8 @@ def reserve(spec, options, slots=0, bits=8, available=None):
         _plan(room, spec, options, slots, bits, available)
     del piece
     forget_code()
+    if unload:
+        unload()
     room.take(available)
     return room
 
@@ -102,24 +123,32 @@ def _plan(room, spec, options, slots, bits, available):
     room.note(config, config.plan(slots, bits, available).layout)
 
 
-class Assembled:
+class Prepared:
     """What a learner consists of beside its store.
 
     .stage, .arena   nn.stage.Stage; memory.arena.Arena, still open
+    .planned_bytes   of arena and Python objects
     .outputs         {name: (objective, first value in a target or None, values)}
     .targets, .head  float32 values of a target; name of the head, or None
-    .hypers          {group: array('f')} of the optimiser
+    .optimiser, .hypers   optimisers.Optimiser, {group: array('f')}
     .scope, .saved   what learns; buffers of the strategy that belong to a saved state
+    .saved_bytes     of parameters and these buffers
     """
 
+    def plan_store(self, slots, bits):
+        """Corrects planned_bytes, once the store is open."""
+        self.planned_bytes += index_bytes(self._latent_elems, slots, bits) - self._planned_index
 
-def assemble(spec, room, optimiser):
-    """Assembled in the Room of reserve(), for the same ModelSpec. optimiser: optimisers.Optimiser
-    of the same options."""
+
+def _bind(spec, room, optimiser):
+    """Prepared in a Room."""
     from ..nn.sections import Choice, Sections
 
-    out = Assembled()
-    offsets, facts, out.scope, out.saved = room.read()
+    out = Prepared()
+    out.planned_bytes, out.optimiser = room.total_bytes, optimiser
+    out._latent_elems, out._planned_index = spec.latent_elems, room.index_bytes
+    offsets, facts, others = room.read()
+    out.scope, out.saved, out.saved_bytes = others
     sections = Sections(spec.net, Choice(optimiser, *facts), room.micro)
     out.arena = room.arena
     out.arena.lay_out(offsets)

@@ -29,6 +29,7 @@ class ModelSpec:
     .graph                {"input", "latent"} of the file, as dicts; .net: net.Net
     .version              of the file
     .input_elems, .latent_elems, .parameter_bytes (of the adaptive stage)
+    .targets              float32 values of a target: those of all outputs that regress
     .latent_id            u32: the graph up to the latent, its quantization and tensors; equal ids
                           mean that stored latents are interchangeable
     .model_id             u32: the whole model; equal ids mean that learned states are
@@ -53,15 +54,6 @@ class ModelSpec:
             for key, dtype, shape in formats.load(node["format"]).tensors(node)
             if dtype == "F32"
         ]
-
-    @property
-    def targets(self):
-        """float32 values of a target: those of all outputs that regress."""
-        return sum([
-            product(self.net.node(output["node"])["out"])
-            for output in self.net.outputs
-            if output["objective"] == "regress"
-        ])
 
     @property
     def parameter_bytes(self):

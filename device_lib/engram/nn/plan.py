@@ -13,6 +13,7 @@ and leaves lifetimes and sharing to memory/lifetimes.py.
 from ..errors import ModelError
 from ..memory.layout import Layout
 from ..memory.lifetimes import Timeline
+from ..memory.replay import index_bytes
 from .geometry import elems
 from .names import (
     BRIEF,
@@ -38,15 +39,6 @@ _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
 _CONSTANT_BYTES = 48  # an array that a row reads
 _SAMPLE_BYTES = 4  # slot of each record of a batch
-_STORE_BYTES = 3080  # replay store, checkpoints and reader, without what is below
-_RECORD_BYTES = 12  # of a record besides its latent
-_RECORD_COPIES = 4  # packed, as it is read, as a blank one reads, padded to pages
-_SLOT_BYTES = 3  # label, experience
-_ORDER_BYTES = 2  # sampling order of a record
-_UNIT_BYTES = 7  # status, erases, live records of an erase unit
-_USUAL_UNIT = 4096  # bytes of one: what the plan takes it to be
-_UNIT_HEAD = 40  # of these, the header
-_RESERVE = 7  # units in use for each one kept free
 
 
 class Plan(Sections):
@@ -115,7 +107,8 @@ class Plan(Sections):
         end = line.at
         rows.append(("objects", "heap", self._object_bytes(), 0, 0, end))
         if slots:
-            rows.append(("replay index", "heap", _index_bytes(spec, slots, bits), 0, 0, end))
+            index = index_bytes(spec.latent_elems, slots, bits)
+            rows.append(("replay index", "heap", index, 0, 0, end))
         layers = [_layer("frozen", node, program) for node in graph.frozen]
         layers += [_layer("adaptive", node, program) for node in graph.adaptive]
         return Layout(micro, rows, offsets, layers)
@@ -139,16 +132,6 @@ def _check_names(names):
     for name in names:
         if names.count(name) > 1:
             raise ModelError("expected one buffer of a name, got two of %s: rename it" % name)
-
-
-def _index_bytes(spec, slots, bits):
-    """Heap of a replay store with a capacity of `slots` records."""
-    record = _RECORD_BYTES + (spec.latent_elems * bits + 7) // 8
-    in_unit = max(1, (_USUAL_UNIT - _UNIT_HEAD) // record)
-    units = (slots + in_unit - 1) // in_unit
-    units += max(1, units // _RESERVE)
-    index = units * (in_unit * _SLOT_BYTES + _UNIT_BYTES) + slots * _ORDER_BYTES
-    return _STORE_BYTES + _RECORD_COPIES * record + index + (4 << bits)
 
 
 def _layer(stage, node, program):

@@ -31,6 +31,11 @@ def read(spec, stream):
         spec.input_elems = elems(raw["input"]["shape"])
         spec.latent_elems = elems(raw["latent"]["shape"])
         spec.net = graph.read(raw, spec.version)
+        spec.targets = sum([
+            elems(spec.net.node(output["node"])["out"])
+            for output in spec.net.outputs
+            if output["objective"] == "regress"
+        ])
         _check(spec, raw)
         spec.latent_id, spec.model_id = _identify(spec, raw)
     except (KeyError, ValueError, TypeError, IndexError) as e:
@@ -90,9 +95,14 @@ def _crc_tensors(spec, node, crc):
     return crc & 0xFFFFFFFF
 
 
-def legacy_ids(spec):
+def legacy_ids(spec, path=None):
     """(latent_id, model_id) as releases before 0.2 had them, of the tensors alone: a store
-    that they wrote is recognised by these."""
+    that they wrote is recognised by these. path: of the model file, where `spec` is closed."""
+    if path:
+        from .model import ModelSpec
+
+        with open(path, "rb") as stream:
+            return legacy_ids(ModelSpec(stream))
     latent = spec.graph["latent"]
     crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
     for node in spec.net.frozen:
