@@ -38,7 +38,8 @@ SMALL_OPS = {
 }
 SMALL_HOLDS = """
 dense_fwd dense_bwd_dx dense_bwd_dw conv2d_fwd conv2d_bwd_dx conv2d_bwd_dw relu_fwd relu_bwd_dx
-global_avgpool_fwd global_avgpool_bwd_dx softmax_xent softmax_fwd sgd_step zero_f32 check_finite
+global_avgpool_fwd global_avgpool_bwd_dx softmax_xent softmax_fwd sgd_step sgd_plain zero_f32
+check_finite
 quantize_s8 dequantize_s8 u8_to_s8 conv2d_s8 depthwise_s8 dense_s8 avgpool_s8
 axpy_f32 scale_f32 mul_f32 sum_squares scale_shift_fwd copy_channels copy_f32
 packed_bytes pack_s8 unpack_f32 draw_batch gather_latents gather_targets

@@ -85,7 +85,7 @@ def test_backend_finds_every_part():
 
 def called_by_the_library():
     """Kernels that the device library calls, and those of the tapes of the ops that are small."""
-    found = {"softmax_xent", "sgd_step"}  # of the usual objective and optimiser
+    found = {"softmax_xent", "sgd_step", "sgd_plain"}  # of classes; with momentum and without
     for path in (natmod.ROOT / "device_lib" / "engram").rglob("*.py"):
         if path.parent.name != "kernels":
             found |= set(re.findall(r"\bkernels\.(\w+)\b(?!\.)(?!\")", path.read_text()))

@@ -184,27 +184,25 @@ def _run(
 
 
 def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> dict[str, Any]:
-    """The settings, with a smaller mini-batch and budget where the board has no room for those.
+    """The settings, with less RAM and a smaller budget where the board has no room for those.
 
-    Firmware that is not ours keeps the library in RAM and gives its flash to files. The learning
-    rate goes with the mini-batch (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section
-    2.1). Raises InputError when the board has learned something: the demo erases the replay
-    region.
+    Firmware that is not ours keeps the library in RAM and gives its flash to files. Raises
+    InputError when the board has learned something: the demo erases the replay region.
     """
-    batch = usual = settings["learner"]["batch"]
-    while True:
-        lr = settings["learner"]["lr"] * batch / usual
-        fitted = {**settings, "learner": {**settings["learner"], "batch": batch, "lr": lr}}
+    ladder = _smaller(settings["learner"])
+    for words, learner in ladder:
+        fitted = {**settings, "learner": learner}
+        last = learner is ladder[-1][1]
+        if words:
+            say(f"this board has too little RAM left for that: {words}")
         try:
             facts = device.push_model(model, **_options(fitted, 1))
-            fits = batch <= _LEAST_BATCH or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
+            fits = last or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
         except DeviceError as e:
-            if e.kind != "FitError" or batch <= _LEAST_BATCH:
+            if e.kind not in ("FitError", "MemoryError") or last:
                 raise
             fits = False
         if not fits:
-            batch //= 2
-            say(f"this board has too little RAM left for that mini-batch: {batch} samples a step")
             continue
         store = device.store_info()["store"]
         if facts["experience"] or store["live"]:
@@ -217,6 +215,23 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
             fitted["learner"]["budget"] = room
             say(f"this board's store is smaller: {room} latents stay when a session ends")
         return fitted
+    raise AssertionError("the last rung of the ladder fits or raises")
+
+
+def _smaller(learner: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """(what is said, a learner's settings), each with less RAM than the one before.
+
+    Without momentum no velocity is kept; its steps add up to lr / (1 - momentum). The rate goes
+    with the mini-batch (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1).
+    """
+    plain = {**learner, "momentum": 0.0, "lr": learner["lr"] / (1 - learner["momentum"])}
+    rungs = [("", learner), ("SGD without momentum", plain)]
+    batch = learner["batch"] // 2
+    while batch >= _LEAST_BATCH:
+        rate = plain["lr"] * batch / learner["batch"]
+        rungs.append((f"{batch} samples a step", {**plain, "batch": batch, "lr": rate}))
+        batch //= 2
+    return rungs
 
 
 def _options(settings: dict[str, Any], seed: int, strategy: str = "replay") -> dict[str, Any]:
