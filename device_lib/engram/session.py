@@ -184,12 +184,21 @@ def _ids(spec, header, path):
     header: of its first unit, or None. Releases before 0.2 took the ids from the tensors alone.
     """
     if header is not None and header.model_id != spec.latent_id:
-        from .nn.reading import legacy_ids
-
-        legacy = legacy_ids(spec, path)
+        legacy = _legacy_ids(spec, path)
         if header.model_id == legacy[0]:
             return legacy
     return spec.latent_id, spec.model_id
+
+
+def _legacy_ids(spec, path):
+    from .nn.reading import legacy_ids
+
+    if not path:
+        return legacy_ids(spec)
+    from .nn.model import ModelSpec
+
+    with open(path, "rb") as stream:
+        return legacy_ids(ModelSpec(stream))
 
 
 def _tidy(device):

@@ -182,9 +182,10 @@ def test_messages_are_whole(stock, repl):
     board = repl(UNIX)
     with pytest.raises(DeviceError, match=r"1 to 254 classes expected, 999 came"):
         board.run(
-            "from engram.nn.model import ModelSpec\n"
-            "class Spec:\n    classes = 999\n"
-            "ModelSpec._check_graph(Spec(), {'input': {'dtype': 'uint8'}})"
+            "from engram.nn import reading\n"
+            "class Net:\n    head = {'out': [999]}\n"
+            "class Spec:\n    classes = 999\n    net = Net\n"
+            "reading._check(Spec(), {'input': {'dtype': 'uint8'}})"
         )
 
 

@@ -95,14 +95,9 @@ def _crc_tensors(spec, node, crc):
     return crc & 0xFFFFFFFF
 
 
-def legacy_ids(spec, path=None):
+def legacy_ids(spec):
     """(latent_id, model_id) as releases before 0.2 had them, of the tensors alone: a store
-    that they wrote is recognised by these. path: of the model file, where `spec` is closed."""
-    if path:
-        from .model import ModelSpec
-
-        with open(path, "rb") as stream:
-            return legacy_ids(ModelSpec(stream))
+    that they wrote is recognised by these."""
     latent = spec.graph["latent"]
     crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
     for node in spec.net.frozen:

@@ -33,7 +33,7 @@ def step_macs(config: Config) -> int:
         backward += macs(node) * (weights + sum(needs[value] for value in node["in"]))
     names = [node["name"] for node in graph.adaptive]
     first = min(names.index(name) for name in config.learns)
-    again = sum(macs(node) for node in graph.adaptive[first:]) if config.teacher else 0
+    again = sum(macs(node) for node in graph.adaptive[first:]) if config.choice.teacher else 0
     return forward + backward + again
 
 
