@@ -43,7 +43,6 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     """
     collect_often()
     load_code(**options)
-    _touch_code()
     board = board or __import__("engram_board")
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
@@ -68,12 +67,6 @@ def _need_piece(learner):
             free,
             "in smaller pieces; reduce the batch, the replay budget, or the adaptive stage",
         )
-
-
-def _touch_code():
-    from .continual.opening import touch_code
-
-    touch_code()
 
 
 def _before_load(path, board, heap_base, bits, beat, options):
@@ -103,7 +96,8 @@ def _before_load(path, board, heap_base, bits, beat, options):
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES),
         )
         spec.net = spec.file = None  # nobody asks for them from here on
-        load_code(**options)
+        for name in _HELD:
+            __import__(name)
         from .continual.learner import Learner
         from .store import Checkpoints
 
@@ -135,6 +129,7 @@ def load_code(strategy="replay", policy=POLICY, **options):
 
     Raises DataError on an unknown name.
     """
+    from .continual.opening import touch_code
     from .continual.policies import policy_class
     from .continual.strategies import strategy_class
 
@@ -142,6 +137,7 @@ def load_code(strategy="replay", policy=POLICY, **options):
         __import__(name)
     strategy_class(strategy)
     policy_class(policy)
+    touch_code()
 
 
 def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, saved_bytes=None,
