@@ -7,7 +7,7 @@ _BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 _RECORD_BYTES = 16  # of a record, beside its latent
-_SCATTERED = 16  # the share of code in heap that lies so that it is lost to others
+_SCATTERED = 12  # the share of code in heap that lies so that it is lost to others
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 POLICY = "balanced"  # where none is given
 # Options that decide what memory a learner takes.
@@ -48,9 +48,9 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     if heap_base is None:
         heap_base = heap_used()
     learner = _before_load(path, board, heap_base, bits, beat, options)
-    forget(_OPENING)
     learner.load()
     _need_piece(learner)
+    forget((__name__,))
     collect_rarely()  # all that stays is there
     return learner
 
@@ -96,6 +96,7 @@ def _before_load(path, board, heap_base, bits, beat, options):
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES),
         )
         spec.net = spec.file = None  # nobody asks for them from here on
+        forget(_OPENING)
         for name in _HELD:
             __import__(name)
         from .continual.learner import Learner

@@ -87,6 +87,7 @@ def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():
     offered = {"strategy_options" if name == "set" else name.replace("-", "_") for name in LEARNER}
     assert offered <= known
     assert known - offered == {
-        "path", "board", "options", "spec", "store", "checkpoints", "counter", "available", "prepared",
+        "path", "board", "options", "spec", "store", "checkpoints", "counter", "available",
+        "prepared",
         "heap_base", "budget_bytes", "beat",
     }  # fmt: skip

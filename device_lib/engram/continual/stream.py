@@ -2,8 +2,6 @@
 
 import struct
 
-from .metrics import AccuracyMatrix
-
 _HEAD = "<II"  # id, sequence number of the store's next record
 
 
@@ -23,12 +21,20 @@ class Stream:
         """Another stream: nothing was measured in it."""
         self.id = number
         self.began_at = 0
-        self.matrix = AccuracyMatrix()
+        self._matrix = None
         self.saved = False
+
+    @property
+    def matrix(self):
+        if self._matrix is None:
+            from .metrics import AccuracyMatrix  # code that many a learner never needs
+
+            self._matrix = AccuracyMatrix()
+        return self._matrix
 
     def pack(self, next_sequence):
         """As bytes; b"" where there is nothing that a saved state without this would lack."""
-        if not self.id and not len(self.matrix):
+        if not self.id and not (self._matrix and len(self._matrix)):
             return b""
         self.began_at = next_sequence
         return struct.pack(_HEAD, self.id, next_sequence) + self.matrix.pack()
@@ -38,7 +44,8 @@ class Stream:
 
         What was measured after the save stays, unless it belongs to experiences that are undone.
         """
-        self.matrix.forget_after(experience)
+        if self._matrix:
+            self._matrix.forget_after(experience)
         if raw:
             self.id, self.began_at = struct.unpack(_HEAD, raw[: struct.calcsize(_HEAD)])
             self.matrix.unpack(raw[struct.calcsize(_HEAD) :])

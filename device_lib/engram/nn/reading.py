@@ -24,12 +24,15 @@ def read(spec, stream):
             % (" or ".join(VERSIONS), spec.version)
         )
     try:
-        raw = json.loads(meta.pop("graph"))  # nodes are many objects: .net has them alone
+        text = meta.pop("graph")
+        raw = json.loads(text)  # nodes are many objects: .net has them alone
         spec.graph = {key: raw[key] for key in ("input", "latent")}
         spec.name = raw["name"]
         spec.classes = spec.known = raw["classes"]
         spec.input_elems = elems(raw["input"]["shape"])
         spec.latent_elems = elems(raw["latent"]["shape"])
+        for key in ("input", "latent"):
+            spec.quantization(key)  # KeyError
         spec.net = graph.read(raw, spec.version)
         spec.targets = sum([
             elems(spec.net.node(output["node"])["out"])
@@ -37,7 +40,7 @@ def read(spec, stream):
             if output["objective"] == "regress"
         ])
         _check(spec, raw)
-        spec.latent_id, spec.model_id = _identify(spec, raw)
+        spec.latent_id, spec.model_id = _identify(spec, text)
     except (KeyError, ValueError, TypeError, IndexError) as e:
         raise ModelError("model file: its graph is incomplete (%r)" % (e,))
 
@@ -66,21 +69,31 @@ def _check(spec, raw):
             raise ModelError("expected a float32 tensor of one node, got %s of two" % tensor)
 
 
-def _identify(spec, raw):
-    latent = raw["latent"]
-    crc = crc32(struct.pack("<fi", latent["scale"], latent["zero_point"]))
-    for key in ("shape", "dtype", "scale", "zero_point"):
-        crc = _crc_of(raw["input"][key], crc)
-    crc = _crc_nodes(spec, spec.net.frozen, crc)
-    whole = _crc_nodes(spec, spec.net.adaptive, crc)
-    return crc, _crc_of(spec.net.outputs, whole)
+def _identify(spec, text):
+    """(latent_id, model_id). text: the graph's JSON."""
+    crc = 0
+    for key in ("input", "latent"):
+        crc = _crc_text(text, key, crc)
+    for node in spec.net.frozen:
+        crc = _crc_node(spec, node, crc, "")
+    whole = crc
+    for node in spec.net.adaptive:
+        whole = _crc_node(spec, node, whole, "%.3g")
+    return crc, _crc_of(spec.net.outputs, whole, "%.3g")
 
 
-def _crc_nodes(spec, nodes, crc):
-    for node in nodes:
-        crc = _crc_of(node, crc)
-        crc = _crc_tensors(spec, node, crc)
-    return crc
+def _crc_text(text, key, crc):
+    """Of what the file says of "input" or "latent", to the letter: what hosts read of a decimal
+    fraction may differ in the last bit."""
+    start = text.index('"%s"' % key)
+    while text[text.index(":", start) + 1 :].lstrip()[:1] != "{":
+        start = text.index('"%s"' % key, start + 1)
+    part = text[start : text.index("}", start) + 1]
+    return crc32("".join(part.split()).encode(), crc)
+
+
+def _crc_node(spec, node, crc, fraction):
+    return _crc_tensors(spec, node, _crc_of(node, crc, fraction))
 
 
 def _crc_tensors(spec, node, crc):
@@ -108,17 +121,21 @@ def legacy_ids(spec):
     return crc & 0xFFFFFFFF, whole & 0xFFFFFFFF
 
 
-def _crc_of(value, crc):
-    """The crc32 of a JSON value, in an order and a notation that all hosts share."""
+def _crc_of(value, crc, fraction):
+    """The crc32 of a JSON value, in an order and a notation that all hosts share.
+
+    fraction: how a float is written. "": not at all; int8 tensors hold what a scale does.
+    """
     if isinstance(value, dict):
         for key in sorted(value):
-            crc = _crc_of(value[key], crc32(key.encode(), crc))
+            crc = _crc_of(value[key], crc32(key.encode(), crc), fraction)
         return crc
     if isinstance(value, (list, tuple)):
         crc = crc32(b"[%d" % len(value), crc)
         for item in value:
-            crc = _crc_of(item, crc)
+            crc = _crc_of(item, crc, fraction)
         return crc
-    if isinstance(value, float):
-        return crc32(struct.pack("<f", value), crc)
-    return crc32(str(value).encode(), crc)
+    text = fraction % value if isinstance(value, float) and fraction else str(value)
+    if isinstance(value, float) and not fraction:
+        return crc
+    return crc32(text.encode(), crc)
