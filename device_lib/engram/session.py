@@ -25,7 +25,7 @@ _HELD = (
 _AROUND = ("engram.continual", "engram.store")
 _DEVICES = ("engram.store.file_units", "engram.store.blockdev", "engram.store.nor")
 # Modules that are needed until it is open.
-_OPENING = ("engram.nn.model", "engram.nn.net", "engram.nn.safetensors")
+_OPENING = ("engram.nn.model", "engram.nn.net", "engram.nn.safetensors", "engram.store.wipe")
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
@@ -50,7 +50,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     learner = _before_load(path, board, heap_base, bits, beat, options)
     learner.load()
     _need_piece(learner)
-    forget((__name__,))
+    forget(_OPENING + (__name__,))
     collect_rarely()  # all that stays is there
     return learner
 
@@ -130,7 +130,6 @@ def load_code(strategy="replay", policy=POLICY, **options):
 
     Raises DataError on an unknown name.
     """
-    from .continual.opening import touch_code
     from .continual.policies import policy_class
     from .continual.strategies import strategy_class
 
@@ -138,7 +137,6 @@ def load_code(strategy="replay", policy=POLICY, **options):
         __import__(name)
     strategy_class(strategy)
     policy_class(policy)
-    touch_code()
 
 
 def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, saved_bytes=None,

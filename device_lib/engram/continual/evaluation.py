@@ -1,7 +1,7 @@
 """Evaluation: what a model says of labelled samples, and how far that is right."""
 
 from ..backend import kernels
-from ..nn import objectives
+from ..nn.objectives.scores import SCORES
 
 
 class Scores:
@@ -11,7 +11,7 @@ class Scores:
         self._scores = {}
         for name, (kind, at, n) in learner.outputs.items():
             size = learner.classes if kind == "classify" else n
-            self._scores[name] = (objectives.load(kind).Score(size), at, n)
+            self._scores[name] = (SCORES[kind](size), at, n)
 
     def add(self, outputs, row, rows, expected):
         """Row `row` of outputs, {name: window of `rows` rows}, is of a sample that `expected`,

@@ -31,14 +31,6 @@ def forget_code():
     forget(_CODE)
 
 
-def touch_code():
-    """Loads that code and drops it: names in it, which MicroPython keeps for ever, then lie below
-    all that a learner keeps, and not in the middle of the room for its arena."""
-    for name in _CODE:
-        __import__(name)
-    forget_code()
-
-
 class Room:
     """The arena of a learner, and what is known of its plan once the plan's code is gone.
 

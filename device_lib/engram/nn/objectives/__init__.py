@@ -6,7 +6,8 @@ Such a file has
     EXPECTED   the buffer of what is expected: "labels" or "targets"
     loss(gradient, stats, out, expected, batch, n), answer(out, n)   rows of kernels
     value(window)           what predict() answers
-    Score                   what evaluate() counts
+
+scores.py has what evaluate() counts.
 """
 
 from ...errors import ModelError
@@ -18,4 +19,4 @@ def load(name):
     """The module of an objective. Raises ModelError."""
     if name not in NAMES:
         raise ModelError("expected an objective of %s, got %s" % (", ".join(NAMES), name))
-    return __import__(__name__ + "." + name, None, None, ("Score",))
+    return __import__(__name__ + "." + name, None, None, ("value",))
