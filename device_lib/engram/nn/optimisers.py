@@ -6,6 +6,7 @@ Each group of parameters has hyperparameters of its own, so that one can learn m
 from array import array
 
 from ..errors import DataError
+
 NAMES = ("sgd", "momentum", "adam")
 
 _STATES = {"sgd": (), "momentum": ("velocity",), "adam": ("mean", "square")}
