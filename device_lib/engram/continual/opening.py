@@ -7,6 +7,7 @@ finds the layout before the arena is allocated, what makes the rows when they ar
 import json
 
 from ..compat import forget, heap_free, held_heap
+from ..errors import FitError
 from ..memory.arena import Arena
 from ..memory.layout import Needs
 from ..memory.replay import index_bytes
@@ -78,8 +79,18 @@ def prepare(spec, options, slots=0, bits=8, available=None, unload=None):
     available: bytes of heap that it may have; None asks the heap. unload: None, or called when
     planning is done, to drop what it has loaded. Raises FitError, DataError.
     """
-    room = _reserve(spec, options, slots, bits, available, unload)
-    return _bind(spec, room, _optimiser(options))
+    if available is None:
+        available = heap_free()
+    room = Room(spec)
+    try:
+        _reserve(room, spec, options, slots, bits, available, unload)
+        return _bind(spec, room, _optimiser(options))
+    except MemoryError:
+        needed = room.total_bytes + _PLANNING_BYTES
+    raise FitError(
+        "this learner, while its layers are planned and bound,", needed, available,
+        "reduce the batch, what learns (scope), or the model",
+    )
 
 
 def _optimiser(options):
@@ -87,12 +98,9 @@ def _optimiser(options):
     return Optimiser(options.get("optimiser", "momentum"), **given)
 
 
-def _reserve(spec, options, slots, bits, available, unload):
-    """Room for a learner."""
-    room = Room(spec)
+def _reserve(room, spec, options, slots, bits, available, unload):
+    """Plans a learner and takes its arena."""
     room.index_bytes = index_bytes(spec.latent_elems, slots, bits) if slots else 0
-    if available is None:
-        available = heap_free()
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
     try:
         _plan(room, spec, options, slots, bits, available)
@@ -105,7 +113,6 @@ def _reserve(spec, options, slots, bits, available, unload):
     if unload:
         unload()
     room.take(available)
-    return room
 
 
 def _plan(room, spec, options, slots, bits, available):

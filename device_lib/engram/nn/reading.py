@@ -4,6 +4,7 @@ import json
 import struct
 from binascii import crc32
 
+from ..compat import collect_often
 from ..errors import ModelError
 from . import formats, graph
 from .geometry import elems
@@ -14,7 +15,12 @@ INPUT_DTYPES = ("uint8", "float32")
 
 
 def read(spec, stream):
-    """Fills a model.ModelSpec from a stream. Raises ModelError on anything inconsistent."""
+    """Fills a model.ModelSpec from a stream. Raises ModelError on anything inconsistent.
+
+    The heap is collected often from here on, until a learner is open: what stays of the text would
+    else lie scattered over the room for the arena.
+    """
+    collect_often()
     spec.file = TensorFile(stream)
     meta = spec.file.metadata
     spec.version = meta.get("engram_model", "none")
