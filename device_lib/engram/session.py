@@ -41,6 +41,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     The last saved state is loaded when there is one. Raises ModelError, FitError,
     StoreError.
     """
+    forget(_OPENING)  # of an attempt that failed
     collect_often()
     load_code(**options)
     board = board or __import__("engram_board")

@@ -87,6 +87,8 @@ def prepare(spec, options, slots=0, bits=8, available=None, unload=None):
         return _bind(spec, room, _optimiser(options))
     except MemoryError:
         needed = room.total_bytes + _PLANNING_BYTES
+    finally:
+        forget_code()  # after a failure too: a smaller learner may be asked for next
     raise FitError(
         "this learner, while its layers are planned and bound,", needed, available,
         "reduce the batch, what learns (scope), or the model",
@@ -157,5 +159,4 @@ def _bind(spec, room, optimiser):
     for output in spec.net.outputs:
         at, n = sections.losses.parts.get(output["node"], (None, 0))
         out.outputs[output["node"]] = (output["objective"], at, n)
-    forget_code()
     return out
