@@ -159,9 +159,9 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
         bits = _BITS if header is None else header.bits
     state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * (spec.classes or 1)
     if saved_bytes is None:
-        from .continual.config import Config
+        from .continual.config import saved_bytes as of_state
 
-        saved_bytes = Config(spec, 1, strategy=strategy, scope=scope, depth=depth).saved_bytes
+        saved_bytes = of_state(spec, strategy, scope, depth)
     state_bytes += saved_bytes
     state_bytes += policy_class(policy).saved_bytes(spec.classes or 1)
     store_device, checkpoint_device = regions(device, state_bytes, program_bytes)

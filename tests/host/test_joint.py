@@ -56,7 +56,7 @@ def test_samples_of_another_kind_are_refused(model, data):
     with pytest.raises(DataError, match="samples of uint8 expected, float32 came"):
         joint_training(model, floats, GROUPS, epochs=1)
     small = data._replace(x_test=data.x_test[:, :4])
-    with pytest.raises(DataError, match="an input of 64 uint8 expected, 32 came"):
+    with pytest.raises(DataError, match="expected an input of 64 uint8, got 32"):
         joint_training(model, small, GROUPS, epochs=1)
 
 

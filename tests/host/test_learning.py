@@ -140,7 +140,7 @@ def test_samples_of_another_shape_or_type_are_refused_before_they_are_sent(devic
 def test_a_label_the_model_has_not_is_refused_by_the_board(device, model):
     api.push(device, model)
     wrong = samples.make(np.zeros((3, 64), np.uint8), [5, 6, 10])
-    with pytest.raises(DeviceError, match="label from 0 to 9 expected, 10 came") as caught:
+    with pytest.raises(DeviceError, match="expected a label from 0 to 9, got 10") as caught:
         api.learn(device, wrong)
     assert caught.value.kind == "DataError"
     summary = list(log.read(log.latest()))[-1]

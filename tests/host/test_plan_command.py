@@ -117,5 +117,5 @@ def test_a_region_that_is_too_small_does_not_fit(model):
     small = {**BOARD, "flash": {**REGION, "store_bytes": 8 * 4096}}
     fit = plan_report(model, [small])["fit"][0]
     assert fit["flash"]["latents"] == 0 and not fit["fits"]
-    with pytest.raises(DataError, match="strategy .* expected, magic came"):
+    with pytest.raises(DataError, match="expected a strategy of .*, got magic"):
         api.plan(model, strategy="magic")

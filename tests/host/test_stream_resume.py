@@ -192,5 +192,5 @@ def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some,
     for j, test in enumerate(stream.tests):
         assert api.evaluate(device, test.samples, stream=True, task=j)["accuracy"] == row[j]
     assert api.metrics(device)["matrix"] == [row]
-    with pytest.raises(DeviceError, match="a task from 0 to 255 expected, 256 came"):
+    with pytest.raises(DeviceError, match="expected a task from 0 to 255, got 256"):
         api.evaluate(device, name="t0", task=256)

@@ -180,7 +180,7 @@ def test_messages_are_whole(stock, repl):
     """The texts of errors are in a file: what is raised must be what the source says."""
     install(stock(UNIX))
     board = repl(UNIX)
-    with pytest.raises(DeviceError, match=r"1 to 254 classes expected, 999 came"):
+    with pytest.raises(DeviceError, match=r"expected 1 to 254 classes, got 999"):
         board.run(
             "from engram.nn import reading\n"
             "class Net:\n    head = {'out': [999]}\n"

@@ -263,7 +263,7 @@ def test_the_learner_counts_what_the_stream_brought():
 
 
 def test_unknown_policies_and_two_budgets_are_refused():
-    with pytest.raises(DataError, match="policy balanced or .* expected, newest came"):
+    with pytest.raises(DataError, match="expected a policy of balanced or .*, got newest"):
         policy_class("newest")
-    with pytest.raises(DataError, match="both came"):
+    with pytest.raises(DataError, match="got both"):
         Life("head", budget_bytes=1000)

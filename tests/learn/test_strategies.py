@@ -75,7 +75,7 @@ def test_the_learning_rate_decays_in_equal_steps_and_starts_anew(name, slow):
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1])
 def test_lr_decay_is_a_share(wrong):
-    with pytest.raises(DataError, match="lr_decay from 0 to 1"):
+    with pytest.raises(DataError, match="expected lr_decay from 0 to 1, got"):
         Life("replay", lr_decay=wrong)
 
 
@@ -387,7 +387,7 @@ def test_classes_of_the_model_file_can_count_as_unknown(name):
     if name == "cwr":
         assert list(life.learner.strategy._past) == [100, 100, 10, 0, 0]
     for wrong in (0, 4, 1.5):
-        with pytest.raises(ModelError, match="1 to 3 known classes expected"):
+        with pytest.raises(ModelError, match="expected 1 to 3 known classes, .* got"):
             Life(name, known=wrong)
 
 
@@ -405,9 +405,9 @@ def test_a_class_can_come_while_a_run_goes_on(name):
 
 
 def test_unknown_strategies_and_options_are_refused():
-    with pytest.raises(DataError, match="strategy ar1 or .* expected, magic came"):
+    with pytest.raises(DataError, match="expected a strategy of ar1 or .*, got magic"):
         Life("magic")
-    with pytest.raises(DataError, match="it has none.*speed came"):
+    with pytest.raises(DataError, match="it has none.*got speed"):
         Life("replay", strategy_options={"speed": 1})
 
 

@@ -1,4 +1,4 @@
-"""What a learner consists of, found once from its options: board and host both ask here."""
+"""The parts of a learner, found once from its options, on the board and on the host."""
 
 from ..errors import DataError, FitError
 from ..nn.geometry import elems
@@ -10,7 +10,7 @@ from .strategies import options_of, strategy_class
 
 
 class Sizes:
-    """What a strategy may want to know before anything is allocated, in elements.
+    """Sizes that a strategy may ask for before anything is allocated, in elements.
 
     .batch     rows of a micro-batch; .classes (room), .latent
     .params    of the whole adaptive stage; .learned: of those that learn

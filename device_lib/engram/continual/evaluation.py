@@ -1,11 +1,11 @@
-"""Evaluation: what a model says of labelled samples, and how far that is right."""
+"""Evaluation: the answers of a model to labelled samples, scored."""
 
 from ..backend import kernels
 from ..nn.objectives.scores import SCORES
 
 
 class Scores:
-    """What a model's outputs have scored so far. learner: continual.learner.Learner."""
+    """The scores of each output of a model so far. learner: continual.learner.Learner."""
 
     def __init__(self, learner):
         self._scores = {}
@@ -14,8 +14,11 @@ class Scores:
             self._scores[name] = (SCORES[kind](size), at, n)
 
     def add(self, outputs, row, rows, expected):
-        """Row `row` of outputs, {name: window of `rows` rows}, is of a sample that `expected`,
-        as Learner.expected() returns it, is right for."""
+        """Scores one sample.
+
+        outputs: {name: window of `rows` rows}; row: that of the sample. expected: the right
+        answer, as Learner.expected() returns it.
+        """
         label, target = expected
         for name, (score, at, n) in self._scores.items():
             out = outputs[name]

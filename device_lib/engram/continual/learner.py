@@ -7,7 +7,7 @@ from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free,
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
-from .numbers import DEAD, next_experience, number_of
+from .numbers import DEAD, NO_CLASS, next_experience, number_of
 from .policies import TRIMMING, policy_class
 from .reading import LatentReader
 from .rng import Rng
@@ -18,7 +18,6 @@ from .stream import Stream
 from .trainer import Trainer, readable
 
 _MAX_TASKS = 256
-NO_CLASS = 254  # label of a record without one: store.format.NO_CLASS
 
 
 def fit(spec, classes=None, known=None):
@@ -110,12 +109,12 @@ class Learner:
         policy = policy_class(policy)
         if composition is not None and composition not in COMPOSITIONS:
             raise DataError(
-                "composition %s expected, %s came" % (" or ".join(COMPOSITIONS), composition)
+                "expected a composition of %s, got %s" % (" or ".join(COMPOSITIONS), composition)
             )
         if prepared is None:
             fit(spec, classes, known)
         if not 0 <= lr_decay <= 1:
-            raise DataError("lr_decay from 0 to 1 expected, %r came" % lr_decay)
+            raise DataError("expected lr_decay from 0 to 1, got %r" % lr_decay)
         slots = 0 if store is None else store.capacity
         if available is None:
             available = heap_free()
@@ -192,7 +191,7 @@ class Learner:
         try:
             self.stage.infer_row(x, row)
         except TypeError as e:  # a list, or an array of another item size
-            raise DataError("an input of %s expected (%s)" % (self.input_dtype, e))
+            raise DataError("expected an input of %s (%s)" % (self.input_dtype, e))
 
     def latent(self, x):
         """The latent of one input, as a bytearray of int8 in two's complement: what observe()
@@ -204,16 +203,16 @@ class Learner:
         wrong = None
         try:
             if len(x) != self.input_elems:
-                wrong = "%d came" % len(x)
+                wrong = "%d" % len(x)
             elif isinstance(x[0], float) != self._floats:
-                wrong = "a buffer of another type came (%s)" % type(x).__name__
+                wrong = "a buffer of another type (%s)" % type(x).__name__
             elif self._floats and kernels.check_finite(x):
-                wrong = "it holds NaN or infinity"
+                wrong = "one with NaN or infinity"
         except TypeError:
-            wrong = "a %s came" % type(x).__name__
+            wrong = "a %s" % type(x).__name__
         if wrong:
             raise DataError(
-                "an input of %d %s expected, %s" % (self.input_elems, self.input_dtype, wrong)
+                "expected an input of %d %s, got %s" % (self.input_elems, self.input_dtype, wrong)
             )
 
     def expected(self, y):
@@ -227,7 +226,7 @@ class Learner:
             label, target = y if self.head_name else (NO_CLASS, y)
             target = self._check_target([target] if isinstance(target, (int, float)) else target)
         if self.head_name and (not isinstance(label, int) or not 0 <= label < self.classes):
-            raise DataError("a label from 0 to %d expected, %r came" % (self.classes - 1, label))
+            raise DataError("expected a label from 0 to %d, got %r" % (self.classes - 1, label))
         return label, target
 
     def _check_target(self, target):
@@ -268,7 +267,7 @@ class Learner:
         return True
 
     def predict(self, x):
-        """What the model says of one input: (label, probability of that label) where it tells
+        """The answer to one input: (label, probability of that label) where it tells
         classes apart, a list of values where it regresses; {output: answer} of several outputs."""
         self.infer(x)
         stage = self.stage
@@ -313,7 +312,7 @@ class Learner:
 
     def _check_task(self, task):
         if task is not None and (not isinstance(task, int) or not 0 <= task < _MAX_TASKS):
-            raise DataError("a task from 0 to %d expected, %r came" % (_MAX_TASKS - 1, task))
+            raise DataError("expected a task from 0 to %d, got %r" % (_MAX_TASKS - 1, task))
 
     def metrics(self):
         """What the tests so far say: AccuracyMatrix.summary(). Saved with the learned state."""
@@ -494,6 +493,6 @@ def _budget(store, latents, budget_bytes):
     if budget_bytes is None:
         return store.capacity // 2 if latents is None else latents
     if latents is not None:
-        raise DataError("a budget in latents or in bytes expected, both came")
+        raise DataError("expected a budget in latents or in bytes, got both")
     facts = store.info()
     return budget_bytes * facts["slots_per_block"] // facts["erase_bytes"]

@@ -1,6 +1,8 @@
-"""What the numbers in a record stand for: its experience, and the group it counts in."""
+"""The numbers in a record: its experience, its label, and the group that it counts in."""
 
-DEAD = 255  # label of a slot that holds no record
+# Labels that are no classes: those of store.format.
+DEAD = 255  # of a slot that holds no record
+NO_CLASS = 254  # of a record with targets alone
 
 _NUMBERS = 65536  # experience numbers that a record has room for
 
@@ -18,7 +20,7 @@ def number_of(experience):
 def group_of(label, groups):
     """The group of a record among `groups`: its class, or the last one where it has none.
 
-    A store of targets may hold records without a class (label store.format.NO_CLASS); whoever
+    A store of targets may hold records without a class (label NO_CLASS); whoever
     counts by class has one group more for them, or but one where no record has a class.
     """
     return label if label < groups else groups - 1

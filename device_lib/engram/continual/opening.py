@@ -125,7 +125,7 @@ def _plan(room, spec, options, slots, bits, available):
 
 
 class Prepared:
-    """What a learner consists of beside its store.
+    """The parts of a learner beside its store.
 
     .stage, .arena   nn.stage.Stage; memory.arena.Arena, still open
     .planned_bytes   of arena and Python objects

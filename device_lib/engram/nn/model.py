@@ -66,8 +66,8 @@ class ModelSpec:
             raise ModelError("expected a model that tells classes apart, got one that does not")
         if not self.known <= classes <= 254:
             raise ModelError(
-                "%d to 254 classes expected, %r came: the model knows %d"
-                % (self.known, classes, self.known)
+                "expected %d to 254 classes, as the model knows %d, got %r"
+                % (self.known, self.known, classes)
             )
         self.classes = classes
         self.net.head["out"] = [classes]
@@ -76,7 +76,7 @@ class ModelSpec:
         """Takes no more than the first `known` classes of the file as known."""
         if not isinstance(known, int) or not 1 <= known <= self.known:
             raise ModelError(
-                "1 to %d known classes expected, %r came: the model has no more"
+                "expected 1 to %d known classes, as many as the model has, got %r"
                 % (self.known, known)
             )
         self.known = known

@@ -54,15 +54,15 @@ def read(spec, stream):
 def _check(spec, raw):
     if raw["input"]["dtype"] not in INPUT_DTYPES:
         raise ModelError(
-            "input dtype %s expected, %s came"
+            "expected an input of dtype %s, got %s"
             % (" or ".join(INPUT_DTYPES), raw["input"]["dtype"])
         )
     head = spec.net.head
     if head and not 1 <= spec.classes <= 254:
-        raise ModelError("1 to 254 classes expected, %d came" % spec.classes)
+        raise ModelError("expected 1 to 254 classes, got %d" % spec.classes)
     if head and elems(head["out"]) != spec.classes:
         raise ModelError(
-            "%d outputs expected, one a class; %d came" % (spec.classes, elems(head["out"]))
+            "expected %d outputs, one per class, got %d" % (spec.classes, elems(head["out"]))
         )
     learnable = []
     for node in spec.net.frozen + spec.net.adaptive:

@@ -33,7 +33,7 @@ class TensorFile:
         size = _size_of(stream)
         head = stream.read(8)
         if len(head) < 8:
-            raise ModelError("model file: 8 bytes of header length expected, %d came" % len(head))
+            raise ModelError("model file: expected 8 bytes of header length, got %d" % len(head))
         (length,) = struct.unpack("<Q", head)
         if length > _MAX_HEADER_BYTES or 8 + length > size:
             raise ModelError(
@@ -54,7 +54,7 @@ class TensorFile:
             raise ModelError("model file: its header does not describe tensors (%r)" % (e,))
         if 8 + length + end != size:
             raise ModelError(
-                "model file: %d bytes expected, %d came; it was cut off, push it again"
+                "model file: expected %d bytes, got %d; it was cut off, push it again"
                 % (8 + length + end, size)
             )
 
@@ -63,14 +63,14 @@ class TensorFile:
         start, end = entry["data_offsets"]
         if dtype not in ITEMSIZE:
             raise ModelError(
-                "tensor %s: dtype F32, I32 or I8 expected, %s came" % (name, dtype)
+                "tensor %s: expected dtype F32, I32 or I8, got %s" % (name, dtype)
             )
         elems = 1
         for n in shape:
             elems *= n
         if end - start != elems * ITEMSIZE[dtype] or start < 0:
             raise ModelError(
-                "tensor %s: %d bytes expected for its shape, %d came"
+                "tensor %s: expected %d bytes for its shape, got %d"
                 % (name, elems * ITEMSIZE[dtype], end - start)
             )
         self.entries[name] = (dtype, tuple(shape), base + start, end - start)
@@ -83,7 +83,7 @@ class TensorFile:
         got = self.entries[name]
         if got[0] != dtype or got[1] != shape:
             raise ModelError(
-                "tensor %s: %s %s expected, %s %s came" % (name, dtype, shape, got[0], got[1])
+                "tensor %s: expected %s %s, got %s %s" % (name, dtype, shape, got[0], got[1])
             )
 
     def elems(self, name):

@@ -27,7 +27,7 @@ NAMES = tuple(sorted(TRIMMING + ("flash_balanced",)))
 def policy_class(name):
     """The class of a policy, which only now is loaded. Raises DataError on an unknown name."""
     if name not in NAMES:
-        raise DataError("policy %s expected, %s came" % (" or ".join(NAMES), name))
+        raise DataError("expected a policy of %s, got %s" % (" or ".join(NAMES), name))
     return __import__(__name__ + "." + name, None, None, ("Policy",)).Policy
 
 

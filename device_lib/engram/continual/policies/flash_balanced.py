@@ -49,7 +49,7 @@ All in integers: the same draws on every host, whatever its floats are.
 from array import array
 
 from ...errors import DataError, StoreError
-from ..numbers import group_of
+from ..numbers import DEAD, NO_CLASS, group_of
 from . import TakesAll
 
 ONE = 1 << 28  # p = 1, and a small int on 32-bit hosts
@@ -59,8 +59,6 @@ _COIN = 1 << 24
 _WEAR_SPREAD = 2
 _PART = 15, 16  # of what is to be expected: the largest class is always over its share
 _FRACTION_BITS = 10  # of the records that are to be expected
-_EMPTY = 255
-_NO_CLASS = 254  # store.format.NO_CLASS
 
 
 class Policy(TakesAll):
@@ -147,7 +145,7 @@ class Policy(TakesAll):
     def _loses_in(self, unit):
         """Whether a class that loses has a record in a unit."""
         for label in self._store.labels[unit * self._slots : unit * self._slots + self._slots]:
-            if label != _EMPTY and not self._stays(label):
+            if label != DEAD and not self._stays(label):
                 return True
         return False
 
@@ -164,7 +162,7 @@ class Policy(TakesAll):
         last = len(self._stored) - 1
         for label in range(last + 1):
             self._stored[label] = self._store.counts(label)
-        self._stored[last] += self._store.counts(_NO_CLASS)
+        self._stored[last] += self._store.counts(NO_CLASS)
 
     def loaded(self):
         self._behind = True
@@ -191,7 +189,7 @@ class Policy(TakesAll):
         store, saved_at = self._store, self._state[0]
         counts = [0] * len(self.keep), [0] * len(self.keep)
         for slot, label in enumerate(store.labels):
-            if label != _EMPTY:
+            if label != DEAD:
                 group = group_of(label, len(self.keep))
                 try:
                     counts[store.sequence(slot) >= saved_at][group] += 1

@@ -10,7 +10,7 @@ NAMES += ("lwf", "ncm", "replay", "replay_lwf", "slda")
 def strategy_class(name):
     """The class of a strategy, which only now is loaded. Raises DataError on an unknown name."""
     if name not in NAMES:
-        raise DataError("strategy %s expected, %s came" % (" or ".join(NAMES), name))
+        raise DataError("expected a strategy of %s, got %s" % (" or ".join(NAMES), name))
     return __import__(__name__ + "." + name, None, None, ("Strategy",)).Strategy
 
 
@@ -23,12 +23,12 @@ def options_of(strategy, given):
     for name, value in (given or {}).items():
         if name not in options:
             raise DataError(
-                "an option of the strategy expected (%s), %s came"
+                "expected an option of the strategy (%s), got %s"
                 % (", ".join(sorted(options)) or "it has none", name)
             )
         _, least, most = strategy.OPTIONS[name]
         if not isinstance(value, (int, float)) or not least <= value <= most:
-            raise DataError("%s from %g to %g expected, %r came" % (name, least, most, value))
+            raise DataError("expected %s from %g to %g, got %r" % (name, least, most, value))
         options[name] = value
     return options
 

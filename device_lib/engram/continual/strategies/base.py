@@ -1,4 +1,4 @@
-"""What all strategies have in common: one step of the optimiser on the batch that was read."""
+"""The base of all strategies: one step of the optimiser on the batch that was read."""
 
 
 class Strategy:
