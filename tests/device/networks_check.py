@@ -29,7 +29,6 @@ def fill(learner, first):
     stage = learner.stage
     for row in range(stage.micro - 1, -1, -1):
         learner.infer(drawn(learner.input_elems, 1 + 7 * (first + row)), row)
-    kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
     n = learner.targets
     for row in range(stage.micro):
         stage.labels[row] = (first + row) % max(1, learner.classes)
@@ -42,11 +41,15 @@ def losses(path, lr=0.02, **options):
     with open(path, "rb") as stream:
         learner = Learner(ModelSpec(stream), batch=BATCH, lr=lr, **options)
     stage, out = learner.stage, []
+    latents = bytearray(stage.latents)  # as a store has them
+    stage.refill = lambda: kernels.dequantize_s8(stage.again, latents, learner.latent_qp)
     stage.start()
     for _ in range(STEPS):
         stage.begin()
         for first in range(0, BATCH, stage.micro):
             fill(learner, first)
+            latents[:] = stage.latents
+            kernels.dequantize_s8(stage.x, latents, learner.latent_qp)
             stage.forward_loss()
             stage.backward()
         stage.update()

@@ -96,7 +96,7 @@ def test_what_learning_keeps_follows_its_options(model):
                   if row[0] in ("grads", "velocity", "mean", "square"))
         for name in ("sgd", "momentum", "adam")
     }  # fmt: skip
-    assert arena == {"sgd": learned, "momentum": 2 * learned, "adam": 3 * learned}
+    assert arena == {"sgd": learned, "momentum": learned, "adam": 3 * learned}
     assert plan_report(model, [], momentum=0.0)["optimiser"] == "sgd"
     with pytest.raises(DataError, match=r"expected a micro-batch that divides the batch .*got 5"):
         peak(micro=5)

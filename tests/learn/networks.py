@@ -123,10 +123,8 @@ def ds_cnn():
     x = net.add("relu", net.add("scale_shift", x))
     for block in range(4):
         frozen = block < 3  # above, batch normalisation is in the weights already
-        x = net.conv(x, None, 3, norm=frozen)
+        net.latent = x = net.conv(x, None, 3, norm=frozen)
         x = net.conv(x, 64, 1, norm=frozen)
-        if block == 2:
-            net.latent = x
     x = net.add("avgpool", x, kernel=list(net.shapes[x][:2]))
     return net.output(net.dense(x, 12))
 

@@ -18,13 +18,14 @@ class Assembled:
     """The stage of a case, and samples for it.
 
     options: of Config. known: classes in use at first, None for all. layout: function(plan) -> the
-    Layout to use in the place of the plan's.
+    Layout to use in the place of the plan's. recompute: whether activations are recomputed; None:
+    in every third case that can.
 
     .spec, .config, .plan, .arena, .stage
     .x (batch, latent), .labels (batch), .targets {output: (batch, elements)}
     """
 
-    def __init__(self, case, known=None, layout=None, **options):
+    def __init__(self, case, known=None, layout=None, recompute=None, **options):
         self.case = case
         self.spec = ModelSpec(io.BytesIO(case.model_bytes()))
         if known:
@@ -32,13 +33,16 @@ class Assembled:
         self.config = Config(
             self.spec, case.batch, case.micro, scope=options.pop("scope", case.scope), **options
         )
-        self.plan = self.config.plan()
+        if recompute is None:
+            recompute = case.seed % 3 == 0 and self.config.ways()[-1][1]
+        self.plan = self.config.plan_of(case.micro, recompute)
         self.layout = layout(self.plan) if layout else self.plan.layout
         self.arena = Arena(self.layout, _PLENTY)
         self.arena.lay_out(self.layout.offsets)
         if layout:
             self._soil()
         self.stage = Stage(self.spec, self.plan, self.arena)
+        self.stage.refill = self._refill
         rng, net = np.random.default_rng(case.seed + 1), self.spec.net
         self.x = rng.normal(0, 1, (case.batch, self.spec.latent_elems)).astype(np.float32)
         self.draw_labels()
@@ -65,11 +69,16 @@ class Assembled:
     def fill(self, first):
         """The micro-batch from sample `first` on, as the reader puts it into the arena."""
         stage, some = self.stage, slice(first, first + self.stage.micro)
+        self._filled = some
         stage.x[:] = array("f", self.x[some].ravel())
         stage.labels[:] = self.labels[some].tobytes()
         if self.targets:
             rows = np.concatenate([part[some] for part in self.targets.values()], 1)
             stage.targets[:] = array("f", rows.ravel())
+
+    def _refill(self):
+        """The latents of the micro-batch once more, as the reader reads them again."""
+        self.stage.again[:] = array("f", self.x[self._filled].ravel())
 
     def accumulate(self):
         """The gradients of a mini-batch, from zero; returns the total loss."""

@@ -39,8 +39,8 @@ def load(nodes, outputs):
 @pytest.mark.parametrize(
     "name, options",
     [
-        ("params", {}), ("grads", {}), ("velocity", {}), ("labels", {}), ("latents", {}),
-        ("input", {}), (":latent", {}), ("mean", {"optimiser": "adam"}),
+        ("params", {}), ("grads", {"momentum": 0}), ("velocity", {}), ("labels", {}),
+        ("latents", {}), ("input", {}), (":latent", {}), ("mean", {"optimiser": "adam"}),
         ("q", {"strategy": "lwf"}), ("fisher", {"strategy": "ewc"}),
     ],
 )  # fmt: skip

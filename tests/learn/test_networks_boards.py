@@ -16,7 +16,7 @@ pytestmark = pytest.mark.board
 WHOLE = {"scope": "all"}
 # The auto-encoder is too large: 424 kB in flash, 1.1 MB of RAM.
 UNIX = {name: WHOLE for name in networks.NETWORKS if name != "autoencoder"}
-CORTEX = {**UNIX, "mobilenet": {"scope": "last:4"}, "ds_cnn": {"scope": "head"}}
+CORTEX = UNIX
 
 
 @pytest.fixture(scope="module")

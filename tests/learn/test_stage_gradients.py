@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from engram.backend import kernels
+from engram.nn.names import VELOCITY
 from engram.nn.ops import OPS
 from engram.nn.program import Program
 from learn.random_graphs import ROOM, WITH_GRADIENTS, Case, cases
@@ -170,6 +172,29 @@ def test_micro_batches_add_up_to_the_batch(case):
             np.testing.assert_allclose(part, gradients[name], rtol=1e-5, atol=1e-6)
 
 
+# -- recomputation ---------------------------------------------------------------------------
+
+RECOMPUTED = [case for case in QUICK if "again" in Assembled(case, recompute=True).plan.sections]
+
+
+def test_recomputation_gives_the_same_gradients_to_the_last_bit():
+    assert len(RECOMPUTED) > len(QUICK) / 2
+    for case in RECOMPUTED:
+        kept, again = [Assembled(case, recompute=flag) for flag in (False, True)]
+        assert again.accumulate() == kept.accumulate()
+        assert bytes(again.stage.learned.grads) == bytes(kept.stage.learned.grads), str(case)
+
+
+def test_the_backward_pass_has_the_latents_of_the_second_reading_alone():
+    different = 0
+    for case in RECOMPUTED:
+        right, wrong = [Assembled(case, recompute=True) for _ in range(2)]
+        wrong.stage.refill = lambda stage=wrong.stage: kernels.zero_f32(stage.again)
+        right.accumulate(), wrong.accumulate()
+        different += bytes(right.stage.learned.grads) != bytes(wrong.stage.learned.grads)
+    assert different > 0.9 * len(RECOMPUTED)  # what zeros do not change has gradients of zero
+
+
 # -- updates ---------------------------------------------------------------------------------
 
 RATES = {"below": 0.1, "head": 0.03}
@@ -182,14 +207,16 @@ def step(run, number):
     for group, hyper in run.plan.groups.items():
         optimiser.set_rate(hyper, RATES[group], group)
     run.x = np.roll(run.x, number, 1)  # another sample
+    run.stage.begin()
+    before = run.gradients() if run.stage.learned.grads else None  # a velocity, with weight decay
     for first in range(0, run.case.batch, run.stage.micro):
         run.fill(first)
         run.stage.forward()
         run.stage.loss()
         run.stage.backward()
-    gradients = None if run.config.choice.fused else run.gradients()
+    gradients = run.gradients() if run.stage.learned.grads else None
     run.stage.update()
-    return gradients
+    return gradients and {name: gradients[name] - before[name] for name in gradients}
 
 
 def rates_of(run):
@@ -211,14 +238,13 @@ def test_gradients_applied_at_once_do_what_an_update_does(case, decay):
     case = replace(case, batch=1, micro=1)
     fused = Assembled(case, optimiser="sgd", weight_decay=decay)
     plain = Assembled(case)
-    assert fused.config.choice.fused and fused.stage.learned.grads is None
+    assert fused.config.choice.gradients is None and fused.stage.learned.grads is None
     rates = rates_of(plain)
     for run in (fused, plain):
         run.stage.start()
     for number in range(3):
         plain.stage.params[:] = fused.stage.params
         wanted = plain.parameters()
-        plain.stage.learned.clear()
         step(fused, number)
         for name, gradient in step(plain, number).items():
             wanted[name] = wanted[name] - rates[name] * (gradient + decay * wanted[name])
@@ -261,7 +287,7 @@ def test_updates_are_those_of_the_definition(optimiser, decay, clip):
             state = states.setdefault(name, {})
             wanted[name] = wanted[name] - optimiser(state, number + 1, g, rates[name])
         assert_parameters(run, wanted)
-        assert not any(run.stage.learned.grads)
+        assert any(run.stage.learned.grads) == (run.config.choice.gradients == VELOCITY)
         wanted = run.parameters()
 
 

@@ -22,7 +22,7 @@ TRAINING = {"continual", "nn", "memory", "backend", "npy"}
 DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geometry", "nn.names"}
 DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
-ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections"}
+ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections", "nn.recompute"}
 PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
 PLANNING |= {"memory.replay"}
 # The kernels in Python: a file a family, and what their arguments must be.

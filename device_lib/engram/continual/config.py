@@ -9,6 +9,9 @@ from ..nn.sections import Choice
 from .strategies import options_of, strategy_class
 
 
+SPARE = 16  # a learner leaves one part of so many of the heap, whose holes are lost, if it can
+
+
 class Sizes:
     """Sizes that a strategy may ask for before anything is allocated, in elements.
 
@@ -65,7 +68,7 @@ class Config:
         self._suits(spec.net)
         self.choice = Choice(
             self.optimiser, batch, self.learns, self.heads,
-            self.optimiser.fuses(batch) and not self.strategy.GRADIENTS,
+            self.optimiser.gradients(batch, self.strategy.GRADIENTS),
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
         )
 
@@ -86,29 +89,43 @@ class Config:
     def sizes(self, micro):
         return Sizes(self.spec, micro, self.learns)
 
-    def plan(self, slots=0, bits=8, available=None, micro=None):
-        """The Plan of the largest micro-batch whose layout has at most `available` bytes.
+    def plan(self, slots=0, bits=8, available=None, spare=0):
+        """The Plan of the first of ways() whose layout leaves `spare` of `available` bytes; where
+        none does, of the smallest.
 
-        slots, bits: of the replay store. available: None for any. micro: None for the
-        configuration's. Raises FitError.
+        slots, bits: of the replay store. available: None for any. Raises FitError.
         """
-        from ..nn.plan import Plan  # a board does without it when the arena is there
-
-        for micro in reversed([micro] if micro else self.micros()):
-            extras = self.strategy.buffers(self.sizes(micro))
-            plan = Plan(self.spec, self.choice, micro, extras, slots, bits)
-            if available is None or plan.layout.total_bytes <= available:
+        least = None
+        for way in self.ways():
+            plan = self.plan_of(*way, slots, bits)
+            needed = plan.layout.total_bytes
+            if available is None or needed + spare <= available:
                 return plan
+            if least is None or needed < least[0]:
+                least = needed, way
+            plan = None  # a board has no room for two
+        if least[0] <= available:
+            return self.plan_of(*least[1], slots, bits)
         raise FitError(
-            "the model (batch %d, micro-batch %d)" % (self.batch, micro),
-            plan.layout.total_bytes,
+            "the model (batch %d, micro-batch %d)" % (self.batch, least[1][0]),
+            least[0],
             available,
             "reduce the batch, the replay budget, or what learns (scope)",
         )
 
-    def micros(self):
-        """Micro-batches that it may have, the smallest first."""
-        return [self.micro] if self.micro else _divisors(self.batch)
+    def plan_of(self, micro, recompute, slots=0, bits=8):
+        """The Plan of one of ways()."""
+        from ..nn.plan import Plan  # a board does without it when the arena is there
+
+        extras = self.strategy.buffers(self.sizes(micro))
+        return Plan(self.spec, self.choice, micro, extras, slots, bits, recompute)
+
+    def ways(self):
+        """[(micro-batch, recompute)] that it may have, from the fastest to the smallest."""
+        micros = [self.micro] if self.micro else _divisors(self.batch)
+        ways = [(micro, False) for micro in reversed(micros)]
+        # The gradients of a single sample read what a sample of a batch would compute again.
+        return ways if self.choice.single_backward else ways + [(micros[0], True)]
 
     @property
     def saved_bytes(self):

@@ -162,8 +162,10 @@ class Learner:
         if store is not None:
             self._packed = self._packed_latent(spec)
             reader = LatentReader(
-                store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets
+                store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets,
+                self.stage.again,
             )
+            self.stage.refill = reader.read_again
         self.trainer = Trainer(self, parts.optimiser, parts.hypers, reader, lr_decay, counter)
         self.strategy = strategy_class(strategy)(self, parts.arena, options)
         self.state = State(self, [(name, parts.arena.window(name)) for name in parts.saved])
@@ -464,6 +466,7 @@ class Learner:
             "policy": self.policy_name,
             "batch": self.batch,
             "micro": self.stage.micro,
+            "recompute": self.stage.again is not None,
             "experience": self.experience,
             "seen": self.seen,
             "skipped": self.skipped,

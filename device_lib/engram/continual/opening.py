@@ -17,7 +17,7 @@ from ..nn.stage import Stage
 _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
     "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program",
-    "engram.nn.losses", "engram.nn.updates",
+    "engram.nn.losses", "engram.nn.updates", "engram.nn.recompute",
     "engram.nn.formats.f32", "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
     "engram.nn.geometry",
 )
@@ -39,6 +39,7 @@ class Room:
     would else lie in the middle of the room for the arena.
 
     .micro, .block_bytes, .total_bytes   as layout.Layout has them
+    .recompute   as nn.sections.Sections takes it
     .index_bytes   of these, for the index of the replay store
     .arena   memory.arena.Arena
     """
@@ -46,15 +47,16 @@ class Room:
     def __init__(self, spec):
         self.micro = self.block_bytes = self.total_bytes = self._length = 0
         self._text = bytearray(_NODE_BYTES * (4 + len(spec.net.frozen) + len(spec.net.adaptive)))
-        self.arena = None
+        self.arena, self.recompute = None, False
 
-    def note(self, config, layout):
-        """Notes a config.Config and its layout.Layout."""
+    def note(self, config, plan):
+        """Notes a config.Config and its nn.plan.Plan."""
+        layout, self.recompute = plan.layout, "again" in plan.sections
         self.micro, self.block_bytes = layout.batch, layout.block_bytes
         self.total_bytes = layout.total_bytes
         choice = config.choice
         text = json.dumps([
-            layout.offsets, choice.batch, choice.learns, choice.heads, choice.fused,
+            layout.offsets, choice.batch, choice.learns, choice.heads, choice.gradients,
             choice.teacher, choice.single_backward, config.scope, config.saved_names,
             config.saved_bytes,
         ]).encode()
@@ -66,7 +68,7 @@ class Room:
         self.arena = Arena(Needs(self.micro, self.block_bytes, self.total_bytes), available)
 
     def read(self):
-        """(offsets, [batch, learns, heads, fused, teacher, single_backward], [scope, names and
+        """(offsets, [batch, learns, heads, gradients, teacher, single_backward], [scope, names and
         bytes of what is saved])"""
         facts = json.loads(bytes(self._text[: self._length]))
         return facts[0], facts[1:7], facts[7:]
@@ -101,7 +103,23 @@ def _optimiser(options):
 
 
 def _reserve(room, spec, options, slots, bits, available, unload):
-    """Plans a learner and takes its arena."""
+    """Plans a learner and takes its arena: of the first plan for which the heap has a piece."""
+    limit, failed = available, None
+    while True:
+        try:
+            _plan_beside_piece(room, spec, options, slots, bits, limit)
+        except FitError as e:
+            raise failed or e
+        if unload:
+            unload()
+        try:
+            return room.take(available)
+        except FitError as e:
+            limit, failed = room.total_bytes - 1, e
+
+
+def _plan_beside_piece(room, spec, options, slots, bits, available):
+    """Plans a learner, and leaves the heap as it was but for what the room notes."""
     room.index_bytes = index_bytes(spec.latent_elems, slots, bits) if slots else 0
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
     try:
@@ -112,16 +130,13 @@ def _reserve(room, spec, options, slots, bits, available, unload):
         _plan(room, spec, options, slots, bits, available)
     del piece
     forget_code()
-    if unload:
-        unload()
-    room.take(available)
 
 
 def _plan(room, spec, options, slots, bits, available):
-    from .config import Config
+    from .config import SPARE, Config
 
     config = Config(spec, **options)
-    room.note(config, config.plan(slots, bits, available).layout)
+    room.note(config, config.plan(slots, bits, available, available // SPARE))
 
 
 class Prepared:
@@ -150,7 +165,7 @@ def _bind(spec, room, optimiser):
     out._latent_elems, out._planned_index = spec.latent_elems, room.index_bytes
     offsets, facts, others = room.read()
     out.scope, out.saved, out.saved_bytes = others
-    sections = Sections(spec.net, Choice(optimiser, *facts), room.micro)
+    sections = Sections(spec.net, Choice(optimiser, *facts), room.micro, room.recompute)
     out.arena = room.arena
     out.arena.lay_out(offsets)
     out.stage = Stage(spec, sections, out.arena)

@@ -3,7 +3,7 @@
 from array import array
 
 from ..backend import kernels
-from ..errors import DataError
+from ..errors import DataError, StoreError
 
 
 class LatentReader:
@@ -15,13 +15,15 @@ class LatentReader:
     slots   (batch) int32: which records
     qp      array('f') [scale, zero_point] of the int8 latents that were packed
     targets (batch, n) float32, written: for a store of n targets; else None
+    again   where read_again() puts latents, as out; None without
 
     Flash that the processor sees as memory is read where it lies, a batch at a time; other flash
     goes through the store's buffer, a record at a time.
     """
 
-    def __init__(self, store, out, labels, slots, qp, targets=None):
+    def __init__(self, store, out, labels, slots, qp, targets=None, again=None):
         self._store, self._out, self._labels, self._slots = store, out, labels, slots
+        self._again = again
         expected, room = store.targets * len(slots), 0 if targets is None else len(targets)
         if room != expected:
             raise DataError(
@@ -49,20 +51,31 @@ class LatentReader:
     def read(self, at, count):
         """Rows at .. at + count - 1. Returns at + count, or the first row whose record is deleted
         or damaged."""
+        return self._read(self._out, at, count)
+
+    def read_again(self):
+        """The latents of the whole batch into `again`. Raises StoreError where a record that was
+        intact is no more."""
+        end = self._read(self._again, 0, len(self._slots))
+        if end < len(self._slots):
+            raise StoreError(
+                "expected record %d as it was read a moment ago, got a damaged one; load() the "
+                "last saved state and check the flash with `engram info`" % self._slots[end]
+            )
+
+    def _read(self, out, at, count):
         store = self._store
         if self._mapped is not None:
-            return self._gather(self._mapped, at, count)
+            return self._gather(out, self._mapped, at, count)
         for row in range(at, at + count):
             store.fetch(self._slots[row])
-            if self._gather(store.fetched, row, 1) == row:
+            if self._gather(out, store.fetched, row, 1) == row:
                 return row
         return at + count
 
-    def _gather(self, raw, at, count):
+    def _gather(self, out, raw, at, count):
         slots, layout = self._slots, self._layout
-        end = kernels.gather_latents(
-            self._out, self._labels, raw, slots, layout, self._codes, at, count
-        )
+        end = kernels.gather_latents(out, self._labels, raw, slots, layout, self._codes, at, count)
         if self._targets is not None:
             kernels.gather_targets(self._targets, raw, slots, layout, at, end - at)
         return end

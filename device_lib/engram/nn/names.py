@@ -7,11 +7,12 @@ INPUT = "input"
 LATENT = ":latent"  # the latent as the adaptive stage reads it, in float32
 
 # Buffers of the arena.
-PARAMS, GRADS = "params", "grads"
+PARAMS, GRADS, VELOCITY = "params", "grads", "velocity"
 LATENTS = "latents"  # int8 latents of samples to evaluate
 LABELS, TARGETS = "labels", "targets"
 TEACHER = "teacher"  # parameters of a second forward pass
 SECOND = "t:"  # prefix of the values of a second forward pass
+AGAIN = "again:"  # prefix of the values that are computed again for the backward pass
 
 # In the rows of a program.
 KNOWN = "#"  # an argument: the number of classes in use

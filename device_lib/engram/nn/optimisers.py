@@ -6,10 +6,11 @@ Each group of parameters has hyperparameters of its own, so that one can learn m
 from array import array
 
 from ..errors import DataError
+from .names import GRADS, VELOCITY
 
 NAMES = ("sgd", "momentum", "adam")
 
-_STATES = {"sgd": (), "momentum": ("velocity",), "adam": ("mean", "square")}
+_STATES = {"sgd": (), "momentum": (VELOCITY,), "adam": ("mean", "square")}
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba, "Adam" (ICLR 2015), algorithm 1
 _NEW1, _NEW2 = 0.1, 0.001  # weights of a new gradient: 1 - beta
 
@@ -19,7 +20,8 @@ class Optimiser:
 
     clip: largest norm of all gradients together; None: any.
 
-    .states   names of its buffers, each of one float32 per parameter that learns
+    .states   names of its buffers, each of one float32 per parameter that learns, beside the
+              gradients where these have a buffer of their own
     """
 
     def __init__(self, name="momentum", lr=0.05, momentum=0.9, weight_decay=0.0, clip=None):
@@ -35,9 +37,17 @@ class Optimiser:
         self.start()
         self._fused = {}  # group: (minus the rate, what weight decay leaves)
 
-    def fuses(self, batch):
-        """Whether gradients can be applied where they are computed, with no buffer for them."""
-        return batch == 1 and self.name == "sgd" and self.clip is None
+    def gradients(self, batch, whole):
+        """The buffer to which a backward pass adds gradients: GRADS; VELOCITY, which then needs no
+        other beside it; None where they are applied as they are computed.
+
+        whole: whether someone else needs the gradients of a mini-batch by themselves.
+        """
+        if whole or self.clip is not None:
+            return GRADS
+        if self.name == "sgd" and batch == 1:
+            return None
+        return VELOCITY if self.name == "momentum" else GRADS
 
     def fused(self, hypers, heads):
         """function(node name) -> (minus the rate, what weight decay leaves), as
@@ -48,10 +58,12 @@ class Optimiser:
 
         return lambda name: self._fused["head" if name in heads else "below"]
 
-    def hyper(self):
-        """array('f') of hyperparameters, as the kernel takes them."""
+    def hyper(self, gradients):
+        """array('f') of hyperparameters, as the kernel takes them that applies these gradients."""
         values = (self.lr, self.weight_decay)
-        if self.name == "momentum":
+        if gradients == VELOCITY:
+            values = (self.lr, 0)  # the velocity has the weight decay in it
+        elif self.name == "momentum":
             values = (self.lr, self.momentum, self.weight_decay)
         elif self.name == "adam":
             values = (self.lr, _BETA1, _BETA2, _EPSILON, self.weight_decay, 1, 1)

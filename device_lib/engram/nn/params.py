@@ -8,7 +8,9 @@ class Learned:
 
     runs: [(first element in params, first element in grads, elements, group)].
 
-    .grads   (elems) float32, None where gradients are applied at once; .elems
+    .grads   (elems) float32, to which a backward pass adds; None where gradients are applied at
+             once. With momentum it may be the velocity (updates.py)
+    .elems
     """
 
     def __init__(self, params, grads, runs):

@@ -16,8 +16,8 @@ from ..memory.lifetimes import Timeline
 from ..memory.replay import index_bytes
 from .geometry import elems
 from .names import (
+    AGAIN,
     BRIEF,
-    GRADS,
     INPUT,
     LABELS,
     LATENT,
@@ -44,15 +44,15 @@ _SAMPLE_BYTES = 4  # slot of each record of a batch
 class Plan(Sections):
     """The sections of a learner, and the layout of their buffers.
 
-    spec: model.ModelSpec. choice, micro: as Sections takes them. extras: [(buffer, float32
-    elements, how long it lives)] of the strategy. slots, bits: of the replay store, for what its
-    index takes; 0 slots: none.
+    spec: model.ModelSpec. choice, micro, recompute: as Sections takes them. extras: [(buffer,
+    float32 elements, how long it lives)] of the strategy. slots, bits: of the replay store, for
+    what its index takes; 0 slots: none.
 
     .layout     memory.layout.Layout
     """
 
-    def __init__(self, spec, choice, micro, extras=(), slots=0, bits=8):
-        super().__init__(spec.net, choice, micro)
+    def __init__(self, spec, choice, micro, extras=(), slots=0, bits=8, recompute=False):
+        super().__init__(spec.net, choice, micro, recompute)
         self._heap = 0
         self.layout = self._lay_out(spec, extras, slots, bits)
 
@@ -60,8 +60,8 @@ class Plan(Sections):
         program, micro = self.program, self.micro
         graph, line, sizes = spec.net, Timeline(), program.sizes
         kept = [(PARAMS, 4 * program.param_elems)]
-        if not self.choice.fused:
-            kept.append((GRADS, 4 * program.learned_elems))
+        if self.choice.gradients:
+            kept.append((self.choice.gradients, 4 * program.learned_elems))
         kept += [(name, 4 * program.learned_elems) for name in self.states]
         brief = []
         for name, n, kind in extras:
@@ -91,11 +91,14 @@ class Plan(Sections):
         line.rows(forward[self.loss_at :], VIEW)
         line.touch([gradient(output["node"]) for output in graph.outputs])
         line.rows(self._counted("backward"), VIEW)
+        if "again" in self.sections:
+            line.touch([AGAIN + LATENT])
+            line.rows(self._counted("again"), VIEW)
         line.touch([name for name, _ in brief])
         for name in list(program.persistent) + [name for name, _ in kept] + [LABELS]:
             line.always(name)
         for name in self.sections:  # their buffers are those of the others
-            if name not in ("frozen", "forward", "teacher", "backward"):
+            if name not in ("frozen", "forward", "teacher", "backward", "again"):
                 self._counted(name)
 
         rows, owners = line.place(sizes)

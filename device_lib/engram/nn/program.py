@@ -37,6 +37,7 @@ class Program:
     """The rows of a graph, and the buffers that they name.
 
     graph: graph.Graph. learns: {name of an adaptive node: "all" or "bias"}, as scope.py has it.
+    gradients: the buffer of the gradients by what learns, None without.
 
     .values   {value: (kind, elements per sample)}; kinds are f32, i8, i32
     .sizes    {buffer: (kind, bytes)} of what the rows made so far name
@@ -47,8 +48,8 @@ class Program:
     .owned    [(node, numbers)] of all tensors
     """
 
-    def __init__(self, graph, learns):
-        self.graph, self.learns = graph, learns
+    def __init__(self, graph, learns, gradients=GRADS):
+        self.graph, self.learns, self.gradients = graph, learns, gradients or GRADS
         head = graph.head
         self.head = head["name"] if head else None
         self.values = {
@@ -82,7 +83,7 @@ class Program:
             self.tensors.append((node, key, tensor, shape, self.param_elems))
             self.param_elems += n
             if mode == "all" or (mode == "bias" and key == bias(node["op"])):
-                self._windows[GRADS, tensor] = (GRADS, self.learned_elems, n, per_class)
+                self._windows[GRADS, tensor] = (self.gradients, self.learned_elems, n, per_class)
                 self.learned.append((node, key, tensor, shape, self.learned_elems))
                 self.learned_elems += n
 
@@ -109,7 +110,7 @@ class Program:
         return self._forward(self._upper, batch, prefix, params)
 
     def backward(self, batch, fused=None):
-        """Rows that add the gradients of what learns to "grads", from the gradients of the
+        """Rows that add the gradients of what learns to their buffer, from the gradients of the
         outputs. Raises ModelError where a number format stops them.
 
         fused: None, or function(node name) -> (minus the learning rate, what weight decay

@@ -2,13 +2,14 @@
 
     frozen                                once per sample
     begin, forward, backward, update      once per mini-batch; forward and backward per micro-batch
+    again                                 the end of backward, where activations are recomputed
     single, answer                        once per prediction
 """
 
 from . import updates
 from .geometry import elems
 from .losses import Losses
-from .names import SECOND, TEACHER
+from .names import GRADS, SECOND, TEACHER
 from .program import Program
 
 
@@ -18,22 +19,27 @@ class Choice:
     optimiser   optimisers.Optimiser
     batch       samples of a mini-batch
     learns, heads   as scope.py has them
-    fused       whether gradients are applied where they are computed
+    gradients   the buffer to which the backward pass adds them: GRADS or VELOCITY; None: they are
+                applied where they are computed
     teacher, single_backward   sections that the strategy runs beside the usual ones
     """
 
-    def __init__(self, optimiser, batch, learns, heads, fused, teacher, single_backward):
+    def __init__(self, optimiser, batch, learns, heads, gradients, teacher, single_backward):
         self.batch, self.learns, self.heads, self.optimiser = batch, learns, heads, optimiser
-        self.fused, self.teacher, self.single_backward = fused, teacher, single_backward
+        self.gradients, self.teacher = gradients, teacher
+        self.single_backward = single_backward
 
 
 class Sections:
     """The rows of a learner, section by section.
 
     net: net.Net. choice: Choice. micro: rows of a micro-batch, a divisor of choice.batch.
+    recompute: whether activations below what learns are computed again in the backward pass,
+    from latents that are read again, instead of kept.
 
     .sections   names of the sections: frozen, begin, forward, backward, update; single and answer,
-                for one sample; where the choice asks, single_backward and teacher
+                for one sample; where the choice asks, single_backward and teacher; again, where
+                something is recomputed
     .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
     .program, .losses     program.Program, losses.Losses
     .states     buffers of the optimiser
@@ -41,24 +47,29 @@ class Sections:
     .runs       [(first in params, first in grads, elements, group)] of what learns
     """
 
-    def __init__(self, net, choice, micro):
+    def __init__(self, net, choice, micro, recompute=False):
         self.micro, self.choice = micro, choice
-        self.program = Program(net, choice.learns)
+        self.program = Program(net, choice.learns, choice.gradients)
         self.losses = Losses(self.program)
-        self.groups = {"below": choice.optimiser.hyper(), "head": choice.optimiser.hyper()}
+        self.groups = {
+            group: choice.optimiser.hyper(choice.gradients) for group in ("below", "head")
+        }
         self.runs = _runs(self.program, choice.heads)
-        self.states = () if choice.fused else choice.optimiser.states
+        self.states = choice.optimiser.states if choice.gradients == GRADS else ()
         self._fused = None
-        if choice.fused:
+        if not choice.gradients:
             self._fused = choice.optimiser.fused(self.groups, choice.heads)
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
         for name, wanted in (
-            ("update", not choice.fused),
+            ("update", choice.gradients),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
         ):
             if wanted:
                 self.sections.append(name)
+        self._recompute = recompute
+        if recompute and self.section("again"):
+            self.sections.append("again")
         self.upper_at = len(self.program.below(micro))
         self.loss_at = self.upper_at + len(self.program.upper(micro))
 
@@ -72,15 +83,29 @@ class Sections:
             return losses.rows(1) + program.backward(1)
         return {
             "frozen": program.frozen,
-            "begin": losses.clear,
+            "begin": lambda: losses.clear() + self._updating(updates.begin),
             "answer": losses.answers,
-            "backward": lambda: program.backward(micro, self._fused),
-            "update": lambda: updates.rows(
-                self.choice.optimiser, self.runs, program.learned_elems, self.groups
-            ),
+            "backward": lambda: self._backward()[0],
+            "again": lambda: self._backward()[1],
+            "update": lambda: self._updating(updates.rows, self.groups),
             "single": lambda: program.below(1) + program.upper(1),
             "teacher": lambda: program.upper(micro, SECOND, TEACHER),
         }[name]()
+
+    def _updating(self, rows, *groups):
+        choice = self.choice
+        return rows(
+            choice.optimiser, choice.gradients, self.runs, self.program.learned_elems, *groups
+        )
+
+    def _backward(self):
+        """(rows of the backward pass, those of its end that come after latents are read again)"""
+        rows = self.program.backward(self.micro, self._fused)
+        if not self._recompute:
+            return rows, []
+        from .recompute import split  # few learners need it
+
+        return split(self.program, self.program.below(self.micro), rows)
 
 
 def _runs(program, heads):

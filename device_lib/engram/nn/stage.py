@@ -3,7 +3,7 @@
 from ..backend import kernels
 from ..compat import bytes_of
 from ..errors import ModelError
-from .names import GRADS, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW, gradient
+from .names import AGAIN, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW, gradient
 from .params import Learned
 
 
@@ -90,6 +90,8 @@ class Stage:
 
     .x          (micro, latent) float32: the dequantized latents of a micro-batch; .single_x: its
                 first row
+    .again      the same, for latents that the backward pass reads a second time; None without
+    .refill     function that reads them; who feeds the stage sets it
     .latents    (micro, latent) int8: what infer() makes is the first row, .latent; the others are
                 for samples that wait
     .outputs    {name: float32 window} of a micro-batch; .single: of one sample
@@ -111,14 +113,15 @@ class Stage:
         self._states = [arena.window(name) for name in plan.states]
         self.micro, self.known = plan.micro, spec.known
         self.params = arena.window(PARAMS)
-        self.learned = Learned(
-            self.params, None if plan.choice.fused else arena.window(GRADS), plan.runs
-        )
+        kept = plan.choice.gradients
+        self.learned = Learned(self.params, arena.window(kept) if kept else None, plan.runs)
         self.stats = plan.losses.stats
         self.labels = arena.window(LABELS)
         self.targets = arena.window(TARGETS) if plan.losses.targets else None
         self.x = arena.window(LATENT)
         self.single_x = self.x[: spec.latent_elems]
+        self.again = arena.window(AGAIN + LATENT) if "again" in plan.sections else None
+        self.refill = None
         self.latents = arena.window(LATENTS)
         self.latent = self.latents[: spec.latent_elems]
         self._input = arena.window(INPUT) if spec.net.frozen else self.latent
@@ -147,8 +150,10 @@ class Stage:
                 self.tapes[name] = Tape(rows, window, self.known)
         self._forward = self.tapes["forward"]
         self.begin, self.forward_loss = self.tapes["begin"].run, self._forward.run
-        self.backward = self.tapes["backward"].run
-        self.update = self.tapes["update"].run if "update" in self.tapes else _nothing
+        self.backward, self.update = self._run_of("backward"), self._run_of("update")
+        if "again" in self.tapes:
+            self._before, self._after = self.backward, self._run_of("again")
+            self.backward = self._backward_in_two
         forward = plan.section("forward")
         # rows of forward, and of single, where what learns begins, the head, the loss
         self.upper_at = len(_computing(forward[: plan.upper_at]))
@@ -215,6 +220,14 @@ class Stage:
         """Adds the gradients of the loss of one sample, after forward_single()."""
         self.tapes["single_backward"].run()
 
+    def _run_of(self, section):
+        return self.tapes[section].run if section in self.tapes else _nothing
+
+    def _backward_in_two(self):
+        self._before()
+        self.refill()
+        self._after()
+
     def start(self):
         """Forgets gradients and what the optimiser keeps from step to step."""
         self.learned.clear()
@@ -224,7 +237,7 @@ class Stage:
 
 
 def _nothing():
-    """The update of gradients that are applied where they are computed."""
+    """A section without rows."""
 
 
 def _computing(rows):

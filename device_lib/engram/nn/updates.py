@@ -1,8 +1,12 @@
-"""Updates: the rows by which each optimiser takes a step."""
+"""Updates: the rows by which each optimiser takes a step.
+
+Momentum is v = m v + g + d p; p = p - r v, with weight decay d and rate r. Where nobody else needs
+the gradients g, a step begins with v = m v + d p and the backward pass adds g to v.
+"""
 
 from array import array
 
-from .names import GRADS, PARAMS
+from .names import PARAMS, VELOCITY
 
 # optimiser: (kernel, its arguments); states of the optimiser by their names
 _TABLE = {
@@ -12,14 +16,29 @@ _TABLE = {
 }
 
 
-def rows(optimiser, runs, elems, hypers):
-    """Rows of an update, gradients clipped before and zero after it.
+def begin(optimiser, gradients, runs, elems):
+    """Rows before the backward pass of a mini-batch. Arguments as those of rows()."""
+    if gradients != VELOCITY:
+        return []
+    whole = (VELOCITY, 0, elems, 0)
+    rows = [("scale_f32", [whole, whole, array("f", (optimiser.momentum,))], ())]
+    if optimiser.weight_decay:
+        decay = array("f", (optimiser.weight_decay,))
+        for first, own, n, _ in runs:
+            windows = [(VELOCITY, own, n, 0), (PARAMS, first, n, 0)]
+            rows.append(("axpy_f32", windows + [decay], ()))
+    return rows
 
-    optimiser: optimisers.Optimiser. runs: [(first element in params, first element in grads,
-    elements, group)]; elems: parameters that learn; hypers: {group: array('f') of hyper()}.
+
+def rows(optimiser, gradients, runs, elems, hypers):
+    """Rows of an update. Gradients are clipped before it and zero after it; a velocity stays.
+
+    optimiser: optimisers.Optimiser. gradients: the buffer that has them, as its gradients() says.
+    runs: [(first element in params, first element in grads, elements, group)]; elems: parameters
+    that learn; hypers: {group: array('f') of hyper()}.
     """
-    kernel, symbols = _TABLE[optimiser.name]
-    grads = (GRADS, 0, elems, 0)
+    kernel, symbols = _TABLE["sgd" if gradients == VELOCITY else optimiser.name]
+    grads = (gradients, 0, elems, 0)
     rows = []
     if optimiser.clip is not None:
         total, limit = array("f", (0,)), array("f", (optimiser.clip,))
@@ -27,10 +46,11 @@ def rows(optimiser, runs, elems, hypers):
         rows.append(("sum_squares", [total, grads], ()))
         rows.append(("clip_norm", [grads, total, limit], ()))
     for first, own, n, group in runs:
-        windows = {"p": (PARAMS, first, n, 0), "g": (GRADS, own, n, 0), "hyper": hypers[group]}
+        windows = {"p": (PARAMS, first, n, 0), "g": (gradients, own, n, 0), "hyper": hypers[group]}
         for state in optimiser.states:
             windows[state] = (state, own, n, 0)
         args = [windows[symbol] for symbol in symbols.split()]
         rows.append((kernel, args, ()))
-    rows.append(("zero_f32", [grads], ()))
+    if gradients != VELOCITY:
+        rows.append(("zero_f32", [grads], ()))
     return rows

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engram.continual.config import Config
+from engram.continual.config import SPARE, Config
 from engram.errors import FitError, ModelError
 from engram.nn import formats
 from engram.nn.geometry import elems
@@ -44,6 +44,7 @@ class Fit(TypedDict):
 
     board: str
     micro: int  # samples in memory at a time
+    recompute: bool  # latents are read twice per step, so that less is kept in memory
     needed_bytes: int  # with an index of as many latents as its flash holds, or as were asked for
     available_bytes: int
     fits: bool
@@ -157,7 +158,7 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
     program = plan.program
     needs = program.needs_gradient()
     own = {row[0]: row[2] for row in plan.layout.rows}  # buffers that lie in no other's memory
-    kept = (not plan.choice.fused) + len(plan.states)  # per parameter that learns
+    kept = (plan.choice.gradients is not None) + len(plan.states)  # per parameter that learns
     rows: list[LayerPlan] = []
     for node in spec.net.adaptive:
         name = node["name"]
@@ -197,13 +198,16 @@ def _fit(
     available = memory.get("heap_bytes") or rest - memory.get("static_bytes", 0)
     slots = replay_slots or (flash["latents"] if flash else 0)
     try:
-        plan = config.plan(slots, bits, available)
-    except FitError:
-        plan = config.plan(slots, bits, None, config.micro or 1)
-    needed = plan.layout.total_bytes
+        plan = config.plan(slots, bits, available, available // SPARE)
+        micro, recompute = plan.micro, "again" in plan.sections
+        needed = plan.layout.total_bytes
+    except FitError as e:
+        micro, recompute = config.ways()[-1]
+        needed = e.needed
     return {
         "board": board["name"],
-        "micro": plan.micro,
+        "micro": micro,
+        "recompute": recompute,
         "needed_bytes": needed,
         "available_bytes": available,
         "fits": needed <= available and (flash is None or flash["latents"] > 0),
