@@ -79,6 +79,31 @@ int32_t engram_sqrt_f32(engram_F_t out, engram_f_t x, engram_fault_t *fault) {
     return map(out, x, engram_sqrtf, fault);
 }
 
+// ---- hard-swish: Howard et al., "Searching for MobileNetV3" (ICCV 2019), section 5.2 ----------
+
+int32_t engram_hard_swish_fwd(engram_F_t out, engram_f_t x, engram_fault_t *fault) {
+    if (!engram_same(fault, 1, x.n, out.n)) {
+        return ENGRAM_FAULT;
+    }
+    for (size_t i = 0; i < out.n; i++) {
+        float v = x.p[i];
+        out.p[i] = v <= -3.0f ? 0.0f : v >= 3.0f ? v : v * (v + 3.0f) * (1.0f / 6.0f);
+    }
+    return ENGRAM_OK;
+}
+
+int32_t engram_hard_swish_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t x,
+    engram_fault_t *fault) {
+    if (!(engram_same(fault, 1, dout.n, dx.n) && engram_same(fault, 2, x.n, dx.n))) {
+        return ENGRAM_FAULT;
+    }
+    for (size_t i = 0; i < dx.n; i++) {
+        float d = dout.p[i], v = x.p[i];
+        dx.p[i] = v <= -3.0f ? 0.0f : v >= 3.0f ? d : d * (v * (1.0f / 3.0f) + 0.5f);
+    }
+    return ENGRAM_OK;
+}
+
 // ---- leaky ReLU: its slope is an argument -----------------------------------------------------
 
 static bool slope_ok(engram_fault_t *fault, int arg, engram_f_t slope) {

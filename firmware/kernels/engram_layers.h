@@ -67,6 +67,13 @@ int32_t engram_leaky_relu_fwd(engram_F_t out, engram_f_t x, engram_f_t slope,
 int32_t engram_leaky_relu_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t out, engram_f_t
     slope, engram_fault_t *fault);
 
+// out (n) = x (n) * min(max(x + 3, 0), 6) / 6; out may be x
+int32_t engram_hard_swish_fwd(engram_F_t out, engram_f_t x, engram_fault_t *fault);
+
+// dx (n) = dout (n) * (x (n) / 3 + 1 / 2), dout where x >= 3, 0 where x <= -3; dx may be dout
+int32_t engram_hard_swish_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t x,
+    engram_fault_t *fault);
+
 // out (n) = 1 / (1 + exp(-x (n))) within 2.5 ulp, 0 below -87.33; out may be x
 int32_t engram_sigmoid_fwd(engram_F_t out, engram_f_t x, engram_fault_t *fault);
 

@@ -33,6 +33,7 @@ LAYERS = {
     "relu": lambda node, x: torch.relu(x),
     "relu6": lambda node, x: F.relu6(x),
     "leaky_relu": lambda node, x: F.leaky_relu(x, float(np.float32(node["slope"]))),
+    "hard_swish": lambda node, x: F.hardswish(x),
     "sigmoid": lambda node, x: torch.sigmoid(x),
     "tanh": lambda node, x: torch.tanh(x),
     "softmax": lambda node, x: torch.softmax(x, -1),

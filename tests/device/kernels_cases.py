@@ -94,6 +94,14 @@ def leaky_relu_bwd_dx(s, n):
     return s.f(n), s.f(n), s.f(n), array("f", (0.125,))
 
 
+def hard_swish_fwd(s, n):
+    return relu6_fwd(s, n)
+
+
+def hard_swish_bwd_dx(s, n):
+    return relu6_bwd_dx(s, n)
+
+
 def sigmoid_fwd(s, n):
     return relu6_fwd(s, n)
 
@@ -407,6 +415,8 @@ CASES = (
     (relu6_bwd_dx, 1, True, _N),
     (leaky_relu_fwd, 1, True, _N),
     (leaky_relu_bwd_dx, 1, True, _N),
+    (hard_swish_fwd, 1, False, _N),  # a sixth
+    (hard_swish_bwd_dx, 1, False, _N),
     (sigmoid_fwd, 1, False, _N),
     (sigmoid_bwd_dx, 1, True, _N),
     (tanh_fwd, 1, False, _N),
@@ -465,6 +475,8 @@ IN_PLACE = {
     "relu6_bwd_dx": (0, 1),
     "leaky_relu_fwd": (0, 1),
     "leaky_relu_bwd_dx": (0, 1),
+    "hard_swish_fwd": (0, 1),
+    "hard_swish_bwd_dx": (0, 1),
     "sigmoid_fwd": (0, 1),
     "sigmoid_bwd_dx": (0, 1),
     "tanh_fwd": (0, 1),

@@ -78,9 +78,10 @@ def test_edges(kernels):
     assert over(kernels, "exp_f32", [0, inf, -inf, 88.8, -87.5]).tolist() == [1, inf, 0, inf, 0]
     assert over(kernels, "log_f32", [1, 0, inf, 1e-40]).tolist() == [0, -inf, inf, -inf]
     assert over(kernels, "sqrt_f32", [inf, 0]).tolist() == [inf, 0]
+    assert over(kernels, "hard_swish_fwd", [inf, -inf, 3, -3]).tolist() == [inf, 0, 3, 0]
     assert np.isnan(over(kernels, "sqrt_f32", [-1, -inf, nan])).all()
     assert np.isnan(over(kernels, "log_f32", [-1, -inf, nan])).all()
-    for name in ("tanh_fwd", "sigmoid_fwd", "exp_f32", "relu6_fwd"):
+    for name in ("tanh_fwd", "sigmoid_fwd", "exp_f32", "relu6_fwd", "hard_swish_fwd"):
         assert np.isnan(over(kernels, name, [nan, -nan])).all(), name
 
 

@@ -81,6 +81,12 @@ def test_activation(name, size):
     close(dx, slope(forward, x, dout))
 
 
+def test_hard_swish():
+    x, dout = array("d", [6 * v for v in values(30, 1)]), values(30, 2)  # some beyond -3 and 3
+    dx = reference("hard_swish_bwd_dx", (zeros(30), dout, x))[0]
+    close(dx, slope(lambda v: reference("hard_swish_fwd", (zeros(30), v))[0], x, dout))
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5)])
 def test_softmax(shape):
     samples, K = shape

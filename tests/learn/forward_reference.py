@@ -10,6 +10,7 @@ _ONE = {
     "relu": lambda x, node: np.maximum(x, 0),
     "relu6": lambda x, node: np.clip(x, 0, 6),
     "leaky_relu": lambda x, node: np.where(x > 0, x, np.float32(node["slope"]) * x),
+    "hard_swish": lambda x, node: x * np.clip(x + 3, 0, 6) / 6,
     "sigmoid": lambda x, node: 1 / (1 + np.exp(-x)),
     "tanh": lambda x, node: np.tanh(x),
     "softmax": lambda x, node: softmax(x),

@@ -220,7 +220,7 @@ def every_op():
         a = net.add("pad", x, pad=[1, 0, 0, 1])
         a = net.add("conv2d", a, channels=6, kernel=[3, 3], dilation=[2, 1], pad=[2, 1, 2, 1])
         a = net.add("leaky_relu", a, slope=0.1)
-        b = net.add("tanh", net.conv(x, 5, 1, relu="relu6"))
+        b = net.add("tanh", net.conv(x, 5, 1, relu="hard_swish"))
         b = net.add("scale_shift", net.add("pad", b, pad=[0, 1, 1, 0]))
         c = net.add("concat", a, b, net.add("pad", x, pad=[1, 1, 0, 0]))
         c = net.add("avgpool", net.add("sigmoid", c), kernel=[2, 2], stride=[2, 2])

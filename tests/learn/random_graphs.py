@@ -15,7 +15,7 @@ from engram.nn.ops import OPS
 MOST = 72  # elements of a value
 ROOM = 4  # classes of the head
 POINTWISE = (
-    "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax", "scale_shift",
+    "relu", "relu6", "leaky_relu", "hard_swish", "sigmoid", "tanh", "softmax", "scale_shift",
 )  # ops that keep the shape of their input
 WITH_GRADIENTS = tuple(sorted(op for op, row in OPS.items() if row[4]))
 OBJECTIVES = ("classify", "regress", "both")
@@ -277,6 +277,10 @@ class _Model:
     def _relu6(self, value):
         """Values of some 10 in size come before it: some lie beyond 6."""
         return self._node("relu6", [self._scale_shift(value, 8)])
+
+    def _hard_swish(self, value):
+        """As _relu6(): some lie beyond -3 and 3."""
+        return self._node("hard_swish", [self._scale_shift(value, 8)])
 
     def _scale_shift(self, value, size=1):
         name, c = f"n{len(self._nodes)}", self._shapes[value][-1:]

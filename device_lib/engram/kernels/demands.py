@@ -81,6 +81,8 @@ ROWS = {
     "relu6_bwd_dx": "dx F n, dout f n, out f n -> n",
     "leaky_relu_fwd": "out F n, x f n, slope f 1 slope -> n",
     "leaky_relu_bwd_dx": "dx F n, dout f n, out f n, slope f 1 slope -> n",
+    "hard_swish_fwd": "out F n, x f n -> n",
+    "hard_swish_bwd_dx": "dx F n, dout f n, x f n -> n",
     "sigmoid_fwd": "out F n, x f n -> n",
     "sigmoid_bwd_dx": "dx F n, dout f n, out f n -> n",
     "tanh_fwd": "out F n, x f n -> n",

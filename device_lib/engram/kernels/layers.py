@@ -199,6 +199,22 @@ def leaky_relu_bwd_dx(dx, dout, out, slope):
         dx[i] = dout[i] if out[i] > 0.0 else slope * dout[i]
 
 
+def hard_swish_fwd(out, x):
+    """out (n) = x (n) * min(max(x + 3, 0), 6) / 6; out may be x"""
+    for i in range(check.hard_swish_fwd(out, x)):
+        v = x[i]
+        out[i] = 0.0 if v <= -3.0 else v if v >= 3.0 else v * (v + 3.0) / 6.0
+
+
+def hard_swish_bwd_dx(dx, dout, x):
+    """dx (n) = dout (n) * (x (n) / 3 + 1 / 2), dout where x >= 3, 0 where x <= -3; dx may be
+    dout
+    """
+    for i in range(check.hard_swish_bwd_dx(dx, dout, x)):
+        v, d = x[i], dout[i]
+        dx[i] = 0.0 if v <= -3.0 else d if v >= 3.0 else d * (v / 3.0 + 0.5)
+
+
 def sigmoid_fwd(out, x):
     """out (n) = 1 / (1 + exp(-x (n))) within 2.5 ulp, 0 below -87.33; out may be x"""
     for i in range(check.sigmoid_fwd(out, x)):

@@ -101,6 +101,9 @@ OPS = {
     "relu": _activation("relu"),
     "relu6": _activation("relu6"),
     "leaky_relu": _activation("leaky_relu", " slope"),
+    "hard_swish": (
+        shape.same, "", "", ("hard_swish_fwd out=x x",), ("hard_swish_bwd_dx dx=dout dout x",), (),
+    ),
     "sigmoid": _activation("sigmoid"),
     "tanh": _activation("tanh"),
     "softmax": (

@@ -83,6 +83,11 @@ def _leaky_relu(node: Described, tensors: Tensors, x: F32) -> F32:
     return np.where(x > 0, x, np.float32(node["slope"]) * x)
 
 
+def _hard_swish(node: Described, tensors: Tensors, x: F32) -> F32:
+    out: F32 = x * np.clip(x + 3, 0, 6) / np.float32(6)
+    return out
+
+
 def _sigmoid(node: Described, tensors: Tensors, x: F32) -> F32:
     with np.errstate(over="ignore"):  # of less than -88: 1 / infinity is right
         e: F32 = np.exp(-x)
@@ -139,6 +144,7 @@ FLOAT: dict[str, Callable[..., F32]] = {
     "relu": _relu,
     "relu6": _relu6,
     "leaky_relu": _leaky_relu,
+    "hard_swish": _hard_swish,
     "sigmoid": _sigmoid,
     "tanh": _tanh,
     "softmax": _softmax,

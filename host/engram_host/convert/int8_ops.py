@@ -175,6 +175,7 @@ INT8: Mapping[str, Op] = {
     "relu": Op(_lookup, clamps=(0.0, inf)),
     "relu6": Op(_lookup, clamps=(0.0, 6.0)),
     "leaky_relu": Op(_lookup),
+    "hard_swish": Op(_lookup),
     "sigmoid": Op(_lookup, Scale(1 / 256, -128)),  # these three as TensorFlow Lite has them
     "tanh": Op(_lookup, Scale(1 / 128, 0)),
     "softmax": Op(_softmax, Scale(1 / 256, -128)),

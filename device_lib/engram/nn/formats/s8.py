@@ -37,6 +37,7 @@ ROWS = {
     "relu": _TABLE,
     "relu6": _TABLE,
     "leaky_relu": _TABLE,
+    "hard_swish": _TABLE,
     "sigmoid": _TABLE,
     "tanh": _TABLE,
     "softmax": ("softmax_s8 out=x x table B*P C",),
