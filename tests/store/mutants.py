@@ -292,8 +292,8 @@ def read_goes_on_behind_a_bad_record(patch):
     """The row of a damaged record keeps what was there, and counts as read."""
     real = reading.LatentReader._gather
 
-    def gather(self, raw, at, count):
-        real(self, raw, at, count)
+    def gather(self, out, raw, at, count):
+        real(self, out, raw, at, count)
         return at + count
 
     patch.setattr(reading.LatentReader, "_gather", gather)

@@ -31,7 +31,7 @@ from engram_host.report.write import write_report
 
 TITLE = "Handwritten digits, one new class a session"
 _MODEL = "digits.safetensors"
-_LEAST_BATCH = 2
+_FEWER = 4  # times fewer samples in memory, at the next try
 # Bytes that what comes in and goes out may take, and that opening the learner again needs: with
 # less, the arena of stock firmware in 256 KB finds no piece the second time.
 _HEAP_LEFT = 28 * 1024
@@ -159,7 +159,10 @@ def _run(
     told = device.info()
     store = device.store_info()["store"]
     bound = _joint(model, data, settings, seed, reporter)
-    layout = plan_report(model, _facts(), settings["learner"]["batch"], store["capacity"])
+    layout = plan_report(
+        model, _facts(), settings["learner"]["batch"], store["capacity"],
+        micro=told["learner"]["micro"],
+    )
     board = boards.load(told["board"]) if boards.is_known(told["board"]) else None
     return {
         "title": TITLE,
@@ -186,7 +189,7 @@ def _run(
 
 
 def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> dict[str, Any]:
-    """The settings, with less RAM and a smaller budget where the board has no room for those.
+    """The settings, with fewer samples in memory and a smaller budget where the board has no room.
 
     Firmware that is not ours keeps the library in RAM and gives its flash to files. Raises
     InputError when the board has learned something: the demo erases the replay region.
@@ -221,18 +224,12 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
 
 
 def _smaller(learner: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """(what is said, a learner's settings), each with less RAM than the one before.
-
-    Without momentum no velocity is kept; its steps add up to lr / (1 - momentum). The rate goes
-    with the mini-batch (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1).
-    """
-    plain = {**learner, "momentum": 0.0, "lr": learner["lr"] / (1 - learner["momentum"])}
-    rungs = [("", learner), ("SGD without momentum", plain)]
-    batch = learner["batch"] // 2
-    while batch >= _LEAST_BATCH:
-        rate = plain["lr"] * batch / learner["batch"]
-        rungs.append((f"{batch} samples a step", {**plain, "batch": batch, "lr": rate}))
-        batch //= 2
+    """(what is said, a learner's settings), each with less RAM than the one before. The steps
+    stay the same: the gradients of a mini-batch add up."""
+    rungs, micro = [("", learner)], learner["batch"] // _FEWER
+    while micro:
+        rungs.append((f"{micro} samples in memory at a time", {**learner, "micro": micro}))
+        micro //= _FEWER
     return rungs
 
 
