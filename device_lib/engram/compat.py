@@ -108,7 +108,7 @@ except ImportError:
         """A byte window (memoryview) onto the memory of a buffer of 4-byte items, sharing it."""
         view = memoryview(buf).cast("B")
         if len(view) != len(buf) * itemsize:
-            raise ValueError("items of %d bytes expected" % itemsize)
+            raise ValueError("expected items of %d bytes" % itemsize)
         return view
 
     def heap_used():

@@ -9,7 +9,7 @@
     ├── WireError       a frame on the serial link is not valid
     └── CommandError    the agent cannot do what it was asked to do
 
-Every message says what was expected, what came, and what to do about it.
+Every message says what was expected, what it got, and what to do about it.
 """
 
 

@@ -25,7 +25,7 @@ class NpyReader:
         self.stream = stream
         head = stream.read(8)
         if len(head) < 8 or head[:6] != b"\x93NUMPY":
-            raise DataError("data file: .npy expected, it does not begin like one")
+            raise DataError("data file: expected .npy, got a file that does not begin like one")
         wide = head[6] > 1
         size = stream.read(4 if wide else 2)
         if len(size) < (4 if wide else 2):
@@ -38,12 +38,12 @@ class NpyReader:
         self.dtype = _field(text, "'descr': '", "'")
         if self.dtype not in _DTYPES or "'fortran_order': False" not in text:
             raise DataError(
-                "data file: C-ordered uint8 or float32 expected, %s came" % self.dtype
+                "data file: expected C-ordered uint8 or float32, got %s" % self.dtype
             )
         dims = _field(text, "'shape': (", ")")
         self.shape = tuple([int(d) for d in dims.split(",") if d.strip()])
         if not self.shape:
-            raise DataError("data file: an array of rows expected, a scalar came")
+            raise DataError("data file: expected an array of rows, got a scalar")
         self.rows = self.shape[0]
         self.row_elems = 1
         for d in self.shape[1:]:
@@ -53,7 +53,7 @@ class NpyReader:
         end = stream.seek(0, 2)
         if end != self._first + self.rows * self._row_bytes:
             raise DataError(
-                "data file: %d bytes expected for shape %s, %d came; push it again"
+                "data file: expected %d bytes for shape %s, got %d; push it again"
                 % (self._first + self.rows * self._row_bytes, self.shape, end)
             )
         self.rewind()
@@ -94,7 +94,7 @@ class Samples:
             if may_regress:
                 expected.append("float32 of %d rows" % self.x.rows)
             raise DataError(
-                "%s: %s expected, %s of shape %s came"
+                "%s: expected %s, got %s of shape %s"
                 % (what, " or ".join(expected), y.dtype, y.shape)
             )
         return y, y.row_buffer()

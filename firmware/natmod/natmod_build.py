@@ -64,7 +64,7 @@ def check(arch: str) -> None:
     program, package = COMPILERS[arch]
     if shutil.which(program) is None:
         advice = f"apt-get install {package}" if package else "see firmware/natmod/README.md"
-        raise Failed(f"ARCH={arch}: {program} expected, not found: {advice}")
+        raise Failed(f"ARCH={arch}: expected {program}, got none; {advice}")
 
 
 def micropython() -> str:
@@ -84,7 +84,7 @@ def check_source(source: str) -> None:
     makefile = Path(source) / "py" / "dynruntime.mk"
     if not makefile.exists() or "CFLAGS_ARCH" not in makefile.read_text():
         raise Failed(
-            f"{source}: a MicroPython source of release 1.25 or later expected; what it builds "
+            f"{source}: expected a MicroPython source of release 1.25 or later; what it builds "
             "loads on 1.23 and 1.24 too. Set MICROPY_DIR to one, or unset it"
         )
 

@@ -273,7 +273,7 @@ def unpacked(pin: Pin, file: Path, into: Path) -> Path:
         raise Unavailable(f"apt-get brought another version than {pin.debian_file}")
     got = sha256_of(file)
     if got != pin.debian_sha256:
-        raise Unavailable(f"{file.name} has SHA-256 {got}, expected {pin.debian_sha256}")
+        raise Unavailable(f"{file.name}: expected SHA-256 {pin.debian_sha256}, got {got}")
     into.mkdir()
     if file.suffix == ".deb":
         run(["dpkg-deb", "-x", str(file), str(into)], FETCH_S)
@@ -322,7 +322,7 @@ def into_cache(
                 tree = way(Path(folder))
                 check(tree)
                 if not is_whole(tree):
-                    raise Unavailable("what came is not what was asked for")
+                    raise Unavailable("expected the tree that was asked for, got another")
             except Unavailable as why:
                 failures.append(f"{name}: {why}")
                 continue

@@ -82,7 +82,7 @@ def is_the_release(tree: Path) -> None:
     """Raises Unavailable when a tree is of another version than the pinned one."""
     version = version_of(tree)
     if version is None or ".".join(map(str, version)) != RELEASE:
-        raise Unavailable(f"what came is version {version}, expected {RELEASE}")
+        raise Unavailable(f"expected version {RELEASE}, got {version}")
 
 
 def provide(cache: Path, names: list[str]) -> Path:

@@ -73,7 +73,7 @@ def from_npm(into: Path) -> Path:
     tarball = into / f"{NPM_NAME}-{NPM_RELEASE}.tgz"
     got = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
     if got != NPM_SHA512:
-        raise Unavailable(f"{spec} has SHA-512 {got}, expected {NPM_SHA512}")
+        raise Unavailable(f"{spec}: expected SHA-512 {NPM_SHA512}, got {got}")
     run(["tar", "-xf", str(tarball), "-C", str(into), "--no-same-owner"], FETCH_S)
     return into / "package"
 
@@ -120,7 +120,7 @@ def provide(name: str, cache: Path) -> Path:
     value = os.environ.get(name)
     if value and not (Path(value) / wanted.mark).is_file():
         raise Unavailable(
-            f"{name}={value}: a file {wanted.mark} expected in it; unset it to have one fetched"
+            f"{name}={value}: expected a file {wanted.mark} in it; unset it to have one fetched"
         )
     if value:
         return Path(value).resolve()

@@ -131,7 +131,7 @@ def start(board: str, *, flash: Path | None = None, fresh: bool = False) -> virt
             facts.load_flash(flash, file)
 
     if flash is not None and not flash.is_file():
-        raise InputError(f"{flash} does not exist: a flash image (`engram stop --save`) expected")
+        raise InputError(f"{flash}: expected a flash image (`engram stop --save`), got no file")
     if not (fresh or flash):
         return virtual.ensure(board, facts.command)
     return virtual.start(board, facts.command, prepare)
@@ -269,7 +269,7 @@ def store_dump(image: Path | str | None, out: Path | str, *, port: Port = None) 
 
     path = Path(out)
     if path.suffix not in WRITERS:
-        raise InputError(f"{path}: a file name that ends in .jsonl, .npy or .bin expected")
+        raise InputError(f"{path}: expected a file name that ends in .jsonl, .npy or .bin")
     content = _store_image(image, port)
     WRITERS[path.suffix](content, path)
     return {"samples": len(content.records()), "file": path}
@@ -589,10 +589,10 @@ def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[s
     if all(Path(each).suffix == ".jsonl" for each in sources):
         return dict(write_log_report(sources, out))
     if len(sources) > 1:
-        raise InputError("one result.json expected, or any number of logs (.jsonl)")
+        raise InputError("expected one result.json, or any number of logs (.jsonl)")
     path = Path(sources[0])
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
-        raise InputError(f"{path}: the result.json of a run expected ({e})") from e
+        raise InputError(f"{path}: expected the result.json of a run ({e})") from e
     return dict(write_report(content, out, [board.facts for board in board_facts.load_all()]))

@@ -35,21 +35,21 @@ def test_figures_have_sources():
 
 
 def test_unknown_name_tells_the_known():
-    with pytest.raises(InputError, match="no board 'qemu': one of .*qemu_m4f"):
+    with pytest.raises(InputError, match="no board 'qemu': expected one of .*qemu_m4f"):
         boards.load("qemu")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("clock_hz = 7812500", "clock_hz = 'fast'", r"\[chip\] clock_hz: int expected"),
-        ("title = ", "titel = ", "title expected .str., it is missing"),
-        ('kind = "qemu"', 'kind = "renode"', "kind: one of qemu, unix"),
+        ("clock_hz = 7812500", "clock_hz = 'fast'", r"\[chip\] clock_hz: expected int"),
+        ("title = ", "titel = ", "expected title .str., got none"),
+        ('kind = "qemu"', 'kind = "renode"', "kind: expected one of qemu, unix"),
         ('name = "qemu_m4f"', 'name = "other"', "its folder is 'qemu_m4f'"),
-        ("fs_bytes = 131072", "fs_bytes = 131073", "fs_bytes: a multiple of erase_bytes"),
+        ("fs_bytes = 131072", "fs_bytes = 131073", "fs_bytes: expected a multiple of erase_bytes"),
         ("store_bytes = 393216", "store_bytes = 397312", "need 1052672 bytes"),
-        ("program_bytes = ", "program_bytes = 0 # ", "program_bytes: 1 or more expected, got 0"),
-        ('arch = "armv7emsp"', 'arch = "armv7"', "arch: one of .*armv7emsp.* expected"),
+        ("program_bytes = ", "program_bytes = 0 # ", "program_bytes: expected 1 or more, got 0"),
+        ('arch = "armv7emsp"', 'arch = "armv7"', "arch: expected one of .*armv7emsp.*, got"),
         ("\n[flash]\n", "\n[flash\n", "board.toml"),
     ],
 )
@@ -65,12 +65,12 @@ PICO = (boards.home() / "boards" / "rpi_pico" / "board.toml").read_text()
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('port = "rp2"', "", r"\[build\] port expected .str., it is missing"),
-        ("[build]", "[built]", r"\[build\] port expected"),
+        ('port = "rp2"', "", r"expected \[build\] port .str., got none"),
+        ("[build]", "[built]", r"expected \[build\] port"),
         ("[upload.uf2]", "[upload.usb]", "<way> one of uf2, pyocd, dfu, esptool, teensy"),
         ("\nbytes = 655360", "\nbytes = 655361", "at most the 655360 of .* firmware_bytes"),
-        ("family = 0x", "familie = 0x", r"\[upload.uf2\] family expected .int."),
-        ('volumes = ["RPI-RP2"]', 'volumes = "RPI-RP2"', r"\[upload.uf2\] volumes: list expected"),
+        ("family = 0x", "familie = 0x", r"expected \[upload.uf2\] family .int."),
+        ('volumes = ["RPI-RP2"]', 'volumes = "RPI-RP2"', r"\[upload.uf2\] volumes: expected list"),
     ],
 )
 def test_what_is_wrong_with_a_real_board_is_named(tmp_path, old, new, words):
@@ -94,12 +94,12 @@ def test_the_board_that_the_readme_writes_is_a_board(tmp_path):
 
 
 def test_half_a_power_table_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"\[power\] source expected"):
+    with pytest.raises(InputError, match=r"expected \[power\] source"):
         read(tmp_path, GOOD + "\n[power]\nactive_mw = 1.0\n")
 
 
 def test_phases_need_all_their_pins(tmp_path):
-    with pytest.raises(InputError, match=r"\[phases\] pins: 3 of them expected"):
+    with pytest.raises(InputError, match=r"\[phases\] pins: expected 3 of them"):
         read(tmp_path, GOOD + '\n[phases]\npins = ["D2"]\n')
 
 
@@ -110,7 +110,7 @@ def test_command_without_firmware_tells_what_to_do(tmp_path):
 
 def test_model_board_has_no_command(tmp_path):
     with pytest.raises(
-        InputError, match="real chip .*a virtual board expected, one of qemu_m0p, q"
+        InputError, match="expected a virtual board, got a real chip .*; choose one of qemu_m0p, q"
     ):
         boards.load("teensy41").command(tmp_path / "flash")
 
@@ -131,7 +131,7 @@ def test_flash_file_begins_blank_and_is_kept(tmp_path):
 
 def test_home_is_named_by_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("ENGRAM_HOME", str(tmp_path))
-    with pytest.raises(HostError, match="a checkout of Engram expected"):
+    with pytest.raises(HostError, match="expected a checkout of Engram"):
         boards.home()
     (tmp_path / "boards").mkdir()
     assert boards.home() == tmp_path.resolve()

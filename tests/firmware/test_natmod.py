@@ -113,14 +113,15 @@ def test_an_unknown_architecture_is_refused():
 
 def test_a_missing_compiler_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(build.Failed, match="arm-none-eabi-gcc expected.*apt-get install"):
+    told = "expected arm-none-eabi-gcc, got none; apt-get install"
+    with pytest.raises(build.Failed, match=told):
         build.build("armv6m")
 
 
 def test_an_old_source_is_refused(tmp_path):
     (tmp_path / "py").mkdir()
     (tmp_path / "py" / "dynruntime.mk").write_text("CFLAGS += -fpic\n")
-    with pytest.raises(build.Failed, match=r"release 1\.25 or later expected"):
+    with pytest.raises(build.Failed, match=r"expected .* release 1\.25 or later"):
         build.build("x64", source=str(tmp_path))
 
 

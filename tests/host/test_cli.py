@@ -256,8 +256,9 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
     failed(run("learn", "x.npz", "--strategy", "magic"), 2, "'finetune'", "'replay'", "'ewc'")
     failed(run("learn", "x.npz", "--policy", "magic"), 2, "'balanced'", "'herding'")
     failed(run("learn", "x.npz", "--bits", "2"), 2, "2 is not in the range 3<=x<=8")
-    failed(run("learn", "x.npz", "--budget", "lots"), 2, "in latents (500) or bytes of flash")
-    failed(run("learn", "x.npz", "--set", "lambda"), 2, "as name=number expected")
+    wanted = "expected a budget in latents (500) or bytes of"
+    failed(run("learn", "x.npz", "--budget", "lots"), 2, wanted, "flash (200kB", "got 'lots'")
+    failed(run("learn", "x.npz", "--set", "lambda"), 2, "expected a strategy's option as name=")
     failed(run("learn", "x.npz", "--tasks", "4-0"), 2, "goes backwards; write 0-4")
     failed(run("learn", "x.npz", "--test", "y.npz"), 2, "--test belongs to a stream of tasks")
     failed(run("learn", "x.npz", "--epochs", "many"), 2, "'many' is not a valid integer")
@@ -272,7 +273,7 @@ def test_a_port_that_is_not_there_is_told():
     failed(
         run("info", "--port", "/dev/tty-nothing"),
         1,
-        "'/dev/tty-nothing' cannot be opened (No such file or directory)",
+        "got '/dev/tty-nothing', which cannot be opened (No such file or directory)",
         "`engram boards` lists",
     )
     failed(run("info", "--port", "socket://localhost:1"), 1, "cannot be opened", "refused")
@@ -287,17 +288,17 @@ def test_a_real_board_must_be_said_where_it_is(tmp_path, monkeypatch):
     (tmp_path / "boards" / "chip" / "board.toml").write_text(facts)
     monkeypatch.setenv("ENGRAM_HOME", str(tmp_path))
     failed(run("info", "--port", "chip"), 1, "chip is a real board: say where it is connected")
-    failed(run("start", "chip"), 1, "chip is a real chip", "a virtual board expected")
+    failed(run("start", "chip"), 1, "board chip: expected a virtual board, got a real chip")
 
 
 def test_files_that_are_not_there_are_told(port, here):
-    failed(run("learn", "none.npz", "--port", port), 1, "none.npz does not exist: an .npz or .npy")
-    failed(run("push", "model", "none", "--port", port), 1, "none does not exist: a device model")
+    failed(run("learn", "none.npz", "--port", port), 1, "none.npz: expected an .npz or", "no file")
+    failed(run("push", "model", "none", "--port", port), 1, "none: expected a device", "no file")
     failed(run("log"), 1, "no log was given and out/log has none")
-    failed(run("log", "none"), 1, "none does not exist: a log of `engram learn` expected")
-    failed(run("report", "none.json"), 1, "none.json: the result.json of a run expected")
+    failed(run("log", "none"), 1, "none: expected a log of `engram learn`, got no file")
+    failed(run("report", "none.json"), 1, "none.json: expected the result.json of a run")
     failed(run("plan", "none.safetensors"), 1, "none.safetensors does not exist")
-    failed(run("start", "unix", "--flash", "none.img"), 1, "none.img does not exist: a flash")
+    failed(run("start", "unix", "--flash", "none.img"), 1, "none.img: expected a", "got no file")
 
 
 def test_an_error_on_the_board_is_told(port, here, model, fives):
@@ -305,12 +306,13 @@ def test_an_error_on_the_board_is_told(port, here, model, fives):
     failed(run("eval", "--name", "none", "--port", port), 1, "no file 'none.x.npy'; push it first")
     wrong = here / "wrong.npz"
     np.savez(wrong, x=np.zeros((2, 10), np.uint8), y=np.array([1, 2]))
-    failed(run("learn", wrong, "--port", port), 1, "inputs of 64 uint8, samples of 10 uint8 came")
+    wanted = "expected samples of 64 uint8, as the model takes them, got samples of 10 uint8"
+    failed(run("learn", wrong, "--port", port), 1, wanted)
 
 
 def test_an_unknown_board_is_told():
-    failed(run("start", "nano"), 1, "no board 'nano': one of")
-    failed(run("build", "nano"), 1, "no board 'nano': one of")
+    failed(run("start", "nano"), 1, "no board 'nano': expected one of")
+    failed(run("build", "nano"), 1, "no board 'nano': expected one of")
 
 
 @pytest.mark.parametrize("words", ["unix --stock", "unix_stock --stock", "unix_stock"])

@@ -324,9 +324,9 @@ def nan_samples():
 
 
 REFUSED_DATA = {
-    "of float32 expected, dtype float64 came": lambda: samples().astype(np.float64),
-    r"\(n, 7, 6, 2\) of float32 expected, shape \(4, 84\) came": lambda: samples(4).reshape(4, 84),
-    r"shape \(0, 7, 6, 2\) came": lambda: samples(0),
+    "expected .* of float32, got dtype float64": lambda: samples().astype(np.float64),
+    r"expected \(n, 7, 6, 2\) of float32, got shape \(4, 84\)": lambda: samples(4).reshape(4, 84),
+    r"got shape \(0, 7, 6, 2\)": lambda: samples(0),
     "holds NaN": nan_samples,
 }
 
@@ -345,7 +345,7 @@ def test_calibration_files_that_are_none_are_refused(tmp_path):
     for name, message in (
         ("none.npy", "does not exist"),
         ("text.npy", "is no .npy or .npz file"),
-        ("y.npz", "an array named x or x_train expected .*, y came"),
+        ("y.npz", "expected an array named x or x_train .*, got y"),
     ):
         with pytest.raises(DataError, match=message):
             calibrate.load_samples(tmp_path / name, model)

@@ -43,7 +43,7 @@ def test_cost_is_cycles_over_clock_times_power():
 
 def test_a_board_without_power_figures_has_no_cost():
     bare = {key: value for key, value in CHIPS[0].items() if key != "power"}
-    with pytest.raises(InputError, match=r"board nano: \[power\] with active_mw"):
+    with pytest.raises(InputError, match=r"board nano: expected \[power\] with active_mw"):
         cost(1, bare, CORTEX_M4F)
     assert [row["board"] for row in costs(1, [bare, CHIPS[1]], CORTEX_M4F)] == ["nucleo"]
     assert left_out([bare, CHIPS[1]], CORTEX_M4F) == {}

@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_bound(model, data):
 
 def test_samples_of_another_kind_are_refused(model, data):
     floats = data._replace(x_train=data.x_train.astype(np.float32))
-    with pytest.raises(DataError, match="samples of uint8 expected, float32 came"):
+    with pytest.raises(DataError, match="expected samples of uint8, got float32"):
         joint_training(model, floats, GROUPS, epochs=1)
     small = data._replace(x_test=data.x_test[:, :4])
     with pytest.raises(DataError, match="expected an input of 64 uint8, got 32"):
@@ -69,7 +69,7 @@ def test_the_store_in_memory_is_one_to_the_learner():
         assert bytes(buffer) == (latents[1].view(np.uint8) ^ 0x80).tobytes()
     store.delete(1)
     assert len(store) == 2 and store.labels[1] == 255
-    with pytest.raises(InputError, match="at most 65535 latents expected, 70000 came"):
+    with pytest.raises(InputError, match="expected at most 65535 latents, got 70000"):
         LatentStore(70_000, 1)
     store.append(bytes(4), 7, 1)
     assert store.labels[1] == 7 and len(store) == 3

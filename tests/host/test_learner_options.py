@@ -37,22 +37,22 @@ def test_a_strategys_own_options_are_assignments():
 
 @pytest.mark.parametrize("text", ["decay", "decay=", "=3", "decay=much", "a b=1"])
 def test_what_is_no_assignment_is_told(text):
-    with pytest.raises(InputError, match="name=number expected"):
+    with pytest.raises(InputError, match="expected a strategy's option as name=number"):
         learner_options.for_board({"strategy_options": (text,)})
 
 
 def test_an_unknown_strategy_lists_the_names():
-    with pytest.raises(InputError, match="finetune or .*replay.* expected, 'magic' came"):
+    with pytest.raises(InputError, match="expected .*finetune or .*replay.*, got 'magic'"):
         learner_options.for_board({"strategy": "magic"})
 
 
 def test_an_unknown_policy_lists_the_names():
-    with pytest.raises(InputError, match="balanced or .*reservoir expected, 'none' came"):
+    with pytest.raises(InputError, match="expected .*balanced or .*reservoir, got 'none'"):
         learner_options.for_board({"policy": "none"})
 
 
 def test_bits_that_no_store_has_are_told():
-    with pytest.raises(InputError, match="3 to 8 bits expected, 2 came"):
+    with pytest.raises(InputError, match="expected .* 3 to 8 bits, got 2"):
         learner_options.for_board({"bits": 2})
 
 

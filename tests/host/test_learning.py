@@ -129,11 +129,12 @@ def test_reset_forgets(device, model, some):
 
 def test_samples_of_another_shape_or_type_are_refused_before_they_are_sent(device, model):
     api.push(device, model)
-    with pytest.raises(InputError, match="inputs of 64 uint8, samples of 63 uint8 came"):
+    wanted = "expected samples of 64 uint8, as the model takes them, got samples of"
+    with pytest.raises(InputError, match=f"{wanted} 63 uint8"):
         api.learn(device, samples.make(np.zeros((2, 63), np.uint8), [5, 5]))
-    with pytest.raises(InputError, match="inputs of 64 uint8, samples of 64 float32 came"):
+    with pytest.raises(InputError, match=f"{wanted} 64 float32"):
         api.predict(device, samples.make(np.full((2, 64), 0.5)))
-    with pytest.raises(InputError, match="labels from 0 to 9 expected, 12 came"):
+    with pytest.raises(InputError, match="expected labels from 0 to 9, got 12"):
         api.evaluate(device, samples.make(np.zeros((1, 64), np.uint8), [12]), stream=True)
 
 
@@ -163,7 +164,8 @@ def test_a_file_that_is_no_model_is_refused_before_it_is_sent(device, tmp_path):
     wrong.write_bytes(b"\x10\0\0\0\0\0\0\0" + b'{"a": 1}        ')
     with pytest.raises(ModelError, match="its header does not describe tensors"):
         api.push(device, wrong)
-    with pytest.raises(InputError, match="none.safetensors does not exist"):
+    told = "none.safetensors: expected a device model file, got no file"
+    with pytest.raises(InputError, match=told):
         api.push(device, tmp_path / "none.safetensors")
     assert device.files() == {}
 
@@ -265,9 +267,9 @@ def test_a_log_is_followed_until_its_summary(tmp_path):
 def test_a_file_that_is_no_log_is_told(tmp_path):
     path = tmp_path / "l.jsonl"
     path.write_text('{"kind": "begin"}\nhello\n')
-    with pytest.raises(InputError, match=r"l.jsonl:2: a JSON object .* 'hello' came"):
+    with pytest.raises(InputError, match=r"l.jsonl:2: expected a JSON object .* got 'hello'"):
         list(log.read(path))
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="none.jsonl: expected .*, got no file"):
         list(log.read(tmp_path / "none.jsonl"))
 
 

@@ -245,9 +245,9 @@ def test_labels_and_targets_of_other_lengths_are_refused_on_the_board(opened):
     device = opened(*BOTH)
     api.push_data(device, some(5, *BOTH))
     api.push_data(device, some(4, *BOTH), name="other")
-    with pytest.raises(DeviceError, match="targets: float32 of 5 rows expected, <f4 of shape"):
+    with pytest.raises(DeviceError, match="targets: expected float32 of 5 rows, got <f4 of shape"):
         device.link.call("eval_begin", x="test.x.npy", y="test.y.npy", targets="other.targets.npy")
-    with pytest.raises(DeviceError, match=r"labels: uint8 of shape \(5,\) expected, <f4"):
+    with pytest.raises(DeviceError, match=r"labels: expected uint8 of shape \(5,\), got <f4"):
         device.link.call(
             "eval_begin", x="test.x.npy", y="test.targets.npy", targets="test.targets.npy"
         )
@@ -289,7 +289,7 @@ def test_samples_that_a_model_cannot_learn_from_are_refused(opened, outputs, giv
 
 
 def test_inputs_alone_are_refused(opened):
-    with pytest.raises(InputError, match="labelled samples were expected"):
+    with pytest.raises(InputError, match="expected labelled samples, got samples without labels"):
         api.learn(opened("place"), samples.make(some(4, "place").x))
 
 
@@ -353,7 +353,7 @@ def test_floats_are_targets_and_integers_labels(tmp_path):
         ),
         (np.ones(2), None, r"got \(2,\) float64; give one row per sample"),
         ([0.5, np.nan, 1], None, "finite targets, got NaN"),
-        ([0.5, 1.5, 2.5], np.ones(3), "labels: integers from 0 to 254 expected, float64"),
+        ([0.5, 1.5, 2.5], np.ones(3), "labels: expected integers from 0 to 254, got float64"),
         ([0, 1, 2], np.array(["a", "b", "c"]), "float32, got"),
     ],
 )

@@ -416,12 +416,12 @@ def test_logs_that_say_nothing_are_refused(result, tmp_path):
     with pytest.raises(InputError, match="no training step in .*a.jsonl"):
         report.write_log_report([silent], tmp_path / "out")
     headless = write_log(tmp_path / "b.jsonl", lines[2:])
-    with pytest.raises(InputError, match='a record "begin" expected first, "step" came'):
+    with pytest.raises(InputError, match='expected a record "begin" first, got "step"'):
         report.write_log_report([headless], tmp_path / "out")
     clock = {**COUNTER, "unit": "us", "source": "host"}
     other = write_log(tmp_path / "c.jsonl", log_lines(result, [2], clock))
     mixed = [write_log(tmp_path / "d.jsonl", lines), other]
-    with pytest.raises(InputError, match=r"instructions \(icount\) and us \(host\) came"):
+    with pytest.raises(InputError, match=r"got instructions \(icount\) and us \(host\)"):
         report.write_log_report(mixed, tmp_path / "out")
     with pytest.raises(InputError, match="no training step in no file at all"):
         report.write_log_report([], tmp_path / "out")

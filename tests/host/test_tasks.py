@@ -43,11 +43,11 @@ def test_groups(text, found):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "tasks as 0-4,5,6 expected"),
-        ("0,,1", "tasks as 0-4,5,6 expected"),
-        ("a", "tasks as 0-4,5,6 expected"),
+        ("", "expected tasks as 0-4,5,6"),
+        ("0,,1", "expected tasks as 0-4,5,6"),
+        ("a", "expected tasks as 0-4,5,6"),
         ("4-0", "goes backwards; write 0-4"),
-        ("0-3,2", "2 is in two of"),
+        ("0-3,2", "got 2 in two of"),
     ],
 )
 def test_what_is_no_group_is_told(text, words):
@@ -100,15 +100,15 @@ def test_what_cannot_be_cut_is_told(file, tmp_path):
     for wrong, words in (
         ({"tasks": "0,9"}, "no sample of class 9; leave it out"),
         ({"field": "room", "tasks": "1,2"}, "no sample of room = 2"),
-        ({"field": "speaker"}, "an array 'speaker' expected.*it has x, y, room"),
-        ({}, "groups of classes or a field expected"),
+        ({"field": "speaker"}, "expected an array 'speaker'.*got x, y, room"),
+        ({}, "expected tasks as groups of classes or a field"),
     ):
         with pytest.raises(InputError, match=words):
             tasks.load(file, **wrong)
     short = save(tmp_path / "s.npz", x=X, y=Y, room=ROOM[:3])
-    with pytest.raises(InputError, match="'room' with 20 integers expected"):
+    with pytest.raises(InputError, match="expected 'room' with 20 integers"):
         tasks.load(short, field="room")
-    with pytest.raises(InputError, match="labelled samples were expected"):
+    with pytest.raises(InputError, match="expected labelled samples, got samples without labels"):
         tasks.load(file, tasks="0,1", test=save(tmp_path / "t.npz", x=X))
 
 
@@ -223,7 +223,8 @@ def test_a_task_that_does_not_fit_the_flash_is_refused_before_it_is_sent(
     assert capacity < len(x)
     room = capacity - 200
     each = room // 9
-    with pytest.raises(InputError, match=f"task 1-9: at most {room} .*--per-class {each},"):
+    told = f"task 1-9: expected at most {room} .*--per-class {each},"
+    with pytest.raises(InputError, match=told):
         api.learn_tasks(device, twice, tasks="0,1-9", budget=200)
     assert device.store_info()["store"]["live"] == 0
 

@@ -140,7 +140,7 @@ def test_a_stale_pid_file_is_not_believed():
 
 
 def test_a_name_cannot_lead_elsewhere():
-    with pytest.raises(VirtualBoardError, match="name of a board was expected"):
+    with pytest.raises(VirtualBoardError, match="expected the name of a board"):
         virtual.status("../other")
 
 

@@ -74,11 +74,12 @@ def test_samples_may_have_labels_and_targets():
 
 def test_samples_refuse_targets_of_another_type():
     x, y = np.zeros((4, 3), "uint8"), np.zeros(4, "uint8")
-    with pytest.raises(DataError, match="labels: uint8 of shape .4,. or float32 of 4 rows"):
+    told = "labels: expected uint8 of shape .4,. or float32 of 4 rows"
+    with pytest.raises(DataError, match=told):
         Samples(npy(x), npy(np.zeros((4, 2), "uint8")))
-    with pytest.raises(DataError, match="targets: float32 of 4 rows expected, |u1"):
+    with pytest.raises(DataError, match=r"targets: expected float32 of 4 rows, got \|u1"):
         Samples(npy(x), npy(y), npy(y))
-    with pytest.raises(DataError, match="labels: uint8 of shape"):
+    with pytest.raises(DataError, match="labels: expected uint8 of shape"):
         Samples(npy(x), npy(np.zeros(4, "float32")), npy(np.zeros(4, "float32")))
 
 

@@ -78,7 +78,7 @@ def test_an_error_on_the_board_is_told_and_the_agent_goes_on(board):
     with pytest.raises(DeviceError, match="the board has no file 'nothing'") as caught:
         link.get("nothing")
     assert caught.value.kind == "CommandError"
-    with pytest.raises(DeviceError, match="one of .* expected, 'dance' came"):
+    with pytest.raises(DeviceError, match="expected one of .*, got 'dance'"):
         link.call("dance")
     with pytest.raises(DeviceError) as caught:
         link.call("info", colour="red")
@@ -136,7 +136,7 @@ def test_no_board_at_all_is_told():
     from engram_host.line.transport.memory import MemoryTransport
 
     link = Link(MemoryTransport("nothing"), timing=Timing(hello=0.1, prompt=0.1))
-    with pytest.raises(LinkError, match="prompt '>>> ' was expected on nothing, nothing came"):
+    with pytest.raises(LinkError, match="expected .* prompt '>>> ' on nothing, got nothing"):
         link.open()
 
 
@@ -256,7 +256,8 @@ def test_a_part_damaged_in_flash_is_thrown_away(board, tmp_path):
             part = tmp_path / "m.bin.part"
             part.write_bytes(b"X" + part.read_bytes()[1:] + data[part.stat().st_size :])
 
-    with pytest.raises(DeviceError, match="crc32 .* announced, .* came; the part is thrown away"):
+    told = "expected the announced crc32 .*, got .*; the part is thrown away"
+    with pytest.raises(DeviceError, match=told):
         link.put("m.bin", data, spoil)
     assert list(tmp_path.iterdir()) == []
     assert link.put("m.bin", data) is True
@@ -273,9 +274,9 @@ def test_what_is_not_announced_is_refused(board):
     with pytest.raises(DeviceError, match="send PUT_OPEN first"):
         link.request(wire.PUT_DATA, struct.pack("<I", 0) + b"x")
     link.request(wire.PUT_OPEN, b'{"name": "m.bin", "size": 3, "crc": 0}')
-    with pytest.raises(DeviceError, match="3 bytes announced, 4 came"):
+    with pytest.raises(DeviceError, match="expected the announced 3 bytes, got 4"):
         link.request(wire.PUT_DATA, struct.pack("<I", 0) + b"1234")
-    with pytest.raises(DeviceError, match="data for offset 0 expected, 2 came"):
+    with pytest.raises(DeviceError, match="expected data for offset 0, got it for 2"):
         link.request(wire.PUT_DATA, struct.pack("<I", 2) + b"3")
 
 

@@ -70,7 +70,7 @@ def test_a_port_has_one_user_at_a_time():
 
 @pytest.mark.parametrize("url", ["/dev/nothing", "socket://127.0.0.1:1", "nothing://x", "COM77"])
 def test_what_cannot_be_opened_is_told(url):
-    with pytest.raises(PortError, match="a serial port or the name of a board was expected"):
+    with pytest.raises(PortError, match="expected a serial port or the name of a board"):
         SerialTransport(url)
 
 

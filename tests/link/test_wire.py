@@ -52,7 +52,7 @@ def test_a_console_may_turn_the_newline_into_two_bytes(kind, seq, payload):
         (b"~", "ends with a newline"),
         (b"~\n", "at least 8 bytes"),
         (wire.encode(wire.OK, 1, b"abc")[:-1], "ends with a newline"),
-        (b"~k\x01\x09\x00abc1234\n", "payload of 9 bytes announced"),
+        (b"~k\x01\x09\x00abc1234\n", "expected the announced payload of 9 bytes"),
         (b"~k\x01\x02\x00abABCD\n", "checksum"),
     ],
 )

@@ -103,7 +103,7 @@ def test_a_board_takes_three_pins_or_none_and_needs_a_model(device, model):
     with pytest.raises(DeviceError, match="no model"):
         device.phases_begin([])
     api.push(device, model)
-    with pytest.raises(DeviceError, match="3 pins expected"):
+    with pytest.raises(DeviceError, match="expected 3 pins"):
         device.phases_begin([1, 2])
 
 

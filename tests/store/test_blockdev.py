@@ -83,7 +83,7 @@ def test_a_file_keeps_what_was_programmed(tmp_path):
 def test_a_file_of_another_size_is_refused_and_kept(tmp_path):
     path = tmp_path / "flash.bin"
     path.write_bytes(b"something else")
-    with pytest.raises(OSError, match="holds 14 bytes, a flash of 2048 expected"):
+    with pytest.raises(OSError, match="expected a flash of 2048 bytes, got 14"):
         FileFlash(path, 4, 512, 16)
     assert path.read_bytes() == b"something else"
 

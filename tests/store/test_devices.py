@@ -252,11 +252,11 @@ def test_a_block_size_that_is_not_said_is_that_of_the_protocol():
 
 
 def test_what_nobody_says_is_not_guessed():
-    with pytest.raises(StoreError, match="program_bytes expected.*no attribute of that name"):
+    with pytest.raises(StoreError, match="expected program_bytes, .*no attribute of that name"):
         ReplayStore(Nor(), None, MODEL, LATENT, align=False)
-    with pytest.raises(StoreError, match="align expected.*no attribute program_once"):
+    with pytest.raises(StoreError, match="expected align, .*no attribute program_once"):
         ReplayStore(Nor(), 16, MODEL, LATENT)
-    with pytest.raises(StoreError, match="program_bytes expected"):
+    with pytest.raises(StoreError, match="expected program_bytes"):
         regions(Nor(), 100)
 
 
@@ -279,8 +279,8 @@ def test_a_device_that_says_it_is_believed(page, once):
 @pytest.mark.parametrize(
     "once, page, align, text",
     [
-        (False, 8, False, "multiple of the device's own program_bytes, 16, expected; 8 came"),
-        (True, 16, False, "align=True expected: the device says"),
+        (False, 8, False, "expected a multiple of the device's own program_bytes of 16, got 8"),
+        (True, 16, False, "expected align=True: the device says"),
     ],
 )
 def test_arguments_that_the_device_contradicts(once, page, align, text):

@@ -152,7 +152,7 @@ def test_a_format_that_is_cut_is_finished_by_the_mount(scene, kind):
 def test_formatting_checkpoints():
     scene = SCENES[0][0]
     flash = old_contents(scene, "other model")
-    with pytest.raises(StoreError, match=r"model 00000001.*c0ffee11.*Checkpoints\.format"):
+    with pytest.raises(StoreError, match=r"c0ffee11.*got .*model 00000001.*Checkpoints\.format"):
         scene.checkpoints(flash)
     Checkpoints.format(scene.regions(flash)[1], scene.program_bytes, 0xC0FFEE11)
     assert saved_of(scene, scene.checkpoints(flash)) is None

@@ -66,19 +66,19 @@ def test_latents_in_any_buffer_of_bytes(buf):
 
 
 BAD_APPENDS = (
-    ((bytes(19), 1, 1), DataError, "latent of 20 bytes expected, 19 came"),
-    ((bytes(21), 1, 1), DataError, "latent of 20 bytes expected, 21 came"),
-    ((b"", 1, 1), DataError, "20 bytes expected, 0 came"),
-    (("x" * 20, 1, 1), DataError, "20 bytes expected, a str came"),
-    (([0] * 20, 1, 1), DataError, "20 bytes expected, a list came"),
-    ((array("f", range(20)), 1, 1), DataError, "single bytes expected"),
-    ((bytes(20), 255, 1), DataError, "label from 0 to 254 expected, 255 came"),
-    ((bytes(20), -1, 1), DataError, "label from 0 to 254 expected, -1 came"),
-    ((bytes(20), 1.0, 1), DataError, "label from 0 to 254 expected, 1.0 came"),
-    ((bytes(20), None, 1), DataError, "label from 0 to 254 expected, None came"),
-    ((bytes(20), 1, -1), DataError, "experience from 0 to 65535 expected, -1 came"),
-    ((bytes(20), 1, 65536), DataError, "experience from 0 to 65535 expected, 65536 came"),
-    ((bytes(20), 1, "1"), DataError, "experience from 0 to 65535 expected, '1' came"),
+    ((bytes(19), 1, 1), DataError, "expected a latent of 20 bytes, got 19"),
+    ((bytes(21), 1, 1), DataError, "expected a latent of 20 bytes, got 21"),
+    ((b"", 1, 1), DataError, "expected a latent of 20 bytes, got 0"),
+    (("x" * 20, 1, 1), DataError, "expected 20 bytes, got a str"),
+    (([0] * 20, 1, 1), DataError, "expected 20 bytes, got a list"),
+    ((array("f", range(20)), 1, 1), DataError, "expected a buffer of single bytes"),
+    ((bytes(20), 255, 1), DataError, "expected a label from 0 to 254, got 255"),
+    ((bytes(20), -1, 1), DataError, "expected a label from 0 to 254, got -1"),
+    ((bytes(20), 1.0, 1), DataError, "expected a label from 0 to 254, got 1.0"),
+    ((bytes(20), None, 1), DataError, "expected a label from 0 to 254, got None"),
+    ((bytes(20), 1, -1), DataError, "expected an experience from 0 to 65535, got -1"),
+    ((bytes(20), 1, 65536), DataError, "expected an experience from 0 to 65535, got 65536"),
+    ((bytes(20), 1, "1"), DataError, "expected an experience from 0 to 65535, got '1'"),
 )
 
 
@@ -143,9 +143,9 @@ def test_so_many_targets_are_refused(targets):
 
 BAD_TARGETS = (
     (2, None, "expected a target of 8 bytes, got None; give the 2 float32 values"),
-    (2, bytes(4), "target of 8 bytes expected, 4 came"),
-    (2, array("f", (1, 2)), "target of 8 bytes expected, 2 came"),
-    (2, [1.0, 2.0], "8 bytes expected, a list came"),
+    (2, bytes(4), "expected a target of 8 bytes, got 4"),
+    (2, array("f", (1, 2)), "expected a target of 8 bytes, got 2"),
+    (2, [1.0, 2.0], "expected 8 bytes, got a list"),
     (0, bytes(4), "expected no target, got one; open a store with targets="),
 )
 
@@ -168,13 +168,13 @@ def test_254_is_a_class_where_there_are_no_targets():
 
 
 BAD_READS = (
-    (0, bytearray(19), DataError, "20 bytes expected, 19 came"),
+    (0, bytearray(19), DataError, "expected a latent of 20 bytes, got 19"),
     (0, bytes(20), DataError, "can be written"),
-    (0, array("i", range(20)), DataError, "single bytes expected"),
-    (1, bytearray(20), StoreError, "slot from 0 to 55 with a record expected, 1 came"),
-    (-1, bytearray(20), StoreError, "slot from 0 to 55 with a record expected, -1 came"),
-    (56, bytearray(20), StoreError, "slot from 0 to 55 with a record expected, 56 came"),
-    ("0", bytearray(20), StoreError, "with a record expected, '0' came"),
+    (0, array("i", range(20)), DataError, "expected a buffer of single bytes"),
+    (1, bytearray(20), StoreError, "expected a slot from 0 to 55 with a record, got 1"),
+    (-1, bytearray(20), StoreError, "expected a slot from 0 to 55 with a record, got -1"),
+    (56, bytearray(20), StoreError, "expected a slot from 0 to 55 with a record, got 56"),
+    ("0", bytearray(20), StoreError, "with a record, got '0'"),
 )
 
 
@@ -197,7 +197,7 @@ def test_deleted_records_stay_deleted():
     store.delete(slots[5])
     for again in (store, open_store(flash)):
         assert [label for label in again.labels if label != 255] == [0, 1, 3, 4]
-        with pytest.raises(StoreError, match="2 came, which has none"):
+        with pytest.raises(StoreError, match="got 2, which has none"):
             again.delete(slots[2])
     assert store.append(bytes(20), 9, 0) == 6, "a deleted slot is not written again"
 
@@ -364,10 +364,10 @@ def test_overwritten_units_are_left_alone():
 @pytest.mark.parametrize(
     "other, text",
     [
-        (dict(model_id=0x12345678), "latents of model c0ffee11, those of model 12345678"),
-        (dict(latent_bytes=24), "20-byte latents of 8 bits.*24-byte latents of 8 bits"),
-        (dict(bits=4), "20-byte latents of 8 bits.*20-byte latents of 4 bits"),
-        (dict(align=True), "packed.*aligned to 16 bytes"),
+        (dict(model_id=0x12345678), "latents of model 12345678 .*, got those of model c0ffee11"),
+        (dict(latent_bytes=24), "24-byte latents of 8 bits.*, got .*20-byte latents of 8 bits"),
+        (dict(bits=4), "20-byte latents of 4 bits.*, got .*20-byte latents of 8 bits"),
+        (dict(align=True), "aligned to 16 bytes, got .*packed"),
     ],
 )
 def test_another_model_or_geometry_is_refused_and_kept(other, text):
@@ -399,7 +399,7 @@ def test_the_open_unit_is_the_newest_that_is_not_retired():
 def test_a_region_of_another_size_is_refused():
     flash = NorFlash(6, 512, 16)
     fill(open_store(flash))
-    with pytest.raises(StoreError, match="6 units of 512 bytes.*4 units of 512 bytes"):
+    with pytest.raises(StoreError, match="4 units of 512 bytes.*, got .* 6 units of 512 bytes"):
         open_store(Region(flash, 0, 4))
 
 

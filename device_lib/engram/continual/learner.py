@@ -180,7 +180,7 @@ class Learner:
         size, bits = kernels.packed_bytes(spec.latent_elems, self.store.bits), self.store.bits
         if size != self.store.latent_bytes:
             raise StoreError(
-                "latents of %d bytes (%d elements of %d bits) expected in the store, its have %d"
+                "expected latents of %d bytes (%d elements of %d bits) in the store, got %d"
                 % (size, spec.latent_elems, bits, self.store.latent_bytes)
             )
         return bytearray(size)

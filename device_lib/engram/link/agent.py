@@ -151,7 +151,7 @@ def _call(agent, payload):
     name = wanted["f"]
     if name not in CALLS:
         raise CommandError(
-            "one of %s expected, %r came; update the board or the host"
+            "expected one of %s, got %r; update the board or the host"
             % (", ".join(sorted(CALLS)), name)
         )
     agent.answer = b""  # the last one's room is free for the work

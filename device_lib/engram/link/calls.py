@@ -77,7 +77,7 @@ class Device:
         erase_bytes = region.ioctl(5, 0)
         block, at = offset // erase_bytes, offset % erase_bytes
         if not 0 <= block < region.ioctl(4, 0):
-            raise CommandError("an offset in the replay region expected, %d came" % offset)
+            raise CommandError("expected an offset in the replay region, got %d" % offset)
         data = bytearray(min(count, erase_bytes - at))
         region.readblocks(block, data, at)
         return data
@@ -421,7 +421,7 @@ def phases_begin(device, pins, lamp=False):
 
     learner = device.need_learner()
     if len(pins) not in (0, PINS):
-        raise CommandError("%d pins expected for the phases, %d came" % (PINS, len(pins)))
+        raise CommandError("expected %d pins for the phases, got %d" % (PINS, len(pins)))
     device.marker = PhaseMarker(outputs(pins) if pins else (), device.board.counter, lamp)
     learner.counter = device.marker.count
     return {}

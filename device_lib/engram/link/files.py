@@ -18,7 +18,7 @@ def safe_path(root, name):
     parts = name.split("/")
     if not name or "" in parts or "." in parts or ".." in parts or "\\" in name:
         raise CommandError(
-            "a file name such as 'model.engram' or 'data/x.npy' was expected, %r came; "
+            "expected a file name such as 'model.engram' or 'data/x.npy', got %r; "
             "names are relative to the board's own directory" % name
         )
     return root + "/" + name
@@ -108,9 +108,10 @@ class Files:
             self._in = open(self._path + PART, "wb" if offset == 0 else "ab")
             self._held = 0 if offset == 0 else self._held
         if offset != self._held:
-            raise CommandError("data for offset %d expected, %d came" % (self._held, offset))
+            raise CommandError("expected data for offset %d, got it for %d" % (self._held, offset))
         if offset + len(data) > self._size:
-            raise CommandError("%d bytes announced, %d came" % (self._size, offset + len(data)))
+            total = offset + len(data)
+            raise CommandError("expected the announced %d bytes, got %d" % (self._size, total))
         self._in.write(data)
         self._held += len(data)
         self._unsynced += len(data)
@@ -132,12 +133,14 @@ class Files:
         self.close()
         held, held_crc = crc_of(path + PART)
         if held < size:
-            raise CommandError("%d bytes announced, only %d came; send the rest" % (size, held))
+            raise CommandError(
+                "expected the announced %d bytes, got only %d; send the rest" % (size, held)
+            )
         if held != size or held_crc != crc:
             os.remove(path + PART)
             raise CommandError(
-                "crc32 %08x announced, %08x came; the part is thrown away, send it again"
-                % (crc, held_crc)
+                "expected the announced crc32 %08x, got %08x; the part is thrown away, send it "
+                "again" % (crc, held_crc)
             )
         replace(path + PART, path)
         return {"size": held, "crc": held_crc}

@@ -57,7 +57,7 @@ class SampleStream:
         """
         if sink != self._sink or offset != self._at:
             raise CommandError(
-                "byte %d of stream %d expected, byte %d of stream %d came; "
+                "expected byte %d of stream %d, got byte %d of stream %d; "
                 "begin the stream of samples again" % (self._at, self._sink, offset, sink)
             )
         device, out, marks, at = self._device, [], [], 0

@@ -109,7 +109,9 @@ def decode(line):
     """
     start = line.rfind(START)
     if start < 0:
-        raise WireError("a frame starts with '~', %d bytes without one came" % len(line))
+        raise WireError(
+            "expected a frame that starts with '~', got %d bytes without one" % len(line)
+        )
     if line[-1:] != END:
         raise WireError("a frame ends with a newline, this one of %d bytes does not" % len(line))
     end = len(line) - 1
@@ -123,10 +125,12 @@ def decode(line):
         raise WireError("a frame of %d bytes has an escape that means nothing" % len(body))
     body = body.replace(code, escape)
     if len(body) < OVERHEAD:
-        raise WireError("a frame has at least %d bytes, %d came" % (OVERHEAD, len(body)))
+        raise WireError("expected a frame of at least %d bytes, got %d" % (OVERHEAD, len(body)))
     kind, seq, length = struct.unpack_from(_HEAD, body, 0)
     if length != len(body) - OVERHEAD:
-        raise WireError("payload of %d bytes announced, %d came" % (length, len(body) - OVERHEAD))
+        raise WireError(
+            "expected the announced payload of %d bytes, got %d" % (length, len(body) - OVERHEAD)
+        )
     end = len(body) - _CRC_BYTES
     expected = struct.unpack_from("<I", body, end)[0]
     if crc32(memoryview(body)[:end]) & 0xFFFFFFFF != expected:

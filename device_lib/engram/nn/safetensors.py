@@ -37,7 +37,7 @@ class TensorFile:
         (length,) = struct.unpack("<Q", head)
         if length > _MAX_HEADER_BYTES or 8 + length > size:
             raise ModelError(
-                "model file: header of %d bytes expected, the file holds %d; "
+                "model file: expected a header of %d bytes, got a file that holds %d; "
                 "it is truncated or not a safetensors file" % (length, size - 8)
             )
         try:
@@ -99,4 +99,4 @@ class TensorFile:
         self.stream.seek(offset)
         got = self.stream.readinto(window)
         if got != nbytes:
-            raise ModelError("tensor %s: %d bytes expected, %d read" % (name, nbytes, got))
+            raise ModelError("tensor %s: expected %d bytes, got %d" % (name, nbytes, got))

@@ -72,7 +72,7 @@ class FileFlash(RamFlash):
                 file.write(self.data)
         elif size != len(self.data):
             raise OSError(
-                22, "%s holds %d bytes, a flash of %d expected" % (path, size, len(self.data))
+                22, "%s: expected a flash of %d bytes, got %d" % (path, len(self.data), size)
             )
         # buffering=0 is unknown to MicroPython, whose files never buffer.
         self._file = _open_raw(path)

@@ -60,7 +60,8 @@ class Checkpoints:
         blocks = flash.blocks - first_block if blocks is None else blocks
         if first_block < 0 or blocks < 2 or first_block + blocks > flash.blocks:
             raise StoreError(
-                "checkpoints need at least 2 erase units of %d bytes; units %d to %d of %d came"
+                "expected at least 2 erase units of %d bytes for checkpoints, got units %d to "
+                "%d of %d"
                 % (flash.erase_bytes, first_block, first_block + blocks - 1, flash.blocks)
             )
         self.model_id = model_id & 0xFFFFFFFF
@@ -93,7 +94,7 @@ class Checkpoints:
         """
         parts = [_window(buf) for buf in buffers]
         if not 1 <= len(parts) <= MAX_PARTS:
-            raise DataError("1 to %d buffers expected, %d came" % (MAX_PARTS, len(parts)))
+            raise DataError("expected 1 to %d buffers, got %d" % (MAX_PARTS, len(parts)))
         sizes = struct.pack("<%dI" % len(parts), *[len(part) for part in parts])
         length = len(sizes) + sum([len(part) for part in parts])
         if length > self.capacity:
@@ -137,7 +138,7 @@ class Checkpoints:
         given = tuple([len(part) for part in parts])
         if saved != given:
             raise StoreError(
-                "the saved state has parts of %r bytes, buffers of %r bytes came: it was saved "
+                "expected buffers of %r bytes, the parts of the saved state, got %r: it was saved "
                 "by another version of this model" % (saved, given)
             )
         at = self._data_at + len(sizes)
@@ -177,7 +178,7 @@ class Checkpoints:
         nothing, when there is no state to go back to.
         """
         if to not in TARGETS:
-            raise DataError("%s expected, %r came" % (" or ".join(TARGETS), to))
+            raise DataError("expected %s, got %r" % (" or ".join(TARGETS), to))
         self._find()
         newest = self._area
         if to == "factory":
@@ -218,8 +219,8 @@ class Checkpoints:
     def _erase(self, block):
         if not self._flash.erase(block):
             raise StoreError(
-                "block %d does not read as 0xFF after an erase: NOR flash with MicroPython's "
-                "extended block-device protocol expected" % block
+                "expected NOR flash with MicroPython's extended block-device protocol, got block "
+                "%d that does not read as 0xFF after an erase" % block
             )
 
     def _raw_header(self, area):
@@ -240,9 +241,9 @@ class Checkpoints:
             model_id = struct.unpack(_HEADER, bytes(raw[:-4]))[4]
             if model_id != self.model_id:
                 raise StoreError(
-                    "the region holds a state of model %08x, one of model %08x was expected: "
+                    "expected a state of model %08x in the region, got one of model %08x; "
                     "load that model, or erase the region with Checkpoints.format(...)"
-                    % (model_id, self.model_id)
+                    % (self.model_id, model_id)
                 )
         # A blank header could become one of ours, and so could a torn one.
         ours = struct.pack("<4sBBHI", MAGIC, _VERSION, 0, 0, self.model_id)
@@ -354,4 +355,4 @@ def _window(buf):
         itemsize = len(bytes(buf[:1])) if len(buf) else 1
         return bytes_of(buf, itemsize)
     except (TypeError, ValueError):
-        raise DataError("flat buffers expected, a %s came" % type(buf).__name__)
+        raise DataError("expected flat buffers, got a %s" % type(buf).__name__)

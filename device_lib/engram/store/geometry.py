@@ -36,7 +36,7 @@ class Geometry:
         page = self.program_bytes = said if program_bytes is None else program_bytes
         if page is None:
             raise StoreError(
-                "program_bytes expected, how many bytes this flash programs at once: 256 on most "
+                "expected program_bytes, how many bytes this flash programs at once: 256 on most "
                 "serial NOR flash, 4 on nRF52, 8 on STM32L4; the device has no attribute of that "
                 "name"
             )
@@ -47,20 +47,20 @@ class Geometry:
             )
         if said and page % said:
             raise StoreError(
-                "a multiple of the device's own program_bytes, %d, expected; %d came"
+                "expected a multiple of the device's own program_bytes of %d, got %d"
                 % (said, page)
             )
         said = getattr(dev, "program_once", None)
         self.once = said if once is None else once
         if self.once is None:
             raise StoreError(
-                "align expected, whether no page may be programmed twice between erases: False "
+                "expected align, whether no page may be programmed twice between erases: False "
                 "for serial NOR flash, True for flash with ECC (STM32 L4, G4, H7); the device has "
                 "no attribute program_once"
             )
         if said and not self.once:
             raise StoreError(
-                "align=True expected: the device says that a page is programmed only once "
+                "expected align=True: the device says that a page is programmed only once "
                 "between erases"
             )
 
@@ -80,8 +80,8 @@ def extended(dev):
     blocks, size = dev.ioctl(_COUNT, 0), dev.ioctl(_SIZE, 0)
     if not blocks or size == 0:
         raise StoreError(
-            "a block device with a block count and a block size expected (ioctl 4 and 5), "
-            "%r and %r came" % (blocks, size)
+            "expected a block device with a block count and a block size (ioctl 4 and 5), "
+            "got %r and %r" % (blocks, size)
         )
     try:
         answer = dev.readblocks(0, bytearray(1), 0)

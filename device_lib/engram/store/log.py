@@ -100,7 +100,7 @@ class ReplayStore:
                targets):
         if not 1 <= bits <= 32 or not 1 <= latent_bytes <= 65535:
             raise StoreError(
-                "latents of 1 to 65535 bytes and 1 to 32 bits expected, %r bytes of %r bits came"
+                "expected latents of 1 to 65535 bytes and 1 to 32 bits, got %r bytes of %r bits"
                 % (latent_bytes, bits)
             )
         if not 0 <= targets <= MAX_TARGETS:
@@ -122,7 +122,7 @@ class ReplayStore:
         reserve = max(1, flash.blocks // 8) if reserve is None else reserve
         if not 1 <= reserve < flash.blocks:
             raise StoreError(
-                "a reserve of 1 to %d units expected, %r came" % (flash.blocks - 1, reserve)
+                "expected a reserve of 1 to %d units, got %r" % (flash.blocks - 1, reserve)
             )
         self.model_id = model_id & 0xFFFFFFFF
         self.latent_bytes = latent_bytes
@@ -267,10 +267,10 @@ class ReplayStore:
         _check_bytes(latent, self.latent_bytes)
         self._check_target(target)
         if not isinstance(label, int) or not 0 <= label < EMPTY:
-            raise DataError("a label from 0 to %d expected, %r came" % (EMPTY - 1, label))
+            raise DataError("expected a label from 0 to %d, got %r" % (EMPTY - 1, label))
         if not isinstance(experience, int) or not 0 <= experience <= MAX_EXPERIENCE:
             raise DataError(
-                "an experience from 0 to %d expected, %r came" % (MAX_EXPERIENCE, experience)
+                "expected an experience from 0 to %d, got %r" % (MAX_EXPERIENCE, experience)
             )
         self.settle()
         if self._index.total >= self.capacity:
@@ -395,7 +395,7 @@ class ReplayStore:
 
     def _no_record(self, slot):
         return StoreError(
-            "a slot from 0 to %d with a record expected, %r came, which has none"
+            "expected a slot from 0 to %d with a record, got %r, which has none"
             % (len(self.labels) - 1, slot)
         )
 
@@ -628,9 +628,9 @@ def _check_bytes(buf, expected, what="latent"):
     try:
         size = len(memoryview(buf))
     except TypeError:
-        raise DataError("%d bytes expected, a %s came" % (expected, type(buf).__name__))
+        raise DataError("expected %d bytes, got a %s" % (expected, type(buf).__name__))
     if size != expected:
-        raise DataError("a %s of %d bytes expected, %d came" % (what, expected, size))
+        raise DataError("expected a %s of %d bytes, got %d" % (what, expected, size))
 
 
 def _copy(to, data):
@@ -641,4 +641,4 @@ def _copy(to, data):
         try:
             bytes_of(to, 1)[_ALL] = bytes_of(data, 1)
         except (TypeError, ValueError):
-            raise DataError("a buffer of single bytes expected, one that can be written")
+            raise DataError("expected a buffer of single bytes, one that can be written")

@@ -131,9 +131,9 @@ class Units:
         mine = self._header(KIND_STORE, 0, 0)
         if header.model_id != mine.model_id:
             raise StoreError(
-                "the region holds latents of model %08x, those of model %08x were expected: "
+                "expected latents of model %08x in the region, got those of model %08x; "
                 "load that model, or erase the region with ReplayStore.format(...)"
-                % (header.model_id, mine.model_id)
+                % (mine.model_id, header.model_id)
             )
         if header.targets != mine.targets:
             raise StoreError(
@@ -143,9 +143,8 @@ class Units:
             )
         if header.geometry() != mine.geometry():
             raise StoreError(
-                "the region holds a store of %s; one of %s was expected: open it as it was "
-                "made, or erase it with ReplayStore.format(...)"
-                % (header.geometry(), mine.geometry())
+                "the region: expected a store of %s, got one of %s; open it as it was made, "
+                "or erase it with ReplayStore.format(...)" % (mine.geometry(), header.geometry())
             )
 
     def _first_foreign(self):

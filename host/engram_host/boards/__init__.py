@@ -42,7 +42,7 @@ def home() -> Path:
     if named:
         if not (Path(named) / "boards").is_dir():
             raise InputError(
-                f"ENGRAM_HOME={named}: a checkout of Engram expected (a folder boards/ in it); "
+                f"ENGRAM_HOME={named}: expected a checkout of Engram (a folder boards/ in it); "
                 "unset it or point it at one"
             )
         return Path(named).resolve()
@@ -117,8 +117,8 @@ class Board:
         """ "qemu", "unix" or "rp2040js"; InputError when it is not a virtual board."""
         if not self.is_virtual:
             raise InputError(
-                f"board {self.name} is a real chip ({self.status}): a virtual board expected, "
-                f"one of {', '.join(b.name for b in load_all() if b.is_virtual)}"
+                f"board {self.name}: expected a virtual board, got a real chip ({self.status}); "
+                f"choose one of {', '.join(b.name for b in load_all() if b.is_virtual)}"
             )
         return self.facts["virtual"]["kind"]
 
@@ -272,7 +272,7 @@ def is_known(name: str) -> bool:
 def load(name: str) -> Board:
     """The board of that name. Raises InputError when there is none, naming those there are."""
     if not is_known(name):
-        raise InputError(f"no board {name!r}: one of {', '.join(names())} expected")
+        raise InputError(f"no board {name!r}: expected one of {', '.join(names())}")
     if name in names():
         return read(home() / "boards" / name / "board.toml")
     return _with_stock(load(name.removesuffix(STOCK)))

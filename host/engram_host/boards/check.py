@@ -72,7 +72,7 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
     if "power" in facts:
         _table(facts["power"], REQUIRED_POWER, "power", where)
     if "phases" in facts and len(facts["phases"].get("pins", [])) != PHASE_PINS:
-        raise InputError(f"{where}: [phases] pins: {PHASE_PINS} of them expected")
+        raise InputError(f"{where}: [phases] pins: expected {PHASE_PINS} of them")
     if "build" in facts or "upload" in facts:
         _firmware(facts, where)
 
@@ -81,30 +81,30 @@ def _table(values: Facts, required: Fields, table: str, where: str) -> None:
     for field, wanted in required.items():
         name = f"[{table}] {field}" if table else field
         if field not in values:
-            raise InputError(f"{where}: {name} expected ({wanted.__name__}), it is missing")
+            raise InputError(f"{where}: expected {name} ({wanted.__name__}), got none")
         value = values[field]
         allowed = (int, float) if wanted is float else (wanted,)
         if not isinstance(value, allowed) or isinstance(value, bool) is not (wanted is bool):
-            raise InputError(f"{where}: {name}: {wanted.__name__} expected, got {value!r}")
+            raise InputError(f"{where}: {name}: expected {wanted.__name__}, got {value!r}")
 
 
 def _chip(chip: Facts, where: str) -> None:
     if chip["arch"] not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise InputError(f"{where}: [chip] arch: one of {known} expected, got {chip['arch']!r}")
+        raise InputError(f"{where}: [chip] arch: expected one of {known}, got {chip['arch']!r}")
 
 
 def _flash(flash: Facts, chip_bytes: int, where: str) -> None:
     """Regions are whole erase units, erase units whole program units, and all fits the chip."""
     for name in ("program_bytes", "erase_bytes"):
         if flash[name] < 1:
-            raise InputError(f"{where}: [flash] {name}: 1 or more expected, got {flash[name]}")
+            raise InputError(f"{where}: [flash] {name}: expected 1 or more, got {flash[name]}")
     if flash["erase_bytes"] % flash["program_bytes"]:
-        raise InputError(f"{where}: [flash] erase_bytes: a multiple of program_bytes expected")
+        raise InputError(f"{where}: [flash] erase_bytes: expected a multiple of program_bytes")
     regions = ("firmware_bytes", "fs_bytes", "store_bytes")
     for name in regions:
         if flash[name] < 0 or flash[name] % flash["erase_bytes"]:
-            raise InputError(f"{where}: [flash] {name}: a multiple of erase_bytes expected")
+            raise InputError(f"{where}: [flash] {name}: expected a multiple of erase_bytes")
     total = sum(flash[name] for name in regions)
     if total > chip_bytes:
         raise InputError(
@@ -115,7 +115,7 @@ def _flash(flash: Facts, chip_bytes: int, where: str) -> None:
 def _virtual(virtual: Facts, kinds: tuple[str, ...], where: str) -> None:
     _table(virtual, REQUIRED_VIRTUAL, "virtual", where)
     if virtual["kind"] not in kinds:
-        raise InputError(f"{where}: [virtual] kind: one of {', '.join(kinds)} expected")
+        raise InputError(f"{where}: [virtual] kind: expected one of {', '.join(kinds)}")
 
 
 def _firmware(facts: Facts, where: str) -> None:
@@ -125,12 +125,12 @@ def _firmware(facts: Facts, where: str) -> None:
     room = facts["flash"]["firmware_bytes"]
     if build["bytes"] > room:
         raise InputError(
-            f"{where}: [build] bytes: at most the {room} of [flash] firmware_bytes expected, got "
+            f"{where}: [build] bytes: expected at most the {room} of [flash] firmware_bytes, got "
             f"{build['bytes']}"
         )
     ways = facts.get("upload", {})
     if not ways or not ways.keys() <= REQUIRED_UPLOAD.keys():
         names = ", ".join(REQUIRED_UPLOAD)
-        raise InputError(f"{where}: [upload.<way>] expected, <way> one of {names}")
+        raise InputError(f"{where}: expected [upload.<way>], <way> one of {names}")
     for way, table in ways.items():
         _table(table, REQUIRED_UPLOAD[way], f"upload.{way}", where)

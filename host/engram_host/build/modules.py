@@ -28,7 +28,9 @@ def with_extra(own: Iterable[Path], name: str) -> list[Path]:
     for folder in filter(None, os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep)):
         here = sorted(Path(folder).resolve().glob("*/" + name))
         if not here:
-            raise BuildError(f"EXTRA_C_MODULES: {folder} expected to hold folders with a {name}")
+            raise BuildError(
+                f"EXTRA_C_MODULES: expected folders with a {name} in {folder}, got none"
+            )
         found += here
     return found
 

@@ -111,8 +111,8 @@ def port_of(board: Board) -> Port:
         )
     if facts["port"] not in PORTS:
         raise BuildError(
-            f"{board.name}: [build] port: one of {', '.join(PORTS)} expected, "
-            f"{facts['port']!r} came"
+            f"{board.name}: [build] port: expected one of {', '.join(PORTS)}, "
+            f"got {facts['port']!r}"
         )
     return PORTS[facts["port"]]
 
@@ -123,8 +123,8 @@ def libraries(board: Board) -> dict[str, str]:
     for name in board.facts["build"].get("libraries", ()):
         if name not in MORE_LIBRARIES:
             raise BuildError(
-                f"{board.name}: [build] libraries: {', '.join(MORE_LIBRARIES)} expected, "
-                f"{name!r} came"
+                f"{board.name}: [build] libraries: expected any of {', '.join(MORE_LIBRARIES)}, "
+                f"got {name!r}"
             )
         found[name] = MORE_LIBRARIES[name]
     return found

@@ -55,7 +55,7 @@ class Source:
             return ".".join(parts)
         except (OSError, IndexError):
             raise BuildError(
-                f"{self.path}: a MicroPython source tree expected (py/mpconfig.h in it); "
+                f"{self.path}: expected a MicroPython source tree (py/mpconfig.h in it); "
                 "give another MICROPY_DIR, or unset it"
             ) from None
 
@@ -135,7 +135,7 @@ def need(tools: Mapping[str, str], name: str) -> None:
     if missing:
         packages = " ".join(dict.fromkeys(tools[program] for program in missing))
         raise BuildError(
-            f"{', '.join(missing)} expected to build {name}, not found: "
+            f"expected {', '.join(missing)} to build {name}, got none; "
             f"run 'make setup', or apt-get install {packages}"
         )
 

@@ -37,7 +37,7 @@ def opened(asked: click.Context, image: Path | None, port: str | None) -> Iterat
             yield {"image": None, "port": board}
         return
     if asked.get_parameter_source("port") == ParameterSource.COMMANDLINE:
-        raise click.UsageError("--image or --port expected, both came")
+        raise click.UsageError("expected --image or --port, got both")
     yield {"image": image, "port": None}
 
 

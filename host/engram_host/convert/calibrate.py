@@ -26,9 +26,9 @@ def load_samples(calibration: Calibration, model: FloatModel) -> NDArray[Any]:
     samples = calibration if isinstance(calibration, np.ndarray) else _read(Path(calibration))
     want = f"(n, {', '.join(str(d) for d in model.input_shape)}) of {model.input_dtype}"
     if samples.dtype != np.dtype(model.input_dtype):
-        raise DataError(f"calibration data: {want} expected, dtype {samples.dtype} came")
+        raise DataError(f"calibration data: expected {want}, got dtype {samples.dtype}")
     if samples.shape[1:] != model.input_shape or len(samples) == 0:
-        raise DataError(f"calibration data: {want} expected, shape {samples.shape} came")
+        raise DataError(f"calibration data: expected {want}, got shape {samples.shape}")
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
         raise DataError("calibration data holds NaN or infinite values; remove those samples")
     return samples
@@ -48,6 +48,6 @@ def _read(path: Path) -> NDArray[Any]:
             array: NDArray[Any] = content[name]
             return array
     raise DataError(
-        f"calibration data: an array named {' or '.join(_NAMES)} expected in {path}, "
-        f"{', '.join(content.files) or 'none'} came"
+        f"calibration data: expected an array named {' or '.join(_NAMES)} in {path}, "
+        f"got {', '.join(content.files) or 'none'}"
     )

@@ -34,9 +34,7 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str
     for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):
         tensor = tensors[name]
         if tensor.dtype not in _DTYPES:
-            raise ModelError(
-                f"tensor {name}: float32, int32 or int8 expected, {tensor.dtype} came"
-            )
+            raise ModelError(f"tensor {name}: expected float32, int32 or int8, got {tensor.dtype}")
         blob = np.ascontiguousarray(tensor).astype(tensor.dtype.newbyteorder("<")).tobytes()
         header[name] = {
             "dtype": _DTYPES[tensor.dtype],

@@ -47,7 +47,7 @@ class DeviceModel:
         """
         wanted = self.graph["input"]["dtype"]
         if x.dtype != np.dtype(wanted):
-            raise DataError(f"samples of {wanted} expected, {x.dtype} came")
+            raise DataError(f"expected samples of {wanted}, got {x.dtype}")
         if wanted == "uint8":
             return (x ^ 0x80).view(np.int8)
         return self.input_scale.quantize(x)

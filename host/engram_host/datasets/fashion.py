@@ -57,6 +57,6 @@ def idx(path: Path) -> U8:
     start = 4 + 4 * dims
     if kind != _UINT8 or len(content) - start != prod(shape):
         raise place.DataUnavailable(
-            f"{path}: {prod(shape)} bytes expected behind its header, {len(content) - start} came"
+            f"{path}: expected {prod(shape)} bytes behind its header, got {len(content) - start}"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -63,9 +63,8 @@ def fetched(data_set: str, remote: Remote) -> Path:
     try:
         digest = _download(remote.url, part)
         if remote.sha256 not in (None, digest):
-            raise _unavailable(
-                data_set, remote, f"its sha256 is {digest}, {remote.sha256} was expected"
-            )
+            why = f"the download does not match: expected sha256 {remote.sha256}, got {digest}"
+            raise _unavailable(data_set, remote, why)
         part.replace(path)
     except OSError as error:
         raise _unavailable(data_set, remote, f"{remote.url} does not answer ({error})") from error

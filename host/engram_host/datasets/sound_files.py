@@ -37,5 +37,5 @@ def samples(content: bytes, rate: int, name: str) -> NDArray[np.int16]:
     except (wave.Error, EOFError) as error:
         raise DataUnavailable(f"{name} is no wave file ({error})") from error
     if kind != (1, 2, rate):
-        raise DataUnavailable(f"{name}: mono, 2 bytes, {rate} Hz expected, {kind} came")
+        raise DataUnavailable(f"{name}: expected mono, 2 bytes, {rate} Hz, got {kind}")
     return np.frombuffer(frames, "<i2").astype(np.int16)

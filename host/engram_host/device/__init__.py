@@ -96,7 +96,7 @@ class Device:
         """Check a model file, send it, open it. Returns what the learner is and needs."""
         path = Path(path)
         if not path.is_file():
-            raise InputError(f"{path} does not exist: a device model file expected")
+            raise InputError(f"{path}: expected a device model file, got no file")
         with path.open("rb") as stream:
             ModelSpec(stream)  # ModelError here, before anything is sent
         self.put(name, path.read_bytes())
@@ -236,8 +236,8 @@ class Device:
         elems = samples.x[0].size if len(samples) else wants["elems"]
         if samples.x.dtype.name != wants["dtype"] or elems != wants["elems"]:
             raise InputError(
-                f"the model takes inputs of {wants['elems']} {wants['dtype']}, samples of "
-                f"{elems} {samples.x.dtype.name} came"
+                f"expected samples of {wants['elems']} {wants['dtype']}, as the model takes them, "
+                f"got samples of {elems} {samples.x.dtype.name}"
             )
         return learner
 
@@ -320,7 +320,7 @@ class Device:
         classes = learner["classes"]
         if len(samples) and classes and samples.labels.max() >= classes:
             raise InputError(
-                f"labels from 0 to {classes - 1} expected, {samples.labels.max()} came"
+                f"expected labels from 0 to {classes - 1}, got {samples.labels.max()}"
             )
         told = self._stream("evaluate", wire.EVALUATE, samples)
         if task is not None:

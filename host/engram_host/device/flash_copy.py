@@ -44,6 +44,6 @@ def _unit(device: Device, unit: int, size: int, crc: int) -> bytes:
         if crc32(part) == crc:
             return bytes(part)
     raise LinkError(
-        f"unit {unit} of the replay region: crc32 {crc:08x} expected, {crc32(part):08x} came; the "
+        f"unit {unit} of the replay region: expected crc32 {crc:08x}, got {crc32(part):08x}; the "
         "flash reads differently each time, or something else writes it"
     )

@@ -36,7 +36,7 @@ def budget(text: str | int) -> dict[str, int]:
         return {"budget": int(found[1])}
     if not found or not found[3] or found[2] not in _FACTORS:
         raise InputError(
-            f"a budget in latents (500) or bytes of flash (200kB, 192KiB) expected, {text!r} came"
+            f"expected a budget in latents (500) or bytes of flash (200kB, 192KiB), got {text!r}"
         )
     return {"budget_bytes": int(float(found[1]) * _FACTORS[found[2]])}
 
@@ -50,7 +50,7 @@ def assignment(text: str) -> tuple[str, int | float]:
                 return name, kind(value)
             except ValueError:
                 pass
-    raise InputError(f"a strategy's option as name=number expected, {text!r} came")
+    raise InputError(f"expected a strategy's option as name=number, got {text!r}")
 
 
 def for_board(options: dict[str, Any]) -> dict[str, Any]:
@@ -61,10 +61,10 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in options.items() if value is not None}
     strategy = given.get("strategy")
     if strategy is not None and strategy not in STRATEGIES:
-        raise InputError(f"strategy {' or '.join(STRATEGIES)} expected, {strategy!r} came")
+        raise InputError(f"expected a strategy of {' or '.join(STRATEGIES)}, got {strategy!r}")
     policy = given.get("policy")
     if policy is not None and policy not in POLICIES:
-        raise InputError(f"policy {' or '.join(POLICIES)} expected, {policy!r} came")
+        raise InputError(f"expected a policy of {' or '.join(POLICIES)}, got {policy!r}")
     optimiser = given.get("optimiser")
     if optimiser is not None and optimiser not in OPTIMISERS:
         raise InputError(f"expected an optimiser of {', '.join(OPTIMISERS)}, got {optimiser!r}")
@@ -75,7 +75,7 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
         )
     bits = given.get("bits")
     if bits is not None and not BITS[0] <= bits <= BITS[1]:
-        raise InputError(f"latents of {BITS[0]} to {BITS[1]} bits expected, {bits!r} came")
+        raise InputError(f"expected latents of {BITS[0]} to {BITS[1]} bits, got {bits!r}")
     if "budget" in given:
         given.update(budget(given.pop("budget")))
     chosen = given.pop("strategy_options", None)

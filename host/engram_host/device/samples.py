@@ -48,8 +48,8 @@ class Samples:
             )
         if self.y is None:
             raise InputError(
-                "labelled samples were expected; give an .npz with arrays x and y, or an .npy "
-                "with --labels"
+                "expected labelled samples, got samples without labels; give an .npz with arrays "
+                "x and y, or an .npy with --labels"
             )
         return self.y
 
@@ -132,9 +132,9 @@ def make(x: Any, y: Any = None, targets: Any = None) -> Samples:
     if x.dtype.kind in "iu" and x.size and x.min() >= 0 and x.max() <= 255:
         x = x.astype(np.uint8)
     if x.dtype.name not in _DTYPES:
-        raise InputError(f"inputs of {' or '.join(_DTYPES)} expected, {x.dtype} came")
+        raise InputError(f"expected inputs of {' or '.join(_DTYPES)}, got {x.dtype}")
     if x.ndim < 2:
-        raise InputError(f"inputs of shape (n, ...) expected, {x.shape} came")
+        raise InputError(f"expected inputs of shape (n, ...), got {x.shape}")
     if y is not None and targets is None and len(x) and np.asarray(y).dtype.kind == "f":
         y, targets = None, y
     return Samples(
@@ -147,9 +147,9 @@ def make(x: Any, y: Any = None, targets: Any = None) -> Samples:
 def _labels(y: Any, n: int) -> NDArray[np.uint8]:
     labels = np.asarray(y)
     if labels.shape != (n,):
-        raise InputError(f"labels of shape ({n},) expected, one a sample; {labels.shape} came")
+        raise InputError(f"expected labels of shape ({n},), one per sample, got {labels.shape}")
     if n and (labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() <= 254):
-        raise InputError(f"labels: integers from 0 to 254 expected, {labels.dtype} came")
+        raise InputError(f"labels: expected integers from 0 to 254, got {labels.dtype}")
     return labels.astype(np.uint8)
 
 
@@ -183,8 +183,8 @@ def load(path: Path | str, labels: Path | str | None = None) -> Samples:
             y = content.get(y_name) if y is None else y
             return make(content[x_name], y, content.get(targets))
     raise InputError(
-        f"{path}: an array named x (and y, its labels) expected, "
-        f"{', '.join(content) or 'none'} came"
+        f"{path}: expected an array named x (and y, its labels), "
+        f"got {', '.join(content) or 'none'}"
     )
 
 
@@ -196,7 +196,7 @@ def arrays(path: Path | str) -> dict[str, NDArray[Any]]:
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise InputError(f"{path} does not exist: an .npz or .npy file of samples expected")
+        raise InputError(f"{path}: expected an .npz or .npy file of samples, got no file")
     try:
         content = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as e:

@@ -65,7 +65,9 @@ def choose(board: Board, way: str | None) -> str:
     """The way that was asked for, or the usual one."""
     ways = ways_of(board)
     if way is not None and way not in ways:
-        raise InputError(f"{board.name} is flashed by {' or '.join(ways)}, {way!r} came")
+        raise InputError(
+            f"{board.name}: expected {' or '.join(ways)} as the way to flash it, got {way!r}"
+        )
     return way or ways[0]
 
 

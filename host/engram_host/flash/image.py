@@ -68,7 +68,7 @@ class Image:
 def read(path: Path) -> Image:
     """Read a firmware file. Raises FlashError when it is none, or damaged."""
     if not path.is_file():
-        raise FlashError(f"{path}: a firmware file expected, there is none")
+        raise FlashError(f"{path}: expected a firmware file, got no file")
     data = path.read_bytes()
     for kind, (is_one, parse) in _KINDS.items():
         if is_one(data):
@@ -80,7 +80,7 @@ def read(path: Path) -> Image:
                 raise FlashError(f"{path}: {kind} without content")
             return image
     if not data:
-        raise FlashError(f"{path}: an empty file, a firmware expected")
+        raise FlashError(f"{path}: expected a firmware, got an empty file")
     return Image("bin", ((0, data),))
 
 
@@ -154,7 +154,7 @@ def _dfuse(data: bytes) -> Image:
     at = 11  # after the prefix
     for _ in range(data[10]):
         if data[at : at + 6] != b"Target":
-            raise ValueError("a target expected")
+            raise ValueError("expected a target")
         elements = struct.unpack_from("<I", data, at + 270)[0]
         at += 274
         for _ in range(elements):

@@ -68,11 +68,13 @@ def checked(volume: Path, wanted: Iterable[str]) -> Path:
     """The drive that the user named. Raises FlashError when it is none, or another board's."""
     name = board_id(volume)
     if name is None:
-        raise FlashError(f"{volume}: the drive of a UF2 boot loader expected, it has no {INFO}")
+        raise FlashError(
+            f"{volume}: expected the drive of a UF2 boot loader, got one without {INFO}"
+        )
     if not fits(name, wanted):
         raise FlashError(
-            f"not flashed: {volume} is the drive of a board with Board-ID {name}, "
-            f"{' or '.join(wanted)} expected"
+            f"not flashed: {volume}: expected the drive of a board with Board-ID "
+            f"{' or '.join(wanted)}, got {name}"
         )
     return volume
 

@@ -74,7 +74,7 @@ def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
         name, values = json.loads(repl.run("_say(_kernels())"))
         if values != _DENSE:
             raise InstallError(
-                f"{_DENSE} expected of the kernels {name} on the board, {values} came: these "
+                f"expected {_DENSE} of the kernels {name} on the board, got {values}: these "
                 "kernels do not fit this chip; install with --kernels python"
             )
         learns = "continual" in choice.packages
@@ -85,11 +85,9 @@ def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
             first, last, label, generation = json.loads(said)
             if not last < first or label != 1 or generation != 1:
                 raise InstallError(
-                    "a loss that falls, label 1 and state 1 expected of a learner on the board, "
-                    f"{first} to {last}, label {label} and state {generation} came"
+                    "expected a loss that falls, label 1 and state 1 of a learner on the board, "
+                    f"got {first} to {last}, label {label} and state {generation}"
                 )
     except DeviceError as e:
-        raise InstallError(
-            f"the self-test on the board was expected to run, it ended with {e}"
-        ) from e
+        raise InstallError(f"expected the self-test on the board to run, got {e}") from e
     return {"kernels": name, "learner": learns}

@@ -110,7 +110,7 @@ def refuse(facts: Facts) -> None:
     for row in REFUSALS:
         if row.refused(facts):
             raise InstallError(
-                f"{row.expected} expected on this board, {row.came(facts)} came; {row.advice}"
+                f"expected {row.expected} on this board, got {row.came(facts)}; {row.advice}"
             )
 
 
@@ -146,8 +146,8 @@ def choose(
         if kernels == name:
             break
     raise InstallError(
-        f"{(need + _LEAST_BYTES) // 1000} kB of free heap expected for {', '.join(names)} and the "
-        f"kernels, the board has {free // 1000} kB; firmware with Engram built in needs a tenth "
+        f"expected {(need + _LEAST_BYTES) // 1000} kB of free heap for {', '.join(names)} and the "
+        f"kernels, got {free // 1000} kB; firmware with Engram built in needs a tenth "
         "of it (`engram build`), or install fewer packages (--packages core)"
     )
 
@@ -196,8 +196,9 @@ def store(kind: str | None, size: int | None, free_bytes: int) -> dict[str, Any]
         units = _STORE_UNITS_LEAST
     if units < _STORE_UNITS_LEAST or (kind == "files" and units > room):
         raise InstallError(
-            f"room for a store of {max(units, _STORE_UNITS_LEAST) * _STORE_UNIT_BYTES} bytes "
-            f"expected in the file system, {free_bytes} bytes are free; remove files, give a "
-            "smaller --store-bytes, or --store ram (lost at a reset)"
+            "expected room for a store of "
+            f"{max(units, _STORE_UNITS_LEAST) * _STORE_UNIT_BYTES} bytes in the file system, got "
+            f"{free_bytes} free bytes; remove files, give a smaller --store-bytes, or "
+            "--store ram (lost at a reset)"
         )
     return {"kind": kind, "units": units, "erase_bytes": _STORE_UNIT_BYTES}

@@ -75,6 +75,6 @@ def ask(repl: RawRepl) -> Facts:
         return Facts(**json.loads(said[-1]))
     except (IndexError, ValueError, TypeError) as e:
         raise LinkError(
-            f"one line of JSON with the board's facts was expected, {said[-3:]!r} came ({e}); "
+            f"expected one line of JSON with the board's facts, got {said[-3:]!r} ({e}); "
             "reset the board and try again"
         ) from e

@@ -76,8 +76,8 @@ def find(candidates: Sequence[str]) -> Files:
     found = [arch for arch in candidates if make_files.make_kernels(arch)]
     if candidates and not found:
         raise InstallError(
-            f"kernels for {' or '.join(candidates)} expected, none are built and no compiler for "
-            "them is here: `make setup` brings it, a release archive has them ready; or install "
-            "with --kernels python"
+            f"expected kernels for {' or '.join(candidates)}, got neither built ones nor a "
+            "compiler for them; `make setup` brings it, a release archive has them ready; or "
+            "install with --kernels python"
         )
     return Files(root, found)

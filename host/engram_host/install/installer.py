@@ -142,8 +142,8 @@ def _need_room(board: facts.Facts, present: Present, todo: Changes) -> None:
     room = board.file_system["free_bytes"] + stale
     if todo.send and need > room:
         raise InstallError(
-            f"{need:,} bytes free expected in the board's file system, which keeps files in "
-            f"blocks of {block:,}; {room:,} are; remove files, or install fewer packages "
+            f"expected {need:,} bytes free in the board's file system, which keeps files in "
+            f"blocks of {block:,}, got {room:,}; remove files, or install fewer packages "
             "(--packages core)"
         )
 

@@ -40,7 +40,7 @@ def make() -> Path:
     library = home() / "device_lib"
     if not (library / "engram").is_dir():
         raise InstallError(
-            "files for boards expected, this installation has none: install the wheel of a "
+            "expected files for boards, got an installation without any; install the wheel of a "
             "release archive, or set ENGRAM_HOME to a checkout of Engram"
         )
     cross = mpy_cross()

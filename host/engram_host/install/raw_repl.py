@@ -161,7 +161,7 @@ class RawRepl:
         if not data:
             said = repr(_text(self._held[-200:])) if self._held else "nothing"
             raise LinkError(
-                f"{what} was expected from {self.transport.name}, {said} came; reset the board, "
+                f"expected {what} from {self.transport.name}, got {said}; reset the board, "
                 "and check that it runs MicroPython and that nothing else uses the port"
             )
         self._held += data

@@ -104,7 +104,7 @@ class Transfer:
         except DeviceError as e:
             if e.kind == "OSError" and e.said.split()[0].strip("[]") in ("28", "Errno"):
                 raise InstallError(
-                    f"room for {name} expected in the board's file system, it is full; remove "
+                    f"expected room for {name} in the board's file system, got a full one; remove "
                     "files, or install fewer packages, and run `engram install` again"
                 ) from e
             raise

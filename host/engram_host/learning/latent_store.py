@@ -29,7 +29,7 @@ class LatentStore:
 
     def __init__(self, capacity: int, elems: int, bits: int = 8, targets: int = 0) -> None:
         if capacity > MAX_SLOTS:
-            raise InputError(f"at most {MAX_SLOTS} latents expected, {capacity} came")
+            raise InputError(f"expected at most {MAX_SLOTS} latents, got {capacity}")
         self.capacity = capacity
         self.bits = bits
         self.targets = targets

@@ -82,7 +82,7 @@ def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Reco
     for, or left out).
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist: a log of `engram learn` expected")
+        raise InputError(f"{path}: expected a log of `engram learn`, got no file")
     with path.open(encoding="utf-8") as file:
         number, rest, last = 0, "", "summary"
         while True:
@@ -109,4 +109,4 @@ def _parse(line: str, where: str) -> Record:
             return record
     except ValueError:
         pass
-    raise InputError(f'{where}: a JSON object with a "kind" expected, {line.strip()[:60]!r} came')
+    raise InputError(f'{where}: expected a JSON object with a "kind", got {line.strip()[:60]!r}')

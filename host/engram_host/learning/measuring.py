@@ -207,8 +207,8 @@ def seconds_per_unit(facts: dict[str, Any]) -> float:
         if clock:
             return 1 / float(clock)
     raise InputError(
-        f"the counter of {name} counts {unit}, and how many a second is not known: a clock_hz in "
-        "its board.toml expected"
+        f"expected a clock_hz in the board.toml of {name}, got none: its counter counts {unit}, "
+        "and how many per second is not known"
     )
 
 

@@ -108,9 +108,9 @@ class TaskRun:
             if len(task.samples) > room:
                 each = room // max(1, len(np.unique(task.samples.labels)))
                 raise InputError(
-                    f"task {task.name}: at most {room} samples expected, as the board's flash "
-                    f"holds {capacity} latents and {old} of them are old ones; "
-                    f"{len(task.samples)} came: use --per-class {each}, a smaller --budget or "
+                    f"task {task.name}: expected at most {room} samples, as the board's flash "
+                    f"holds {capacity} latents and {old} of them are old ones, "
+                    f"got {len(task.samples)}; use --per-class {each}, a smaller --budget or "
                     "fewer --bits"
                 )
 

@@ -68,7 +68,7 @@ def groups(text: str) -> list[Group]:
     flat = [value for group in found for value in group]
     for value in flat:
         if flat.count(value) > 1:
-            raise InputError(f"every class in one task expected, {value} is in two of {text!r}")
+            raise InputError(f"expected every class in one task, got {value} in two of {text!r}")
     return found
 
 
@@ -78,8 +78,8 @@ def _group(part: str, text: str) -> Group:
         match = _RANGE.fullmatch(piece.strip())
         if not match:
             raise InputError(
-                f"tasks as 0-4,5,6 expected (a comma between tasks, 0-4 or 0+2 within one), "
-                f"{text!r} came"
+                f"expected tasks as 0-4,5,6 (a comma between tasks, 0-4 or 0+2 within one), "
+                f"got {text!r}"
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
@@ -115,7 +115,7 @@ def load(
     for the tests. Raises InputError.
     """
     if tasks is None and field is None:
-        raise InputError("tasks as groups of classes or a field expected, neither came")
+        raise InputError("expected tasks as groups of classes or a field, got neither")
     chosen = None if tasks is None else groups(tasks)
     x = sample_files.load(data, labels)
     keys = x.labels if field is None else _field(data, field, len(x))
@@ -145,14 +145,14 @@ def _field(path: Path | str, name: str, n: int) -> NDArray[np.integer]:
     found = sample_files.arrays(path)
     if name not in found:
         raise InputError(
-            f"{path}: an array {name!r} expected, one integer a sample; it has "
+            f"{path}: expected an array {name!r}, one integer per sample, got "
             f"{', '.join(found) or 'none'}"
         )
     values = np.asarray(found[name])
     if values.shape != (n,) or values.dtype.kind not in "iu":
         raise InputError(
-            f"{path}: {name!r} with {n} integers expected, one a sample; {values.shape} "
-            f"{values.dtype} came"
+            f"{path}: expected {name!r} with {n} integers, one per sample, got {values.shape} "
+            f"{values.dtype}"
         )
     return values
 

@@ -151,7 +151,7 @@ def _run(transport: Transport, code: str) -> str:
     """Run code at the raw REPL of a board that shows a prompt, and leave it; what it printed."""
     transport.write(_INTERRUPT + _ENTER_RAW)  # the first ends a line that is begun
     if not _read_until(transport, _RAW_BANNER, _ANSWER_S).endswith(_RAW_BANNER):
-        raise LinkError("a raw REPL was expected, none came: reset the board")
+        raise LinkError("expected a raw REPL, got none; reset the board")
     data = code.encode() + _RUN
     for at in range(0, len(data), _PIECE_BYTES):
         transport.write(data[at : at + _PIECE_BYTES])

@@ -165,5 +165,5 @@ def _read_until(transport: Transport, wanted: bytes, timeout_s: float = 5.0) -> 
     said, end = b"", time.monotonic() + timeout_s
     while wanted not in said:
         if time.monotonic() > end:
-            raise LinkError(f"{wanted.decode()!r} expected from {transport.name}, {said!r} came")
+            raise LinkError(f"expected {wanted.decode()!r} from {transport.name}, got {said!r}")
         said += transport.read(0.1)

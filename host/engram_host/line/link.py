@@ -118,7 +118,7 @@ class Link:
         """Begin with an agent. Raises LinkError when it speaks another protocol."""
         if answer["engram"] != wire.VERSION:
             raise LinkError(
-                f"protocol {wire.VERSION} expected, the board speaks {answer['engram']}; "
+                f"expected protocol {wire.VERSION}, got {answer['engram']} from the board; "
                 "build and install firmware and host from the same version"
             )
         self.max_payload = int(answer["max_payload"])
@@ -201,9 +201,9 @@ class Link:
         return PROMPT in self._text
 
     def _no_prompt(self) -> str:
-        came = f"this came: {_quote(self._text)}" if self._text else "nothing came"
+        got = _quote(self._text) if self._text else "nothing"
         return (
-            f"a MicroPython prompt '>>> ' was expected on {self.transport.name}, {came}; check "
+            f"expected a MicroPython prompt '>>> ' on {self.transport.name}, got {got}; check "
             "the port, reset the board, and see that it runs MicroPython"
         )
 
@@ -216,7 +216,7 @@ class Link:
                 f"run `engram install --port {self.transport.name}`"
             )
         return (
-            f"the agent on {self.transport.name} was started and does not answer; this came: "
+            f"expected the agent on {self.transport.name}, which was started, to answer, got "
             f"{_quote(self._text)}"
         )
 
@@ -291,8 +291,8 @@ class Link:
         wanted = json.dumps({"f": function, "a": arguments}).encode()
         if len(wanted) > self.max_payload:
             raise LinkError(
-                f"arguments of {function} of at most {self.max_payload} bytes expected, "
-                f"{len(wanted)} came"
+                f"expected arguments of {function} of at most {self.max_payload} bytes, "
+                f"got {len(wanted)}"
             )
         kind, answer = self.request(wire.CALL, wanted)
         if kind == wire.OK:
@@ -345,11 +345,11 @@ class Link:
             data += part
             progress(len(data))
         if len(data) != stat["size"] or crc32(data) != stat["crc"]:
-            came = f"{len(data)} bytes with crc32 {crc32(data):08x}"
+            got = f"{len(data)} bytes with crc32 {crc32(data):08x}"
             data.clear()
             raise LinkError(
-                f"{name}: {stat['size']} bytes with crc32 {stat['crc']:08x} expected, {came} "
-                "came; the file changed meanwhile, fetch it again"
+                f"{name}: expected {stat['size']} bytes with crc32 {stat['crc']:08x}, got {got}; "
+                "the file changed meanwhile, fetch it again"
             )
         return bytes(data)
 
@@ -396,7 +396,7 @@ class Link:
         room = room // size * size or room  # whole samples where they fit
         for sample in samples:
             if len(sample) != size:
-                raise LinkError(f"samples of {size} bytes expected, one of {len(sample)} came")
+                raise LinkError(f"expected samples of {size} bytes, got one of {len(sample)}")
             pending += sample
             while len(pending) >= room:
                 last = self._send_samples(sink, offset, bytes(pending[:room]), out, progress)

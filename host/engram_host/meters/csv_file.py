@@ -100,7 +100,7 @@ class CsvMeter:
         whole = np.isfinite(time) & np.isfinite(power)
         t, power = time[whole], power[whole]
         if len(t) < 2 or not np.all(np.diff(t) > 0):
-            raise InputError(f"{where}: times that grow from line to line expected")
+            raise InputError(f"{where}: expected times that grow from line to line")
         over = np.abs(power) >= self._limit_w
         return Block(t - t[0], power, None if bits is None else bits[whole], over), lines
 
@@ -128,7 +128,7 @@ class CsvMeter:
                     unit = name
                 return values[:, i] * factor(self._units[kind] or unit, kind, where, head)
         if wanted:
-            raise InputError(f"{where}: a column {wanted!r} expected, {', '.join(heads)} came")
+            raise InputError(f"{where}: expected a column {wanted!r}, got {', '.join(heads)}")
         return None
 
     def _digital(self, heads: list[str], values: Any) -> tuple[Any, int]:

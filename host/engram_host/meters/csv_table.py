@@ -27,7 +27,7 @@ class Table:
         try:
             text = self.path.read_text(encoding="utf-8-sig", errors="replace")
         except OSError as e:
-            raise InputError(f"{self.path} cannot be read ({e.strerror}): a CSV expected") from e
+            raise InputError(f"{self.path}: expected a CSV that can be read ({e.strerror})") from e
         lines = text.splitlines()
         at, delimiter = self._head(lines)
         heads = [head.strip() for head in next(csv.reader([lines[at]], delimiter=delimiter))]
@@ -36,7 +36,7 @@ class Table:
             if any(cell.strip() for cell in row):
                 rows.append(self._numbers(row, len(heads), number))
         if not rows:
-            raise InputError(f"{self.path}: numbers below the heads {', '.join(heads)} expected")
+            raise InputError(f"{self.path}: expected numbers below the heads {', '.join(heads)}")
         return heads, np.array(rows), at + 1
 
     def _head(self, lines: list[str]) -> tuple[int, str]:
@@ -50,7 +50,7 @@ class Table:
                     if any(self._is_number(cell) for cell in below):
                         return at, delimiter
         raise InputError(
-            f"{self.path}: a line of column heads and numbers below it expected; give "
+            f"{self.path}: expected a line of column heads and numbers below it; give "
             "delimiter= and decimal= if it has them"
         )
 
@@ -67,7 +67,7 @@ class Table:
 
     def _numbers(self, row: list[str], columns: int, number: int) -> list[float]:
         if len(row) != columns:
-            raise InputError(f"{self.path}:{number}: {columns} columns expected, {len(row)} came")
+            raise InputError(f"{self.path}:{number}: expected {columns} columns, got {len(row)}")
         return [self._number(cell) if self._is_number(cell) else float("nan") for cell in row]
 
 
@@ -88,7 +88,7 @@ def factor(unit: str, kind: str, where: str, head: str) -> float:
     prefix, last = unit[:-1], unit[-1:].lower()
     if last != base or prefix not in _PREFIX:
         raise InputError(
-            f"{where}: column {head!r}: a unit of {kind} ({base.upper()} with m, u, n) expected, "
-            f"{unit!r} came; give {kind}_unit="
+            f"{where}: column {head!r}: expected a unit of {kind} ({base.upper()} with m, u, n), "
+            f"got {unit!r}; give {kind}_unit="
         )
     return _PREFIX[prefix]

@@ -97,7 +97,7 @@ class Integrator:
         self._block, self._accuracy, self._u_clock = block, accuracy, u_clock
         t = block.t
         if len(t) < 2 or not np.all(np.diff(t) > 0):
-            raise MeterError("samples in the order of time expected from the meter")
+            raise MeterError("expected samples in the order of time from the meter")
         self.period = float(np.median(np.diff(t)))
         half = self.period / 2
         self._cells = np.concatenate(([t[0] - half], (t[1:] + t[:-1]) / 2, [t[-1] + half]))
@@ -118,9 +118,9 @@ class Integrator:
                 differences.append(np.diff(power))
         if len(differences) < len(idles) or not parts:
             raise MeterError(
-                f"{2 * _IDLE_PARTS} samples of every idle time expected, {taken} of "
-                f"{len(idles)} times came: a longer quiet time or a faster meter, and one that "
-                "measures from before the start to after the end"
+                f"expected {2 * _IDLE_PARTS} samples of every idle time, got {taken} in "
+                f"{len(idles)} idle times; use a longer quiet time or a faster meter, and one "
+                "that measures from before the start to after the end"
             )
         self.idle_w = float(np.mean(parts))
         self.u_idle_w = float(np.std(parts, ddof=1) / np.sqrt(len(parts)))
@@ -218,8 +218,8 @@ class Integrator:
         seconds = float(np.sum(spans.end - spans.start))
         if lost > MOST_LOST * seconds:
             raise SamplesLost(
-                f"the meter lost {lost / seconds:.0%} of the samples of {what}, at most "
-                f"{MOST_LOST:.0%} expected: another USB port, or a smaller rate"
+                f"expected a meter that loses at most {MOST_LOST:.0%} of the samples of {what}, "
+                f"got one that lost {lost / seconds:.0%}; use another USB port, or a smaller rate"
             )
         total = 0.0
         for gap in touched.tolist():

@@ -155,8 +155,8 @@ class Ina:
             came += self._transport.read(0.1)
             if time.monotonic() > end:
                 raise MeterError(
-                    f"the board of the meter ina does not answer as MicroPython does: {failed}; "
-                    f"this came: {came[-80:]!r}"
+                    "the board of the meter ina: expected the answers of MicroPython, got "
+                    f"{came[-80:]!r}: {failed}"
                 )
         self._held = came[came.index(sign) + len(sign) :]
 

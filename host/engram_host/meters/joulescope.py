@@ -159,7 +159,7 @@ def _only_one(paths: list[str], serial: str) -> str:
     if len(found) != 1:
         there = ", ".join(known) or "none"
         raise InputError(
-            f"one Joulescope (JS110, JS220) expected, connected: {there}; name it by the end of "
+            f"expected one Joulescope (JS110, JS220), got {there}; name it by the end of "
             "its serial number, as joulescope:000123"
         )
     return found[0]

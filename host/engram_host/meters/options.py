@@ -26,7 +26,7 @@ def parse(text: str) -> Spec:
     name, _, place = head.partition(":")
     if not re.fullmatch(r"[a-z0-9]+", name):
         raise InputError(
-            f"a meter as NAME[:PORT][,option=value] expected, {text!r} came: for example "
+            f"expected a meter as NAME[:PORT][,option=value], got {text!r}; for example "
             "ppk2:/dev/ttyACM1,volts=3.3 or csv:recording.csv"
         )
     options = dict(part.split("=", 1) for part in rest)
@@ -52,7 +52,7 @@ class Options:
             value = float("nan")
         if not least <= value <= most:
             raise InputError(
-                f"{self.meter}: {name} from {least:g} to {most:g} expected, {text!r} came"
+                f"{self.meter}: expected {name} from {least:g} to {most:g}, got {text!r}"
             )
         return value
 
@@ -66,7 +66,7 @@ class Options:
         value = self._left.pop(name, default)
         if value not in allowed:
             raise InputError(
-                f"{self.meter}: {name} {' or '.join(allowed)} expected, {value!r} came"
+                f"{self.meter}: expected {name} {' or '.join(allowed)}, got {value!r}"
             )
         return value
 

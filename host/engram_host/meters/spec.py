@@ -27,7 +27,7 @@ def open_meter(text: str) -> Meter:
     name, place, given = parse(text)
     board = given.pop("board", "")
     if name not in METERS:
-        raise InputError(f"a meter {', '.join(METERS)} expected, {name!r} came")
+        raise InputError(f"expected a meter of {', '.join(METERS)}, got {name!r}")
     module = importlib.import_module(f"{__package__}.{METERS[name]}")
     options = Options(name, given)
     meter: Meter = module.open_meter(place, options)
@@ -38,4 +38,4 @@ def open_meter(text: str) -> Meter:
 def check(text: str) -> None:
     """Raises InputError when a text names no meter; nothing is opened."""
     if parse(text).name not in METERS:
-        raise InputError(f"a meter {', '.join(METERS)} expected, {parse(text).name!r} came")
+        raise InputError(f"expected a meter of {', '.join(METERS)}, got {parse(text).name!r}")

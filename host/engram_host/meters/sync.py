@@ -66,7 +66,7 @@ def match(timeline: Timeline, block: Block, lines: int, clock_ppm: float) -> Clo
     in the power. clock_ppm: by which the clocks may differ. Raises MeterError.
     """
     if len(timeline.syncs) < 2:
-        raise MeterError("sync pulses at start and end expected, the device's log has less")
+        raise MeterError("expected sync pulses at start and end, got fewer in the device's log")
     if not len(block):
         raise MeterError("the meter gave no sample at all: check its cable and that it measures")
     if lines >= 3 and block.bits is not None:
@@ -85,9 +85,9 @@ def fit(device: Floats, meter: Floats, period: float, clock_ppm: float) -> Clock
     offset = float(meter.mean())
     if abs(rate - 1) * 1e6 > clock_ppm:
         raise MeterError(
-            f"the meter's clock runs {(rate - 1) * 1e6:+.0f} ppm against the device's, at most "
-            f"{clock_ppm:.0f} expected: the meter lost samples without telling, or these pulses "
-            "are of another run"
+            f"expected the meter's clock within {clock_ppm:.0f} ppm of the device's, got "
+            f"{(rate - 1) * 1e6:+.0f} ppm: the meter lost samples without telling, or these "
+            "pulses are of another run"
         )
     residual = meter - offset - rate * x
     freedom = max(1, len(x) - 2)
@@ -137,8 +137,8 @@ def _in_bits(timeline: Timeline, seen: Sequence[Run]) -> Floats:
         else:
             which = "first" if number == 0 else "last"
             raise MeterError(
-                f"the {which} sync pulses are missing in the meter's digital inputs "
-                f"({len(edges) // 2} pulses of the sync code came): {_ADVICE}"
+                f"expected the {which} sync pulses in the meter's digital inputs, got "
+                f"{len(edges) // 2} pulses of the sync code; {_ADVICE}"
             )
         times.append(found[at : at + n])
         at += n
@@ -154,8 +154,8 @@ def _in_power(timeline: Timeline, block: Block, clock_ppm: float) -> Floats:
     period = float(np.median(np.diff(block.t))) if len(block) > 1 else unit
     if unit < 4 * period:
         raise MeterError(
-            f"the meter gives a sample every {period * 1e3:.1f} ms, the sync pulses last "
-            f"{unit * 1e3:.1f} ms: longer pulses or a faster meter expected"
+            "expected longer sync pulses or a faster meter, got pulses of "
+            f"{unit * 1e3:.1f} ms and a sample every {period * 1e3:.1f} ms"
         )
     step = max(unit / _BINS_A_UNIT, period)
     level = _on_grid(block, step)

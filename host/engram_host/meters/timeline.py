@@ -59,7 +59,9 @@ class Timeline:
                 ],
             )
         except (KeyError, TypeError, ValueError) as e:
-            raise InputError(f'a log record "timeline" expected, it lacks something ({e})') from e
+            raise InputError(
+                f'expected a log record "timeline", got one that lacks something ({e})'
+            ) from e
 
 
 class DeviceClock:

@@ -93,8 +93,8 @@ def cost(instructions: float, board: Board, counted: Code) -> Cost:
     """
     if not has_power_figures(board):
         raise InputError(
-            f"board {board.get('name', '?')}: [power] with active_mw and cycles_per_instruction "
-            "expected in its board.toml, they are missing"
+            f"board {board.get('name', '?')}: expected [power] with active_mw and "
+            "cycles_per_instruction in its board.toml, got one without them"
         )
     reason = no_figure(board, counted)
     if reason:

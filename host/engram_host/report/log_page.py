@@ -66,8 +66,8 @@ def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogRepo
     sessions = [session for path in paths for session in read_sessions(path)]
     if not any(session.steps for session in sessions):
         raise InputError(
-            f"no training step in {', '.join(map(str, paths)) or 'no file at all'}: "
-            "a log of `engram learn` expected"
+            "expected a log of `engram learn`, got no training step in "
+            f"{', '.join(map(str, paths)) or 'no file at all'}"
         )
     unit, origin = _counter(sessions)
     stream = task_cards.read_stream(paths[-1])
@@ -97,7 +97,7 @@ def read_sessions(path: Path) -> list[LoggedSession]:
         if kind == "begin":
             sessions.append(LoggedSession(record))
         elif not sessions:
-            raise InputError(f'{path}: a record "begin" expected first, "{kind}" came')
+            raise InputError(f'{path}: expected a record "begin" first, got "{kind}"')
         elif kind == "observe":
             sessions[-1].observe_units += record["observe_units"]
             sessions[-1].observe_phases = record.get("observe_phases", {})
@@ -115,7 +115,7 @@ def _counter(sessions: Sequence[LoggedSession]) -> tuple[Unit, Source]:
     found = {(s["unit"], s["source"]) for session in sessions for s in session.steps}
     if len(found) > 1:
         kinds = " and ".join(sorted(f"{unit} ({source})" for unit, source in found))
-        raise InputError(f"logs with one unit expected, {kinds} came: report them one by one")
+        raise InputError(f"expected logs with one unit, got {kinds}; report them one by one")
     return found.pop()
 
 

@@ -65,8 +65,8 @@ class StoreImage:
         self.first_at = 0 if is_region else self._begin(found)
         if self.first_at < 0 or self.end_at > len(data):
             raise InputError(
-                f"{name} holds {len(data):,} bytes, a log of {head.units} units of "
-                f"{head.erase_bytes:,} does not fit in: an image of the whole flash expected"
+                f"{name}: expected an image of the whole flash, got {len(data):,} bytes, in which "
+                f"a log of {head.units} units of {head.erase_bytes:,} does not fit"
             )
 
     @classmethod
@@ -75,7 +75,7 @@ class StoreImage:
         try:
             data = path.read_bytes()
         except OSError as e:
-            raise InputError(f"{path}: a flash image expected ({e.strerror})") from e
+            raise InputError(f"{path}: expected a flash image ({e.strerror})") from e
         return cls(data, str(path))
 
     @property
@@ -99,10 +99,9 @@ class StoreImage:
                 "then `engram learn`"
             )
         raise InputError(
-            f"{self.name} holds no replay log of format version {fmt.VERSIONS[0]} or "
-            f"{fmt.VERSIONS[1]}: an image of a "
-            "board's flash expected (`engram stop BOARD --save FILE`), or a board that observed "
-            "samples"
+            f"{self.name}: expected a replay log of format version {fmt.VERSIONS[0]} or "
+            f"{fmt.VERSIONS[1]}, got none; give an image of a board's flash "
+            "(`engram stop BOARD --save FILE`), or a board that observed samples"
         )
 
     def _begin(self, found: int) -> int:

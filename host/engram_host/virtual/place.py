@@ -30,7 +30,7 @@ class Place:
     def of(cls, name: str) -> Place:
         """The place of a board, made if it is not there."""
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise VirtualBoardError(f"the name of a board was expected, {name!r} came")
+            raise VirtualBoardError(f"expected the name of a board, got {name!r}")
         place = cls(root() / name)
         place.directory.mkdir(parents=True, exist_ok=True)
         return place

@@ -201,18 +201,18 @@ class Policy(TakesAll):
 def _units(store, budget):
     """How many erase units a policy may use: two stay free for what moves, one for a bad one."""
     if not hasattr(store, "drop_unit"):
-        raise StoreError("a store in flash expected: this policy drops erase units")
+        raise StoreError("expected a store in flash: this policy drops erase units")
     told = store.info()
     slots = told["slots_per_block"]
     most = min(told["blocks"] - 3, store.capacity // slots - 1)
     if most < 2:
         raise StoreError(
-            "a replay region of more erase units expected: of %d this policy may fill %d, at "
+            "expected a replay region of more erase units: of %d this policy may fill %d, at "
             "least 2 are needed" % (told["blocks"], max(0, most))
         )
     if budget < 2 * slots:
         raise DataError(
-            "a budget of at least %d latents, two erase units, expected by this policy, %d came"
+            "expected a budget of at least %d latents, two erase units, for this policy, got %d"
             % (2 * slots, budget)
         )
     return min(budget // slots, most)

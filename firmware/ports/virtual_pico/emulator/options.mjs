@@ -8,12 +8,12 @@ export function parse(words) {
   for (let i = 0; i < words.length; i++) {
     const word = words[i];
     if (!word.startsWith("--")) {
-      throw new Error(`an option --name expected, ${word} came`);
+      throw new Error(`expected an option --name, got ${word}`);
     }
     const name = word.slice(2);
     found[name] = SWITCHES.has(name) ? true : words[++i];
     if (found[name] === undefined) {
-      throw new Error(`a value behind ${word} expected`);
+      throw new Error(`expected a value behind ${word}, got none`);
     }
   }
   return found;
@@ -25,7 +25,7 @@ export function numbers(found, defaults) {
   for (const [name, value] of Object.entries(defaults)) {
     out[name] = name in found ? Number(found[name]) : value;
     if (!Number.isInteger(out[name])) {
-      throw new Error(`--${name}: a whole number expected, ${found[name]} came`);
+      throw new Error(`--${name}: expected a whole number, got ${found[name]}`);
     }
   }
   return out;

@@ -26,7 +26,7 @@ export function parts(content) {
       continue;
     }
     if (!(flags & HAS_FAMILY) || family !== FAMILY_RP2040) {
-      throw new Error(`a UF2 for an RP2040 expected, the block at byte ${at} is for another chip`);
+      throw new Error(`expected a UF2 for an RP2040, got a block for another chip at byte ${at}`);
     }
     if (size > DATA_MOST) {
       throw new Error(`the block at byte ${at} holds ${size} bytes, ${DATA_MOST} are the most`);

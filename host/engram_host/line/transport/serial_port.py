@@ -18,8 +18,8 @@ class SerialTransport:
             )
         except (serial.SerialException, ValueError, OSError) as e:
             raise PortError(
-                f"a serial port or the name of a board was expected, {self.name!r} cannot be "
-                f"opened ({_reason(e)}); `engram boards` lists the boards and ports there are"
+                f"expected a serial port or the name of a board, got {self.name!r}, which cannot "
+                f"be opened ({_reason(e)}); `engram boards` lists the boards and ports there are"
             ) from e
 
     def read(self, timeout_s: float) -> bytes:
