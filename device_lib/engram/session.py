@@ -48,26 +48,29 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
         heap_base = heap_used()
-    learner = _before_load(path, board, heap_base, bits, beat, options)
-    learner.load()
-    _need_piece(learner)
+    micros = [options.get("micro")]
+    if micros[0] is None:
+        micros.append(1)  # no plan knows the holes of a heap
+    for options["micro"] in micros:
+        learner = None
+        # One call deeper, and a Pico's stack ends where _before_load() imports: MicroPython's
+        # import calls that "no module".
+        try:
+            learner = _before_load(path, board, heap_base, bits, beat, options)
+            learner.load()
+            heap_free()  # collects
+            bytearray(_PIECE_BYTES)  # a hole that work with it goes into
+            break
+        except MemoryError:
+            learner = None
+    if learner is None:
+        raise FitError(
+            "this learner, beside its own memory, in one piece,", _PIECE_BYTES, heap_free(),
+            "in smaller pieces; reduce the batch, the replay budget, or what learns (scope)",
+        )
     forget(_OPENING + (__name__,))
     collect_rarely()  # all that stays is there
     return learner
-
-
-def _need_piece(learner):
-    """Raises FitError when the learner leaves no hole that work with it would go into."""
-    free = heap_free()
-    try:
-        bytearray(_PIECE_BYTES)
-    except MemoryError:
-        raise FitError(
-            "this learner (batch %d), beside its own memory, in one piece," % learner.batch,
-            _PIECE_BYTES,
-            free,
-            "in smaller pieces; reduce the batch, the replay budget, or the adaptive stage",
-        )
 
 
 def _before_load(path, board, heap_base, bits, beat, options):

@@ -48,7 +48,7 @@ def row_of(out: Path) -> dict[str, Any]:
         "ram_bytes": result["ram"]["board_bytes"],
         "kernels": told["kernels"]["modules"],
         "library_bytes": sum(part["heap_bytes"] for part in told["parts"]),
-        "batch": result["settings"]["learner"]["batch"],
+        "micro": result["settings"]["learner"]["micro"],
         "free_bytes": result["ram"]["free_bytes"],
         "unit": result["counter_unit"],
         "per_step": round(sum(step["total"] for step in steps) / len(steps)),
@@ -69,14 +69,14 @@ def faults_of(row: dict[str, Any]) -> list[str]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown: a line a board."""
-    head = ("board", "RAM", "kernels", "library and kernels, heap", "mini-batch")
+    head = ("board", "RAM", "kernels", "library and kernels, heap", "samples in memory")
     head += ("heap left, learner open", "accuracy", "without replay", "a training step")
     lines = ["| " + " | ".join(head) + " |", "|---|---:|---|" + "---:|" * (len(head) - 3)]
     for row in rows:
         kernels = ", ".join(f"`{module}` of {arch}" for module, arch in row["kernels"].items())
         cells = [f"`{row['board']}_stock`".replace("_stock_stock", "_stock")]
         cells += [f"{row['ram_bytes'] // 1024:,} KB", kernels, f"{row['library_bytes']:,}"]
-        cells += [f"{row['batch']}", f"{row['free_bytes']:,}", f"{100 * row['replay']:.1f} %"]
+        cells += [f"{row['micro']}", f"{row['free_bytes']:,}", f"{100 * row['replay']:.1f} %"]
         cells += [f"{100 * row['finetune']:.1f} %", f"{row['per_step']:,} {row['unit']}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -19,7 +19,7 @@ ROW = {
     "ram_bytes": 1 << 18,
     "kernels": {"_engram_small": "armv7emsp"},
     "library_bytes": 115_000,
-    "batch": 8,
+    "micro": 8,
     "free_bytes": 30_000,
     "unit": "instructions",
     "per_step": 9_000_000,

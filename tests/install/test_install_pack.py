@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from engram_host.install import check, facts, pack
+from engram_host.install import check, facts, make_files, pack
 from install.test_install_board import UNIX, install
 
 SOURCE = '''
@@ -49,3 +49,14 @@ def test_what_opening_a_model_takes_is_dropped_and_comes_again(stock, repl):
     for _ in range(2):
         board.run(f"told = _learn({check.tiny_model()!r})")
         assert board.run("print('engram.nn.plan' in sys.modules, told[2])") == "False 1\n"
+
+
+def test_no_module_keeps_what_lies_behind_it_in_the_heap():
+    """Modules of up to 40 names and no objects: a fourth of the tables of names fill blocks."""
+    cross, found = make_files.mpy_cross(), []
+    for count in range(40):
+        source = "".join(f"name{i} = {i}\n" for i in range(count))
+        found.append(make_files.holds_next(make_files._cross(cross, source, "m")))
+        assert not make_files.holds_next(make_files._compiled(cross, source, "m"))
+    assert sum(found) == 10
+    assert not make_files.holds_next(make_files._cross(cross, "a = (1, 2.5)\n", "m"))

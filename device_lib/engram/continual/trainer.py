@@ -86,11 +86,9 @@ class Trainer:
         strategy, rows = learner.strategy, self._stage.micro
         fresh, left = learner.sampler.new_per_batch, learner.batch
         self._spent_before = self._spent()
-        self._began = counter()
+        self._began = now = counter()
         self._stage.begin()
-        now = counter()
         spans[0] = spans[1] = spans[2] = 0
-        spans[3] = now - self._began  # the velocity is of the update
         while left:
             start = now
             self._fill(fresh if fresh < rows else rows)
@@ -106,7 +104,7 @@ class Trainer:
             left -= rows
         strategy.update()
         self._ended = counter()
-        spans[3] += self._ended - now
+        spans[3] = self._ended - now
         self._spent_after = self._spent()
         learner.steps_done += 1
 

@@ -1,6 +1,7 @@
 """Sections of a training step: which rows of a program run when.
 
     frozen                                once per sample
+    start                                 once per learning run
     begin, forward, backward, update      once per mini-batch; forward and backward per micro-batch
     again                                 the end of backward, where activations are recomputed
     single, answer                        once per prediction
@@ -37,9 +38,9 @@ class Sections:
     recompute: whether activations below what learns are computed again in the backward pass,
     from latents that are read again, instead of kept.
 
-    .sections   names of the sections: frozen, begin, forward, backward, update; single and answer,
-                for one sample; where the choice asks, single_backward and teacher; again, where
-                something is recomputed
+    .sections   names of the sections: frozen, start, begin, forward, backward, update; single and
+                answer, for one sample; where the choice asks, single_backward and teacher; again,
+                where something is recomputed
     .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
     .program, .losses     program.Program, losses.Losses
     .states     buffers of the optimiser
@@ -62,6 +63,7 @@ class Sections:
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
         for name, wanted in (
             ("update", choice.gradients),
+            ("start", choice.gradients),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
         ):
@@ -83,20 +85,18 @@ class Sections:
             return losses.rows(1) + program.backward(1)
         return {
             "frozen": program.frozen,
-            "begin": lambda: losses.clear() + self._updating(updates.begin),
+            "begin": losses.clear,
+            "start": lambda: self._updating(updates.start),
             "answer": losses.answers,
             "backward": lambda: self._backward()[0],
             "again": lambda: self._backward()[1],
-            "update": lambda: self._updating(updates.rows, self.groups),
+            "update": lambda: self._updating(updates.rows, program.learned_elems, self.groups),
             "single": lambda: program.below(1) + program.upper(1),
             "teacher": lambda: program.upper(micro, SECOND, TEACHER),
         }[name]()
 
-    def _updating(self, rows, *groups):
-        choice = self.choice
-        return rows(
-            choice.optimiser, choice.gradients, self.runs, self.program.learned_elems, *groups
-        )
+    def _updating(self, rows, *others):
+        return rows(self.choice.optimiser, self.choice.gradients, self.runs, *others)
 
     def _backward(self):
         """(rows of the backward pass, those of its end that come after latents are read again)"""

@@ -151,6 +151,7 @@ class Stage:
         self._forward = self.tapes["forward"]
         self.begin, self.forward_loss = self.tapes["begin"].run, self._forward.run
         self.backward, self.update = self._run_of("backward"), self._run_of("update")
+        self._start = self._run_of("start")
         if "again" in self.tapes:
             self._before, self._after = self.backward, self._run_of("again")
             self.backward = self._backward_in_two
@@ -233,7 +234,7 @@ class Stage:
         self.learned.clear()
         for state in self._states:
             kernels.zero_f32(state)
-
+        self._start()
 
 
 def _nothing():

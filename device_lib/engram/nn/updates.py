@@ -1,7 +1,8 @@
 """Updates: the rows by which each optimiser takes a step.
 
 Momentum is v = m v + g + d p; p = p - r v, with weight decay d and rate r. Where nobody else needs
-the gradients g, a step begins with v = m v + d p and the backward pass adds g to v.
+the gradients g, the backward pass adds them to v, which has m v + d p from the end of the update
+before.
 """
 
 from array import array
@@ -16,22 +17,19 @@ _TABLE = {
 }
 
 
-def begin(optimiser, gradients, runs, elems):
-    """Rows before the backward pass of a mini-batch. Arguments as those of rows()."""
-    if gradients != VELOCITY:
+def start(optimiser, gradients, runs):
+    """Rows that add the weight decay to a velocity. Arguments as those of rows()."""
+    if gradients != VELOCITY or not optimiser.weight_decay:
         return []
-    whole = (VELOCITY, 0, elems, 0)
-    rows = [("scale_f32", [whole, whole, array("f", (optimiser.momentum,))], ())]
-    if optimiser.weight_decay:
-        decay = array("f", (optimiser.weight_decay,))
-        for first, own, n, _ in runs:
-            windows = [(VELOCITY, own, n, 0), (PARAMS, first, n, 0)]
-            rows.append(("axpy_f32", windows + [decay], ()))
-    return rows
+    decay = array("f", (optimiser.weight_decay,))
+    return [
+        ("axpy_f32", [(VELOCITY, own, n, 0), (PARAMS, first, n, 0), decay], ())
+        for first, own, n, _ in runs
+    ]
 
 
 def rows(optimiser, gradients, runs, elems, hypers):
-    """Rows of an update. Gradients are clipped before it and zero after it; a velocity stays.
+    """Rows of an update. Gradients are clipped before it and zero after it.
 
     optimiser: optimisers.Optimiser. gradients: the buffer that has them, as its gradients() says.
     runs: [(first element in params, first element in grads, elements, group)]; elems: parameters
@@ -52,5 +50,6 @@ def rows(optimiser, gradients, runs, elems, hypers):
         args = [windows[symbol] for symbol in symbols.split()]
         rows.append((kernel, args, ()))
     if gradients != VELOCITY:
-        rows.append(("zero_f32", [grads], ()))
-    return rows
+        return rows + [("zero_f32", [grads], ())]
+    rows.append(("scale_f32", [grads, grads, array("f", (optimiser.momentum,))], ()))
+    return rows + start(optimiser, gradients, runs)

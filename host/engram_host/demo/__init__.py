@@ -159,9 +159,10 @@ def _run(
     told = device.info()
     store = device.store_info()["store"]
     bound = _joint(model, data, settings, seed, reporter)
+    micro = told["learner"]["micro"]
+    settings = {**settings, "learner": {**settings["learner"], "micro": micro}}
     layout = plan_report(
-        model, _facts(), settings["learner"]["batch"], store["capacity"],
-        micro=told["learner"]["micro"],
+        model, _facts(), settings["learner"]["batch"], store["capacity"], micro=micro
     )
     board = boards.load(told["board"]) if boards.is_known(told["board"]) else None
     return {
@@ -228,7 +229,8 @@ def _smaller(learner: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     stay the same: the gradients of a mini-batch add up."""
     rungs, micro = [("", learner)], learner["batch"] // _FEWER
     while micro:
-        rungs.append((f"{micro} samples in memory at a time", {**learner, "micro": micro}))
+        words = f"{micro} sample{'s' * (micro > 1)} in memory at a time"
+        rungs.append((words, {**learner, "micro": micro}))
         micro //= _FEWER
     return rungs
 

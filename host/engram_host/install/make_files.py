@@ -27,6 +27,7 @@ from engram_host.install import pack, packages
 
 ABI = "6.3"  # of the .mpy files that are made; MicroPython 1.23 and later load them
 _LEVEL = "-O3"  # without assertions and line numbers, as frozen code
+_MORE = "\n_first = _second = 0\n"  # two names: a word of their table
 _FIRST = "from engram_pack import mounted\n__path__ = mounted(__file__)\n"
 
 
@@ -120,6 +121,33 @@ def mpy_cross() -> Path:
 
 
 def _compiled(cross: Path, source: str, name: str) -> bytes:
+    """The .mpy of a module that holds its own memory alone. name: as _cross() takes it."""
+    code = _cross(cross, source, name)
+    return _cross(cross, source + _MORE, name) if holds_next(code) else code
+
+
+def holds_next(code: bytes) -> bool:
+    """Whether a module, once loaded, keeps alive whatever lies behind its table of names.
+
+    MicroPython (1.25, py/bc.c) puts a module's table of objects behind that of its names, 2 bytes
+    each, and keeps a pointer to both. Where there are no objects and the names fill heap blocks
+    of 16 bytes, the pointer is the address of the next block. An arena was held that way.
+    """
+    names, at = _number(code, 4)  # behind "M", version, flags and bits of a small int
+    objects, _ = _number(code, at)
+    words = (2 * names + 3) // 4
+    return objects == 0 and words % 4 == 0
+
+
+def _number(code: bytes, at: int) -> tuple[int, int]:
+    """(number of 7 bits per byte, where the next one begins)"""
+    number = 0
+    while code[at] & 0x80:
+        number, at = number << 7 | code[at] & 0x7F, at + 1
+    return number << 7 | code[at], at + 1
+
+
+def _cross(cross: Path, source: str, name: str) -> bytes:
     """The .mpy of a module. name: what its tracebacks call it; that of the module, so that the
     board holds one text for both."""
     with tempfile.TemporaryDirectory() as place:
