@@ -46,6 +46,12 @@ try:
         gc.collect()
         return gc.mem_free()
 
+    def overwrite_stack(calls=16):
+        """Leaves nothing of earlier calls on the stack below: the collector is conservative, and
+        would keep what they worked on."""
+        if calls:
+            overwrite_stack(calls - 1)
+
     def held_heap(rest):
         """A buffer of the largest piece of heap that leaves `rest` bytes, None where there is
         none: while it is held, what comes and goes does not scatter over that piece."""
@@ -118,6 +124,9 @@ except ImportError:
     def heap_free():
         """CPython's heap is not a board's: effectively unlimited."""
         return 1 << 40
+
+    def overwrite_stack():
+        """CPython counts references."""
 
     def held_heap(rest):
         """CPython has room: no piece of its heap is held."""

@@ -1,6 +1,7 @@
 """Opens a learner on this board: model file, replay store and last saved state together."""
 
 from .compat import collect_often, collect_rarely, forget, forget_below, heap_free, heap_used
+from .compat import overwrite_stack
 from .errors import FitError
 
 _BITS = 8  # of a latent element in a store that is made here
@@ -53,8 +54,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
         micros.append(1)  # no plan knows the holes of a heap
     for options["micro"] in micros:
         learner = None
-        # One call deeper, and a Pico's stack ends where _before_load() imports: MicroPython's
-        # import calls that "no module".
+        overwrite_stack()
         try:
             learner = _before_load(path, board, heap_base, bits, beat, options)
             learner.load()
@@ -62,8 +62,9 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
             bytearray(_PIECE_BYTES)  # a hole that work with it goes into
             break
         except MemoryError:
-            learner = None
-    if learner is None:
+            pass
+    else:
+        learner = None
         raise FitError(
             "this learner, beside its own memory, in one piece,", _PIECE_BYTES, heap_free(),
             "in smaller pieces; reduce the batch, the replay budget, or what learns (scope)",
