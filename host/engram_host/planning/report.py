@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -263,22 +264,21 @@ def _memory_table(report: PlanReport) -> Table:
     table = Table(
         title=f"memory (model), latents of {report['bits']} bits: {report['latent_bytes']} bytes",
         title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("board")
-    for column in ("RAM needed", "of", "flash region", "a record", "latents"):
-        table.add_column(column, justify="right")
+    table.add_column("board", no_wrap=True)
+    for column in ("RAM\nneeded", "\nof", "samples\nin RAM", "flash\nregion", "\nlatents"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("fits")
     for row in report["fit"]:
         flash = row["flash"]
-        held = (
-            (f"{flash[key]:,}" for key in ("store_bytes", "slot_bytes", "latents"))
-            if flash
-            else "–––"
-        )
+        held = (f"{flash[key]:,}" for key in ("store_bytes", "latents")) if flash else "––"
         table.add_row(
             row["board"],
             f"{row['needed_bytes']:,}",
             f"{row['available_bytes']:,}",
+            f"{row['micro']}, read twice" if row["recompute"] else f"{row['micro']}",
             *held,
             Text("yes", "green") if row["fits"] else Text("no", "bold red"),
         )
