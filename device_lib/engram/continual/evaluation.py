@@ -52,7 +52,7 @@ class Evaluation:
         """Evaluates (x, y) pairs: a generator of results so far."""
         learner, stage = self._learner, self._stage
         for x, y in samples:
-            expected = learner.expected(y)
+            expected = learner.inputs.expected(y)
             row = stage.micro - 1 - self._filled
             learner.infer(x, row)
             self._expected[row] = expected

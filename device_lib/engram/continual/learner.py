@@ -7,8 +7,10 @@ from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free,
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
-from .numbers import DEAD, NO_CLASS, next_experience, number_of
-from .policies import TRIMMING, policy_class
+from .facts import facts
+from .inputs import Inputs
+from .numbers import DEAD, next_experience, number_of
+from .policies import TRIMMING, budget_of, policy_class
 from .reading import LatentReader
 from .rng import Rng
 from .sampling import COMPOSITIONS, Sampler
@@ -68,6 +70,7 @@ class Learner:
 
     .skipped   samples observed that the policy did not let in, since the learner was opened
     .stage     nn.stage.Stage
+    .inputs    inputs.Inputs
 
     Raises FitError before anything is allocated, ModelError on a damaged file.
     """
@@ -121,7 +124,7 @@ class Learner:
             if store is not None:  # it is open: what the plan counts of it is in use already
                 available += 3 * len(store.labels)
         self.store, self.checkpoints = store, checkpoints
-        self.budget = _budget(store, budget, budget_bytes)
+        self.budget = budget_of(store, budget, budget_bytes)
         self.rng = Rng(seed)
         groups = spec.classes or 1  # that records are balanced over
         self.policy = policy(store, groups, self.rng, self.budget)
@@ -147,8 +150,8 @@ class Learner:
         self.strategy_name, self.scope = strategy, parts.scope
         self.optimiser_name, self.clip = parts.optimiser.name, clip
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
-        self.input_elems, self.input_dtype = spec.input_elems, spec.graph["input"]["dtype"]
-        self._floats = self.input_dtype == "float32"
+        self.inputs = Inputs(spec, self.head_name is not None)
+        self.input_elems, self.input_dtype = self.inputs.elems, self.inputs.dtype
         self._values = [
             (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
         ]
@@ -189,11 +192,11 @@ class Learner:
 
     def infer(self, x, row=0):
         """Runs the frozen stage on one input: row `row` of stage.latents. Raises DataError."""
-        self._check_input(x)
+        self.inputs.check(x)
         try:
             self.stage.infer_row(x, row)
         except TypeError as e:  # a list, or an array of another item size
-            raise DataError("expected an input of %s (%s)" % (self.input_dtype, e))
+            raise DataError("expected an input of %s (%s)" % (self.inputs.dtype, e))
 
     def latent(self, x):
         """The latent of one input, as a bytearray of int8 in two's complement: what observe()
@@ -201,58 +204,18 @@ class Learner:
         self.infer(x)
         return bytearray(self.stage.latent)
 
-    def _check_input(self, x):
-        wrong = None
-        try:
-            if len(x) != self.input_elems:
-                wrong = "%d" % len(x)
-            elif isinstance(x[0], float) != self._floats:
-                wrong = "a buffer of another type (%s)" % type(x).__name__
-            elif self._floats and kernels.check_finite(x):
-                wrong = "one with NaN or infinity"
-        except TypeError:
-            wrong = "a %s" % type(x).__name__
-        if wrong:
-            raise DataError(
-                "expected an input of %d %s, got %s" % (self.input_elems, self.input_dtype, wrong)
-            )
-
-    def expected(self, y):
-        """(label, target) that an answer `y` means: NO_CLASS, None for what the model has not.
-
-        y: a label (int) where the model tells classes apart, else the values of a target; (label,
-        values) where it does both; one value may be a number. Raises DataError.
-        """
-        label, target = y, None
-        if self.targets:
-            label, target = y if self.head_name else (NO_CLASS, y)
-            target = self._check_target([target] if isinstance(target, (int, float)) else target)
-        if self.head_name and (not isinstance(label, int) or not 0 <= label < self.classes):
-            raise DataError("expected a label from 0 to %d, got %r" % (self.classes - 1, label))
-        return label, target
-
-    def _check_target(self, target):
-        try:
-            values = array("f", target)
-        except TypeError:
-            raise DataError("expected a target of %d numbers, got %r" % (self.targets, target))
-        if len(values) != self.targets or kernels.check_finite(values):
-            raise DataError(
-                "expected a target of %d finite numbers, got %r" % (self.targets, list(values))
-            )
-        return values
-
     def observe(self, x, y):
         """Takes one labelled sample; whether it is stored: its latent is in flash then.
 
-        x: input_elems of the model's input dtype; y: as expected() takes it. Where the policy does
-        not admit the sample it is only counted, in .skipped too, and takes no part in learning.
+        x: input_elems of the model's input dtype; y: as Inputs.expected() takes it. Where the
+        policy does not admit the sample it is only counted, in .skipped too, and takes no part in
+        learning.
         Raises DataError, StoreError.
         """
-        label, target = self.expected(y)
+        label, target = self.inputs.expected(y)
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
-        self._check_input(x)
+        self.inputs.check(x)
         if not self.policy.admit(label):
             self.skipped += 1
             self.write_units = 0
@@ -450,52 +413,9 @@ class Learner:
 
     def info(self):
         """What it is and what it uses, as a dict of plain values."""
-        return {
-            "model": self.name,
-            "classes": self.classes,
-            "known": self.stage.known,
-            "targets": self.targets,
-            "outputs": [
-                {"name": name, "objective": kind, "values": n or self.classes}
-                for name, (kind, _, n) in sorted(self.outputs.items(), key=_place)
-            ],
-            "strategy": self.strategy_name,
-            "scope": self.scope,
-            "optimiser": self.optimiser_name,
-            "clip": self.clip,
-            "policy": self.policy_name,
-            "batch": self.batch,
-            "micro": self.stage.micro,
-            "recompute": self.stage.again is not None,
-            "experience": self.experience,
-            "seen": self.seen,
-            "skipped": self.skipped,
-            "steps": self.steps_done,
-            "budget": self.budget,
-            "ram_planned_bytes": self.planned_bytes,
-            "ram_measured_bytes": self.heap_growth(),
-            "parameters": len(self.stage.params),
-        }
+        return facts(self)
 
     def heap_growth(self):
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
         used = heap_used()
         return used - self._heap_base if used and self._heap_base is not None else None
-
-
-def _place(output):
-    """Where an item of Learner.outputs comes in a list: classes first, then as in a target."""
-    at = output[1][1]
-    return -1 if at is None else at
-
-
-def _budget(store, latents, budget_bytes):
-    """How many latents may stay in a store. Raises DataError where both budgets are given."""
-    if store is None:
-        return 0
-    if budget_bytes is None:
-        return store.capacity // 2 if latents is None else latents
-    if latents is not None:
-        raise DataError("expected a budget in latents or in bytes, got both")
-    facts = store.info()
-    return budget_bytes * facts["slots_per_block"] // facts["erase_bytes"]

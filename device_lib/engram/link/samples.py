@@ -126,7 +126,7 @@ class SampleStream:
 
     def _evaluate(self, out):
         learner = self._learner
-        expected = learner.expected(self._y())
+        expected = learner.inputs.expected(self._y())
         said = learner.predict(self._x)
         self._scores.add(learner.stage.single, 0, 1, expected)
         if not learner.targets:

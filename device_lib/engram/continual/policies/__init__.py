@@ -31,6 +31,18 @@ def policy_class(name):
     return __import__(__name__ + "." + name, None, None, ("Policy",)).Policy
 
 
+def budget_of(store, latents, budget_bytes):
+    """How many latents may stay in a store. Raises DataError where both budgets are given."""
+    if store is None:
+        return 0
+    if budget_bytes is None:
+        return store.capacity // 2 if latents is None else latents
+    if latents is not None:
+        raise DataError("expected a budget in latents or in bytes, got both")
+    facts = store.info()
+    return budget_bytes * facts["slots_per_block"] // facts["erase_bytes"]
+
+
 class TakesAll:
     """Every record is stored, until trim() deletes some: what most policies are.
 

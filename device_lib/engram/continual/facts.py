@@ -1,0 +1,37 @@
+"""What a learner is and what it uses, as plain values."""
+
+
+def facts(learner):
+    """A dict of str, int, float, bool, None and lists of dicts of these."""
+    return {
+        "model": learner.name,
+        "classes": learner.classes,
+        "known": learner.stage.known,
+        "targets": learner.targets,
+        "outputs": [
+            {"name": name, "objective": kind, "values": n or learner.classes}
+            for name, (kind, _, n) in sorted(learner.outputs.items(), key=_place)
+        ],
+        "strategy": learner.strategy_name,
+        "scope": learner.scope,
+        "optimiser": learner.optimiser_name,
+        "clip": learner.clip,
+        "policy": learner.policy_name,
+        "batch": learner.batch,
+        "micro": learner.stage.micro,
+        "recompute": learner.stage.again is not None,
+        "experience": learner.experience,
+        "seen": learner.seen,
+        "skipped": learner.skipped,
+        "steps": learner.steps_done,
+        "budget": learner.budget,
+        "ram_planned_bytes": learner.planned_bytes,
+        "ram_measured_bytes": learner.heap_growth(),
+        "parameters": len(learner.stage.params),
+    }
+
+
+def _place(output):
+    """Where an item of Learner.outputs comes in a list: classes first, then as in a target."""
+    at = output[1][1]
+    return -1 if at is None else at

@@ -1,0 +1,60 @@
+"""Samples and answers as a program gives them: what a model can take of them."""
+
+from array import array
+
+from ..backend import kernels
+from ..errors import DataError
+from .numbers import NO_CLASS
+
+
+class Inputs:
+    """Checks against a model. spec: nn.model.ModelSpec. tells_classes: whether it has a head.
+
+    .elems, .dtype      of an input
+    .classes, .targets  room in the head; float32 values of a target
+    """
+
+    def __init__(self, spec, tells_classes):
+        self.elems, self.dtype = spec.input_elems, spec.graph["input"]["dtype"]
+        self.classes, self.targets = spec.classes, spec.targets
+        self._tells_classes, self._floats = tells_classes, self.dtype == "float32"
+
+    def check(self, x):
+        """Raises DataError where x is no input."""
+        wrong = None
+        try:
+            if len(x) != self.elems:
+                wrong = "%d" % len(x)
+            elif isinstance(x[0], float) != self._floats:
+                wrong = "a buffer of another type (%s)" % type(x).__name__
+            elif self._floats and kernels.check_finite(x):
+                wrong = "one with NaN or infinity"
+        except TypeError:
+            wrong = "a %s" % type(x).__name__
+        if wrong:
+            raise DataError("expected an input of %d %s, got %s" % (self.elems, self.dtype, wrong))
+
+    def expected(self, y):
+        """(label, target) that an answer `y` means: NO_CLASS, None for what the model has not.
+
+        y: a label (int) where the model tells classes apart, else the values of a target; (label,
+        values) where it does both; one value may be a number. Raises DataError.
+        """
+        label, target = y, None
+        if self.targets:
+            label, target = y if self._tells_classes else (NO_CLASS, y)
+            target = self._target([target] if isinstance(target, (int, float)) else target)
+        if self._tells_classes and (not isinstance(label, int) or not 0 <= label < self.classes):
+            raise DataError("expected a label from 0 to %d, got %r" % (self.classes - 1, label))
+        return label, target
+
+    def _target(self, target):
+        try:
+            values = array("f", target)
+        except TypeError:
+            raise DataError("expected a target of %d numbers, got %r" % (self.targets, target))
+        if len(values) != self.targets or kernels.check_finite(values):
+            raise DataError(
+                "expected a target of %d finite numbers, got %r" % (self.targets, list(values))
+            )
+        return values
