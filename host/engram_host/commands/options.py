@@ -192,15 +192,16 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "type": click.IntRange(1),
             "metavar": "N",
             "help": "Samples of a mini-batch that are in memory at a time, a divisor of --batch: "
-            "fewer take less RAM, and the steps stay the same. Default: as many as fit.",
+            "fewer take less RAM, and the steps stay the same. Default: as many as fit; where "
+            "not even one does, stored samples are read twice per step.",
         },
     ),
     (
         "optimiser",
         {
             "type": click.Choice(learner_options.OPTIMISERS),
-            "help": "How a step follows from the gradient. In RAM momentum keeps one more number, "
-            "adam two, per weight that learns. Default: momentum.",
+            "help": "How a step follows from the gradient. Per weight that learns adam keeps two "
+            "more numbers in RAM; momentum keeps one more with --clip. Default: momentum.",
         },
     ),
     ("lr", {"type": float, "help": "Learning rate."}),
@@ -211,7 +212,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "help": "Share of it that is taken away in the course of a session.",
         },
     ),
-    ("momentum", {"type": float, "help": "Of the optimiser momentum; 0 is sgd, in less memory."}),
+    ("momentum", {"type": float, "help": "Of the optimiser momentum; 0 is sgd."}),
     ("weight-decay", {"type": float, "help": "Weight decay."}),
     (
         "clip",
