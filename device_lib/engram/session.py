@@ -49,14 +49,11 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
         heap_base = heap_used()
-    micros = [options.get("micro")]
-    if micros[0] is None:
-        micros.append(1)  # no plan knows the holes of a heap
-    for options["micro"] in micros:
+    for least in (False, True):  # no plan knows the holes of a heap
         learner = None
         overwrite_stack()
         try:
-            learner = _before_load(path, board, heap_base, bits, beat, options)
+            learner = _before_load(path, board, heap_base, bits, beat, options, least)
             learner.load()
             heap_free()  # collects
             bytearray(_PIECE_BYTES)  # a hole that work with it goes into
@@ -74,8 +71,8 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     return learner
 
 
-def _before_load(path, board, heap_base, bits, beat, options):
-    """A Learner with the weights of the model file.
+def _before_load(path, board, heap_base, bits, beat, options, least):
+    """A Learner with the weights of the model file. least: it takes as little memory as it can.
 
     Its arena is allocated first: where code is heap there is one piece for it before the code of
     learner and store is loaded, and none after.
@@ -98,7 +95,7 @@ def _before_load(path, board, heap_base, bits, beat, options):
         planned = {name: options[name] for name in _PLANNED if name in options}
         prepared = prepare(
             spec, planned, _most_slots(board.store_device(), spec), bits or _BITS,
-            free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES),
+            free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), least,
         )
         spec.net = spec.file = None  # nobody asks for them from here on
         forget(_OPENING)

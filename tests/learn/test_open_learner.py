@@ -12,14 +12,15 @@ BOARD = SimpleNamespace(store_device=lambda: None)
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The micro-batches that learners were opened with; those in .full find no room."""
-    asked = SimpleNamespace(micros=[], full=())
+    """Whether learners were opened with as little memory as they can; those in .full find no room.
+    """
+    asked = SimpleNamespace(least=[], full=())
 
-    def before_load(path, board, heap_base, bits, beat, options):
-        asked.micros.append(options.get("micro"))
-        if asked.micros[-1] in asked.full:
+    def before_load(path, board, heap_base, bits, beat, options, least):
+        asked.least.append(least)
+        if least in asked.full:
             raise MemoryError("memory allocation failed, allocating 1148 bytes")
-        return SimpleNamespace(load=lambda: None, micro=asked.micros[-1])
+        return SimpleNamespace(load=lambda: None, least=least)
 
     monkeypatch.setattr(session, "_before_load", before_load)
     return asked
@@ -30,20 +31,19 @@ def opened(**options):
 
 
 def test_a_heap_without_room_for_the_plan_gets_the_smallest(asked):
-    assert opened().micro is None
-    asked.full = (None,)
-    assert opened().micro == 1
-    assert asked.micros == [None, None, 1]
+    assert opened().least is False
+    asked.full = (False,)
+    assert opened().least is True
+    assert asked.least == [False, False, True]
 
 
-@pytest.mark.parametrize("micro, tried", [(None, [None, 1]), (4, [4])])
-def test_a_learner_without_room_is_refused(asked, monkeypatch, micro, tried):
-    asked.full = (None, 1, 4)
+def test_a_learner_without_room_is_refused(asked, monkeypatch):
+    asked.full = (False, True)
     monkeypatch.setattr(session, "heap_free", lambda: 17_000)
     words = "in one piece, needs 4096 bytes, 17000 are available; .*reduce"
     with pytest.raises(FitError, match=words):
-        opened(micro=micro)
-    assert asked.micros == tried
+        opened()
+    assert asked.least == [False, True]
 
 
 def test_a_learner_that_leaves_no_room_to_work_in_counts_as_none(asked, monkeypatch):
@@ -53,4 +53,4 @@ def test_a_learner_that_leaves_no_room_to_work_in_counts_as_none(asked, monkeypa
     monkeypatch.setattr(session, "bytearray", full, raising=False)
     with pytest.raises(FitError, match="in one piece"):
         opened()
-    assert asked.micros == [None, 1]
+    assert asked.least == [False, True]

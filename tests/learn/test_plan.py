@@ -96,6 +96,14 @@ def test_the_largest_micro_batch_that_fits_is_taken(spec):
         config.plan(available=100)
 
 
+def test_the_smallest_is_taken_where_none_leaves_enough(spec):
+    config = Config(spec, 16)
+    totals = [config.plan_of(*way).layout.total_bytes for way in config.ways()]
+    plan = config.plan(available=10**6, spare=10**6)
+    assert plan.layout.total_bytes == min(totals) < totals[0]
+    assert config.plan(available=totals[0] + 100, spare=100).micro == 16
+
+
 def test_a_micro_batch_divides_the_batch(spec):
     with pytest.raises(DataError, match=r"\(1, 2, 3, 4, 6, 12\), got 5"):
         Config(spec, 12, 5)

@@ -74,18 +74,19 @@ class Room:
         return facts[0], facts[1:7], facts[7:]
 
 
-def prepare(spec, options, slots=0, bits=8, available=None, unload=None):
+def prepare(spec, options, slots=0, bits=8, available=None, unload=None, least=False):
     """Prepared for a learner of a ModelSpec: its layers, bound to an arena.
 
     options: arguments of continual.config.Config, by name. slots, bits: of the replay store.
     available: bytes of heap that it may have; None asks the heap. unload: None, or called when
-    planning is done, to drop what it has loaded. Raises FitError, DataError.
+    planning is done, to drop what it has loaded. least: it takes as little as it can. Raises
+    FitError, DataError.
     """
     if available is None:
         available = heap_free()
     room = Room(spec)
     try:
-        _reserve(room, spec, options, slots, bits, available, unload)
+        _reserve(room, spec, options, slots, bits, available, unload, least)
         return _bind(spec, room, _optimiser(options))
     except MemoryError:
         needed = room.total_bytes + _PLANNING_BYTES
@@ -102,12 +103,12 @@ def _optimiser(options):
     return Optimiser(options.get("optimiser", "momentum"), **given)
 
 
-def _reserve(room, spec, options, slots, bits, available, unload):
+def _reserve(room, spec, options, slots, bits, available, unload, least):
     """Plans a learner and takes its arena: of the first plan for which the heap has a piece."""
     limit, failed = available, None
     while True:
         try:
-            _plan_beside_piece(room, spec, options, slots, bits, limit)
+            _plan_beside_piece(room, spec, options, slots, bits, limit, least)
         except FitError as e:
             raise failed or e
         if unload:
@@ -118,25 +119,26 @@ def _reserve(room, spec, options, slots, bits, available, unload):
             limit, failed = room.total_bytes - 1, e
 
 
-def _plan_beside_piece(room, spec, options, slots, bits, available):
+def _plan_beside_piece(room, spec, options, slots, bits, available, least):
     """Plans a learner, and leaves the heap as it was but for what the room notes."""
     room.index_bytes = index_bytes(spec.latent_elems, slots, bits) if slots else 0
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
     try:
-        _plan(room, spec, options, slots, bits, available)
+        _plan(room, spec, options, slots, bits, available, least)
     except MemoryError:
         piece = None
         forget_code()
-        _plan(room, spec, options, slots, bits, available)
+        _plan(room, spec, options, slots, bits, available, least)
     del piece
     forget_code()
 
 
-def _plan(room, spec, options, slots, bits, available):
+def _plan(room, spec, options, slots, bits, available, least):
     from .config import SPARE, Config
 
     config = Config(spec, **options)
-    room.note(config, config.plan(slots, bits, available, available // SPARE))
+    spare = available if least else available // SPARE
+    room.note(config, config.plan(slots, bits, available, spare))
 
 
 class Prepared:
