@@ -43,7 +43,7 @@ test: setup
 	@{ host/bootstrap/debian.sh pico && $(ENGRAM) build virtual_pico && $(ENGRAM) build virtual_pico_stock; } || echo "engram: no virtual_pico; its tests fail, or skip and say why"
 	@$(PY) -m pytest -n auto --dist loadfile  # a file's boards are its worker's own
 
-## Run the tests that need no board, in under a minute
+## Run the tests that need no board, some two minutes on two cores
 test-quick: setup
 	@$(PY) -m pytest -q -n auto -m "not board and not slow"
 
