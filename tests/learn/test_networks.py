@@ -123,13 +123,16 @@ def planned(made, name, **options):
     return layout.total_bytes
 
 
-@pytest.mark.parametrize("options", [{}, {"optimiser": "sgd"}, {"scope": "head"}])
-def test_a_keyword_spotter_learns_in_140_kb(made, options):
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [({}, 140_000), ({"optimiser": "sgd"}, 140_000), ({"scope": "head"}, 130_000)],
+)
+def test_a_keyword_spotter_learns_in_140_kb(made, options, limit):
     """Two float32 maps of 25 x 5 x 64 are alive at once while its last convolution learns, 64 kB,
     as the latents are read twice. What learns takes 40 kB with its velocity, int8 weights 23 kB.
     """
     config = Config(made("ds_cnn").spec(), 16, **{"scope": "last:2", **options})
-    plan = config.plan(available=140_000)
+    plan = config.plan(available=limit)
     print(f"{options}: {plan.layout.total_bytes} bytes, micro-batches of {plan.micro}")
 
 

@@ -1,4 +1,4 @@
-"""What a learner is and what it uses, as plain values."""
+"""The facts of an open learner and the memory that it uses, as plain values."""
 
 
 def facts(learner):

@@ -89,8 +89,8 @@ def _identify(spec, text):
 
 
 def _crc_text(text, key, crc):
-    """Of what the file says of "input" or "latent", to the letter: what hosts read of a decimal
-    fraction may differ in the last bit."""
+    """The JSON object of "input" or "latent", to the letter: two hosts may read a decimal fraction
+    as numbers that differ in the last bit."""
     start = text.index('"%s"' % key)
     while text[text.index(":", start) + 1 :].lstrip()[:1] != "{":
         start = text.index('"%s"' % key, start + 1)

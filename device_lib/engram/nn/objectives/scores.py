@@ -1,4 +1,4 @@
-"""What evaluate() counts, per objective."""
+"""The counts of evaluate(), a class per objective."""
 
 
 class Classes:
