@@ -9,7 +9,8 @@ from ..nn.sections import Choice
 from .strategies import options_of, strategy_class
 
 
-SPARE = 16  # a learner leaves one part of so many of the heap, whose holes are lost, if it can
+# A learner leaves 1 / SPARE of the heap free where it can: holes between objects are lost.
+SPARE = 16
 
 
 class Sizes:
@@ -124,7 +125,7 @@ class Config:
         """[(micro-batch, recompute)] that it may have, from the fastest to the smallest."""
         micros = [self.micro] if self.micro else _divisors(self.batch)
         ways = [(micro, False) for micro in reversed(micros)]
-        # The gradients of a single sample read what a sample of a batch would compute again.
+        # Gradients of single samples read the activations that their forward pass has left.
         return ways if self.choice.single_backward else ways + [(micros[0], True)]
 
     @property
