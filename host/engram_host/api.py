@@ -20,11 +20,10 @@ from typing import Any
 
 from engram_host import boards as board_facts
 from engram_host import build as firmware
+from engram_host import samples as sample_files
 from engram_host import virtual
 from engram_host.build import ports as build_ports
 from engram_host.device import MODEL, Answer, Device
-from engram_host.device import samples as sample_files
-from engram_host.device.samples import Samples
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
@@ -38,6 +37,7 @@ from engram_host.line import census, ports
 from engram_host.line.link import Link
 from engram_host.meters.base import Meter
 from engram_host.progress import Reporter, Silent
+from engram_host.samples import Samples
 
 FLASH_WAYS = tuple(WAYS)
 Port = str | Device | None

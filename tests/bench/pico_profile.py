@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "device_lib"), str(ROOT / "host")]
 
 from engram_host import api, boards, demo, virtual  # noqa: E402
 from engram_host.datasets import digits, draw_per_class  # noqa: E402
-from engram_host.device.samples import Samples  # noqa: E402
+from engram_host.samples import Samples  # noqa: E402
 
 NAME = "virtual_pico"
 OUT = ROOT / "out" / "bench" / "pico_profile.json"

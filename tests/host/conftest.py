@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from engram.store import RamFlash
-from engram_host import api, boards, build, virtual
+from engram_host import api, boards, build, samples, virtual
 from engram_host.convert import convert
 from engram_host.datasets import digits
-from engram_host.device import Device, samples
+from engram_host.device import Device
 from engram_host.line.link import Link, Timing
 from link.fake_board import BoardFacts, FakeBoard
 

@@ -12,7 +12,7 @@ import struct
 import numpy as np
 import tiny_model
 
-from engram_host.device import samples
+from engram_host import samples
 
 HIDDEN = 12
 VALUES = {"classes": 3, "place": 2, "size": 1}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engram.errors import ModelError
-from engram_host import api
-from engram_host.device import Device, samples
+from engram_host import api, samples
+from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError, Stopped
 from engram_host.learning import log
 from engram_host.line.link import Link

@@ -13,8 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from engram_host import api, boards, virtual
-from engram_host.device import samples
+from engram_host import api, boards, samples, virtual
 from engram_host.errors import LinkLost, PortError, VirtualBoardError
 from engram_host.virtual.place import Place
 from host.command import run

@@ -11,8 +11,8 @@ import pytest
 
 from engram.link import wire
 from engram.progress import show
-from engram_host import api
-from engram_host.device import Device, samples
+from engram_host import api, samples
+from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError
 from engram_host.learning import log
 from engram_host.line.link import Link

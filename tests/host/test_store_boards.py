@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from engram_host import api, virtual
-from engram_host.device import samples
+from engram_host import api, samples, virtual
 from host.command import run
 
 pytestmark = [pytest.mark.board, pytest.mark.usefixtures("own_boards")]

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from engram.store import Checkpoints, RamFlash, Region, ReplayStore
-from engram_host import api
+from engram_host import api, samples
 from engram_host.cli import main
-from engram_host.device import Device, samples
+from engram_host.device import Device
 from engram_host.errors import DeviceError
 from engram_host.line.link import Link
 from engram_host.store.figures import saved_states

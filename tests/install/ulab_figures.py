@@ -26,7 +26,7 @@ import ulab_boards  # noqa: E402
 
 from engram_host import api, boards, build, demo, virtual  # noqa: E402
 from engram_host.datasets import digits, draw_per_class  # noqa: E402
-from engram_host.device.samples import Samples  # noqa: E402
+from engram_host.samples import Samples  # noqa: E402
 from firmware import natmod  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "install.md"

@@ -25,7 +25,7 @@ from engram.errors import EngramError
 from engram.session import open_learner
 from engram.store import RamFlash
 from engram_host import api, boards, virtual
-from engram_host.device.samples import Samples
+from engram_host.samples import Samples
 
 BOARD = "qemu_m4f"
 MODEL = "model.safetensors"

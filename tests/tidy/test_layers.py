@@ -104,6 +104,7 @@ HOST_ROWS = {
     "build": {"build", "boards", "system", "errors"},
     "virtual": {"virtual", "system", "errors"},  # runs whatever process it is given
     "datasets": {"datasets", "errors"},
+    "samples": {"samples", "errors"},
     "convert": {"convert"},
     "store": {"store", "errors"},
     "planning": {"planning", "boards", "errors"},
@@ -119,17 +120,18 @@ HOST_ROWS = {
     "install.raw_repl": {"line.transport.base", "errors"},
     "install.pack": set(),
     # a board whose agent runs, and learning on it
-    "device": {"device", "line.link", "progress", "errors"},
-    "learning": {"learning", "device", "meters", "planning.energy", "datasets", "boards"}
-    | {"errors"},
+    "device": {"device", "samples", "line.link", "progress", "errors"},
+    "learning": {"learning", "device", "samples", "meters", "planning.energy", "datasets"}
+    | {"boards", "errors"},
     "learning.log": {"errors"},
     "learning.latent_store": {"errors"},
     "report": {"report", "learning.log", "planning", "boards", "errors"},
     # the verbs, a script of verbs, and how their answers look
-    "api": {"learning", "device", "line", "flash", "install.installer", "build", "virtual"}
-    | {"boards", "convert", "planning.report", "report", "meters", "store", "progress", "errors"},
-    "demo": {"demo", "api", "device", "meters.base", "planning.report", "report", "convert"}
-    | {"datasets", "virtual", "boards", "progress", "errors"},
+    "api": {"learning", "device", "samples", "line", "flash", "install.installer", "build"}
+    | {"virtual", "boards", "convert", "planning.report", "report", "meters", "store"}
+    | {"progress", "errors"},
+    "demo": {"demo", "api", "device", "samples", "meters.base", "planning.report", "report"}
+    | {"convert", "datasets", "virtual", "boards", "progress", "errors"},
     "demo.joint": {"convert", "datasets", "learning.latent_store", "report.schema"},
     "commands": {"commands", "api", "demo", "line.console", "line.ports", "progress", "errors"}
     | {"boards.clock", "planning.report", "report.terminal", "device.learner_options"}

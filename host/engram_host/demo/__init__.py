@@ -20,7 +20,6 @@ from engram_host.convert import convert
 from engram_host.datasets import Dataset, digits, draw_per_class
 from engram_host.demo.joint import joint_training
 from engram_host.device import Device
-from engram_host.device.samples import Samples
 from engram_host.errors import DeviceError, InputError
 from engram_host.meters.base import Meter
 from engram_host.planning.report import PlanReport, plan_report
@@ -28,6 +27,7 @@ from engram_host.progress import Reporter, Silent
 from engram_host.report.schema import DemoResult, Ram, Run, SeedResult, Session
 from engram_host.report.summary import model_facts, summarise
 from engram_host.report.write import write_report
+from engram_host.samples import Samples
 
 TITLE = "Handwritten digits, one new class a session"
 _MODEL = "digits.safetensors"

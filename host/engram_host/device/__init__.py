@@ -10,10 +10,10 @@ from typing import Any
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram_host.device import learner_options
-from engram_host.device.samples import Samples
 from engram_host.errors import DeviceError, InputError, LinkError
 from engram_host.line.link import Link
 from engram_host.progress import Reporter, Silent
+from engram_host.samples import Samples
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is

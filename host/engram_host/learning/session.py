@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from engram_host import boards
 from engram_host.device import Device
-from engram_host.device.samples import Samples
 from engram_host.errors import Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.measuring import Measuring
 from engram_host.meters.base import Meter
 from engram_host.planning import energy
+from engram_host.samples import Samples
 
 
 class Learned(NamedTuple):

@@ -20,10 +20,10 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import samples as sample_files
 from ..datasets import rows_per_class
-from ..device import samples as sample_files
-from ..device.samples import Samples
 from ..errors import InputError
+from ..samples import Samples
 
 Group = list[int]
 

@@ -1,4 +1,4 @@
-"""Samples from .npz and .npy files, as the board takes them.
+"""Labelled samples, as the board takes them.
 
 On the line a sample is a label byte, the raw input, and the targets of a regression (engram.link
 .wire).
@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,6 @@ from numpy.typing import NDArray
 from engram.store.format import NO_CLASS
 from engram_host.errors import InputError
 
-# Names in an .npz of inputs, of what is right for them, and of targets beside labels; best first.
-_NAMES = (
-    ("x", "y", "targets"),
-    ("x_train", "y_train", "targets_train"),
-    ("x_test", "y_test", "targets_test"),
-)
 _DTYPES = ("uint8", "float32")
 
 
@@ -165,43 +158,6 @@ def _targets(values: Any, n: int) -> NDArray[np.float32]:
     if not np.isfinite(rows).all():
         raise InputError("expected finite targets, got NaN or infinity; leave such samples out")
     return rows
-
-
-def load(path: Path | str, labels: Path | str | None = None) -> Samples:
-    """Samples of a file: an .npz with arrays x and y (or x_train, ...), or an .npy of inputs.
-
-    y: labels (integers), or the targets of a regression (floats); an .npz may have both, the
-    latter as `targets`. labels: an .npy of what y would be; needed beside an .npy of inputs
-    wherever that is. Raises InputError.
-    """
-    content = _read(Path(path))
-    y = None if labels is None else _read(Path(labels))
-    if isinstance(content, np.ndarray):
-        return make(content, y)
-    for x_name, y_name, targets in _NAMES:
-        if x_name in content:
-            y = content.get(y_name) if y is None else y
-            return make(content[x_name], y, content.get(targets))
-    raise InputError(
-        f"{path}: expected an array named x (and y, its labels), "
-        f"got {', '.join(content) or 'none'}"
-    )
-
-
-def arrays(path: Path | str) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz by name; {} for an .npy. Raises InputError."""
-    content = _read(Path(path))
-    return {} if isinstance(content, np.ndarray) else content
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"{path}: expected an .npz or .npy file of samples, got no file")
-    try:
-        content = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as e:
-        raise InputError(f"{path} is no .npz or .npy file ({e})") from e
-    return content if isinstance(content, np.ndarray) else dict(content.items())
 
 
 def _npy(array: NDArray[Any]) -> bytes:
