@@ -270,7 +270,7 @@ REFUSED_MODELS = {
     r"node a \(conv2d\): expected weights \(K,R,S,C\), got \(6, 3\), which do not belong": {
         "weights": with_tensor("a.w", np.zeros((6, 3), "f4"))
     },
-    r"kernel \[5, 5\] in the graph, \[3, 3\] in the weights": {
+    r"expected the kernel \[3, 3\], as the weights have it, got \[5, 5\] in the graph": {
         "layers": changed(0, kernel=[5, 5])
     },
     "expected an op of add, avgpool, .*; got magic": {"layers": changed(2, op="magic")},

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram.errors import ModelError
-from engram_host.convert import DeviceModel, convert, model_file
+from engram.nn.geometry import out_size
+from engram_host.convert import DeviceModel, attributes, convert, graph, model_file
 from engram_host.convert.quantize import (
     Scale,
     add_parameters,
@@ -52,27 +53,31 @@ def float_file(path, nodes, latent="last", **changes):
     return path
 
 
+def without(key, entry):
+    return {name: value for name, value in entry.items() if name != key}
+
+
 def samples(count=60):
     return np.random.default_rng(1).normal(0.2, 1, (count, *SHAPE)).astype(np.float32)
 
 
 def converted(tmp_path, nodes, **changes):
-    """(report, nodes of the device model by name)"""
+    """(report, nodes of the device model by name, its graph)"""
     report = convert(float_file(tmp_path / "f", nodes, **changes), samples(), tmp_path / "d")
-    graph = DeviceModel(tmp_path / "d").graph
-    return report, {node["name"]: node for node in graph["nodes"]}, graph
+    described = DeviceModel(tmp_path / "d").graph
+    return report, {node["name"]: node for node in described["nodes"]}, described
 
 
 # ---- what becomes one kernel --------------------------------------------------------------------
 
 
 def test_a_device_model_has_named_nodes_and_a_format_for_each(tmp_path):
-    report, nodes, graph = converted(tmp_path, [CONV, LAST, *HEAD])
+    report, nodes, described = converted(tmp_path, [CONV, LAST, *HEAD])
     assert list(nodes) == ["a", "last", "flat", "head"]
     assert [node["format"] for node in nodes.values()] == ["s8", "s8", "f32", "f32"]
     assert nodes["a"]["kernel"] == [3, 3] and nodes["a"]["stride"] == [1, 1]  # as the weights say
-    assert graph["latent"]["node"] == "last" and graph["latent"]["shape"] == SHAPE
-    assert graph["outputs"] == [{"weight": 1, "node": "head", "objective": "classify"}]
+    assert described["latent"]["node"] == "last" and described["latent"]["shape"] == SHAPE
+    assert described["outputs"] == [{"weight": 1, "node": "head", "objective": "classify"}]
     assert report["outputs"][0]["agreement"] > 0.9
 
 
@@ -132,8 +137,9 @@ def test_relu6_cuts_where_the_scale_goes_on(tmp_path):
 
 
 def test_relu_is_short_for_a_node_behind(tmp_path):
-    _, nodes, graph = converted(tmp_path, [{**CONV, "relu": True}, {**LAST, "relu": True}, *HEAD])
-    assert list(nodes) == ["a", "last", "flat", "head"] and graph["latent"]["node"] == "last"
+    rectified = [{**CONV, "relu": True}, {**LAST, "relu": True}, *HEAD]
+    _, nodes, described = converted(tmp_path, rectified)
+    assert list(nodes) == ["a", "last", "flat", "head"] and described["latent"]["node"] == "last"
     _, nodes, _ = converted(tmp_path, [CONV, {**LAST, "relu": True}, *HEAD], latent="a")
     assert nodes["last:relu"]["op"] == "relu" and nodes["flat"]["in"] == ["last:relu"]
 
@@ -150,6 +156,46 @@ def test_a_concatenation_of_a_fixed_scale_changes_it(tmp_path):
     assert rows["s"]["scale"] == 1 / 256 and rows["s"]["zero_point"] == -128
     assert rows["last:scale0"]["scale"] == rows["last:scale1"]["scale"] == rows["last"]["scale"]
     assert rows["last"]["snr_db"] > 30
+
+
+# ---- how attributes may be written ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "stride", "pad", "dilation"),
+    [
+        ({"pad": "same"}, [1, 1], [1, 1, 1, 1], None),
+        ({"pad": "same", "stride": 2}, [2, 2], [0, 0, 1, 1], None),
+        ({"pad": "same", "dilation": 2}, [1, 1], [2, 2, 2, 2], [2, 2]),
+        ({"pad": "valid", "stride": [1, 2]}, [1, 2], [0, 0, 0, 0], None),
+        ({"pad": 1}, [1, 1], [1, 1, 1, 1], None),
+        ({"pad": [2, 1]}, [1, 1], [2, 1, 2, 1], None),
+        ({"pad": [0, 1, 2, 0], "kernel": 3}, [1, 1], [0, 1, 2, 0], None),
+    ],
+)
+def test_attributes_may_be_integers_and_pads_words(tmp_path, given, stride, pad, dilation):
+    conv = {**without("pad", CONV), **given}
+    wide = {"name": "wide", "op": "global_avgpool", "in": ["a"]}
+    nodes = [conv, wide, {**HEAD[1], "in": ["wide"]}]
+    path = float_file(tmp_path / "f", nodes, latent="a")
+    found, metadata = model_file.read(path)
+    found["head.w"] = found["head.w"][:, :4]
+    model_file.write(path, found, metadata)
+    node = graph.load(path).frozen[0]
+    assert (node.attributes["stride"], node.attributes["pad"]) == (stride, pad)
+    assert node.attributes.get("dilation") == dilation and node.attributes["kernel"] == [3, 3]
+    report = convert(path, samples(), tmp_path / "d")
+    assert report["layers"][0]["snr_db"] > 30
+
+
+@given(st.integers(1, 30), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3))
+def test_same_pads_to_the_input_divided_by_the_stride(size, kernel, stride, dilation):
+    """As TensorFlow's SAME, which is PyTorch's where the stride is 1."""
+    entry = {"op": "maxpool", "kernel": kernel, "stride": stride, "dilation": dilation}
+    found = attributes.normalised({**entry, "pad": "same"}, None, (size, size, 1))
+    top, left, bottom, right = found["pad"]
+    assert (top, bottom) == (left, right) and 0 <= bottom - top <= 1
+    assert out_size(size, top, bottom, kernel, stride, dilation) == -(-size // stride)
 
 
 # ---- integers and tables ------------------------------------------------------------------------
@@ -194,10 +240,6 @@ def test_the_integers_of_a_sum_say_its_factors(a, b, target, x, y):
 # ---- refusals -----------------------------------------------------------------------------------
 
 
-def without(key, entry):
-    return {name: value for name, value in entry.items() if name != key}
-
-
 BEHIND = {"name": "late", "op": "add", "in": ["last", "a"]}
 UP = {"name": "last", "op": "conv2d_t", "in": ["a"], "w": "t.w", "stride": [2, 2]}
 REFUSED = {
@@ -217,8 +259,30 @@ REFUSED = {
     r"node last .*a convolution of its output \[9, 12, 5\] does not give": {
         "nodes": [CONV, {**UP, "out": [9, 12, 5]}, *HEAD]
     },
-    r"node a: expected keys of .*; got strides": {
+    r"node a \(conv2d\): expected keys of b, dilation, .*; got strides": {
         "nodes": [{**CONV, "strides": [2, 2]}, LAST, *HEAD]
+    },
+    r"node head \(dense\): expected keys of b, in, name, op, out, relu, w; got activation": {
+        "nodes": [CONV, LAST, HEAD[0], {**HEAD[1], "activation": "relu"}]
+    },
+    r"node flat \(flatten\): expected keys of .*; got dilation, pad": {
+        "nodes": [CONV, LAST, {**HEAD[0], "dilation": 2, "pad": 0}, HEAD[1]]
+    },
+    r"input: expected keys of dtype, scale, shape, zero_point; got zeropoint": {
+        "input": {"shape": SHAPE, "dtype": "float32", "zeropoint": 3}
+    },
+    r"graph: expected keys of .*; got layers": {"layers": []},
+    r"output head: expected keys of node, objective, weight; got loss": {
+        "outputs": [{"node": "head", "objective": "classify", "loss": "mse"}]
+    },
+    r"node a .*: expected stride as an integer above 0 or \[height, width\], got 0": {
+        "nodes": [{**CONV, "stride": 0}, LAST, *HEAD]
+    },
+    r'node a .*: expected pad as .* "same" or "valid", got \'full\'': {
+        "nodes": [{**CONV, "pad": "full"}, LAST, *HEAD]
+    },
+    r"node a .*: expected an output of shape \[6, 6, 4\], got out \[3, 3, 4\]": {
+        "nodes": [{**CONV, "out": [3, 3, 4]}, LAST, *HEAD]
     },
     r"node a \(lstm\)|expected an op of add, .*; got lstm": {
         "nodes": [{"name": "a", "op": "lstm", "in": ["input"]}, LAST, *HEAD]

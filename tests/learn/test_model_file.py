@@ -74,6 +74,8 @@ def _delete(path):
         (_delete(["latent", "scale"]), "incomplete"),
         (_delete(["frozen", 0, "kernel"]), "incomplete"),
         (_set(["frozen", 0, "stride"], [0, 1]), "stride"),
+        (_set(["frozen", 0, "strides"], [2, 2]), r"f0 .* expected keys of .*, got strides"),
+        (_set(["adaptive", 5, "activation"], "relu"), r"a5 .* keys of .*, got activation"),
     ],
 )
 def test_an_inconsistent_graph_is_refused(change, message):

@@ -12,6 +12,11 @@ from .safetensors import TensorFile
 
 VERSIONS = ("1", "2")
 INPUT_DTYPES = ("uint8", "float32")
+# Of a node, beside the names of its tensors.
+_KEYS = (
+    "name", "op", "format", "in", "out", "shapes", "kernel", "stride", "pad", "dilation", "slope",
+    "q", "qp", "in_qp",
+)
 
 
 def read(spec, stream):
@@ -66,10 +71,17 @@ def _check(spec, raw):
         )
     learnable = []
     for node in spec.net.frozen + spec.net.adaptive:
+        unknown = [key for key in node if key not in _KEYS]
         for key, dtype, shape in formats.load(node["format"]).tensors(node):
             spec.file.expect(node[key], dtype, shape)
+            unknown.remove(key)
             if dtype == "F32":
                 learnable.append(node[key])
+        if unknown:
+            raise ModelError(
+                "node %s (%s): expected keys of %s and its tensors, got %s"
+                % (node["name"], node["op"], ", ".join(_KEYS), ", ".join(unknown))
+            )
     for tensor in set(learnable):
         if learnable.count(tensor) > 1:
             raise ModelError("expected a float32 tensor of one node, got %s of two" % tensor)

@@ -39,15 +39,15 @@ from engram.nn import geometry, ops
 from engram.nn.graph import build, pairs
 from engram.nn.names import INPUT
 
-from . import model_file
+from . import attributes, model_file
 
 INPUT_DTYPES = ("uint8", "float32")
 F32 = NDArray[np.float32]
 Shape = tuple[int, ...]
 Entry = dict[str, Any]
 
-_ATTRIBUTES = ("kernel", "stride", "pad", "dilation", "slope")
-_KEYS = {"name", "op", "in", "out", "relu", *_ATTRIBUTES}
+_INPUT_KEYS = ("shape", "dtype", "scale", "zero_point")
+_OUTPUT_KEYS = ("node", "objective", "weight")
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,16 @@ def load(path: Path) -> FloatModel:
 
 def _parse(version: str, raw: Entry, tensors: model_file.Tensors) -> FloatModel:
     source = raw["input"]
+    attributes.refuse_unknown("graph", raw, ("name", "classes", "input", *_KEYS[version]))
+    attributes.refuse_unknown("input", source, _INPUT_KEYS)
     scale, zero_point = _input_scale(source)
-    entries, latent, outputs = _expanded(*_READERS[version](raw))
+    entries, latent, outputs = _READERS[version](raw)
+    for entry in entries:
+        _texts(entry["op"])
+        attributes.check_keys(entry)
+    for output in outputs:
+        attributes.refuse_unknown(f"output {output['node']}", output, _OUTPUT_KEYS)
+    entries, latent, outputs = _expanded(entries, latent, outputs)
     shapes: dict[str, Shape] = {INPUT: tuple(source["shape"])}
     nodes = []
     for entry in entries:
@@ -181,17 +189,11 @@ def _chain(raw: Entry) -> _Read:
 
 
 def _named(raw: Entry) -> _Read:
-    for entry in raw["nodes"]:
-        known = _KEYS | {word.split(":")[0] for word in _texts(entry["op"]).split()}
-        if not set(entry) <= known:
-            raise ModelError(
-                f"node {entry['name']}: expected keys of {', '.join(sorted(known))}; "
-                f"got {', '.join(sorted(set(entry) - known))}"
-            )
     return raw["nodes"], raw["latent"], raw["outputs"]
 
 
 _READERS = {"1": _chain, "2": _named}
+_KEYS = {"1": ("layers", "frozen"), "2": ("nodes", "latent", "outputs")}
 
 
 def _expanded(entries: Iterable[Entry], latent: str, outputs: Iterable[Entry]) -> _Read:
@@ -230,10 +232,15 @@ def _node(entry: Entry, shapes: Mapping[str, Shape], tensors: model_file.Tensors
         if "out" not in entry and ops.OPS[op][0] in (geometry.transposed, geometry.reshape):
             raise ModelError("expected the shape of its output as out, got none")
         w = _first_tensor(entry, text, tensors)
-        attributes, out = _attributes(entry, text, w)
         sources = tuple(shapes[value] for value in entry["in"])
-        node = Node(name, op, tuple(entry["in"]), sources, out, attributes)
+        kernel, out = _said_by(text, w)
+        given = tuple(entry.get("out", ()))
+        larger = given if ops.OPS[op][0] is geometry.transposed else sources[0]
+        known = attributes.normalised(entry, kernel, larger)
+        node = Node(name, op, tuple(entry["in"]), sources, given or out, known)
         shape = ops.OPS[op][0](node.described(), [list(source) for source in sources])
+        if given and list(given) != shape:
+            raise ModelError(f"expected an output of shape {shape}, got out {list(given)}")
         node = replace(node, out=tuple(shape))
         return replace(node, tensors=_tensors(entry, node, w, tensors))
     except ModelError as error:
@@ -258,24 +265,16 @@ def _first_tensor(entry: Entry, text: str, tensors: model_file.Tensors) -> F32 |
     return w
 
 
-def _attributes(entry: Entry, text: str, w: F32 | None) -> tuple[Entry, Shape]:
-    """(attributes, what is known of the output shape): as the entry has them, or the weights."""
-    found = {key: entry[key] for key in _ATTRIBUTES if key in entry}
-    out = tuple(entry.get("out", ()))
-    if w is not None:
-        first, second = text.split()
-        axes = dict(zip(first.split(":")[1].split(","), w.shape))
-        if "R" in axes:
-            kernel = [axes["R"], axes["S"]]
-            if found.setdefault("kernel", kernel) != kernel:
-                raise ModelError(
-                    f"kernel {found['kernel']} in the graph, {kernel} in the weights {w.shape}"
-                )
-        channels = axes[second.split(":")[1]]
-        out = out or ((0, 0, channels) if "R" in axes else (channels,))
-    if "kernel" in found:
-        found = {"stride": [1, 1], "pad": [0, 0, 0, 0], **found}
-    return {key: found[key] for key in _ATTRIBUTES if key in found}, out
+def _said_by(text: str, w: F32 | None) -> tuple[list[int] | None, Shape]:
+    """(kernel, what is known of the output shape) that the weights of a node say."""
+    if w is None:
+        return None, ()
+    first, second = text.split()
+    axes = dict(zip(first.split(":")[1].split(","), w.shape))
+    channels = axes[second.split(":")[1]]
+    if "R" in axes:
+        return [axes["R"], axes["S"]], (0, 0, channels)
+    return None, (channels,)
 
 
 def _tensors(
