@@ -140,14 +140,13 @@ def open_model(device, model, **options):
     device.files.close()
     device.files.open(model).close()  # CommandError if it is not there
     path = safe_path(device.files.root, model)
-    device.model = model  # even if it fails now: after a reset it may open
-    device.options = options
     load_code(**options)
     device.board.store_device()  # made now: it stays when the learner goes
     device.beat()
     device.learner = open_learner(
         path, device.board, idle_heap(device), beat=device.beat, **options
     )
+    device.model, device.options = model, options  # what was refused is not remembered
     device.beat()
     device.measure()
     return opened(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Generator
 from pathlib import Path
@@ -111,14 +112,21 @@ class Device:
 
     def _opened(self, function: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
         """Opens a model by a function of the agent's; where the heap is too fragmented for it,
-        once more on an empty one."""
+        once more on an empty one. A board that refuses that too has its former model again."""
         try:
             return self.link.call(function, model=model, **options)  # type: ignore[no-any-return]
         except DeviceError as e:
             if e.kind != "FitError" or "in one piece" not in e.said:
                 raise
+        now = self.info()
         self.link.soft_reset()
-        return self.link.call("open", model=model, **options)  # type: ignore[no-any-return]
+        try:
+            return self.link.call("open", model=model, **options)  # type: ignore[no-any-return]
+        except DeviceError:
+            if now["model"] is not None:  # the restart made the board forget it
+                with contextlib.suppress(DeviceError):
+                    self.link.call("open", model=now["model"], **now["options"])
+            raise
 
     def need_open(self, name: str | None = None, **options: Any) -> dict[str, Any]:
         """The open learner; opened first if it is not, or if other options are wanted."""
@@ -137,8 +145,8 @@ class Device:
         those in force. Returns the learner's facts; {} without a model.
         """
         now = self.info()
-        wanted = name or now["model"]
-        if wanted is None:
+        wanted = name or now["model"] or MODEL
+        if name is None and wanted not in self.files():
             return self.link.call("reset")  # type: ignore[no-any-return]
         given = learner_options.for_board(options)
         return self._opened("reset", wanted, learner_options.merged(now["options"], given))
