@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engram.link import wire
 from engram_host import boards as board_facts
 from engram_host import build as firmware
 from engram_host import samples as sample_files
@@ -223,6 +224,33 @@ def push_data(
     loaded = _samples(data, labels)
     with _device(port) as device:
         return device.push_data(name, loaded)
+
+
+def files(port: Port = None) -> dict[str, Any]:
+    """The files of a board and the space of its file system, in bytes.
+
+    {"files": [{"name", "bytes", "part"}], "free_bytes", "total_bytes"}; "part" is true for the
+    beginning of a file whose transfer was interrupted.
+    """
+    with _device(port) as device:
+        space = device.info()["fs"]
+        rows = [
+            {"name": name, "bytes": size, "part": name.endswith(wire.PART)}
+            for name, size in device.files().items()
+        ]
+    return {"files": rows, **{key: space[key] for key in ("free_bytes", "total_bytes")}}
+
+
+def remove(port: Port, *names: str) -> dict[str, Any]:
+    """Delete files of a board. Returns files() after that.
+
+    Raises DeviceError at the first name that the board does not have; the names before it are
+    gone then.
+    """
+    with _device(port) as device:
+        for name in names:
+            device.remove(name)
+        return files(device)
 
 
 def reset(port: Port) -> dict[str, Any]:

@@ -31,6 +31,8 @@ VERBS = {
     "plan": "plan",
     "install": "install",
     "push": "push",
+    "files": "files",
+    "remove": "remove",
     "learn": "learn",
     "eval": "evaluate",
     "predict": "predict",

@@ -6,6 +6,7 @@ engram.errors.EngramError
     ├── LinkError          the board does not answer as the protocol says
     │   └── LinkLost       the agent on the board ended or restarted in the middle
     ├── DeviceError        the board answered with an error of its own
+    ├── NoRoom             a file is larger than the free space of a board's file system
     ├── VirtualBoardError  a virtual board cannot be started or stopped
     ├── BuildError         the firmware cannot be built
     │   └── SourceUnavailable   what it is made from can be had from nowhere
@@ -54,11 +55,15 @@ class DeviceError(HostError):
         self.said = said
 
 
+class NoRoom(HostError):
+    pass
+
+
 # What a board's own exceptions leave unsaid. OSError by number, as MicroPython gives little more.
 _ADVICE = {
     "MemoryError": "; the board has too little memory left: try a smaller --batch, or reset it",
     "OSError 5": ": input/output error, the board's flash could not be read or written",
-    "OSError 28": ": the board's file system is full, remove files or stream the data (--stream)",
+    "OSError 28": ": the board's file system is full, remove files (`engram files`)",
 }
 
 

@@ -111,7 +111,8 @@ HOST_ROWS = {
     # the line to a board, and what needs no agent at its other end
     "line": {"line", "boards", "virtual", "system", "errors"},
     "line.frames": set(),
-    "line.link": {"line.frames", "line.transport.base", "errors"},
+    "line.link": {"line.frames", "line.room", "line.transport.base", "errors"},
+    "line.room": {"errors"},
     "line.transport": {"errors"},
     "meters": {"meters", "line.transport", "errors"},
     "flash": {"flash", "boards", "system", "errors"},

@@ -4,7 +4,6 @@ Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it
 that the host can stop between two of them and a slow board never looks dead.
 """
 
-import os
 from binascii import crc32
 
 from .. import __version__
@@ -106,14 +105,13 @@ class Device:
 def info(device):
     """What this board is and what it is doing."""
     board = device.board
-    fs = os.statvfs(board.FS_ROOT)
     return {
         "board": board.NAME,
         "runtime": " ".join(runtime()),
         "engram": __version__,
         "protocol": wire.VERSION,
         "counter": {"kind": board.COUNTER_KIND, "unit": board.COUNTER_UNIT},
-        "fs": {"total_bytes": fs[1] * fs[2], "free_bytes": fs[0] * fs[3]},
+        "fs": device.files.space(),
         "heap": mem(device),
         "memory": board.memory(),
         "model": device.model,

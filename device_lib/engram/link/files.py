@@ -7,8 +7,8 @@ import os
 from binascii import crc32
 
 from ..errors import CommandError
+from .wire import PART
 
-PART = ".part"
 _BLOCK_BYTES = 512
 _SYNC_BYTES = 16384  # a power cut loses at most this much of a transfer
 
@@ -83,8 +83,25 @@ class Files:
         self._out = None
         self._out_name = ""
 
+    def space(self):
+        """Of the file system: {"total_bytes", "free_bytes", "block_bytes"}.
+
+        littlefs counts the blocks of a file with unwritten data twice, so such data is written
+        first. A file that a user's own program keeps open can still make its count of free blocks
+        negative: nothing is free then.
+        """
+        if self._in is not None:
+            try:
+                self._in.flush()
+            except OSError:
+                self.close()
+        fs = os.statvfs(self.root)
+        free = fs[3] if 0 <= fs[3] <= fs[2] else 0
+        return {"total_bytes": fs[1] * fs[2], "free_bytes": fs[1] * free, "block_bytes": fs[1]}
+
     def put_open(self, name, size, crc):
-        """Begin or resume receiving: {"have": bytes kept so far, "crc": their crc32, "same"}.
+        """Begin or resume receiving: {"have": bytes kept so far, "crc": their crc32, "same",
+        "space": of the file system}.
 
         "same" says that the board already holds exactly this file: nothing needs to be sent.
         """
@@ -98,7 +115,7 @@ class Files:
         self._size = size
         self._crc = crc
         self._held = held
-        return {"have": held, "crc": held_crc, "same": False}
+        return {"have": held, "crc": held_crc, "same": False, "space": self.space()}
 
     def put_data(self, offset, data):
         """Append `data` at `offset`; offset 0 starts again. Returns the bytes held now."""
@@ -112,12 +129,16 @@ class Files:
         if offset + len(data) > self._size:
             total = offset + len(data)
             raise CommandError("expected the announced %d bytes, got %d" % (self._size, total))
-        self._in.write(data)
+        try:
+            self._in.write(data)
+            self._unsynced += len(data)
+            if self._unsynced >= _SYNC_BYTES:
+                self._in.flush()
+                self._unsynced = 0
+        except OSError:
+            self.close()  # open, it would hold blocks that nobody can use
+            raise
         self._held += len(data)
-        self._unsynced += len(data)
-        if self._unsynced >= _SYNC_BYTES:
-            self._in.flush()
-            self._unsynced = 0
         return self._held
 
     def put_close(self):
@@ -202,9 +223,12 @@ class Files:
 
     def close(self):
         """Close what is open; a part file keeps what it has."""
-        if self._in is not None:
-            self._in.close()
-        self._in = None
+        stream, self._in = self._in, None
         self._path = ""
         self._unsynced = 0
         self._close_out()
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:
+                pass  # the file system is full: the part file keeps what was flushed

@@ -25,7 +25,7 @@ END = b"\n"
 HELLO = 0x48  # "H"  JSON {"engram", "session"}              -> OK JSON
 CALL = 0x43  # "C"  JSON {"f": name, "a": {arguments}}       -> OK or MORE: JSON
 NEXT = 0x4E  # "N"  u32 offset into the answer of a CALL      -> OK or MORE
-PUT_OPEN = 0x4F  # "O"  JSON {"name", "size", "crc"}         -> OK JSON {"have", "crc", "same"}
+PUT_OPEN = 0x4F  # "O"  JSON {"name", "size", "crc"}    -> OK JSON {"have", "crc", "same", "space"}
 PUT_DATA = 0x50  # "P"  u32 offset, bytes                     -> OK u32 bytes held now
 PUT_CLOSE = 0x51  # "Q"  nothing                              -> OK JSON {"size", "crc"}
 GET_DATA = 0x47  # "G"  u32 offset, u16 count, file name      -> OK bytes
@@ -67,6 +67,8 @@ REQUESTS = (HELLO, CALL, NEXT, PUT_OPEN, PUT_DATA, PUT_CLOSE, GET_DATA, FLASH_DA
 OBSERVE = 0  # label, input, targets: learn from it later
 EVALUATE = 1  # label, input, targets: compare the prediction with them
 PREDICT = 2  # input alone: answer with the prediction
+
+PART = ".part"  # ends the name of a file on the board while it is being received
 
 _HEAD = "<BBH"
 _HEAD_BYTES = 4

@@ -286,6 +286,7 @@ class Device:
         """Keep labelled samples on the board as NAME.x.npy, NAME.y.npy and, of targets beside
         labels, NAME.targets.npy."""
         files = samples.files()
+        self.link.need_room({_names(name)[key]: data for key, data in files.items()})
         if "targets" not in files and _names(name)["targets"] in self.files():
             self.remove(_names(name)["targets"])
         for key, data in files.items():

@@ -13,11 +13,12 @@ import struct
 import time
 from binascii import crc32
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from engram.link import wire
 from engram_host.errors import DeviceError, LinkError, LinkLost
+from engram_host.line import room
 from engram_host.line.frames import Damage, Event, Frame, Splitter, Text
 from engram_host.line.transport.base import Transport
 
@@ -307,28 +308,54 @@ class Link:
     # --- files -----------------------------------------------------------------------------
 
     def put(self, name: str, data: bytes, progress: Progress = ignore) -> bool:
-        """Send a file. False if the board had it already. Goes on where an earlier try ended."""
+        """Send a file. False if the board had it already. Goes on where an earlier try ended.
+
+        What broken transfers of other files have left is removed first. Raises NoRoom, before
+        anything is sent, when the board's file system has no room for it.
+        """
         return self._revived(lambda: self._put_once(name, data, progress))
 
     def _put_once(self, name: str, data: bytes, progress: Progress) -> bool:
-        wanted = {"name": name, "size": len(data), "crc": crc32(data)}
-        _, answer = self.request(wire.PUT_OPEN, json.dumps(wanted).encode())
-        held = _loads(answer)
+        held = self._put_open(name, data)
         if held["same"]:
             progress(len(data))
             return False
-        at = held["have"]
-        if at > len(data) or crc32(data[:at]) != held["crc"]:
-            at = 0
+        at = _kept(held, data)
+        files = dict(self.call("list"))
+        own = name + wire.PART if at else None
+        left = [part for part in files if part.endswith(wire.PART) and part != own]
+        for part in left:
+            self.call("remove", name=part)
+            del files[part]
+        if left:
+            held = self._put_open(name, data)
+        room.check({name: len(data)}, held["space"], files)
         progress(at)
-        room = self.max_payload - 4
+        most = self.max_payload - 4
         while at < len(data):
-            block = struct.pack("<I", at) + data[at : at + room]
+            block = struct.pack("<I", at) + data[at : at + most]
             _, answer = self.request(wire.PUT_DATA, block)
             at = struct.unpack("<I", answer)[0]
             progress(at)
         self.request(wire.PUT_CLOSE)
         return True
+
+    def need_room(self, wanted: Mapping[str, bytes]) -> None:
+        """Raises NoRoom unless the board's file system has room for all these files together."""
+        files = dict(self.call("list"))
+        missing = {n: len(data) for n, data in wanted.items() if not self._has(n, data, files)}
+        room.check(missing, self.call("info")["fs"], files)
+
+    def _has(self, name: str, data: bytes, files: Mapping[str, int]) -> bool:
+        """Whether a board whose files have these sizes holds exactly this file."""
+        if files.get(name) != len(data):
+            return False
+        return bool(self.call("stat", name=name)["crc"] == crc32(data))
+
+    def _put_open(self, name: str, data: bytes) -> dict[str, Any]:
+        wanted = {"name": name, "size": len(data), "crc": crc32(data)}
+        _, answer = self.request(wire.PUT_OPEN, json.dumps(wanted).encode())
+        return _loads(answer)  # type: ignore[no-any-return]
 
     def get(self, name: str, progress: Progress = ignore) -> bytes:
         """Fetch a file, checked by its CRC as it stands on the board."""
@@ -416,6 +443,12 @@ class Link:
         out.extend(told["out"])
         progress(told["n"])
         return told
+
+
+def _kept(held: Mapping[str, Any], data: bytes) -> int:
+    """Bytes of a file that its part file on the board begins with; 0 if that is of another."""
+    have: int = held["have"]
+    return have if have <= len(data) and crc32(data[:have]) == held["crc"] else 0
 
 
 def _asked(session: str) -> bytes:
