@@ -223,6 +223,8 @@ def push_data(
     """Keep labelled samples on a board, for `evaluate`. Returns the names of the files there."""
     loaded = _samples(data, labels)
     with _device(port) as device:
+        if device.info()["learner"]:
+            device.warn_of_range(loaded)
         return device.push_data(name, loaded)
 
 
@@ -365,6 +367,7 @@ def learn(
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
         device.check(loaded)
+        device.warn_of_range(loaded)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             session = Session(device, writer, stop, on_step, measures)
@@ -417,6 +420,7 @@ def learn_tasks(
         learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
         for task in stream.tasks + stream.tests:
             device.check(task.samples)
+        device.warn_of_range(stream.tasks[0].samples)
         settings = {"epochs": epochs, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
         done, sent = _begin(device, learner, task_streams.number(stream, settings))
@@ -538,13 +542,15 @@ def evaluate(
     loaded = None if data is None else _samples(data, labels)
     with _device(port) as device:
         device.need_open(model)
+        if loaded is not None:
+            device.check(loaded)
+            device.warn_of_range(loaded)
         if stream:
             if loaded is None:
-                raise InputError("to stream there must be samples: give a file of them")
+                raise InputError("expected samples to stream, got none; give a file of them")
             result = device.evaluate_stream(loaded, task)
         else:
             if loaded is not None:
-                device.check(loaded)
                 device.push_data(name, loaded)
             result = device.evaluate(name, task)
     if "correct" in result:
@@ -566,6 +572,8 @@ def predict(port: Port, data: Data, *, model: str | None = None) -> list[Answer]
     loaded = _samples(data)
     with _device(port) as device:
         device.need_open(model)
+        device.check_inputs(loaded)
+        device.warn_of_range(loaded)
         return device.predict(loaded)
 
 
@@ -599,12 +607,17 @@ def plan(
 
 
 def convert(
-    float_model: Path | str, calibration: Path | str, out: Path | str, *, percentile: float = 100.0
+    float_model: Path | str, calibration: Path | str, out: Path | str, **options: Any
 ) -> dict[str, Any]:
-    """Make the model a board runs (int8 and float32) of a float model and calibration samples."""
+    """Make the model a board runs (int8 and float32) of a float model and calibration samples.
+
+    options: percentile, min_agreement, as convert.convert() takes them. Returns what the int8
+    model lost: "layers", "outputs", "agreement" with the float model on the samples. Raises
+    DataError where it agrees too little.
+    """
     from engram_host import convert as converter
 
-    return dict(converter.convert(float_model, calibration, out, percentile=percentile))
+    return dict(converter.convert(float_model, calibration, out, **options))
 
 
 def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+import warnings
 from typing import Any
 
 import rich_click as click
@@ -16,7 +17,7 @@ from rich.markup import escape
 from engram import __version__
 from engram.errors import EngramError
 from engram_host.commands.output import errors
-from engram_host.errors import Stopped
+from engram_host.errors import EngramWarning, Stopped
 
 # Verb -> module of engram_host.commands; the module has a click command named `command`.
 VERBS = {
@@ -66,6 +67,12 @@ class Verbs(click.RichGroup):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", EngramWarning)
+            warnings.showwarning = _show_warning
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
@@ -81,6 +88,12 @@ class Verbs(click.RichGroup):
                 f"[bold red]Error:[/] {escape(_told(e))}", highlight=False, soft_wrap=True
             )
             ctx.exit(FAILED)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    errors().print(
+        f"[bold yellow]Warning:[/] {escape(str(message))}", highlight=False, soft_wrap=True
+    )
 
 
 def _told(e: Exception) -> str:

@@ -1,7 +1,7 @@
 """What can go wrong on the host side, as one tree beside the device library's.
 
 engram.errors.EngramError
-└── HostError              every message says what was expected, what came, what to do
+└── HostError              every message says "expected X, got Y; do Z"
     ├── PortError          a serial port or board name cannot be opened, or went away
     ├── LinkError          the board does not answer as the protocol says
     │   └── LinkLost       the agent on the board ended or restarted in the middle
@@ -18,6 +18,9 @@ engram.errors.EngramError
 
 KeyboardInterrupt
 └── Stopped                Ctrl-C, obeyed at the end of a step: everything is in order
+
+UserWarning
+└── EngramWarning          work goes on, its result may not be the one wanted
 """
 
 from __future__ import annotations
@@ -109,4 +112,8 @@ class InputError(HostError):
 
 
 class Stopped(KeyboardInterrupt):
+    pass
+
+
+class EngramWarning(UserWarning):
     pass

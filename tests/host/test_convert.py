@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import warnings
 from array import array
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from engram.continual.learner import Learner
 from engram.errors import DataError, ModelError
 from engram.nn.model import ModelSpec
-from engram_host.convert import DeviceModel, calibrate, convert, graph, model_file
+from engram_host.convert import DeviceModel, calibrate, convert, graph, model_file, pipeline
 from engram_host.convert.quantize import (
     Scale,
     activation_scale,
@@ -24,6 +25,8 @@ from engram_host.convert.quantize import (
     requantize,
 )
 from engram_host.datasets import digits
+from engram_host.errors import EngramWarning
+from host import command
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "digits"
@@ -179,7 +182,7 @@ def test_a_worse_model_has_a_lower_snr(tmp_path):
     """The figure can fail: outliers clamped away cost signal."""
     path = float_model(tmp_path / "f.st")
     whole = convert(path, samples(), tmp_path / "a.st")
-    clamped = convert(path, samples(), tmp_path / "b.st", percentile=90)
+    clamped = convert(path, samples(), tmp_path / "b.st", percentile=90, min_agreement=0)
     assert clamped["layers"][-1]["snr_db"] < whole["layers"][-1]["snr_db"] - 5
 
 
@@ -327,7 +330,9 @@ REFUSED_DATA = {
     "expected .* of float32, got dtype float64": lambda: samples().astype(np.float64),
     r"expected \(n, 7, 6, 2\) of float32, got shape \(4, 84\)": lambda: samples(4).reshape(4, 84),
     r"got shape \(0, 7, 6, 2\)": lambda: samples(0),
-    "holds NaN": nan_samples,
+    "expected finite values, got NaN .* in 1 samples, the first is sample 3": nan_samples,
+    "expected samples that differ, .* got one; give a few hundred": lambda: samples(1),
+    "expected samples that differ, .* got 40 equal ones": lambda: samples(40) * 0,
 }
 
 
@@ -349,6 +354,88 @@ def test_calibration_files_that_are_none_are_refused(tmp_path):
     ):
         with pytest.raises(DataError, match=message):
             calibrate.load_samples(tmp_path / name, model)
+
+
+def with_outlier():
+    """One value of 60,000 is a glitch of the sensor."""
+    x = samples(800)
+    x[17, 0, 0, 0] = 3000
+    return x
+
+
+def test_a_ruined_model_is_refused(tmp_path):
+    """One outlier takes the whole range of the input: all that is left is one level of int8."""
+    path = float_model(tmp_path / "f.st")
+    refused = r"expected .* to agree .* at least 90% .*, got \d.*%.*--percentile 99.9.*agreement 0"
+    with pytest.warns(EngramWarning), pytest.raises(DataError, match=refused):
+        convert(path, with_outlier(), tmp_path / "d.st")
+    assert [p.name for p in tmp_path.iterdir()] == ["f.st"]
+    with pytest.warns(EngramWarning):
+        report = convert(path, with_outlier(), tmp_path / "d.st", min_agreement=0)
+    assert report["agreement"] < 0.9 and (tmp_path / "d.st").exists()
+
+
+def test_the_percentile_covers_the_input(tmp_path):
+    path = float_model(tmp_path / "f.st")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = convert(path, with_outlier(), tmp_path / "d.st", percentile=99.9)
+    scale = DeviceModel(tmp_path / "d.st").input_scale.scale
+    assert scale * 255 < 10 and report["agreement"] > 0.95
+
+
+def test_an_outlier_is_told(tmp_path):
+    model = graph.load(float_model(tmp_path / "f.st"))
+    told = r"expected values all over .* to 3000, got 99.9 % of them within .*--percentile 99.9"
+    with pytest.warns(EngramWarning, match=told):
+        calibrate.input_scale(model, with_outlier(), 100)
+
+
+def test_agreement_of_values_is_the_share_of_their_variance():
+    real = np.random.default_rng(0).normal(20, 1, (4000, 2)).astype(np.float32)
+    noise = np.random.default_rng(1).normal(0, 0.5, real.shape).astype(np.float32)
+    assert pipeline.explained(real, real) == 1
+    assert pipeline.explained(real, real + noise) == pytest.approx(0.75, abs=0.02)
+    assert pipeline.explained(real, 0 * real) == 0  # its signal to noise ratio would be 0 dB
+    assert pipeline.explained(0 * real, real) is None
+
+
+@pytest.mark.parametrize("percentile", [50, 100.1, -3, float("nan")])
+def test_a_percentile_out_of_range_is_refused(tmp_path, percentile):
+    path = float_model(tmp_path / "f.st")
+    with pytest.raises(DataError, match="expected a percentile above 50 and at most 100, got"):
+        convert(path, samples(), tmp_path / "d.st", percentile=percentile)
+
+
+def test_few_samples_are_told(tmp_path):
+    path = float_model(tmp_path / "f.st")
+    with pytest.warns(EngramWarning, match="expected a few hundred samples, got 12"):
+        convert(path, samples(12), tmp_path / "d.st", min_agreement=0)
+
+
+def test_samples_that_a_given_scale_cannot_hold_are_told(tmp_path):
+    source = {"shape": [7, 6, 2], "dtype": "float32", "scale": 0.01, "zero_point": 0}
+    path = float_model(tmp_path / "f.st", input=source)
+    with pytest.warns(EngramWarning, match=r"within -1.28 to 1.27, .* of the values outside it"):
+        convert(path, samples(), tmp_path / "d.st", min_agreement=0)
+
+
+def test_the_command_prints_the_agreement(tmp_path):
+    path = float_model(tmp_path / "f.st")
+    np.save(tmp_path / "x.npy", samples())
+    np.save(tmp_path / "bad.npy", with_outlier())
+    words = "convert", path, "--out", tmp_path / "d.st", "--data"
+    done = command.run(*words, tmp_path / "x.npy")
+    told = " ".join(done.stdout.split())
+    assert done.exit_code == 0 and "agreement of float and int8, output c: 9" in told
+    assert "% of 200 samples in the same class, signal to noise" in told
+    done = command.run(*words, tmp_path / "bad.npy")
+    assert done.exit_code == 1 and "Warning: calibration data: expected values all" in done.stderr
+    assert "Error: expected the int8 model to agree" in done.stderr
+    done = command.run(*words, tmp_path / "bad.npy", "--percentile", 99.9)
+    assert done.exit_code == 0 and "Warning" not in done.stderr
+    done = command.run(*words, tmp_path / "bad.npy", "--min-agreement", 0)
+    assert done.exit_code == 0
 
 
 # ---------------------------------------------------------------- the digits

@@ -353,7 +353,7 @@ def test_floats_are_targets_and_integers_labels(tmp_path):
         ),
         (np.ones(2), None, r"got \(2,\) float64; give one row per sample"),
         ([0.5, np.nan, 1], None, "finite targets, got NaN"),
-        ([0.5, 1.5, 2.5], np.ones(3), "labels: expected integers from 0 to 254, got float64"),
+        ([0.5, 1.5, 2.5], np.ones(3), "expected labels as integers from 0 to 254, got float64"),
         ([0, 1, 2], np.array(["a", "b", "c"]), "float32, got"),
     ],
 )

@@ -105,7 +105,7 @@ HOST_ROWS = {
     "virtual": {"virtual", "system", "errors"},  # runs whatever process it is given
     "datasets": {"datasets", "errors"},
     "samples": {"samples", "errors"},
-    "convert": {"convert"},
+    "convert": {"convert", "samples", "errors"},
     "store": {"store", "errors"},
     "planning": {"planning", "boards", "errors"},
     # the line to a board, and what needs no agent at its other end

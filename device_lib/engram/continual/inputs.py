@@ -11,11 +11,13 @@ class Inputs:
     """Checks against a model. spec: nn.model.ModelSpec. tells_classes: whether it has a head.
 
     .elems, .dtype      of an input
+    .quantization       of it: array('f') [scale, zero_point]
     .classes, .targets  room in the head; float32 values of a target
     """
 
     def __init__(self, spec, tells_classes):
         self.elems, self.dtype = spec.input_elems, spec.graph["input"]["dtype"]
+        self.quantization = spec.quantization("input")
         self.classes, self.targets = spec.classes, spec.targets
         self._tells_classes, self._floats = tells_classes, self.dtype == "float32"
 

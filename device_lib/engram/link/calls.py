@@ -166,7 +166,11 @@ def opened(device):
     learner = device.need_learner()
     facts = learner.info()
     facts["bits"] = learner.store.bits
-    facts["input"] = {"dtype": learner.input_dtype, "elems": learner.input_elems}
+    scale, zero_point = learner.inputs.quantization
+    facts["input"] = {
+        "dtype": learner.input_dtype, "elems": learner.input_elems,
+        "scale": scale, "zero_point": int(zero_point),
+    }
     return facts
 
 

@@ -27,26 +27,61 @@ from engram_host.commands import options, output
     "--percentile",
     default=100.0,
     show_default=True,
-    help="How much of every activation's range is kept; below 100 outliers are clamped.",
+    help="How much of the range of the input and of each activation is kept; below 100 outliers "
+    "are clamped.",
+)
+@click.option(
+    "--min-agreement",
+    default=0.9,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Refuse an int8 model that gives fewer of the samples the class that the float model "
+    "gives them, or keeps less of the variance of values.",
 )
 @options.json
 @options.debug
-def command(float_model: Path, data: Path, out: Path, percentile: float, as_json: bool) -> None:
+def command(
+    float_model: Path,
+    data: Path,
+    out: Path,
+    percentile: float,
+    min_agreement: float,
+    as_json: bool,
+) -> None:
     """Make the model that a board runs: the frozen layers in int8, the trained ones in float32.
 
     FLOAT_MODEL is a safetensors file with its graph in the metadata. The calibration samples tell
-    how large every activation gets.
+    how large the inputs and every activation get. Agreement is the share of them that the int8
+    model and the float model put into the same class, or of values the share of their variance
+    that stays.
     """
-    told = api.convert(float_model, data, out, percentile=percentile)
+    report = api.convert(
+        float_model, data, out, percentile=percentile, min_agreement=min_agreement
+    )
     if as_json:
-        output.show_json(told)
+        output.show_json(report)
         return
-    output.show(_table(told))
-    output.show(f"[green]✓[/] {told['out']}, {output.size(told['bytes'])}")
+    output.show(_table(report))
+    for row in report["outputs"]:
+        output.show(_agreement(row, report["samples"]))
+    output.show(f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}")
 
 
-def _table(told: dict[str, Any]) -> Table:
-    rows = told["layers"]
+def _agreement(row: dict[str, Any], samples: int) -> str:
+    """How far the int8 model agrees with the float model on an output."""
+    snr = "no noise" if row["snr_db"] is None else f"signal to noise {row['snr_db']:.1f} dB"
+    if row["agreement"] is None:
+        share = "constant"
+    elif row["objective"] == "classify":
+        share = f"{row['agreement']:.1%} of {samples} samples in the same class"
+    else:
+        share = f"{row['agreement']:.2%} of the variance over {samples} samples"
+    return f"agreement of float and int8, output {row['node']}: {share}, {snr}"
+
+
+def _table(report: dict[str, Any]) -> Table:
+    rows = report["layers"]
     table = Table(box=None, header_style="bold")
     for column in rows[0] if rows else ():
         table.add_column(column)

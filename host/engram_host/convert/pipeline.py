@@ -10,15 +10,16 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.errors import DataError
 from engram.nn.graph import read
 from engram.nn.names import INPUT
 
 from . import model_file
-from .calibrate import Calibration, load_samples
+from .calibrate import Calibration, input_scale, load_samples
 from .float_ops import run
 from .frozen import Step, choose_scales, merge, quantized
 from .graph import F32, Entry, FloatModel, Node, load
-from .quantize import Scale, activation_scale
+from .quantize import Scale
 from .reference import DeviceModel
 
 
@@ -39,7 +40,9 @@ class OutputReport(TypedDict):
     node: str
     objective: str
     snr_db: float | None
-    agreement: float | None  # share of the samples whose class stays the same; None: no classes
+    # Share of the samples whose class stays the same; of values the share of their variance that
+    # stays (R squared), None where they have none.
+    agreement: float | None
 
 
 class ConvertReport(TypedDict):
@@ -53,7 +56,12 @@ class ConvertReport(TypedDict):
     latent: dict[str, Any]
     outputs: list[OutputReport]
     logits_snr_db: float | None  # of the first output
-    agreement: float | None
+    agreement: float | None  # of the output that tells classes apart, else of the first
+
+
+# Least agreement of float and int8 model. The digits' network keeps 1.00; with the ends of all
+# ranges cut off until 0.92 is left, the noise of its logits has half their amplitude (5.6 dB).
+MIN_AGREEMENT = 0.9
 
 
 def convert(
@@ -62,17 +70,24 @@ def convert(
     out_path: Path | str,
     *,
     percentile: float = 100.0,
+    min_agreement: float = MIN_AGREEMENT,
 ) -> ConvertReport:
     """Writes the device model of a float model; the same input gives the same bytes.
 
     calibration: samples as the board will see them (array, .npy or .npz), a few hundred.
-    percentile: how much of each activation's range is kept; below 100 outliers are clamped.
+    percentile: how much of the range of the input and of each activation is kept, above 50 and
+    at most 100; below 100 outliers are clamped.
+    min_agreement: a device model that agrees less with the float model on the samples, on any
+    output, is refused: OutputReport.agreement.
     The device model has the version of the float model.
-    Raises ModelError or DataError, before anything is written.
+    Raises ModelError or DataError, before anything is written. Warns (EngramWarning) of samples
+    that are few or odd.
     """
+    if not 50 < percentile <= 100:
+        raise DataError(f"expected a percentile above 50 and at most 100, got {percentile:g}")
     model = load(Path(float_path))
     samples = load_samples(calibration, model)
-    source = _input_scale(model, samples)
+    source = input_scale(model, samples, percentile)
     values = {INPUT: _real(samples, source)}
     run((*model.frozen, *model.adaptive), values)
     steps = merge(model)
@@ -101,9 +116,16 @@ def convert(
     text = json.dumps(graph, separators=(",", ":"))
     read(json.loads(text), model.version)  # the device library refuses what it cannot run
     metadata = {"engram_model": model.version, "graph": text}
-    size = model_file.write(Path(out_path), tensors, metadata)
-    device = DeviceModel(out_path)
-    outputs = _output_reports(model, values, device, samples)
+    out = Path(out_path)
+    part = out.with_name(out.name + ".part")
+    try:
+        size = model_file.write(part, tensors, metadata)
+        device = DeviceModel(part)
+        outputs = _output_reports(model, values, device, samples)
+        _check_agreement(outputs, min_agreement)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
     return {
         "name": model.name,
         "out": str(out_path),
@@ -113,14 +135,8 @@ def convert(
         "latent": dict(device.graph["latent"]),
         "outputs": outputs,
         "logits_snr_db": outputs[0]["snr_db"],
-        "agreement": next((o["agreement"] for o in outputs if o["agreement"] is not None), None),
+        "agreement": _agreement(outputs),
     }
-
-
-def _input_scale(model: FloatModel, samples: NDArray[Any]) -> Scale:
-    if model.input_scale is not None and model.input_zero_point is not None:
-        return Scale(float(np.float32(model.input_scale)), model.input_zero_point)
-    return activation_scale(float(samples.min()), float(samples.max()))
 
 
 def _real(samples: NDArray[Any], source: Scale) -> F32:
@@ -195,9 +211,11 @@ def _output_reports(
     reports: list[OutputReport] = []
     computed = device.outputs(device.latents(samples)).values()
     for output, out in zip(model.outputs, computed, strict=True):
-        real, agreement = values[output["node"]].reshape(out.shape), None
+        real = values[output["node"]].reshape(out.shape)
         if output["objective"] == "classify":
-            agreement = float((real.argmax(axis=1) == out.argmax(axis=1)).mean())
+            agreement: float | None = float((real.argmax(axis=1) == out.argmax(axis=1)).mean())
+        else:
+            agreement = explained(real, out)
         reports.append(
             {
                 "node": output["node"],
@@ -207,6 +225,32 @@ def _output_reports(
             }
         )
     return reports
+
+
+def _agreement(outputs: list[OutputReport]) -> float | None:
+    """Of the output that tells classes apart, else of the first."""
+    classes = [output for output in outputs if output["objective"] == "classify"]
+    return (classes or outputs)[0]["agreement"]
+
+
+def _check_agreement(outputs: list[OutputReport], least: float) -> None:
+    for output in outputs:
+        if output["agreement"] is not None and output["agreement"] < least:
+            raise DataError(
+                f"expected the int8 model to agree with the float model on at least {least:.0%} "
+                f"of the calibration samples, got {output['agreement']:.1%} (output "
+                f"{output['node']}); calibrate with samples as the board will see them, clamp "
+                "outliers with --percentile 99.9, or take the result as it is with "
+                f"--min-agreement {max(0, int(output['agreement'] * 100)) / 100:g}"
+            )
+
+
+def explained(real: F32, approximate: F32) -> float | None:
+    """Share of the variance of values (n, ...) that an approximation has, 0 to 1; None: they do
+    not vary."""
+    variance = float(np.square(real - real.mean(axis=0), dtype=np.float64).sum())
+    error = float(np.square(real - approximate, dtype=np.float64).sum())
+    return max(0.0, 1 - error / variance) if variance else None
 
 
 def snr_db(real: F32, approximate: F32) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram_host.device import learner_options
-from engram_host.errors import DeviceError, InputError, LinkError
+from engram_host.errors import DeviceError, EngramWarning, InputError, LinkError
 from engram_host.line.link import Link
 from engram_host.progress import Reporter, Silent
-from engram_host.samples import Samples
+from engram_host.samples import Samples, remark
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
@@ -208,18 +209,19 @@ class Device:
 
         Their latents are in flash then.
         """
-        self.check(samples)
-        return self._stream("observe", wire.OBSERVE, samples)
+        taken = samples.taken_as(self.check(samples)["input"]["dtype"])
+        return self._stream("observe", wire.OBSERVE, taken)
 
     def observe_quietly(self, samples: Samples) -> dict[str, Any]:
         """observe() without a progress bar of its own."""
-        self.check(samples)
-        return self.link.samples(wire.OBSERVE, samples.records())
+        taken = samples.taken_as(self.check(samples)["input"]["dtype"])
+        return self.link.samples(wire.OBSERVE, taken.records())
 
     def predict(self, samples: Samples) -> list[Answer]:
         """What the learner says of each input."""
-        outputs = _outputs(self._check_inputs(samples))
-        told = self._stream("predict", wire.PREDICT, samples, _answer_bytes(outputs))
+        learner = self.check_inputs(samples)
+        outputs, taken = _outputs(learner), samples.taken_as(learner["input"]["dtype"])
+        told = self._stream("predict", wire.PREDICT, taken, _answer_bytes(outputs))
         return [_answer(said, outputs) for said in told["out"]]
 
     def _stream(
@@ -232,22 +234,33 @@ class Device:
     def check(self, samples: Samples) -> dict[str, Any]:
         """The facts of the open learner. Raises InputError on labelled samples that it cannot
         learn from."""
-        learner = self._check_inputs(samples)
+        learner = self.check_inputs(samples)
         if len(samples):
             samples.check(learner["classes"], learner.get("targets", 0))
         return learner
 
-    def _check_inputs(self, samples: Samples) -> dict[str, Any]:
-        """Refuse here what the board would take for something else."""
+    def check_inputs(self, samples: Samples) -> dict[str, Any]:
+        """The facts of the open learner. Raises InputError on inputs that it would take for
+        others, or not at all."""
         learner: dict[str, Any] = self.link.call("opened")
-        wants = learner["input"]
-        elems = samples.x[0].size if len(samples) else wants["elems"]
-        if samples.x.dtype.name != wants["dtype"] or elems != wants["elems"]:
-            raise InputError(
-                f"expected samples of {wants['elems']} {wants['dtype']}, as the model takes them, "
-                f"got samples of {elems} {samples.x.dtype.name}"
-            )
+        samples.check_inputs(learner["input"]["elems"], learner["input"]["dtype"])
         return learner
+
+    def warn_of_range(self, samples: Samples) -> None:
+        """Warns (EngramWarning) where inputs are not as the open model takes them, or can hardly
+        be in its range."""
+        wants = self.link.call("opened")["input"]
+        try:
+            samples.check_inputs(wants["elems"], wants["dtype"])
+        except InputError as e:
+            text: str | None = str(e)
+        else:
+            if "scale" not in wants:  # boards of version 0.1 do not say it
+                return
+            x = samples.taken_as(wants["dtype"]).x
+            text = remark(x, wants["scale"], wants["zero_point"])
+        if text:
+            warnings.warn(text, EngramWarning, stacklevel=3)
 
     # --- learning and evaluating -----------------------------------------------------------
 
@@ -284,7 +297,13 @@ class Device:
 
     def push_data(self, name: str, samples: Samples) -> dict[str, str]:
         """Keep labelled samples on the board as NAME.x.npy, NAME.y.npy and, of targets beside
-        labels, NAME.targets.npy."""
+        labels, NAME.targets.npy.
+
+        In the dtype that the open model takes, where one is open and they can be.
+        """
+        learner = self.info()["learner"]
+        if learner:
+            samples = samples.taken_as(learner["input"]["dtype"])
         files = samples.files()
         self.link.need_room({_names(name)[key]: data for key, data in files.items()})
         if "targets" not in files and _names(name)["targets"] in self.files():
@@ -331,7 +350,8 @@ class Device:
             raise InputError(
                 f"expected labels from 0 to {classes - 1}, got {samples.labels.max()}"
             )
-        told = self._stream("evaluate", wire.EVALUATE, samples)
+        taken = samples.taken_as(learner["input"]["dtype"])
+        told = self._stream("evaluate", wire.EVALUATE, taken)
         if task is not None:
             self.link.call("tested", task=task)
         if learner.get("targets"):

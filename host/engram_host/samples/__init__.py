@@ -2,5 +2,6 @@
 
 from .data import Samples, make
 from .files import arrays, load
+from .ranges import input_range, remark
 
-__all__ = ["Samples", "arrays", "load", "make"]
+__all__ = ["Samples", "arrays", "input_range", "load", "make", "remark"]

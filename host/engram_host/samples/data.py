@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from engram.store.format import NO_CLASS
 from engram_host.errors import InputError
 
-_DTYPES = ("uint8", "float32")
-
 
 @dataclass(frozen=True)
 class Samples:
     """x: (n, ...) uint8 or float32. y: labels, (n,) uint8, or None. targets: (n, t) float32, what
-    a regression should give, or None. Both are None where only inputs are known."""
+    a regression should give, or None. Both are None where only inputs are known.
+
+    given: dtype of the inputs before they became x, for messages; None: that of x."""
 
     x: NDArray[Any]
     y: NDArray[np.uint8] | None
     targets: NDArray[np.float32] | None = None
+    given: str | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -50,6 +51,31 @@ class Samples:
         """Raises InputError where only inputs are known."""
         if self.targets is None:
             self.labels  # noqa: B018
+
+    @property
+    def dtype(self) -> str:
+        """Of the inputs, as they were given."""
+        return self.given or str(self.x.dtype)
+
+    def taken_as(self, dtype: str) -> Samples:
+        """The same with inputs of a model's dtype, "uint8" or "float32", where each value is one
+        of both: integers from 0 to 255. Others stay what they are."""
+        if dtype == self.x.dtype:
+            return self
+        x = self.x.astype(dtype) if dtype == "float32" else _integers(self.x)
+        return self if x is None else replace(self, x=x, given=self.dtype)
+
+    def check_inputs(self, elems: int, dtype: str) -> None:
+        """Raises InputError unless the inputs are as a model takes them: elements of a dtype."""
+        have = self.x[0].size if len(self) else elems
+        fits = self.taken_as(dtype).x.dtype == dtype
+        if have == elems and (fits or not len(self)):
+            return
+        do = f"give inputs of {elems} values" if fits else _advice(self.x)
+        raise InputError(
+            f"expected samples of {elems} {dtype}, as the model takes them, got samples of "
+            f"{have} {self.dtype}; {do}"
+        )
 
     def check(self, classes: int, targets: int) -> None:
         """Raises InputError unless the samples have what a model learns from.
@@ -90,10 +116,11 @@ class Samples:
 
     def chosen(self, rows: slice | NDArray[Any]) -> Samples:
         """Those that an index of numpy chooses."""
-        return Samples(
-            self.x[rows],
-            None if self.y is None else self.y[rows],
-            None if self.targets is None else self.targets[rows],
+        return replace(
+            self,
+            x=self.x[rows],
+            y=None if self.y is None else self.y[rows],
+            targets=None if self.targets is None else self.targets[rows],
         )
 
     def part(self, start: int, end: int) -> Samples:
@@ -103,6 +130,20 @@ class Samples:
     def of_classes(self, classes: list[int]) -> Samples:
         """Those whose label is one of `classes`, in the same order."""
         return self.chosen(np.isin(self.labels, classes))
+
+
+def _integers(x: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """x as uint8, None where a value is no integer from 0 to 255."""
+    with np.errstate(invalid="ignore"):
+        integers = x.astype(np.uint8)
+    return integers if (integers == x).all() else None
+
+
+def _advice(x: NDArray[Any]) -> str:
+    """What to do with floats that a model of uint8 inputs cannot take."""
+    if 0 <= x.min() and x.max() <= 1:
+        return "they lie within 0 to 1: give (x * 255).round().astype('uint8')"
+    return "give integers from 0 to 255, scaled as the calibration data were"
 
 
 def _words(labels: bool, targets: int) -> str:
@@ -116,38 +157,80 @@ def _words(labels: bool, targets: int) -> str:
 def make(x: Any, y: Any = None, targets: Any = None) -> Samples:
     """Samples from arrays: n of each.
 
-    y: labels, integers (n,), or the targets of a regression, floats (n,) or (n, t). targets: the
-    latter beside labels. Raises InputError naming what was expected.
+    x: integers from 0 to 255 become uint8, other numbers float32. y: labels, integers (n,), or
+    the targets of a regression, floats (n,) or (n, t). targets: the latter beside labels. Raises
+    InputError naming what was expected.
     """
-    x = np.ascontiguousarray(x)
-    if x.dtype == np.float64:
-        x = x.astype(np.float32)
-    if x.dtype.kind in "iu" and x.size and x.min() >= 0 and x.max() <= 255:
-        x = x.astype(np.uint8)
-    if x.dtype.name not in _DTYPES:
-        raise InputError(f"expected inputs of {' or '.join(_DTYPES)}, got {x.dtype}")
-    if x.ndim < 2:
-        raise InputError(f"expected inputs of shape (n, ...), got {x.shape}")
+    x, given = _inputs(x)
     if y is not None and targets is None and len(x) and np.asarray(y).dtype.kind == "f":
         y, targets = None, y
     return Samples(
         x,
         None if y is None else _labels(y, len(x)),
         None if targets is None else _targets(targets, len(x)),
+        given,
     )
 
 
+def _inputs(values: Any) -> tuple[NDArray[Any], str]:
+    """(uint8 or float32 (n, ...), dtype that was given)."""
+    x = _array(values, "inputs")
+    given = str(x.dtype)
+    if x.ndim < 2:
+        raise InputError(
+            f"expected inputs of shape (n, ...), got {x.shape}; give a row per sample"
+        )
+    if x.dtype.kind not in "biuf":
+        raise InputError(f"expected inputs of integers or floats, got {given}; give numbers")
+    if x.dtype.kind == "f":
+        x = np.ascontiguousarray(x, np.float32)
+        bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)) if x.size else x
+        if len(bad):
+            raise InputError(
+                f"expected finite inputs, got NaN or infinity in sample {bad[0]}"
+                + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
+                + "; leave such samples out"
+            )
+        return x, given
+    least, most = (int(x.min()), int(x.max())) if x.size else (0, 0)
+    if not 0 <= least <= most <= 255:
+        raise InputError(
+            f"expected integer inputs from 0 to 255, got {given} from {least} to {most}; give "
+            "floats, scaled as the calibration data were"
+        )
+    return np.ascontiguousarray(x, np.uint8), given
+
+
+def _array(values: Any, what: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows that differ in length
+        array = np.empty(0, object)
+    if array.dtype == object:
+        raise InputError(
+            f"expected {what} as an array of numbers, got Python objects or rows that differ in "
+            "length; give all samples one shape"
+        )
+    return array
+
+
 def _labels(y: Any, n: int) -> NDArray[np.uint8]:
-    labels = np.asarray(y)
+    labels = _array(y, "labels")
     if labels.shape != (n,):
         raise InputError(f"expected labels of shape ({n},), one per sample, got {labels.shape}")
-    if n and (labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() <= 254):
-        raise InputError(f"labels: expected integers from 0 to 254, got {labels.dtype}")
+    if n and labels.dtype.kind not in "iu":
+        raise InputError(f"expected labels as integers from 0 to 254, got {labels.dtype}")
+    wrong = np.flatnonzero((labels < 0) | (labels > 254))
+    if len(wrong):
+        raise InputError(
+            f"expected labels from 0 to 254, got {labels[wrong[0]]} at sample {wrong[0]}; number "
+            "the classes from 0"
+        )
     return labels.astype(np.uint8)
 
 
 def _targets(values: Any, n: int) -> NDArray[np.float32]:
-    targets = np.asarray(values)
+    targets = _array(values, "targets")
     if targets.dtype.kind not in "fiu" or targets.ndim not in (1, 2) or len(targets) != n:
         raise InputError(
             f"expected targets of shape ({n},) or ({n}, values), float32, got {targets.shape} "
@@ -155,8 +238,12 @@ def _targets(values: Any, n: int) -> NDArray[np.float32]:
         )
     rows = targets[:, np.newaxis] if targets.ndim == 1 else targets
     rows = np.ascontiguousarray(rows, np.float32)
-    if not np.isfinite(rows).all():
-        raise InputError("expected finite targets, got NaN or infinity; leave such samples out")
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"expected finite targets, got NaN or infinity at sample {bad[0]}; leave such "
+            "samples out"
+        )
     return rows
 
 
