@@ -31,7 +31,7 @@ class Board:
 
     def observe(self, count):
         for i in range(count):
-            assert self.learner.observe(tiny_model.sample(i % 3, i), i % 3)
+            self.learner.observe(tiny_model.sample(i % 3, i), i % 3)
 
     def numbers(self):
         """The experience of each record, in flash order."""

@@ -260,7 +260,13 @@ def open_learner(flash, **options):
 
 
 def observe(learner, samples):
-    return [learner.observe(tiny_model.sample(n % 3, n), n % 3) for n in samples]
+    """Whether each sample was stored."""
+    told = []
+    for n in samples:
+        before = learner.stored
+        assert learner.observe(tiny_model.sample(n % 3, n), n % 3) is None, "a REPL would echo it"
+        told.append(learner.stored == before + 1)
+    return told
 
 
 def test_a_learner_counts_what_it_saw_and_what_it_stored():
@@ -268,7 +274,8 @@ def test_a_learner_counts_what_it_saw_and_what_it_stored():
     told = observe(learner, range(300))
     stored = learner.store.info()
     assert 0 < told.count(False) == learner.skipped == learner.info()["skipped"]
-    assert stored["appended"] == told.count(True) == stored["live"] + stored["dropped"]
+    assert learner.stored == told.count(True)
+    assert stored["appended"] == learner.stored == stored["live"] + stored["dropped"]
     learner.learn()
     assert learner.seen == learner.info()["seen"] == 300 and list(learner.brought)[:3] == [100] * 3
 

@@ -7,7 +7,6 @@ from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free,
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
-from .facts import facts
 from .inputs import Inputs
 from .numbers import DEAD, next_experience, number_of
 from .policies import TRIMMING, budget_of, policy_class
@@ -68,7 +67,8 @@ class Learner:
     prepared        opening.Prepared for these options, before the store was opened; None: its
                     layers are put into memory now
 
-    .skipped   samples observed that the policy did not let in, since the learner was opened
+    .stored, .skipped   samples observed since the learner was opened: those that are in flash
+               and those that the policy did not let in
     .stage     nn.stage.Stage
     .inputs    inputs.Inputs
 
@@ -152,10 +152,10 @@ class Learner:
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
         self.inputs = Inputs(spec, self.head_name is not None)
         self.input_elems, self.input_dtype = self.inputs.elems, self.inputs.dtype
-        self._values = [
+        self.answers = [
             (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
         ]
-        self.skipped = self.experience = self.steps_done = 0
+        self.stored = self.skipped = self.experience = self.steps_done = 0
         self.stream = Stream()
         self.latent_qp = spec.quantization("latent")
         self.feature_elems = self.stage.head.n if self.stage.head else 0
@@ -163,7 +163,7 @@ class Learner:
         self.labels, self.slots = self.stage.labels, array("i", range(self.stage.micro))
         reader = None
         if store is not None:
-            self._packed = self._packed_latent(spec)
+            self.packed = _packed_latent(spec, store)
             reader = LatentReader(
                 store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets,
                 self.stage.again,
@@ -175,28 +175,14 @@ class Learner:
         self.brought = self.state.brought
         parts.arena.close()
         forget(("engram.continual.opening",))
-        self._heap_base = heap_base
+        self.heap_base = heap_base
         collect_rarely()
-
-    def _packed_latent(self, spec):
-        """A buffer for one packed latent. Raises StoreError when the store's have another size."""
-        size, bits = kernels.packed_bytes(spec.latent_elems, self.store.bits), self.store.bits
-        if size != self.store.latent_bytes:
-            raise StoreError(
-                "expected latents of %d bytes (%d elements of %d bits) in the store, got %d"
-                % (size, spec.latent_elems, bits, self.store.latent_bytes)
-            )
-        return bytearray(size)
 
     # -- observing and predicting ------------------------------------------------------
 
     def infer(self, x, row=0):
         """Runs the frozen stage on one input: row `row` of stage.latents. Raises DataError."""
-        self.inputs.check(x)
-        try:
-            self.stage.infer_row(x, row)
-        except TypeError as e:  # a list, or an array of another item size
-            raise DataError("expected an input of %s (%s)" % (self.inputs.dtype, e))
+        _infer(self, self.inputs.check(x), row)
 
     def latent(self, x):
         """The latent of one input, as a bytearray of int8 in two's complement: what observe()
@@ -205,31 +191,39 @@ class Learner:
         return bytearray(self.stage.latent)
 
     def observe(self, x, y):
-        """Takes one labelled sample; whether it is stored: its latent is in flash then.
+        """Takes one labelled sample: its latent is in flash then, and it is counted in .stored.
 
-        x: input_elems of the model's input dtype; y: as Inputs.expected() takes it. Where the
-        policy does not admit the sample it is only counted, in .skipped too, and takes no part in
-        learning.
+        x: a buffer of input_elems items of the model's input dtype; on a PC also an array of any
+        shape that has as many, float64 where the model takes float32. y: as Inputs.expected()
+        takes it. Where the policy does not admit the sample it is counted in .skipped alone, and
+        takes no part in learning.
         Raises DataError, StoreError.
         """
         label, target = self.inputs.expected(y)
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
-        self.inputs.check(x)
+        x = self.inputs.check(x)
         if not self.policy.admit(label):
             self.skipped += 1
             self.write_units = 0
-            return False
-        self.infer(x)
+            return
+        _infer(self, x, 0)
         if self.head_name and label >= self.stage.known:
             self.stage.resize(label + 1)
-        kernels.pack_s8(self._packed, self.stage.latent, self.store.bits)
+        kernels.pack_s8(self.packed, self.stage.latent, self.store.bits)
         start = self.trainer.counter()
         self.store.append(
-            self._packed, label, self.current, None if target is None else bytes_of(target)
+            self.packed, label, self.current, None if target is None else bytes_of(target)
         )
         self.write_units = ticks_diff(self.trainer.counter(), start)
-        return True
+        self.stored += 1
+
+    def observe_all(self, samples):
+        """Takes (x, y) pairs as observe() takes them; returns how many of them are stored."""
+        before = self.stored
+        for x, y in samples:
+            self.observe(x, y)
+        return self.stored - before
 
     def predict(self, x):
         """The answer to one input: (label, probability of that label) where it tells
@@ -239,10 +233,10 @@ class Learner:
         kernels.dequantize_s8(stage.single_x, stage.latent, self.latent_qp)
         stage.forward_single()
         stage.answer()
-        if len(self._values) == 1:
-            name, value = self._values[0]
+        if len(self.answers) == 1:
+            name, value = self.answers[0]
             return value(stage.single[name])
-        return {name: value(stage.single[name]) for name, value in self._values}
+        return {name: value(stage.single[name]) for name, value in self.answers}
 
     def evaluating(self, samples, task=None):
         """Evaluates (x, y) pairs a micro-batch at a time: a generator of results so far.
@@ -253,7 +247,7 @@ class Learner:
         """
         from .evaluation import Evaluation
 
-        self._check_task(task)
+        _check_task(task)
         for result in Evaluation(self).run(samples):
             yield result
         if task is not None and result.get("correct") is not None and result["n"]:
@@ -272,12 +266,8 @@ class Learner:
 
     def tested(self, task, accuracy):
         """Enters an accuracy on a task, measured now, into the matrix of metrics()."""
-        self._check_task(task)
+        _check_task(task)
         self.stream.matrix.put(self.experience, task, accuracy)
-
-    def _check_task(self, task):
-        if task is not None and (not isinstance(task, int) or not 0 <= task < _MAX_TASKS):
-            raise DataError("expected a task from 0 to %d, got %r" % (_MAX_TASKS - 1, task))
 
     def metrics(self):
         """What the tests so far say: AccuracyMatrix.summary(). Saved with the learned state."""
@@ -352,7 +342,7 @@ class Learner:
 
     def readable(self, slot):
         """Whether a record that was not read is there after all; a damaged one is marked."""
-        return readable(self.store, slot, self._packed)
+        return readable(self.store, slot, self.packed)
 
     def learn(self, epochs=1, replay=True, on_step=None):
         """Learns the current experience to its end; returns a summary.
@@ -382,19 +372,13 @@ class Learner:
 
     # -- the learned state -------------------------------------------------------------
 
-    def _need_checkpoints(self):
-        if self.checkpoints is None:
-            raise StoreError("this learner has no checkpoints: open it with a flash region")
-
     def save(self):
         """Saves the learned state atomically; returns its generation (int)."""
-        self._need_checkpoints()
-        return self.state.save(self.checkpoints)
+        return self.state.save(_checkpoints(self))
 
     def load(self):
         """Loads the last saved state; returns its generation, or None when there is none."""
-        self._need_checkpoints()
-        return self.state.load(self.checkpoints)
+        return self.state.load(_checkpoints(self))
 
     def rollback(self, to="last"):
         """Goes back to a saved state: its generation; what was learned since is lost. Stored
@@ -405,17 +389,53 @@ class Learner:
         starts from the parameters in its file. Power-safe. Raises StoreError when there is no
         such state.
         """
-        self._need_checkpoints()
-        if self.checkpoints.roll_back(to):
+        if _checkpoints(self).roll_back(to):
             return self.load()
         self.checkpoints = None
         return None
 
     def info(self):
         """What it is and what it uses, as a dict of plain values."""
+        from .facts import facts
+
         return facts(self)
+
+    def __repr__(self):
+        from .facts import words
+
+        return words(self)
 
     def heap_growth(self):
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
         used = heap_used()
-        return used - self._heap_base if used and self._heap_base is not None else None
+        return used - self.heap_base if used and self.heap_base is not None else None
+
+
+def _infer(learner, x, row):
+    """Runs the frozen stage on a checked input."""
+    try:
+        learner.stage.infer_row(x, row)
+    except TypeError as e:  # a list, or an array of another item size
+        raise DataError("expected an input of %s (%s)" % (learner.inputs.dtype, e))
+
+
+def _packed_latent(spec, store):
+    """A buffer for one packed latent. Raises StoreError when those in the store differ in size."""
+    size = kernels.packed_bytes(spec.latent_elems, store.bits)
+    if size != store.latent_bytes:
+        raise StoreError(
+            "expected latents of %d bytes (%d elements of %d bits) in the store, got %d"
+            % (size, spec.latent_elems, store.bits, store.latent_bytes)
+        )
+    return bytearray(size)
+
+
+def _check_task(task):
+    if task is not None and (not isinstance(task, int) or not 0 <= task < _MAX_TASKS):
+        raise DataError("expected a task from 0 to %d, got %r" % (_MAX_TASKS - 1, task))
+
+
+def _checkpoints(learner):
+    if learner.checkpoints is None:
+        raise StoreError("this learner has no checkpoints: open it with a flash region")
+    return learner.checkpoints

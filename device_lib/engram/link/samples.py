@@ -35,7 +35,8 @@ class SampleStream:
         self._parts = [memoryview(part) for part in parts]
         self.sample_bytes = sum([len(part) for part in parts])
         self._at = self._part = self._fill = 0  # byte of the stream, part of a sample, byte of it
-        self._n = self._stored = self._units = self._received = self._written = 0
+        self._n = self._units = self._received = self._written = 0
+        self._before = learner.stored
         self._take = _SINKS[sink]
         self._scores = None
         if sink == wire.EVALUATE:
@@ -81,7 +82,7 @@ class SampleStream:
         told = {
             "n": self._n,
             "right": 0 if self._scores is None else self._scores.result().get("correct", 0),
-            "stored": self._stored,
+            "stored": self._learner.stored - self._before,
             "units": self._units,
             "receive": self._received,
             "flash_write": self._written,
@@ -122,7 +123,7 @@ class SampleStream:
         return (label, self._target) if self._learner.head_name else self._target
 
     def _observe(self, out):
-        self._stored += self._learner.observe(self._x, self._y())
+        self._learner.observe(self._x, self._y())
 
     def _evaluate(self, out):
         learner = self._learner
