@@ -1,0 +1,154 @@
+# The public names of the device library with their types, for editors and type checkers on a PC.
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
+from typing import IO, Any, Literal, Protocol, TypeAlias, TypedDict
+
+from typing_extensions import Buffer, Unpack
+
+from .errors import CommandError as CommandError
+from .errors import DataError as DataError
+from .errors import DivergedError as DivergedError
+from .errors import EngramError as EngramError
+from .errors import FitError as FitError
+from .errors import ModelError as ModelError
+from .errors import StoreError as StoreError
+from .errors import WireError as WireError
+
+__version__: str
+__all__: tuple[str, ...]
+
+class _Integer(Protocol):
+    def __index__(self) -> int: ...
+
+class _Array(Protocol):
+    def __array__(self) -> Any: ...
+
+# Elements of the model's input dtype. On a PC an array of any shape, as numpy and torch have it.
+Input: TypeAlias = Buffer | _Array
+# A label; the values of a target, one of them also as a number; or both.
+Values: TypeAlias = float | Iterable[float]
+Answer: TypeAlias = _Integer | Values | tuple[_Integer, Values]
+Sample: TypeAlias = tuple[Input, Answer]
+# (label, its probability), the values of a regression, or these by the names of several outputs.
+Prediction: TypeAlias = Any
+
+class _Options(TypedDict, total=False):
+    batch: int
+    micro: int | None
+    lr: float
+    momentum: float
+    weight_decay: float
+    lr_decay: float
+    optimiser: str
+    clip: float | None
+    seed: int
+    strategy: str
+    strategy_options: Mapping[str, float] | None
+    composition: str | None
+    scope: str | None
+    depth: int | None
+    classes: int | None
+    known: int | None
+    policy: str
+    budget: int | None
+    budget_bytes: int | None
+
+class _OpenOptions(_Options, total=False):
+    # of a PC
+    folder: str | PathLike[str] | None
+    store_bytes: int | None
+    sync: bool
+
+class ModelSpec:
+    name: str
+    classes: int
+    known: int
+    version: int
+    input_elems: int
+    latent_elems: int
+    targets: int
+    latent_id: int
+    model_id: int
+    def __init__(self, stream: IO[bytes]) -> None: ...
+    @property
+    def parameter_bytes(self) -> int: ...
+    def widen(self, classes: int) -> None: ...
+    def limit(self, known: int) -> None: ...
+
+class Samples:
+    def __init__(
+        self, x_stream: IO[bytes], y_stream: IO[bytes], targets_stream: IO[bytes] | None = None
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
+
+class Learner:
+    name: str
+    classes: int
+    batch: int
+    budget: int
+    experience: int
+    stored: int
+    skipped: int
+    steps_done: int
+    planned_bytes: int
+    input_elems: int
+    input_dtype: str
+    policy_name: str
+    strategy_name: str
+    optimiser_name: str
+    def __init__(
+        self,
+        spec: ModelSpec,
+        store: Any = None,
+        checkpoints: Any = None,
+        *,
+        counter: Callable[[], int] = ...,
+        available: int | None = None,
+        heap_base: int | None = None,
+        prepared: Any = None,
+        **options: Unpack[_Options],
+    ) -> None: ...
+    def observe(self, x: Input, y: Answer) -> None: ...
+    def observe_all(self, samples: Iterable[Sample]) -> int: ...
+    def predict(self, x: Input) -> Prediction: ...
+    def latent(self, x: Input) -> bytearray: ...
+    def evaluate(self, samples: Iterable[Sample], task: int | None = None) -> dict[str, Any]: ...
+    def evaluating(
+        self, samples: Iterable[Sample], task: int | None = None
+    ) -> Iterator[dict[str, Any]]: ...
+    def metrics(self) -> dict[str, Any]: ...
+    def steps(self, epochs: int = 1, replay: bool = True) -> Iterator[dict[str, Any]]: ...
+    def learn(
+        self,
+        epochs: int = 1,
+        replay: bool = True,
+        on_step: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]: ...
+    def end_experience(self) -> None: ...
+    def save(self) -> int: ...
+    def load(self) -> int | None: ...
+    def rollback(self, to: Literal["last", "previous", "factory"] = "last") -> int | None: ...
+    def info(self) -> dict[str, Any]: ...
+    @property
+    def seen(self) -> int: ...
+
+def load(
+    path: str | PathLike[str],
+    board: Any = None,
+    heap_base: int | None = None,
+    bits: int | None = None,
+    beat: Callable[[], object] | None = None,
+    **options: Unpack[_OpenOptions],
+) -> Learner: ...
+def open(
+    path: str | PathLike[str],
+    board: Any = None,
+    heap_base: int | None = None,
+    bits: int | None = None,
+    beat: Callable[[], object] | None = None,
+    **options: Unpack[_OpenOptions],
+) -> Learner: ...
+def progress(record: Mapping[str, Any]) -> None: ...
+def samples(name: str) -> Samples: ...
