@@ -1,4 +1,13 @@
 # The device library, frozen: a firmware's own manifest says include(".../device_lib/manifest.py").
 # MicroPython's manifest language; its tools/makemanifest.py provides the names.
 metadata(description="Continual learning on a microcontroller", version="0.1.0", license="MIT")
-package("engram", base_path=".", opt=3)
+import os
+
+# Without engram/pc, which runs on CPython alone.
+files = [
+    os.path.relpath(os.path.join(folder, name), "engram")
+    for folder, _, names in os.walk("engram")
+    for name in names
+    if name.endswith(".py") and os.path.basename(folder) != "pc"
+]
+package("engram", files=sorted(files), base_path=".", opt=3)

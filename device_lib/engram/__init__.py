@@ -1,7 +1,7 @@
 """Engram: models that keep learning on a microcontroller.
 
     import engram
-    learner = engram.open("digits.safetensors")
+    learner = engram.load("digits.safetensors")
     learner.observe(x, 7)
     learner.learn(epochs=2)
     label, probability = learner.predict(x)
@@ -32,24 +32,29 @@ __all__ = (
     "Samples",
     "StoreError",
     "WireError",
-    "open",
+    "load",
     "progress",
     "samples",
 )
 
-# Loaded when first used: a program that only speaks the wire needs no kernels.
-_LAZY = {
-    "Learner": ("engram.continual.learner", "Learner"),
-    "ModelSpec": ("engram.nn.model", "ModelSpec"),
-    "Samples": ("engram.npy", "Samples"),
-    "open": ("engram.session", "open_learner"),
-    "progress": ("engram.progress", "show"),
-    "samples": ("engram.npy", "open_samples"),
-}
 
 
 def __getattr__(name):
-    if name not in _LAZY:
+    """Loads a public name when it is first used: a program that only speaks the wire needs no
+    kernels. `open` is `load`, left out of __all__ so that a star import keeps Python's own."""
+    place = {
+        "Learner": ("engram.continual.learner", "Learner"),
+        "ModelSpec": ("engram.nn.model", "ModelSpec"),
+        "Samples": ("engram.npy", "Samples"),
+        "load": ("engram.session", "open_learner"),
+        "open": ("engram.session", "open_learner"),
+        "progress": ("engram.progress", "show"),
+        "samples": ("engram.npy", "open_samples"),
+    }.get(name)
+    if place is None:
         raise AttributeError(name)
-    module, attribute = _LAZY[name]
-    return getattr(__import__(module, None, None, (attribute,)), attribute)
+    return getattr(__import__(place[0], None, None, place[1:]), place[1])
+
+
+def __dir__():
+    return list(__all__) + ["open", "__version__", "__doc__", "__name__"]

@@ -84,58 +84,25 @@ try:
         elif _settable:
             gc.threshold(-1)
 
+    def board_of(path, options):
+        """The module that tells the library about this board."""
+        return __import__("engram_board")
+
+    def files_root():
+        """The folder of the files that a host pushes."""
+        return board_of(None, None).FS_ROOT
+
+    def npz(name):
+        """A board has .npy files alone."""
+
+    def flat(x, dtype, elems):
+        """A board has flat buffers alone."""
+        return x
+
 except ImportError:
-
-    def const(value):
-        return value
-
-    def heap_lock():
-        """CPython has no heap lock: the test that needs one runs on MicroPython."""
-
-    def heap_unlock():
-        pass
-
-    def forget(names):
-        """CPython has room: code stays."""
-
-    def forget_below(packages, but):
-        """CPython has room: code stays."""
-
-    def ticks_ms():
-        return time.monotonic_ns() // 1000000 & 0x3FFFFFFF
-
-    def ticks_us():
-        return time.monotonic_ns() // 1000 & 0x3FFFFFFF
-
-    def ticks_diff(end, start):
-        return ((end - start + 0x20000000) & 0x3FFFFFFF) - 0x20000000
-
-    def bytes_of(buf, itemsize=4):
-        """A byte window (memoryview) onto the memory of a buffer of 4-byte items, sharing it."""
-        view = memoryview(buf).cast("B")
-        if len(view) != len(buf) * itemsize:
-            raise ValueError("expected items of %d bytes" % itemsize)
-        return view
-
-    def heap_used():
-        """CPython's heap is not a board's: 0, which means not measured."""
-        return 0
-
-    def heap_free():
-        """CPython's heap is not a board's: effectively unlimited."""
-        return 1 << 40
-
-    def overwrite_stack():
-        """CPython counts references."""
-
-    def held_heap(rest):
-        """CPython has room: no piece of its heap is held."""
-
-    def collect_often():
-        """CPython collects as it likes."""
-
-    def collect_rarely():
-        pass
+    from .pc.compat import board_of, bytes_of, collect_often, collect_rarely, const, files_root
+    from .pc.compat import flat, forget, forget_below, heap_free, heap_lock, heap_unlock, heap_used
+    from .pc.compat import held_heap, npz, overwrite_stack, ticks_diff, ticks_ms, ticks_us
 
 
 def runtime():

@@ -3,6 +3,7 @@
 import struct
 from array import array
 
+from .compat import files_root, npz
 from .errors import DataError
 
 # numpy dtype -> (bytes, maker of a buffer of n elements)
@@ -119,13 +120,22 @@ class Samples:
 
 def open_samples(name):
     """The Samples that `engram push data` keeps as NAME.x.npy and NAME.y.npy, and where they have
-    labels and targets as NAME.targets.npy."""
-    files = [open(name + ".x.npy", "rb"), open(name + ".y.npy", "rb")]
-    try:
-        files.append(open(name + ".targets.npy", "rb"))
-    except OSError:  # labels or targets alone
-        pass
-    return Samples(*files)
+    labels and targets as NAME.targets.npy; on a PC those of NAME.npz too.
+
+    name: below the folder that a host pushes to, or as it is named. Raises DataError.
+    """
+    streams = npz(name)
+    if streams is None:
+        from .places import find
+
+        x = find(name + ".x.npy", files_root(), DataError, "send it: engram push data FILE --name")
+        path = x[:-6]
+        streams = [open(x, "rb"), open(path + ".y.npy", "rb")]
+        try:
+            streams.append(open(path + ".targets.npy", "rb"))
+        except OSError:  # labels or targets alone
+            pass
+    return Samples(*streams)
 
 
 def _field(text, before, after):

@@ -1,8 +1,8 @@
 """Opens a learner on this board: model file, replay store and last saved state together."""
 
-from .compat import collect_often, collect_rarely, forget, forget_below, heap_free, heap_used
-from .compat import overwrite_stack
-from .errors import FitError
+from .compat import board_of, collect_often, collect_rarely, forget, forget_below, heap_free
+from .compat import heap_used, overwrite_stack
+from .errors import FitError, ModelError
 
 _BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
@@ -26,13 +26,19 @@ _HELD = (
 _AROUND = ("engram.continual", "engram.store")
 _DEVICES = ("engram.store.file_units", "engram.store.blockdev", "engram.store.nor")
 # Modules that are needed until it is open.
-_OPENING = ("engram.nn.model", "engram.nn.net", "engram.nn.safetensors", "engram.store.wipe")
+_OPENING = (
+    "engram.nn.model", "engram.nn.net", "engram.nn.safetensors", "engram.store.wipe",
+    "engram.places",
+)
 
 
 def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
-    """A Learner for the model file at `path`, with what this board has stored for it.
+    """A Learner for the model file at `path`, with the samples and the learned state of a board.
 
-    board: a module or object like engram_board; None imports engram_board.
+    path: below the folder that a host pushes to (FS_ROOT of engram_board), or as it is named.
+    board: a module or object like engram_board; None imports engram_board. On a PC None keeps the
+    state in a folder: folder=, or beside the model with the ending .engram; store_bytes= is the
+    size of its flash, sync=False leaves it to the operating system when that is on the disk.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
     there has, 8 in a new one.
@@ -45,7 +51,8 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     forget(_OPENING)  # of an attempt that failed
     collect_often()
     load_code(**options)
-    board = board or __import__("engram_board")
+    board = board or board_of(path, options)
+    path = _found(path, board)
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
         heap_base = heap_used()
@@ -69,6 +76,14 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     forget(_OPENING + (__name__,))
     collect_rarely()  # all that stays is there
     return learner
+
+
+def _found(path, board):
+    """The path of a model file. Raises ModelError where there is none."""
+    from .places import find
+
+    root = getattr(board, "FS_ROOT", "")
+    return find(path, root, ModelError, "send it: engram push model FILE")
 
 
 def _before_load(path, board, heap_base, bits, beat, options, least):

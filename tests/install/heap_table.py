@@ -46,7 +46,7 @@ def whole() -> dict[str, list[str]]:
     """Package -> every module of it, those that are loaded when an option asks for them too."""
     found: dict[str, list[str]] = {name: [] for name in packages.USUAL}
     library = ROOT / "device_lib" / "engram"
-    for path in sorted(library.rglob("*.py")):
+    for path in packages.sources(library):
         module = path.relative_to(library).with_suffix("").as_posix().removesuffix("/__init__")
         package = packages.package_of(module)
         if package in found:

@@ -9,7 +9,7 @@ from engram_host.errors import InstallError
 from engram_host.install import choice, packages, transfer
 from engram_host.install.facts import Facts
 from engram_host.install.files import Files, Payload
-from tidy import imports, tree
+from tidy import tree
 
 PICO = Facts(
     name="micropython",
@@ -158,12 +158,17 @@ def test_a_firmware_with_our_kernels_needs_none(files):
 # ---------------------------------------------------------------- packages
 
 
+def for_boards():
+    """The modules of the device library that boards get, as rows name them."""
+    library = tree.ROOT / "device_lib" / "engram"
+    paths = [p.relative_to(library).with_suffix("") for p in packages.sources(library)]
+    return [p.as_posix().removesuffix("/__init__") for p in paths]
+
+
 def test_every_module_is_in_one_package():
     from fnmatch import fnmatchcase
 
-    modules = imports.modules(tree.ROOT / "device_lib" / "engram")
-    for dotted in modules:
-        name = dotted.replace(".", "/") or "__init__"
+    for name in for_boards():
         rows = [
             package
             for package, row in packages.PACKAGES.items()
@@ -176,8 +181,7 @@ def test_every_module_is_in_one_package():
 def test_every_pattern_of_a_package_names_a_module():
     from fnmatch import fnmatch
 
-    names = [m.replace(".", "/") or "__init__" for m in
-             imports.modules(tree.ROOT / "device_lib" / "engram")]
+    names = for_boards()
     for row in packages.PACKAGES.values():
         assert [p for p in row.modules.split() if not any(fnmatch(n, p) for n in names)] == []
 

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from engram_host import boards, virtual
+from engram_host import boards, datasets, demo, virtual
 from firmware import natmod
 from tidy import tree
 
@@ -50,6 +50,53 @@ def test_each_package_json_names_files_that_are_there(unpacked):
         told = json.loads(path.read_text())
         assert [u for _, u in told["urls"] if not (path.parent / u).is_file()] == []
         assert len(told["urls"]) > 5 and told["deps"] == []
+
+
+ON_THIS_COMPUTER = """
+import engram
+import numpy as np
+assert engram.__file__.startswith(sys.argv[1])
+learner = engram.open("digits.safetensors", lr=0.04)
+learner.observe_all(engram.samples("base"))
+learner.end_experience()
+file = np.load("sevens.npz")
+for x, y in zip(file["x"], file["y"]): learner.observe(x, y)
+learner.learn(epochs=2)
+print(learner.evaluate(engram.samples("sevens"))["accuracy"], learner.save())
+"""
+
+
+def test_the_wheel_learns_on_this_computer(unpacked, tmp_path):
+    """README's lines, in a Python that has the wheel and no checkout."""
+    library = tmp_path / "library"
+    wheel = next((unpacked / "wheels").glob("*-any.whl"))
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(library)
+    assert all((library / "engram" / name).exists() for name in ("py.typed", "__init__.pyi"))
+    demo.prepare(tmp_path, datasets.digits(), demo.load_settings())
+    for times in range(2):
+        told = outside(library, tmp_path, ON_THIS_COMPUTER)
+        accuracy, generation = told.split()
+        assert float(accuracy) > 0.9 and int(generation) == 1 + times
+    assert (tmp_path / "digits.engram" / "flash.bin").exists()
+
+
+def outside(library, folder, program, *arguments):
+    """What a program prints in a Python that has only this library and those that it needs."""
+    prepare = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(library)!r}]\n"
+        f"sys.path += [{sysconfig.get_path('platlib')!r}]\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", prepare + program, str(library), *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
 
 
 @pytest.mark.board

@@ -27,7 +27,7 @@ def asked(monkeypatch):
 
 
 def opened(**options):
-    return session.open_learner("a model", BOARD, heap_base=0, **options)
+    return session.open_learner(__file__, BOARD, heap_base=0, **options)
 
 
 def test_a_heap_without_room_for_the_plan_gets_the_smallest(asked):

@@ -11,6 +11,7 @@ import tomllib
 
 import pytest
 
+from engram_host.install import packages
 from tidy import tree
 
 ROOT = tree.ROOT
@@ -300,5 +301,5 @@ def test_package_json_lists_the_device_library():
     """mip installs the files that package.json names: a new file that is not named is left out."""
     folder = ROOT / "device_lib"
     package = json.loads((folder / "package.json").read_text())
-    names = [p.relative_to(folder).as_posix() for p in sorted((folder / "engram").rglob("*.py"))]
+    names = [p.relative_to(folder).as_posix() for p in packages.sources(folder / "engram")]
     assert package["urls"] == [[name, name] for name in names]

@@ -17,6 +17,7 @@ DEVICE = ROOT / "device_lib" / "engram"
 HOST = ROOT / "host" / "engram_host"
 
 BASE = {"errors", "compat"}
+PC = {"pc", "pc.compat", "pc.board", "pc.arrays"}  # CPython's part: no board has it
 TRAINING = {"continual", "nn", "memory", "backend", "npy"}
 # Parse and describe a model; compute nothing.
 DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geometry", "nn.names"}
@@ -34,13 +35,16 @@ FAMILIES = ("layers", "train", "int8", "replay", "audio")  # of kernels, beside 
 # module or package below `engram` -> what of `engram` it may import. The most specific row counts.
 DEVICE_ROWS = {
     "errors": set(),
-    "compat": set(),
+    "compat": {"pc.compat"},  # its half for CPython
+    "pc.compat": set(),
+    "pc": {"store.blockdev"} | BASE,  # loaded by compat, by name
+    "places": set(),
     "kernels.python": KERNEL_PARTS,  # the definition: it can be read alone
     "kernels.numpy": KERNEL_PARTS | {"kernels.python"},  # inherits what it does not do better
     **dict.fromkeys(KERNEL_PARTS, KERNEL_PARTS),
     "kernels": set(),
     "backend": BACKENDS | BASE,
-    "npy": BASE,
+    "npy": {"places"} | BASE,
     "memory.arena": {"backend"} | BASE,
     "memory.layout": set(),
     "memory.lifetimes": {"memory.layout"},  # knows rows and bytes, no layer
@@ -69,7 +73,8 @@ DEVICE_ROWS = {
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
     "link": {"link", "session", "store", ""} | TRAINING | BASE,
-    "session": {"continual", "nn", "store"} | BASE,  # puts a learner and its store together
+    # puts a learner and its store together
+    "session": {"continual", "nn", "store", "places"} | BASE,
     "progress": set(),
     "": {"session", "store", "progress"} | TRAINING | BASE,  # never the link
 }
@@ -81,13 +86,13 @@ DEVICE_OUTSIDE = set(
 DEVICE_OUTSIDE_EXTRA = {
     "kernels.numpy": {"numpy", "ulab"},
     "backend": {"_engram"},
-    "compat": {"micropython", "uctypes", "machine"},
+    "compat": {"micropython", "uctypes", "machine", "engram_board"},
+    "pc": {"fcntl", "numpy", "weakref"},
     "link": {"engram_board", "machine"},
-    "session": {"engram_board"},
 }
 
 # The only files that may ask where they run; every other file is the same on every host.
-MAY_ASK = {"backend", "kernels.numpy", "compat"}
+MAY_ASK = {"backend", "kernels.numpy", "compat"} | PC
 ASKS = re.compile(
     r"except\s*\(?[^:\n]*(ImportError|ModuleNotFoundError)"
     r"|sys\.(implementation|platform)|os\.uname"
@@ -201,8 +206,9 @@ def test_device_imports_only_what_micropython_has():
 
 
 @pytest.mark.parametrize("module", sorted(set(imports.modules(DEVICE)) - MAY_ASK))
-def test_only_three_files_ask_where_they_run(module):
-    """One source for every host: differences live in the three files whose job they are."""
+def test_few_files_ask_where_they_run(module):
+    """One source for every host: differences live in the three files whose job they are, and in
+    the package that boards do not have."""
     asks = ASKS.search(imports.modules(DEVICE)[module].read_text())
     assert asks is None, f"asks where it runs: {asks and asks[0]!r}; let compat.py answer that"
 

@@ -3,6 +3,7 @@
 from array import array
 
 from ..backend import kernels
+from ..compat import flat
 from ..errors import DataError
 from .numbers import NO_CLASS
 
@@ -22,8 +23,9 @@ class Inputs:
         self._tells_classes, self._floats = tells_classes, self.dtype == "float32"
 
     def check(self, x):
-        """Raises DataError where x is no input."""
+        """An input as the kernels take it: a flat buffer. Raises DataError where x is none."""
         wrong = None
+        x = flat(x, self.dtype, self.elems)
         try:
             if len(x) != self.elems:
                 wrong = "%d" % len(x)
@@ -35,6 +37,7 @@ class Inputs:
             wrong = "a %s" % type(x).__name__
         if wrong:
             raise DataError("expected an input of %d %s, got %s" % (self.elems, self.dtype, wrong))
+        return x
 
     def expected(self, y):
         """(label, target) that an answer `y` means: NO_CLASS, None for what the model has not.
@@ -46,9 +49,20 @@ class Inputs:
         if self.targets:
             label, target = y if self._tells_classes else (NO_CLASS, y)
             target = self._target([target] if isinstance(target, (int, float)) else target)
-        if self._tells_classes and (not isinstance(label, int) or not 0 <= label < self.classes):
-            raise DataError("expected a label from 0 to %d, got %r" % (self.classes - 1, label))
+        if self._tells_classes:
+            label = self._label(label)
         return label, target
+
+    def _label(self, label):
+        number = label
+        if not isinstance(number, int):
+            try:
+                number = number.__index__()  # of numpy, say
+            except (AttributeError, TypeError):
+                number = -1
+        if not 0 <= number < self.classes:
+            raise DataError("expected a label from 0 to %d, got %r" % (self.classes - 1, label))
+        return number
 
     def _target(self, target):
         try:

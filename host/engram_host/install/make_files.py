@@ -48,7 +48,7 @@ def make() -> Path:
     sources = {
         path.relative_to(library).as_posix(): path.read_text()
         for part in ("engram", "stock")
-        for path in sorted((library / part).rglob("*.py"))
+        for path in packages.sources(library / part)
     }
     code = [Path(__file__), Path(pack.__file__), Path(packages.__file__)]
     digest = hashlib.sha256(repr(sorted(sources.items())).encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import NamedTuple
 
 from engram_host.errors import InputError
@@ -24,7 +25,7 @@ class Package(NamedTuple):
 PACKAGES = {
     "core": Package(
         "a model file, its layers forward and backward over one arena",
-        "__init__ backend compat errors npy progress memory memory/* nn nn/*",
+        "__init__ backend compat errors npy places progress memory memory/* nn nn/*",
     ),
     "store": Package(
         "samples and learned states in flash",
@@ -50,6 +51,14 @@ PACKAGES = {
 
 # What is installed when nothing is said; "python" only where no native module can run.
 USUAL = ("core", "store", "continual", "link")
+
+
+FOR_PCS = "pc"  # the folder of the device library that runs on CPython alone: no package has it
+
+
+def sources(library: Path) -> list[Path]:
+    """The files below device_lib/engram that boards get, sorted."""
+    return [p for p in sorted(library.rglob("*.py")) if p.parent != library / FOR_PCS]
 
 
 def package_of(module: str) -> str:
