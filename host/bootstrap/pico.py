@@ -120,7 +120,8 @@ def provide(name: str, cache: Path) -> Path:
     value = os.environ.get(name)
     if value and not (Path(value) / wanted.mark).is_file():
         raise Unavailable(
-            f"{name}={value}: expected a file {wanted.mark} in it; unset it to have one fetched"
+            f"{name}={value}: expected a folder with {wanted.mark} in it, got none; unset it to "
+            "have one fetched"
         )
     if value:
         return Path(value).resolve()

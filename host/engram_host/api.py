@@ -299,7 +299,9 @@ def store_dump(image: Path | str | None, out: Path | str, *, port: Port = None) 
 
     path = Path(out)
     if path.suffix not in WRITERS:
-        raise InputError(f"{path}: expected a file name that ends in .jsonl, .npy or .bin")
+        raise InputError(
+            f"{path}: expected a file name that ends in .jsonl, .npy or .bin, got {path.name}"
+        )
     content = _store_image(image, port)
     WRITERS[path.suffix](content, path)
     return {"samples": len(content.records()), "file": path}
@@ -472,7 +474,8 @@ def measure(log: Path | str | None, meter: str) -> dict[str, Any]:
     lines = [record for record in logs.read(path) if record["kind"] == "timeline"]
     if not lines:
         raise InputError(
-            f"{path} has no timeline: teach the board with --meter, as --meter csv:recording.csv"
+            f"{path}: expected a log with a timeline, got none; learn with --meter "
+            "csv:recording.csv"
         )
     with metered(meter) as measures:
         assert measures is not None
@@ -630,10 +633,12 @@ def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[s
     if all(Path(each).suffix == ".jsonl" for each in sources):
         return dict(write_log_report(sources, out))
     if len(sources) > 1:
-        raise InputError("expected one result.json, or any number of logs (.jsonl)")
+        raise InputError(
+            f"expected one result.json or any number of logs (.jsonl), got {len(sources)} files"
+        )
     path = Path(sources[0])
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
-        raise InputError(f"{path}: expected the result.json of a run ({e})") from e
+        raise InputError(f"{path}: expected the result.json of a run, got {e}") from e
     return dict(write_report(content, out, [board.facts for board in board_facts.load_all()]))

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C).
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 import warnings
 from typing import Any
@@ -74,13 +75,15 @@ class Verbs(click.RichGroup):
 
     def _invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # else a reader that has gone is met when the interpreter ends
+            return result
         except KeyboardInterrupt as stop:
             said = str(stop) if isinstance(stop, Stopped) else "interrupted"
             errors().print(f"[yellow]{escape(said)}[/]", highlight=False)
             ctx.exit(INTERRUPTED)
-        except (ClickException, Exit, Abort):
-            raise  # wrong usage and the like: click's own
+        except (ClickException, Exit, Abort, BrokenPipeError):
+            raise  # wrong usage, `| head` and the like: click's own
         except Exception as e:
             if ctx.find_root().meta.get("debug"):
                 errors().print(traceback.format_exc(), markup=False, highlight=False)
@@ -101,8 +104,9 @@ def _told(e: Exception) -> str:
     if isinstance(e, (EngramError, OSError, ImportError)):
         return str(e)
     return (
-        f"{type(e).__name__}: {e}. This was not expected: firmware and host may be of different "
-        "versions (`engram build` again); --debug shows where it happened"
+        f"{type(e).__name__}: {e}; this is a fault of Engram, or firmware and host are of "
+        "different "
+        "versions (`engram build` again): --debug shows where it happened"
     )
 
 

@@ -1,8 +1,10 @@
 """The serial line of a virtual board: REPL, interrupt, binary input, resets, idling."""
 
+import ast
 import hashlib
 import os
 import random
+import re
 import time
 from pathlib import Path
 
@@ -38,6 +40,24 @@ def test_raw_repl(child):
     child.begin("1/0")
     output, error = child.end()
     assert output == "" and "ZeroDivisionError" in error
+
+
+def test_tracebacks_name_real_lines(start):
+    """Frozen code keeps its lines: a reader finds the place in device_lib."""
+    child = start("unix")
+    child.begin("import engram\nengram.ModelSpec(open('none.safetensors', 'wb+'))")
+    error = child.end()[1]
+    frames = re.findall(r'File "(engram/\S+)", line (\d+), in (\w+)', error)
+    assert len(frames) >= 2, error
+    for path, line, function in frames:
+        tree = ast.parse((Path(__file__).parents[2] / "device_lib" / path).read_text())
+        spans = [
+            (node.lineno, node.end_lineno)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.name == function
+        ]
+        assert any(first < int(line) <= last for first, last in spans), (path, line, function)
+    assert len({line for _, line, _ in frames}) == len(frames), error
 
 
 def test_modules(child):

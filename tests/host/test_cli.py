@@ -86,7 +86,7 @@ def test_every_verb_explains_itself(verb):
     assert told.exit_code == 0 and f"Usage: engram {' '.join(verb)}" in text
     if verb != ["push"]:
         assert f"Example: engram {' '.join(verb)}" in text
-        assert "--debug Show where an error came from." in text
+        assert "--debug Show where an error was raised." in text
     for option in re.findall(r"^│ +(--[\w-]+)\s*│?$", told.stdout, re.M):
         pytest.fail(f"{option} has no help")
 
@@ -266,7 +266,7 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
 
 def test_no_port_says_how_to_give_one(monkeypatch):
     monkeypatch.delenv("ENGRAM_PORT", raising=False)
-    failed(run("info"), 1, "no port was given: use --port (or ENGRAM_PORT)", "as qemu_")
+    failed(run("info"), 1, "expected a port, got none; use --port (or ENGRAM_PORT)", "as qemu_")
 
 
 def test_a_port_that_is_not_there_is_told():
@@ -296,12 +296,45 @@ def test_files_that_are_not_there_are_told(port, here):
     failed(run("learn", "none.npz", "--port", port), 1, *words)
     words = "none: expected a device", "model", "no file"
     failed(run("push", "model", "none", "--port", port), 1, *words)
-    failed(run("log"), 1, "no log was given and out/log has none")
+    failed(run("log"), 1, "expected a log in out/log, as none was given, got none")
     failed(run("log", "none"), 1, "none: expected a log of `engram learn`, got no file")
     failed(run("report", "none.json"), 1, "none.json: expected the result.json of a run")
-    failed(run("plan", "none.safetensors"), 1, "none.safetensors does not exist")
+    failed(run("plan", "none.safetensors"), 1, "none.safetensors: expected a", "got no file")
     words = "none.img: expected a", "flash", "got no file"
     failed(run("start", "unix", "--flash", "none.img"), 1, *words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"hello\nworld\n", "log.txt:1: expected a JSON object with a"),
+        (b"hello", "\"kind\", got 'hello'; give a log of"),
+        (b"", "got an empty file; give a log"),
+        (b"\x93NUMPY\xff\xfe\x00", "expected a JSON object"),
+        (b'{"step": 1}\n', "expected a JSON object"),
+    ],
+)
+def test_a_file_that_is_no_log_is_refused(here, content, words):
+    (here / "log.txt").write_bytes(content)
+    failed(run("log", "log.txt"), 1, words)
+
+
+def test_a_log_that_is_being_written_is_shown(here):
+    (here / "log.txt").write_text('{"kind": "a"}\n{"kind": "ste')
+    told = run("log", "log.txt", "--json")
+    assert told.exit_code == 0 and told.stdout == '{"kind": "a"}\n'
+
+
+@pytest.mark.parametrize("words", [("log", "long.jsonl"), ("log", "long.jsonl", "--json")])
+def test_a_reader_that_leaves_ends_a_verb_in_silence(here, words):
+    """As `| head -1` does."""
+    (here / "long.jsonl").write_text('{"kind": "other"}\n' * 50_000)
+    command = [sys.executable, "-m", "engram_host", *words]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=here)
+    assert b"other" in child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == b"" and child.wait(60) == 1
+    child.stderr.close()
 
 
 def test_an_error_on_the_board_is_told(port, here, model, fives):
@@ -314,8 +347,8 @@ def test_an_error_on_the_board_is_told(port, here, model, fives):
 
 
 def test_an_unknown_board_is_told():
-    failed(run("start", "nano"), 1, "no board 'nano': expected one of")
-    failed(run("build", "nano"), 1, "no board 'nano': expected one of")
+    failed(run("start", "nano"), 1, "expected a board of", "; got 'nano'")
+    failed(run("build", "nano"), 1, "expected a board of", "; got 'nano'")
 
 
 @pytest.mark.parametrize("words", ["unix --stock", "unix_stock --stock", "unix_stock"])
@@ -349,7 +382,7 @@ def test_an_error_that_nobody_foresaw_is_told_in_words(monkeypatch):
         raise KeyError("what")
 
     monkeypatch.setattr(api, "boards", broken)
-    failed(run("boards"), 1, "KeyError: 'what'. This was not expected", "--debug")
+    failed(run("boards"), 1, "KeyError: 'what'; this is a fault of Engram", "--debug")
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------

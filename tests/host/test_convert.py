@@ -259,11 +259,15 @@ def with_tensor(name, value):
 
 
 REFUSED_MODELS = {
-    "a.w holds 1 NaN": {"weights": with_tensor("a.w", np.full(SHAPES["a.w"], 1, "f4"))},
+    "a.w: expected finite values, got 1 NaN": {
+        "weights": with_tensor("a.w", np.full(SHAPES["a.w"], 1, "f4"))
+    },
     "a.w: expected float32, got int32": {
         "weights": with_tensor("a.w", np.ones(SHAPES["a.w"], "i4"))
     },
-    "tensor d.b is missing": {"weights": {k: v for k, v in tensors().items() if k != "d.b"}},
+    "expected a tensor d.b in the file, got none": {
+        "weights": {k: v for k, v in tensors().items() if k != "d.b"}
+    },
     r"expected bias of shape \(6,\), got \(5,\)": {
         "weights": with_tensor("a.b", np.zeros(5, "f4"))
     },
@@ -283,7 +287,9 @@ REFUSED_MODELS = {
     "expected an input of dtype uint8 or float32, got int16": {
         "input": {"shape": [7, 6, 2], "dtype": "int16"}
     },
-    "a uint8 input needs its scale": {"input": {"shape": [7, 6, 2], "dtype": "uint8"}},
+    "expected scale and zero_point of a uint8 input": {
+        "input": {"shape": [7, 6, 2], "dtype": "uint8"}
+    },
     "expected an input scale above 0, got 0": {
         "input": {"shape": [7, 6, 2], "dtype": "float32", "scale": 0, "zero_point": 0}
     },
@@ -294,7 +300,7 @@ REFUSED_MODELS = {
     "expected a float model of version 1 or 2, got 3": {"version": "3"},
     "its graph is incomplete": {"layers": [{"w": "a.w"}] * 8},
 }
-REFUSED_MODELS["a.w holds 1 NaN"]["weights"]["a.w"][0, 0, 0, 0] = np.nan
+REFUSED_MODELS["a.w: expected finite values, got 1 NaN"]["weights"]["a.w"][0, 0, 0, 0] = np.nan
 
 
 @pytest.mark.parametrize("message", REFUSED_MODELS)
@@ -313,9 +319,9 @@ def test_a_file_that_is_no_float_model_is_refused(tmp_path, converted):
         convert(converted[1], samples(), tmp_path / "again.st")
     cut = tmp_path / "cut.st"
     cut.write_bytes((tmp_path / "f.st").read_bytes()[:-9])
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
+    with pytest.raises(ModelError, match="expected a whole safetensors file, got"):
         convert(cut, samples(), tmp_path / "again.st")
-    with pytest.raises(ModelError, match="does not exist"):
+    with pytest.raises(ModelError, match="expected a model file, got no file"):
         convert(tmp_path / "none.st", samples(), tmp_path / "again.st")
     assert not (tmp_path / "again.st").exists()
 
@@ -348,8 +354,8 @@ def test_calibration_files_that_are_none_are_refused(tmp_path):
     (tmp_path / "text.npy").write_text("1, 2, 3")
     np.savez(tmp_path / "y.npz", y=np.zeros(3))
     for name, message in (
-        ("none.npy", "does not exist"),
-        ("text.npy", "is no .npy or .npz file"),
+        ("none.npy", "expected a file, got no file .*none.npy"),
+        ("text.npy", "expected an .npy or .npz file, got something else"),
         ("y.npz", "expected an array named x or x_train .*, got y"),
     ):
         with pytest.raises(DataError, match=message):

@@ -217,7 +217,7 @@ def test_what_it_cannot_work_with_is_refused():
     with pytest.raises(DataError, match="at least 26 latents, two erase units"):
         Policy(store, 3, Rng(1), 25)
     small = ReplayStore(RamFlash(3, 256, 1), 1, 1, POSITION)
-    with pytest.raises(StoreError, match="more erase units"):
+    with pytest.raises(StoreError, match="fill 2 erase units, got 0 of 3; make the region larger"):
         Policy(small, 3, Rng(1), 26)
     with pytest.raises(StoreError, match="store in flash"):
         Policy(LatentStore(100, POSITION), 3, Rng(1), 50)

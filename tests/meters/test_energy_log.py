@@ -151,7 +151,7 @@ def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path,
 def test_a_log_without_a_timeline_cannot_be_measured(device, model, some, tmp_path):
     api.push(device, model)
     api.learn(device, some([5], 5), log=tmp_path / "l.jsonl")
-    with pytest.raises(InputError, match="no timeline"):
+    with pytest.raises(InputError, match="expected a log with a timeline, got none"):
         api.measure(tmp_path / "l.jsonl", "csv:x.csv")
 
 

@@ -280,7 +280,7 @@ def test_a_device_that_says_it_is_believed(page, once):
     "once, page, align, text",
     [
         (False, 8, False, "expected a multiple of the device's own program_bytes of 16, got 8"),
-        (True, 16, False, "expected align=True: the device says"),
+        (True, 16, False, "expected align=True, got False; the device says"),
     ],
 )
 def test_arguments_that_the_device_contradicts(once, page, align, text):

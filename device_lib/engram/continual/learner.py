@@ -416,7 +416,9 @@ def _infer(learner, x, row):
     try:
         learner.stage.infer_row(x, row)
     except TypeError as e:  # a list, or an array of another item size
-        raise DataError("expected an input of %s (%s)" % (learner.inputs.dtype, e))
+        raise DataError(
+            "expected an input of %s, got %s (%s)" % (learner.inputs.dtype, type(x).__name__, e)
+        )
 
 
 def _packed_latent(spec, store):

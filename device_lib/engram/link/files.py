@@ -180,7 +180,9 @@ class Files:
         try:
             return open(safe_path(self.root, name), "rb")
         except OSError:
-            raise CommandError("the board has no file %r; push it first" % name)
+            raise CommandError(
+                "expected a file on the board, got no file %r; push it first" % name
+            )
 
     def stat(self, name):
         """{"size", "crc"} of a file."""

@@ -42,7 +42,7 @@ def bytes_of(buf, itemsize=4):
     """A byte window (memoryview) onto the memory of a buffer of 4-byte items, sharing it."""
     view = memoryview(buf).cast("B")
     if len(view) != len(buf) * itemsize:
-        raise ValueError("expected items of %d bytes" % itemsize)
+        raise ValueError("expected items of %d bytes, got others" % itemsize)
     return view
 
 

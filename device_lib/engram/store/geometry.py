@@ -37,8 +37,8 @@ class Geometry:
         if page is None:
             raise StoreError(
                 "expected program_bytes, how many bytes this flash programs at once: 256 on most "
-                "serial NOR flash, 4 on nRF52, 8 on STM32L4; the device has no attribute of that "
-                "name"
+                "serial NOR flash, 4 on nRF52, 8 on STM32L4; got none, and the device has no "
+                "attribute of that name"
             )
         if not 1 <= page <= self.erase_bytes or self.erase_bytes % page:
             raise StoreError(
@@ -55,13 +55,13 @@ class Geometry:
         if self.once is None:
             raise StoreError(
                 "expected align, whether no page may be programmed twice between erases: False "
-                "for serial NOR flash, True for flash with ECC (STM32 L4, G4, H7); the device has "
-                "no attribute program_once"
+                "for serial NOR flash, True for flash with ECC (STM32 L4, G4, H7); got none, and "
+                "the device has no attribute program_once"
             )
         if said and not self.once:
             raise StoreError(
-                "expected align=True: the device says that a page is programmed only once "
-                "between erases"
+                "expected align=True, got False; the device says that a page is programmed only "
+                "once between erases"
             )
 
 

@@ -641,4 +641,4 @@ def _copy(to, data):
         try:
             bytes_of(to, 1)[_ALL] = bytes_of(data, 1)
         except (TypeError, ValueError):
-            raise DataError("expected a buffer of single bytes, one that can be written")
+            raise DataError("expected a buffer of single bytes that can be written, got another")

@@ -42,7 +42,8 @@ def home() -> Path:
     if named:
         if not (Path(named) / "boards").is_dir():
             raise InputError(
-                f"ENGRAM_HOME={named}: expected a checkout of Engram (a folder boards/ in it); "
+                f"ENGRAM_HOME={named}: expected a checkout of Engram with a folder boards/, got "
+                "none; "
                 "unset it or point it at one"
             )
         return Path(named).resolve()
@@ -272,7 +273,7 @@ def is_known(name: str) -> bool:
 def load(name: str) -> Board:
     """The board of that name. Raises InputError when there is none, naming those there are."""
     if not is_known(name):
-        raise InputError(f"no board {name!r}: expected one of {', '.join(names())}")
+        raise InputError(f"expected a board of {', '.join(names())}; got {name!r}")
     if name in names():
         return read(home() / "boards" / name / "board.toml")
     return _with_stock(load(name.removesuffix(STOCK)))

@@ -71,8 +71,9 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
         _virtual(facts["virtual"], kinds, where)
     if "power" in facts:
         _table(facts["power"], REQUIRED_POWER, "power", where)
-    if "phases" in facts and len(facts["phases"].get("pins", [])) != PHASE_PINS:
-        raise InputError(f"{where}: [phases] pins: expected {PHASE_PINS} of them")
+    pins = len(facts.get("phases", {}).get("pins", []))
+    if "phases" in facts and pins != PHASE_PINS:
+        raise InputError(f"{where}: [phases] pins: expected {PHASE_PINS}, got {pins}")
     if "build" in facts or "upload" in facts:
         _firmware(facts, where)
 
@@ -100,11 +101,16 @@ def _flash(flash: Facts, chip_bytes: int, where: str) -> None:
         if flash[name] < 1:
             raise InputError(f"{where}: [flash] {name}: expected 1 or more, got {flash[name]}")
     if flash["erase_bytes"] % flash["program_bytes"]:
-        raise InputError(f"{where}: [flash] erase_bytes: expected a multiple of program_bytes")
+        raise InputError(
+            f"{where}: [flash] erase_bytes: expected a multiple of program_bytes, got "
+            f"{flash['erase_bytes']}"
+        )
     regions = ("firmware_bytes", "fs_bytes", "store_bytes")
     for name in regions:
         if flash[name] < 0 or flash[name] % flash["erase_bytes"]:
-            raise InputError(f"{where}: [flash] {name}: expected a multiple of erase_bytes")
+            raise InputError(
+                f"{where}: [flash] {name}: expected a multiple of erase_bytes, got {flash[name]}"
+            )
     total = sum(flash[name] for name in regions)
     if total > chip_bytes:
         raise InputError(
@@ -115,7 +121,9 @@ def _flash(flash: Facts, chip_bytes: int, where: str) -> None:
 def _virtual(virtual: Facts, kinds: tuple[str, ...], where: str) -> None:
     _table(virtual, REQUIRED_VIRTUAL, "virtual", where)
     if virtual["kind"] not in kinds:
-        raise InputError(f"{where}: [virtual] kind: expected one of {', '.join(kinds)}")
+        raise InputError(
+            f"{where}: [virtual] kind: expected one of {', '.join(kinds)}; got {virtual['kind']}"
+        )
 
 
 def _firmware(facts: Facts, where: str) -> None:
@@ -131,6 +139,9 @@ def _firmware(facts: Facts, where: str) -> None:
     ways = facts.get("upload", {})
     if not ways or not ways.keys() <= REQUIRED_UPLOAD.keys():
         names = ", ".join(REQUIRED_UPLOAD)
-        raise InputError(f"{where}: expected [upload.<way>], <way> one of {names}")
+        raise InputError(
+            f"{where}: expected [upload.<way>], <way> one of {names}; got "
+            f"{', '.join(ways) or 'none'}"
+        )
     for way, table in ways.items():
         _table(table, REQUIRED_UPLOAD[way], f"upload.{way}", where)

@@ -36,8 +36,8 @@ MANIFEST = """\
 # What the board of MicroPython freezes by itself, then Engram.
 include("{manifest}")
 include("{home}/device_lib/manifest.py")
-module("engram_board.py", base_path="{home}/device_lib/stock", opt=3)
-module("engram_firmware.py", base_path="{frozen}", opt=3)
+module("engram_board.py", base_path="{home}/device_lib/stock", opt=2)
+module("engram_firmware.py", base_path="{frozen}", opt=2)
 """
 FROZEN = '''\
 """Which firmware of Engram this is."""

@@ -55,7 +55,7 @@ class Source:
             return ".".join(parts)
         except (OSError, IndexError):
             raise BuildError(
-                f"{self.path}: expected a MicroPython source tree (py/mpconfig.h in it); "
+                f"{self.path}: expected a MicroPython source tree with py/mpconfig.h, got none; "
                 "give another MICROPY_DIR, or unset it"
             ) from None
 

@@ -69,7 +69,9 @@ def _result(board: str, told: api.Outcome) -> list[str]:
     else:
         lines.append(f"[yellow]not compared[/]: {told.why_not}")
     if told.said is None:
-        lines.append("[yellow]not asked[/]: no serial port came; `engram boards` shows it later")
+        lines.append(
+            "[yellow]not asked[/]: no serial port appeared; `engram boards` shows it later"
+        )
     else:
         said = told.said
         runs = f"{said['system']} {said['version']}, Engram {said.get('engram', 'none')}"

@@ -30,7 +30,7 @@ def debug(function: F) -> F:
         expose_value=False,
         is_eager=True,
         callback=_remember,
-        help="Show where an error came from.",
+        help="Show where an error was raised.",
     )(function)
 
 

@@ -87,11 +87,13 @@ def _warn(text: str) -> None:
 
 def _read(path: Path) -> NDArray[Any]:
     if not path.is_file():
-        raise DataError(f"calibration data: {path} does not exist")
+        raise DataError(f"calibration data: expected a file, got no file {path}")
     try:
         content = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"calibration data: {path} is no .npy or .npz file ({error})") from error
+        raise DataError(
+            f"calibration data: expected an .npy or .npz file, got something else in {path}"
+        ) from error
     if isinstance(content, np.ndarray):
         return content
     for name in _NAMES:

@@ -161,7 +161,7 @@ def _input_scale(source: Entry) -> tuple[float | None, int | None]:
     scale = source.get("scale")
     zero_point = source.get("zero_point")
     if source["dtype"] == "uint8" and (scale is None or zero_point is None):
-        raise ModelError("a uint8 input needs its scale and zero_point in the graph")
+        raise ModelError("expected scale and zero_point of a uint8 input in the graph, got none")
     if scale is not None and not scale > 0:
         raise ModelError(f"expected an input scale above 0, got {scale}")
     return scale, zero_point
@@ -296,13 +296,13 @@ def _tensors(
 
 def _tensor(tensors: model_file.Tensors, name: str) -> F32:
     if name not in tensors:
-        raise ModelError(f"tensor {name} is missing from the file")
+        raise ModelError(f"expected a tensor {name} in the file, got none of that name")
     tensor = tensors[name]
     if tensor.dtype != np.float32:
         raise ModelError(f"tensor {name}: expected float32, got {tensor.dtype}")
     bad = int(np.count_nonzero(~np.isfinite(tensor)))
     if bad:
-        raise ModelError(f"tensor {name} holds {bad} NaN or infinite values")
+        raise ModelError(f"tensor {name}: expected finite values, got {bad} NaN or infinite ones")
     return tensor
 
 

@@ -57,10 +57,10 @@ def read(path: Path) -> tuple[Tensors, dict[str, str]]:
     Raises ModelError when the file is missing, truncated or not safetensors.
     """
     if not path.is_file():
-        raise ModelError(f"model file {path} does not exist")
+        raise ModelError(f"expected a model file, got no file {path}")
     try:
         with safe_open(str(path), framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             return tensors, dict(file.metadata() or {})
     except SafetensorError as error:
-        raise ModelError(f"{path} is not a whole safetensors file: {error}") from error
+        raise ModelError(f"{path}: expected a whole safetensors file, got {error}") from error

@@ -154,7 +154,7 @@ def _dfuse(data: bytes) -> Image:
     at = 11  # after the prefix
     for _ in range(data[10]):
         if data[at : at + 6] != b"Target":
-            raise ValueError("expected a target")
+            raise ValueError("expected a target, got none")
         elements = struct.unpack_from("<I", data, at + 270)[0]
         at += 274
         for _ in range(elements):

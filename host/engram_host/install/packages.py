@@ -76,7 +76,7 @@ def with_needs(names: Iterable[str]) -> tuple[str, ...]:
     while todo:
         name = todo.pop()
         if name not in PACKAGES:
-            raise InputError(f"no package {name!r}: expected one of {', '.join(PACKAGES)}")
+            raise InputError(f"expected a package of {', '.join(PACKAGES)}; got {name!r}")
         wanted.add(name)
         todo += PACKAGES[name].needs
     return tuple(name for name in PACKAGES if name in wanted)

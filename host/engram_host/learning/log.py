@@ -70,7 +70,8 @@ def latest() -> Path:
     found = sorted(DIRECTORY.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise InputError(
-            f"no log was given and {DIRECTORY} has none; `engram learn` writes one there"
+            f"expected a log in {DIRECTORY}, as none was given, got none; `engram learn` writes "
+            "one"
         )
     return found[-1]
 
@@ -78,17 +79,19 @@ def latest() -> Path:
 def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Record]:
     """The records of a log; follow: wait for more until the last one is there.
 
-    Raises InputError at a line that is no record (the last line may be incomplete: it is waited
-    for, or left out).
+    Raises InputError at a line that is no record, and where there is none (the last line of more
+    may be incomplete: it is waited for, or left out).
     """
     if not path.is_file():
         raise InputError(f"{path}: expected a log of `engram learn`, got no file")
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         number, rest, last = 0, "", "summary"
         while True:
             rest += file.readline()
             if not rest.endswith("\n"):
                 if not follow:
+                    if not number:
+                        _parse(rest, f"{path}:1")
                     return
                 time.sleep(poll_s)
                 continue
@@ -109,4 +112,7 @@ def _parse(line: str, where: str) -> Record:
             return record
     except ValueError:
         pass
-    raise InputError(f'{where}: expected a JSON object with a "kind", got {line.strip()[:60]!r}')
+    got = ascii(line.strip()[:60]) if line else "an empty file"
+    raise InputError(
+        f'{where}: expected a JSON object with a "kind", got {got}; give a log of `engram learn`'
+    )

@@ -30,7 +30,7 @@ def resolve(port: str | None) -> Target:
     port = port or os.environ.get(ENVIRONMENT)
     if not port:
         raise InputError(
-            f"no port was given: use --port (or {ENVIRONMENT}) with a board's name, as "
+            f"expected a port, got none; use --port (or {ENVIRONMENT}) with a board's name, as "
             f"{_example()}, or a serial port{_found()}"
         )
     if not boards.is_known(port):

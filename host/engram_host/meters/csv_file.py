@@ -100,7 +100,7 @@ class CsvMeter:
         whole = np.isfinite(time) & np.isfinite(power)
         t, power = time[whole], power[whole]
         if len(t) < 2 or not np.all(np.diff(t) > 0):
-            raise InputError(f"{where}: expected times that grow from line to line")
+            raise InputError(f"{where}: expected times that grow from line to line, got others")
         over = np.abs(power) >= self._limit_w
         return Block(t - t[0], power, None if bits is None else bits[whole], over), lines
 

@@ -27,7 +27,9 @@ class Table:
         try:
             text = self.path.read_text(encoding="utf-8-sig", errors="replace")
         except OSError as e:
-            raise InputError(f"{self.path}: expected a CSV that can be read ({e.strerror})") from e
+            raise InputError(
+                f"{self.path}: expected a CSV that can be read, got {e.strerror}"
+            ) from e
         lines = text.splitlines()
         at, delimiter = self._head(lines)
         heads = [head.strip() for head in next(csv.reader([lines[at]], delimiter=delimiter))]
@@ -36,7 +38,9 @@ class Table:
             if any(cell.strip() for cell in row):
                 rows.append(self._numbers(row, len(heads), number))
         if not rows:
-            raise InputError(f"{self.path}: expected numbers below the heads {', '.join(heads)}")
+            raise InputError(
+                f"{self.path}: expected numbers below the heads {', '.join(heads)}; got none"
+            )
         return heads, np.array(rows), at + 1
 
     def _head(self, lines: list[str]) -> tuple[int, str]:
@@ -50,7 +54,7 @@ class Table:
                     if any(self._is_number(cell) for cell in below):
                         return at, delimiter
         raise InputError(
-            f"{self.path}: expected a line of column heads and numbers below it; give "
+            f"{self.path}: expected a line of column heads and numbers below it, got none; give "
             "delimiter= and decimal= if it has them"
         )
 

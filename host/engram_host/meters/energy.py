@@ -97,7 +97,9 @@ class Integrator:
         self._block, self._accuracy, self._u_clock = block, accuracy, u_clock
         t = block.t
         if len(t) < 2 or not np.all(np.diff(t) > 0):
-            raise MeterError("expected samples in the order of time from the meter")
+            raise MeterError(
+                "expected samples in the order of time from the meter, got others; measure again"
+            )
         self.period = float(np.median(np.diff(t)))
         half = self.period / 2
         self._cells = np.concatenate(([t[0] - half], (t[1:] + t[:-1]) / 2, [t[-1] + half]))

@@ -102,7 +102,9 @@ def plan_report(
     path = Path(spec_path)
     boards = list(boards)
     if not path.is_file():
-        raise ModelError(f"model file {path} does not exist; make it with `engram convert`")
+        raise ModelError(
+            f"{path}: expected a device model, got no file; make it with `engram convert`"
+        )
     with path.open("rb") as stream:
         spec = ModelSpec(stream)
     if classes is not None:

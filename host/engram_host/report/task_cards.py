@@ -109,7 +109,7 @@ def cards(stream: LoggedStream, svg: dict[str, str], origin: Source) -> list[Car
     return [
         Card(
             "Accuracy after each task",
-            "All test samples count alike. What came until then: the tests of the tasks learned.",
+            "All test samples count alike. Seen so far: the tests of the tasks learned.",
             [origin],
             svg["task_accuracy"],
         ),

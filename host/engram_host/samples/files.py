@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path}: expected an .npz or .npy file of samples, got no file")
     try:
         content = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as e:
-        raise InputError(f"{path} is no .npz or .npy file ({e})") from e
-    return content if isinstance(content, np.ndarray) else dict(content.items())
+        return content if isinstance(content, np.ndarray) else dict(content.items())
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as e:
+        if "Object arrays" in str(e):
+            raise InputError(
+                f"{path}: expected arrays of numbers, got Python objects, as rows that differ in "
+                "length become; give all samples one shape and save them again"
+            ) from e
+        raise InputError(
+            f"{path}: expected an .npz or .npy file of numpy, got something else or a part of one"
+        ) from e

@@ -75,7 +75,7 @@ class StoreImage:
         try:
             data = path.read_bytes()
         except OSError as e:
-            raise InputError(f"{path}: expected a flash image ({e.strerror})") from e
+            raise InputError(f"{path}: expected a flash image, got {e.strerror}") from e
         return cls(data, str(path))
 
     @property

@@ -201,14 +201,14 @@ class Policy(TakesAll):
 def _units(store, budget):
     """How many erase units a policy may use: two stay free for what moves, one for a bad one."""
     if not hasattr(store, "drop_unit"):
-        raise StoreError("expected a store in flash: this policy drops erase units")
+        raise StoreError("expected a store in flash, got none; this policy drops erase units")
     told = store.info()
     slots = told["slots_per_block"]
     most = min(told["blocks"] - 3, store.capacity // slots - 1)
     if most < 2:
         raise StoreError(
-            "expected a replay region of more erase units: of %d this policy may fill %d, at "
-            "least 2 are needed" % (told["blocks"], max(0, most))
+            "expected a replay region of which this policy may fill 2 erase units, got %d of %d; "
+            "make the region larger" % (max(0, most), told["blocks"])
         )
     if budget < 2 * slots:
         raise DataError(

@@ -44,7 +44,7 @@ def task_accuracy_picture(
     names = [_START, *(f"+ {name}" if i else name for i, name in enumerate(tasks))]
     lines = (
         ("on all tests", "joint", list(enumerate(everything))),
-        ("on what came until then", "replay", list(enumerate(seen, 1))),
+        ("on the tasks so far", "replay", list(enumerate(seen, 1))),
     )
     for label, role, points in lines:
         known = [(x, y) for x, y in points if y is not None]
