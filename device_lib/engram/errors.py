@@ -5,7 +5,7 @@
     ├── ModelError      a model file is truncated, of another version, or inconsistent
     ├── FitError        the model does not fit the memory it was given
     ├── StoreError      the flash region is too small, foreign, full or damaged
-    ├── DivergedError   the loss is no longer a number
+    ├── DivergedError   a learning run ruins what was learned
     ├── WireError       a frame on the serial link is not valid
     └── CommandError    the agent cannot do what it was asked to do
 

@@ -61,6 +61,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
         overwrite_stack()
         try:
             learner = _before_load(path, board, heap_base, bits, beat, options, least)
+            learner.path = path
             learner.load()
             heap_free()  # collects
             bytearray(_PIECE_BYTES)  # a hole that work with it goes into

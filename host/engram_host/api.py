@@ -24,7 +24,7 @@ from engram_host import build as firmware
 from engram_host import samples as sample_files
 from engram_host import virtual
 from engram_host.build import ports as build_ports
-from engram_host.device import MODEL, Answer, Device
+from engram_host.device import MODEL, Answer, Device, learner_options
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
@@ -34,6 +34,7 @@ from engram_host.learning import tasks as task_streams
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.session import Learned, Session
 from engram_host.learning.task_run import LearnedTasks, TaskRun
+from engram_host.learning.undo import roll_back
 from engram_host.line import census, ports
 from engram_host.line.link import Link
 from engram_host.meters.base import Meter
@@ -268,14 +269,14 @@ def _samples(data: Data, labels: Path | None = None) -> Samples:
 def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[str, Any]:
     """Go back to a saved state: the "last" one, the "previous" one, or "factory", the model file.
 
-    What is gone back from is erased; stored samples stay. Returns the learner's facts and the
-    "generation" of the state, None for "factory". Raises DeviceError when there is no such state
-    or the board's flash belongs to another model.
+    What is gone back from is erased; stored samples stay. Returns the learner's facts, the
+    "generation" of the state, None for "factory", and the changes, by the names of
+    undo.roll_back(). Raises DeviceError when there is no such state or the board's flash belongs
+    to another model.
     """
     with _device(port) as device:
         device.need_open(model)
-        generation = device.rollback(to)
-        return {"to": to, "generation": generation, **device.link.call("opened")}
+        return roll_back(device, to)
 
 
 # --- what is stored -----------------------------------------------------------------------------
@@ -364,6 +365,7 @@ def learn(
     meter: measures the session's energy; a Meter from open_meter(), which stays open, or a text as
     open_meter() takes it.
     """
+    learner_options.check_number("epochs", epochs)
     loaded = _samples(data, labels)
     loaded.need_answers()
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
@@ -407,6 +409,7 @@ def learn_tasks(
     model, goes on from the state it saved last, to the same result. Raises InputError when it
     has learned something else and `fresh` is not given.
     """
+    learner_options.check_number("epochs", epochs)
     seed = options.get("seed") or 1
     stream = task_streams.load(
         data,

@@ -91,3 +91,45 @@ def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():
         "prepared",
         "heap_base", "budget_bytes", "beat",
     }  # fmt: skip
+
+
+NUMBERS = [
+    ("lr", float("nan"), "0.03"), ("lr", -1, "0.03"), ("lr", 0, "0.03"),
+    ("lr", float("inf"), "0.03"), ("lr", 1e39, "0.03"),
+    ("lr_decay", 1.5, "0.5"), ("lr_decay", float("nan"), "0.5"),
+    ("momentum", 1, "0.9"), ("momentum", -0.1, "0.9"), ("momentum", float("nan"), "0.9"),
+    ("weight_decay", -1e-4, "0.0001"), ("weight_decay", float("inf"), "0.0001"),
+    ("clip", 0, "1"), ("clip", float("nan"), "1"), ("clip", float("inf"), "1"),
+    ("batch", 0, "16"), ("batch", 1.5, "16"), ("batch", True, "16"), ("micro", 0, "4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "example"), NUMBERS)
+def test_a_number_that_no_learner_takes_is_refused_by_name(name, value, example):
+    with pytest.raises(InputError) as told:
+        learner_options.for_board({name: value})
+    flag = "--" + name.replace("_", "-")
+    assert str(told.value).startswith(f"{flag}: expected ")
+    assert f"got {value!r}; give {flag} {example}" in str(told.value)
+    example = float(example) if "." in example else int(example)
+    assert learner_options.for_board({name: example}) == {name: example}
+
+
+@pytest.mark.parametrize("epochs", [0, -1, 1.5, float("nan")])
+def test_epochs_are_refused_by_name(epochs):
+    with pytest.raises(InputError, match="--epochs: expected a whole number of passes from 1 on"):
+        learner_options.check_number("epochs", epochs)
+
+
+@pytest.mark.parametrize("name", ["ar1", "bias", "head", "replay", "replay_lwf", None])
+@pytest.mark.parametrize("given", ["budget", "budget_bytes"])
+def test_nothing_to_replay_is_refused_where_the_strategy_replays(name, given):
+    options = {given: 0} if name is None else {given: 0, "strategy": name}
+    words = f"--budget: expected .*{name or 'replay'} .* got 0; give"
+    with pytest.raises(InputError, match=words):
+        learner_options.check_budget(options)
+
+
+@pytest.mark.parametrize("name", ["cwr", "ewc", "finetune", "lwf", "ncm", "slda"])
+def test_a_strategy_that_does_not_replay_needs_no_budget(name):
+    learner_options.check_budget({"budget": 0, "strategy": name})

@@ -70,6 +70,8 @@ class Learner:
     .stored, .skipped   samples observed since the learner was opened: those that are in flash
                and those that the policy did not let in
     .stage     nn.stage.Stage
+    .path      of the model file, to which a run that diverges goes back where no state was saved;
+               None: it has none
     .inputs    inputs.Inputs
 
     Raises FitError before anything is allocated, ModelError on a damaged file.
@@ -125,6 +127,11 @@ class Learner:
                 available += 3 * len(store.labels)
         self.store, self.checkpoints = store, checkpoints
         self.budget = budget_of(store, budget, budget_bytes)
+        if store is not None and not self.budget and strategy_class(strategy).REPLAY:
+            raise DataError(
+                "expected a budget of at least 1 latent, as strategy %s replays them, got 0; "
+                "finetune learns without replay" % strategy
+            )
         self.rng = Rng(seed)
         groups = spec.classes or 1  # that records are balanced over
         self.policy = policy(store, groups, self.rng, self.budget)
@@ -156,6 +163,7 @@ class Learner:
             (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
         ]
         self.stored = self.skipped = self.experience = self.steps_done = 0
+        self.path, self.known_at_first = None, spec.known
         self.stream = Stream()
         self.latent_qp = spec.quantization("latent")
         self.feature_elems = self.stage.head.n if self.stage.head else 0
@@ -293,7 +301,8 @@ class Learner:
         {"step", "of", "loss", "acc", "new", "replayed", "at", "phases": {name: counter units},
         "total", "outside"}; acc: None without classes; at: the counter when the step began;
         outside: units not spent inside kernels. Raises DataError when there is nothing new,
-        DivergedError when the loss stops being a number (load() the last saved state then).
+        DivergedError when the run diverges, as divergence.py says: the learner is back at its last
+        saved state then, without one at its model file.
         """
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to learn")

@@ -3,9 +3,10 @@
 from array import array
 
 from ..backend import kernels
-from ..compat import ticks_diff
+from ..compat import forget, ticks_diff
 from ..errors import DataError, DivergedError, StoreError
-from .numbers import DEAD
+from .divergence import Divergence
+from .numbers import DEAD, NO_CLASS
 
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one micro-batch before the store is given up
@@ -41,6 +42,8 @@ class Trainer:
         """A generator of one record per step: as Learner.steps()."""
         learner, sampler = self._learner, self._learner.sampler
         strategy, store = learner.strategy, learner.store
+        if not isinstance(epochs, int) or epochs < 1:
+            raise DataError("expected epochs of at least 1, got %r" % (epochs,))
         sampler.begin(
             store.labels, store.experiences, learner.current, learner.batch,
             replay and strategy.REPLAY,
@@ -50,19 +53,45 @@ class Trainer:
                 "nothing new to learn: observe labelled samples first%s"
                 % (" (the policy stored none of the last ones)" if learner.skipped else "")
             )
+        self._make_room(store.labels)
         self._stage.start()
         self._optimiser.start()
         self._set_rates(1)
         strategy.begin()
         self._bind_fills()
         total = epochs * sampler.steps_per_epoch
+        divergence = Divergence(learner, total, sampler.old > 0)
         for n in range(total):
             self._optimiser.next_step()
             self._set_rates(1 - self._lr_decay * n / total)
             self.step()
             if n + 1 == total:
                 strategy.finish()
-            yield self._record(n + 1, total)
+            record = self._record(n + 1, total)
+            problem = divergence.of_step(n + 1, record["loss"], record["acc"])
+            if problem:
+                raise self._diverged(n + 1, *problem)
+            yield record
+
+    def _make_room(self, labels):
+        """Lets the head tell the classes of all records apart: of those that were stored before a
+        saved state came back it may know fewer."""
+        stage = self._stage
+        top = max([label for label in set(labels) if label < NO_CLASS] or [0])
+        if self._learner.head_name and top >= stage.known:
+            stage.resize(top + 1)
+
+    def _diverged(self, n, expected, got):
+        """Sets the learner back; the error that says so."""
+        from .recovery import set_back
+
+        where, lr = set_back(self._learner), self._optimiser.lr
+        forget(("engram.continual.recovery",))
+        return DivergedError(
+            "expected %s, got %s at step %d: learning diverges with a learning rate of %g; %s; "
+            "the samples stay stored, learn them with a smaller rate, such as %g"
+            % (expected, got, n, lr, where, min(lr / 10, 0.03))
+        )
 
     def _bind_fills(self):
         """Tapes that draw and read a micro-batch, by how many of its records are new."""
@@ -136,11 +165,6 @@ class Trainer:
     def _record(self, n, total):
         learner, stats = self._learner, self._stage.stats
         loss = sum([numbers[0] for numbers in stats.values()]) / learner.batch
-        if loss != loss or loss in (float("inf"), float("-inf")):
-            raise DivergedError(
-                "the loss is no longer a number after %d steps: load() the last saved state "
-                "and use a smaller learning rate than %g" % (n, self._hypers["head"][0])
-            )
         total_units = ticks_diff(self._ended, self._began)
         inside = ticks_diff(self._spent_after, self._spent_before)
         right = [numbers[1] for numbers in stats.values() if len(numbers) > 1]

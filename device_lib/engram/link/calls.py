@@ -458,6 +458,13 @@ def store_info(device):
     return {"store": learner.store.info(), "checkpoints": learner.checkpoints.info()}
 
 
+def stored(device):
+    """Records in the store: "new", of the current experience, and "old", those before."""
+    learner = device.need_learner()
+    new = len(learner.current_slots())
+    return {"new": new, "old": len(learner.store) - new}
+
+
 def stat(device, name):
     return device.files.stat(name)
 
@@ -501,6 +508,7 @@ CALLS = {
     "phases_quiet": phases_quiet,
     "phases_end": phases_end,
     "store_info": store_info,
+    "stored": stored,
     "stat": stat,
     "list": list_files,
     "remove": remove,

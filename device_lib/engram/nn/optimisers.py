@@ -13,12 +13,14 @@ NAMES = ("sgd", "momentum", "adam")
 _STATES = {"sgd": (), "momentum": (VELOCITY,), "adam": ("mean", "square")}
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba, "Adam" (ICLR 2015), algorithm 1
 _NEW1, _NEW2 = 0.1, 0.001  # weights of a new gradient: 1 - beta
+_MOST = 3e38  # less than the largest float32
 
 
 class Optimiser:
     """One of NAMES; "momentum" with a momentum of 0 is "sgd".
 
-    clip: largest norm of all gradients together; None: any.
+    lr and weight_decay are finite and not negative, momentum is from 0 to below 1.
+    clip: largest norm of all gradients together, above 0; None: any. Raises DataError.
 
     .states   names of its buffers, each of one float32 per parameter that learns, beside the
               gradients where these have a buffer of their own
@@ -29,8 +31,15 @@ class Optimiser:
             raise DataError("expected an optimiser of %s, got %s" % (", ".join(NAMES), name))
         if name == "momentum" and not momentum:
             name = "sgd"
-        if clip is not None and not clip > 0:
+        if clip is not None and not 0 < clip < _MOST:
             raise DataError("expected a largest gradient norm above 0, got %r" % (clip,))
+        for what, value, below in (
+            ("learning rate (lr)", lr, _MOST),
+            ("momentum", momentum, 1),
+            ("weight decay (weight_decay)", weight_decay, _MOST),
+        ):
+            if not isinstance(value, (int, float)) or not 0 <= value < below:  # NaN is in no range
+                raise DataError("expected a %s from 0 to below %g, got %r" % (what, below, value))
         self.name, self.lr, self.momentum, self.weight_decay = name, lr, momentum, weight_decay
         self.clip = clip
         self.states = _STATES[name]

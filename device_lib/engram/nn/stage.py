@@ -1,5 +1,7 @@
 """The layers of a model as tapes: rows of kernels over windows of an arena. It knows no op."""
 
+from array import array
+
 from ..backend import kernels
 from ..compat import bytes_of
 from ..errors import ModelError
@@ -98,6 +100,8 @@ class Stage:
     .labels     (micro) uint8; .targets: (micro, values) float32, None without
     .params     all parameters in one float32 window; .learned: params.Learned
     .known      classes in use; .head: Head, or None
+    .origins    array('I') of (first element in params, offset in the model file, elements) per
+                tensor of params
     .stats      {name of an output: array('f')}, as losses.Losses has it
     .tapes      {section of the plan: Tape}
 
@@ -126,7 +130,7 @@ class Stage:
         self.latent = self.latents[: spec.latent_elems]
         self._input = arena.window(INPUT) if spec.net.frozen else self.latent
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
-        _read(spec, program, arena)
+        self.origins = _read(spec, program, arena)
         self._set_tapes(plan, arena)
         self._rooms = [
             (name, arena.window(name), program.values[name][1], name == program.head)
@@ -246,12 +250,15 @@ def _computing(rows):
 
 
 def _read(spec, program, arena):
-    """The tensors of the model file; parameters one behind the other."""
-    params = arena.window(PARAMS)
+    """The tensors of the model file; parameters one behind the other. Returns Stage.origins."""
+    params, origins = arena.window(PARAMS), array("I", ())
     for _, _, tensor, _, at in program.tensors:
-        spec.file.read_into(tensor, bytes_of(params[at : at + spec.file.elems(tensor)]))
+        n = spec.file.elems(tensor)
+        spec.file.read_into(tensor, bytes_of(params[at : at + n]))
+        origins.extend(array("I", (at, spec.file.entries[tensor][2], n)))
     for tensor in program.persistent:
         spec.file.read_into(tensor, arena.window(tensor))
+    return origins
 
 
 def _head(spec, program, arena, rows):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rich_click as click
+from rich.table import Table
 
 from engram_host import api
 from engram_host.commands import options, output
@@ -40,8 +43,26 @@ def command(to: str, yes: bool, model: str | None, port: str | None, as_json: bo
     if as_json:
         output.show_json(told)
         return
-    state = "the model file" if told["generation"] is None else f"generation {told['generation']}"
     output.show(
-        f"[green]✓[/] {told['model']} is at {state}: {told['experience']} sessions, "
-        f"{told['steps']:,} steps, {told['known']} classes"
+        f"[green]✓[/] {told['model']} is at {_state(told['generation'])}: {told['experience']} "
+        f"sessions, {told['steps']:,} steps, {told['known']} classes"
     )
+    output.show(_changes(told))
+
+
+def _state(generation: int | None) -> str:
+    return f"generation {generation}" if generation else "the model file"
+
+
+def _changes(told: dict[str, Any]) -> Table:
+    undone = told["undone"]
+    rows = [
+        ("before", _state(told["before"]["generation"])),
+        ("undone", f"{undone['experience']} sessions, {undone['steps']:,} steps"),
+    ]
+    if told["new"]:
+        words = "stored samples count as new again: the next `engram learn` learns them too"
+        rows.append(("new", f"{told['new']:,} {words}"))
+    if None not in told["accuracy"]:
+        rows.append(("accuracy", "{:.1%} → {:.1%} on the tasks tested".format(*told["accuracy"])))
+    return output.facts(rows)

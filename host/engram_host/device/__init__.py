@@ -101,6 +101,7 @@ class Device:
             raise InputError(f"{path}: expected a device model file, got no file")
         with path.open("rb") as stream:
             ModelSpec(stream)  # ModelError here, before anything is sent
+        learner_options.check_budget(learner_options.for_board(options))
         self.put(name, path.read_bytes())
         return self.open(name, **options)
 
@@ -109,7 +110,9 @@ class Device:
 
         options: as learner_options.for_board() takes them: strategy, bits, budget, lr, ...
         """
-        return self._opened("open", name, learner_options.for_board(options))
+        wanted = learner_options.for_board(options)
+        learner_options.check_budget(wanted)
+        return self._opened("open", name, wanted)
 
     def _opened(self, function: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
         """Opens a model by a function of the agent's; where the heap is too fragmented for it,
@@ -149,8 +152,9 @@ class Device:
         wanted = name or now["model"] or MODEL
         if name is None and wanted not in self.files():
             return self.link.call("reset")  # type: ignore[no-any-return]
-        given = learner_options.for_board(options)
-        return self._opened("reset", wanted, learner_options.merged(now["options"], given))
+        chosen = learner_options.merged(now["options"], learner_options.for_board(options))
+        learner_options.check_budget(chosen)
+        return self._opened("reset", wanted, chosen)
 
     def save(self) -> dict[str, int]:
         """Keep the learned state in flash: {"generation", "at", "units"}."""
@@ -166,6 +170,10 @@ class Device:
         if generation is None:
             self._opened("open", now["model"], now["options"])
         return generation
+
+    def stored(self) -> dict[str, int]:
+        """Samples in the store: "new", of the session under way; "old", those before it."""
+        return self.link.call("stored")  # type: ignore[no-any-return]
 
     def store_format(self, keep_wear: bool = False) -> None:
         """Erase stored samples and saved states, whatever is there, also without a model.

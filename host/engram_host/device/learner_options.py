@@ -7,6 +7,7 @@ told here, before anything is sent.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from engram.continual import policies, strategies
@@ -21,6 +22,18 @@ TRIMMING = policies.TRIMMING  # those that need room for all samples of a sessio
 BITS = (3, 8)  # of a stored latent element: fewest, most
 
 _SAME = ({"budget", "budget_bytes"}, {"scope", "depth"})  # options of which one is in force
+
+# Option -> (the value it expects, whether a value is that, an example). NaN is in no range.
+_NUMBERS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
+    "lr": ("a finite learning rate above 0", lambda v: 0 < v < 3e38, "0.03"),
+    "lr_decay": ("a share of the learning rate from 0 to 1", lambda v: 0 <= v <= 1, "0.5"),
+    "momentum": ("a momentum from 0 to below 1", lambda v: 0 <= v < 1, "0.9"),
+    "weight_decay": ("a finite weight decay of 0 or more", lambda v: 0 <= v < 3e38, "0.0001"),
+    "clip": ("a finite gradient norm above 0", lambda v: 0 < v < 3e38, "1"),
+    "batch": ("a whole number of samples from 1 on", lambda v: v >= 1 and v == int(v), "16"),
+    "micro": ("a whole number of samples from 1 on", lambda v: v >= 1 and v == int(v), "4"),
+    "epochs": ("a whole number of passes from 1 on", lambda v: v >= 1 and v == int(v), "1"),
+}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")
 _FACTORS = {None: 1, "k": 1000, "K": 1000, "M": 10**6, "ki": 1024, "Ki": 1024, "Mi": 1 << 20}
@@ -53,6 +66,28 @@ def assignment(text: str) -> tuple[str, int | float]:
     raise InputError(f"expected a strategy's option as name=number, got {text!r}")
 
 
+def check_number(name: str, value: Any) -> None:
+    """Raises InputError where an option of _NUMBERS has a value that it cannot have."""
+    expected, fits, example = _NUMBERS[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not fits(value):
+        flag = f"--{name.replace('_', '-')}"
+        raise InputError(f"{flag}: expected {expected}, got {value!r}; give {flag} {example}")
+
+
+def check_budget(options: dict[str, Any]) -> None:
+    """Raises InputError where nothing may stay in the store of a strategy that replays.
+
+    options: all of a learner's, as the board has them; the strategy is replay without one.
+    """
+    strategy = options.get("strategy", "replay")
+    name = next((key for key in ("budget", "budget_bytes") if options.get(key) == 0), None)
+    if name and strategies.strategy_class(strategy).REPLAY:
+        raise InputError(
+            f"--budget: expected room for at least 1 latent, as the strategy {strategy} replays "
+            "them, got 0; give --budget 500, or --strategy finetune, which forgets"
+        )
+
+
 def for_board(options: dict[str, Any]) -> dict[str, Any]:
     """What was given (not None), by the names that the board's learner has.
 
@@ -76,6 +111,8 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
     bits = given.get("bits")
     if bits is not None and not BITS[0] <= bits <= BITS[1]:
         raise InputError(f"expected latents of {BITS[0]} to {BITS[1]} bits, got {bits!r}")
+    for name in _NUMBERS.keys() & given.keys():
+        check_number(name, given[name])
     if "budget" in given:
         given.update(budget(given.pop("budget")))
     chosen = given.pop("strategy_options", None)

@@ -32,7 +32,13 @@ def policy_class(name):
 
 
 def budget_of(store, latents, budget_bytes):
-    """How many latents may stay in a store. Raises DataError where both budgets are given."""
+    """How many latents may stay in a store.
+
+    Raises DataError where both budgets are given, and on one that is no whole number from 0 on.
+    """
+    for given in (latents, budget_bytes):
+        if given is not None and (not isinstance(given, int) or given < 0):
+            raise DataError("expected a budget of 0 or more, got %r" % (given,))
     if store is None:
         return 0
     if budget_bytes is None:

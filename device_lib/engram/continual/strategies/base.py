@@ -30,6 +30,9 @@ class Strategy:
         self.learner = learner
         self.stage = learner.stage
 
+    def fresh(self):
+        """The parameters are those of the model file, and what it saves is zeros."""
+
     def begin(self):
         """A learning run begins; learner.sampler holds its records."""
 

@@ -44,12 +44,16 @@ class Strategy(Base):
         # (the head's, the saved ones, how many of them a class has)
         self._parts = ((weights, saved[:n], head.n), (biases, saved[n:], 1))
         self._past, self._current = arena.window("past"), arena.window("current")
+        self._past_of_file = options["past"]
+        self.fresh()
+
+    def fresh(self):
         # Pre-training was an experience of every class that the model knows.
         for c in range(self.stage.known):
             self._current[c] = 1
         self._consolidate()
         for c in range(self.stage.known):
-            self._past[c] = options["past"]
+            self._past[c] = self._past_of_file
 
     def begin(self):
         """The head of this experience: zeros, and the saved weights of its classes."""

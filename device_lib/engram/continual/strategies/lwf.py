@@ -36,7 +36,7 @@ class Strategy(Base):
         self._cool = scalar(1 / options["temperature"])
         self._weight = scalar(options["alpha"] / options["temperature"] / learner.batch)
         self._to_teacher = self.stage.learned.snapshots(self._teacher)
-        self.end()
+        self.fresh()
 
     def begin(self):
         rows, known = self.stage.micro, min(int(self._taught[0]), self.stage.known)
@@ -78,6 +78,9 @@ class Strategy(Base):
         kernels.zero_f32(self._wide)
         kernels.copy_channels(self._wide, p, rows, known, old, 0, 0, old)
         kernels.axpy_f32(self._dlogits, self._wide, self._weight)
+
+    def fresh(self):
+        self.end()
 
     def end(self):
         kernels.run(self._to_teacher)

@@ -47,8 +47,11 @@ class Strategy(Base):
         sums, n = arena.window("sums"), len(self._w)
         self._sums, self._counts = sums[:n], sums[n:]
         self._once = Once(arena.window("taken"))
-        self._cosine = options.get("cosine")
-        past = options.get("past")
+        self._cosine, self._past = options.get("cosine"), options.get("past")
+        self.fresh()
+
+    def fresh(self):
+        past = self._past
         if past:
             kernels.scale_f32(self._sums, self._w, scalar(past / 2))
             for c in range(self.stage.known):

@@ -1,0 +1,36 @@
+"""Sets a learner back after a learning run that diverged."""
+
+from ..backend import kernels
+from ..compat import bytes_of
+
+
+def set_back(learner):
+    """Sets a learner back to the state that it saved last, where there is none to its model file;
+    says in words where it is now. Stored records stay; those of the current experience are new."""
+    if learner.checkpoints is not None:
+        generation = learner.load()
+        if generation is not None:
+            return "the learner is back at its last saved state, generation %d" % generation
+    if learner.path is None:
+        return "this learner is lost: open the model again"
+    _to_model_file(learner)
+    return "the learner is back at its model file, as nothing was saved"
+
+
+def _to_model_file(learner):
+    stage, state = learner.stage, learner.state
+    kernels.zero_f32(stage.params)
+    with open(learner.path, "rb") as stream:
+        for i in range(0, len(stage.origins), 3):
+            at, offset, n = stage.origins[i : i + 3]
+            stream.seek(offset)
+            stream.readinto(bytes_of(stage.params[at : at + n]))
+    for name, part in zip(state.names, state.parts):
+        if name != "params":
+            for i in range(len(part)):
+                part[i] = 0
+    learner.experience = learner.steps_done = 0
+    stage.resize(learner.known_at_first)
+    learner.stream.begin(0)
+    learner.strategy.fresh()
+    learner.policy.loaded()

@@ -1,0 +1,24 @@
+"""What a user's options cannot do to a board, on virtual ones."""
+
+import pytest
+
+from engram_host import api
+from engram_host.errors import DeviceError
+
+pytestmark = pytest.mark.board
+
+
+def test_a_run_that_diverges_leaves_what_the_board_knew(name, model, some, tmp_path):
+    """Its model file, where nothing was saved; then the last saved state."""
+    with api.connect(name) as board:
+        api.push(board, model, batch=8, budget=100)
+        api.push_data(board, some(range(10), 3))
+        knew = api.evaluate(board)
+        for generation, where in ((0, "its model file"), (1, "its last saved state, generation 1")):
+            with pytest.raises(DeviceError, match=f"learning diverges .* back at {where}") as told:
+                api.learn(board, some([5, 6], 8), lr=1e10, log=tmp_path / "bad.jsonl")
+            assert told.value.kind == "DivergedError"
+            assert board.store_info()["checkpoints"]["generation"] == generation
+            assert api.evaluate(board) == knew
+            api.learn(board, some([0, 5], 8), lr=0.03, log=tmp_path / "good.jsonl")
+            knew = api.evaluate(board)
