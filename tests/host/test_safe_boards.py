@@ -15,7 +15,8 @@ def test_a_run_that_diverges_leaves_what_the_board_knew(name, model, some, tmp_p
         api.push_data(board, some(range(10), 3))
         knew = api.evaluate(board)
         for generation, where in enumerate(("model file", "last saved state, generation 1")):
-            with pytest.raises(DeviceError, match=f"learning diverges .* back at its {where}") as told:
+            words = f"learning diverges .* back at its {where}"
+            with pytest.raises(DeviceError, match=words) as told:
                 api.learn(board, some([5, 6], 8), lr=1e10, log=tmp_path / "bad.jsonl")
             assert told.value.kind == "DivergedError"
             assert board.store_info()["checkpoints"]["generation"] == generation
