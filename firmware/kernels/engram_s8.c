@@ -15,7 +15,7 @@ bool engram_channels_ok(engram_fault_t *fault, engram_l_t bias, engram_l_t mult,
     // What all have in common first: a shift of -1 to -16 is 0 to 15 with every bit turned.
     const int32_t *b = bias.p, *m = mult.p, *s = shift.p;
     int32_t mults = 0, turned = 0, biases = 0, n = K;
-    #ifdef ENGRAM_PAIRS
+    #ifdef ENGRAM_WIDE
     if (K >= 4) {
         const engram_common_t most = engram_common_4(m, s, b, (size_t)K / 4);
         mults = most.mults, turned = most.turned, biases = most.biases;
@@ -69,16 +69,17 @@ static engram_columns_s8_t columns_of(engram_b_t w, engram_l_t bias, engram_l_t 
 // Windows that lie in one piece, n bytes apart: rows of a dense layer, pixels of a pointwise one.
 static bool rows_as_columns(const engram_columns_s8_t *t, int8_t *out, const int8_t *x, size_t rows,
     int32_t offset) {
-    if (engram_columns_s8_positions(t->n, 1) == 0) {
+    if (!engram_columns_s8_suit(t, rows, 1)) {
         return false;
     }
     uint32_t columns[ENGRAM_COLUMN_WORDS];
-    for (size_t row = 0, positions; row < rows; row += positions) {
-        positions = engram_columns_s8_positions(t->n, rows - row);
-        for (size_t p = 0; p < positions; p++) {
+    for (size_t row = 0, n; row < rows; row += n) {
+        const size_t positions = engram_columns_s8_positions(t->n, rows - row);
+        n = rows - row < positions ? rows - row : positions;
+        for (size_t p = 0; p < n; p++) {
             engram_column_s8(columns, positions, p, x + (row + p) * t->n, t->n, offset);
         }
-        engram_columns_s8(t, columns, positions, out + row * t->K);
+        engram_columns_s8(t, columns, n, out + row * t->K);
     }
     return true;
 }
@@ -135,17 +136,18 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
     if (h.taps == 1 && w.taps == 1 && h.stride == 1 && w.stride == 1 && h.out == h.size && w.out == w.size) {
         return rows_as_columns(t, out, x, (size_t)B * (size_t)h.size * (size_t)w.size, -zero_point);
     }
-    if (engram_columns_s8_positions(t->n, 2) < 2) {
+    const size_t all = (size_t)B * (size_t)h.out * (size_t)w.out;
+    if (!engram_columns_s8_suit(t, all, 2)) {
         return false;
     }
     uint32_t columns[ENGRAM_COLUMN_WORDS];
     int8_t window[ENGRAM_COLUMN_WORDS];
-    const size_t all = (size_t)B * (size_t)h.out * (size_t)w.out;
     int32_t oh = 0, ow = 0;
     engram_range_t r = engram_taps(&h, 0);
-    for (size_t at = 0, positions; at < all; at += positions) {
-        positions = engram_columns_s8_positions(t->n, all - at);
-        for (size_t p = 0; p < positions; p++) {
+    for (size_t at = 0, n; at < all; at += n) {
+        const size_t positions = engram_columns_s8_positions(t->n, all - at);
+        n = all - at < positions ? all - at : positions;
+        for (size_t p = 0; p < n; p++) {
             gather(window, x, &h, &w, C, oh, r, ow, zero_point);
             engram_column_s8(columns, positions, p, window, t->n, -zero_point);
             if (++ow == w.out) {
@@ -157,7 +159,7 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
                 r = taps_of(&h, oh);
             }
         }
-        engram_columns_s8(t, columns, positions, out + at * t->K);
+        engram_columns_s8(t, columns, n, out + at * t->K);
     }
     return true;
 }
@@ -262,7 +264,7 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
     }
 }
 
-#ifdef ENGRAM_PAIRS
+#ifdef ENGRAM_WIDE
 
 // Depthwise with windows of 3 x 3: tiles of a row of the output, of four channels, whose columns are
 // stacked in pairs once for all the windows that they lie in. Padding is stacked too, as the zero
@@ -433,7 +435,7 @@ int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l
         .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p, .quick = quick,
     };
     ptrdiff_t k = 0;
-    #ifdef ENGRAM_PAIRS
+    #ifdef ENGRAM_WIDE
     k = depthwise_wide(&layer, out.p, x.p, w.p, B);
     #endif
     slide(&layer, out.p, x.p, w.p, B, k);

@@ -2,9 +2,11 @@
 // compiler says about the core:
 //   ENGRAM_FPU     single-precision FPU: blocks of sums in registers     engram_simd_fpu.h
 //   ENGRAM_PAIRS   DSP extension: two 16-bit products an instruction     engram_simd_pairs.h
+//   ENGRAM_WIDE    the same with more code: depthwise, any number of windows
 //   ENGRAM_NARROW  armv6m: four channels share one loaded byte           engram_simd_narrow.h
-// Without any, and with -DENGRAM_PLAIN, the portable C beside each fast path is built. Fast and
-// plain give the same bits: the order of every sum is the same, and so is every rounding.
+// Without any, and with -DENGRAM_PLAIN, the portable C beside each fast path is built. With
+// -DENGRAM_SMALL only the ENGRAM_PAIRS that are short. Fast and plain give the same bits: the order
+// of every sum is the same, and so is every rounding.
 #ifndef ENGRAM_SIMD_H
 #define ENGRAM_SIMD_H
 
@@ -13,16 +15,24 @@
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' && !defined(__ARM_BIG_ENDIAN) \
     && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(ENGRAM_PLAIN)
 
-#if defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__SOFTFP__)
-#define ENGRAM_FPU
-#endif
-
 #ifdef __ARM_FEATURE_SIMD32
 #define ENGRAM_PAIRS
 #endif
 
+#ifndef ENGRAM_SMALL
+
+#if defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4) && !defined(__SOFTFP__)
+#define ENGRAM_FPU
+#endif
+
+#ifdef ENGRAM_PAIRS
+#define ENGRAM_WIDE
+#endif
+
 #ifdef __ARM_ARCH_6M__
 #define ENGRAM_NARROW
+#endif
+
 #endif
 
 #endif

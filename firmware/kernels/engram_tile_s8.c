@@ -113,11 +113,13 @@ void engram_run_s8_x4(const engram_run_s8_t *t) {
 void engram_run_s8_x4(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
     DOT_SETUP
+    #ifndef ENGRAM_SMALL
     if (offset == 0) {
         RUN(4, DOT(4, PLAIN))
-    } else {
-        RUN(4, DOT(4, ADDED))
+        return;
     }
+    #endif
+    RUN(4, DOT(4, ADDED))
 }
 
 #endif
@@ -133,7 +135,7 @@ void engram_run_depthwise_s8_x4(const engram_run_s8_t *t) {
     RUN(4, EACH_4(MAC_DEPTHWISE))
 }
 
-#ifdef ENGRAM_PAIRS
+#ifdef ENGRAM_WIDE
 
 void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t step) {
     for (; n != 0; n--, w += step) {
@@ -222,14 +224,29 @@ engram_acc_t engram_sum_s8(const int8_t *w, size_t n) {
 
 #ifdef ENGRAM_PAIRS
 
-size_t engram_columns_s8_positions(size_t n, size_t positions) {
+size_t engram_columns_s8_positions(size_t n, size_t left) {
     const size_t words = (n + 3) / 4 * 2;
-    for (size_t p = positions >= 4 ? 4 : positions >= 2 ? 2 : 1; p != 0; p /= 2) {
+    #ifdef ENGRAM_WIDE
+    for (size_t p = left >= 4 ? 4 : left >= 2 ? 2 : 1; p != 0; p /= 2) {
         if (words * p <= ENGRAM_COLUMN_WORDS) {
             return p;
         }
     }
     return 0;
+    #else
+    (void)left;
+    return words * 4 <= ENGRAM_COLUMN_WORDS ? 4 : 0;
+    #endif
+}
+
+bool engram_columns_s8_suit(const engram_columns_s8_t *t, size_t all, size_t least) {
+    #ifndef ENGRAM_WIDE
+    if (!t->quick || all < 4) {
+        return false;
+    }
+    #endif
+    (void)all;
+    return engram_columns_s8_positions(t->n, least) >= least;
 }
 
 // The last n = 1 to 3 bytes of a row, filled up with zeros; `fours` times four stand before them.
@@ -268,6 +285,37 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
         EACH(LAST) \
         w += rest; \
     }
+
+#ifndef ENGRAM_WIDE
+
+// Sums of windows beyond the last one are of what lies there, and are not stored.
+void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t windows, int8_t *out) {
+    const size_t fours = t->n / 4, rest = t->n % 4, K = t->K;
+    const uint32_t *last = columns + 8 * fours;
+    const int32_t out_zp = t->out_zp;
+    const int8_t *w = t->w;
+    for (size_t k = 0; k < K; k++) {
+        const uint32_t start = (uint32_t)t->bias[k];
+        const int32_t mult = t->mult[k], right = -t->shift[k];
+        uint32_t sums[4] = { start, start, start, start };
+        engram_pairs_4x1(sums, columns, w, fours);
+        w += 4 * fours;
+        if (rest != 0) {
+            const uint32_t v = last_bytes(w, rest, fours), even = engram_even_pair(v), odd = engram_odd_pair(v);
+            for (size_t p = 0; p < windows; p++) {
+                sums[p] = engram_multiply_pairs(last[2 * p], even, sums[p]);
+                sums[p] = engram_multiply_pairs(last[2 * p + 1], odd, sums[p]);
+            }
+            w += rest;
+        }
+        int8_t *o = out + k;
+        for (size_t p = 0; p < windows; p++) {
+            o = engram_store_pairs(o, K, sums[p], mult, right, out_zp);
+        }
+    }
+}
+
+#else
 
 // Sums to bytes, K apart.
 #define QUICK(p) o = engram_store_pairs(o, K, c##p, mult, -shift, out_zp);
@@ -370,5 +418,7 @@ void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, si
         columns_1(t, columns, out);
     }
 }
+
+#endif
 
 #endif

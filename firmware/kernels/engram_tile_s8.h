@@ -37,7 +37,7 @@ void engram_run_s8_x1(const engram_run_s8_t *t);
 void engram_run_depthwise_s8_x4(const engram_run_s8_t *t);
 void engram_run_depthwise_s8_x1(const engram_run_s8_t *t);
 
-// Depthwise where engram_simd.h defines ENGRAM_PAIRS: four neighbouring channels with their weights
+// Depthwise where engram_simd.h defines ENGRAM_WIDE: four neighbouring channels with their weights
 // widened to 16 bits once, two words a tap, `row` words from one row of taps to the next.
 enum { ENGRAM_WIDE_WORDS = 288, ENGRAM_WIDE_CHANNELS = 64 };
 void engram_widen_s8_x4(uint32_t *wide, const int8_t *w, size_t n, ptrdiff_t step);
@@ -46,11 +46,11 @@ void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *firs
     const engram_acc_t *start, size_t blocks, bool quick);
 
 // Windows of 3 x 3 bytes side by side where every shift is below 0, every |sum| below 2**30 and the
-// range int8's own, also only with ENGRAM_PAIRS. Three rows of x of four channels become for every
+// range int8's own, also only with ENGRAM_WIDE. Three rows of x of four channels become for every
 // column and channel two words: the pair of the upper two rows, and the third. x[r] steps step[r].
 enum { ENGRAM_STACKED_WORDS = 8 };
 void engram_stack_s8_3x4(uint32_t *to, const int8_t *const x[3], const ptrdiff_t step[3], size_t n);
-#ifdef ENGRAM_PAIRS
+#ifdef ENGRAM_WIDE
 // Fills w01 and w2 with a channel's weights, doubled, `row` and `right` bytes apart.
 void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *w, ptrdiff_t row, ptrdiff_t right);
 #endif
@@ -96,8 +96,8 @@ static inline int8_t engram_shift_s8(int32_t v, int32_t zero_point, int32_t low,
 
 // ---- columns: only where engram_simd.h defines ENGRAM_PAIRS ----------------------------------
 // Windows of x widened to 16 bits once, with the offset added, for all output channels: on the
-// stack, ENGRAM_COLUMN_WORDS words, so for windows of up to 144 bytes four at a time, up to 288
-// two, up to 576 one.
+// stack, ENGRAM_COLUMN_WORDS words, so for windows of up to 144 bytes four at a time. With
+// ENGRAM_WIDE for windows of up to 288 bytes two at a time, of up to 576 one.
 
 enum { ENGRAM_COLUMN_WORDS = 288 };
 
@@ -109,13 +109,17 @@ typedef struct {
     bool quick;                // |sums| stay below 2**30, every shift is below 0, nothing to clamp but int8
 } engram_columns_s8_t;
 
-// How many windows of n bytes to take at a time where there are `positions`: 4, 2, 1, or 0 (too long).
-size_t engram_columns_s8_positions(size_t n, size_t positions);
+// Whether it can be done, `least` at a time, where there are `all` windows.
+bool engram_columns_s8_suit(const engram_columns_s8_t *t, size_t all, size_t least);
+
+// How many windows of n bytes are taken at a time where there are `left` more: 4, 2, 1, or 0 (too
+// long). Without ENGRAM_WIDE it is 4 even where fewer are left.
+size_t engram_columns_s8_positions(size_t n, size_t left);
 
 // Widens window p of those taken at a time.
 void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_t *x, size_t n, int32_t offset);
 
-// out (positions, K): these windows against every channel.
-void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t positions, int8_t *out);
+// out (windows, K): those widened against every channel.
+void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t windows, int8_t *out);
 
 #endif
