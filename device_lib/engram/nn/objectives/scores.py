@@ -10,10 +10,11 @@ class Classes:
     def add(self, out, row, n, label):
         """Row `row` of outputs (rows, n) is of a sample of class `label`."""
         self.total[label] += 1
-        best = row * n
+        best, most = row * n, out[row * n]
         for i in range(best + 1, row * n + n):
-            if out[i] > out[best]:
-                best = i
+            value = out[i]  # each look at a float allocates one
+            if value > most:
+                best, most = i, value
         if best - row * n == label:
             self.right[label] += 1
 
