@@ -16,6 +16,16 @@ _COLLECT_BYTES = 8192
 _folder = ""
 
 
+def _table(pack):
+    """What stands before the modules: the first one lies where it ends."""
+    with open(pack, "rb") as file:
+        start = 3 + file.read(3)[2]
+        file.seek(start)
+        (end,) = struct.unpack("<I", file.read(4))
+        file.seek(2)
+        return file.read(end - 2)
+
+
 class Packs:
     """The packs of a folder as a read-only file system: what MicroPython's import asks of one."""
 
@@ -31,16 +41,17 @@ class Packs:
 
     def _find(self, path):
         """(pack, offset, length) of a module, () for a folder, None."""
-        path = path.lstrip("/").encode()
+        name = path.lstrip("/").encode()
+        if name.endswith(b".py"):  # import asks for that first
+            return None
+        own = bytes((len(name),)) + name
         for pack in self.packs:
-            with open(pack, "rb") as file:
-                for _ in range(struct.unpack("<H", file.read(2))[0]):
-                    name = file.read(file.read(1)[0])
-                    at, size = struct.unpack("<II", file.read(8))
-                    if name == path:
-                        return pack, at, size
-                    if name.startswith(path + b"/"):
-                        return ()
+            table = _table(pack)
+            at = table.find(own)
+            if at >= 0:
+                return (pack,) + struct.unpack_from("<II", table, at + len(own))
+            if table.find(name + b"/") >= 0:
+                return ()
         return None
 
     def stat(self, path):
