@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the virtual environment $1 with the project installed in it, editable, with its demo and dev extras.
+# Makes the virtual environment $1 with the project installed in it, editable, with its dev extra.
 #
 # A stamp in the environment holds the hash of what it was made from, so a later run costs nothing.
 set -euo pipefail
@@ -30,5 +30,5 @@ echo "engram: making $venv with $("$python" -V)" >&2
 rm -f "$venv/.stamp"
 "$python" -m venv --clear "$venv"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check -q)
-"${pip[@]}" install -e '.[demo,dev]'
+"${pip[@]}" install -e '.[dev]'
 echo "$want" >"$venv/.stamp"

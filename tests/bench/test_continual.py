@@ -1,6 +1,6 @@
 """The harness of the continual-learning benchmark, on few samples: streams, bounds, document.
 
-Fashion-MNIST where it is there, else the digits that scikit-learn carries, widened to its size.
+Fashion-MNIST where it is there, else the scanned digits, widened to its size.
 """
 
 import os
@@ -23,7 +23,7 @@ import results  # noqa: E402
 import streams  # noqa: E402
 
 from engram.nn.model import ModelSpec  # noqa: E402
-from engram_host.datasets import fashion_mnist  # noqa: E402
+from engram_host.datasets import fashion_mnist, scanned_digits  # noqa: E402
 
 EACH = 60
 
@@ -34,11 +34,9 @@ def small_stream():
         data = fashion_mnist()
         x, y = data.x_train[:2800], data.y_train[:2800]
     else:
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        wide = np.kron(digits.images[:, 1:, 1:], np.ones((4, 4)))  # 28 x 28
-        x, y = np.uint8(wide * 15.9)[..., None], digits.target
+        images, y = scanned_digits.scans()
+        wide = np.kron(images[:, 1:, 1:, 0], np.ones((4, 4)))  # 28 x 28
+        x = np.uint8(wide * 15.9)[..., None]
     test = len(x) * 2 // 7
     return protocols.Stream(x[test:], y[test:], x[:test], y[:test], protocols.FASHION_GROUPS)
 

@@ -13,7 +13,15 @@ import pytest
 from PIL import Image
 
 from engram_host import datasets
-from engram_host.datasets import fashion, mfcc, omniglot, place, speech, spoken_digits
+from engram_host.datasets import (
+    fashion,
+    mfcc,
+    omniglot,
+    place,
+    scanned_digits,
+    speech,
+    spoken_digits,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -326,3 +334,11 @@ def test_pixels_are_shares_of_ink():
     assert pixels.shape == (28, 28)
     assert set(map(tuple, pixels[:, :3].tolist())) == {(255, 85, 0)} and pixels[:, 2:].max() == 0
     assert drawn.pixels(105)[0, 0, :6, 0].tolist() == [255] * 5 + [0]
+
+
+def test_the_digits_are_the_scans_of_the_data_set():
+    """Byte by byte, in the order in which scikit-learn has them too."""
+    x, y = scanned_digits.scans()
+    assert (x.shape, x.dtype, y.shape, y.dtype) == ((1797, 8, 8, 1), np.uint8, (1797,), np.uint8)
+    digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+    assert digest == "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"

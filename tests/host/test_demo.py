@@ -15,7 +15,6 @@ wall_s board micropython
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     place = tmp_path_factory.mktemp("demo")
     demo.demo("qemu_m4f", out=place)
     return place

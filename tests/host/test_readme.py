@@ -48,7 +48,6 @@ def run(argv, where, text=None):
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
     """A folder in which `make demo` has been run, and boards of its own."""
-    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "boards"))
     out = tmp_path / "out" / "demo"
     out.mkdir(parents=True)

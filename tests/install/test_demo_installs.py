@@ -15,7 +15,6 @@ BOARDS = ("unix_stock", "qemu_m0p_stock", "qemu_m7_stock", "virtual_pico_stock")
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_demo_installs_and_finds_how_many_samples_fit(name, tmp_path):
-    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     if not boards.load(name).artefact.exists():
         pytest.skip(f"no firmware of {name}: `engram build {name}` makes it")
     settings, said = demo.load_settings(), []

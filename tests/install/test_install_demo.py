@@ -33,7 +33,6 @@ ROW = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_install_and_demo(name, tmp_path, monkeypatch):
-    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
     row = stock_boards.measure(name + boards.STOCK, tmp_path)
     assert stock_boards.faults_of(row) == []

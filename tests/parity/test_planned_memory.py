@@ -35,7 +35,6 @@ print(learner.planned_bytes, learner.heap_growth(), learner.info()["recompute"])
 
 @pytest.fixture(scope="module", params=("qemu_m4f", "virtual_pico"))
 def board(request, tmp_path_factory):
-    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     ready(request.param)
     place = tmp_path_factory.mktemp("models")
     (place / "tiny.safetensors").write_bytes(tiny_model.model_bytes())

@@ -1,6 +1,6 @@
 """Data sets of examples and benchmarks: each from a folder, or from its official address.
 
-The digits ship inside scikit-learn. Every other set is looked for in the folder that ENGRAM_DATA
+The digits lie in this package. Every other set is looked for in the folder that ENGRAM_DATA
 names, then in the cache, then fetched from where its authors keep it (`place.py`).
 """
 
