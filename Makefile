@@ -31,6 +31,7 @@ setup:
 ## Let a virtual board learn handwritten digits; writes out/demo/report.html
 demo: setup
 	@$(ENGRAM) demo --port $(BOARD)
+	@echo; echo "To have the command engram in this shell:  . $(VENV)/bin/activate"
 
 ## Run every test, on this computer and on the virtual boards
 test: setup

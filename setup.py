@@ -63,25 +63,37 @@ class BuildExtOrSay(build_ext):
             raise  # setuptools knows that it is optional, and goes on
 
 
-class BuildPyWithBoards(build_py):
-    """build_py that carries boards/*/board.toml as package data, for plain installations.
+# What an installation carries of a checkout: the facts of boards, the demo's model and settings.
+CARRIED = ("boards/*/board.toml", "examples/digits/*.toml", "examples/digits/*.safetensors")
 
-    A checkout and an editable installation read the files where they lie. ENGRAM_DEVICE_FILES=1:
-    what `engram install` puts on boards (build/device) too, for a release.
+
+class BuildPyWithBoards(build_py):
+    """build_py that takes files of the checkout along as package data, for plain installations.
+
+    A checkout and an editable installation read the files where they lie. For a release there is
+    more: ENGRAM_DEVICE_FILES=1, what `engram install` puts on boards (build/device);
+    ENGRAM_FIRMWARE, a folder with the firmware of virtual boards.
     """
 
     def run(self):
         super().run()
         if self.editable_mode:
             return
-        for path in sorted((ROOT / "boards").glob("*/board.toml")):
-            target = Path(self.build_lib, "engram_host/_data", path.relative_to(ROOT))
+        data = Path(self.build_lib, "engram_host/_data")
+        for path in sorted(path for pattern in CARRIED for path in ROOT.glob(pattern)):
+            target = data / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         if os.environ.get("ENGRAM_DEVICE_FILES") == "1":
-            target = Path(self.build_lib, "engram_host/_data/device")
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(ROOT / "build" / "device", target)
+            replace(ROOT / "build" / "device", data / "device")
+        if "ENGRAM_FIRMWARE" in os.environ:
+            replace(Path(os.environ["ENGRAM_FIRMWARE"]), data / "build" / "firmware")
+
+
+def replace(source: Path, target: Path) -> None:
+    """Copy a folder to the place of another."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
 
 
 # ENGRAM_EXTENSION=0: a wheel without C, for any computer. ENGRAM_BUILD: a build folder of its own,

@@ -3,8 +3,9 @@
     python firmware/tools/dist.py            every architecture whose compiler is here
     python firmware/tools/dist.py --docs     and its tables into docs/install.md
 
-    wheels/     the host part, with the files for every board in it: for any computer (numpy), and
-                for computers like this one (C kernels)
+    wheels/     the host part, with the files for every board in it and the firmware of virtual
+                boards: for any computer (numpy, boards in QEMU), and for computers like this one
+                (C kernels, the unix board too)
     mip/        the library and kernels as `mip` installs them: a folder an architecture
     README.md   docs/install.md
 """
@@ -28,6 +29,7 @@ import natmod_build  # noqa: E402
 import natmod_modules  # noqa: E402
 
 import engram  # noqa: E402
+from engram_host import boards, build  # noqa: E402
 from engram_host.install import choice, make_files, packages  # noqa: E402
 from engram_host.install.files import Files  # noqa: E402
 
@@ -49,18 +51,42 @@ def device_files(archs: list[str]) -> Path:
     return root
 
 
+# Virtual boards whose firmware a wheel carries, so that `engram demo` works without a checkout ->
+# what takes the symbols out of it. What QEMU runs is the same on every computer.
+ANYWHERE = {"qemu_m4f": "arm-none-eabi-strip", "qemu_m4f_stock": "arm-none-eabi-strip"}
+HERE = {"unix": "strip", "unix_stock": "strip"}
+# The terms of the C library in that firmware, where Debian's package of it is installed.
+NEWLIB = Path("/usr/share/doc/libnewlib-arm-none-eabi/copyright")
+
+
+def firmware(strips: dict[str, str], out: Path) -> Path:
+    """A folder with the firmware of virtual boards, built here, and the licences of its parts."""
+    shutil.rmtree(out, ignore_errors=True)
+    for name, strip in strips.items():
+        board = boards.load(name)
+        built = build.build(board, say=print)
+        (out / name).mkdir(parents=True)
+        subprocess.run([strip, "-o", out / name / built.name, built], check=True)
+    source = build.find_source().path
+    shutil.copyfile(source / "LICENSE", out / "LICENSE.micropython")
+    if NEWLIB.exists():
+        shutil.copyfile(NEWLIB, out / "LICENSE.newlib")
+    return out
+
+
 def wheels(out: Path) -> list[Path]:
     """Two wheels of the host part: for any computer, and for those like this one."""
     out.mkdir(parents=True)
-    for extension in ("0", "1"):
+    for extension, carried in (("0", ANYWHERE), ("1", ANYWHERE | HERE)):
         place = ROOT / "build" / "wheel"
+        ready = firmware(carried, ROOT / "build" / "wheel-firmware")
         shutil.rmtree(place, ignore_errors=True)
         told = subprocess.run(
             [sys.executable, "setup.py", "-q", "bdist_wheel", "--bdist-dir", place / "tree"]
             + ["--dist-dir", out],
             cwd=ROOT,
             env=os.environ | {"ENGRAM_EXTENSION": extension, "ENGRAM_DEVICE_FILES": "1"}
-            | {"ENGRAM_BUILD": str(place)},
+            | {"ENGRAM_BUILD": str(place), "ENGRAM_FIRMWARE": str(ready)},
             capture_output=True,
             text=True,
         )

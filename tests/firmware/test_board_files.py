@@ -135,3 +135,16 @@ def test_home_is_named_by_the_environment(monkeypatch, tmp_path):
         boards.home()
     (tmp_path / "boards").mkdir()
     assert boards.home() == tmp_path.resolve()
+
+
+EMULATORS = {"qemu_m4f": "qemu-system-arm", "virtual_pico": "nodejs"}
+
+
+@pytest.mark.parametrize("name", EMULATORS)
+def test_an_emulator_that_is_missing_is_named_with_its_package(name, tmp_path, monkeypatch):
+    package = EMULATORS[name]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "made_up").touch()
+    words = rf"expected the program \S+ to run {name}, got none; .*apt-get install {package}"
+    with pytest.raises(VirtualBoardError, match=words):
+        boards.load(name).command(tmp_path / "flash.bin", tmp_path / "made_up")

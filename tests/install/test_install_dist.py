@@ -41,6 +41,10 @@ def test_it_holds_what_a_user_needs(unpacked):
         assert "engram_host/_data/device/lib/engram/core.pack" in names
         assert "engram_host/_data/device/kernels/armv6m/_engram_core.mpy" in names
         assert "engram_host/install/on_board/ask.py" in names
+        assert "engram_host/_data/examples/digits/demo.toml" in names
+        assert "engram_host/_data/build/firmware/qemu_m4f/firmware.elf" in names
+        assert "engram_host/_data/build/firmware/LICENSE.micropython" in names
+        assert wheel.stat().st_size < 3_000_000, "a wheel is quickly fetched"
 
 
 def test_each_package_json_names_files_that_are_there(unpacked):
@@ -79,6 +83,49 @@ def test_the_wheel_learns_on_this_computer(unpacked, tmp_path):
         accuracy, generation = told.split()
         assert float(accuracy) > 0.9 and int(generation) == 1 + times
     assert (tmp_path / "digits.engram" / "flash.bin").exists()
+
+
+@pytest.mark.board
+def test_the_demo_runs_from_a_wheel_in_a_new_environment(unpacked, tmp_path):
+    """As docs/install.md says: no checkout, no compiler; only the libraries are borrowed."""
+    venv = tmp_path / "engram-env"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    wheel = next((unpacked / "wheels").glob("*-abi3-*.whl"))
+    pip = [venv / "bin" / "python", "-I", "-m", "pip"]  # it sees no checkout
+    pip += ["install", "-q", "--no-deps", "--no-index", wheel]
+    subprocess.run(pip, check=True, capture_output=True)
+    (packages,) = venv.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("platlib") + "\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    told = subprocess.run(
+        ["engram", "demo", "--port", "unix", "--json"],
+        cwd=home,
+        env={"PATH": str(venv / "bin"), "HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert json.loads(told.stdout)["accuracy_replay"] > 0.9
+    assert (home / "out" / "demo" / "report.html").exists()
+
+
+NO_FIRMWARE = """
+from engram_host import api, errors
+try:
+    api.build("unix")
+except errors.BuildError as e:
+    print(e)
+"""
+
+
+def test_a_wheel_without_a_firmware_says_what_to_do(unpacked, tmp_path):
+    library = tmp_path / "library"
+    with zipfile.ZipFile(next((unpacked / "wheels").glob("*-any.whl"))) as file:
+        file.extractall(library)
+    told = outside(library, tmp_path, NO_FIRMWARE)
+    assert "expected a checkout of Engram for the firmware of unix, got an installation" in told
+    assert "run `make demo` there" in told and "release archive" in told
 
 
 def outside(library, folder, program, *arguments):

@@ -184,6 +184,20 @@ def test_documents_name_only_verbs_that_exist():
     assert wrong == []
 
 
+def test_the_command_is_where_the_last_line_of_make_demo_says():
+    """A reader types `engram` next: README and make name the same environment, which has it."""
+    last = subprocess.run(
+        ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()[-1]
+    (line,) = re.findall(r"\. (build/venv/bin/activate)\"$", last)
+    assert any(text == ". " + line for name, text in commands() if name == "README.md")
+    venv = re.search(r"^VENV +:= (.*)$", (ROOT / "Makefile").read_text(), re.M)[1]
+    assert line == venv + "/bin/activate"
+    activate = f". {sys.prefix}/bin/activate && command -v engram"
+    found = subprocess.run(["sh", "-c", activate], capture_output=True, text=True).stdout.strip()
+    assert found == f"{sys.prefix}/bin/engram"
+
+
 def test_documents_link_only_to_files_that_exist():
     """A dead link tells the reader that nobody reads this."""
     wrong = []

@@ -12,6 +12,7 @@ from offset 0, in the state the chip would have it (blank = 0xFF).
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -25,6 +26,9 @@ BLANK = b"\xff"
 
 # Kind of a virtual board -> file that its build makes.
 ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmware.uf2"}
+
+# Emulator -> Debian package that brings it.
+PACKAGES = {"qemu-system-arm": "qemu-system-arm", "node": "nodejs"}
 
 # A board's name with this ending: the board with stock firmware, MicroPython without our kernels
 # and library, as a user finds it on a board. Kinds of virtual boards that have one.
@@ -190,7 +194,7 @@ class Board:
 
         The console is the child's standard input and output, a pipe or a terminal in raw mode;
         0x03 is passed through and interrupts the running program. flash_file is made if need be.
-        Raises VirtualBoardError when the firmware has not been built.
+        Raises VirtualBoardError when the firmware has not been built or the emulator is missing.
         """
         kind = self.kind
         firmware = firmware or self.artefact
@@ -200,7 +204,19 @@ class Board:
                 f"run 'engram build {self.name}'"
             )
         self.prepare_flash(flash_file)
-        return COMMANDS[kind](self, flash_file.resolve(), firmware.resolve())
+        argv, environment = COMMANDS[kind](self, flash_file.resolve(), firmware.resolve())
+        need_program(self, argv)
+        return argv, environment
+
+
+def need_program(board: Board, argv: list[str]) -> None:
+    """Raise VirtualBoardError where the program that is the board is not on this computer."""
+    if "/" not in argv[0] and shutil.which(argv[0]) is None:
+        raise VirtualBoardError(
+            f"expected the program {argv[0]} to run {board.name}, got none; install it (Debian: "
+            f"apt-get install {PACKAGES.get(argv[0], argv[0])}), or choose another board: --port "
+            "unix needs no emulator"
+        )
 
 
 def qemu_command(board: Board, flash: Path, firmware: Path) -> tuple[list[str], dict[str, str]]:

@@ -52,16 +52,22 @@ def find_source(named: Path | str | None = None) -> Source:
     named = named or os.environ.get("MICROPY_DIR")
     if named:
         return Source(Path(named).resolve())
+    need_checkout("the MicroPython source")
     bootstrap = home() / "host" / "bootstrap" / "micropython.py"
-    if not bootstrap.exists():
-        raise BuildError(
-            "firmware is built in a checkout of Engram: set ENGRAM_HOME to one, "
-            "and MICROPY_DIR to a MicroPython source tree if you have it"
-        )
     found = subprocess.run([sys.executable, str(bootstrap)], capture_output=True, text=True)
     if found.returncode:
         raise BuildError(found.stderr.strip() or "no MicroPython source; set MICROPY_DIR")
     return Source(Path(found.stdout.strip().splitlines()[-1]))
+
+
+def need_checkout(wanted: str) -> None:
+    """Raise BuildError where this is an installation, which has no sources of a firmware."""
+    if not (home() / "firmware" / "ports").is_dir():
+        raise BuildError(
+            f"expected a checkout of Engram for {wanted}, got an installation without one; clone "
+            "Engram and run `make demo` there, or set ENGRAM_HOME to a checkout. The wheels of a "
+            "release archive (`make dist`) carry the firmware of some virtual boards, built"
+        )
 
 
 def user_modules(board: Board) -> Path:
@@ -88,11 +94,16 @@ def build(
 ) -> Path:
     """Build the firmware of a virtual board and return its path; quick when nothing changed.
 
+    In an installation it is the file that a release carries.
+
     say gets one line at the start of each part that takes long. Raises BuildError: a tool or the
     MicroPython source is missing, or something does not compile (its message ends with the log's
     last lines). Raises UnsupportedSystem on Windows.
     """
     need_system()
+    if not (home() / "firmware" / "ports").is_dir() and board.artefact.exists():
+        return board.artefact
+    need_checkout(f"the firmware of {board.name}")
     need(TOOLS[board.kind], board.name)
     source = find_source(micropython_dir)
     jobs = jobs or os.cpu_count() or 2
