@@ -57,7 +57,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     if heap_base is None:
         heap_base = heap_used()
     for least in (False, True):  # no plan knows the holes of a heap
-        learner = None
+        learner = failed = None
         overwrite_stack()
         try:
             learner = _before_load(path, board, heap_base, bits, beat, options, least)
@@ -68,8 +68,12 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
             break
         except MemoryError:
             pass
+        except FitError as e:
+            failed = e
     else:
         learner = None
+        if failed:
+            raise failed
         raise FitError(
             "this learner, beside its own memory, in one piece,", _PIECE_BYTES, heap_free(),
             "in smaller pieces; reduce the batch, the replay budget, or what learns (scope)",

@@ -12,14 +12,16 @@ BOARD = SimpleNamespace(store_device=lambda: None)
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Whether learners were opened with as little memory as they can; those in .full find no room.
-    """
-    asked = SimpleNamespace(least=[], full=())
+    """Whether learners were opened with as little memory as they can; those in .full find no room,
+    those in .refused say so themselves."""
+    asked = SimpleNamespace(least=[], full=(), refused=())
 
     def before_load(path, board, heap_base, bits, beat, options, least):
         asked.least.append(least)
         if least in asked.full:
             raise MemoryError("memory allocation failed, allocating 1148 bytes")
+        if least in asked.refused:
+            raise FitError("the layers,", 9, 7, "reduce the batch")
         return SimpleNamespace(load=lambda: None, least=least)
 
     monkeypatch.setattr(session, "_before_load", before_load)
@@ -35,6 +37,15 @@ def test_a_heap_without_room_for_the_plan_gets_the_smallest(asked):
     asked.full = (False,)
     assert opened().least is True
     assert asked.least == [False, False, True]
+
+
+def test_a_plan_that_leaves_no_room_to_bind_its_layers_gives_way_to_the_smallest(asked):
+    asked.refused = (False,)
+    assert opened().least is True
+    asked.refused = (False, True)
+    with pytest.raises(FitError, match="the layers, needs 9 bytes, 7 are available; reduce"):
+        opened()
+    assert asked.least == [False, True, False, True]
 
 
 def test_a_learner_without_room_is_refused(asked, monkeypatch):
