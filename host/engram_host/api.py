@@ -595,21 +595,41 @@ def plan(
     model: Path | str,
     *,
     boards: Sequence[str] = (),
+    port: Port = None,
     batch: int = 16,
     replay_slots: int = 0,
     **learner: Any,
 ) -> dict[str, Any]:
     """What a model needs and costs, before anything is flashed.
 
-    boards: names; none: all. replay_slots: samples to be kept in flash, 0: as many as it holds.
+    boards: names; none: all. port: plan for the board there, which is asked for its free memory
+    and files. replay_slots: samples to be kept in flash, 0: as many as it holds.
     learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, as the
     learner takes them.
     """
     from engram_host.planning.report import plan_report
 
-    chosen = [board_facts.load(name) for name in boards] or board_facts.load_all()
+    chosen = [board_facts.load(name) for name in boards]
+    if not chosen and port is None:
+        chosen = board_facts.load_all()
     facts = [board.facts for board in chosen]
+    if port is not None:
+        with _device(port) as device:
+            facts.append(_facts_of(device, Path(model)))
     return dict(plan_report(Path(model), facts, batch, replay_slots, **learner))
+
+
+def _facts_of(device: Device, model: Path) -> dict[str, Any]:
+    """A board.toml's content for a connected board, with memory, files and store as it says."""
+    info, room, region = device.info(), device.room(), device.region()
+    name, fs = info["board"], info["fs"]
+    known: Any = board_facts.load(name).facts if board_facts.is_known(name) else {}
+    chip = known.get("chip", {"name": name, "ram_bytes": info["memory"].get("ram", 0)})
+    flash = {"program_once": False, **known.get("flash", {}), **region}
+    free = fs["free_bytes"] + (device.held_bytes(model.read_bytes()) if model.is_file() else 0)
+    asked = {"asked": True, "fs_bytes": free, "block_bytes": fs["block_bytes"], **room}
+    asked["store_bytes"] = flash["store_bytes"]
+    return {**known, "name": name, "chip": chip, "flash": flash, "room": asked}
 
 
 def convert(

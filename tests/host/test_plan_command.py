@@ -1,6 +1,7 @@
 """The plan of a learner, against the learner that a board then opens."""
 
 import json
+import re
 
 import pytest
 from command import run
@@ -54,6 +55,97 @@ def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, 
         store, _, _ = open_flash(ModelSpec(stream), files, files.program_bytes, 8)
     assert fit["flash"]["latents"] == store.capacity > 0
     assert fit["flash"]["slot_bytes"] == store.info()["slot_bytes"]
+
+
+# --- whether it fits -----------------------------------------------------------------------------
+
+ROOM = {"heap_bytes": 90_000, "fs_bytes": 122_880}
+
+
+def fit_of(model, room=ROOM, flash=REGION, **options):
+    return plan_report(model, [{**BOARD, "flash": flash, "room": room}], **options)["fit"][0]
+
+
+def test_a_plan_is_held_against_the_memory_that_a_learner_gets(model):
+    """Not against the chip's RAM: firmware, agent and library have their part."""
+    roomy = fit_of(model, {**ROOM, "heap_bytes": 200_000})
+    assert roomy["available"] == "measured" and roomy["available_bytes"] == 200_000
+    assert roomy["fits"] and roomy["micro"] == 16 and roomy["reasons"] == []
+    tight = fit_of(model)
+    assert tight["fits"] and tight["micro"] < 16  # as a board does by itself
+
+
+def test_memory_while_a_learner_is_opened_counts(model):
+    fit = fit_of(model, {**ROOM, "heap_bytes": 60_000})
+    assert fit["needed_bytes"] < 60_000 < fit["opening_bytes"] and not fit["fits"]
+    (reason,) = fit["reasons"]
+    over = fit["opening_bytes"] - 60_000
+    assert reason.startswith(f"RAM: expected {fit['opening_bytes']:,} bytes free while ")
+    assert reason.endswith(f"got 60,000: {over:,} too few")
+
+
+def test_a_model_larger_than_the_free_files_does_not_fit(model):
+    fit = fit_of(model, {"heap_bytes": 200_000, "fs_bytes": 16_384})
+    assert not fit["fits"] and fit["proposal"] == {}
+    assert fit["reasons"] == [
+        "files: expected 24,576 bytes free for the model file of 19,336, got 16,384"
+    ]
+
+
+def test_latents_larger_than_an_erase_unit_are_the_reason_and_fewer_bits_the_way(model):
+    small_units = {**REGION, "erase_bytes": 160, "program_bytes": 16, "store_bytes": 384_000}
+    fit = fit_of(model, {**ROOM, "heap_bytes": 400_000}, small_units)
+    assert not fit["fits"] and "192-byte latents" in fit["reasons"][0]
+    assert fit["proposal"] == {"bits": 4}
+    assert fit_of(model, {**ROOM, "heap_bytes": 400_000}, small_units, bits=4)["fits"]
+
+
+@pytest.mark.parametrize(
+    ("heap", "options", "proposal"),
+    [
+        (95_000, {"micro": 16}, {"batch": 8}),
+        (70_000, {"optimiser": "adam"}, {"scope": "head"}),
+        (80_000, {"strategy": "ewc"}, {"strategy": "replay"}),
+        (20_000, {}, {}),
+    ],
+)
+def test_what_is_proposed_fits_and_nothing_smaller_does(model, heap, options, proposal):
+    room = {**ROOM, "heap_bytes": heap}
+    fit = fit_of(model, room, **options)
+    assert not fit["fits"] and fit["proposal"] == proposal
+    if proposal:
+        changed = {**options, **proposal}
+        if "micro" in options:
+            changed["micro"] = min(options["micro"], changed.get("batch", 16))
+        assert fit_of(model, room, **changed)["fits"]
+
+
+def test_a_board_without_a_measurement_is_estimated_and_says_so(model):
+    facts = boards.load("rpi_pico").facts
+    fit = plan_report(model, [facts])["fit"][0]
+    assert fit["available"] == "estimated"
+    assert fit["available_bytes"] < facts["chip"]["ram_bytes"] - 50_000
+    assert "about 21" in run("plan", model, "--board", "rpi_pico").stdout
+
+
+def test_a_stock_board_by_name_has_less_room_and_its_store_in_files(model):
+    ours, stock = api.plan(model, boards=["qemu_m4f", "qemu_m4f_stock"])["fit"]
+    assert stock["available_bytes"] < ours["available_bytes"] - 60_000
+    assert stock["flash"]["store_bytes"] < ours["flash"]["store_bytes"]
+    assert (ours["micro"], stock["micro"]) == (16, 8)
+
+
+def test_a_refusal_names_the_way_out_at_the_command_line(model):
+    words = ["--board", "qemu_m4f_stock", "--strategy", "ewc", "--batch", "32", "--micro", "32"]
+    shown = " ".join(run("plan", model, *words).stdout.split())
+    assert "qemu_m4f_stock: RAM: expected" in shown and "too few" in shown
+    assert re.search(r"it fits with --(scope|strategy|batch) \w+", shown)
+
+
+def test_a_connected_board_is_asked(device, model):
+    fit = api.plan(model, port=device)["fit"]
+    assert [(row["board"], row["available"]) for row in fit] == [("fake", "asked")]
+    assert fit[0]["fits"] and fit[0]["flash"]["store_bytes"] == 96 * 4096
 
 
 def test_fewer_layers_that_learn_cost_less(model):

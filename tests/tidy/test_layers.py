@@ -112,7 +112,7 @@ HOST_ROWS = {
     "samples": {"samples", "errors"},
     "convert": {"convert", "samples", "errors"},
     "store": {"store", "errors"},
-    "planning": {"planning", "boards", "errors"},
+    "planning": {"planning", "line.room", "boards", "errors"},
     # the line to a board, and what needs no agent at its other end
     "line": {"line", "boards", "virtual", "system", "errors"},
     "line.frames": set(),

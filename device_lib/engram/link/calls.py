@@ -174,14 +174,22 @@ def opened(device):
     return facts
 
 
-def plan(device, model, batch):
-    """Bytes that a learner for a model file would need, and bytes that there are."""
-    from ..continual.config import Config
-    from ..nn.model import ModelSpec
+def room(device):
+    """Memory for a learner: {"heap_bytes", "stock"}.
 
-    with device.files.open(model) as stream:
-        needed = Config(ModelSpec(stream), batch, batch).plan().layout.total_bytes
-    return {"needed_bytes": needed, "free_bytes": heap_free()}
+    heap_bytes: free without a learner, its code loaded. stock: that code is in RAM, not in the
+    firmware.
+    """
+    import engram
+
+    for module in _LEARNS:
+        __import__(module)
+        device.beat()
+    from ..session import load_code
+
+    load_code()
+    held = device.learner.heap_growth() if device.learner else 0
+    return {"heap_bytes": heap_free() + held, "stock": engram.__file__[:1] == "/"}
 
 
 def samples_begin(device, sink):
@@ -483,7 +491,7 @@ CALLS = {
     "mem": mem,
     "open": open_model,
     "opened": opened,
-    "plan": plan,
+    "room": room,
     "samples_begin": samples_begin,
     "learn_begin": learn_begin,
     "learn_step": learn_step,

@@ -96,6 +96,9 @@ def store(facts: Mapping[str, Any]) -> Store | None:
     if not flash:
         return None
     units, erase_bytes = flash["store_bytes"] // flash["erase_bytes"], flash["erase_bytes"]
+    room = facts.get("room", {})
+    if room.get("stock"):
+        return Store("files", room["store_bytes"] // erase_bytes, erase_bytes, 1, False)
     if "build" in facts:
         return Store("files", units, erase_bytes, 1, False)
     return Store("flash", units, erase_bytes, flash["program_bytes"], flash["program_once"])
@@ -318,6 +321,9 @@ def _has_stock(name: str) -> bool:
 def _with_stock(board: Board) -> Board:
     name, title = board.name + STOCK, board.title + ", stock firmware"
     facts = {**board.facts, "name": name, "title": title}
+    room = facts.pop("room", {}).get("with_stock")
+    if room:
+        facts["room"] = {**room, "stock": True}
     return replace(board, name=name, title=title, facts=facts, stock=True)
 
 

@@ -42,6 +42,8 @@ REQUIRED_POWER: Fields = {
 REQUIRED_BUILD: Fields = {
     "port": str, "board": str, "manifest": str, "address": int, "bytes": int,
 }  # fmt: skip
+REQUIRED_ROOM: Fields = {"heap_bytes": int, "fs_bytes": int}
+REQUIRED_STOCK_ROOM: Fields = {**REQUIRED_ROOM, "store_bytes": int}
 # Way of flashing -> what its table says.
 REQUIRED_UPLOAD: dict[str, Fields] = {
     "uf2": {"file": str, "family": int, "volumes": list, "enter": str},
@@ -71,6 +73,10 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
         _virtual(facts["virtual"], kinds, where)
     if "power" in facts:
         _table(facts["power"], REQUIRED_POWER, "power", where)
+    if "room" in facts:
+        _table(facts["room"], REQUIRED_ROOM, "room", where)
+        if "with_stock" in facts["room"]:
+            _table(facts["room"]["with_stock"], REQUIRED_STOCK_ROOM, "room.with_stock", where)
     pins = len(facts.get("phases", {}).get("pins", []))
     if "phases" in facts and pins != PHASE_PINS:
         raise InputError(f"{where}: [phases] pins: expected {PHASE_PINS}, got {pins}")

@@ -14,13 +14,18 @@ from engram_host.commands import options, output
 @click.command(epilog="Example: engram plan digits.safetensors --board arduino_nano_33_ble")
 @click.argument("model", type=options.FILE)
 @click.option(
-    "--board", "boards", multiple=True, help="A board to plan for; default: all of them."
+    "--board",
+    "boards",
+    multiple=True,
+    help="A board to plan for, by name; with _stock for the same board with MicroPython alone and "
+    "`engram install`. Default: the board at --port, else all boards.",
 )
 @click.option("--batch", default=16, show_default=True, help="Samples in a mini-batch.")
 @click.option(
     "--replay-slots", default=0, help="Samples to be kept in flash; default: as many as it holds."
 )
 @options.planned
+@options.port
 @options.json
 @options.debug
 def command(
@@ -28,16 +33,22 @@ def command(
     boards: tuple[str, ...],
     batch: int,
     replay_slots: int,
+    port: str | None,
     as_json: bool,
     **learner: Any,
 ) -> None:
     """Say what a model needs and costs on a board, before anything is sent to one.
 
     RAM, flash and multiply-accumulates of every layer; the peak of RAM; time and energy on named
-    chips. All of it is computed (model), nothing measured.
+    chips, all of it computed (model). It is compared with the memory that a board has: the board
+    at --port is asked, boards by name were measured. Where it does not fit, the plan says why and
+    which options fit.
     """
     given = {name: value for name, value in learner.items() if value is not None}
-    told = api.plan(model, boards=boards, batch=batch, replay_slots=replay_slots, **given)
+    asked = None if boards else port
+    told = api.plan(
+        model, boards=boards, port=asked, batch=batch, replay_slots=replay_slots, **given
+    )
     if as_json:
         output.show_json(told)
         return

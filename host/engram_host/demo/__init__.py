@@ -35,6 +35,8 @@ _FEWER = 4  # times fewer samples in memory, at the next try
 # Bytes that what comes in and goes out may take, and that opening the learner again needs: with
 # less, the arena of stock firmware in 256 KB finds no piece the second time.
 _HEAP_LEFT = 28 * 1024
+# Settings that decide what memory a learner takes.
+_PLANNED = ("batch", "micro", "bits", "scope", "depth", "optimiser", "momentum", "clip", "classes")
 Say = Callable[[str], None]
 
 
@@ -201,6 +203,8 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
         last = learner is ladder[-1][1]
         if words:
             say(f"this board has too little RAM left for that: {words}")
+        if not last and _planned_left(device, model, fitted) < _HEAP_LEFT:
+            continue
         try:
             facts = device.push_model(model, **_options(fitted, 1))
             fits = last or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
@@ -222,6 +226,16 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
             say(f"this board's store is smaller: {room} latents stay when a session ends")
         return fitted
     raise AssertionError("the last rung of the ladder fits or raises")
+
+
+def _planned_left(device: Device, model: Path, settings: dict[str, Any]) -> int:
+    """Bytes of heap that a learner with these settings leaves on this board, by the plan; less
+    than nothing where it does not fit."""
+    learner = settings["learner"]
+    options = {key: learner[key] for key in _PLANNED if learner.get(key) is not None}
+    fit = api.plan(model, port=device, **options)["fit"][0]
+    left: int = fit["available_bytes"] - fit["needed_bytes"]
+    return left if fit["fits"] else min(left, -1)
 
 
 def _smaller(learner: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

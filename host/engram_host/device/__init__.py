@@ -71,6 +71,16 @@ class Device:
         """Bytes programmed in the replay region since the model was opened."""
         return sum(part["bytes_programmed"] for part in self.store_info().values())
 
+    def room(self) -> dict[str, Any]:
+        """{"heap_bytes": free for a learner, "stock": whether the library is in RAM}."""
+        return self.link.call("room")  # type: ignore[no-any-return]
+
+    def region(self) -> dict[str, int]:
+        """The replay region: {"store_bytes", "erase_bytes", "program_bytes"}."""
+        region = self.link.call("flash")
+        size = region["blocks"] * region["erase_bytes"]
+        return {"store_bytes": size, **{k: region[k] for k in ("erase_bytes", "program_bytes")}}
+
     # --- files -----------------------------------------------------------------------------
 
     def files(self) -> dict[str, int]:
@@ -81,6 +91,11 @@ class Device:
         """Send a file; resumes. False if the board had it already."""
         with self.reporter.bytes(f"push {name}", len(data)) as update:
             return self.link.put(name, data, update)
+
+    def held_bytes(self, data: bytes) -> int:
+        """Bytes of these that the board holds already, as a file of any name."""
+        files = self.files()
+        return len(data) if any(self.link.has(name, data, files) for name in files) else 0
 
     def get(self, name: str) -> bytes:
         """Fetch a file."""

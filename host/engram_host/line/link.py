@@ -343,10 +343,10 @@ class Link:
     def need_room(self, wanted: Mapping[str, bytes]) -> None:
         """Raises NoRoom unless the board's file system has room for all these files together."""
         files = dict(self.call("list"))
-        missing = {n: len(data) for n, data in wanted.items() if not self._has(n, data, files)}
+        missing = {n: len(data) for n, data in wanted.items() if not self.has(n, data, files)}
         room.check(missing, self.call("info")["fs"], files)
 
-    def _has(self, name: str, data: bytes, files: Mapping[str, int]) -> bool:
+    def has(self, name: str, data: bytes, files: Mapping[str, int]) -> bool:
         """Whether a board whose files have these sizes holds exactly this file."""
         if files.get(name) != len(data):
             return False

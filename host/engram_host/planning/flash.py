@@ -18,6 +18,7 @@ class FlashPlan(TypedDict):
     saved_bytes: int  # of it, for two generations of the learned state
     slot_bytes: int  # a latent with all that its record needs
     latents: int  # how many it holds, those of the session under way included
+    refusal: str  # why it holds none; "" where it does
 
 
 def flash_plan(
@@ -41,11 +42,12 @@ def flash_plan(
         store, saved, _ = open_flash(
             spec, blank, page, bits, strategy=config.strategy_name, scope=config.scope
         )
-    except StoreError:
-        return FlashPlan(store_bytes=size, saved_bytes=0, slot_bytes=0, latents=0)
+    except StoreError as e:
+        return FlashPlan(store_bytes=size, saved_bytes=0, slot_bytes=0, latents=0, refusal=str(e))
     return FlashPlan(
         store_bytes=size,
         saved_bytes=saved.count * unit,
         slot_bytes=store.info()["slot_bytes"],
         latents=store.capacity,
+        refusal="" if store.capacity else "the replay region holds no latent beside saved states",
     )

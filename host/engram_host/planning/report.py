@@ -11,17 +11,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engram.continual.config import SPARE, Config
-from engram.errors import FitError, ModelError
+from engram.errors import ModelError
 from engram.nn import formats
 from engram.nn.geometry import elems
-from engram.nn.model import ModelSpec
 from engram.nn.names import gradient
 from engram.nn.ops import ITEM_BYTES, macs
 from engram.nn.plan import Plan
 
 from .energy import ESTIMATE_CODE, Board, Cost, costs, estimate_instructions
-from .flash import FlashPlan, flash_plan
+from .fit import Fit, Wanted, fit
 
 
 class LayerPlan(TypedDict):
@@ -38,18 +36,6 @@ class LayerPlan(TypedDict):
     ram_bytes: int  # parameters, what the optimiser keeps of them, output and its gradient
     macs_forward: int  # one sample
     macs_backward: int
-
-
-class Fit(TypedDict):
-    """Whether the plan fits a board's RAM."""
-
-    board: str
-    micro: int  # samples in memory at a time
-    recompute: bool  # latents are read twice per step, so that less is kept in memory
-    needed_bytes: int  # with an index of as many latents as its flash holds, or as were asked for
-    available_bytes: int
-    fits: bool
-    flash: FlashPlan | None
 
 
 class PlanReport(TypedDict):
@@ -105,11 +91,9 @@ def plan_report(
         raise ModelError(
             f"{path}: expected a device model, got no file; make it with `engram convert`"
         )
-    with path.open("rb") as stream:
-        spec = ModelSpec(stream)
-    if classes is not None:
-        spec.widen(classes)
-    config = Config(spec, batch, micro, strategy, **options)
+    given = {"batch": batch, "micro": micro, "bits": bits, "strategy": strategy}
+    wanted = Wanted(path, {**given, "classes": classes, **options})
+    spec, config = wanted.spec, wanted.config
     plan = config.plan(replay_slots, bits)
     layers = [*_frozen_layers(spec), *_adaptive_layers(spec, plan)]
     observe = sum(row["macs_forward"] for row in layers if row["stage"] == "frozen")
@@ -136,10 +120,7 @@ def plan_report(
         "observe": _costs(observe, 0, boards),
         "predict": _costs(observe, forward, boards),
         "step": _costs(0, batch * (forward + backward), boards),
-        "fit": [
-            _fit(board, flash_plan(board, spec, bits, config), config, bits, replay_slots)
-            for board in boards
-        ],
+        "fit": [fit(board, wanted, replay_slots) for board in boards],
         "source": "model",
     }
 
@@ -193,29 +174,11 @@ def _row(stage: str, node: Mapping[str, Any], learns: str) -> LayerPlan:
     }
 
 
-def _fit(
-    board: Board, flash: FlashPlan | None, config: Config, bits: int, replay_slots: int
-) -> Fit:
-    memory = board.get("memory", {})
-    rest = board["chip"]["ram_bytes"] - memory.get("stack_bytes", 0)
-    available = memory.get("heap_bytes") or rest - memory.get("static_bytes", 0)
-    slots = replay_slots or (flash["latents"] if flash else 0)
-    try:
-        plan = config.plan(slots, bits, available, available // SPARE)
-        micro, recompute = plan.micro, "again" in plan.sections
-        needed = plan.layout.total_bytes
-    except FitError as e:
-        micro, recompute = config.ways()[-1]
-        needed = e.needed
-    return {
-        "board": board["name"],
-        "micro": micro,
-        "recompute": recompute,
-        "needed_bytes": needed,
-        "available_bytes": available,
-        "fits": needed <= available and (flash is None or flash["latents"] > 0),
-        "flash": flash,
-    }
+_AVAILABLE = (
+    "free: what the board said, or was measured on it (board.toml) with firmware, agent and "
+    "library loaded; about: estimated from the chip's RAM. Python objects in RAM may take 2 % "
+    "more or less than planned."
+)
 
 
 def plan_table(report: PlanReport) -> RenderableType:
@@ -256,7 +219,7 @@ def plan_table(report: PlanReport) -> RenderableType:
     )
     parts: list[RenderableType] = [layers, peak]
     if any(row["flash"] for row in report["fit"]):
-        parts += [Text(), _memory_table(report)]
+        parts += [Text(), _memory_table(report), Text(_AVAILABLE, style="dim"), *_refusals(report)]
     if report["step"]:
         parts += [Text(), _cost_table(report)]
     return Group(*parts)
@@ -270,21 +233,35 @@ def _memory_table(report: PlanReport) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("board", no_wrap=True)
-    for column in ("RAM\nneeded", "\nof", "samples\nin RAM", "flash\nregion", "\nlatents"):
+    columns = ("RAM\nneeded", "to open", "\nfree", "samples\nin RAM", "latents\nin flash")
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("fits")
     for row in report["fit"]:
         flash = row["flash"]
-        held = (f"{flash[key]:,}" for key in ("store_bytes", "latents")) if flash else "––"
+        about = "about " if row["available"] == "estimated" else ""
         table.add_row(
             row["board"],
             f"{row['needed_bytes']:,}",
-            f"{row['available_bytes']:,}",
+            f"{row['opening_bytes']:,}",
+            f"{about}{row['available_bytes']:,}",
             f"{row['micro']}, read twice" if row["recompute"] else f"{row['micro']}",
-            *held,
+            f"{flash['latents']:,}" if flash else "–",
             Text("yes", "green") if row["fits"] else Text("no", "bold red"),
         )
     return table
+
+
+def _refusals(report: PlanReport) -> Iterable[Text]:
+    """Why the learner does not fit boards, and the options with which it does."""
+    for row in report["fit"]:
+        for reason in row["reasons"]:
+            yield Text.assemble((f"{row['board']}: ", "bold"), reason)
+        if row["proposal"]:
+            words = " ".join(f"--{name} {value}" for name, value in row["proposal"].items())
+            yield Text.assemble("  it fits with ", (words, "bold green"))
+        elif row["reasons"]:
+            yield Text("  no other batch, bits, optimiser, strategy or scope makes it fit")
 
 
 def _cost_table(report: PlanReport) -> Table:

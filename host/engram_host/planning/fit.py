@@ -1,0 +1,174 @@
+"""Whether a learner fits a board, why not, and which options make it fit.
+
+A learner fits when its model file has room, its latents have, and its memory at the worst moment
+is free: while its layers are bound, the graph and the rows of the kernels lie beside the arena.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
+
+from engram.continual.config import SPARE, Config
+from engram.errors import DataError, EngramError
+from engram.memory.replay import index_bytes
+from engram.nn.model import ModelSpec
+
+from ..line.room import needed_bytes as file_bytes
+from .flash import FlashPlan, flash_plan
+from .room import Facts, Room, room_of
+
+# Heap beside a plan while a learner is opened, in bytes: for any model, and per node of its graph;
+# with the library in RAM also its code. Found with tests/bench/opening.py, which fills the heap of
+# a board until a model does not open any more.
+_OPENING_BYTES = {False: 14_000, True: 20_000}
+_OPENING_NODE_BYTES = 1_100
+
+# Changes that a proposal is made of, and how they are written at the command line. The first of
+# each row is the smallest; a batch counts where `micro` was given or a strategy needs it whole.
+_CHANGES: tuple[tuple[dict[str, Any], ...], ...] = (
+    ({}, {"batch": 8}, {"batch": 4}, {"batch": 1}),
+    ({}, {"bits": 8}, {"bits": 4}, {"bits": 3}),
+    ({}, {"optimiser": "sgd"}),
+    ({}, {"strategy": "replay"}),
+    ({}, {"scope": "head"}, {"scope": "bias"}),
+)
+
+
+class Fit(TypedDict):
+    """Whether a learner fits a board."""
+
+    board: str
+    micro: int  # samples in memory at a time
+    recompute: bool  # latents are read twice per step, so that less is kept in memory
+    needed_bytes: int  # with an index of as many latents as its flash holds, or as were asked for
+    opening_bytes: int  # the most while it is opened, needed_bytes included
+    available_bytes: int
+    available: str  # "asked" of the board, "measured" (board.toml), "estimated" from its chip
+    fits: bool
+    reasons: list[str]  # why it does not
+    proposal: dict[str, Any]  # options with which it fits; {} for none
+    flash: FlashPlan | None
+
+
+class Wanted:
+    """A learner that was asked for: a model file and options, planned once for all boards.
+
+    options: as Config takes them, with batch, micro, strategy, bits and classes.
+    """
+
+    def __init__(self, path: Any, options: Mapping[str, Any]) -> None:
+        self.path, self.options = path, dict(options)
+        with path.open("rb") as stream:
+            self.spec = ModelSpec(stream)
+        given = dict(options)
+        self.bits: int = given.pop("bits", 8)
+        classes = given.pop("classes", None)
+        if classes is not None:
+            self.spec.widen(classes)
+        self.config = Config(self.spec, **given)
+        self.nodes = len(self.spec.net.frozen) + len(self.spec.net.adaptive)
+        self._totals: list[tuple[int, bool, int]] | None = None
+
+    def ways(self, slots: int) -> list[tuple[int, bool, int]]:
+        """[(micro-batch, recompute, bytes of the plan)] with an index of so many records."""
+        if self._totals is None:
+            plan = self.config.plan_of
+            self._totals = [(*way, plan(*way).layout.total_bytes) for way in self.config.ways()]
+        index = index_bytes(self.spec.latent_elems, slots, self.bits) if slots else 0
+        return [(micro, again, total + index) for micro, again, total in self._totals]
+
+    def changed(self, change: Mapping[str, Any]) -> Wanted | None:
+        """The same with other options; None where they do not go together."""
+        options = {**self.options, **change}
+        if "scope" in change:
+            options.pop("depth", None)
+        if change.get("batch") and (options.get("micro") or 1) > change["batch"]:
+            options["micro"] = change["batch"]
+        if change.get("strategy"):
+            options.pop("strategy_options", None)
+        try:
+            return Wanted(self.path, options)
+        except (DataError, ValueError):
+            return None
+
+
+def fit(board: Facts, wanted: Wanted, replay_slots: int = 0, propose: bool = True) -> Fit:
+    """Whether a learner fits a board. propose: where it does not, try other options."""
+    room = room_of(board)
+    flash = flash_plan(board, wanted.spec, wanted.bits, wanted.config)
+    slots = replay_slots or (flash["latents"] if flash else 0)
+    opening = _OPENING_BYTES[room.stock] + _OPENING_NODE_BYTES * wanted.nodes
+    micro, again, needed = _way(wanted.ways(slots), room.heap, opening)
+    reasons = list(_reasons(wanted, room, flash, needed, opening))
+    return {
+        "board": board["name"],
+        "micro": micro,
+        "recompute": again,
+        "needed_bytes": needed,
+        "opening_bytes": needed + opening,
+        "available_bytes": room.heap,
+        "available": room.source,
+        "fits": not reasons,
+        "reasons": reasons,
+        "proposal": _proposal(board, wanted, replay_slots) if propose and reasons else {},
+        "flash": flash,
+    }
+
+
+def _way(ways: list[tuple[int, bool, int]], heap: int, opening: int) -> tuple[int, bool, int]:
+    """The way that a board takes: the first that can be opened and leaves a part of the heap,
+    else the smallest."""
+    spare = max(opening, heap // SPARE)
+    return next(
+        (way for way in ways if way[2] + spare <= heap), min(ways, key=lambda way: way[2])
+    )
+
+
+def _reasons(
+    wanted: Wanted, room: Room, flash: FlashPlan | None, needed: int, opening: int
+) -> Iterator[str]:
+    yield from _files(wanted, room)
+    if flash and flash["refusal"]:
+        yield f"flash: {flash['refusal']}"
+    if needed + opening > room.heap:
+        yield (
+            f"RAM: expected {needed + opening:,} bytes free while the learner is opened "
+            f"({needed:,} of them to stay), got {room.heap:,}: {needed + opening - room.heap:,} "
+            "too few"
+        )
+
+
+def _files(wanted: Wanted, room: Room) -> Iterator[str]:
+    size = wanted.path.stat().st_size
+    needed = file_bytes([size], room.block)
+    if room.files is not None and needed > room.files:
+        yield (
+            f"files: expected {needed:,} bytes free for the model file of {size:,}, got "
+            f"{room.files:,}"
+        )
+
+
+def _proposal(board: Facts, wanted: Wanted, replay_slots: int) -> dict[str, Any]:
+    """The fewest changes with which a learner fits; {} where none do, as for a model file that
+    is too large."""
+    if list(_files(wanted, room_of(board))):
+        return {}
+    choices = sorted(
+        itertools.product(*_CHANGES),
+        key=lambda chosen: (sum(map(bool, chosen)), [bool(c) for c in chosen[::-1]]),
+    )
+    for chosen in choices:
+        change = {k: v for part in chosen for k, v in part.items() if wanted.options.get(k) != v}
+        if not change or len(change) != sum(map(bool, chosen)):
+            continue
+        other = wanted.changed(change)
+        if other is None:
+            continue
+        try:
+            if fit(board, other, replay_slots, propose=False)["fits"]:
+                return change
+        except EngramError:
+            continue
+    return {}
