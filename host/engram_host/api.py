@@ -187,15 +187,25 @@ def info(port: Port = None) -> dict[str, Any]:
         return told
 
 
-def install(port: str | None, reporter: Reporter | None = None, **wishes: Any) -> dict[str, Any]:
+def install(
+    port: str | None,
+    reporter: Reporter | None = None,
+    *,
+    say: Callable[[str], None] = ignore,
+    **wishes: Any,
+) -> dict[str, Any]:
     """Put the library and its kernels on a board whose firmware is not ours; verified, tested.
 
+    The stock firmware of a virtual board is built where it is missing; say is told so.
     wishes: packages, kernels, store, store_bytes, dry_run, as installer.Wishes has them. Returns
     what the board is, what it got and why, and what that takes. Raises InstallError where the
     board cannot take it, with what was expected.
     """
     from engram_host.install import installer
 
+    stock = ports.virtual_board(port)
+    if stock and stock.stock and not stock.artefact.exists():
+        build(stock.name, say=say)
     target = ports.resolve(port)
     known = board_facts.load(target.board).facts if target.board else {}
     transport = ports.open_transport(port)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import serial
 
-from engram_host import virtual
+from engram_host import boards, virtual
 from engram_host.errors import VirtualBoardError
+from engram_host.virtual import place
 from engram_host.virtual.place import Place
 
 CHILD = Path(__file__).with_name("fake_child.py")
@@ -195,3 +196,56 @@ def test_the_command_that_starts_it_leaves_no_zombie_and_no_open_pipe():
         [sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=20, text=True, check=True
     )
     assert done.stdout == "fake\n"
+
+
+# ---------------------------------------------------------------- whose board it is
+
+
+@pytest.fixture
+def checkouts(tmp_path, monkeypatch):
+    """Two checkouts of the same name, on a computer where ENGRAM_STATE is not set."""
+    monkeypatch.delenv("ENGRAM_STATE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("one", "two"):
+        (tmp_path / name / "engram" / "boards").mkdir(parents=True)
+    return [tmp_path / name / "engram" for name in ("one", "two")]
+
+
+def test_two_checkouts_share_no_board(checkouts, monkeypatch):
+    running = []
+    try:
+        for checkout in checkouts:
+            monkeypatch.setenv("ENGRAM_HOME", str(checkout))
+            assert virtual.status("fake") is None
+            running.append(virtual.start("fake", child()))
+            assert virtual.status("fake") == running[-1]
+        first, second = running
+        assert first.tty != second.tty and first.child != second.child
+        assert Place.of("fake").flash.parent.parent.name.startswith("engram-")
+    finally:
+        for checkout in checkouts:
+            monkeypatch.setenv("ENGRAM_HOME", str(checkout))
+            virtual.stop("fake")
+
+
+def test_a_board_is_found_again_by_any_name_of_its_checkout(checkouts, monkeypatch, tmp_path):
+    (tmp_path / "link").symlink_to(checkouts[0])
+    places = []
+    for path in (checkouts[0], tmp_path / "link", checkouts[0] / ".." / "engram"):
+        monkeypatch.setenv("ENGRAM_HOME", str(path))
+        places.append(place.root())
+    assert places == [places[0]] * 3 and tmp_path in places[0].parents
+
+
+def test_an_installation_has_boards_of_its_environment(checkouts, monkeypatch, tmp_path):
+    monkeypatch.setattr(place, "home", lambda: tmp_path / "engram_host" / boards.INSTALLED)
+    roots = []
+    for name in ("env-a", "env-b", "env-a"):
+        monkeypatch.setattr(sys, "prefix", str(tmp_path / name))
+        roots.append(place.root())
+    assert roots[0] == roots[2] != roots[1] and roots[0].name.startswith("env-a-")
+
+
+def test_a_place_that_is_named_is_taken(checkouts, monkeypatch, tmp_path):
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "here"))
+    assert place.root() == tmp_path / "here"

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from engram_host import api, boards
+from engram_host import api, boards, virtual
 from engram_host.errors import DeviceError, InstallError, PortError
 from engram_host.install import facts, files
 from engram_host.install.transfer import MANIFEST, Transfer
@@ -229,3 +229,24 @@ def test_the_manifest_lists_the_files_of_this_checkout(stock, repl):
     assert look.manifest["files"] == len(look.files)
     assert MANIFEST not in look.files
     assert (tree.ROOT / "device_lib" / "stock" / "engram_board.py").exists()
+
+
+def test_a_stock_firmware_that_is_missing_is_built_first(tmp_path, monkeypatch, stock):
+    """In a new checkout nothing is built: the verb does it, and says so."""
+    board, place = boards.load(UNIX), tmp_path / "micropython"
+    built = board.artefact
+    stock(UNIX)  # builds it where no test has before
+    virtual.stop(UNIX)
+
+    def build(board, source, say):
+        say(f"building the firmware of {board.name}")
+        place.symlink_to(built)
+        return place
+
+    monkeypatch.setattr(boards.Board, "artefact", place)
+    monkeypatch.setattr(api.firmware, "build", build)
+    said = []
+    assert api.install(UNIX, say=said.append, dry_run=True)["before"] == "nothing"
+    assert said == [f"building the firmware of {UNIX}"]
+    api.install(UNIX, say=said.append, dry_run=True)
+    assert len(said) == 1, "it is there now"

@@ -107,7 +107,9 @@ HOST_ROWS = {
     # what is known without a board at hand: its facts, firmware, models, data, images of a store
     "boards": {"boards", "errors"},
     "build": {"build", "boards", "system", "errors"},
-    "virtual": {"virtual", "system", "errors"},  # runs whatever process it is given
+    # runs whatever process it is given, in a place that belongs to a checkout
+    "virtual": {"virtual", "system", "errors"},
+    "virtual.place": {"boards", "errors"},
     "datasets": {"datasets", "errors"},
     "samples": {"samples", "errors"},
     "convert": {"convert", "samples", "errors"},

@@ -23,6 +23,7 @@ from ..errors import InputError, VirtualBoardError
 from . import check
 
 BLANK = b"\xff"
+INSTALLED = "_data"  # the folder of an installed package that stands for a checkout
 
 # Kind of a virtual board -> file that its build makes.
 ARTEFACTS = {"qemu": "firmware.elf", "unix": "micropython", "rp2040js": "firmware.uf2"}
@@ -54,7 +55,7 @@ def home() -> Path:
     checkout = Path(__file__).resolve().parents[3]
     if (checkout / "firmware" / "ports").is_dir():
         return checkout
-    return Path(__file__).resolve().parents[1] / "_data"
+    return Path(__file__).resolve().parents[1] / INSTALLED
 
 
 @dataclass(frozen=True)

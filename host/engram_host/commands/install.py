@@ -57,6 +57,7 @@ def command(
     told = api.install(
         port,
         Bars(output.errors()),
+        say=lambda line: output.errors().print(line, highlight=False),
         packages=[name.strip() for name in wanted.split(",") if name.strip()],
         kernels=kernels,
         store=store,

@@ -44,6 +44,14 @@ def resolve(port: str | None) -> Target:
     return Target(str(running.tty), board.baud, port)
 
 
+def virtual_board(port: str | None) -> boards.Board | None:
+    """The virtual board that `port` (None: the environment's ENGRAM_PORT) names; nothing is
+    started."""
+    name = port or os.environ.get(ENVIRONMENT) or ""
+    board = boards.load(name) if boards.is_known(name) else None
+    return board if board and board.is_virtual else None
+
+
 def open_transport(port: str | None) -> SerialTransport:
     """The serial port of a board, open."""
     target = resolve(port)

@@ -5,21 +5,36 @@ A board runs as long as its supervisor holds the lock on `pid`: no stale file ca
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engram_host.boards import INSTALLED, home
 from engram_host.errors import VirtualBoardError
 
 
 def root() -> Path:
-    """The directory that holds those of all boards: ENGRAM_STATE, or one in the user's cache."""
+    """The directory that holds those of all boards: ENGRAM_STATE, or one in the user's cache that
+    belongs to the checkout, or to the environment with the installation, that runs.
+
+    Two checkouts build two firmwares: a board that they shared would run one with the flash of the
+    other.
+    """
     chosen = os.environ.get("ENGRAM_STATE")
-    return Path(chosen).absolute() if chosen else Path.home() / ".cache" / "engram" / "virtual"
+    if chosen:
+        return Path(chosen).absolute()
+    owner = home()
+    if owner.name == INSTALLED:
+        owner = Path(sys.prefix)
+    digest = hashlib.sha256(str(owner.resolve()).encode()).hexdigest()
+    name = re.sub(r"[^A-Za-z0-9_-]", "", owner.resolve().name)
+    return Path.home() / ".cache" / "engram" / "virtual" / f"{name}-{digest[:8]}"
 
 
 @dataclass(frozen=True)
