@@ -62,6 +62,7 @@ class _OpenOptions(_Options, total=False):
 
 class ModelSpec:
     name: str
+    class_names: str
     classes: int
     known: int
     version: int
@@ -86,6 +87,7 @@ class Samples:
 class Learner:
     name: str
     classes: int
+    class_names: str
     batch: int
     budget: int
     experience: int
@@ -116,8 +118,12 @@ class Learner:
     def latent(self, x: Input) -> bytearray: ...
     def evaluate(self, samples: Iterable[Sample], task: int | None = None) -> dict[str, Any]: ...
     def evaluating(
-        self, samples: Iterable[Sample], task: int | None = None
+        self,
+        samples: Iterable[Sample],
+        task: int | None = None,
+        said: list[int] | None = None,
     ) -> Iterator[dict[str, Any]]: ...
+    def class_name(self, label: int) -> str: ...
     def metrics(self) -> dict[str, Any]: ...
     def steps(self, epochs: int = 1, replay: bool = True) -> Iterator[dict[str, Any]]: ...
     def learn(

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engram.link import wire
 from engram_host import boards as board_facts
 from engram_host import build as firmware
@@ -30,6 +32,7 @@ from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
 from engram_host.flash.ways import WAYS
 from engram_host.learning import log as logs
+from engram_host.learning import scores
 from engram_host.learning import tasks as task_streams
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.session import Learned, Session
@@ -40,10 +43,12 @@ from engram_host.line.link import Link
 from engram_host.meters.base import Meter
 from engram_host.progress import Reporter, Silent
 from engram_host.samples import Samples
+from engram_host.samples import names as names_of_classes
 
 FLASH_WAYS = tuple(WAYS)
 Port = str | Device | None
 Data = Samples | Path | str
+ClassNames = Sequence[str] | Path | str | None  # by their labels; a file with a line per name
 
 
 def ignore(_: Any) -> None:
@@ -219,13 +224,22 @@ def install(
 # --- model and data -----------------------------------------------------------------------------
 
 
-def push(port: Port, path: Path | str, *, name: str = MODEL, **options: Any) -> dict[str, Any]:
+def push(
+    port: Port,
+    path: Path | str,
+    *,
+    name: str = MODEL,
+    class_names: ClassNames = None,
+    **options: Any,
+) -> dict[str, Any]:
     """Put a model on a board and open it. options: batch, lr, scope, ..., as for learn().
 
+    class_names: in the order of their labels, or a file with a line per name; kept with the model.
     What the board had learned with the same model before is loaded. Returns the learner's facts.
     """
     with _device(port) as device:
-        return device.push_model(path, name, **options)
+        names = None if class_names is None else _names(class_names, device)
+        return device.push_model(path, name, names, **options)
 
 
 def push_data(
@@ -359,6 +373,7 @@ def learn(
     epochs: int = 1,
     model: str | None = None,
     log: Path | None = None,
+    class_names: ClassNames = None,
     meter: str | Meter | None = None,
     on_step: Callable[[dict[str, Any]], None] = ignore,
     **options: Any,
@@ -372,6 +387,7 @@ def learn(
     lr, lr_decay, momentum, weight_decay, clip, seed; those not given stay as they are.
     Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
     board is usable; what was sent stays on the board and is learned by the next session.
+    class_names: for the log, where the model has none or others.
     meter: measures the session's energy; a Meter from open_meter(), which stays open, or a text as
     open_meter() takes it.
     """
@@ -384,7 +400,8 @@ def learn(
         device.warn_of_range(loaded)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
-            session = Session(device, writer, stop, on_step, measures)
+            names = _names(class_names, device)
+            session = Session(device, writer, stop, on_step, measures, names)
             return session.run(learner, loaded, epochs)
 
 
@@ -403,6 +420,7 @@ def learn_tasks(
     epochs: int = 1,
     model: str | None = None,
     log: Path | None = None,
+    class_names: ClassNames = None,
     meter: str | Meter | None = None,
     on_step: Callable[[dict[str, Any]], None] = ignore,
     on_test: Callable[[dict[str, Any]], None] = ignore,
@@ -414,7 +432,7 @@ def learn_tasks(
     tasks, field, per_class, test, test_per_class: how the stream is cut out of the data, as
     tasks.load() takes them. known_first: the model knows the first task; its samples are stored,
     nothing is trained. fresh: forget first what the board learned. say: told where it goes on.
-    meter, options: as for learn(); each session is measured by itself.
+    class_names, meter, options: as for learn(); each session is measured by itself.
     A board that was stopped or cut off in this very stream, of the same samples, settings and
     model, goes on from the state it saved last, to the same result. Raises InputError when it
     has learned something else and `fresh` is not given.
@@ -443,7 +461,8 @@ def learn_tasks(
             say(f"goes on after {done} of {len(stream.tasks)} tasks")
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
-            run = TaskRun(device, writer, stop, on_step, on_test, measures)
+            names = _names(class_names, device)
+            run = TaskRun(device, writer, stop, on_step, on_test, measures, names)
             return run.run(
                 learner,
                 stream,
@@ -544,6 +563,7 @@ def evaluate(
     stream: bool = False,
     task: int | None = None,
     model: str | None = None,
+    class_names: ClassNames = None,
 ) -> dict[str, Any]:
     """Accuracy of a board's learner, in all and by class; the errors of one that regresses.
 
@@ -551,27 +571,63 @@ def evaluate(
     them). None: those that the board keeps as `name`. stream: send them without keeping them.
     task: number of the task that they test; the board enters it into its accuracy matrix, which
     metrics() tells.
-    Returns {"n", "correct", "accuracy", "total": [per class], "right": [per class]}, for a
-    regression {"n", "mse", "mae"}: mean squared and mean absolute error per value. A model with
-    several outputs has the errors of each under its name, beside the accuracy.
+    class_names: for the result, where the model has none or others.
+    Returns {"n", "correct", "accuracy", "total": [per class], "right": [per class], "confusion":
+    [a row per true class of samples per predicted class], "recall", "precision", "f1": [per class,
+    None where no sample counts], "macro_recall", "macro_f1": means over the classes that samples
+    are of, "class_names": []}; for a regression {"n", "mse", "mae"}: mean squared and mean
+    absolute error per value. A model with several outputs has the errors of each under its name,
+    beside the accuracy.
     """
     loaded = None if data is None else _samples(data, labels)
     with _device(port) as device:
-        device.need_open(model)
+        learner = device.need_open(model)
+        predicted: list[int] | None = [] if learner["classes"] else None
         if loaded is not None:
             device.check(loaded)
             device.warn_of_range(loaded)
         if stream:
             if loaded is None:
                 raise InputError("expected samples to stream, got none; give a file of them")
-            result = device.evaluate_stream(loaded, task)
+            result = device.evaluate_stream(loaded, task, predicted)
         else:
             if loaded is not None:
                 device.push_data(name, loaded)
-            result = device.evaluate(name, task)
-    if "correct" in result:
-        result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
+            result = device.evaluate(name, task, predicted)
+        if predicted is None:
+            return result
+        right = device.labels(name) if loaded is None else loaded.labels
+        names = _names(class_names, device)
+    result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
+    counts = scores.confusion(right, predicted, learner["classes"])
+    result.update(confusion=counts.tolist(), **scores.per_class(counts), class_names=names)
     return result
+
+
+def largest_confusions(confusion: Any, most: int = 10) -> list[tuple[int, int, int]]:
+    """[(true class, class that the model gave, samples)] of a confusion matrix of evaluate(), the
+    most frequent first."""
+    return scores.largest(np.asarray(confusion), most)
+
+
+def class_names(port: Port = None, *, model: str | None = None) -> list[str]:
+    """Names of the classes in the order of their labels, as the file of a board's model has
+    them; [] where it has none."""
+    with _device(port) as device:
+        device.need_open(model)
+        return device.class_names()
+
+
+def _names(given: ClassNames, device: Device) -> list[str]:
+    """The class names that were given, else those of the open model."""
+    if given is None:
+        return device.class_names()
+    return read_names(given) if isinstance(given, (str, Path)) else list(given)
+
+
+def read_names(path: Path | str) -> list[str]:
+    """Class names of a text file with a line per class. Raises InputError."""
+    return names_of_classes.read(path)
 
 
 def metrics(port: Port = None, *, model: str | None = None) -> dict[str, Any]:
@@ -643,17 +699,27 @@ def _facts_of(device: Device, model: Path) -> dict[str, Any]:
 
 
 def convert(
-    float_model: Path | str, calibration: Path | str, out: Path | str, **options: Any
+    float_model: Path | str,
+    calibration: Path | str,
+    out: Path | str,
+    *,
+    class_names: ClassNames = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Make the model a board runs (int8 and float32) of a float model and calibration samples.
 
+    class_names: in the order of their labels, or a file with a line per name; kept in the model.
     options: percentile, min_agreement, as convert.convert() takes them. Returns what the int8
     model lost: "layers", "outputs", "agreement" with the float model on the samples. Raises
     DataError where it agrees too little.
     """
     from engram_host import convert as converter
 
-    return dict(converter.convert(float_model, calibration, out, **options))
+    if isinstance(class_names, (str, Path)):
+        class_names = names_of_classes.read(class_names)
+    return dict(
+        converter.convert(float_model, calibration, out, class_names=class_names, **options)
+    )
 
 
 def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[str, Any]:

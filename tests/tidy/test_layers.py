@@ -128,7 +128,7 @@ HOST_ROWS = {
     "install.raw_repl": {"line.transport.base", "errors"},
     "install.pack": set(),
     # a board whose agent runs, and learning on it
-    "device": {"device", "samples", "line.link", "progress", "errors"},
+    "device": {"device", "samples", "convert.model_file", "line.link", "progress", "errors"},
     "learning": {"learning", "device", "samples", "meters", "planning.energy", "datasets"}
     | {"boards", "errors"},
     "learning.log": {"errors"},
@@ -142,6 +142,7 @@ HOST_ROWS = {
     | {"convert", "datasets", "virtual", "boards", "progress", "errors"},
     "demo.joint": {"convert", "datasets", "learning.latent_store", "report.schema"},
     "commands": {"commands", "api", "demo", "line.console", "line.ports", "progress", "errors"}
+    | {"samples.names"}
     | {"boards.clock", "planning.report", "report.terminal", "device.learner_options"}
     | {"meters.spec", "meters.result", "install.choice", "install.packages"},
     "cli": {"commands", "errors"},

@@ -14,15 +14,21 @@ class Scores:
             self._scores[name] = (SCORES[kind](size), at, n)
 
     def add(self, outputs, row, rows, expected):
-        """Scores one sample.
+        """Scores one sample; the class that the model gives it, None where it has none.
 
         outputs: {name: window of `rows` rows}; row: that of the sample. expected: the right
         answer, as Learner.expected() returns it.
         """
         label, target = expected
+        said = None
         for name, (score, at, n) in self._scores.items():
             out = outputs[name]
-            score.add(out, row, len(out) // rows, label if at is None else target[at : at + n])
+            n_out = len(out) // rows
+            if at is None:
+                said = score.add(out, row, n_out, label)
+            else:
+                score.add(out, row, n_out, target[at : at + n])
+        return said
 
     def result(self):
         """The results of all outputs in one dict; those of an output that regresses under its
@@ -40,9 +46,14 @@ class Scores:
 
 
 class Evaluation:
-    """Scores samples a micro-batch at a time. learner: continual.learner.Learner."""
+    """Scores samples a micro-batch at a time. learner: continual.learner.Learner.
 
-    def __init__(self, learner):
+    said: None, or a list that gets the class that the model gives each sample, where it has
+    classes.
+    """
+
+    def __init__(self, learner, said=None):
+        self._said = said
         self._learner, self._stage = learner, learner.stage
         self._expected = [None] * learner.stage.micro
         self._scores = Scores(learner)
@@ -70,5 +81,7 @@ class Evaluation:
         stage.forward()
         last = stage.micro - 1
         for row in range(last, last - self._filled, -1):  # as they came
-            self._scores.add(stage.outputs, row, stage.micro, self._expected[row])
+            label = self._scores.add(stage.outputs, row, stage.micro, self._expected[row])
+            if self._said is not None and label is not None:
+                self._said.append(label)
         self._filled = 0

@@ -31,6 +31,12 @@ def facts(learner):
     }
 
 
+def class_name(learner, label):
+    """The name of a class in the model file, else its number, as a text."""
+    names = learner.class_names.split("\n")
+    return names[label] if label < len(names) and names[label] else str(label)
+
+
 def words(learner):
     """What a person wants to know of a learner, in some lines."""
     store, lines = learner.store, ["Learner of %s" % learner.name]
@@ -39,6 +45,8 @@ def words(learner):
         lines.append("%s -> %d of %d classes" % (inputs, learner.stage.known, learner.classes))
     else:
         lines.append("%s -> %d values" % (inputs, learner.targets))
+    if learner.class_names:
+        lines.append("classes " + learner.class_names.replace("\n", ", "))
     how = (learner.strategy_name, learner.batch, learner.optimiser_name)
     lines.append("strategy %s, batch %d, optimiser %s" % how)
     if store is not None:

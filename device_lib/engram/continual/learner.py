@@ -157,6 +157,7 @@ class Learner:
         self.strategy_name, self.scope = strategy, parts.scope
         self.optimiser_name, self.clip = parts.optimiser.name, clip
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
+        self.class_names = spec.class_names
         self.inputs = Inputs(spec, self.head_name is not None)
         self.input_elems, self.input_dtype = self.inputs.elems, self.inputs.dtype
         self.answers = [
@@ -246,17 +247,24 @@ class Learner:
             return value(stage.single[name])
         return {name: value(stage.single[name]) for name, value in self.answers}
 
-    def evaluating(self, samples, task=None):
+    def class_name(self, label):
+        """The name of a class as a text: the one in the model file, else its number."""
+        from .facts import class_name
+
+        return class_name(self, label)
+
+    def evaluating(self, samples, task=None, said=None):
         """Evaluates (x, y) pairs a micro-batch at a time: a generator of results so far.
 
         Each result is {"n", "correct", "total": [per class], "right": [per class]} for classes,
         {"n", "mse", "mae"} for a regression.
         task: number of the task that they test: the accuracy at the end goes into metrics().
+        said: None, or a list that gets the class that the model gives each sample.
         """
         from .evaluation import Evaluation
 
         _check_task(task)
-        for result in Evaluation(self).run(samples):
+        for result in Evaluation(self, said).run(samples):
             yield result
         if task is not None and result.get("correct") is not None and result["n"]:
             self.tested(task, result["correct"] / result["n"])

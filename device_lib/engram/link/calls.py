@@ -16,6 +16,7 @@ from .samples import SampleStream
 
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
 _READ_BYTES = 512  # of flash at a time
+_SAID = 256  # classes in an answer of eval_step, and a micro-batch more
 # What a learner imports, a part at a time, in the order in which the parts need one another; not
 # what only opening one needs, which would count as memory that the learner gives back.
 _LEARNS = (
@@ -84,6 +85,7 @@ class Device:
     def end_steps(self):
         """Nothing is being learned or evaluated any more."""
         self.steps = None
+        self.said = None  # classes that the model gave while it was evaluated
         for stream in self.streams:
             stream.close()
         self.streams = ()
@@ -172,6 +174,12 @@ def opened(device):
         "scale": scale, "zero_point": int(zero_point),
     }
     return facts
+
+
+def class_names(device):
+    """{"names"} of the classes in the order of their labels, as the model file has them."""
+    names = device.need_learner().class_names
+    return {"names": names.split("\n") if names else []}
 
 
 def room(device):
@@ -272,11 +280,12 @@ def metrics(device):
     return device.need_learner().metrics()
 
 
-def eval_begin(device, x, y, task=None, targets=None):
+def eval_begin(device, x, y, task=None, targets=None, said=False):
     """Prepare to evaluate on .npy files of this board. "of": how many samples.
 
     x: inputs; y: labels, or targets of a regression; targets: those beside labels.
     task: number of the task that they test: the accuracy goes into the matrix of metrics().
+    said: whether eval_step answers the class that the model gives each sample, too.
     """
     from ..npy import Samples
 
@@ -285,14 +294,21 @@ def eval_begin(device, x, y, task=None, targets=None):
     names = (x, y) if targets is None else (x, y, targets)
     device.streams = tuple([device.files.open(name) for name in names])
     samples = Samples(*device.streams)
-    device.steps = learner.evaluating(samples, task)
+    device.said = [] if said else None
+    device.steps = learner.evaluating(samples, task, device.said)
     return {"of": len(samples)}
 
 
 def eval_step(device, ms):
-    """Evaluate for about `ms` milliseconds. Returns {"result": counts so far, "done"}."""
+    """Evaluate for about `ms` milliseconds. Returns {"result": counts so far, "done"}, and "out",
+    the classes that the model gave since the last call, where eval_begin was asked for them."""
+    said = device.said
     out, done = _slice(device, ms, 1 << 20, last_only=True)
-    return {"result": out[-1] if out else None, "done": done}
+    told = {"result": out[-1] if out else None, "done": done}
+    if said is not None:
+        told["out"] = said[:]
+        said.clear()
+    return told
 
 
 def stop(device):
@@ -318,6 +334,8 @@ def _slice(device, ms, rows, last_only=False):
             out.clear()
         out.append(result)
         device.beat()
+        if device.said and len(device.said) >= _SAID:
+            break
     return out, False
 
 
@@ -491,6 +509,7 @@ CALLS = {
     "mem": mem,
     "open": open_model,
     "opened": opened,
+    "class_names": class_names,
     "room": room,
     "samples_begin": samples_begin,
     "learn_begin": learn_begin,

@@ -51,7 +51,7 @@ class SampleStream:
         in, "units": counter units spent on them, "receive": units spent on their frames,
         "flash_write": units of "units" spent on writing, "out": predictions of the samples that
         this call completed; of samples to evaluate the labels, and none where the model
-        regresses}. While phases are marked there is "marks" too: for each of these
+        has no classes}. While phases are marked there is "marks" too: for each of these
         samples the counter when its frame was there, the counter when its inference began, the
         units that took, the units that writing took. Raises CommandError on bytes of another
         place or stream.
@@ -130,8 +130,8 @@ class SampleStream:
         expected = learner.inputs.expected(self._y())
         said = learner.predict(self._x)
         self._scores.add(learner.stage.single, 0, 1, expected)
-        if not learner.targets:
-            out.append(said[0])
+        if learner.head_name:
+            out.append((said[learner.head_name] if learner.targets else said)[0])
 
     def _predict(self, out):
         out.append(self._learner.predict(self._x))

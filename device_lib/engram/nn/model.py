@@ -1,6 +1,7 @@
 """The device model file: what is in it, checked before anything is allocated.
 
-A safetensors file whose metadata holds {"engram_model": VERSION, "graph": JSON}. Version 2:
+A safetensors file whose metadata holds {"engram_model": VERSION, "graph": JSON}, and may hold
+class_names, a line per class. Version 2:
 
     name      of the model
     classes   that its head tells apart; 0 where no output does
@@ -25,6 +26,8 @@ class ModelSpec:
     """A parsed and validated model file, still open for reading its tensors.
 
     .name, .classes       from the graph; widen() makes room for more classes
+    .class_names          names of classes in the order of their labels, a line per name; "" where
+                          the file has none
     .known                classes that the file's head has rows for, or fewer after limit()
     .graph                {"input", "latent"} of the file, as dicts; .net: net.Net
     .version              of the file

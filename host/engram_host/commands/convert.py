@@ -39,6 +39,7 @@ from engram_host.commands import options, output
     help="Refuse an int8 model that gives fewer of the samples the class that the float model "
     "gives them, or keeps less of the variance of values.",
 )
+@options.class_names
 @options.json
 @options.debug
 def command(
@@ -47,6 +48,7 @@ def command(
     out: Path,
     percentile: float,
     min_agreement: float,
+    class_names: Path | None,
     as_json: bool,
 ) -> None:
     """Make the model that a board runs: the frozen layers in int8, the trained ones in float32.
@@ -57,7 +59,12 @@ def command(
     that stays.
     """
     report = api.convert(
-        float_model, data, out, percentile=percentile, min_agreement=min_agreement
+        float_model,
+        data,
+        out,
+        percentile=percentile,
+        min_agreement=min_agreement,
+        class_names=class_names,
     )
     if as_json:
         output.show_json(report)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from engram_host import api
 from engram_host.commands import options, output
+from engram_host.commands.scores_table import scores_table
 from engram_host.progress import Bars
 
 
@@ -26,6 +27,7 @@ from engram_host.progress import Bars
     metavar="N",
     help="They test task N: the board enters the accuracy into its matrix.",
 )
+@options.class_names
 @options.model
 @options.port
 @options.json
@@ -36,25 +38,37 @@ def command(
     name: str,
     stream: bool,
     task: int | None,
+    class_names: Path | None,
     model: str | None,
     port: str | None,
     as_json: bool,
 ) -> None:
-    """Measure on the board how many samples it gets right, in all and by class, or how far its
-    values are from the targets.
+    """Measure on the board how many samples it gets right, or how far its values are from the
+    targets.
+
+    Per class: recall, the share of its samples that are right; precision, the share of right ones
+    among the samples that were put into it; F1, the harmonic mean of both. Macro is the mean over
+    the classes. The confusion matrix says which class is taken for which.
 
     DATA as for `engram learn`. It is kept on the board and not sent again; without DATA the
     samples that `engram push data` put there are used.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         told = api.evaluate(
-            board, data, name=name, labels=labels, stream=stream, task=task, model=model
+            board,
+            data,
+            name=name,
+            labels=labels,
+            stream=stream,
+            task=task,
+            model=model,
+            class_names=class_names,
         )
     if as_json:
         output.show_json(told)
     else:
         if "correct" in told:
-            output.show(_table(told))
+            output.show(scores_table(told))
         errors = _errors(told)
         if errors.row_count:
             output.show(errors)
@@ -69,15 +83,4 @@ def _errors(told: dict[str, Any]) -> Table:
     for name, part in parts.items():
         if isinstance(part, dict):
             table.add_row(name, f"{part['mse']:.4g}", f"{part['mae']:.4g}", str(part["n"]))
-    return table
-
-
-def _table(told: dict[str, Any]) -> Table:
-    table = Table(box=None, header_style="bold", show_footer=True)
-    table.add_column("class", "all")
-    table.add_column("right", f"{told['accuracy']:.1%}", justify="right")
-    table.add_column("samples", str(told["n"]), justify="right")
-    for label, (right, total) in enumerate(zip(told["right"], told["total"])):
-        if total:
-            table.add_row(str(label), f"{right / total:.1%}", str(total))
     return table

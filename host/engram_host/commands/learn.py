@@ -72,6 +72,13 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
 )
 @click.option("--fresh", is_flag=True, help="First forget what the board has learned.")
 @options.panel("A stream of tasks", "--tasks", "--task-field", *options.flags(_ONLY_TASKS))
+@click.option(
+    "--class-names",
+    type=options.FILE,
+    metavar="FILE",
+    help="Names of the classes for table and log: a text file with a line per class. Default: "
+    "those that the model has.",
+)
 @options.model
 @options.learner
 @options.meter
@@ -103,6 +110,7 @@ def command(
     Ctrl-C stops at the next step; the board stays usable and keeps what was sent.
     """
     stream = {name: rest.pop(name) for name in _ONLY_TASKS}
+    rest = options.named(rest)
     told = {"labels": labels, "epochs": epochs, "model": model, "log": log, **rest}
     in_tasks = tasks is not None or task_field is not None
     given = [name for name, value in stream.items() if value]
@@ -149,6 +157,8 @@ def _table(done: api.Learned) -> Table:
     table = output.facts()
     steps, unit = told["steps"], f"{told['unit']} ({told['source']})"
     table.add_row("learned", f"{told['samples']} samples in {steps} steps, {told['strategy']}")
+    if "classes" in told:
+        table.add_row("classes", output.class_counts(told["classes"], told["class_names"]))
     if told["stored"] < told["samples"]:
         table.add_row("stored", f"{told['stored']} of them: the policy keeps a fair sample")
     table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")

@@ -39,6 +39,8 @@ def _begin(record: dict[str, Any]) -> None:
         f"{record['board']}, {record['model']}: {record['samples']} samples, "
         f"{record['epochs']} epochs, strategy {record['strategy']}"
     )
+    if record.get("classes"):
+        print(f"classes: {output.class_counts(record['classes'], record['class_names'])}")
 
 
 def _observe(record: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from engram_host.device import learner_options
 from engram_host.errors import InputError
 from engram_host.line.ports import ENVIRONMENT
 from engram_host.meters import spec as meters
+from engram_host.samples import names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +69,41 @@ def labels(function: F) -> F:
         metavar="FILE.npy",
         help="Labels, or float targets, where DATA is an .npy of inputs.",
     )(function)
+
+
+def class_names(function: F) -> F:
+    """--class-names; --classes says the same, where that is not the number of classes"""
+    return click.option(
+        "--class-names",
+        "--classes",
+        type=FILE,
+        metavar="FILE",
+        help="Names of the classes: a text file with a line per class, in the order of labels. "
+        "Default: those that the model has.",
+    )(function)
+
+
+class Classes(click.ParamType):
+    """The number of classes, or a file with their names."""
+
+    name = "classes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | list[str]:
+        if isinstance(value, str) and not value.isdigit():
+            try:
+                return names.read(value)
+            except InputError as e:
+                self.fail(str(e), param, ctx)
+        return int(click.IntRange(2, names.MOST).convert(value, param, ctx))
+
+
+def named(learner: dict[str, Any]) -> dict[str, Any]:
+    """Options of a learner with "classes", their number, and "class_names" apart."""
+    classes = learner.pop("classes", None)
+    given = learner.pop("class_names", None)
+    if isinstance(classes, list):
+        given, classes = given or classes, None
+    return {**learner, "classes": classes, "class_names": given}
 
 
 class Checked(click.ParamType):
@@ -149,9 +185,10 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "classes",
         {
-            "type": click.IntRange(2, 254),
+            "type": Classes(),
             "metavar": "N",
-            "help": "Room in the classifier; a label the model does not know makes it grow.",
+            "help": "Room in the classifier; a label the model does not know makes it grow. Or a "
+            "file of class names, as --class-names.",
         },
     ),
     (

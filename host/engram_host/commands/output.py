@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -53,6 +54,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def class_name(label: int, names: Sequence[str]) -> str:
+    """A class for people: its number, and its name where it has one."""
+    return f"{label} {escape(names[label])}" if label < len(names) else str(label)
+
+
+def class_counts(counts: Mapping[str, int], names: Sequence[str]) -> str:
+    """Samples per class for people: 7 seven (40), 8 eight (38)."""
+    return ", ".join(f"{class_name(int(c), names)} ({n})" for c, n in counts.items())
 
 
 def outputs(learner: dict[str, Any]) -> str:

@@ -45,6 +45,8 @@ def command(
     which options fit.
     """
     given = {name: value for name, value in learner.items() if value is not None}
+    if isinstance(given.get("classes"), list):  # a file of names
+        given["classes"] = len(given["classes"])
     asked = None if boards else port
     told = api.plan(
         model, boards=boards, port=asked, batch=batch, replay_slots=replay_slots, **given

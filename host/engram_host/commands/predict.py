@@ -14,40 +14,50 @@ from engram_host.progress import Bars
 
 @click.command(epilog="Example: engram predict new.npy --port qemu_m4f")
 @click.argument("data", type=options.FILE)
+@options.class_names
 @options.model
 @options.port
 @options.json
 @options.debug
-def command(data: Path, model: str | None, port: str | None, as_json: bool) -> None:
-    """Ask the board what it says of each input: a line each, label and probability, or the values
-    of a regression; of several outputs one after the other.
+def command(
+    data: Path,
+    class_names: Path | None,
+    model: str | None,
+    port: str | None,
+    as_json: bool,
+) -> None:
+    """Print the model's answer to each input, a line per input: label (and name) and probability
+    of a class, or the values of a regression; of several outputs one after the other.
 
     DATA is an .npy of inputs, or an .npz with an array x.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.predict(board, data, model=model)
+        answers = api.predict(board, data, model=model)
+        names = api.class_names(board) if class_names is None else api.read_names(class_names)
     if as_json:
-        output.show_json([_plain(said) for said in told])
+        output.show_json([_plain(answer, names) for answer in answers])
         return
-    for said in told:
-        print("\t".join(_columns(said)))
+    for answer in answers:
+        print("\t".join(_columns(answer, names)))
 
 
-def _plain(said: api.Answer) -> dict[str, Any]:
+def _plain(answer: api.Answer, names: list[str]) -> dict[str, Any]:
     """An answer as JSON has it."""
-    if isinstance(said, dict):
-        return {name: _plain(part) for name, part in said.items()}
-    if isinstance(said, list):
-        return {"values": said}
-    label, probability = said
-    return {"label": label, "probability": probability}
+    if isinstance(answer, dict):
+        return {output: _plain(part, names) for output, part in answer.items()}
+    if isinstance(answer, list):
+        return {"values": answer}
+    label, probability = answer
+    name = {"name": names[label]} if label < len(names) else {}
+    return {"label": label, **name, "probability": probability}
 
 
-def _columns(said: api.Answer) -> list[str]:
+def _columns(answer: api.Answer, names: list[str]) -> list[str]:
     """An answer as a line has it."""
-    if isinstance(said, dict):
-        return [column for part in said.values() for column in _columns(part)]
-    if isinstance(said, list):
-        return [f"{value:.6g}" for value in said]
-    label, probability = said
-    return [str(label), f"{probability:.4f}"]
+    if isinstance(answer, dict):
+        return [column for part in answer.values() for column in _columns(part, names)]
+    if isinstance(answer, list):
+        return [f"{value:.6g}" for value in answer]
+    label, probability = answer
+    name = [names[label]] if label < len(names) else []
+    return [str(label), *name, f"{probability:.4f}"]

@@ -24,6 +24,12 @@ def command() -> None:
 @click.argument("file", type=options.FILE)
 @click.option("--name", default=api.MODEL, show_default=True, help="Its name on the board.")
 @options.learner
+@click.option(
+    "--class-names",
+    type=options.FILE,
+    metavar="FILE",
+    help="Names of the classes, kept with the model: a text file with a line per class.",
+)
 @options.port
 @options.json
 @options.debug
@@ -34,7 +40,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
     learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.push(board, file, name=name, **learner)
+        told = api.push(board, file, name=name, **options.named(learner))
     if as_json:
         output.show_json(told)
         return

@@ -1,11 +1,11 @@
 """The attributes of a node as people write them, and as the table of ops takes them.
 
-    kernel, stride, dilation   one integer, or [height, width]
-    pad                        [top, left, bottom, right]; [height, width], on both sides; one
-                               integer, on all sides; "valid", none; "same": as much as makes the
-                               output ceil(input / stride) long, the odd row or column behind
-    slope                      a number
-    out                        the shape of the output, where inputs and weights do not say it
+kernel, stride, dilation   one integer, or [height, width]
+pad                        [top, left, bottom, right]; [height, width], on both sides; one
+                           integer, on all sides; "valid", none; "same": as much as makes the
+                           output ceil(input / stride) long, the odd row or column behind
+slope                      a number
+out                        the shape of the output, where inputs and weights do not say it
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ def _is_count(value: Any, least: int) -> bool:
 def _pair(key: str, value: Any) -> list[int]:
     pair = [value, value] if isinstance(value, int) else value
     if not (isinstance(pair, list) and len(pair) == 2 and all(_is_count(n, 1) for n in pair)):
-        raise ModelError(
-            f"expected {key} as an integer above 0 or [height, width], got {value!r}"
-        )
+        raise ModelError(f"expected {key} as an integer above 0 or [height, width], got {value!r}")
     return pair
 
 
@@ -97,9 +95,7 @@ def _pad(value: Any, found: Mapping[str, Any], shape: tuple[int, ...]) -> list[i
         return [0, 0, 0, 0]
     if value == "same" and "kernel" in found and len(shape) == 3:
         dilation = found.get("dilation", [1, 1])
-        ends = [
-            _same(*axis) for axis in zip(shape, found["kernel"], found["stride"], dilation)
-        ]
+        ends = [_same(*axis) for axis in zip(shape, found["kernel"], found["stride"], dilation)]
         return [before for before, _ in ends] + [behind for _, behind in ends]
     pad = sides[type(value)]() if type(value) in sides else None
     if pad is None or len(pad) != 4 or not all(_is_count(n, 0) for n in pad):

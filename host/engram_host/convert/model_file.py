@@ -51,6 +51,17 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str
     return len(content)
 
 
+def with_metadata(content: bytes, **entries: str) -> bytes:
+    """A safetensors file with entries of its metadata set; its tensors stay as they are."""
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    metadata = {**header.pop("__metadata__", {}), **entries}
+    header = {"__metadata__": dict(sorted(metadata.items())), **header}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGN)
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
+
+
 def read(path: Path) -> tuple[Tensors, dict[str, str]]:
     """The tensors and the metadata of a safetensors file.
 

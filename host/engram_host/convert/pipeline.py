@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from engram.errors import DataError
 from engram.nn.graph import read
 from engram.nn.names import INPUT
+from engram_host.samples import names
 
 from . import model_file
 from .calibrate import Calibration, input_scale, load_samples
@@ -71,6 +73,7 @@ def convert(
     *,
     percentile: float = 100.0,
     min_agreement: float = MIN_AGREEMENT,
+    class_names: Sequence[str] | None = None,
 ) -> ConvertReport:
     """Writes the device model of a float model; the same input gives the same bytes.
 
@@ -79,6 +82,7 @@ def convert(
     at most 100; below 100 outliers are clamped.
     min_agreement: a device model that agrees less with the float model on the samples, on any
     output, is refused: OutputReport.agreement.
+    class_names: of the classes in the order of their labels, kept in the device model.
     The device model has the version of the float model.
     Raises ModelError or DataError, before anything is written. Warns (EngramWarning) of samples
     that are few or odd.
@@ -116,6 +120,9 @@ def convert(
     text = json.dumps(graph, separators=(",", ":"))
     read(json.loads(text), model.version)  # the device library refuses what it cannot run
     metadata = {"engram_model": model.version, "graph": text}
+    if class_names is not None:
+        names.check_count(class_names, model.classes)
+        metadata["class_names"] = "\n".join(names.checked(class_names))
     out = Path(out_path)
     part = out.with_name(out.name + ".part")
     try:

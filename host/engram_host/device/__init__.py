@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engram.link import wire
 from engram.nn.model import ModelSpec
+from engram_host.convert import model_file
 from engram_host.device import learner_options
 from engram_host.errors import DeviceError, EngramWarning, InputError, LinkError
 from engram_host.line.link import Link
 from engram_host.progress import Reporter, Silent
-from engram_host.samples import Samples, remark
+from engram_host.samples import Samples, names, remark
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
@@ -109,15 +114,29 @@ class Device:
 
     # --- the model -------------------------------------------------------------------------
 
-    def push_model(self, path: Path | str, name: str = MODEL, **options: Any) -> dict[str, Any]:
-        """Check a model file, send it, open it. Returns what the learner is and needs."""
+    def push_model(
+        self,
+        path: Path | str,
+        name: str = MODEL,
+        class_names: Sequence[str] | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Check a model file, send it, open it. Returns what the learner is and needs.
+
+        class_names: kept in the file on the board, in the place of those that it has.
+        """
         path = Path(path)
         if not path.is_file():
             raise InputError(f"{path}: expected a device model file, got no file")
         with path.open("rb") as stream:
-            ModelSpec(stream)  # ModelError here, before anything is sent
+            spec = ModelSpec(stream)  # ModelError here, before anything is sent
         learner_options.check_budget(learner_options.for_board(options))
-        self.put(name, path.read_bytes())
+        content = path.read_bytes()
+        if class_names is not None:
+            names.check_count(class_names, spec.classes)
+            text = "\n".join(names.checked(class_names))
+            content = model_file.with_metadata(content, class_names=text)
+        self.put(name, content)
         return self.open(name, **options)
 
     def open(self, name: str = MODEL, **options: Any) -> dict[str, Any]:
@@ -335,18 +354,23 @@ class Device:
             self.put(_names(name)[key], data)
         return {key: _names(name)[key] for key in files}
 
-    def evaluate(self, name: str, task: int | None = None) -> dict[str, Any]:
+    def evaluate(
+        self, name: str, task: int | None = None, predicted: list[int] | None = None
+    ) -> dict[str, Any]:
         """The result on samples that the board keeps, as Learner.evaluating() gives it.
 
         {"n", "correct", "total", "right"} where the model tells classes apart, {"n", "mse", "mae"}
-        where it regresses. task: number of the task that they test, for metrics().
+        where it regresses. task: number of the task that they test, for metrics(). predicted:
+        gets the class that the model gives each sample, where it has classes.
         """
         learner = self.link.call("opened")
         _check_task(learner, task)
         names = _names(name)
         if not (learner["classes"] and learner.get("targets")):
             del names["targets"]
-        about = {} if task is None else {"task": task}
+        about: dict[str, Any] = {} if task is None else {"task": task}
+        if predicted is not None:
+            about["said"] = True
         of = self.link.call("eval_begin", **names, **about)["of"]
         result: dict[str, Any] = {}
         done = False
@@ -355,17 +379,31 @@ class Device:
                 while not done:
                     told = self.link.call("eval_step", ms=_SLICE_MS)
                     done, result = told["done"], told["result"] or result
+                    if predicted is not None:
+                        predicted += told["out"]
                     update(result.get("n", 0), note=_words(result))
             finally:
                 if not done:
                     self.stop()
         return result
 
-    def evaluate_stream(self, samples: Samples, task: int | None = None) -> dict[str, Any]:
-        """The same on samples that are sent for it and not kept.
+    def labels(self, name: str) -> NDArray[np.uint8]:
+        """The labels of samples that the board keeps."""
+        content = np.load(io.BytesIO(self.link.get(_names(name)["y"])))
+        return content.reshape(-1)  # type: ignore[no-any-return]
 
-        task: number of the task that they test, for metrics().
-        """
+    def class_names(self) -> list[str]:
+        """Names of the classes in the order of their labels, as the open model's file has them;
+        [] where it has none."""
+        try:
+            return list(self.link.call("class_names")["names"])
+        except DeviceError:  # a board of version 0.1
+            return []
+
+    def evaluate_stream(
+        self, samples: Samples, task: int | None = None, predicted: list[int] | None = None
+    ) -> dict[str, Any]:
+        """The same on samples that are sent for it and not kept. task, predicted: as there."""
         learner = self.check(samples)
         _check_task(learner, task)
         classes = learner["classes"]
@@ -375,6 +413,8 @@ class Device:
             )
         taken = samples.taken_as(learner["input"]["dtype"])
         told = self._stream("evaluate", wire.EVALUATE, taken)
+        if predicted is not None:
+            predicted += told["out"]
         if task is not None:
             self.link.call("tested", task=task)
         if learner.get("targets"):

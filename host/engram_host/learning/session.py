@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +32,8 @@ class Session:
     """Carries out one call of api.learn() and writes down what happens.
 
     `stop` is looked at between two steps, so that the board is always left in order.
-    meter: None, or one that measures the session's energy; it stays open.
+    meter: None, or one that measures the session's energy; it stays open. class_names: for the
+    log.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Session:
         stop: StopAtNextStep,
         on_step: Callable[[dict[str, Any]], None],
         meter: Meter | None = None,
+        class_names: Sequence[str] = (),
     ) -> None:
+        self.class_names = list(class_names)
         self.device, self.writer, self.stop, self.on_step = device, writer, stop, on_step
         self.meter = meter
         self.measuring: Measuring | None = None
@@ -75,6 +78,10 @@ class Session:
             strategy=learner["strategy"],
             epochs=epochs,
         )
+        if samples.y is not None:
+            classes = {"classes": samples.counts(), "class_names": self.class_names}
+            self.figures.update(classes)
+            about.update(classes)
         self._write(
             "begin",
             board=facts["board"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class LearnedTasks(NamedTuple):
 
 
 class TaskRun:
-    """Carries out one call of api.learn_tasks(). meter: as Session takes it."""
+    """Carries out one call of api.learn_tasks(). meter, class_names: as Session takes them."""
 
     def __init__(
         self,
@@ -41,8 +41,10 @@ class TaskRun:
         on_step: Callable[[dict[str, Any]], None],
         on_test: Callable[[dict[str, Any]], None],
         meter: Meter | None = None,
+        class_names: Sequence[str] = (),
     ) -> None:
         self.device, self.writer, self.stop, self.meter = device, writer, stop, meter
+        self.class_names = class_names
         self.on_step, self.on_test = on_step, on_test
         self.began = time.monotonic()
         self.tested: list[dict[str, Any]] = []
@@ -94,7 +96,9 @@ class TaskRun:
         return LearnedTasks(summary, sessions, self.writer.path)
 
     def _learn(self, number: int, task: Task, epochs: int, sent: int) -> Learned:
-        session = Session(self.device, self.writer, self.stop, self.on_step, self.meter)
+        session = Session(
+            self.device, self.writer, self.stop, self.on_step, self.meter, self.class_names
+        )
         learner = self.device.info()["learner"]
         about = {"task": number, "task_name": task.name}
         return session.run(learner, task.samples, epochs, sent, **about)

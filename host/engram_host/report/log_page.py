@@ -224,6 +224,7 @@ def _sessions_table(sessions: Sequence[LoggedSession]) -> DataTable:
             (
                 session.name,
                 f"{session.begin['samples']:,}",
+                _classes(session.begin),
                 f"{len(steps):,}",
                 session.begin["strategy"],
                 f"{steps[0]['loss']:.3f} → {steps[-1]['loss']:.3f}" if steps else "–",
@@ -231,8 +232,15 @@ def _sessions_table(sessions: Sequence[LoggedSession]) -> DataTable:
                 _outcome(summary),
             )
         )
-    head = ("", "samples", "steps", "strategy", "loss", "flash bytes", "ended")
+    head = ("", "samples", "classes", "steps", "strategy", "loss", "flash bytes", "ended")
     return DataTable(rows, head)
+
+
+def _classes(begin: dict[str, Any]) -> str:
+    """The classes of a session's samples, by name where they have one."""
+    names = begin.get("class_names", [])
+    labels = [int(label) for label in begin.get("classes", {})]
+    return ", ".join(names[c] if c < len(names) else str(c) for c in labels) or "–"
 
 
 def _outcome(summary: dict[str, Any]) -> str:

@@ -47,6 +47,11 @@ class Samples:
             )
         return self.y
 
+    def counts(self) -> dict[str, int]:
+        """{label: samples} of the labels that there are, in their order; keys as JSON has them."""
+        labels, counts = np.unique(self.labels, return_counts=True)
+        return {str(label): int(n) for label, n in zip(labels, counts)}
+
     def need_answers(self) -> None:
         """Raises InputError where only inputs are known."""
         if self.targets is None:

@@ -8,15 +8,18 @@ class Classes:
         self.total, self.right = [0] * classes, [0] * classes
 
     def add(self, out, row, n, label):
-        """Row `row` of outputs (rows, n) is of a sample of class `label`."""
+        """Row `row` of outputs (rows, n) is of a sample of class `label`; the class of the largest
+        output."""
         self.total[label] += 1
         best, most = row * n, out[row * n]
         for i in range(best + 1, row * n + n):
             value = out[i]  # each look at a float allocates one
             if value > most:
                 best, most = i, value
-        if best - row * n == label:
+        best -= row * n
+        if best == label:
             self.right[label] += 1
+        return best
 
     def result(self):
         """{"n", "correct", "total": [per class], "right": [per class]}"""
