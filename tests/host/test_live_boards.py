@@ -262,7 +262,8 @@ def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
     api.start("qemu_m4f", fresh=True)
     model = boards.home() / "examples" / "digits" / "digits_float.safetensors"
     calibration = tmp_path / "c.npz"
-    np.savez(calibration, x=np.zeros((4, 8, 8, 1), np.uint8), y=np.zeros(4, np.uint8))
+    x = np.random.default_rng(0).integers(0, 17, (64, 8, 8, 1)).astype(np.uint8)
+    np.savez(calibration, x=x, y=np.zeros(64, np.uint8))
     api.convert(model, calibration, tmp_path / "digits.safetensors")
     with api.connect("qemu_m4f") as device:
         api.push(device, tmp_path / "digits.safetensors", lr=0.03)

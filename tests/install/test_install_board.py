@@ -82,7 +82,8 @@ def test_install_then_learn(stock, tmp_path):
 def _learn(tmp_path):
     model = boards.home() / "examples" / "digits" / "digits_float.safetensors"
     calibration = tmp_path / "c.npz"
-    np.savez(calibration, x=np.zeros((4, 8, 8, 1), np.uint8), y=np.zeros(4, np.uint8))
+    x = np.random.default_rng(0).integers(0, 17, (64, 8, 8, 1)).astype(np.uint8)
+    np.savez(calibration, x=x, y=np.zeros(64, np.uint8))
     api.convert(model, calibration, tmp_path / "digits.safetensors")
     x = np.random.default_rng(1).integers(0, 17, (12, 8, 8, 1)).astype(np.uint8)
     data = tmp_path / "x.npz"

@@ -63,7 +63,8 @@ def _learn(folder):
     """Opens a model on the board, which gives signs of life meanwhile, and learns a little."""
     model = folder / "digits.safetensors"
     calibration = folder / "c.npz"
-    np.savez(calibration, x=np.zeros((4, 8, 8, 1), np.uint8), y=np.zeros(4, np.uint8))
+    x = np.random.default_rng(0).integers(0, 17, (64, 8, 8, 1)).astype(np.uint8)
+    np.savez(calibration, x=x, y=np.zeros(64, np.uint8))
     api.convert(
         boards.home() / "examples" / "digits" / "digits_float.safetensors", calibration, model
     )
