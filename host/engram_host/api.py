@@ -1,11 +1,11 @@
-"""The verbs of the command line, as functions: what `engram VERB` does, `api.verb()` does.
+"""The verbs of the command line, as functions: `engram push data` is `api.push_data()`.
 
     from engram_host import api
 
     with api.connect("qemu_m4f") as board:
-        api.push(board, "digits.safetensors")
+        api.push_model(board, "digits.safetensors")
         api.learn(board, "sevens.npz", epochs=3)
-        print(api.evaluate(board, "test.npz")["accuracy"])
+        print(api.eval(board, "test.npz")["accuracy"])
 
 `port` is a board's name (a virtual board is started), any URL that pyserial opens, or a Device
 from connect(), which then stays open. All errors are engram.errors.EngramError.
@@ -224,7 +224,7 @@ def install(
 # --- model and data -----------------------------------------------------------------------------
 
 
-def push(
+def push_model(
     port: Port,
     path: Path | str,
     *,
@@ -245,7 +245,7 @@ def push(
 def push_data(
     port: Port, data: Data, *, name: str = "test", labels: Path | None = None
 ) -> dict[str, str]:
-    """Keep labelled samples on a board, for `evaluate`. Returns the names of the files there."""
+    """Keep labelled samples on a board, for eval(). Returns the names of the files there."""
     loaded = _samples(data, labels)
     with _device(port) as device:
         if device.info()["learner"]:
@@ -554,7 +554,7 @@ def _begin(device: Device, learner: dict[str, Any], number: int) -> tuple[int, i
     return 0, 0
 
 
-def evaluate(
+def eval(
     port: Port,
     data: Data | None = None,
     *,
@@ -605,7 +605,7 @@ def evaluate(
 
 
 def largest_confusions(confusion: Any, most: int = 10) -> list[tuple[int, int, int]]:
-    """[(true class, class that the model gave, samples)] of a confusion matrix of evaluate(), the
+    """[(true class, class that the model gave, samples)] of a confusion matrix of eval(), the
     most frequent first."""
     return scores.largest(np.asarray(confusion), most)
 

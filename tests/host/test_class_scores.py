@@ -71,32 +71,32 @@ def test_scores_are_what_their_definitions_say(pairs):
 def test_a_board_tells_what_is_taken_for_what(device, model, data):
     """By files on the board, sent again or not, and streamed: of more samples than an answer of
     the board has room for."""
-    api.push(device, model)
+    api.push_model(device, model)
     test = samples.make(data.x_test, data.y_test)
-    kept = api.evaluate(device, test)
+    kept = api.eval(device, test)
     assert np.array(kept["confusion"]).shape == (10, 10)
     assert np.array(kept["confusion"]).sum(axis=1).tolist() == [36] * 10 == kept["total"]
     assert np.diag(kept["confusion"]).tolist() == kept["right"]
     assert kept["recall"][0] > 0.9 and kept["recall"][9] == 0  # it knows 0 to 4
     assert kept["macro_recall"] == pytest.approx(kept["accuracy"])  # as many of each
-    assert api.evaluate(device) == kept == api.evaluate(device, test, stream=True)
+    assert api.eval(device) == kept == api.eval(device, test, stream=True)
     answers = np.array([label for label, _ in api.predict(device, test)])
     assert kept["confusion"] == scores.confusion(data.y_test, answers, 10).tolist()
 
 
 def test_classes_beside_values_are_counted_too(device, tmp_path):
     path = regression_model.write(tmp_path / "m", "classes", "place")
-    api.push(device, path)
+    api.push_model(device, path)
     some = regression_model.some(40, "classes", "place")
-    kept = api.evaluate(device, some)
+    kept = api.eval(device, some)
     assert np.array(kept["confusion"]).sum() == 40 and "mse" in kept["place"]
-    streamed = api.evaluate(device, some, stream=True)
+    streamed = api.eval(device, some, stream=True)
     assert streamed["confusion"] == kept["confusion"]
 
 
 def test_a_regression_has_no_confusion(device, tmp_path):
-    api.push(device, regression_model.write(tmp_path / "m", "size"))
-    assert set(api.evaluate(device, regression_model.some(9, "size"))) == {"n", "mse", "mae"}
+    api.push_model(device, regression_model.write(tmp_path / "m", "size"))
+    assert set(api.eval(device, regression_model.some(9, "size"))) == {"n", "mse", "mae"}
 
 
 # ---- names --------------------------------------------------------------------------------------
@@ -144,15 +144,15 @@ def test_convert_names_the_classes(tmp_path, data):
 
 
 def test_the_names_of_a_board_are_those_of_its_model(device, model, data):
-    api.push(device, model)
+    api.push_model(device, model)
     assert api.class_names(device) == []
-    api.push(device, model, class_names=DIGITS)
+    api.push_model(device, model, class_names=DIGITS)
     assert api.class_names(device) == DIGITS
     some = samples.make(data.x_test[:20], data.y_test[:20])
-    assert api.evaluate(device, some)["class_names"] == DIGITS
-    assert api.evaluate(device, some, class_names=list("abcdefghij"))["class_names"][0] == "a"
+    assert api.eval(device, some)["class_names"] == DIGITS
+    assert api.eval(device, some, class_names=list("abcdefghij"))["class_names"][0] == "a"
     with pytest.raises(InputError, match="expected 10 class names, one per class .*, got 2"):
-        api.push(device, model, class_names=["a", "b"])
+        api.push_model(device, model, class_names=["a", "b"])
 
 
 def test_a_program_shows_the_names(tmp_path, model):
@@ -164,7 +164,7 @@ def test_a_program_shows_the_names(tmp_path, model):
 
 
 def test_a_log_has_the_classes_and_their_names(device, model, some):
-    api.push(device, model, class_names=DIGITS)
+    api.push_model(device, model, class_names=DIGITS)
     done = api.learn(device, some([5, 7], 9))
     records = list(api.log(done.log))
     assert records[0]["classes"] == {"5": 9, "7": 9} == done.summary["classes"]

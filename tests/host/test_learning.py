@@ -19,12 +19,12 @@ from link.faulty import FaultyTransport, stubborn
 
 
 def test_a_board_learns_a_new_class_and_keeps_the_old_ones(device, model, some, data):
-    api.push(device, model, lr=0.03, budget=400)
-    before = api.evaluate(device, samples.make(data.x_test, data.y_test))
+    api.push_model(device, model, lr=0.03, budget=400)
+    before = api.eval(device, samples.make(data.x_test, data.y_test))
     assert before["right"][5] == 0 and before["accuracy"] > 0.45
     api.learn(device, some([0, 1, 2, 3, 4], 30))
     learned = api.learn(device, some([5], 60), epochs=3)
-    after = api.evaluate(device)  # the samples are on the board by now
+    after = api.eval(device)  # the samples are on the board by now
     known = [right / total for right, total in zip(after["right"], after["total"])][:6]
     assert min(known) > 0.8, known
     assert learned.summary["steps"] == len(learned.steps) == learned.steps[0]["of"]
@@ -32,33 +32,33 @@ def test_a_board_learns_a_new_class_and_keeps_the_old_ones(device, model, some, 
 
 
 def test_what_was_learned_is_there_after_a_restart(board, device, model, some, data):
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 40), epochs=2)
     test = samples.make(data.x_test, data.y_test)
-    before = api.evaluate(device, test)
+    before = api.eval(device, test)
     board.transport.write(b"\x03")  # the agent ends, and its learner with it
     again = Device(Link(board.transport, timing=QUICK))
     assert again.info()["learner"] is None
-    told = api.push(again, model)
+    told = api.push_model(again, model)
     assert told["experience"] == 1
-    assert api.evaluate(again) == before
+    assert api.eval(again) == before
     assert again.store_info()["store"]["live"] == 40
 
 
 def test_a_board_knows_again_how_many_bits_its_latents_have(board, device, model, some):
-    api.push(device, model, bits=4, batch=8)
+    api.push_model(device, model, bits=4, batch=8)
     api.learn(device, some([5], 20))
     board.transport.write(b"\x03")  # the agent ends, and its options with it
     again = Device(Link(board.transport, timing=QUICK))
-    told = api.push(again, model)
+    told = api.push_model(again, model)
     assert told["bits"] == 4 and told["experience"] == 1
     assert again.store_info()["store"]["live"] == 20
     with pytest.raises(DeviceError, match="4 bits"):
-        api.push(again, model, bits=5)
+        api.push_model(again, model, bits=5)
 
 
 def test_a_session_is_written_down_as_it_happens(device, model, some, tmp_path):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     seen = []
     done = api.learn(device, some([5], 20), log=tmp_path / "l.jsonl", on_step=seen.append)
     records = list(log.read(done.log))
@@ -77,7 +77,7 @@ def test_a_session_is_written_down_as_it_happens(device, model, some, tmp_path):
 
 
 def test_a_second_session_is_counted_from_its_own_beginning(device, model, some):
-    api.push(device, model)
+    api.push_model(device, model)
     first = api.learn(device, some([5], 20))
     second = api.learn(device, some([6], 20))
     assert second.steps[0]["flash_bytes"] < first.summary["flash_bytes"]
@@ -85,7 +85,7 @@ def test_a_second_session_is_counted_from_its_own_beginning(device, model, some)
 
 
 def test_fine_tuning_mixes_nothing_old_in(device, model, some):
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 20))
     plain = api.learn(device, some([6], 20), strategy="finetune")
     mixed = api.learn(device, some([7], 20), strategy="replay")
@@ -94,7 +94,7 @@ def test_fine_tuning_mixes_nothing_old_in(device, model, some):
 
 
 def test_predictions_come_with_their_probability(device, model, some, data):
-    api.push(device, model)
+    api.push_model(device, model)
     told = api.predict(device, samples.make(data.x_test[:40]))
     assert len(told) == 40
     assert all(0 <= label < 10 and 0 < probability <= 1 for label, probability in told)
@@ -103,13 +103,13 @@ def test_predictions_come_with_their_probability(device, model, some, data):
 
 
 def test_streamed_samples_are_scored_as_those_on_the_board(device, model, data):
-    api.push(device, model)
+    api.push_model(device, model)
     test = samples.make(data.x_test[:90], data.y_test[:90])
-    assert api.evaluate(device, test, stream=True) == api.evaluate(device, test)
+    assert api.eval(device, test, stream=True) == api.eval(device, test)
 
 
 def test_options_stay_in_force_until_others_are_given(device, model, some):
-    api.push(device, model, batch=8, lr=0.01)
+    api.push_model(device, model, batch=8, lr=0.01)
     assert device.need_open()["batch"] == 8
     api.learn(device, some([5], 16), lr=0.02)
     assert device.info()["options"] == {"batch": 8, "lr": 0.02}
@@ -117,7 +117,7 @@ def test_options_stay_in_force_until_others_are_given(device, model, some):
 
 
 def test_reset_forgets(device, model, some):
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 20))
     told = api.reset(device)
     assert told["experience"] == 0 and device.store_info()["store"]["live"] == 0
@@ -128,18 +128,18 @@ def test_reset_forgets(device, model, some):
 
 
 def test_samples_of_another_shape_or_type_are_refused_before_they_are_sent(device, model):
-    api.push(device, model)
+    api.push_model(device, model)
     wanted = "expected samples of 64 uint8, as the model takes them, got samples of"
     with pytest.raises(InputError, match=f"{wanted} 63 uint8"):
         api.learn(device, samples.make(np.zeros((2, 63), np.uint8), [5, 5]))
     with pytest.raises(InputError, match=f"{wanted} 64 float64; .* within 0 to 1: give .x . 255"):
         api.predict(device, samples.make(np.full((2, 64), 0.5)))
     with pytest.raises(InputError, match="expected labels from 0 to 9, got 12"):
-        api.evaluate(device, samples.make(np.zeros((1, 64), np.uint8), [12]), stream=True)
+        api.eval(device, samples.make(np.zeros((1, 64), np.uint8), [12]), stream=True)
 
 
 def test_a_label_the_model_has_not_is_refused_by_the_board(device, model):
-    api.push(device, model)
+    api.push_model(device, model)
     wrong = samples.make(np.zeros((3, 64), np.uint8), [5, 6, 10])
     with pytest.raises(DeviceError, match="expected a label from 0 to 9, got 10") as caught:
         api.learn(device, wrong)
@@ -154,7 +154,7 @@ def test_learning_without_a_model_says_what_to_do(device, some):
 
 
 def test_no_samples_at_all_are_refused(device, model):
-    api.push(device, model)
+    api.push_model(device, model)
     with pytest.raises(DeviceError, match="nothing new to learn"):
         api.learn(device, samples.make(np.zeros((0, 64), np.uint8), []))
 
@@ -163,10 +163,10 @@ def test_a_file_that_is_no_model_is_refused_before_it_is_sent(device, tmp_path):
     wrong = tmp_path / "x.safetensors"
     wrong.write_bytes(b"\x10\0\0\0\0\0\0\0" + b'{"a": 1}        ')
     with pytest.raises(ModelError, match="its header does not describe tensors"):
-        api.push(device, wrong)
+        api.push_model(device, wrong)
     told = "none.safetensors: expected a device model file, got no file"
     with pytest.raises(InputError, match=told):
-        api.push(device, tmp_path / "none.safetensors")
+        api.push_model(device, tmp_path / "none.safetensors")
     assert device.files() == {}
 
 
@@ -175,7 +175,7 @@ def test_a_flash_region_with_something_else_in_it_is_not_touched(board, device, 
     region.data[: 4 * 4096] = b"somebody's data " * 1024
     before = bytes(region.data)
     with pytest.raises(DeviceError, match="holds no replay store.*`engram reset` does that"):
-        api.push(device, model)
+        api.push_model(device, model)
     assert bytes(region.data) == before
     assert api.reset(device)["experience"] == 0  # when the user says so
     api.learn(device, some([5], 8))
@@ -185,7 +185,7 @@ def test_a_flash_region_with_something_else_in_it_is_not_touched(board, device, 
 
 
 def test_ctrl_c_stops_at_the_next_step_and_the_board_goes_on(device, model, some):
-    api.push(device, model)
+    api.push_model(device, model)
 
     def press(step):
         if step["step"] == 3:
@@ -204,14 +204,14 @@ def test_ctrl_c_stops_at_the_next_step_and_the_board_goes_on(device, model, some
 
 def test_ctrl_c_is_pythons_own_again_afterwards(device, model, some):
     before = signal.getsignal(signal.SIGINT)
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 4))
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_learning_works_outside_the_main_thread(device, model, some):
     """There signals cannot be caught; a program with windows learns in the background."""
-    api.push(device, model)
+    api.push_model(device, model)
     done = []
     thread = threading.Thread(target=lambda: done.append(api.learn(device, some([5], 8))))
     thread.start()
@@ -234,13 +234,13 @@ def test_over_a_bad_cable_every_sample_is_observed_once(board, model, some, data
     cable = FaultyTransport(without_interrupts(board.transport), seed=5)
     link = Link(cable, timing=QUICK._replace(resend=0.05, resend_most=0.2))
     device = stubborn(lambda: Device(link))
-    api.push(device, model, seed=4)
+    api.push_model(device, model, seed=4)
     learned = api.learn(device, some([5, 6], 50), epochs=2)
     assert device.store_info()["store"]["live"] == 100
     assert cable.done and link.counts["resent"]
     board.transport.write(b"\x03")
     good = Device(Link(board.transport, timing=QUICK))
-    api.push(good, model, seed=4)
+    api.push_model(good, model, seed=4)
     api.reset(good)
     again = api.learn(good, some([5, 6], 50), epochs=2)
     assert [s["loss"] for s in again.steps] == [s["loss"] for s in learned.steps]
@@ -277,7 +277,7 @@ def test_a_file_that_is_no_log_is_told(tmp_path):
 
 
 def test_a_model_that_finds_no_piece_of_heap_is_opened_on_an_empty_one(device, model, monkeypatch):
-    api.push(device, model)
+    api.push_model(device, model)
     call, resets = device.link.call, []
 
     def fragmented(function, **arguments):
@@ -303,7 +303,7 @@ def test_a_model_that_is_too_large_is_told_at_once(device, model, monkeypatch):
 
 
 def test_a_reset_takes_options_and_keeps_the_others(device, model):
-    api.push(device, model, batch=8, strategy="head")
+    api.push_model(device, model, batch=8, strategy="head")
     told = device.reset(bits=4, budget="3kB")
     assert told["bits"] == 4 and told["batch"] == 8 and told["strategy"] == "head"
     assert device.info()["options"] == {

@@ -98,25 +98,25 @@ def test_an_interrupt_on_the_line_brings_the_repl_back_and_a_transfer_goes_on(na
 def test_a_board_learns_saves_and_remembers_across_a_power_cut(name, model, some, data, tmp_path):
     test = samples.make(data.x_test[:120], data.y_test[:120])
     with api.connect(name) as board:
-        api.push(board, model, lr=0.03)
+        api.push_model(board, model, lr=0.03)
         learned = api.learn(board, some([5], 48), epochs=3, log=tmp_path / "l.jsonl")
-        after = api.evaluate(board, test)
+        after = api.eval(board, test)
         assert after["right"][5] > 0.7 * after["total"][5] > 0
         assert learned.steps[0]["source"] == {"unix": "host", "qemu_m4f": "icount"}[name]
         assert all(step["total"] > step["phases"]["forward"] > 0 for step in learned.steps)
         assert learned.steps[0]["ram_bytes"] > 10_000
     virtual.kill(name)
     with api.connect(name) as board:
-        told = api.push(board, model)
+        told = api.push_model(board, model)
         assert told["experience"] == 1 and board.store_info()["store"]["live"] == 48
-        assert api.evaluate(board) == after  # the test samples were in flash, too
+        assert api.eval(board) == after  # the test samples were in flash, too
 
 
 def test_a_power_cut_while_learning_is_told_and_loses_nothing_acknowledged(
     name, model, some, tmp_path
 ):
     with api.connect(name) as board:
-        api.push(board, model)
+        api.push_model(board, model)
 
         def cut(step):
             if step["step"] == 2:
@@ -127,7 +127,7 @@ def test_a_power_cut_while_learning_is_told_and_loses_nothing_acknowledged(
     last = json.loads((tmp_path / "l.jsonl").read_text().splitlines()[-1])
     assert last["kind"] == "summary" and "went away" in last["error"]
     with api.connect(name) as board:
-        assert api.push(board, model)["experience"] == 0
+        assert api.push_model(board, model)["experience"] == 0
         assert board.store_info()["store"]["live"] == 48
 
 
@@ -266,7 +266,7 @@ def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
     np.savez(calibration, x=x, y=np.zeros(64, np.uint8))
     api.convert(model, calibration, tmp_path / "digits.safetensors")
     with api.connect("qemu_m4f") as device:
-        api.push(device, tmp_path / "digits.safetensors", lr=0.03)
+        api.push_model(device, tmp_path / "digits.safetensors", lr=0.03)
         told = device.link.soft_reset()
         assert told["board"] == "qemu_m4f" and device.info()["learner"] is None
         for batch in (26, 22, 27, 20, 24):  # no two fit side by side

@@ -17,7 +17,7 @@ CHOSEN = {"policy": "flash_balanced", "budget": "16kB"}
 
 
 def test_a_session_tells_how_many_samples_were_stored(device, model, some, tmp_path):
-    facts = api.push(device, model, **CHOSEN)
+    facts = api.push_model(device, model, **CHOSEN)
     assert facts["policy"] == "flash_balanced"
     told = api.learn(device, some(range(6), 90), log=tmp_path / "a.jsonl").summary
     store = device.store_info()["store"]
@@ -30,9 +30,9 @@ def test_a_session_tells_how_many_samples_were_stored(device, model, some, tmp_p
 
 
 def test_it_goes_on_where_it_was_saved(board, device, model, some):
-    api.push(device, model, **CHOSEN)
+    api.push_model(device, model, **CHOSEN)
     api.learn(device, some(range(6), 90))
-    api.push(device, model, **CHOSEN)  # opens it again
+    api.push_model(device, model, **CHOSEN)  # opens it again
     told = api.learn(device, some(range(6), 20)).summary
     assert told["stored"] < 120
     assert device.info()["learner"]["seen"] == 660
@@ -51,25 +51,25 @@ def small_device(tmp_path, monkeypatch):
 
 def test_a_stream_may_be_larger_than_the_flash(small_device, model, data, tmp_path):
     np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
-    api.push(small_device, model, policy="flash_balanced")
+    api.push_model(small_device, model, policy="flash_balanced")
     told = api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9").summary
     store = small_device.store_info()["store"]
     assert told["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
     assert small_device.info()["learner"]["seen"] == len(data.y_train)
     another_state = "expected buffers of .*, the parts of the saved state, got"
     with pytest.raises(DeviceError, match=another_state):
-        api.push(small_device, model, policy="reservoir")
+        api.push_model(small_device, model, policy="reservoir")
     small_device.reset(policy="reservoir")
     with pytest.raises(InputError, match="flash holds"):
         api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9")
 
 
 def test_every_sample_is_stored_by_other_policies(device, model, some):
-    api.push(device, model, policy="reservoir")
+    api.push_model(device, model, policy="reservoir")
     told = api.learn(device, some([5], 20)).summary
     assert told["stored"] == told["samples"] == 20
 
 
 def test_a_budget_below_two_units_is_refused(device, model):
     with pytest.raises(DeviceError, match="two erase units"):
-        api.push(device, model, policy="flash_balanced", budget=10)
+        api.push_model(device, model, policy="flash_balanced", budget=10)

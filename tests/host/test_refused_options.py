@@ -7,34 +7,34 @@ from engram_host.errors import DeviceError
 
 
 def test_refused_options_do_not_stick(device, model, some, data):
-    api.push(device, model, lr=0.03, batch=8)
+    api.push_model(device, model, lr=0.03, batch=8)
     api.learn(device, some([5], 20))
-    before = api.evaluate(device, some([5], 20))
+    before = api.eval(device, some([5], 20))
     with pytest.raises(DeviceError, match="got 9"):
         api.learn(device, some([5], 20), micro=9)
     told = device.info()
     assert told["options"] == {"lr": 0.03, "batch": 8}
-    assert api.evaluate(device) == before  # by the options that the board had
+    assert api.eval(device) == before  # by the options that the board had
 
 
 def test_refused_options_of_a_push_do_not_stick(device, model, some):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     with pytest.raises(DeviceError, match="got 9"):
-        api.push(device, model, bits=None, micro=9)
+        api.push_model(device, model, bits=None, micro=9)
     assert device.info()["options"] == {"batch": 8}
     assert api.learn(device, some([5], 20)).summary["generation"] == 1
 
 
 def test_a_refused_first_push_leaves_no_options(device, model, some):
     with pytest.raises(DeviceError, match="got 9"):
-        api.push(device, model, micro=9)
+        api.push_model(device, model, micro=9)
     told = device.info()
     assert (told["model"], told["options"], told["learner"]) == (None, {}, None)
     assert api.learn(device, some([5], 20)).summary["generation"] == 1
 
 
 def test_options_refused_by_a_reset_do_not_stick(device, model, some):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     with pytest.raises(DeviceError, match="got 9"):
         device.reset(micro=9)
     assert device.info()["options"] == {"batch": 8}
@@ -43,7 +43,7 @@ def test_options_refused_by_a_reset_do_not_stick(device, model, some):
 
 def test_a_board_restarted_for_a_large_learner_opens_the_former_one_again(device, model, some):
     """Where the heap was in pieces the host restarts the board, which forgets its options."""
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     call, restarts = device.link.call, []
 
     def in_pieces(function, **arguments):

@@ -31,7 +31,7 @@ def opened(device, tmp_path):
 
     def push(*outputs, **options):
         device.link.call("store_format")  # a test may open one model after another
-        api.push(device, write(tmp_path / "plane.safetensors", *outputs), **options)
+        api.push_model(device, write(tmp_path / "plane.safetensors", *outputs), **options)
         return device
 
     return push
@@ -58,9 +58,9 @@ def sent(device, monkeypatch):
 def test_a_board_learns_to_regress(opened):
     device = opened("place", batch=8, optimiser="adam", lr=0.02)
     test = some(60, "place", seed=2)
-    before = api.evaluate(device, test, stream=True)
+    before = api.eval(device, test, stream=True)
     learned = api.learn(device, some(120, "place"), epochs=6)
-    after = api.evaluate(device, test)
+    after = api.eval(device, test)
     assert after["n"] == 60 and after["mse"] < 0.1 * before["mse"] and after["mse"] < 0.01
     assert set(after) == {"n", "mse", "mae"}
     assert learned.summary["last_loss"] < learned.summary["first_loss"]
@@ -71,7 +71,7 @@ def test_a_board_learns_to_regress(opened):
 def test_a_board_learns_classes_and_values_together(opened):
     device = opened(*BOTH, batch=8, optimiser="adam", lr=0.02)
     api.learn(device, some(150, *BOTH), epochs=8)
-    told = api.evaluate(device, some(60, *BOTH, seed=2))
+    told = api.eval(device, some(60, *BOTH, seed=2))
     assert told["accuracy"] > 0.8 and told["correct"] == sum(told["right"])
     assert told["place"]["mse"] < 0.02 and told["size"]["mse"] < 0.02
     assert told["n"] == told["place"]["n"] == sum(told["total"]) == 60
@@ -80,15 +80,15 @@ def test_a_board_learns_classes_and_values_together(opened):
 @pytest.mark.parametrize("outputs", [("place",), ("size", "place"), BOTH])
 def test_streamed_samples_score_as_those_on_the_board(opened, outputs):
     device, test = opened(*outputs), some(37, *outputs)
-    streamed = api.evaluate(device, test, stream=True)
-    kept = api.evaluate(device, test)
-    assert streamed == kept == api.evaluate(device)  # without data: those that are there
+    streamed = api.eval(device, test, stream=True)
+    kept = api.eval(device, test)
+    assert streamed == kept == api.eval(device)  # without data: those that are there
 
 
 def test_errors_are_those_of_the_predictions(opened):
     device, test = opened(*BOTH), some(20, *BOTH)
     said = api.predict(device, test)
-    told = api.evaluate(device, test)
+    told = api.eval(device, test)
     parts = {"place": test.targets[:, :2], "size": test.targets[:, 2:]}
     for name, expected in parts.items():
         errors = np.array([each[name] for each in said]) - expected
@@ -181,7 +181,7 @@ def test_what_goes_over_the_line_for_classes_is_what_it_was(opened, sent):
 
 def test_a_board_that_knows_no_targets_is_talked_to(opened, monkeypatch):
     device, data = opened("classes"), some(12, "classes")
-    expected = [api.evaluate(device, data), api.evaluate(device, data, stream=True)]
+    expected = [api.eval(device, data), api.eval(device, data, stream=True)]
     call = device.link.call
 
     def older(function, **arguments):
@@ -194,7 +194,7 @@ def test_a_board_that_knows_no_targets_is_talked_to(opened, monkeypatch):
         return told
 
     monkeypatch.setattr(device.link, "call", older)
-    assert [api.evaluate(device, data), api.evaluate(device, data, stream=True)] == expected
+    assert [api.eval(device, data), api.eval(device, data, stream=True)] == expected
     assert len(api.predict(device, data)) == 12
     assert api.learn(device, data).steps[-1]["acc"] is not None
 
@@ -280,8 +280,8 @@ def test_samples_that_a_model_cannot_learn_from_are_refused(opened, outputs, giv
     for refused in (
         lambda: device.observe(data),
         lambda: api.learn(device, data),
-        lambda: api.evaluate(device, data),
-        lambda: api.evaluate(device, data, stream=True),
+        lambda: api.eval(device, data),
+        lambda: api.eval(device, data, stream=True),
     ):
         with pytest.raises(InputError, match=f"expected samples with .*{words}"):
             refused()
@@ -297,12 +297,12 @@ def test_a_task_is_tested_by_an_accuracy(opened):
     device, data = opened("place"), some(4, "place")
     for stream in (False, True):
         with pytest.raises(InputError, match="tells classes apart for the accuracy on task 1"):
-            api.evaluate(device, data, stream=stream, task=1)
+            api.eval(device, data, stream=stream, task=1)
     device.link.samples(wire.EVALUATE, data.records())
     with pytest.raises(DeviceError, match="got one that regresses; evaluate it without a task"):
         device.link.call("tested", task=1)
     both = opened(*BOTH)
-    api.evaluate(both, some(9, *BOTH), stream=True, task=0)
+    api.eval(both, some(9, *BOTH), stream=True, task=0)
     assert len(api.metrics(both)["start"]) == 1
 
 
@@ -515,14 +515,14 @@ def test_a_virtual_board_regresses(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     test = some(30, *BOTH, seed=2)
     with api.connect(name) as board:
-        api.push(
+        api.push_model(
             board, write(tmp_path / "m.safetensors", *BOTH), batch=8, micro=4, optimiser="adam",
             lr=0.02,
         )  # fmt: skip
-        before = api.evaluate(board, test)
+        before = api.eval(board, test)
         api.learn(board, some(60, *BOTH), epochs=6)
-        after = api.evaluate(board)
-        streamed = api.evaluate(board, test, stream=True)
+        after = api.eval(board)
+        streamed = api.eval(board, test, stream=True)
         assert streamed["right"] == after["right"]
         assert streamed["place"] == pytest.approx(after["place"])
         assert after["place"]["mse"] < 0.5 * before["place"]["mse"]

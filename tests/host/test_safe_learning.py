@@ -13,7 +13,7 @@ from engram_host.learning import log
 @pytest.fixture
 def taught(device, model, some):
     """A board that knows seven digits, and saved that twice."""
-    api.push(device, model, lr=0.03, budget=300, batch=8)
+    api.push_model(device, model, lr=0.03, budget=300, batch=8)
     for labels in ([0, 1, 2, 3, 4], [5], [6]):
         api.learn(device, some(labels, 30), epochs=2)
     return device
@@ -33,7 +33,7 @@ def test_set(data):
 def test_a_number_that_no_learner_takes_is_refused_before_anything_is_sent(
     device, model, some, wrong
 ):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     facts, options = device.store_info(), device.info()["options"]
     (name,) = wrong
     with pytest.raises(InputError, match=f"--{name.replace('_', '-')}: expected .* got .*; give"):
@@ -43,13 +43,13 @@ def test_a_number_that_no_learner_takes_is_refused_before_anything_is_sent(
 
 def test_a_model_is_not_sent_for_a_learner_without_a_budget(device, model):
     with pytest.raises(InputError, match="--budget: expected room for at least 1 latent"):
-        api.push(device, model, budget=0)
+        api.push_model(device, model, budget=0)
     assert device.files() == {}
-    assert api.push(device, model, budget=0, strategy="finetune")["budget"] == 0
+    assert api.push_model(device, model, budget=0, strategy="finetune")["budget"] == 0
 
 
 def test_a_run_that_diverges_is_not_saved(taught, some, test_set):
-    before = api.evaluate(taught, test_set)
+    before = api.eval(taught, test_set)
     generation = taught.store_info()["checkpoints"]["generation"]
     with pytest.raises(DeviceError) as told:
         api.learn(taught, some([7], 30), lr=1e10)
@@ -57,7 +57,7 @@ def test_a_run_that_diverges_is_not_saved(taught, some, test_set):
     assert f"back at its last saved state, generation {generation}" in str(told.value)
     assert "learn them with a smaller rate, such as 0.03" in str(told.value)
     assert taught.store_info()["checkpoints"]["generation"] == generation
-    assert api.evaluate(taught) == before
+    assert api.eval(taught) == before
     summary = list(log.read(log.latest()))[-1]
     assert summary["kind"] == "summary" and "diverges" in summary["error"]
     assert "generation" not in summary
@@ -66,11 +66,11 @@ def test_a_run_that_diverges_is_not_saved(taught, some, test_set):
 
 
 def test_a_first_run_that_diverges_leaves_the_model_of_the_file(device, model, some, test_set):
-    api.push(device, model, batch=8)
-    before = api.evaluate(device, test_set)
+    api.push_model(device, model, batch=8)
+    before = api.eval(device, test_set)
     with pytest.raises(DeviceError, match="back at its model file, as nothing was saved"):
         api.learn(device, some([5, 6], 30), lr=1e10, epochs=3)
-    assert api.evaluate(device) == before
+    assert api.eval(device) == before
     assert device.store_info()["checkpoints"]["generation"] == 0
 
 
@@ -88,11 +88,11 @@ def test_a_rollback_says_what_changed(taught):
 def test_a_rollback_tells_the_accuracies_that_were_tested(device, model, some, data):
     both = samples.make(*(np.concatenate(a) for a in zip(
         *[(some([c], 30).x, some([c], 30).labels) for c in (0, 5)], strict=True)))  # fmt: skip
-    api.push(device, model, lr=0.03, budget=300, batch=8)
+    api.push_model(device, model, lr=0.03, budget=300, batch=8)
     for task, label in enumerate((0, 5)):
         api.learn(device, both.of_classes([label]))
         for tested in range(task + 1):
-            api.evaluate(device, some([(0, 5)[tested]], 20), stream=True, task=tested)
+            api.eval(device, some([(0, 5)[tested]], 20), stream=True, task=tested)
     before = device.metrics()["average_accuracy"]
     told = api.rollback(device, "previous")
     assert told["accuracy"] == [before, device.metrics()["average_accuracy"]]

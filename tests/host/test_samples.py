@@ -97,7 +97,7 @@ def test_one_value_in_a_hundred_may_lie_outside():
 @pytest.fixture
 def floats(device, tmp_path):
     """A board with a model of float inputs from 0 to 1, three classes."""
-    api.push(device, regression_model.write(tmp_path / "m.safetensors", "classes"))
+    api.push_model(device, regression_model.write(tmp_path / "m.safetensors", "classes"))
     return device
 
 
@@ -107,7 +107,7 @@ def test_data_that_cannot_be_in_the_models_range_are_told_at_push(floats):
         api.push_data(floats, large)
     with pytest.warns(EngramWarning, match="expected samples of 4 float32, .* got samples of 9"):
         api.push_data(floats, samples.make(np.random.default_rng(0).random((3, 9)), [0, 1, 2]))
-    for verb in (api.learn, api.predict, api.evaluate):
+    for verb in (api.learn, api.predict, api.eval):
         with pytest.warns(EngramWarning, match="% of the values outside"):
             verb(floats, large)
 
@@ -118,7 +118,7 @@ def test_data_in_the_models_range_are_not_told_of(floats):
         warnings.simplefilter("error")
         api.push_data(floats, good)
         api.learn(floats, good)
-        api.evaluate(floats, good)
+        api.eval(floats, good)
 
 
 def test_integers_are_taken_by_a_model_of_floats(floats):
@@ -126,5 +126,5 @@ def test_integers_are_taken_by_a_model_of_floats(floats):
     same = samples.make(ones.x.astype(np.float64), ones.y)
     assert api.learn(floats, ones).summary["samples"] == 3
     assert api.predict(floats, ones) == api.predict(floats, same)
-    streamed = api.evaluate(floats, ones, stream=True)
-    assert streamed == api.evaluate(floats, ones)  # from files on the board
+    streamed = api.eval(floats, ones, stream=True)
+    assert streamed == api.eval(floats, ones)  # from files on the board

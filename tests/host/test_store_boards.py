@@ -22,11 +22,11 @@ def test_a_board_is_looked_into_goes_back_and_is_emptied(name, model, some, data
     assert blank.exit_code == 1 and "is blank" in " ".join(blank.stderr.split())
     test = samples.make(data.x_test[:120], data.y_test[:120])
     with api.connect(name) as board:
-        api.push(board, model, lr=0.03)
-        right = [api.evaluate(board, test)]
+        api.push_model(board, model, lr=0.03)
+        right = [api.eval(board, test)]
         for label in (5, 6):
             api.learn(board, some([label], 40), epochs=2, log=tmp_path / "l.jsonl")
-            right.append(api.evaluate(board))
+            right.append(api.eval(board))
         device_says = board.store_info()
 
     facts = told("store-info", "--port", name)
@@ -43,13 +43,13 @@ def test_a_board_is_looked_into_goes_back_and_is_emptied(name, model, some, data
     assert told("rollback", "--to", "previous", "--yes", "--port", name)["generation"] == 1
     virtual.kill(name)
     with api.connect(name) as board:
-        assert api.push(board, model)["experience"] == 1
-        assert api.evaluate(board) == right[1]
+        assert api.push_model(board, model)["experience"] == 1
+        assert api.eval(board) == right[1]
     assert told("rollback", "--to", "factory", "--yes", "--port", name)["generation"] is None
     assert told("eval", "--port", name)["right"] == right[0]["right"]
     virtual.kill(name)
     with api.connect(name) as board:
-        assert api.push(board, model)["experience"] == 0
+        assert api.push_model(board, model)["experience"] == 0
 
     assert told("store-format", "--keep-wear", "--yes", "--port", name)["formatted"]
     facts = told("store-info", "--port", name)
@@ -63,7 +63,7 @@ def test_a_learner_opens_beside_a_full_store(model, data):
     virtual.stop("qemu_m4f")
     api.start("qemu_m4f", fresh=True)
     with api.connect("qemu_m4f") as board:
-        api.push(board, model)
+        api.push_model(board, model)
         board.observe(samples.make(data.x_train[:1400], data.y_train[:1400]))
         board.link.soft_reset()
         assert board.open()["ram_measured_bytes"] > 0

@@ -210,7 +210,7 @@ def test_an_image_and_a_port_are_one_too_many(region):
 
 
 def test_a_board_is_read_as_its_image_is(board, device, model, some, tmp_path):
-    api.push(device, model)
+    api.push_model(device, model)
     with pytest.raises(DeviceError, match="no saved state is there"):
         api.rollback(device)
     for label in (5, 6):
@@ -231,28 +231,28 @@ def test_a_board_is_read_as_its_image_is(board, device, model, some, tmp_path):
 
 
 def test_a_board_goes_back(device, model, some, data):
-    api.push(device, model)
+    api.push_model(device, model)
     test = samples.make(data.x_test, data.y_test)
-    right = [api.evaluate(device, test)]
+    right = [api.eval(device, test)]
     for label in (5, 6):
         api.learn(device, some([label], 30), epochs=2)
-        right.append(api.evaluate(device, test))
+        right.append(api.eval(device, test))
     assert right[0] != right[1] != right[2]
     told = api.rollback(device, "last")
     assert (told["generation"], told["experience"]) == (2, 2)
-    assert api.evaluate(device) == right[2]
+    assert api.eval(device) == right[2]
     told = api.rollback(device, "previous")
     assert (told["generation"], told["experience"]) == (1, 1)
-    assert api.evaluate(device) == right[1]
+    assert api.eval(device) == right[1]
     with pytest.raises(DeviceError, match="generation 1 is the only saved state"):
         api.rollback(device, "previous")
     told = api.rollback(device, "factory")
     assert (told["generation"], told["experience"]) == (None, 0)
-    assert api.evaluate(device) == right[0] and device.store_info()["store"]["live"] == 60
+    assert api.eval(device) == right[0] and device.store_info()["store"]["live"] == 60
 
 
 def test_states_of_another_model_are_no_way_back(board, device, model, some):
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 20))
     flash = board.facts.store_device()
     image = bytes(flash.data)

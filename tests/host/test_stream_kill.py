@@ -41,7 +41,7 @@ def blank(name, model):
     virtual.stop(name)
     api.start(name, fresh=True)
     with api.connect(name) as board:
-        api.push(board, model, **OPENED)
+        api.push_model(board, model, **OPENED)
 
 
 def test_a_board_killed_after_task_2_of_4_ends_with_the_same_matrix(name, model, stream):

@@ -91,9 +91,9 @@ def cut_in_testing(after, test):
 @pytest.mark.parametrize("reset", [True, False], ids=["power cut", "host gone"])
 def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, strategy, reset):
     whole, parts = power("whole"), power("parts")
-    api.push(whole.on(), model, **OPENED, strategy=strategy)
+    api.push_model(whole.on(), model, **OPENED, strategy=strategy)
     expected = run(whole.device, digits, strategy=strategy).summary
-    api.push(parts.on(), model, **OPENED, strategy=strategy)
+    api.push_model(parts.on(), model, **OPENED, strategy=strategy)
     said, points = [], []
     cuts = [
         cut_in_testing(-1, 2),
@@ -124,9 +124,9 @@ def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, s
 @pytest.mark.parametrize("frames", [0, 1])
 def test_samples_that_the_board_has_are_not_sent_again(power, model, digits, monkeypatch, frames):
     whole, parts = power("whole"), power("parts")
-    api.push(whole.on(), model, **OPENED)
+    api.push_model(whole.on(), model, **OPENED)
     expected = run(whole.device, digits, per_class=90).summary
-    api.push(parts.on(), model, **OPENED)
+    api.push_model(parts.on(), model, **OPENED)
     send, sent = Device.observe_quietly, []
 
     def cut(self, samples):
@@ -149,7 +149,7 @@ def test_samples_that_the_board_has_are_not_sent_again(power, model, digits, mon
 
 def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
     board = power("board")
-    api.push(board.on(), model, **OPENED)
+    api.push_model(board.on(), model, **OPENED)
     with pytest.raises(Cut):
         run(board.device, digits, **cut_in_testing(1, 0))
     for other in ({"tasks": "0-4,6,5,7"}, {"seed": 2}, {"epochs": 3}, {"lr": 0.02}):
@@ -161,7 +161,7 @@ def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
 
 def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, digits):
     board = power("board")
-    api.push(board.on(), model, **OPENED, policy="flash_balanced", budget=600)
+    api.push_model(board.on(), model, **OPENED, policy="flash_balanced", budget=600)
     more = {"policy": "flash_balanced", "budget": 600}
     with pytest.raises(Cut):
         run(board.device, digits, **more, **cut_in_testing(1, 0))
@@ -172,9 +172,9 @@ def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, di
 
 def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some, data):
     """A test at a time, stored there, gives the figures of the ones that are sent."""
-    api.push(device, model, lr=0.03)
+    api.push_model(device, model, lr=0.03)
     told = api.learn_tasks(device, **digits, **STREAM, epochs=2).summary
-    api.push(device, model, lr=0.03)
+    api.push_model(device, model, lr=0.03)
     device.reset()
     from engram_host.learning import tasks
 
@@ -183,14 +183,14 @@ def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some,
     )
     for j, test in enumerate(stream.tests):
         api.push_data(device, test.samples, name=f"t{j}")
-        api.evaluate(device, name=f"t{j}", task=j)
+        api.eval(device, name=f"t{j}", task=j)
     assert api.metrics(device)["start"] == told["start"]
     assert api.metrics(device)["matrix"] == []
     api.learn(device, some([5], 20))
-    row = [api.evaluate(device, name=f"t{j}", task=j)["accuracy"] for j in range(TASKS)]
+    row = [api.eval(device, name=f"t{j}", task=j)["accuracy"] for j in range(TASKS)]
     assert api.metrics(device)["matrix"] == [row]
     for j, test in enumerate(stream.tests):
-        assert api.evaluate(device, test.samples, stream=True, task=j)["accuracy"] == row[j]
+        assert api.eval(device, test.samples, stream=True, task=j)["accuracy"] == row[j]
     assert api.metrics(device)["matrix"] == [row]
     with pytest.raises(DeviceError, match="expected a task from 0 to 255, got 256"):
-        api.evaluate(device, name="t0", task=256)
+        api.eval(device, name="t0", task=256)

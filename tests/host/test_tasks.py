@@ -125,7 +125,7 @@ def digits(tmp_path, data):
 
 
 def test_a_board_learns_a_stream_of_tasks_and_measures_itself(device, model, digits):
-    api.push(device, model, lr=0.03)
+    api.push_model(device, model, lr=0.03)
     seen = []
     run = api.learn_tasks(
         device, **digits, **STREAM, epochs=3, budget=100, fresh=True, bits=4, on_test=seen.append
@@ -171,7 +171,7 @@ def test_a_report_shows_the_matrix_and_the_metrics(device, model, data, tmp_path
     where = {"room": np.arange(len(data.x_test)) % 3} if protocol == "domain" else {}
     test = save(tmp_path / "test.npz", x=data.x_test, y=data.y_test, **where)
     cut = {"tasks": "0-3,4-6,7+9"} if protocol == "class" else {"field": "room"}
-    api.push(device, model, lr=0.03)
+    api.push_model(device, model, lr=0.03)
     run = api.learn_tasks(
         device, train, test=test, **cut, per_class=5, test_per_class=4, epochs=2
     )
@@ -190,7 +190,7 @@ def test_a_report_shows_the_matrix_and_the_metrics(device, model, data, tmp_path
 
 
 def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
-    api.push(device, model, lr=0.03)
+    api.push_model(device, model, lr=0.03)
     kept = api.learn_tasks(device, **digits, **STREAM, epochs=5, budget=150).summary
     lost = api.learn_tasks(
         device, **digits, **STREAM, epochs=5, strategy="finetune", fresh=True
@@ -199,7 +199,7 @@ def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
 
 
 def test_a_budget_in_bytes_is_flash_that_the_records_take(device, model, digits):
-    api.push(device, model, budget="10kB", bits=4)
+    api.push_model(device, model, budget="10kB", bits=4)
     told = api.learn_tasks(device, **digits, tasks="0-4,5", per_class=20).summary
     assert 0.95 * 10_000 < told["replay_bytes"] <= 10_000
     told = api.learn_tasks(device, **digits, tasks="0,5", per_class=20, budget=7, fresh=True)
@@ -207,7 +207,7 @@ def test_a_budget_in_bytes_is_flash_that_the_records_take(device, model, digits)
 
 
 def test_a_stream_starts_on_a_blank_board(device, model, digits, some):
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 8))
     with pytest.raises(InputError, match="has learned nothing, this one has; --fresh"):
         api.learn_tasks(device, **digits, **STREAM)
@@ -216,7 +216,7 @@ def test_a_stream_starts_on_a_blank_board(device, model, digits, some):
 def test_a_task_that_does_not_fit_the_flash_is_refused_before_it_is_sent(
     device, model, data, tmp_path
 ):
-    api.push(device, model)
+    api.push_model(device, model)
     capacity = device.store_info()["store"]["capacity"]
     x, y = (np.concatenate([part, part]) for part in (data.x_train, data.y_train))
     twice = save(tmp_path / "twice.npz", x=x, y=y)
@@ -233,7 +233,7 @@ def test_ctrl_c_in_a_stream_leaves_a_whole_log(device, model, digits):
     import os
     import signal
 
-    api.push(device, model)
+    api.push_model(device, model)
 
     def press(step):
         if step["step"] == 3:

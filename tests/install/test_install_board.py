@@ -89,7 +89,7 @@ def _learn(tmp_path):
     data = tmp_path / "x.npz"
     np.savez(data, x=x, y=np.arange(12, dtype=np.uint8) % 3)
     with api.connect(UNIX) as board:
-        api.push(board, tmp_path / "digits.safetensors", batch=4, lr=0.02)
+        api.push_model(board, tmp_path / "digits.safetensors", batch=4, lr=0.02)
         learned = api.learn(board, data, epochs=2)
         assert learned.steps and board.store_info()["store"]["live"] == 12
         board.link.soft_reset()

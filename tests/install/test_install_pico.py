@@ -72,7 +72,7 @@ def _learn(folder):
     data = folder / "x.npz"
     np.savez(data, x=x, y=np.arange(SAMPLES, dtype=np.uint8) % 3)
     with api.connect(NAME) as board:
-        api.push(board, model, batch=4, lr=0.02)
+        api.push_model(board, model, batch=4, lr=0.02)
         assert board.link.counts["beats"] >= 5
         assert len(api.learn(board, data, epochs=1).steps) == SAMPLES // 4
         assert board.store_info()["store"]["live"] == SAMPLES

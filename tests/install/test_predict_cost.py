@@ -43,7 +43,7 @@ def test_an_answer_costs_at_most_twice_as_much(stock, model):
             assert install(line)["kernels"]["modules"] == {"_engram_small": "armv7emsp"}
         line.close()
         with api.connect(name) as device:
-            api.push(device, model, batch=8)
+            api.push_model(device, model, batch=8)
         repl = RawRepl(stock(name))
         repl.enter()
         repl.reset()

@@ -48,7 +48,7 @@ def kinds(path):
 
 
 def test_a_simulated_meter_is_labelled_so_everywhere(device, model, some, tmp_path, quick):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     path = tmp_path / "l.jsonl"
     done = api.learn(device, some([5], 16), epochs=2, log=path, meter="simulated,rate=200000")
     assert kinds(path)[-3:] == ["timeline", "energy", "summary"]
@@ -80,7 +80,7 @@ class Bench(Simulated):
 def test_only_a_meter_on_a_real_board_makes_it_device(
     device, board, model, some, tmp_path, quick, machine
 ):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     meter = Bench(rate=200_000)
     with pytest.raises(InputError, match="emulated"):
         api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=meter)
@@ -101,7 +101,7 @@ def test_only_a_meter_on_a_real_board_makes_it_device(
 
 
 def test_without_a_meter_it_is_the_models_or_nothing(device, board, model, some, tmp_path):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     done = api.learn(device, some([5], 8), log=tmp_path / "a.jsonl")
     assert "energy" not in done.summary  # nothing is known of this board's power
     board.facts.NAME = "nucleo_l4r5zi"
@@ -115,7 +115,7 @@ def test_without_a_meter_it_is_the_models_or_nothing(device, board, model, some,
 
 
 def test_no_recording_makes_an_emulated_session_the_devices(device, model, some, tmp_path, quick):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     path = tmp_path / "l.jsonl"
     api.learn(device, some([5], 8), log=path, meter="simulated,rate=200000")
     (tmp_path / "r.csv").write_text("time,power\n0,1\n1,1\n")
@@ -126,7 +126,7 @@ def test_no_recording_makes_an_emulated_session_the_devices(device, model, some,
 def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path, quick, machine):
     """engram learn --meter csv:FILE, the bench meter's export, engram measure."""
     board.facts.COUNTER_KIND = "device"
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     path, file = tmp_path / "l.jsonl", tmp_path / "recording.csv"
     done = api.learn(device, some([5], 16), log=path, meter=f"csv:{file},board=rpi_pico")
     assert "energy" not in done.summary and "timeline" in kinds(path)
@@ -149,7 +149,7 @@ def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path,
 
 
 def test_a_log_without_a_timeline_cannot_be_measured(device, model, some, tmp_path):
-    api.push(device, model)
+    api.push_model(device, model)
     api.learn(device, some([5], 5), log=tmp_path / "l.jsonl")
     with pytest.raises(InputError, match="expected a log with a timeline, got none"):
         api.measure(tmp_path / "l.jsonl", "csv:x.csv")
@@ -186,7 +186,7 @@ class Broken:
 def test_a_meter_that_fails_leaves_the_board_with_what_it_learned(
     device, model, some, tmp_path, quick
 ):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     meter = Broken()
     with pytest.raises(MeterError, match="cable"):
         api.learn(device, some([5], 8), log=tmp_path / "l.jsonl", meter=meter)

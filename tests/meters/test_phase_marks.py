@@ -56,7 +56,7 @@ def test_sync_pulses_last_as_long_as_they_should():
 
 def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, machine):
     pins, made = machine
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     device.phases_begin(["GP2", "GP3", 4])
     assert made == [("GP2", 1, 0), ("GP3", 1, 0), (4, 1, 0)]
     told = device.observe_quietly(some([5], 10))
@@ -76,7 +76,7 @@ def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, mach
 
 
 def test_without_pins_the_device_still_tells_when(device, model, some):
-    api.push(device, model, batch=8)
+    api.push_model(device, model, batch=8)
     device.phases_begin([])
     told = device.observe_quietly(some([5], 9))
     assert told["n"] == 9 == len(told["marks"])
@@ -93,7 +93,7 @@ def test_without_pins_the_device_still_tells_when(device, model, some):
 
 
 def test_nothing_is_marked_unless_asked(device, board, model, some):
-    api.push(device, model)
+    api.push_model(device, model)
     assert device.observe_quietly(some([5], 3))["marks"] == []
     with pytest.raises(DeviceError, match="phases_begin"):
         device.phases_sync([1])
@@ -102,13 +102,13 @@ def test_nothing_is_marked_unless_asked(device, board, model, some):
 def test_a_board_takes_three_pins_or_none_and_needs_a_model(device, model):
     with pytest.raises(DeviceError, match="no model"):
         device.phases_begin([])
-    api.push(device, model)
+    api.push_model(device, model)
     with pytest.raises(DeviceError, match="expected 3 pins"):
         device.phases_begin([1, 2])
 
 
 def test_another_model_ends_the_marking(device, model):
-    api.push(device, model)
+    api.push_model(device, model)
     device.phases_begin([])
     device.open(batch=4)
     with pytest.raises(DeviceError, match="phases_begin"):

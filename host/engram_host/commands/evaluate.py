@@ -54,7 +54,7 @@ def command(
     samples that `engram push data` put there are used.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.evaluate(
+        told = api.eval(
             board,
             data,
             name=name,

@@ -40,7 +40,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
     learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.push(board, file, name=name, **options.named(learner))
+        told = api.push_model(board, file, name=name, **options.named(learner))
     if as_json:
         output.show_json(told)
         return
