@@ -35,7 +35,7 @@ def _said(result: dict[str, Any], label: int) -> int:
 def _scores(result: dict[str, Any], names: list[str]) -> Table:
     table = Table(box=None, header_style="bold", show_footer=True)
     table.add_column("class", "all", no_wrap=True)
-    table.add_column("recall", f"{result['accuracy']:.1%} right", justify="right")
+    table.add_column("recall", f"{result['accuracy']:.1%}", justify="right")
     table.add_column("samples", str(result["n"]), justify="right")
     table.add_column("precision", justify="right")
     table.add_column("F1", justify="right")
