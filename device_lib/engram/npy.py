@@ -128,11 +128,13 @@ def open_samples(name):
     if streams is None:
         from .places import find
 
-        x = find(name + ".x.npy", files_root(), DataError, "send it: engram push data FILE --name")
-        path = x[:-6]
-        streams = [open(x, "rb"), open(path + ".y.npy", "rb")]
+        streams = []
+        for ending in (".x.npy", ".y.npy"):
+            advice = "send it: engram push data FILE --name %s" % name
+            path = find(name + ending, files_root(), DataError, advice)
+            streams.append(open(path, "rb"))
         try:
-            streams.append(open(path + ".targets.npy", "rb"))
+            streams.append(open(path[:-6] + ".targets.npy", "rb"))
         except OSError:  # labels or targets alone
             pass
     return Samples(*streams)

@@ -125,7 +125,7 @@ def test_a_wheel_without_a_firmware_says_what_to_do(unpacked, tmp_path):
         file.extractall(library)
     told = outside(library, tmp_path, NO_FIRMWARE)
     assert "expected a checkout of Engram for the firmware of unix, got an installation" in told
-    assert "run `make demo` there" in told and "release archive" in told
+    assert "run `make demo` there" in told and "carries that of qemu_m4f, qemu_m4f_stock" in told
 
 
 def outside(library, folder, program, *arguments):

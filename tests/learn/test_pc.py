@@ -279,3 +279,6 @@ def test_missing_samples_are_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(engram.DataError, match=r"expected a file base\.x\.npy, got none"):
         engram.samples("base")
+    (tmp_path / "base.x.npy").touch()
+    with pytest.raises(engram.DataError, match=r"expected a file base\.y\.npy, got none"):
+        engram.samples("base")

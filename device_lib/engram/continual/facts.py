@@ -37,28 +37,6 @@ def class_name(learner, label):
     return names[label] if label < len(names) and names[label] else str(label)
 
 
-def words(learner):
-    """What a person wants to know of a learner, in some lines."""
-    store, lines = learner.store, ["Learner of %s" % learner.name]
-    inputs = "%d %s" % (learner.input_elems, learner.input_dtype)
-    if learner.head_name:
-        lines.append("%s -> %d of %d classes" % (inputs, learner.stage.known, learner.classes))
-    else:
-        lines.append("%s -> %d values" % (inputs, learner.targets))
-    if learner.class_names:
-        lines.append("classes " + learner.class_names.replace("\n", ", "))
-    how = (learner.strategy_name, learner.batch, learner.optimiser_name)
-    lines.append("strategy %s, batch %d, optimiser %s" % how)
-    if store is not None:
-        counts = (len(store), store.capacity, learner.policy_name, learner.budget)
-        lines.append("%d records stored, room for %d; policy %s keeps %d" % counts)
-    used = learner.heap_growth()
-    measured = "" if used is None else ", %d measured" % used
-    lines.append("%d bytes of RAM planned%s" % (learner.planned_bytes, measured))
-    lines.append("observe(x, y)  learn(epochs)  predict(x)  evaluate(samples)  save()  info()")
-    return "\n  ".join(lines)
-
-
 def _place(output):
     """Where an item of Learner.outputs comes in a list: classes first, then as in a target."""
     at = output[1][1]

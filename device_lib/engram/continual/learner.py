@@ -418,8 +418,9 @@ class Learner:
         return facts(self)
 
     def __repr__(self):
-        from .facts import words
+        from .summary import words
 
+        forget(("engram.continual.summary",))
         return words(self)
 
     def heap_growth(self):

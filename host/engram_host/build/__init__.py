@@ -63,10 +63,15 @@ def find_source(named: Path | str | None = None) -> Source:
 def need_checkout(wanted: str) -> None:
     """Raise BuildError where this is an installation, which has no sources of a firmware."""
     if not (home() / "firmware" / "ports").is_dir():
+        carried = sorted(path.parent.name for path in home().glob("build/firmware/*/*"))
+        there = (
+            f"this installation carries that of {', '.join(carried)}"
+            if carried
+            else "a wheel of a release archive (`make dist`) carries that of some boards"
+        )
         raise BuildError(
             f"expected a checkout of Engram for {wanted}, got an installation without one; clone "
-            "Engram and run `make demo` there, or set ENGRAM_HOME to a checkout. The wheels of a "
-            "release archive (`make dist`) carry the firmware of some virtual boards, built"
+            f"Engram and run `make demo` there, or set ENGRAM_HOME to a checkout; {there}"
         )
 
 
