@@ -2,15 +2,14 @@
 
 from .compat import board_of, collect_often, collect_rarely, forget, forget_below, heap_free
 from .compat import heap_used, overwrite_stack
+from .continual.defaults import BITS, POLICY
 from .errors import FitError, ModelError
 
-_BITS = 8  # of a latent element in a store that is made here
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 _RECORD_BYTES = 16  # of a record, beside its latent
 _SCATTERED = 12  # the share of code in heap that lies so that it is lost to others
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
-POLICY = "balanced"  # where none is given
 # Options that decide what memory a learner takes.
 _PLANNED = (
     "batch", "micro", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr",
@@ -41,7 +40,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     size of its flash, sync=False leaves it to the operating system when that is on the disk.
     heap_base: bytes of heap that were in use without a learner; None measures them now.
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
-    there has, 8 in a new one.
+    there has, BITS in a new one.
     beat: None, or called whenever flash was written or looked through, now and later.
     options: Learner's other arguments, by name. The strategy, its depth and the policy decide
     how much flash a saved state takes, so a region that was written with others is refused.
@@ -114,7 +113,7 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
         _tidy(board.store_device())
         planned = {name: options[name] for name in _PLANNED if name in options}
         prepared = prepare(
-            spec, planned, _most_slots(board.store_device(), spec), bits or _BITS,
+            spec, planned, _most_slots(board.store_device(), spec), bits or BITS,
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), least,
         )
         spec.net = spec.file = None  # nobody asks for them from here on
@@ -147,7 +146,7 @@ def _most_slots(device, spec):
     return device.ioctl(4, 0) * device.ioctl(5, 0) // (spec.latent_elems + _RECORD_BYTES)
 
 
-def load_code(strategy="replay", policy=POLICY, **options):
+def load_code(strategy="replay", policy=None, **options):
     """Imports what a learner with these options uses: code is no part of what a plan counts.
 
     Raises DataError on an unknown name.
@@ -158,11 +157,11 @@ def load_code(strategy="replay", policy=POLICY, **options):
     for name in _HELD:
         __import__(name)
     strategy_class(strategy)
-    policy_class(policy)
+    policy_class(policy or POLICY)
 
 
 def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, saved_bytes=None,
-               path=None, strategy="replay", scope=None, depth=None, policy=POLICY, **options):
+               path=None, strategy="replay", scope=None, depth=None, policy=None, **options):
     """(ReplayStore, region for Checkpoints, model id) in a flash region, for a learner of `spec`.
 
     bits: None for what is there. strategy, scope, depth, policy: as the learner takes them; they
@@ -177,14 +176,14 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
 
     header = first_header(device)
     if bits is None:
-        bits = _BITS if header is None else header.bits
+        bits = BITS if header is None else header.bits
     state_bytes = _STATE_BYTES + _STREAM_BYTES + 4 * (spec.classes or 1)
     if saved_bytes is None:
         from .continual.config import saved_bytes as of_state
 
         saved_bytes = of_state(spec, strategy, scope, depth)
     state_bytes += saved_bytes
-    state_bytes += policy_class(policy).saved_bytes(spec.classes or 1)
+    state_bytes += policy_class(policy or POLICY).saved_bytes(spec.classes or 1)
     store_device, checkpoint_device = regions(device, state_bytes, program_bytes)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
     latent_id, model_id = _ids(spec, header, path)

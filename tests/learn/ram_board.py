@@ -20,8 +20,10 @@ def board(blocks=48, flash=None):
 
 
 def opened(path, board, **options):
-    """A learner for a model file, as a board's REPL opens it."""
-    return open_learner(str(path), board, **{"batch": 8, "lr": 0.1, "budget": 48, **options})
+    """A learner for a model file, as a board's REPL opens it. Latents of the tiny model, which is
+    not trained, differ in their last bits alone: they are stored with 8."""
+    usual = {"bits": 8, "batch": 8, "lr": 0.1, "budget": 48}
+    return open_learner(str(path), board, **{**usual, **options})
 
 
 def observe(learner, *labels, count=8):

@@ -50,6 +50,7 @@ class Life:
         self.y = np.zeros(capacity, int)
         self.rng = np.random.default_rng(7)
         self.lr = options.setdefault("lr", 0.05)
+        options.setdefault("lr_decay", 0.0)
         self.momentum = options.setdefault("momentum", 0.9)
         self.learner = Learner(
             ModelSpec(io.BytesIO(model_bytes())), self.store, strategy=strategy, batch=batch,

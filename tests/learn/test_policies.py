@@ -213,14 +213,39 @@ def herded(vectors, keep):
 
 @pytest.mark.parametrize("free", [1 << 30, 100])  # features kept in memory; read again
 def test_herding_keeps_what_icarl_keeps(monkeypatch, free):
-    import engram.continual.policies.herding as herding
+    import engram.continual.herd as herd
 
-    monkeypatch.setattr(herding, "heap_free", lambda: free)
+    monkeypatch.setattr(herd, "heap_free", lambda: free)
     learner = FakeLearner(24)
     learner.take("herding", [0] * 30 + [1] * 10)
     zeros = herded(learner.vectors[:30].astype(float), 14)
     slots = {slot for slot in range(600) if learner.store.labels[slot] == 0}
     assert slots == set(zeros)
+
+
+@pytest.mark.parametrize("free", [1 << 30, 100])
+def test_herding_leaves_out_where_fewer_go_than_stay(monkeypatch, free):
+    """The record goes whose loss leaves the mean of the rest closest to that of all."""
+    import engram.continual.herd as herd
+
+    monkeypatch.setattr(herd, "heap_free", lambda: free)
+    learner = FakeLearner(24)
+    learner.take("herding", [0] * 24 + [1] * 6)
+    unit = learner.vectors[:24].astype(float)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    mean, left = unit.mean(axis=0), list(range(24))
+    while len(left) > 18:
+        sums = {i: unit[[k for k in left if k != i]].sum(axis=0) for i in left}
+        left.remove(min(left, key=lambda i: np.linalg.norm(sums[i] - (len(left) - 1) * mean)))
+    slots = {slot for slot in range(600) if learner.store.labels[slot] == 0}
+    assert slots == set(left)
+
+
+def test_herding_without_a_head_keeps_random_records():
+    learner = FakeLearner(6)
+    learner.feature_elems = 0
+    learner.take("herding", [0] * 10)
+    assert learner.kept(1) == {0: 6}
 
 
 def test_herding_looks_at_the_inputs_of_the_head():
@@ -240,9 +265,9 @@ def test_herding_looks_at_the_inputs_of_the_head():
 
 @pytest.mark.parametrize("free", [1 << 30, 100])
 def test_a_damaged_record_goes_first(monkeypatch, free):
-    import engram.continual.policies.herding as herding
+    import engram.continual.herd as herd
 
-    monkeypatch.setattr(herding, "heap_free", lambda: free)
+    monkeypatch.setattr(herd, "heap_free", lambda: free)
     life = Life("replay", policy="herding", capacity=60)
     life.learner.budget = 5
     life.add(0, 8)

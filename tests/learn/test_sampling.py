@@ -4,9 +4,11 @@ from array import array
 
 import pytest
 
+from engram.continual.composition import of_goal
 from engram.continual.metrics import average_accuracy, forgetting
 from engram.continual.rng import Rng
 from engram.continual.sampling import Sampler
+from engram.errors import DataError
 
 DEAD = 255
 
@@ -45,7 +47,9 @@ def test_rng_state_is_restored():
     assert picks == [rng.below(99) for _ in range(5)]
 
 
-def make_sampler(new, old_by_class, batch, replay=True, composition="balanced"):
+def make_sampler(
+    new, old_by_class, batch, replay=True, composition="balanced", new_share=None, brought=None
+):
     labels = [9] * new
     experiences = [3] * new
     for label, n in old_by_class.items():
@@ -53,12 +57,22 @@ def make_sampler(new, old_by_class, batch, replay=True, composition="balanced"):
         experiences += [label % 3] * n
     labels += [DEAD] * 5
     experiences += [3] * 5
-    sampler = Sampler(len(labels), 10, Rng(2), composition)
-    sampler.begin(labels, experiences, 3, batch, replay)
+    sampler = Sampler(len(labels), 10, Rng(2), composition, new_share)
+    sampler.begin(labels, experiences, 3, batch, replay, brought)
     return sampler, labels
 
 
-@pytest.mark.parametrize("composition", ["balanced", "ar1"])
+def served_of(sampler, labels, batch, batches=400):
+    """How often each class was drawn from old records."""
+    slots, served = array("i", range(batch)), [0] * 10
+    for _ in range(batches):
+        sampler.draw(slots)
+        for slot in slots[sampler.new_per_batch :]:
+            served[labels[slot]] += 1
+    return served
+
+
+@pytest.mark.parametrize("composition", ["balanced", "ar1", "as_stored", "as_seen"])
 def test_records_without_a_class_are_a_class_of_their_own(composition):
     """The last: beside classes 0 and 1, and where there is no other."""
     none = 254
@@ -89,11 +103,67 @@ def test_the_share_of_new_records_is_that_of_ar1():
     assert 1.9 < served[0] / served[1] < 2.1
 
 
-@pytest.mark.parametrize(("old", "share"), [({0: 50}, 8), ({0: 9, 1: 200, 2: 1}, 4), ({9: 5}, 13)])
+@pytest.mark.parametrize(("old", "share"), [
+    ({0: 50}, 8), ({0: 9, 1: 200, 2: 1}, 4), ({9: 5}, 11), ({9: 500}, 11), ({0: 50, 9: 5}, 5),
+])  # fmt: skip
 def test_a_balanced_batch_gives_every_class_the_same(old, share):
-    """Class 9 is the new one; of a class that has old records too, 20 to 5 here, each counts."""
+    """Class 9 comes, with 20 records: all its share, two thirds where it has old ones too."""
     sampler, _ = make_sampler(20, old, 16)
     assert sampler.new_per_batch == share
+
+
+def test_as_stored_draws_every_record_alike():
+    sampler, labels = make_sampler(100, {0: 270, 1: 30}, 16, composition="as_stored")
+    assert sampler.new_per_batch == 4
+    served = served_of(sampler, labels, 16)
+    assert served[0] / sum(served) == pytest.approx(0.9, abs=0.02)
+
+
+def test_as_seen_draws_classes_as_the_stream_brought_them():
+    """Class 0 came nine times as often as class 1; as many records of both are stored."""
+    brought = [900, 100] + [0] * 8
+    sampler, labels = make_sampler(250, {0: 20, 1: 20}, 16, composition="as_seen", brought=brought)
+    assert sampler.new_per_batch == 3  # 250 of 1,250
+    served = served_of(sampler, labels, 16)
+    assert served[0] / sum(served) == pytest.approx(0.9, abs=0.02)
+    assert served[1] > 0
+
+
+def test_as_seen_serves_more_classes_than_it_has_turns():
+    labels = list(range(200)) * 2 + [200]
+    sampler = Sampler(len(labels), 201, Rng(2), "as_seen")
+    sampler.begin(labels, [1] * 400 + [3], 3, 8, True, [2] * 201)
+    slots, served = array("i", range(8)), set()
+    for _ in range(60):
+        sampler.draw(slots)
+        served |= {labels[slot] for slot in slots[sampler.new_per_batch :]}
+    assert served == set(range(200))
+
+
+@pytest.mark.parametrize(("share", "new"), [(0.5, 8), (0.75, 12), (1, 16), (0.01, 1)])
+@pytest.mark.parametrize("composition", ["balanced", "as_stored", "as_seen"])
+def test_the_share_of_new_records_may_be_told(composition, share, new):
+    sampler, _ = make_sampler(20, {0: 50}, 16, composition=composition, new_share=share)
+    assert sampler.new_per_batch == new
+
+
+def test_a_goal_is_a_composition_and_a_share():
+    assert of_goal(None, None, None) == (None, None)
+    assert of_goal("classes", None, None) == ("balanced", None)
+    assert of_goal("domain", None, None) == ("balanced", 0.5)
+    assert of_goal("user", None, None) == ("as_stored", 0.75)
+    assert of_goal("user", "as_seen", 0.6) == ("as_seen", 0.6)
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    (("fun", None, None), "expected a goal of classes, domain, user, got fun"),
+    ((None, "mixed", None), "expected a composition of balanced or .*, got mixed"),
+    ((None, None, 0), "expected a share of new samples above 0, up to 1, got 0"),
+    ((None, None, 1.5), "expected a share of new samples .*, got 1.5"),
+])  # fmt: skip
+def test_what_a_batch_cannot_be_made_of_is_refused(given, words):
+    with pytest.raises(DataError, match=words):
+        of_goal(*given)
 
 
 def test_every_new_record_comes_once_an_epoch():

@@ -154,6 +154,7 @@ HOST_ROWS = {
 PURE = DATA | PLANNING | {"errors", "npy", "link.wire", "link.phases"}
 PURE |= {"store.format", "store.checkpoint"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "continual.config"}
+PURE |= {"continual.composition", "continual.defaults"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"demo.joint", "learning.latent_store", "planning.flash", "store.figures"}
 SIMULATES |= {"datasets.mfcc"}

@@ -6,6 +6,7 @@ from ..nn.names import SAVED
 from ..nn.optimisers import Optimiser
 from ..nn.scope import PRESETS, heads, learning
 from ..nn.sections import Choice
+from .defaults import LR
 from .strategies import options_of, strategy_class
 
 
@@ -49,7 +50,7 @@ class Config:
     """
 
     def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
-                 scope=None, depth=None, optimiser="momentum", lr=0.05, momentum=0.9,
+                 scope=None, depth=None, optimiser="momentum", lr=LR, momentum=0.9,
                  weight_decay=0.0, clip=None):
         if not isinstance(batch, int) or batch < 1:
             raise DataError("expected a batch of at least 1, got %r" % (batch,))

@@ -7,12 +7,14 @@ from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free,
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
+from .composition import of_goal
+from .defaults import LR, LR_DECAY, POLICY
 from .inputs import Inputs
 from .numbers import DEAD, next_experience, number_of
 from .policies import TRIMMING, budget_of, policy_class
 from .reading import LatentReader
 from .rng import Rng
-from .sampling import COMPOSITIONS, Sampler
+from .sampling import Sampler
 from .state import State
 from .strategies import options_of, strategy_class
 from .stream import Stream
@@ -39,15 +41,19 @@ class Learner:
     micro           samples that are in memory at a time, a divisor of batch; their gradients add
                     up to those of the mini-batch. None: as many as fit
     lr, momentum, weight_decay   of the optimiser
-    lr_decay        share of lr that is taken away in the course of a learning run, in equal steps:
-                    0, none; 1, the rate after the last step would be 0
+    lr_decay        share of lr that is taken away in the course of a learning run, in equal
+                    parts: 1, the rate falls to 0; 0, it stays
     optimiser       a name of nn.optimisers.NAMES
     clip            largest norm of all gradients together; None: any
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
     strategy_options   dict of numbers, by the names in OPTIONS of that strategy
-    composition     of a batch from new and old records: one of sampling.COMPOSITIONS; None: the
-                    strategy's
+    goal            what is learned for, "classes", "domain" or "user": a row of composition.GOALS
+                    with a composition and a new_share; None: the strategy's composition
+    composition     of a batch from new and old records: one of composition.COMPOSITIONS; None:
+                    that of the goal
+    new_share       share of a batch that is new records, above 0 and at most 1; None: that of the
+                    goal
     scope           what learns, as nn.scope reads it: "all", "head", "last:2", "bias", names of
                     nodes; None: what the strategy says, all as a rule
     depth           the scope "last:DEPTH", in short
@@ -83,18 +89,20 @@ class Learner:
         store=None,
         checkpoints=None,
         batch=16,
-        lr=0.05,
+        lr=LR,
         momentum=0.9,
         weight_decay=0.0,
-        lr_decay=0.0,
+        lr_decay=LR_DECAY,
         seed=1,
         strategy="replay",
         strategy_options=None,
+        goal=None,
         composition=None,
+        new_share=None,
         depth=None,
         classes=None,
         known=None,
-        policy="balanced",
+        policy=POLICY,
         budget=None,
         budget_bytes=None,
         counter=ticks_us,
@@ -112,10 +120,7 @@ class Learner:
         collect_often()
         self.policy_name = policy
         policy = policy_class(policy)
-        if composition is not None and composition not in COMPOSITIONS:
-            raise DataError(
-                "expected a composition of %s, got %s" % (" or ".join(COMPOSITIONS), composition)
-            )
+        composition, new_share = of_goal(goal, composition, new_share)
         if prepared is None:
             fit(spec, classes, known)
         if not 0 <= lr_decay <= 1:
@@ -136,7 +141,7 @@ class Learner:
         groups = spec.classes or 1  # that records are balanced over
         self.policy = policy(store, groups, self.rng, self.budget)
         composition = composition or strategy_class(strategy).COMPOSITION
-        self.sampler = Sampler(slots, groups, self.rng, composition)
+        self.sampler = Sampler(slots, groups, self.rng, composition, new_share)
         options = options_of(strategy_class(strategy), strategy_options)
         if prepared is None:
             prepared = opening.prepare(
@@ -303,9 +308,11 @@ class Learner:
 
     # -- learning ----------------------------------------------------------------------
 
-    def steps(self, epochs=1, replay=True):
+    def steps(self, epochs=None, replay=True, steps=None):
         """Learns the records of the current experience: a generator of one dict per step.
 
+        epochs: passes over the new records; or steps: how many, whatever there is to learn from.
+        Neither: the strategy's STEPS, or one pass where that is more. replay: mix in old records.
         {"step", "of", "loss", "acc", "new", "replayed", "at", "phases": {name: counter units},
         "total", "outside"}; acc: None without classes; at: the counter when the step began;
         outside: units not spent inside kernels. Raises DataError when there is nothing new,
@@ -314,7 +321,7 @@ class Learner:
         """
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to learn")
-        return self.trainer.steps(epochs, replay)
+        return self.trainer.steps(epochs, replay, steps)
 
     def step(self):
         """One step on the batch that the sampler composes. Allocates nothing."""
@@ -361,13 +368,13 @@ class Learner:
         """Whether a record that was not read is there after all; a damaged one is marked."""
         return readable(self.store, slot, self.packed)
 
-    def learn(self, epochs=1, replay=True, on_step=None):
+    def learn(self, epochs=None, replay=True, on_step=None, steps=None):
         """Learns the current experience to its end; returns a summary.
 
-        on_step: called with each record of steps().
+        epochs, replay, steps: as steps() takes them. on_step: called with each record of steps().
         """
         first = last = None
-        for record in self.steps(epochs, replay):
+        for record in self.steps(epochs, replay, steps):
             last = record
             first = first or record
             if on_step:

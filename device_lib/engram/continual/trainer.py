@@ -23,6 +23,7 @@ class Trainer:
     array('f')}, its hyperparameters. reader: LatentReader, None where there is no store. lr_decay:
     share of the rate that is taken away in the course of a run. counter: as Learner takes it.
 
+    .fresh   rows of the micro-batch that are new: the first ones
     .rates   {group: its learning rate in units of the learner's}
     .reader  another may take its place between two steps
     """
@@ -30,23 +31,27 @@ class Trainer:
     def __init__(self, learner, optimiser, hypers, reader, lr_decay, counter):
         self._learner, self._stage = learner, learner.stage
         self._optimiser, self._hypers, self.reader = optimiser, hypers, reader
-        self._lr_decay, self.counter = lr_decay, counter
+        self.lr_decay, self.counter = lr_decay, counter
         self.rates = {group: 1 for group in hypers}
         # Of the last step: units of its phases, modulo 2**30, and the counters around it.
         self._spans = array("i", range(len(PHASES)))
         self._fills = {}
+        self.fresh = 0
         self._began = self._ended = self._spent_before = self._spent_after = 0
         self._spent = getattr(kernels, "spent", _nothing_spent)
 
-    def steps(self, epochs, replay):
+    def steps(self, epochs, replay, steps=None):
         """A generator of one record per step: as Learner.steps()."""
         learner, sampler = self._learner, self._learner.sampler
         strategy, store = learner.strategy, learner.store
-        if not isinstance(epochs, int) or epochs < 1:
-            raise DataError("expected epochs of at least 1, got %r" % (epochs,))
+        for name, value in (("epochs", epochs), ("steps", steps)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise DataError("expected %s of at least 1, got %r" % (name, value))
+        if epochs and steps:
+            raise DataError("expected epochs or steps, got both")
         sampler.begin(
             store.labels, store.experiences, learner.current, learner.batch,
-            replay and strategy.REPLAY,
+            replay and strategy.REPLAY, learner.brought,
         )
         if not sampler.new:
             raise DataError(
@@ -59,11 +64,13 @@ class Trainer:
         self._set_rates(1)
         strategy.begin()
         self._bind_fills()
-        total = epochs * sampler.steps_per_epoch
+        total = steps or (epochs or 1) * sampler.steps_per_epoch
+        if not steps and not epochs:
+            total = max(total, strategy.STEPS)
         divergence = Divergence(learner, total, sampler.old > 0)
         for n in range(total):
             self._optimiser.next_step()
-            self._set_rates(1 - self._lr_decay * n / total)
+            self._set_rates(1 - self.lr_decay * n / total)
             self.step()
             if n + 1 == total:
                 strategy.finish()
@@ -104,6 +111,15 @@ class Trainer:
                 self._fills[new] = kernels.bind([sampler.row(slots, new)] + self.reader.rows())
             fresh -= new
 
+    @property
+    def lr(self):
+        """The learning rate at the start of a run."""
+        return self._optimiser.lr
+
+    def hyper(self, group):
+        """array('f') of a group's hyperparameters; the first is its learning rate now."""
+        return self._hypers[group]
+
     def _set_rates(self, share):
         for group, hyper in self._hypers.items():
             rate = self._optimiser.lr * share * self.rates[group]
@@ -120,7 +136,8 @@ class Trainer:
         spans[0] = spans[1] = spans[2] = 0
         while left:
             start = now
-            self._fill(fresh if fresh < rows else rows)
+            self.fresh = fresh if fresh < rows else rows
+            self._fill(self.fresh)
             read = counter()
             strategy.forward()
             done = counter()

@@ -204,12 +204,12 @@ def samples_begin(device, sink):
     return device.begin_samples(sink)
 
 
-def learn_begin(device, epochs=1):
-    """Prepare to learn what was observed; learn_step does it."""
+def learn_begin(device, epochs=None, steps=None):
+    """Prepare to learn what was observed; learn_step does it. How long: as Learner.steps()."""
     stop(device)
     if device.marker:
         device.marker.steps()
-    device.steps = device.need_learner().steps(epochs)
+    device.steps = device.need_learner().steps(epochs, steps=steps)
     return {}
 
 

@@ -4,7 +4,7 @@ from ...errors import DataError
 
 # A name is a module of this package with a class Strategy.
 NAMES = ("ar1", "bias", "cwr", "ewc", "finetune", "head")
-NAMES += ("lwf", "ncm", "replay", "replay_lwf", "slda")
+NAMES += ("lwf", "ncm", "replay", "replay_anchor", "replay_lwf", "slda")
 
 
 def strategy_class(name):

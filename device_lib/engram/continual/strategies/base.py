@@ -1,5 +1,7 @@
 """The base of all strategies: one step of the optimiser on the batch that was read."""
 
+from ..defaults import STEPS
+
 
 class Strategy:
     """The hooks of a learning run, as plain training. A strategy overrides what it does otherwise.
@@ -9,8 +11,9 @@ class Strategy:
     """
 
     REPLAY = True  # old records are mixed into the batch
+    STEPS = STEPS  # of a learning run at least, where nobody says how many
     SCOPE = None  # what learns: a scope or preset of nn.scope; None: all, or as asked for
-    COMPOSITION = "balanced"  # of a batch: one of sampling.COMPOSITIONS
+    COMPOSITION = "balanced"  # of a batch: one of composition.COMPOSITIONS
     OBJECTIVES = ("classify", "regress")  # of the model's outputs that it can work with
     FORMATS = ("f32",)  # of the nodes that learn
     GRADIENTS = False  # it needs the gradients of a whole mini-batch in one place

@@ -15,6 +15,7 @@ class Strategy(Base):
     """Options: alpha, temperature. The first teacher is the model file's."""
 
     REPLAY = False
+    TEACHES_NEW = True  # the teacher judges new samples too
     TEACHER = True
     OBJECTIVES = ("classify",)
     OPTIONS = {"alpha": (1, 0, 1000000), "temperature": (2, 0.01, 1000)}
@@ -45,7 +46,17 @@ class Strategy(Base):
             window[: rows * known] for window in self._room + (self._answers,)
         ]
         self._old = known
+        self._untaught = {} if self.TEACHES_NEW else self._windows_of_new(known)
         self._widen(self.stage.known)
+
+    def _windows_of_new(self, known):
+        """{new rows of a micro-batch: their window of p}, for all that a run will have."""
+        windows, left = {}, self.learner.sampler.new_per_batch
+        while left:
+            fresh = min(left, self.stage.micro)
+            windows[fresh] = self._room[1][: fresh * known]
+            left -= fresh
+        return windows
 
     def _widen(self, known):
         rows = self.stage.micro * known
@@ -75,6 +86,9 @@ class Strategy(Base):
         kernels.scale_f32(p, p, self._cool)
         kernels.softmax_fwd(p, p, rows, old)
         kernels.axpy_f32(p, q, MINUS_ONE)
+        fresh = self.learner.trainer.fresh
+        if fresh in self._untaught:
+            kernels.zero_f32(self._untaught[fresh])
         kernels.zero_f32(self._wide)
         kernels.copy_channels(self._wide, p, rows, known, old, 0, 0, old)
         kernels.axpy_f32(self._dlogits, self._wide, self._weight)

@@ -29,6 +29,7 @@ class Strategy(Base):
     """
 
     REPLAY = False
+    STEPS = 0  # one pass is all
     SCOPE = "head"
     GRADIENTS = True
     OBJECTIVES = ("classify",)

@@ -1,0 +1,7 @@
+"""What a learner does where nobody says otherwise; docs/defaults.md measures it."""
+
+POLICY = "herding"
+BITS = 4  # of a latent element in a store that is made
+STEPS = 800  # of a learning run, or one pass over the new records where that is more
+LR = 0.05
+LR_DECAY = 1.0  # the rate falls to 0
