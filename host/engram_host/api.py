@@ -26,7 +26,7 @@ from engram_host import build as firmware
 from engram_host import samples as sample_files
 from engram_host import virtual
 from engram_host.build import ports as build_ports
-from engram_host.device import MODEL, Answer, Device, learner_options
+from engram_host.device import MODEL, Answer, Device
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
@@ -35,7 +35,7 @@ from engram_host.learning import log as logs
 from engram_host.learning import scores
 from engram_host.learning import tasks as task_streams
 from engram_host.learning.interrupt import StopAtNextStep
-from engram_host.learning.session import Learned, Session
+from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.task_run import LearnedTasks, TaskRun
 from engram_host.learning.undo import roll_back
 from engram_host.line import census, ports
@@ -370,7 +370,8 @@ def learn(
     data: Data,
     *,
     labels: Path | None = None,
-    epochs: int = 1,
+    epochs: int | None = None,
+    steps: int | None = None,
     model: str | None = None,
     log: Path | None = None,
     class_names: ClassNames = None,
@@ -382,16 +383,19 @@ def learn(
 
     data: its y are labels, or floats where the model regresses; `targets` beside labels where it
     does both.
-    options: of the learner: strategy, strategy_options (a dict), composition, scope, depth,
-    classes, known, bits, policy, budget (latents, or a text as "200kB"), batch, micro, optimiser,
-    lr, lr_decay, momentum, weight_decay, clip, seed; those not given stay as they are.
+    epochs: passes over the samples; or steps: how many. Neither: the strategy's own number, 800
+    as a rule, or one pass where that is more.
+    options: of the learner: strategy, strategy_options (a dict), goal ("classes", "domain" or
+    "user"), composition, new_share, scope, depth, classes, known, bits, policy, budget (latents,
+    or a text as "200kB"), batch, micro, optimiser, lr, lr_decay, momentum, weight_decay, clip,
+    seed; those not given stay as they are.
     Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
     board is usable; what was sent stays on the board and is learned by the next session.
     class_names: for the log, where the model has none or others.
     meter: measures the session's energy; a Meter from open_meter(), which stays open, or a text as
     open_meter() takes it.
     """
-    learner_options.check_number("epochs", epochs)
+    length = Length.of(epochs, steps)
     loaded = _samples(data, labels)
     loaded.need_answers()
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
@@ -402,7 +406,7 @@ def learn(
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
             session = Session(device, writer, stop, on_step, measures, names)
-            return session.run(learner, loaded, epochs)
+            return session.run(learner, loaded, length)
 
 
 def learn_tasks(
@@ -417,7 +421,8 @@ def learn_tasks(
     test_per_class: int | None = None,
     known_first: bool = False,
     fresh: bool = False,
-    epochs: int = 1,
+    epochs: int | None = None,
+    steps: int | None = None,
     model: str | None = None,
     log: Path | None = None,
     class_names: ClassNames = None,
@@ -437,8 +442,7 @@ def learn_tasks(
     model, goes on from the state it saved last, to the same result. Raises InputError when it
     has learned something else and `fresh` is not given.
     """
-    learner_options.check_number("epochs", epochs)
-    seed = options.get("seed") or 1
+    length, seed = Length.of(epochs, steps), options.get("seed") or 1
     stream = task_streams.load(
         data,
         labels=labels,
@@ -454,7 +458,7 @@ def learn_tasks(
         for task in stream.tasks + stream.tests:
             device.check(task.samples)
         device.warn_of_range(stream.tasks[0].samples)
-        settings = {"epochs": epochs, "known_first": known_first, "seed": seed}
+        settings = {"epochs": epochs, "steps": steps, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
         done, sent = _begin(device, learner, task_streams.number(stream, settings))
         if done or sent:
@@ -466,7 +470,7 @@ def learn_tasks(
             return run.run(
                 learner,
                 stream,
-                epochs=epochs,
+                length=length,
                 known_first=known_first,
                 seed=seed,
                 done=done,

@@ -130,7 +130,7 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     assert told["learner"]["experience"] == 1 and told["flash"]["store"]["live"] == 40
     text = run("info", "--port", port).stdout
     assert "digits (model.safetensors)" in text and "40 of" in text and "generation 1" in text
-    assert "strategy replay, at most" in text and "latents of 8 bits" in " ".join(text.split())
+    assert "strategy replay, at most" in text and "latents of 4 bits" in " ".join(text.split())
 
     text = run("log", "l.jsonl").stdout
     assert "fake, model.safetensors: 40 samples, 3 epochs, strategy replay" in text
@@ -173,9 +173,9 @@ def test_a_stream_of_tasks_from_the_command_line(port, here, model, data, test_f
     told = run("learn", "train.npz", *stream, "--json", "--strategy", "replay", *where)
     summary = json.loads(told.stdout)
     assert summary["kind"] == "metrics" and np.array(summary["matrix"]).shape == (3, 3)
-    run("push", "model", model, "--port", port, "--bits", "8")  # refused, but asked for
+    run("push", "model", model, "--port", port, "--bits", "8")  # refused, and not remembered
     assert run("reset", "--yes", "--port", port).exit_code == 0
-    assert json.loads(run("info", "--port", port, "--json").stdout)["learner"]["bits"] == 8
+    assert json.loads(run("info", "--port", port, "--json").stdout)["learner"]["bits"] == 4
 
 
 def test_the_port_may_come_from_the_environment(port, monkeypatch):

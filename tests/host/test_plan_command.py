@@ -47,7 +47,7 @@ def test_the_board_opens_what_was_planned(device, model, options):
 
 @pytest.mark.parametrize("name", ["teensy41", "rpi_pico"])
 def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, tmp_path):
-    fit = plan_report(model, [boards.load(name).facts])["fit"][0]
+    fit = plan_report(model, [boards.load(name).facts], bits=8)["fit"][0]
     kept = boards.store(boards.load(name).facts)
     assert kept.kind == "files"
     files = FileUnits(str(tmp_path / "engram_store"), kept.units, kept.erase_bytes)

@@ -395,7 +395,6 @@ def test_a_scope_and_a_depth_replace_each_other(opened):
     [
         ({"scope": "tail"}, r"all, head, last:K or a node .*\(hidden, .*got 'tail'"),
         ({"batch": 8, "micro": 3}, r"divides the batch \(1, 2, 4, 8\), got 3"),
-        ({"clip": 0}, "largest gradient norm above 0, got 0"),
         ({"strategy": "lwf"}, "expected objectives among classify, got classify, regress"),
     ],
 )
@@ -435,7 +434,7 @@ def test_a_regression_from_the_command_line(engram, tmp_path):
     wishes = ["--optimiser", "adam", "--scope", "last:2", "--batch", "8", "--micro", "4"]
     out, _ = engram("push", "model", model, *wishes, "--clip", "1")
     assert "plane: 2 target values, 86 trained parameters" in out
-    out, shown = engram("learn", data, "--log", "l.jsonl", "--lr", "0.01")
+    out, shown = engram("learn", data, "--log", "l.jsonl", "--lr", "0.01", "--epochs", "1")
     assert "24 samples in 3 steps, replay" in out and "→" in out
     assert re.search(r"loss 0\.\d+", shown) and "right" not in shown
     begin = json.loads(Path("l.jsonl").read_text().splitlines()[0])

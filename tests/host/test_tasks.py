@@ -125,7 +125,7 @@ def digits(tmp_path, data):
 
 
 def test_a_board_learns_a_stream_of_tasks_and_measures_itself(device, model, digits):
-    api.push_model(device, model, lr=0.03)
+    api.push_model(device, model, lr=0.03, lr_decay=0.0)
     seen = []
     run = api.learn_tasks(
         device, **digits, **STREAM, epochs=3, budget=100, fresh=True, bits=4, on_test=seen.append
@@ -216,7 +216,7 @@ def test_a_stream_starts_on_a_blank_board(device, model, digits, some):
 def test_a_task_that_does_not_fit_the_flash_is_refused_before_it_is_sent(
     device, model, data, tmp_path
 ):
-    api.push_model(device, model)
+    api.push_model(device, model, bits=8)
     capacity = device.store_info()["store"]["capacity"]
     x, y = (np.concatenate([part, part]) for part in (data.x_train, data.y_train))
     twice = save(tmp_path / "twice.npz", x=x, y=y)

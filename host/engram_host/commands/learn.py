@@ -16,7 +16,10 @@ from engram_host.commands.task_tables import metrics_table
 from engram_host.errors import InputError
 from engram_host.progress import Bars
 
-_EXAMPLES = """Example: engram learn sevens.npz --port qemu_m4f --epochs 3
+_EXAMPLES = """Example: engram learn sevens.npz --port qemu_m4f
+
+Ten recordings of your own voice, which count more than what was before:
+engram learn mine.npz --for user
 
 One class after the other, with 200 kB of 4-bit replays: engram learn all.npz
 --tasks 0-4,5,6,7,8,9 --known-first --test test.npz --bits 4 --budget 200kB
@@ -35,10 +38,13 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
 @options.labels
 @click.option(
     "--epochs",
-    default=1,
-    show_default=True,
     type=click.IntRange(1),
-    help="Passes over the new samples.",
+    metavar="N",
+    help="Passes over the new samples. Default: 800 steps, or one pass where that is more; "
+    "strategies that need one pass take one.",
+)
+@click.option(
+    "--steps", type=click.IntRange(1), metavar="N", help="Learn for N steps instead."
 )
 @click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
 @click.option(
@@ -88,7 +94,8 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
 def command(
     data: Path,
     labels: Path | None,
-    epochs: int,
+    epochs: int | None,
+    steps: int | None,
     log: Path | None,
     tasks: str | None,
     task_field: str | None,
@@ -111,7 +118,7 @@ def command(
     """
     stream = {name: rest.pop(name) for name in _ONLY_TASKS}
     rest = options.named(rest)
-    told = {"labels": labels, "epochs": epochs, "model": model, "log": log, **rest}
+    told = {"labels": labels, "epochs": epochs, "steps": steps, "model": model, "log": log, **rest}
     in_tasks = tasks is not None or task_field is not None
     given = [name for name, value in stream.items() if value]
     if given and not in_tasks:
@@ -152,6 +159,14 @@ def _time(told: dict[str, Any]) -> str:
     return f", {ms / 1000:.3g} s{at}" if at and ms is not None else ""
 
 
+def _settings(done: api.Learned) -> str:
+    """Learning rate and batches of a session in words."""
+    told, step = done.summary, done.steps[0]
+    last = told["lr"] * (1 - told["lr_decay"])
+    rate = f"{told['lr']:.3g}" + (f" falling to {last:.3g}" if told["lr_decay"] else "")
+    return f"learning rate {rate}, {step['new']} new + {step['replayed']} stored samples per step"
+
+
 def _table(done: api.Learned) -> Table:
     told = done.summary
     table = output.facts()
@@ -161,6 +176,7 @@ def _table(done: api.Learned) -> Table:
         table.add_row("classes", output.class_counts(told["classes"], told["class_names"]))
     if told["stored"] < told["samples"]:
         table.add_row("stored", f"{told['stored']} of them: the policy keeps a fair sample")
+    table.add_row("settings", _settings(done))
     table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")
     table.add_row("a step", f"{told['total'] / steps:,.0f} {unit}{_time(told)}")
     total = max(1, told["total"])

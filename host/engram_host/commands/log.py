@@ -37,10 +37,18 @@ def command(file: Path | None, follow: bool, as_json: bool) -> None:
 def _begin(record: dict[str, Any]) -> None:
     print(
         f"{record['board']}, {record['model']}: {record['samples']} samples, "
-        f"{record['epochs']} epochs, strategy {record['strategy']}"
+        f"{_length(record)}strategy {record['strategy']}"
     )
     if record.get("classes"):
         print(f"classes: {output.class_counts(record['classes'], record['class_names'])}")
+
+
+def _length(record: dict[str, Any]) -> str:
+    """How long the session was to learn, where that was said."""
+    for name in ("epochs", "steps"):
+        if record.get(name):
+            return f"{record[name]} {name}, "
+    return ""
 
 
 def _observe(record: dict[str, Any]) -> None:

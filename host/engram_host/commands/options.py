@@ -157,11 +157,29 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "for",
+        {
+            "type": click.Choice(learner_options.GOALS),
+            "help": "The purpose of the session, which decides what a mini-batch is made of: new "
+            "classes; a new domain, in which known classes look or sound different; one user, "
+            "whose samples count most. docs/defaults.md compares them. Default: classes.",
+        },
+    ),
+    (
         "composition",
         {
-            "metavar": "NAME",
-            "help": "Of a mini-batch, where the strategy's own is not wanted: balanced over the "
-            "classes, or ar1, as AR1* draws it.",
+            "type": click.Choice(learner_options.COMPOSITIONS),
+            "help": "How stored samples come into a mini-batch: balanced, each class alike; "
+            "as_stored, each sample alike; as_seen, each class as often as it has come; ar1, as "
+            "AR1* draws them. Default: that of --for.",
+        },
+    ),
+    (
+        "new-share",
+        {
+            "type": click.FloatRange(0, 1, min_open=True),
+            "metavar": "SHARE",
+            "help": "Share of new samples in a mini-batch, up to 1. Default: that of --for.",
         },
     ),
     (
@@ -204,7 +222,8 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.IntRange(*learner_options.BITS),
             "metavar": "N",
-            "help": "Of a stored latent element, 3 to 8: fewer bits, more samples a byte.",
+            "help": "Bits of each element of a stored latent, 3 to 8: fewer bits, more samples "
+            "per byte. Default: 4.",
         },
     ),
     (
@@ -219,7 +238,8 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         "policy",
         {
             "type": click.Choice(learner_options.POLICIES),
-            "help": "Which samples stay in flash.",
+            "help": "How the samples are chosen that stay in flash. Default: herding, which "
+            "keeps the mean of each class.",
         },
     ),
     ("batch", {"type": click.IntRange(1), "help": "Samples in a mini-batch."}),
@@ -241,12 +261,13 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "more numbers in RAM; momentum keeps one more with --clip. Default: momentum.",
         },
     ),
-    ("lr", {"type": float, "help": "Learning rate."}),
+    ("lr", {"type": float, "help": "Learning rate. Default: 0.05."}),
     (
         "lr-decay",
         {
             "type": click.FloatRange(0, 1),
-            "help": "Share of it that is taken away in the course of a session.",
+            "help": "Share of the learning rate that is taken away in the course of a session. "
+            "Default: 1, it falls to 0.",
         },
     ),
     ("momentum", {"type": float, "help": "Of the optimiser momentum; 0 is sgd."}),
@@ -259,7 +280,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "help": "Largest norm of a step's gradient: a longer one is shortened to it.",
         },
     ),
-    ("seed", {"type": int, "help": "Of the random picks."}),
+    ("seed", {"type": int, "help": "Seed of the random picks. Default: 1."}),
 )
 
 
@@ -283,13 +304,15 @@ def planned(function: F) -> F:
     return function
 
 
+# Options whose argument has another name in Python.
+OTHER_NAMES = {"set": ["strategy_options"], "for": ["goal"]}
 LEARNER = tuple(name for name, _ in _LEARNER)
 
 
 def learner(function: F) -> F:
     """--strategy, --bits, --lr and so on: what the learner is opened with."""
     for name, settings in reversed(_LEARNER):
-        names = ["strategy_options"] if name == "set" else []
+        names = OTHER_NAMES.get(name, [])
         function = click.option(f"--{name}", *names, **settings)(function)
     return panel("The learner", *(f"--{name}" for name, _ in _LEARNER))(function)
 

@@ -306,12 +306,14 @@ class Device:
 
     # --- learning and evaluating -----------------------------------------------------------
 
-    def learning(self, epochs: int = 1) -> Learning:
-        """Learn what was observed: one dict a step, with RAM and flash bytes added.
+    def learning(self, epochs: int | None = None, steps: int | None = None) -> Learning:
+        """Learn what was observed: one dict per step, with RAM and flash bytes added.
+
+        epochs, steps: how long, as Learner.steps() takes them.
 
         Closing the generator stops the board after the step it is at.
         """
-        self.link.call("learn_begin", epochs=epochs)
+        self.link.call("learn_begin", epochs=epochs, steps=steps)
         done = False
         try:
             while not done:

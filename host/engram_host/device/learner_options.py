@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from engram.continual import policies, strategies
+from engram.continual import composition, policies, strategies
 from engram.nn import optimisers
 
 from ..errors import InputError
@@ -18,6 +18,8 @@ from ..errors import InputError
 STRATEGIES = strategies.NAMES
 OPTIMISERS = optimisers.NAMES
 POLICIES = policies.NAMES
+GOALS = tuple(composition.GOALS)
+COMPOSITIONS = composition.COMPOSITIONS
 TRIMMING = policies.TRIMMING  # those that need room for all samples of a session
 BITS = (3, 8)  # of a stored latent element: fewest, most
 
@@ -33,6 +35,16 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "batch": ("a whole number of samples from 1 on", lambda v: v >= 1 and v == int(v), "16"),
     "micro": ("a whole number of samples from 1 on", lambda v: v >= 1 and v == int(v), "4"),
     "epochs": ("a whole number of passes from 1 on", lambda v: v >= 1 and v == int(v), "1"),
+    "steps": ("a whole number of steps from 1 on", lambda v: v >= 1 and v == int(v), "800"),
+    "new_share": ("a share of new samples above 0, up to 1", lambda v: 0 < v <= 1, "0.5"),
+}
+
+_CHOICES = {
+    "strategy": STRATEGIES,
+    "policy": POLICIES,
+    "optimiser": OPTIMISERS,
+    "goal": GOALS,
+    "composition": COMPOSITIONS,
 }
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")
@@ -94,15 +106,9 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
     strategy_options: a dict, or assignments as texts. Raises InputError.
     """
     given = {key: value for key, value in options.items() if value is not None}
-    strategy = given.get("strategy")
-    if strategy is not None and strategy not in STRATEGIES:
-        raise InputError(f"expected a strategy of {' or '.join(STRATEGIES)}, got {strategy!r}")
-    policy = given.get("policy")
-    if policy is not None and policy not in POLICIES:
-        raise InputError(f"expected a policy of {' or '.join(POLICIES)}, got {policy!r}")
-    optimiser = given.get("optimiser")
-    if optimiser is not None and optimiser not in OPTIMISERS:
-        raise InputError(f"expected an optimiser of {', '.join(OPTIMISERS)}, got {optimiser!r}")
+    for name, names in _CHOICES.items():
+        if name in given and given[name] not in names:
+            raise InputError(f"expected a {name} of {', '.join(names)}, got {given[name]!r}")
     if "scope" in given and "depth" in given:
         raise InputError(
             f"expected a scope or a depth, got both; depth {given['depth']} is the scope "
@@ -125,10 +131,13 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
 def merged(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """The options in force after `wanted` came to those of `now`, both as the board has them.
 
-    Another strategy leaves the old one's own options behind; of options that say the same in two
-    ways the one that comes replaces the other.
+    Another strategy leaves the old one's own options behind, another goal what mini-batches were
+    made of; of options that say the same in two ways the one that comes replaces the other.
     """
     kept = dict(now)
+    if "goal" in wanted:
+        for name in ("composition", "new_share"):
+            kept.pop(name, None)
     if "strategy" in wanted and wanted["strategy"] != now.get("strategy"):
         kept.pop("strategy_options", None)
     for same in _SAME:

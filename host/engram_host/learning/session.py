@@ -8,14 +8,31 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engram_host import boards
-from engram_host.device import Device
-from engram_host.errors import Stopped
+from engram_host.device import Device, learner_options
+from engram_host.errors import InputError, Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.measuring import Measuring
 from engram_host.meters.base import Meter
 from engram_host.planning import energy
 from engram_host.samples import Samples
+
+
+class Length(NamedTuple):
+    """How long a session learns: passes over its samples, or steps; None: as the board has it."""
+
+    epochs: int | None = None
+    steps: int | None = None
+
+    @classmethod
+    def of(cls, epochs: int | None, steps: int | None) -> Length:
+        """Raises InputError where both are given, or one is below 1."""
+        if epochs is not None and steps is not None:
+            raise InputError(f"expected epochs or steps, got both: {epochs} and {steps}; drop one")
+        for name, value in (("epochs", epochs), ("steps", steps)):
+            if value is not None:
+                learner_options.check_number(name, value)
+        return cls(epochs, steps)
 
 
 class Learned(NamedTuple):
@@ -61,11 +78,11 @@ class Session:
         self,
         learner: dict[str, Any],
         samples: Samples,
-        epochs: int,
+        length: Length | None,
         sent: int = 0,
         **about: Any,
     ) -> Learned:
-        """learner: the board's facts about it. epochs 0: the samples are stored, not learned.
+        """learner: the board's facts about it. length None: the samples are stored, not learned.
 
         sent: so many of them the board has stored already. about: more facts for the log's first
         record.
@@ -76,7 +93,9 @@ class Session:
             board=facts["board"],
             model=facts["model"],
             strategy=learner["strategy"],
-            epochs=epochs,
+            epochs=length.epochs if length else 0,
+            lr=learner["lr"],
+            lr_decay=learner["lr_decay"],
         )
         if samples.y is not None:
             classes = {"classes": samples.counts(), "class_names": self.class_names}
@@ -92,15 +111,16 @@ class Session:
             learner=learner,
             experience=learner["experience"],
             samples=len(samples),
-            epochs=epochs,
+            epochs=length.epochs if length else 0,
+            steps=length.steps if length else 0,
             **about,
         )
         try:
             if self.meter is None:
-                self._work(samples, sent, epochs)
+                self._work(samples, sent, length)
             else:
                 with Measuring(self.device, self.meter) as self.measuring:
-                    self._work(samples, sent, epochs)
+                    self._work(samples, sent, length)
                     self.measuring.finish()
                 self._measured(self.measuring)
         except KeyboardInterrupt:
@@ -113,10 +133,10 @@ class Session:
             summary = self._summary()
         return Learned(summary, self.steps, self.writer.path, self.energy)
 
-    def _work(self, samples: Samples, sent: int, epochs: int) -> None:
+    def _work(self, samples: Samples, sent: int, length: Length | None) -> None:
         self._observe(samples, sent)
-        if epochs:
-            self._learn(epochs)
+        if length:
+            self._learn(length)
         self._keep()
 
     def _measured(self, measuring: Measuring) -> None:
@@ -154,9 +174,9 @@ class Session:
         spent = self._energy(units + receive)
         self._write("observe", samples=len(samples), **figures, **spent, **self.counter)
 
-    def _learn(self, epochs: int) -> None:
+    def _learn(self, length: Length) -> None:
         with self.device.reporter.items("learn", None, "steps") as update:
-            learning = self.device.learning(epochs)
+            learning = self.device.learning(*length)
             try:
                 for row in learning:
                     row["flash_bytes"] -= self.flash_before

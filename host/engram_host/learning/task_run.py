@@ -15,7 +15,7 @@ from engram_host.device.learner_options import TRIMMING
 from engram_host.errors import InputError, Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
-from engram_host.learning.session import Learned, Session
+from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.tasks import Task, TaskStream
 from engram_host.meters.base import Meter
 
@@ -54,13 +54,13 @@ class TaskRun:
         learner: dict[str, Any],
         stream: TaskStream,
         *,
-        epochs: int,
+        length: Length,
         known_first: bool,
         seed: int,
         done: int = 0,
         sent: int = 0,
     ) -> LearnedTasks:
-        """epochs: passes over the new samples. known_first: the model knows the first task: its
+        """length: how long each session learns. known_first: the model knows the first task: its
         samples are stored for replay, nothing is trained. seed: of which of them. done: tasks
         that the board has learned; sent: samples of the next one that it has stored."""
         tasks = list(stream.tasks)
@@ -83,8 +83,8 @@ class TaskRun:
             self._test(done - 1 if done else START, stream.tests)
             sessions = []
             for i, task in enumerate(tasks[done:], done):
-                passes = 0 if known_first and i == 0 else epochs
-                sessions.append(self._learn(i, task, passes, sent if i == done else 0))
+                learns = None if known_first and i == 0 else length
+                sessions.append(self._learn(i, task, learns, sent if i == done else 0))
                 self._test(i, stream.tests)
             summary = self._metrics(sessions, stream)
         except KeyboardInterrupt:
@@ -95,13 +95,13 @@ class TaskRun:
             raise
         return LearnedTasks(summary, sessions, self.writer.path)
 
-    def _learn(self, number: int, task: Task, epochs: int, sent: int) -> Learned:
+    def _learn(self, number: int, task: Task, length: Length | None, sent: int) -> Learned:
         session = Session(
             self.device, self.writer, self.stop, self.on_step, self.meter, self.class_names
         )
         learner = self.device.info()["learner"]
         about = {"task": number, "task_name": task.name}
-        return session.run(learner, task.samples, epochs, sent, **about)
+        return session.run(learner, task.samples, length, sent, **about)
 
     def _check_room(self, tasks: list[Task], budget: int) -> None:
         """New samples lie in flash beside the old ones until their session ends."""

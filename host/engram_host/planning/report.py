@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from engram.continual.defaults import BITS
 from engram.errors import ModelError
 from engram.nn import formats
 from engram.nn.geometry import elems
@@ -71,7 +72,7 @@ def plan_report(
     batch: int = 16,
     replay_slots: int = 0,
     *,
-    bits: int = 8,
+    bits: int = BITS,
     strategy: str = "replay",
     classes: int | None = None,
     micro: int | None = None,
