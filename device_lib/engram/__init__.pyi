@@ -45,7 +45,9 @@ class _Options(TypedDict, total=False):
     seed: int
     strategy: str
     strategy_options: Mapping[str, float] | None
+    goal: Literal["classes", "domain", "user"] | None
     composition: str | None
+    new_share: float | None
     scope: str | None
     depth: int | None
     classes: int | None
@@ -125,12 +127,15 @@ class Learner:
     ) -> Iterator[dict[str, Any]]: ...
     def class_name(self, label: int) -> str: ...
     def metrics(self) -> dict[str, Any]: ...
-    def steps(self, epochs: int = 1, replay: bool = True) -> Iterator[dict[str, Any]]: ...
+    def steps(
+        self, epochs: int | None = None, replay: bool = True, steps: int | None = None
+    ) -> Iterator[dict[str, Any]]: ...
     def learn(
         self,
-        epochs: int = 1,
+        epochs: int | None = None,
         replay: bool = True,
         on_step: Callable[[dict[str, Any]], object] | None = None,
+        steps: int | None = None,
     ) -> dict[str, Any]: ...
     def end_experience(self) -> None: ...
     def save(self) -> int: ...

@@ -63,7 +63,9 @@ ROOM = {"heap_bytes": 90_000, "fs_bytes": 122_880}
 
 
 def fit_of(model, room=ROOM, flash=REGION, **options):
-    return plan_report(model, [{**BOARD, "flash": flash, "room": room}], **options)["fit"][0]
+    """With an index of the store for latents of 8 bits, if nothing else is said."""
+    board = {**BOARD, "flash": flash, "room": room}
+    return plan_report(model, [board], **{"bits": 8, **options})["fit"][0]
 
 
 def test_a_plan_is_held_against_the_memory_that_a_learner_gets(model):

@@ -54,6 +54,11 @@ def data_of(stream: protocols.Stream, model: str, real: bool = False, folder=Non
 
 def spec_of(data: Data) -> ModelSpec:
     """The model with the rows of its head in the order in which the classes come."""
+    return ModelSpec(BytesIO(ordered_file(data)))
+
+
+def ordered_file(data: Data) -> bytearray:
+    """The model file with the rows of its head in the order in which the classes come."""
     raw = bytearray(data.model.read_bytes())
     spec = ModelSpec(BytesIO(raw))
     head = spec.net.head
@@ -63,7 +68,7 @@ def spec_of(data: Data) -> ModelSpec:
         start, end = (8 + size + at for at in table[name]["data_offsets"])
         rows = np.frombuffer(raw[start:end], np.uint8).reshape(spec.known, -1)
         raw[start:end] = rows[list(data.order)].tobytes()
-    return ModelSpec(BytesIO(raw))
+    return raw
 
 
 def drawn(data: Data, each: int, seed: int) -> list[np.ndarray]:
@@ -116,15 +121,15 @@ def _observe(learner: Learner, cell: cells.Cell, data: Data, chosen: np.ndarray)
 def _row(learner: Learner, cell: cells.Cell, data: Data) -> tuple[list[float], float]:
     """Accuracy on the classes of each group so far, and on all test samples."""
     full = cell.bits == cells.FULL
-    said = _logits(learner, data.real_test if full else data.x_test)
+    said = logits(learner, data.real_test if full else data.x_test)
     right = said.argmax(axis=1) == data.y_test
     row = [float(right[np.isin(data.y_test, g)].mean()) for g in data.groups]
     return row, float(right.mean())
 
 
-def _logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
+def logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
     """float32 (n, classes known) for latents (n, elements), int8 or float32."""
-    stage, batch = learner.stage, learner.batch
+    stage, batch = learner.stage, learner.stage.micro
     part = np.zeros((batch, rows.shape[1]), rows.dtype)
     into = np.frombuffer(stage.x, np.float32).reshape(part.shape)
     out = np.empty((len(rows), stage.known), np.float32)

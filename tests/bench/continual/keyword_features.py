@@ -1,0 +1,151 @@
+"""Pooled features of the MLPerf Tiny keyword model on clean and noisy clips: protocol P12.
+
+The weights are read from its float .tflite (Apache-2.0) with the package `tflite`, an extra; the
+forward pass is numpy. Kept in out/latents, so the package is needed once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from engram_host.datasets import place
+
+ROOT = Path(__file__).resolve().parents[3]
+CACHE = ROOT / "out" / "latents"
+SNR_DB = (5, 0)
+ADAPT_FOLDS = (1, 2)  # of the noise; the others are for the test
+
+
+class Features(NamedTuple):
+    """float32 (n, 64) features. part: 0 to adapt, 1 to test; noisy: by name of the noise."""
+
+    clean: np.ndarray
+    noisy: dict[str, np.ndarray]
+    y: np.ndarray
+    part: np.ndarray
+
+
+def _front_end():
+    """The data folder's features.py: the front end that the model was trained with."""
+    path = place.given("", "features.py")
+    if path is None:
+        raise place.DataUnavailable("P12: expected features.py in ENGRAM_DATA, got none")
+    sys.path.insert(0, str(path.parent))
+    import features
+
+    return features
+
+
+class Network:
+    """DS-CNN: conv 10x4, four blocks of depthwise 3x3 and pointwise, mean. Float32."""
+
+    def __init__(self, path: Path) -> None:
+        import tflite
+
+        model = tflite.Model.GetRootAs(path.read_bytes(), 0)
+        graph = model.Subgraphs(0)
+        self._layers = []
+        for i in range(graph.OperatorsLength()):
+            op = graph.Operators(i)
+            code = model.OperatorCodes(op.OpcodeIndex())
+            kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+            if kind in (tflite.BuiltinOperator.CONV_2D, tflite.BuiltinOperator.DEPTHWISE_CONV_2D):
+                deep = kind == tflite.BuiltinOperator.DEPTHWISE_CONV_2D
+                table = op.BuiltinOptions()
+                options = (tflite.DepthwiseConv2DOptions if deep else tflite.Conv2DOptions)()
+                options.Init(table.Bytes, table.Pos)
+                w, b = (_tensor(model, graph, op.Inputs(n)) for n in (1, 2))
+                self._layers.append((deep, w, b, options.StrideH(), options.StrideW()))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """x float32 (n, 49, 10) -> (n, 64): the mean over all places of the last block."""
+        y = x[..., None].astype(np.float32)
+        for deep, w, b, down, right in self._layers:
+            y = np.maximum(_convolved(y, w, b, down, right, deep), 0)
+        return y.mean(axis=(1, 2))
+
+
+def _tensor(model, graph, index) -> np.ndarray:
+    """float32; the file holds large weights as int8 with a scale."""
+    import tflite
+
+    tensor = graph.Tensors(index)
+    raw = model.Buffers(tensor.Buffer()).DataAsNumpy().tobytes()
+    if tensor.Type() == tflite.TensorType.INT8:
+        scale = tensor.Quantization().ScaleAsNumpy()
+        values = np.frombuffer(raw, np.int8).reshape(tensor.ShapeAsNumpy())
+        along = [1] * values.ndim
+        along[tensor.Quantization().QuantizedDimension()] = len(scale)
+        return values * scale.astype(np.float32).reshape(along if len(scale) > 1 else -1)
+    return np.frombuffer(raw, np.float32).reshape(tensor.ShapeAsNumpy())
+
+
+def _convolved(x, w, b, down, right, deep):
+    """A convolution with padding "same". w: (out, h, w, in), depthwise (1, h, w, channels)."""
+    high, wide = w.shape[1:3]
+    pads = [_same(x.shape[1], high, down), _same(x.shape[2], wide, right)]
+    padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (high, wide), (1, 2))
+    windows = windows[:, ::down, ::right]  # (n, rows, columns, channels, h, w)
+    if deep:
+        return np.einsum("nrcihw,hwi->nrci", windows, w[0], optimize=True) + b
+    flat = windows.reshape(*windows.shape[:3], -1)
+    return flat @ w.transpose(3, 1, 2, 0).reshape(-1, len(w)) + b
+
+
+def _same(size, kernel, stride):
+    total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
+    return total // 2, total - total // 2
+
+
+def features(noises: tuple[str, ...]) -> Features:
+    """Of all clips of audio_8k, clean and in each noise, at an SNR of SNR_DB in turn."""
+    kept = CACHE / f"keywords-{'-'.join(noises)}.npz"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(kept, **_computed(noises))
+    with np.load(kept) as stored:
+        return Features(
+            stored["clean"], {n: stored[n] for n in noises}, stored["y"], stored["part"]
+        )
+
+
+def _computed(noises: tuple[str, ...]) -> dict[str, np.ndarray]:
+    front = _front_end()
+    paths = [
+        place.given("speech_commands_test", "audio_8k.npz"),
+        place.given("noise", "noise_8k.npz"),
+        place.given("mlperf_tiny", "kws_ref_model_float32.tflite"),
+    ]
+    if None in paths:
+        raise place.DataUnavailable(
+            "P12: expected speech_commands_test/audio_8k.npz, noise/noise_8k.npz and "
+            "mlperf_tiny/kws_ref_model_float32.tflite in ENGRAM_DATA"
+        )
+    network = Network(paths[2])
+    with np.load(paths[0]) as stored:
+        audio, y, part = stored["audio"], stored["label"].astype(int), stored["part"]
+    out = {"y": y, "part": part, "clean": _features(network, front, audio)}
+    with np.load(paths[1]) as stored:
+        names = list(stored["class_names"])
+        for name in noises:
+            of = stored["label"] == names.index(name)
+            folds = np.isin(stored["fold"], ADAPT_FOLDS)
+            tracks = stored["audio"][of & folds], stored["audio"][of & ~folds]
+            rng = np.random.default_rng(1)
+            mixed = [
+                front.mix(clip, tracks[p][i % len(tracks[p])], SNR_DB[i // 7 % len(SNR_DB)], rng)
+                for i, (clip, p) in enumerate(zip(audio, part))
+            ]
+            out[name] = _features(network, front, np.stack(mixed))
+    return out
+
+
+def _features(network, front, audio) -> np.ndarray:
+    inputs = np.stack([front.kws_input(clip) for clip in audio]).astype(np.float32)
+    real = (inputs - front.KWS_ZERO_POINT) * front.KWS_SCALE
+    return np.concatenate([network(real[i : i + 100]) for i in range(0, len(real), 100)])
