@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
+.PHONY: help bench bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
 
 ## List the targets
 help:
@@ -115,6 +115,17 @@ bench-avalanche: kernels
 	@$(AVALANCHE)/bin/python -c "import importlib.metadata as m; m.version('avalanche-lib')" 2>/dev/null || $(AVALANCHE)/bin/pip install -q "$(TORCH_IS)" "avalanche-lib==0.6.0"
 	@$(PY) tests/bench/continual/peers_export.py out/bench/peers
 	@$(AVALANCHE)/bin/python tests/bench/continual/peers_avalanche.py out/bench/peers --budget $(or $(BUDGET),30)
+
+## Accuracy of the defaults in six situations, beside tuned settings; writes out/bench/defaults.json
+bench-defaults: kernels
+	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
+	@$(PY) tests/bench/continual/defaults.py $(if $(AGAIN),--again) $(if $(DOCS),--docs)
+
+## PyTorch in the same six situations, in an environment of its own; writes out/bench/torch_replay.json
+bench-torch: kernels
+	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
+	@$(PY) tests/bench/continual/situations_export.py out/bench/situations
+	@$(TORCH)/bin/python tests/bench/continual/torch_replay.py out/bench/situations out/bench/torch_replay.json
 
 ## Wear, write amplification and fairness of the replay store; writes out/bench/store.json
 bench-store: kernels

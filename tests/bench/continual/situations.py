@@ -4,6 +4,7 @@ P1, P3, P5   new classes: the protocols of latents_protocols.py
 P2           this user: FSDD without one speaker is known; five takes a digit of that speaker come
 P12          new domain: the keyword model of MLPerf Tiny in noise, 64 pooled features are latents
 drift        new domain: Fashion-MNIST, each session darker, turned and with more noise
+skewed       P12 again, with clips of which nine in ten are other words
 
 Each is a pure function of the data and a seed. Latents are computed once and kept in out/latents.
 """
@@ -31,6 +32,7 @@ KNOWN = 2000  # samples of what the model knows, that its head is trained with
 TEST_TAKES = 10  # P2: takes 10 to 49 of a speaker are the test
 TAKES = 5  # P2: that a user records of each digit
 NOISES = ("rain", "sea_waves", "running_tap")  # P12: one a session
+SKEW = 0.9  # skewed: share of one class
 DRIFTS = 5  # drift: sessions
 DRIFT_EACH = 20  # drift: labelled samples a class and session
 
@@ -229,4 +231,30 @@ def drift(seed: int) -> Situation:
                      Part(*(v[:KNOWN] for v in learned)), sessions, tests, score)  # fmt: skip
 
 
-OTHERS = {"P2": new_user, "P12": noise, "drift": drift}
+def _most_of_one(part: Part, main: int, count: int, rng: np.random.Generator) -> Part:
+    """`count` samples, SKEW of them of one class."""
+    ours, others = np.flatnonzero(part.y == main), np.flatnonzero(part.y != main)
+    many = min(len(ours), int(count * SKEW))
+    few = rng.choice(others, int(many * (1 - SKEW) / SKEW + 0.5), replace=False)
+    chosen = rng.permutation(np.concatenate([rng.choice(ours, many, replace=False), few]))
+    return Part(part.x[chosen], part.y[chosen])
+
+
+def skewed(seed: int) -> Situation:
+    """P12 with classes as an idle board hears them: SKEW of all clips, tests too, are
+    other words."""
+    base, rng = noise(seed), np.random.default_rng(seed)
+    main = 11
+
+    def uneven(part: Part) -> Part:
+        return _most_of_one(part, main, int((part.y == main).sum() / SKEW), rng)
+
+    return base._replace(
+        name="skewed",
+        memory=uneven(base.memory),
+        sessions=[uneven(part) for part in base.sessions],
+        tests=[uneven(part) for part in base.tests],
+    )
+
+
+OTHERS = {"P2": new_user, "P12": noise, "drift": drift, "skewed": skewed}
