@@ -9,17 +9,14 @@ import json
 import sys
 import time
 
-# sys.platform -> largest payload of a frame: what the port's receive buffer takes, or what comes
-# over USB, which waits. Others: a UART with the usual ring of 256 bytes.
-_PAYLOAD = {"rp2": 1024, "samd": 1024, "mimxrt": 1024, "pyboard": 1024, "mps2": 1024}
 _UNITS = 24  # erase units of the store
 
 _told = {
     "name": sys.platform,
-    "root": "",
+    "root": __file__[: __file__.find("/lib/")] if "/lib/" in __file__ else "",
     "store": {"kind": "files", "units": _UNITS, "erase_bytes": 4096},
     "counter": {"kind": "device", "unit": "us"},
-    "max_payload_bytes": _PAYLOAD.get(sys.platform, 240),
+    "max_payload_bytes": 240,  # what any port's receive buffer takes, and any heap
 }
 
 

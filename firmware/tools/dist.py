@@ -6,14 +6,14 @@
     wheels/     the host part, with the files for every board in it and the firmware of virtual
                 boards: for any computer (numpy, boards in QEMU), and for computers like this one
                 (C kernels, the unix board too)
-    mip/        the library and kernels as `mip` installs them: a folder an architecture
+    mip/        the library and kernels as `mip` installs them: a folder an architecture, and a
+                script that chooses
     README.md   docs/install.md
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -30,7 +30,7 @@ import natmod_modules  # noqa: E402
 
 import engram  # noqa: E402
 from engram_host import boards, build  # noqa: E402
-from engram_host.install import choice, make_files, packages  # noqa: E402
+from engram_host.install import make_files, mip  # noqa: E402
 from engram_host.install.files import Files  # noqa: E402
 
 DIST = ROOT / "build" / "dist"
@@ -93,26 +93,6 @@ def wheels(out: Path) -> list[Path]:
         if told.returncode:
             sys.exit(f"engram: the wheel was not built:\n{told.stderr[-3000:]}")
     return sorted(out.glob("*.whl"))
-
-
-# What `mip` installs, by name of the json: packages.
-MIP = {"package": packages.USUAL, "core": ("core",)}
-
-
-def mip(files: Files, out: Path) -> None:
-    """A folder for mip: the files, and a json for all of them and for the core alone."""
-    out.mkdir(parents=True)
-    for name, wanted in MIP.items():
-        modules = choice.KERNELS["train"]
-        chosen = {f"{module}.mpy": files.kernel(files.archs[0], module) for module in modules}
-        for package in packages.with_needs(wanted):
-            chosen |= files.package(package)
-        chosen |= files.board()
-        for path, payload in chosen.items():
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            (out / path).write_bytes(payload.data)
-        told = {"version": files.version, "deps": [], "urls": [[p, p] for p in sorted(chosen)]}
-        (out / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
 def archive(tree: Path) -> Path:
@@ -180,7 +160,8 @@ def make(archs: list[str], out: Path = DIST) -> tuple[Path, dict[str, str]]:
     shutil.rmtree(out, ignore_errors=True)
     wheels(tree / "wheels")
     for arch in archs:
-        mip(Files(root, [arch]), tree / "mip" / arch)
+        mip.write(Files(root, [arch]), tree / "mip" / arch)
+    mip.write_choice(root, archs, tree / "mip")
     for name, path in (("README.md", DOCS), ("LICENSE", ROOT / "LICENSE")):
         shutil.copyfile(path, tree / name)
     target = archive(tree)

@@ -49,7 +49,10 @@ def test_it_holds_what_a_user_needs(unpacked):
 
 def test_each_package_json_names_files_that_are_there(unpacked):
     found = sorted((unpacked / "mip").rglob("*.json"))
-    assert len(found) >= 4
+    names = ["all", "core", "package", "small", "train"]
+    for arch in {path.parent for path in found}:
+        assert [path.stem for path in found if path.parent == arch] == names
+    assert (unpacked / "mip" / "choose.py").is_file() and len(found) >= len(names)
     for path in found:
         told = json.loads(path.read_text())
         assert [u for _, u in told["urls"] if not (path.parent / u).is_file()] == []
@@ -207,6 +210,6 @@ def test_mip_installs_the_folder_of_an_architecture(unpacked, tmp_path, monkeypa
             text=True,
             timeout=60,
         )
-        assert told.stdout.split() == ["_engram_core", "24"]
+        assert told.stdout.split() == ["_engram_small", "24"]
     finally:
         virtual.stop(board.name)

@@ -316,4 +316,5 @@ def test_package_json_lists_the_device_library():
     folder = ROOT / "device_lib"
     package = json.loads((folder / "package.json").read_text())
     names = [p.relative_to(folder).as_posix() for p in packages.sources(folder / "engram")]
-    assert package["urls"] == [[name, name] for name in names]
+    board = ["engram_board.py", "stock/engram_board.py"]
+    assert package["urls"] == [*([name, name] for name in names), board]

@@ -33,6 +33,7 @@ AUTO = "auto"
 
 _LEARNER_BYTES = 112 * 1024  # of heap that `all` leaves for a learner, else `train`
 _LEAST_BYTES = 16 * 1024  # that anything must leave
+_LEFT_BYTES = {"all": _LEARNER_BYTES, "train": _LEARNER_BYTES, "small": _LEAST_BYTES}
 _STORE_UNIT_BYTES = 4096
 _DATA_BYTES = 64 * 1024
 _STORE_UNITS_MOST = 96
@@ -114,14 +115,33 @@ def refuse(facts: Facts) -> None:
             )
 
 
+def loads(arch: str) -> tuple[str, ...]:
+    """The architectures of BUILT whose kernels a board of this one loads, the best first."""
+    if arch in _ARM:
+        return tuple(a for a in reversed(_ARM[: _ARM.index(arch) + 1]) if a in BUILT)
+    return (arch,) if arch in BUILT else ()
+
+
 def candidates(facts: Facts, kernels: str) -> tuple[str, ...]:
     """Architectures whose native modules the board loads, the best first; () for none."""
     if kernels == IN_PYTHON or facts.user_module or facts.abi != "6.3":
         return ()
-    if facts.arch in _ARM:
-        own = _ARM.index(facts.arch)
-        return tuple(arch for arch in reversed(_ARM[: own + 1]) if arch in BUILT)
-    return (facts.arch,) if facts.arch in BUILT else ()
+    return loads(facts.arch)
+
+
+def needs(files: Files, names: Sequence[str]) -> dict[str, int]:
+    """Name of KERNELS -> bytes of heap that they and packages take, by the length of the files."""
+    assert files.arch is not None
+    library = sum(file.size for name in names for file in files.package(name).values())
+    return {
+        name: library + sum(files.kernel(files.arch, module).size for module in modules)
+        for name, modules in KERNELS.items()
+    }
+
+
+def least_free(files: Files, names: Sequence[str]) -> dict[str, int]:
+    """Name of KERNELS -> bytes of free heap from which a board gets them; the first that fits."""
+    return {name: need + _LEFT_BYTES[name] for name, need in needs(files, names).items()}
 
 
 def choose(
@@ -133,15 +153,12 @@ def choose(
         if not facts.user_module:
             names = packages.with_needs((*names, IN_PYTHON))
         return Choice(None, {}, names, _why_not(facts, kernels))
-    library = sum(file.size for name in names for file in files.package(name).values())
     free = facts.heap["free_bytes"]
-    for name, modules in KERNELS.items():
-        found = dict.fromkeys(modules, files.arch)
-        need = library + sum(files.kernel(arch, module).size for module, arch in found.items())
-        left = _LEAST_BYTES if name == "small" else _LEARNER_BYTES
+    for name, need in needs(files, names).items():
+        found = dict.fromkeys(KERNELS[name], files.arch)
         if kernels == name and need + _LEAST_BYTES <= free:
             return Choice(files.arch, found, names, f"asked for: {name}")
-        if kernels == AUTO and need + left <= free:
+        if kernels == AUTO and need + _LEFT_BYTES[name] <= free:
             return Choice(files.arch, found, names, _why(name, files.arch, facts))
         if kernels == name:
             break
