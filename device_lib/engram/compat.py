@@ -9,6 +9,7 @@ try:
     from uctypes import addressof, bytearray_at
 
     _OFTEN = const(8192)  # bytes between collections
+    _ENTRY_BYTES = const(40)  # of a dict, in its table and in the one before, on 64 bits
 
     ticks_ms = time.ticks_ms
     ticks_us = time.ticks_us
@@ -23,11 +24,26 @@ try:
 
         The next import loads them again.
         """
+        changed = set()
         for name in names:
             package, own = name.rsplit(".", 1)
             package = sys.modules.get(package)
             if sys.modules.pop(name, None) and hasattr(package, own):
                 delattr(package, own)
+                changed.add(package)
+        for package in changed:
+            _compact(package.__dict__)
+
+    def _compact(names):
+        """Makes the dict of a module anew: help() of MicroPython 1.25 reads the place of a name
+        that was deleted as a name, and crashes. Where there is no room it stays as it is."""
+        try:
+            kept = dict(names)
+            bytearray(_ENTRY_BYTES * (len(kept) + 8))  # now, while nothing is missing
+        except MemoryError:
+            return
+        names.clear()
+        names.update(kept)
 
     def forget_below(packages, but):
         """Drops all modules of packages, but those named."""
