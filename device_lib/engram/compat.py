@@ -19,31 +19,38 @@ try:
         """A byte window (bytearray) onto the memory of a buffer of 4-byte items, sharing it."""
         return bytearray_at(addressof(buf), len(buf) * itemsize)
 
+    _shrunk = set()  # packages that modules were dropped of
+    _often = False
+
     def forget(names):
         """Drops modules that a program is done with: on stock firmware their code is heap.
 
         The next import loads them again.
         """
-        changed = set()
         for name in names:
             package, own = name.rsplit(".", 1)
             package = sys.modules.get(package)
-            if sys.modules.pop(name, None) and hasattr(package, own):
+            module = sys.modules.pop(name, None)
+            _shrunk.discard(module)
+            if module and hasattr(package, own):
                 delattr(package, own)
-                changed.add(package)
-        for package in changed:
-            _compact(package.__dict__)
+                _shrunk.add(package)
+        if not _often:
+            _tidy_names()
 
-    def _compact(names):
-        """Makes the dict of a module anew: help() of MicroPython 1.25 reads the place of a name
-        that was deleted as a name, and crashes. Where there is no room it stays as it is."""
-        try:
-            kept = dict(names)
-            bytearray(_ENTRY_BYTES * (len(kept) + 8))  # now, while nothing is missing
-        except MemoryError:
-            return
-        names.clear()
-        names.update(kept)
+    def _tidy_names():
+        """Makes the dicts of packages anew: help() of MicroPython 1.25 takes the place of a name
+        that was deleted for a name, and crashes. A dict for which there is no room waits."""
+        for package in list(_shrunk):
+            names = package.__dict__
+            try:
+                kept = dict(names)
+                bytearray(_ENTRY_BYTES * (len(kept) + 8))  # now, while nothing is missing
+            except MemoryError:
+                return
+            names.clear()
+            names.update(kept)
+            _shrunk.discard(package)
 
     def forget_below(packages, but):
         """Drops all modules of packages, but those named."""
@@ -68,6 +75,10 @@ try:
         if calls:
             overwrite_stack(calls - 1)
 
+    def reference(thing):
+        """A function that returns the thing: boards have no weak references."""
+        return lambda: thing
+
     def held_heap(rest):
         """A buffer of the largest piece of heap that leaves `rest` bytes, None where there is
         none: while it is held, what comes and goes does not scatter over that piece."""
@@ -89,11 +100,16 @@ try:
 
         What stays of a load lies low and together then, and an arena finds its one piece.
         """
+        global _often
+        _often = True
         if _settable:
             gc.threshold(_OFTEN)
 
     def collect_rarely():
         """The heap is collected when it is full; by an install's library when a quarter is."""
+        global _often
+        _often = False
+        _tidy_names()
         if _at_start >= 0:
             gc.collect()
             gc.threshold(max(_at_start, gc.mem_free() // 4))
@@ -118,7 +134,8 @@ try:
 except ImportError:
     from .pc.compat import board_of, bytes_of, collect_often, collect_rarely, const, files_root
     from .pc.compat import flat, forget, forget_below, heap_free, heap_lock, heap_unlock, heap_used
-    from .pc.compat import held_heap, npz, overwrite_stack, ticks_diff, ticks_ms, ticks_us
+    from .pc.compat import held_heap, npz, overwrite_stack, reference
+    from .pc.compat import ticks_diff, ticks_ms, ticks_us
 
 
 def runtime():

@@ -4,6 +4,7 @@ from .compat import board_of, collect_often, collect_rarely, forget, forget_belo
 from .compat import heap_used, overwrite_stack
 from .continual.defaults import BITS, POLICY
 from .errors import FitError, ModelError
+from .holder import hold, release
 
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
@@ -44,20 +45,30 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     beat: None, or called whenever flash was written or looked through, now and later.
     options: Learner's other arguments, by name. The strategy, its depth and the policy decide
     how much flash a saved state takes, so a region that was written with others is refused.
-    The last saved state is loaded when there is one. Raises ModelError, FitError,
-    StoreError.
+    The last saved state is loaded when there is one. A learner that was open on the board is
+    released: its memory is needed. Raises ModelError, FitError, StoreError.
     """
+    try:
+        return _open(path, board, heap_base, bits, beat, options)
+    finally:
+        collect_rarely()  # all that stays is there
+
+
+def _open(path, board, heap_base, bits, beat, options):
+    board = board or board_of(path, options)
+    path = _found(path, board)
+    release(board)
     forget(_OPENING)  # of an attempt that failed
     collect_often()
     load_code(**options)
-    board = board or board_of(path, options)
-    path = _found(path, board)
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
         heap_base = heap_used()
     for least in (False, True):  # no plan knows the holes of a heap
         learner = failed = None
         overwrite_stack()
+        if beat:
+            beat()  # where code is in files an attempt takes long
         try:
             learner = _before_load(path, board, heap_base, bits, beat, options, least)
             learner.path = path
@@ -78,7 +89,7 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
             "in smaller pieces; reduce the batch, the replay budget, or what learns (scope)",
         )
     forget(_OPENING + (__name__,))
-    collect_rarely()  # all that stays is there
+    hold(board, learner, path, options if bits is None else dict(options, bits=bits))
     return learner
 
 
@@ -116,6 +127,8 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
             spec, planned, _most_slots(board.store_device(), spec), bits or BITS,
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), least,
         )
+        if beat:
+            beat()
         spec.net = spec.file = None  # nobody asks for them from here on
         forget(_OPENING)
         for name in _HELD:

@@ -290,6 +290,21 @@ def _samples(data: Data, labels: Path | None = None) -> Samples:
     return data if isinstance(data, Samples) else sample_files.load(data, labels)
 
 
+def reboot(port: Port = None) -> None:
+    """Reset a board, as its button does: its main.py runs again. What is in flash stays: stored
+    samples, saved states, the model with its options, how far a stream of tasks has come. What
+    was learned since the last save is lost."""
+    if isinstance(port, Device):
+        port.link.reboot()
+        port.link.open()
+        return
+    transport = ports.open_transport(port)
+    try:
+        Link(transport).reboot()
+    finally:
+        transport.close()
+
+
 def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[str, Any]:
     """Go back to a saved state: the "last" one, the "previous" one, or "factory", the model file.
 

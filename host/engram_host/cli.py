@@ -42,6 +42,7 @@ VERBS = {
     "log": "log",
     "report": "report",
     "repl": "repl",
+    "reboot": "reboot",
     "reset": "reset",
     "rollback": "rollback",
     "store-info": "store_info",

@@ -2,7 +2,6 @@
 
 import sys
 
-import tiny_model
 from engram.compat import forget, forget_below
 from engram.store import RamFlash
 from learner_check import open_learner

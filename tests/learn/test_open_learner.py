@@ -22,7 +22,7 @@ def asked(monkeypatch):
             raise MemoryError("memory allocation failed, allocating 1148 bytes")
         if least in asked.refused:
             raise FitError("the layers,", 9, 7, "reduce the batch")
-        return SimpleNamespace(load=lambda: None, least=least)
+        return SimpleNamespace(load=lambda: None, least=least, is_open=False)
 
     monkeypatch.setattr(session, "_before_load", before_load)
     return asked

@@ -8,6 +8,8 @@ from engram.compat import ticks_us
 from engram.link import agent
 from engram_host.line.transport.memory import DeviceEnd, MemoryTransport
 
+RAW = b"raw REPL; CTRL-B to exit\r\n>"
+
 
 class BoardFacts:
     """What the module `engram_board` says on a board."""
@@ -36,6 +38,7 @@ class FakeBoard:
     """Runs until its transport is closed. `.starts` counts how often the agent was started.
 
     .load_s: seconds that its code takes to load. .library: False for a board without Engram.
+    .full: a program holds the heap, until a soft reset from the raw REPL, which .resets counts.
     """
 
     def __init__(self, facts: BoardFacts):
@@ -43,6 +46,8 @@ class FakeBoard:
         self.starts = 0
         self.load_s = 0.0
         self.library = True
+        self.full = False
+        self.resets = 0
         self.transport = MemoryTransport("fake board")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -59,6 +64,8 @@ class FakeBoard:
                 line = self._prompt(console)
                 if b"a.serve()" in line and not self.library:
                     console.write(b"ImportError: no module named 'engram'\r\n")
+                elif b"a.serve()" in line and self.full:
+                    console.write(b"MemoryError: memory allocation failed\r\n")
                 elif b"a.serve()" in line:
                     self.starts += 1
                     time.sleep(self.load_s)
@@ -74,9 +81,20 @@ class FakeBoard:
         line = b""
         while True:
             byte = console.read(1)
+            if byte == b"\x01":
+                self._raw(console)
+                return b""
             if byte in (b"", b"\r"):
                 console.write(b"\r\n")
                 return line
             if byte >= b" ":
                 line += byte
                 console.write(byte)
+
+    def _raw(self, console: DeviceEnd) -> None:
+        """The raw REPL, as far as soft resets go."""
+        console.write(RAW)
+        while (byte := console.read(1)) not in (b"", b"\x02"):
+            if byte == b"\x04":
+                self.full, self.resets = False, self.resets + 1
+                console.write(b"OK\r\nMPY: soft reboot\r\n" + RAW)

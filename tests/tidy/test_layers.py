@@ -72,9 +72,10 @@ DEVICE_ROWS = {
     "continual": TRAINING | BASE,  # the store comes as an argument too
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
-    "link": {"link", "session", "store", ""} | TRAINING | BASE,
+    "holder": BASE,
+    "link": {"link", "session", "holder", "store", ""} | TRAINING | BASE,
     # puts a learner and its store together
-    "session": {"continual", "nn", "store", "places"} | BASE,
+    "session": {"continual", "nn", "store", "places", "holder"} | BASE,
     "progress": set(),
     "": {"session", "store", "progress"} | TRAINING | BASE,  # never the link
 }

@@ -11,7 +11,7 @@ from .composition import of_goal
 from .defaults import LR, LR_DECAY, POLICY
 from .inputs import Inputs
 from .numbers import DEAD, next_experience, number_of
-from .policies import TRIMMING, budget_of, policy_class
+from .policies import TRIMMING, budget_of, policy_class, room_in
 from .reading import LatentReader
 from .rng import Rng
 from .sampling import Sampler
@@ -29,6 +29,16 @@ def fit(spec, classes=None, known=None):
         spec.widen(classes)
     if known is not None:
         spec.limit(known)
+
+
+class Released:
+    """In the place of each part of a learner that was closed."""
+
+    def __getattr__(self, name):
+        raise StoreError(
+            "expected an open learner, got one that was released: its memory went to the next "
+            "engram.open(); use the learner that it returned"
+        )
 
 
 class Learner:
@@ -82,6 +92,8 @@ class Learner:
 
     Raises FitError before anything is allocated, ModelError on a damaged file.
     """
+
+    is_open = True
 
     def __init__(
         self,
@@ -210,13 +222,16 @@ class Learner:
         x: a buffer of input_elems items of the model's input dtype; on a PC also an array of any
         shape that has as many, float64 where the model takes float32. y: as Inputs.expected()
         takes it. Where the policy does not admit the sample it is counted in .skipped alone, and
-        takes no part in learning.
+        takes no part in learning. In a store that is full the policy makes room first, by the rule
+        that it trims with.
         Raises DataError, StoreError.
         """
         label, target = self.inputs.expected(y)
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
         x = self.inputs.check(x)
+        if len(self.store) >= self.store.capacity:
+            self.policy.make_room(self)
         if not self.policy.admit(label):
             self.skipped += 1
             self.write_units = 0
@@ -301,10 +316,20 @@ class Learner:
 
     def observed_since_save(self):
         """Samples stored since the learned state was saved or loaded; None where the policy
-        stores a choice of them, or no such state tells."""
-        if not self.stream.saved or self.policy_name not in TRIMMING:
+        stores a choice of them, the store was full, or no such state tells."""
+        if not self.stream.saved:
             return None
-        return self.store.next_sequence - self.stream.began_at
+        stored = self.store.next_sequence - self.stream.began_at
+        if stored and (self.policy_name not in TRIMMING or len(self.store) >= room_in(self.store)):
+            return None
+        return stored
+
+    def forget_current(self):
+        """Deletes the records of the current experience; returns how many there were."""
+        slots = self.current_slots()
+        for slot in slots:
+            self.store.delete(slot)
+        return len(slots)
 
     # -- learning ----------------------------------------------------------------------
 
@@ -417,6 +442,14 @@ class Learner:
             return self.load()
         self.checkpoints = None
         return None
+
+    def close(self):
+        """Gives its memory back, without saving; whatever it is asked for from then on raises
+        StoreError."""
+        released = Released()
+        for name in list(self.__dict__):
+            setattr(self, name, released)
+        self.is_open = False
 
     def info(self):
         """What it is and what it uses, as a dict of plain values."""

@@ -2,6 +2,17 @@
 
 from array import array
 
+ONE = 1 << 28  # a chance of 1, and a small int on 32-bit hosts
+_HALF_BITS = 14
+
+
+def happens(rng, chance):
+    """Whether something of this chance, in parts of ONE, comes true: at ONE without a draw."""
+    if chance >= ONE:
+        return True
+    below = rng.below
+    return (below(1 << _HALF_BITS) << _HALF_BITS) + below(1 << _HALF_BITS) < chance
+
 
 class Rng:
     """L'Ecuyer's combination of three 16-bit generators (CACM 31(6), 1988, fig. 3).

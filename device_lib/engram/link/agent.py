@@ -55,7 +55,7 @@ class Agent:
             pass
         finally:
             self.files.close()
-            self.device.close()
+            self.device.leave()
 
     def receive(self, line):
         """Act on one line: answer a request, repeat an answer, report a broken frame."""

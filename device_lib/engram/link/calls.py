@@ -7,8 +7,9 @@ that the host can stop between two of them and a slow board never looks dead.
 from binascii import crc32
 
 from .. import __version__
-from ..compat import heap_free, heap_used, runtime, ticks_diff, ticks_ms
+from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
+from ..holder import held, release
 from . import wire
 from .files import safe_path
 from .samples import SampleStream
@@ -17,6 +18,7 @@ from .samples import SampleStream
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
 _READ_BYTES = 512  # of flash at a time
 _SAID = 256  # classes in an answer of eval_step, and a micro-batch more
+_REMEMBERED = ("engram.link.remembered",)
 # What a learner imports, a part at a time, in the order in which the parts need one another; not
 # what only opening one needs, which would count as memory that the learner gives back.
 _LEARNS = (
@@ -35,18 +37,66 @@ class Device:
         self.board = board
         self.files = files
         self.beat = beat
-        self.model = None  # name of the model file
-        self.options = {}
+        from .remembered import read
+
+        self.model, self.options = read(files.root)  # of the learner that was opened last
+        forget(_REMEMBERED)
         self.streams = ()
         self.marker = None  # of the phases on pins, while somebody measures
         self.decoding = 0  # counter units that the frame at hand took to be taken apart
         self.came = 0  # the counter when that frame was there
         self.idle_bytes = 1 << 29  # least heap in use before a learner was opened
-        self.close()
+        self.learner = self.lent = None  # lent: by a program on this board
+        self.forget_work()
+        self.take_over()
+
+    def take_over(self):
+        """Goes on with the learner that a program on this board has open."""
+        row = held(self.board)
+        if row is None:
+            return
+        learner, path, options = row
+        name = self.files.name_of(path)
+        if name is None:
+            release(self.board)  # the host could not name its model
+        else:
+            self.learner = self.lent = learner
+            self.model, self.options = name, options
 
     def close(self):
         """Forget the learner; what it saved stays in flash."""
-        self.learner = None
+        if self.learner is not None:
+            self.learner = None
+            release(self.board)
+        self.forget_work()
+
+    def leave(self):
+        """The agent ends: a program on this board has its learner back, others are released."""
+        if self.marker:
+            self.end_phases()
+        if self.learner is self.lent:
+            self.learner = None
+        self.close()
+
+    def end_phases(self):
+        """The phases are marked no more."""
+        if self.marker:
+            self.marker.rest()
+        self.marker = None
+        if self.learner:
+            self.learner.counter = self.board.counter
+
+    def remember(self, model, options):
+        """A learner for a model file was opened."""
+        if (model, options) != (self.model, self.options):
+            from .remembered import write
+
+            write(self.files.root, model, options)
+            forget(_REMEMBERED)
+        self.model, self.options = model, options
+
+    def forget_work(self):
+        """Drop what was begun."""
         self.marker = None
         self.end_steps()
         self.peak_bytes = 0
@@ -130,13 +180,13 @@ def mem(device):
 
 def open_model(device, model, **options):
     """Open a learner for a model file, with what the board has learned with it before."""
+    device.close()
     # Only a board that learns pays for the kernels. From files code takes seconds to load.
     for module in _LEARNS:
         __import__(module)
         device.beat()
     from ..session import load_code, open_learner
 
-    device.close()
     device.files.close()
     device.files.open(model).close()  # CommandError if it is not there
     path = safe_path(device.files.root, model)
@@ -146,7 +196,7 @@ def open_model(device, model, **options):
     device.learner = open_learner(
         path, device.board, idle_heap(device), beat=device.beat, **options
     )
-    device.model, device.options = model, options  # what was refused is not remembered
+    device.remember(model, options)  # and no others: they may be refused
     device.beat()
     device.measure()
     return opened(device)
@@ -273,6 +323,11 @@ def stream(device):
         "sent": learner.observed_since_save(),
         "saved": learner.stream.saved,
     }
+
+
+def forget_current(device):
+    """Delete the samples of the experience under way. "deleted": how many there were."""
+    return {"deleted": device.need_learner().forget_current()}
 
 
 def metrics(device):
@@ -470,11 +525,7 @@ def phases_quiet(device, ms):
 
 def phases_end(device):
     """Mark no phases any more."""
-    if device.marker:
-        device.marker.rest()
-    device.marker = None
-    if device.learner:
-        device.learner.counter = device.board.counter
+    device.end_phases()
     return {}
 
 
@@ -496,7 +547,7 @@ def stat(device, name):
 
 
 def list_files(device):
-    return device.files.list()
+    return [row for row in device.files.list() if not row[0].startswith(".")]
 
 
 def remove(device, name):
@@ -520,6 +571,7 @@ CALLS = {
     "tested": tested,
     "stream_begin": stream_begin,
     "stream": stream,
+    "forget_current": forget_current,
     "metrics": metrics,
     "stop": stop,
     "end_experience": end_experience,

@@ -175,6 +175,12 @@ class Files:
         self._out.seek(offset)
         return self._out.read(count)
 
+    def name_of(self, path):
+        """The name of a file that a program opened by a path; None where it lies elsewhere."""
+        root = self.root + "/"
+        name = path[len(root) :] if path.startswith(root) else path
+        return None if name.startswith("/") or size_of(root + name) < 0 else name
+
     def open(self, name):
         """The file as a readable byte stream. Raises CommandError if there is none."""
         try:

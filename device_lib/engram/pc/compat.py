@@ -1,6 +1,7 @@
 """What CPython spells otherwise than MicroPython: the other half of engram.compat."""
 
 import time
+import weakref
 from array import array
 
 _PLAIN = (bytes, bytearray, array)
@@ -58,6 +59,14 @@ def heap_free():
 
 def overwrite_stack():
     """CPython counts references."""
+
+
+def reference(thing):
+    """A function that returns the thing as long as somebody else holds it."""
+    try:
+        return weakref.ref(thing)
+    except TypeError:
+        return lambda: thing
 
 
 def held_heap(rest):

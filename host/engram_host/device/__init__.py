@@ -435,6 +435,10 @@ class Device:
         """A stream of tasks begins, known by a number that is not 0; the board saves that."""
         return self.link.call("stream_begin", number=number)  # type: ignore[no-any-return]
 
+    def forget_current(self) -> int:
+        """Delete the samples that were stored since the last experience ended: how many."""
+        return int(self.link.call("forget_current")["deleted"])
+
     def reopen(self) -> dict[str, Any]:
         """Opens the model that is open once more: what was not saved is gone."""
         now = self.info()

@@ -20,7 +20,6 @@ OPTIMISERS = optimisers.NAMES
 POLICIES = policies.NAMES
 GOALS = tuple(composition.GOALS)
 COMPOSITIONS = composition.COMPOSITIONS
-TRIMMING = policies.TRIMMING  # those that need room for all samples of a session
 BITS = (3, 8)  # of a stored latent element: fewest, most
 
 _SAME = ({"budget", "budget_bytes"}, {"scope", "depth"})  # options of which one is in force

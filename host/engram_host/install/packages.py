@@ -25,7 +25,7 @@ class Package(NamedTuple):
 PACKAGES = {
     "core": Package(
         "a model file, its layers forward and backward over one arena",
-        "__init__ backend compat errors npy places progress memory memory/* nn nn/*",
+        "__init__ backend compat errors holder npy places progress memory memory/* nn nn/*",
     ),
     "store": Package(
         "samples and learned states in flash",

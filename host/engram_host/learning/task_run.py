@@ -11,8 +11,7 @@ import numpy as np
 
 from engram_host.datasets import rows_per_class
 from engram_host.device import Device
-from engram_host.device.learner_options import TRIMMING
-from engram_host.errors import InputError, Stopped
+from engram_host.errors import Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.session import Learned, Length, Session
@@ -66,8 +65,6 @@ class TaskRun:
         tasks = list(stream.tasks)
         if known_first:
             tasks[0] = _within(tasks[0], learner["budget"], seed)
-        if learner["policy"] in TRIMMING:  # others keep within their budget all along
-            self._check_room(tasks, learner["budget"])
         self._write(
             "tasks",
             protocol=stream.protocol,
@@ -102,21 +99,6 @@ class TaskRun:
         learner = self.device.info()["learner"]
         about = {"task": number, "task_name": task.name}
         return session.run(learner, task.samples, length, sent, **about)
-
-    def _check_room(self, tasks: list[Task], budget: int) -> None:
-        """New samples lie in flash beside the old ones until their session ends."""
-        capacity = self.device.store_info()["store"]["capacity"]
-        for i, task in enumerate(tasks):
-            old = min(budget, sum(len(earlier.samples) for earlier in tasks[:i]))
-            room = capacity - old
-            if len(task.samples) > room:
-                each = room // max(1, len(np.unique(task.samples.labels)))
-                raise InputError(
-                    f"task {task.name}: expected at most {room} samples, as the board's flash "
-                    f"holds {capacity} latents and {old} of them are old ones, "
-                    f"got {len(task.samples)}; use --per-class {each}, a smaller --budget or "
-                    "fewer --bits"
-                )
 
     def _test(self, after: int, tests: list[Task]) -> None:
         for j, test in enumerate(tests):

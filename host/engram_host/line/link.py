@@ -6,6 +6,7 @@ and its answer is intact, or an error says that it is not known: never wrong dat
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -17,17 +18,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from engram.link import wire
-from engram_host.errors import DeviceError, LinkError, LinkLost
+from engram_host.errors import DeviceError, LinkError, LinkLost, PortError
 from engram_host.line import room
 from engram_host.line.frames import Damage, Event, Frame, Splitter, Text
 from engram_host.line.transport.base import Transport
 
 START_AGENT = b"import engram.link.agent as a; a.serve()"
 PROMPT = b">>> "
+_RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 REPL_SIGNS = (PROMPT, b"raw REPL; CTRL-B to exit", b"\n=== ")  # friendly, raw, paste mode
 INTERRUPT = b"\x03"
-LEAVE_RAW_REPL = b"\x02"
+ENTER_RAW_REPL, LEAVE_RAW_REPL = b"\x01", b"\x02"
 SOFT_RESET = b"\x04"  # at the REPL
+HARD_RESET = b"import machine; machine.reset()"
 
 _DEFAULT_PAYLOAD = 1024
 _COUNTS_BYTES = 192  # of the answer to a frame of samples, beside what it says of each
@@ -110,6 +113,10 @@ class Link:
         self._start_agent()
         # Code in files takes seconds to load; a REPL that is back echoes, which is seen at once.
         answer = self._hello(self.timing.prompt, self.timing.silence)
+        if answer is None and b"MemoryError" in self._text:  # of a program that was interrupted
+            self._empty_heap()
+            self._start_agent()
+            answer = self._hello(self.timing.prompt, self.timing.silence)
         if answer is None:
             raise LinkError(self._no_agent())
         self._agree(answer)
@@ -138,14 +145,44 @@ class Link:
         """Restart MicroPython, which empties its heap, and the agent. Returns as open()."""
         on_text, self.on_text = self.on_text, ignore
         try:
-            self.enter_repl()
-            self._text = b""
-            self.transport.write(SOFT_RESET)
-            if not self._wait_prompt(self.timing.silence):
-                raise LinkError(self._no_prompt())
+            self._empty_heap()
         finally:
             self.on_text = on_text
         return self.open()
+
+    def _empty_heap(self) -> None:
+        """A soft reset to the REPL. From the raw REPL: main.py, which may hold memory or never
+        end, does not run then."""
+        self.enter_repl()
+        self.transport.write(ENTER_RAW_REPL)
+        if not self._wait_text(_RAW_BANNER, self.timing.prompt):
+            raise LinkError(self._no_prompt())
+        self._text = b""
+        self.transport.write(SOFT_RESET)
+        if not self._wait_text(_RAW_BANNER, self.timing.silence):
+            raise LinkError(self._no_prompt())
+        self._text = b""
+        self.transport.write(LEAVE_RAW_REPL)
+        if not self._wait_prompt(self.timing.prompt):
+            raise LinkError(self._no_prompt())
+
+    def reboot(self) -> None:
+        """Reset the board, as its button does: boot.py and main.py run. Returns when it has
+        begun to. Raises LinkError where the board says that it cannot."""
+        on_text, self.on_text = self.on_text, ignore
+        try:
+            self.enter_repl()
+            self._text = b""
+            self.transport.write(HARD_RESET + b"\r")
+            with contextlib.suppress(PortError):  # a port over USB goes away
+                self._wait_prompt(self.timing.prompt)  # main.py may never end
+        finally:
+            self.on_text = on_text
+        if b"Error: " in self._text:
+            raise LinkError(
+                f"expected {self.transport.name} to reset, got {_quote(self._text)}; "
+                "press its reset button"
+            )
 
     def _hello(self, wait_s: float, most_s: float = 0.0) -> dict[str, Any] | None:
         """The agent's answer, None if there is none; a busy agent that beats is waited for.
@@ -194,12 +231,16 @@ class Link:
             pass
 
     def _wait_prompt(self, wait_s: float) -> bool:
+        return self._wait_text(PROMPT, wait_s)
+
+    def _wait_text(self, wanted: bytes, wait_s: float) -> bool:
+        """Whether the board prints a text in time."""
         end = time.monotonic() + wait_s
         while time.monotonic() < end:
-            if PROMPT in self._text:
+            if wanted in self._text:
                 return True
             self._next_event(end)
-        return PROMPT in self._text
+        return wanted in self._text
 
     def _no_prompt(self) -> str:
         got = _quote(self._text) if self._text else "nothing"

@@ -12,6 +12,11 @@ class Policy with a trim(learner), which looks at
     features(slot)   float32 window of the head's inputs for a record, valid until the next call;
                  None where the record is damaged; feature_elems, how many they are
 
+Where the store is full before an experience ends, such a policy makes room by the same rule (see
+thinning): its parts(learner, room, seen) are [(part, slots, how many of them stay)], which leave at
+most `room` records. part: a label or, for all classes together, None; records.OLD: records that
+the experience did not bring. seen: samples of each group that it brought, stored or not.
+
 A policy may also decide before a record is stored, and free room while the stream goes on.
 """
 
@@ -49,6 +54,11 @@ def budget_of(store, latents, budget_bytes):
     return budget_bytes * facts["slots_per_block"] // facts["erase_bytes"]
 
 
+def room_in(store):
+    """Records that are left in a store when a policy that trims has made room in it."""
+    return store.capacity - max(1, store.capacity // 8)
+
+
 class TakesAll:
     """Every record is stored, until trim() deletes some: what most policies are.
 
@@ -59,9 +69,10 @@ class TakesAll:
     """
 
     saved = ()
+    thinning = None  # while an experience is under way in which the store was full
 
     def __init__(self, store, classes, rng, budget):
-        pass
+        self._rng = rng
 
     @staticmethod
     def saved_bytes(classes):
@@ -70,17 +81,48 @@ class TakesAll:
 
     def admit(self, label):
         """Whether the next record, of this label, is to be stored."""
-        return True
+        return self.thinning is None or self.thinning.admit(self._rng, label)
+
+    def make_room(self, learner):
+        """Deletes records of a store that is full, by the rule that trim() has."""
+        from .thinning import Thinning
+
+        if self.thinning is None:
+            self.thinning = Thinning(learner)
+        parts = self.parts(learner, room_in(learner.store), self.thinning.seen)
+        self.thinning.make_room(learner, parts)
+
+    def parts(self, learner, room, seen):
+        """Every class keeps an equal share: the largest one gives way."""
+        from .records import excess_of, of_class
+
+        parts, excess = [], excess_of(learner.store, room)
+        for label in sorted(excess):
+            slots = of_class(learner.store, label)
+            parts.append((label, slots, len(slots) - excess[label]))
+        return parts
+
+    def trim_thinned(self, learner, seen):
+        """Trims the store where it holds a part of the samples of the experience."""
+        self.trim(learner)
 
     def end(self, learner):
         """Ends an experience: counts what it brought, trims the store."""
+        thinning, self.thinning = self.thinning, None
+        brought = learner.brought
+        if thinning is not None:
+            self.trim_thinned(learner, thinning.seen)
+            for group, count in enumerate(thinning.seen):
+                brought[group] += count
+            return
         labels = [learner.store.labels[slot] for slot in learner.current_slots()]
         self.trim(learner)
         for label in labels:
-            learner.brought[group_of(label, len(learner.brought))] += 1
+            brought[group_of(label, len(brought))] += 1
 
     def saving(self):
         """.saved is about to be written."""
 
     def loaded(self):
         """.saved was read, or there was none: the store may have gone on since."""
+        self.thinning = None

@@ -5,12 +5,10 @@ Imbalanced Data" (ICML 2020), applied once an experience: the largest class give
 """
 
 from . import TakesAll
-from .records import excess_of, keep_random, of_class
+from .records import keep_random
 
 
 class Policy(TakesAll):
     def trim(self, learner):
-        excess = excess_of(learner.store, learner.budget)
-        for label in sorted(excess):
-            slots = of_class(learner.store, label)
-            keep_random(learner, slots, len(slots) - excess[label])
+        for _, slots, stay in self.parts(learner, learner.budget, None):
+            keep_random(learner, slots, stay)

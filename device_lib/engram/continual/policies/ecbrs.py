@@ -13,7 +13,7 @@ Shares are equal; what a class cannot fill, the others have.
 
 from ..numbers import group_of
 from . import TakesAll
-from .records import keep_random, new_and_old
+from .records import counts_of, excess_of, keep_random, new_and_old, old_share, parts_of
 
 
 class Policy(TakesAll):
@@ -49,6 +49,33 @@ class Policy(TakesAll):
                 own.append(slot)
             else:
                 store.delete(slot)
+
+    def parts(self, learner, room, seen):
+        """Classes share alike; of each, all records that the stream brought are as likely."""
+        labels, brought, budget = learner.store.labels, learner.brought, learner.budget
+        groups = len(brought)
+        new, old = new_and_old(learner)
+        counts, excess = counts_of(learner.store), excess_of(learner.store, room)
+        total = [brought[c] + seen[c] for c in range(groups)]
+        share = _share([count for count in total if count], budget)
+        parts = []
+        for label in sorted(counts):
+            c = group_of(label, groups)
+            stay = min(total[c], share)
+            old_stay = old_share(learner, brought[c], seen[c], stay)
+            parts += parts_of(
+                label,
+                [slot for slot in new if labels[slot] == label],
+                [slot for slot in old if labels[slot] == label],
+                counts[label] - excess.get(label, 0),
+                old_stay,
+                stay - old_stay,
+            )
+        return parts
+
+    def trim_thinned(self, learner, seen):
+        for _, slots, stay in self.parts(learner, learner.budget, seen):
+            keep_random(learner, slots, stay)
 
 
 def _share(brought, budget):

@@ -50,10 +50,9 @@ from array import array
 
 from ...errors import DataError, StoreError
 from ..numbers import DEAD, NO_CLASS, group_of
+from ..rng import ONE, happens
 from . import TakesAll
 
-ONE = 1 << 28  # p = 1, and a small int on 32-bit hosts
-_HALF_BITS = 14
 _COIN = 1 << 24
 # At 80 % fill 1 writes about 1.6 times what is stored, 2 about 1.2 times, 3 about 1.1 times.
 _WEAR_SPREAD = 2
@@ -102,11 +101,10 @@ class Policy(TakesAll):
         self._catch_up()
         label = group_of(label, len(self.seen))
         self.seen[label] += 1
-        keep = self.keep[label]
-        if keep >= ONE:
-            return True
-        below = self._rng.below
-        return (below(1 << _HALF_BITS) << _HALF_BITS) + below(1 << _HALF_BITS) < keep
+        return happens(self._rng, self.keep[label])
+
+    def make_room(self, learner):
+        """thin() has made it before the store is full."""
 
     def end(self, learner):
         """The stream brought what was seen; the budget was kept all along."""

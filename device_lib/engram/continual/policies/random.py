@@ -6,14 +6,22 @@ only where nothing has to go for them.
 """
 
 from . import TakesAll
-from .records import keep_random, new_and_old
+from .records import keep_random, new_and_old, parts_of
 
 
 class Policy(TakesAll):
     def trim(self, learner):
         new, old = new_and_old(learner)
-        budget = learner.budget
-        stay = max(budget // (learner.experience + 1), budget - len(old))
-        stay = min(stay, len(new))
+        stay = self._stay(learner, len(new), len(old))
         keep_random(learner, new, stay)
-        keep_random(learner, old, budget - stay)
+        keep_random(learner, old, learner.budget - stay)
+
+    def parts(self, learner, room, seen):
+        new, old = new_and_old(learner)
+        stay = self._stay(learner, sum(seen), len(old))
+        return parts_of(None, new, old, room, learner.budget - stay, stay)
+
+    def _stay(self, learner, new, old):
+        """How many of so many new records stay when the experience ends."""
+        budget = learner.budget
+        return min(max(budget // (learner.experience + 1), budget - old), new)

@@ -2,6 +2,8 @@
 
 from ..numbers import DEAD, number_of
 
+OLD = -1  # the part of records that the experience did not bring
+
 
 def new_and_old(learner):
     """Lists of the slots of the experience that ends, and of those before it."""
@@ -41,3 +43,26 @@ def keep_random(learner, slots, count):
     learner.rng.shuffle(slots, len(slots))
     for slot in slots[count:]:
         learner.store.delete(slot)
+
+
+def old_share(learner, brought, seen, budget):
+    """Old records among `budget` of a stream, of which all are equally likely to stay.
+
+    brought, seen: samples that the stream had brought before, and brings now.
+    """
+    total = brought + seen
+    if total <= budget:
+        return brought
+    return (budget * brought + learner.rng.below(total)) // total
+
+
+def parts_of(part, new, old, room, old_stay, new_stay):
+    """The parts of a policy, of new and old records that share `room`.
+
+    old_stay, new_stay: how many of them stay when the experience ends; old ones go before that
+    only where new ones lack room.
+    """
+    stay = len(old)
+    if room - stay < new_stay:
+        stay = min(stay, max(old_stay, 0))
+    return [(OLD, old, stay), (part, new, max(0, room - stay))]

@@ -1,7 +1,7 @@
 """Every record of the stream stays with the same probability (Vitter's algorithm R)."""
 
 from . import TakesAll
-from .records import keep_random, new_and_old
+from .records import keep_random, new_and_old, old_share, parts_of
 
 
 class Policy(TakesAll):
@@ -22,3 +22,13 @@ class Policy(TakesAll):
                 kept[at] = slot
             else:
                 store.delete(slot)
+
+    def parts(self, learner, room, seen):
+        new, old = new_and_old(learner)
+        budget = learner.budget
+        old_stay = old_share(learner, sum(learner.brought), sum(seen), budget)
+        return parts_of(None, new, old, room, old_stay, min(sum(seen), budget - old_stay))
+
+    def trim_thinned(self, learner, seen):
+        for _, slots, stay in self.parts(learner, learner.budget, seen):
+            keep_random(learner, slots, stay)

@@ -1,0 +1,107 @@
+"""Boards with a program of their own: the host gets in, and a reset loses nothing kept."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engram_host import api
+from engram_host.errors import Stopped
+from host.command import run
+
+pytestmark = [pytest.mark.board, pytest.mark.usefixtures("own_boards")]
+
+MAIN = """
+import engram
+print("main.py begins")
+learner = engram.open("model.safetensors", batch=8)
+while True:
+    pass
+"""
+REPL = """
+import engram
+learner = engram.open("model.safetensors", batch=8)
+for x, y in engram.samples("base"): ok = learner.observe(x, y)
+
+learner = engram.open("model.safetensors", batch=4)
+len(learner.store), learner.batch
+first = learner
+learner = engram.open("model.safetensors")
+first.predict(x)
+help(engram)
+learner.info()["batch"]
+"""
+
+
+def test_a_program_that_holds_a_learner_does_not_block_the_host(name, model, some, tmp_path):
+    with api.connect(name) as board:
+        board.put("model.safetensors", model.read_bytes())
+        board.put("main.py", MAIN.encode())
+    api.reboot(name)
+    with api.connect(name) as board:
+        told = board.info()
+        assert told["learner"]["batch"] == 8 and told["options"] == {"batch": 8}
+        learned = api.learn(board, some([5], 16), log=tmp_path / "a.jsonl")  # by that learner
+        assert learned.summary["samples"] == 16
+        assert api.learn(board, some([5], 16), batch=4).summary["experience"] == 2  # by another
+        assert api.push(board, model, batch=16)["batch"] == 16
+    api.reboot(name)
+    with api.connect(name) as board:  # main.py opened it again, with what was saved
+        assert board.info()["learner"]["experience"] == 2
+
+
+def test_what_was_interrupted_goes_on_after_a_reboot(name, model, some, data, tmp_path):
+    def stop(step):
+        raise Stopped("now")
+
+    with api.connect(name) as board:
+        api.push(board, model, batch=8, lr=0.03)
+        with pytest.raises(Stopped):
+            api.learn(board, some([5], 24), on_step=stop, log=tmp_path / "a.jsonl")
+        api.reboot(board)
+        told = board.info()
+        assert told["learner"] is None and told["options"] == {"batch": 8, "lr": 0.03}
+        learned = api.learn(board, some([6], 8), log=tmp_path / "b.jsonl")
+        assert board.store_info()["store"]["live"] == 32
+        assert learned.steps[0]["of"] == 32 // 8  # of the samples before the reboot too
+
+
+def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
+    name, model, data, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "all.npz", x=data.x_train[:200], y=data.y_train[:200])
+    stream = {"tasks": "0-4,5", "per_class": 5}
+    ended = []
+
+    def stop(step):
+        ended.append(step["step"])
+        if len(ended) == 5:
+            raise Stopped("now")
+
+    with api.connect(name) as board:
+        api.push(board, model, batch=8, bits=4)
+        with pytest.raises(Stopped):
+            api.learn_tasks(board, tmp_path / "all.npz", on_step=stop, **stream)
+        told = board.stream()
+        api.reboot(board)
+        words = []
+        api.learn_tasks(board, tmp_path / "all.npz", say=words.append, **stream)
+        assert board.stream()["id"] == told["id"] and board.stream()["done"] == 2
+        assert words == [f"goes on after {told['done']} of 2 tasks"]
+
+
+def test_the_verb_reboots_and_says_so(name):
+    assert "the board restarts" in run("reboot", "--port", name).stdout
+    assert json.loads(run("reboot", "--json", "--port", name).stdout) == {"restarted": True}
+    with api.connect(name) as board:
+        assert board.info()["learner"] is None
+
+
+def test_a_learner_is_opened_twice_at_the_repl(name, model, some):
+    with api.connect(name) as board:
+        board.put("model.safetensors", model.read_bytes())
+        board.push_data("base", some([5], 8))
+    shown = run("repl", "--port", name, input=REPL).stdout
+    assert "(8, 4)" in shown and "got one that was released" in shown
+    assert "object <module 'engram'" in shown and shown.rstrip().rstrip("> ").endswith("16")
