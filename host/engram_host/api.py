@@ -32,7 +32,7 @@ from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
 from engram_host.flash.ways import WAYS
 from engram_host.learning import log as logs
-from engram_host.learning import scores
+from engram_host.learning import scores, stream_start
 from engram_host.learning import tasks as task_streams
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.session import Learned, Length, Session
@@ -436,6 +436,7 @@ def learn_tasks(
     test_per_class: int | None = None,
     known_first: bool = False,
     fresh: bool = False,
+    abandon: bool = False,
     epochs: int | None = None,
     steps: int | None = None,
     model: str | None = None,
@@ -454,8 +455,10 @@ def learn_tasks(
     nothing is trained. fresh: forget first what the board learned. say: told where it goes on.
     class_names, meter, options: as for learn(); each session is measured by itself.
     A board that was stopped or cut off in this very stream, of the same samples, settings and
-    model, goes on from the state it saved last, to the same result. Raises InputError when it
-    has learned something else and `fresh` is not given.
+    model, goes on from the state it saved last, to the same result. A board that has learned
+    before goes on from there: with `test` its known classes are tested too, as a first task that
+    is learned. Raises InputError when it is in the middle of another stream, unless `abandon`
+    leaves that as it is.
     """
     length, seed = Length.of(epochs, steps), options.get("seed") or 1
     stream = task_streams.load(
@@ -475,21 +478,21 @@ def learn_tasks(
         device.warn_of_range(stream.tasks[0].samples)
         settings = {"epochs": epochs, "steps": steps, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
-        done, sent = _begin(device, learner, task_streams.number(stream, settings))
-        if done or sent:
-            say(f"goes on after {done} of {len(stream.tasks)} tasks")
+        begun = stream_start.start(
+            device,
+            learner,
+            stream,
+            task_streams.number(stream, settings),
+            stream_start.Tests(test, test_per_class, seed),
+            abandon=abandon,
+            say=say,
+        )
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
             run = TaskRun(device, writer, stop, on_step, on_test, measures, names)
             return run.run(
-                learner,
-                stream,
-                length=length,
-                known_first=known_first,
-                seed=seed,
-                done=done,
-                sent=sent,
+                learner, begun, length=length, known_first=known_first, seed=seed
             )
 
 
@@ -543,34 +546,6 @@ def task_groups(text: str) -> list[list[int]]:
 def _fresh(device: Device, model: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """The open learner, made to forget what it learned."""
     return device.reset(model, **options) or device.need_open(model, **options)
-
-
-def _begin(device: Device, learner: dict[str, Any], number: int) -> tuple[int, int]:
-    """Tasks that a board has learned of the stream with this number, and samples that it has
-    stored of the next: 0, 0 where the stream begins."""
-    told = device.stream()
-    if told["id"] == number:
-        device.reopen()
-        told = device.stream()
-        if told["sent"] is None:
-            raise InputError(
-                "this board was cut off in this stream of tasks, but cannot tell how far it is; "
-                "--fresh starts over"
-            )
-        return told["done"], told["sent"]
-    if learner["experience"] or device.store_info()["store"]["live"]:
-        raise InputError(
-            "a stream of tasks starts on a board that has learned nothing, this one has; "
-            "--fresh makes it forget"
-            + (
-                " (it is in a stream, but of other samples or settings; the options of "
-                "`engram push` count too)"
-                if told["id"]
-                else ""
-            )
-        )
-    device.begin_stream(number)
-    return 0, 0
 
 
 def eval(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from engram.store import RamFlash
-from engram_host import api
+from engram_host import api, samples
 from engram_host.device import Device
-from engram_host.errors import DeviceError, InputError
+from engram_host.errors import DeviceError
 from engram_host.learning import log
 from engram_host.line.link import Link
 from host.conftest import QUICK
@@ -58,10 +58,37 @@ def test_a_stream_may_be_larger_than_the_flash(small_device, model, data, tmp_pa
     assert small_device.info()["learner"]["seen"] == len(data.y_train)
     another_state = "expected buffers of .*, the parts of the saved state, got"
     with pytest.raises(DeviceError, match=another_state):
-        api.push_model(small_device, model, policy="reservoir")
-    small_device.reset(policy="reservoir")
-    with pytest.raises(InputError, match="flash holds"):
-        api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9")
+        api.push(small_device, model, policy="reservoir")
+
+
+@pytest.mark.parametrize("policy", ["balanced", "ecbrs", "herding", "random", "reservoir"])
+def test_a_stream_may_be_larger_than_the_flash_with_every_policy(
+    small_device, model, data, tmp_path, policy
+):
+    np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
+    api.push(small_device, model, policy=policy, lr=0.03)
+    run = api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9", epochs=5)
+    store = small_device.store_info()["store"]
+    assert run.summary["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
+    for session in run.sessions:
+        assert store["capacity"] * 3 // 8 <= session.summary["stored"] < session.summary["samples"]
+    learner = small_device.info()["learner"]
+    assert learner["seen"] == len(data.y_train) and store["live"] == learner["budget"]
+    test = samples.make(data.x_test, data.y_test)
+    assert api.evaluate(small_device, test, stream=True)["accuracy"] > 0.6
+
+
+def test_a_session_may_be_larger_than_the_flash(small_device, model, data):
+    """3,000 samples into room for 200 and some, as one session and at the REPL's observe()."""
+    api.push(small_device, model)
+    capacity = small_device.store_info()["store"]["capacity"]
+    many = samples.make(
+        np.concatenate([data.x_train, data.x_train, data.x_train])[:3000],
+        np.concatenate([data.y_train, data.y_train, data.y_train])[:3000],
+    )
+    told = api.learn(small_device, many).summary
+    assert told["samples"] == 3000 > 10 * capacity
+    assert small_device.info()["learner"]["skipped"] == 3000 - told["stored"] > 0
 
 
 def test_every_sample_is_stored_by_other_policies(device, model, some):

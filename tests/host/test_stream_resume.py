@@ -24,9 +24,9 @@ class Cut(Exception):
 class Power:
     """A board that can lose its power: what is in RAM is gone, flash and files stay."""
 
-    def __init__(self, root):
+    def __init__(self, root, blocks):
         root.mkdir()
-        self.root, self.flash = root, RamFlash(96, 4096, 256)
+        self.root, self.flash = root, RamFlash(blocks, 4096, 256)
         self.board = self.device = None
 
     def on(self):
@@ -46,8 +46,8 @@ def power(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     boards = []
 
-    def make(name):
-        boards.append(Power(tmp_path / name))
+    def make(name, blocks=96):
+        boards.append(Power(tmp_path / name, blocks))
         return boards[-1]
 
     yield make
@@ -153,7 +153,7 @@ def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
     with pytest.raises(Cut):
         run(board.device, digits, **cut_in_testing(1, 0))
     for other in ({"tasks": "0-4,6,5,7"}, {"seed": 2}, {"epochs": 3}, {"lr": 0.02}):
-        with pytest.raises(InputError, match="--fresh makes it forget .it is in a stream, but"):
+        with pytest.raises(InputError, match="in the middle of .2 of 4 tasks learned.*--fresh to"):
             run(board.device, digits, **other)
     told = run(board.device, digits, fresh=True)
     assert len(told.sessions) == TASKS and told.summary["start"][0] > 0.8
@@ -166,8 +166,74 @@ def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, di
     with pytest.raises(Cut):
         run(board.device, digits, **more, **cut_in_testing(1, 0))
     board.on()
-    with pytest.raises(InputError, match="cannot tell how far it is; --fresh"):
+    said = []
+    told = run(board.device, digits, **more, say=said.append)  # nothing of a task came
+    assert said == ["goes on after 2 of 4 tasks"] and len(told.sessions) == 2
+
+
+def cut_in_sending(monkeypatch, portions):
+    """The host dies after so many portions of samples."""
+    send, sent = Device.observe_quietly, []
+
+    def cut(self, samples):
+        if len(sent) == portions:
+            raise Cut
+        sent.append(len(samples))
+        return send(self, samples)
+
+    monkeypatch.setattr(Device, "observe_quietly", cut)
+
+
+@pytest.mark.parametrize("policy", ["flash_balanced", "balanced", "reservoir"])
+def test_a_task_whose_samples_are_chosen_from_begins_again(
+    power, model, digits, monkeypatch, policy
+):
+    """Which samples the board has was its choice: those of the task are sent anew."""
+    board = power("board", blocks=16)
+    more = {"policy": policy, "budget": 60, "per_class": 140, "bits": 8}
+    api.push(board.on(), model)
+    cut_in_sending(monkeypatch, 3)  # of the second task, which has more than there is room for
+    with pytest.raises(Cut):
         run(board.device, digits, **more)
+    monkeypatch.undo()
+    monkeypatch.chdir(board.root.parent)
+    said = []
+    told = run(board.on(), digits, **more, say=said.append)
+    assert said[0].startswith("begins the task under way again: its ")
+    assert told.summary["samples"] == 3 * 140  # the first task was learned
+    assert board.device.stream()["done"] == TASKS
+
+
+def test_an_interrupted_stream_can_be_left_for_another(power, model, digits):
+    board = power("board")
+    api.push(board.on(), model, **OPENED)
+    with pytest.raises(Cut):
+        run(board.device, digits, **cut_in_testing(1, 0))
+    other = {"tasks": "6,7", "known_first": False}
+    with pytest.raises(InputError, match="--abandon to leave it"):
+        run(board.device, digits, **other)
+    told = run(board.device, digits, **other, abandon=True)
+    assert told.summary["tests"] == ["0-5", "6", "7"] and len(told.sessions) == 2
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["power cut", "host gone"])
+def test_a_later_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, reset):
+    whole, parts = power("whole"), power("parts")
+    first, later = {"tasks": "0-4"}, {"tasks": "5,6,7", "known_first": False}
+    for board in (whole, parts):
+        api.push(board.on(), model, **OPENED)
+        run(board.device, digits, **first)
+    expected = run(whole.device, digits, **later).summary
+    for cut in (cut_in_testing(0, 2), cut_in_learning(2, 2), cut_in_testing(2, 1)):
+        with pytest.raises(Cut):
+            run(parts.device, digits, **later, **cut)
+        if reset:
+            parts.on()
+    said = []
+    told = run(parts.device, digits, **later, say=said.append)
+    assert said == ["goes on after 2 of 3 tasks"]
+    assert told.summary["matrix"] == expected["matrix"]
+    assert told.summary["forgetting"] == expected["forgetting"]
 
 
 def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some, data):

@@ -206,27 +206,59 @@ def test_a_budget_in_bytes_is_flash_that_the_records_take(device, model, digits)
     assert told.summary["replay_records"] == 7
 
 
-def test_a_stream_starts_on_a_blank_board(device, model, digits, some):
+def test_a_stream_goes_on_from_what_was_learned_before(device, model, digits, some):
+    """By a session without tasks: the classes that it brought are tested with the new ones."""
+    api.push_model(device, model, lr=0.03)
+    api.learn(device, some([0, 1, 2, 3, 4], 20), epochs=1)
+    said = []
+    told = api.learn_tasks(device, **digits, tasks="5,6", per_class=30, epochs=3, say=said.append)
+    assert said == ["goes on from what was learned in 1 sessions"]
+    summary = told.summary
+    assert summary["tasks"] == summary["tests"] == ["0-4", "5", "6"] and summary["diagonal"]
+    assert np.array(summary["matrix"]).shape == (3, 3) and len(told.sessions) == 2
+    before, after = summary["matrix"][0], summary["matrix"][2]
+    assert before[0] > 0.8 and before[1:] == [0, 0] and after[2] > 0.5
+    expected = (max(row[0] for row in summary["matrix"][:2]) - after[0]) + (
+        max(row[1] for row in summary["matrix"][:2]) - after[1]
+    )
+    assert summary["forgetting"] == pytest.approx(expected / 2)
+
+
+def test_streams_come_one_after_the_other(device, model, digits):
+    api.push_model(device, model, lr=0.03)
+    first = api.learn_tasks(device, **digits, tasks="0-4", per_class=20, known_first=True)
+    assert first.summary["tests"] == ["0-4"]
+    second = api.learn_tasks(device, **digits, tasks="5,7", per_class=30, epochs=3).summary
+    assert second["tests"] == ["0-4", "5", "7"] and len(second["matrix"]) == 3
+    assert second["matrix"][0][0] == first.summary["matrix"][0][0]  # where the first one ended
+    assert device.info()["learner"]["experience"] == 3
+    third = api.learn_tasks(device, **digits, tasks="6", per_class=30, epochs=3).summary
+    assert third["tests"] == ["0+1+2+3+4+5+7", "6"] and len(third["matrix"]) == 2
+    assert third["samples"] == 30 and device.info()["learner"]["experience"] == 4
+    again = api.learn_tasks(device, **digits, tasks="6", per_class=30, epochs=3).summary
+    assert again["samples"] == 0 and again["matrix"] == third["matrix"]  # it is learned
+
+
+def test_a_later_stream_without_tests_has_no_matrix(device, model, digits):
+    del digits["test"]
     api.push_model(device, model)
-    api.learn(device, some([5], 8))
-    with pytest.raises(InputError, match="has learned nothing, this one has; --fresh"):
-        api.learn_tasks(device, **digits, **STREAM)
+    api.learn_tasks(device, **digits, tasks="0-4", per_class=5)
+    told = api.learn_tasks(device, **digits, tasks="5,7", per_class=5)
+    assert told.summary["tasks"] == ["5", "7"] and len(told.sessions) == 2
+    assert device.stream()["done"] == 2 and device.info()["learner"]["experience"] == 3
 
 
-def test_a_task_that_does_not_fit_the_flash_is_refused_before_it_is_sent(
-    device, model, data, tmp_path
-):
-    api.push_model(device, model, bits=8)
+def test_a_task_may_be_larger_than_the_flash(device, model, data, tmp_path):
+    """The policy makes room while samples come; how many were stored is told."""
+    api.push_model(device, model)
     capacity = device.store_info()["store"]["capacity"]
     x, y = (np.concatenate([part, part]) for part in (data.x_train, data.y_train))
     twice = save(tmp_path / "twice.npz", x=x, y=y)
     assert capacity < len(x)
-    room = capacity - 200
-    each = room // 9
-    told = f"task 1-9: expected at most {room} .*--per-class {each},"
-    with pytest.raises(InputError, match=told):
-        api.learn_tasks(device, twice, tasks="0,1-9", budget=200)
-    assert device.store_info()["store"]["live"] == 0
+    told = api.learn_tasks(device, twice, tasks="0,1-9", budget=200, batch=64)
+    last = told.sessions[-1].summary
+    assert last["samples"] > last["stored"] and device.store_info()["store"]["live"] == 200
+    assert device.info()["learner"]["seen"] == len(x)
 
 
 def test_ctrl_c_in_a_stream_leaves_a_whole_log(device, model, digits):

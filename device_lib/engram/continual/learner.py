@@ -303,15 +303,20 @@ class Learner:
     def tested(self, task, accuracy):
         """Enters an accuracy on a task, measured now, into the matrix of metrics()."""
         _check_task(task)
-        self.stream.matrix.put(self.experience, task, accuracy)
+        self.stream.matrix.put(self.experience - self.stream.began, task, accuracy)
 
     def metrics(self):
         """What the tests so far say: AccuracyMatrix.summary(). Saved with the learned state."""
         return self.stream.matrix.summary()
 
-    def begin_stream(self, number):
-        """Begins a stream of tasks that its feeder knows by a number, u32 but 0, and saves it."""
-        self.stream.begin(number)
+    def begin_stream(self, number, tasks=0, known=b""):
+        """Begins a stream of tasks that its feeder knows by a number, u32 but 0, and saves it.
+
+        tasks: how many it has. known: bytes, 16 at most, with a bit for each class that was
+        learned before and is tested first; they count as a task that has been learned.
+        """
+        began = self.experience - (1 if known else 0)
+        self.stream.begin(number, max(0, began), tasks, known)
         return self.save()
 
     def observed_since_save(self):

@@ -4,7 +4,7 @@ Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it
 that the host can stop between two of them and a slow board never looks dead.
 """
 
-from binascii import crc32
+from binascii import crc32, hexlify, unhexlify
 
 from .. import __version__
 from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
@@ -304,25 +304,42 @@ def tested(device, task):
     return {"correct": result["correct"], "n": result["n"]}
 
 
-def stream_begin(device, number):
-    """A stream of tasks begins, which the host knows by a number; that is saved."""
-    device.need_learner().begin_stream(number)
+def stream_begin(device, number, tasks=0, known=""):
+    """A stream of tasks begins, which the host knows by a number; that is saved.
+
+    tasks, known: as Learner.begin_stream() takes them, known in hexadecimal digits.
+    """
+    device.need_learner().begin_stream(number, tasks, unhexlify(known))
     return stream(device)
 
 
 def stream(device):
     """The stream of tasks that the learner is in.
 
-    {"id": 0 for none, "done": tasks that ended, "sent": samples stored since, None where that is
-    not known, "saved": whether it can go on after a reset}
+    {"id": 0 for none, "done": tasks that ended, "tasks": of all, 0 where that is not known,
+    "known": those learned before that it tests first, as a task that ended; "brought": classes
+    that the board has learned from, both in hexadecimal digits, a bit a class; "sent": samples
+    stored since, None where that is not known, "saved": whether it can go on after a reset}
     """
     learner = device.need_learner()
     return {
         "id": learner.stream.id,
-        "done": learner.experience,
+        "done": learner.experience - learner.stream.began,
+        "tasks": learner.stream.tasks,
+        "known": str(hexlify(learner.stream.known), "utf-8"),
+        "brought": str(hexlify(_bits(learner.brought)), "utf-8"),
         "sent": learner.observed_since_save(),
         "saved": learner.stream.saved,
     }
+
+
+def _bits(counts):
+    """A bit for each of the first 128 counts that is not 0."""
+    bits = bytearray(16)
+    for i, count in enumerate(counts):
+        if count and i < 128:
+            bits[i // 8] |= 1 << i % 8
+    return bits
 
 
 def forget_current(device):

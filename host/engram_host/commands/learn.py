@@ -30,7 +30,7 @@ Another strategy: engram learn sevens.npz --strategy ewc --set lambda=100 --dept
 
 A regression, with y of floats: engram learn angles.npz --optimiser adam --lr 0.01 --scope head
 """
-_ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
+_ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "abandon")
 
 
 @click.command(epilog=_EXAMPLES)
@@ -77,6 +77,11 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh")
     help="The model knows the first task: its samples are stored for replay, not learned.",
 )
 @click.option("--fresh", is_flag=True, help="First forget what the board has learned.")
+@click.option(
+    "--abandon",
+    is_flag=True,
+    help="Leave another stream, which was interrupted, as it is, and go on with this one.",
+)
 @options.panel("A stream of tasks", "--tasks", "--task-field", *options.flags(_ONLY_TASKS))
 @click.option(
     "--class-names",

@@ -428,12 +428,15 @@ class Device:
         return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
 
     def stream(self) -> dict[str, Any]:
-        """The stream of tasks that the board is in: {"id", "done", "sent", "saved"}."""
+        """The stream of tasks that the board is in, as calls.stream() on the board tells it."""
         return self.link.call("stream")  # type: ignore[no-any-return]
 
-    def begin_stream(self, number: int) -> dict[str, Any]:
-        """A stream of tasks begins, known by a number that is not 0; the board saves that."""
-        return self.link.call("stream_begin", number=number)  # type: ignore[no-any-return]
+    def begin_stream(self, number: int, **about: Any) -> dict[str, Any]:
+        """A stream of tasks begins, known by a number that is not 0; the board saves that.
+
+        about: tasks, known, as Learner.begin_stream() takes them.
+        """
+        return self.link.call("stream_begin", number=number, **about)  # type: ignore[no-any-return]
 
     def forget_current(self) -> int:
         """Delete the samples that were stored since the last experience ended: how many."""

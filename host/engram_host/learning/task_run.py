@@ -15,6 +15,7 @@ from engram_host.errors import Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.session import Learned, Length, Session
+from engram_host.learning.stream_start import Start
 from engram_host.learning.tasks import Task, TaskStream
 from engram_host.meters.base import Meter
 
@@ -51,20 +52,18 @@ class TaskRun:
     def run(
         self,
         learner: dict[str, Any],
-        stream: TaskStream,
+        start: Start,
         *,
         length: Length,
         known_first: bool,
         seed: int,
-        done: int = 0,
-        sent: int = 0,
     ) -> LearnedTasks:
         """length: how long each session learns. known_first: the model knows the first task: its
-        samples are stored for replay, nothing is trained. seed: of which of them. done: tasks
-        that the board has learned; sent: samples of the next one that it has stored."""
+        samples are stored for replay, nothing is trained. seed: of which of them."""
+        stream, own, done, sent = start
         tasks = list(stream.tasks)
         if known_first:
-            tasks[0] = _within(tasks[0], learner["budget"], seed)
+            tasks[own] = _within(tasks[own], learner["budget"], seed)
         self._write(
             "tasks",
             protocol=stream.protocol,
@@ -80,7 +79,7 @@ class TaskRun:
             self._test(done - 1 if done else START, stream.tests)
             sessions = []
             for i, task in enumerate(tasks[done:], done):
-                learns = None if known_first and i == 0 else length
+                learns = None if known_first and i == own else length
                 sessions.append(self._learn(i, task, learns, sent if i == done else 0))
                 self._test(i, stream.tests)
             summary = self._metrics(sessions, stream)

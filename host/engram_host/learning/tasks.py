@@ -62,6 +62,31 @@ def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
     return crc32(json.dumps(rows, sort_keys=True).encode()) or 1
 
 
+def with_known(
+    stream: TaskStream,
+    known: Group,
+    test: Path | str | None,
+    per_class: int | None,
+    seed: int,
+) -> TaskStream | None:
+    """A stream whose first task is classes learned before it: tested, with nothing to learn.
+
+    None where `test` has no samples of such classes, or the stream is not cut by classes. known:
+    the classes. test, per_class, seed: as load() takes them.
+    """
+    if test is None or stream.protocol != "class":
+        return None
+    whole = sample_files.load(test)
+    brought = {int(c) for task in stream.tasks for c in np.unique(task.samples.labels)}
+    group = [c for c in known if c not in brought and (whole.labels == c).any()]
+    if not group:
+        return None
+    members = whole.of_classes(group)
+    tested = Task(group_name(group), _drawn(members, per_class, seed))
+    nothing = Task(tested.name, members.part(0, 0))
+    return TaskStream(stream.protocol, [nothing, *stream.tasks], [tested, *stream.tests])
+
+
 def groups(text: str) -> list[Group]:
     """[[0, 1, 2], [5], [7, 9]] of "0-2,5,7+9". Raises InputError."""
     found = [_group(part.strip(), text) for part in text.split(",")]

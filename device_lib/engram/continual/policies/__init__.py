@@ -13,9 +13,9 @@ class Policy with a trim(learner), which looks at
                  None where the record is damaged; feature_elems, how many they are
 
 Where the store is full before an experience ends, such a policy makes room by the same rule (see
-thinning): its parts(learner, room, seen) are [(part, slots, how many of them stay)], which leave at
-most `room` records. part: a label or, for all classes together, None; records.OLD: records that
-the experience did not bring. seen: samples of each group that it brought, stored or not.
+thinning): its parts(learner, room, seen) are [(part, slots, how many of them stay)], which leave
+at most `room` records. part: a label or, for all classes together, None; records.OLD: records
+that the experience did not bring. seen: samples of each group that it brought, stored or not.
 
 A policy may also decide before a record is stored, and free room while the stream goes on.
 """

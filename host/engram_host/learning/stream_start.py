@@ -1,0 +1,106 @@
+"""Where a stream of tasks begins on a board: anew, after what it learned before, or in the middle.
+
+A board that has learned goes on from there. It tests the classes that it has learned from with the
+new stream's own, as a task that has been learned: so forgetting counts them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engram_host.device import Device
+from engram_host.errors import DeviceError, InputError
+from engram_host.learning import tasks as task_streams
+from engram_host.learning.tasks import TaskStream
+
+
+class Start(NamedTuple):
+    """stream: with the classes learned before as its first task, where they are tested; own:
+    number of its first own task. done: tasks that the board has learned; sent: samples of the next
+    one that it has stored."""
+
+    stream: TaskStream
+    own: int
+    done: int
+    sent: int
+
+
+class Tests(NamedTuple):
+    """How the tests were cut: as tasks.load() takes them."""
+
+    file: Path | str | None
+    per_class: int | None
+    seed: int
+
+
+def start(
+    device: Device,
+    learner: dict[str, Any],
+    stream: TaskStream,
+    number: int,
+    tests: Tests,
+    *,
+    abandon: bool,
+    say: Callable[[str], None],
+) -> Start:
+    """Begins a stream on the board, or finds where it is in it.
+
+    number: of the stream and its settings. abandon: leave another stream that was interrupted.
+    say: told where it goes on. Raises InputError where another one was interrupted.
+    """
+    told = device.stream()
+    if told["id"] == number and not abandon:
+        return _resumed(device, stream, tests, say)
+    tasks = told.get("tasks", 0)
+    if told["id"] and told["done"] < tasks and not abandon:
+        raise InputError(
+            f"expected the stream of tasks that this board is in the middle of ({told['done']} of "
+            f"{tasks} tasks learned), got one of other samples or settings (the options of "
+            "`engram push` count too); give that one again to go on with it, --abandon to leave "
+            "it as it is and begin this one, or --fresh to forget all that was learned"
+        )
+    if not learner["experience"]:
+        device.begin_stream(number, tasks=len(stream.tasks))
+        return Start(stream, 0, 0, 0)
+    whole = task_streams.with_known(stream, _classes(told.get("brought", "")), *tests)
+    known = {"known": told["brought"]} if whole else {}
+    device.begin_stream(number, tasks=len((whole or stream).tasks), **known)
+    say(f"goes on from what was learned in {learner['experience']} sessions")
+    return Start(whole or stream, 1, 1, 0) if whole else Start(stream, 0, 0, 0)
+
+
+def _resumed(
+    device: Device, stream: TaskStream, tests: Tests, say: Callable[[str], None]
+) -> Start:
+    device.reopen()
+    told = device.stream()
+    known = _classes(told.get("known", ""))
+    whole = task_streams.with_known(stream, known, *tests) if known else None
+    own, done, sent = (1 if whole else 0), told["done"], told["sent"]
+    if sent is None:
+        sent = _begun_again(device, say)
+    if done > own or sent:
+        say(f"goes on after {done - own} of {len(stream.tasks)} tasks")
+    return Start(whole or stream, own, done, sent)
+
+
+def _classes(digits: str) -> list[int]:
+    """The classes of hexadecimal digits with a bit for each."""
+    bits = bytes.fromhex(digits)
+    return [c for c in range(8 * len(bits)) if bits[c // 8] >> c % 8 & 1]
+
+
+def _begun_again(device: Device, say: Callable[[str], None]) -> int:
+    """The task under way from its first sample on: the board stores a choice of them, and cannot
+    tell which were sent."""
+    try:
+        deleted = device.forget_current()
+    except DeviceError as e:  # a library of before 0.2
+        raise InputError(
+            "this board was cut off in this stream of tasks, but cannot tell how far it is; "
+            "--fresh starts over"
+        ) from e
+    say(f"begins the task under way again: its {deleted} stored samples are sent anew")
+    return 0
