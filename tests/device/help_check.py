@@ -22,15 +22,16 @@ def main():
     import engram.progress
     import engram.session
 
-    packages = (engram, engram.link, engram.nn, engram.store, engram.continual)
     learner = open_learner(RamFlash(32, 1024, 16))
     names = ("engram.session", "engram.npy", "engram.progress", "engram.link.agent")
     forget(names)
     forget_below(("engram.link",), ())
-    for package in packages:
+    import engram.link  # what was dropped comes back
+
+    for package in (engram, engram.link, engram.nn, engram.store, engram.continual):
         show(package)
     show(learner)
-    from engram.link import agent  # what was dropped comes back
+    from engram.link import agent
 
     assert agent.serve and engram.samples and engram.progress and engram.open
     assert engram.__version__ and learner.info()["experience"] == 0

@@ -150,10 +150,10 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
 
 def test_a_stream_of_tasks_from_the_command_line(port, here, model, data, test_file):
     np.savez(here / "train.npz", x=data.x_train, y=data.y_train)
-    run("push", "model", model, "--port", port, "--lr", "0.03", "--bits", "4")
+    run("push", "model", model, "--port", port, "--lr", "0.03")
     stream = ["--tasks", "0-4,5,6", "--known-first", "--per-class", "20", "--test", test_file]
     strategy = ["--strategy", "ewc", "--set", "lambda=10", "--budget", "9kB", "--policy", "ecbrs"]
-    where = ["--test-per-class", "6", "--fresh", "--log", "l.jsonl", "--port", port]
+    where = ["--test-per-class", "6", "--fresh", "--log", "l.jsonl", "--port", port, "--bits", "4"]
     told = run("learn", "train.npz", *stream, *strategy, *where)
     assert told.exit_code == 0, told.stderr
     text = told.stdout
