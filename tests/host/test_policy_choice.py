@@ -58,7 +58,7 @@ def test_a_stream_may_be_larger_than_the_flash(small_device, model, data, tmp_pa
     assert small_device.info()["learner"]["seen"] == len(data.y_train)
     another_state = "expected buffers of .*, the parts of the saved state, got"
     with pytest.raises(DeviceError, match=another_state):
-        api.push(small_device, model, policy="reservoir")
+        api.push_model(small_device, model, policy="reservoir")
 
 
 @pytest.mark.parametrize("policy", ["balanced", "ecbrs", "herding", "random", "reservoir"])
@@ -66,7 +66,7 @@ def test_a_stream_may_be_larger_than_the_flash_with_every_policy(
     small_device, model, data, tmp_path, policy
 ):
     np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
-    api.push(small_device, model, policy=policy, lr=0.03)
+    api.push_model(small_device, model, policy=policy, lr=0.03)
     run = api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9", epochs=5)
     store = small_device.store_info()["store"]
     assert run.summary["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
@@ -75,12 +75,12 @@ def test_a_stream_may_be_larger_than_the_flash_with_every_policy(
     learner = small_device.info()["learner"]
     assert learner["seen"] == len(data.y_train) and store["live"] == learner["budget"]
     test = samples.make(data.x_test, data.y_test)
-    assert api.evaluate(small_device, test, stream=True)["accuracy"] > 0.6
+    assert api.eval(small_device, test, stream=True)["accuracy"] > 0.6
 
 
 def test_a_session_may_be_larger_than_the_flash(small_device, model, data):
     """3,000 samples into room for 200 and some, as one session and at the REPL's observe()."""
-    api.push(small_device, model)
+    api.push_model(small_device, model)
     capacity = small_device.store_info()["store"]["capacity"]
     many = samples.make(
         np.concatenate([data.x_train, data.x_train, data.x_train])[:3000],

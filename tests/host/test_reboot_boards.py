@@ -44,7 +44,7 @@ def test_a_program_that_holds_a_learner_does_not_block_the_host(name, model, som
         learned = api.learn(board, some([5], 16), log=tmp_path / "a.jsonl")  # by that learner
         assert learned.summary["samples"] == 16
         assert api.learn(board, some([5], 16), batch=4).summary["experience"] == 2  # by another
-        assert api.push(board, model, batch=16)["batch"] == 16
+        assert api.push_model(board, model, batch=16)["batch"] == 16
     api.reboot(name)
     with api.connect(name) as board:  # main.py opened it again, with what was saved
         assert board.info()["learner"]["experience"] == 2
@@ -55,7 +55,7 @@ def test_what_was_interrupted_goes_on_after_a_reboot(name, model, some, data, tm
         raise Stopped("now")
 
     with api.connect(name) as board:
-        api.push(board, model, batch=8, lr=0.03)
+        api.push_model(board, model, batch=8, lr=0.03)
         with pytest.raises(Stopped):
             api.learn(board, some([5], 24), on_step=stop, log=tmp_path / "a.jsonl")
         api.reboot(board)
@@ -80,7 +80,7 @@ def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
             raise Stopped("now")
 
     with api.connect(name) as board:
-        api.push(board, model, batch=8, bits=4)
+        api.push_model(board, model, batch=8, bits=4)
         with pytest.raises(Stopped):
             api.learn_tasks(board, tmp_path / "all.npz", on_step=stop, **stream)
         told = board.stream()

@@ -191,7 +191,7 @@ def test_a_task_whose_samples_are_chosen_from_begins_again(
     """Which samples the board has was its choice: those of the task are sent anew."""
     board = power("board", blocks=16)
     more = {"policy": policy, "budget": 60, "per_class": 140, "bits": 8}
-    api.push(board.on(), model)
+    api.push_model(board.on(), model)
     cut_in_sending(monkeypatch, 3)  # of the second task, which has more than there is room for
     with pytest.raises(Cut):
         run(board.device, digits, **more)
@@ -206,7 +206,7 @@ def test_a_task_whose_samples_are_chosen_from_begins_again(
 
 def test_an_interrupted_stream_can_be_left_for_another(power, model, digits):
     board = power("board")
-    api.push(board.on(), model, **OPENED)
+    api.push_model(board.on(), model, **OPENED)
     with pytest.raises(Cut):
         run(board.device, digits, **cut_in_testing(1, 0))
     other = {"tasks": "6,7", "known_first": False}
@@ -221,7 +221,7 @@ def test_a_later_stream_goes_on_to_the_result_of_the_uncut_one(power, model, dig
     whole, parts = power("whole"), power("parts")
     first, later = {"tasks": "0-4"}, {"tasks": "5,6,7", "known_first": False}
     for board in (whole, parts):
-        api.push(board.on(), model, **OPENED)
+        api.push_model(board.on(), model, **OPENED)
         run(board.device, digits, **first)
     expected = run(whole.device, digits, **later).summary
     for cut in (cut_in_testing(0, 2), cut_in_learning(2, 2), cut_in_testing(2, 1)):

@@ -114,7 +114,7 @@ def test_a_model_from_elsewhere_is_released(facts, connect, tmp_path, model):  #
 
 def test_the_board_remembers_model_and_options(facts, connect, model, some):  # noqa: F811
     device = connect()
-    api.push(device, model, batch=8, lr=0.03)
+    api.push_model(device, model, batch=8, lr=0.03)
     api.learn(device, some([5], 20))
     assert "model.safetensors" in device.files() and len(device.files()) == 1
     device.link.leave_to_repl()  # the agent ends, as at a reset
