@@ -191,7 +191,7 @@ def test_a_task_whose_samples_are_chosen_from_begins_again(
     """Which samples the board has was its choice: those of the task are sent anew."""
     board = power("board", blocks=16)
     more = {"policy": policy, "budget": 60, "per_class": 140, "bits": 8}
-    api.push_model(board.on(), model)
+    api.push_model(board.on(), model, bits=8)
     cut_in_sending(monkeypatch, 3)  # of the second task, which has more than there is room for
     with pytest.raises(Cut):
         run(board.device, digits, **more)

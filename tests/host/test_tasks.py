@@ -250,7 +250,7 @@ def test_a_later_stream_without_tests_has_no_matrix(device, model, digits):
 
 def test_a_task_may_be_larger_than_the_flash(device, model, data, tmp_path):
     """The policy makes room while samples come; how many were stored is told."""
-    api.push_model(device, model)
+    api.push_model(device, model, bits=8)
     capacity = device.store_info()["store"]["capacity"]
     x, y = (np.concatenate([part, part]) for part in (data.x_train, data.y_train))
     twice = save(tmp_path / "twice.npz", x=x, y=y)
