@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engram.backend import kernels
 from engram.continual.learner import Learner
 from engram.errors import DataError, ModelError
 from engram.nn.model import ModelSpec
@@ -24,6 +25,7 @@ from engram_host.convert.quantize import (
     quantize_layer,
     requantize,
 )
+from engram_host.convert.stored import rounded_to
 from engram_host.datasets import digits
 from engram_host.errors import EngramWarning
 from host import command
@@ -426,6 +428,24 @@ def test_samples_that_a_given_scale_cannot_hold_are_told(tmp_path):
         convert(path, samples(), tmp_path / "d.st", min_agreement=0)
 
 
+def test_latents_are_rounded_as_the_store_rounds_them():
+    latents = np.arange(-128, 128, dtype=np.int8)
+    for bits in range(3, 9):
+        packed, back = bytearray((256 * bits + 7) // 8), np.empty(256, np.int8)
+        kernels.pack_s8(packed, latents, bits)
+        kernels.unpack_s8(back, packed, bits)
+        np.testing.assert_array_equal(rounded_to(latents, bits), back)
+
+
+def test_a_model_whose_latents_need_more_bits_says_how_many(tmp_path):
+    """An outlier takes the range: all other latents lie within a few of 256 steps."""
+    path = float_model(tmp_path / "f.st")
+    good = convert(path, samples(), tmp_path / "a.st")["stored"]
+    assert good["bits"] == good["enough"] == 4 and good["agreement"] >= 0.95
+    bad = convert(path, with_outlier(), tmp_path / "b.st", min_agreement=0)["stored"]
+    assert bad["agreement"] < 0.95 and 4 < bad["enough"] <= 8
+
+
 def test_the_command_prints_the_agreement(tmp_path):
     path = float_model(tmp_path / "f.st")
     np.save(tmp_path / "x.npy", samples())
@@ -441,7 +461,7 @@ def test_the_command_prints_the_agreement(tmp_path):
     done = command.run(*words, tmp_path / "bad.npy", "--percentile", 99.9)
     assert done.exit_code == 0 and "Warning" not in done.stderr
     done = command.run(*words, tmp_path / "bad.npy", "--min-agreement", 0)
-    assert done.exit_code == 0
+    assert done.exit_code == 0 and "learn with --bits" in done.stdout
 
 
 # ---------------------------------------------------------------- the digits

@@ -72,6 +72,8 @@ def command(
     output.show(_table(report))
     for row in report["outputs"]:
         output.show(_agreement(row, report["samples"]))
+    if report["stored"]:
+        output.show(_stored(report["stored"], report["samples"]))
     output.show(f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}")
 
 
@@ -85,6 +87,17 @@ def _agreement(row: dict[str, Any], samples: int) -> str:
     else:
         share = f"{row['agreement']:.2%} of the variance over {samples} samples"
     return f"agreement of float and int8, output {row['node']}: {share}, {snr}"
+
+
+def _stored(row: dict[str, Any], samples: int) -> str:
+    """What rounding its latents for the store costs the model."""
+    text = (
+        f"latents stored with {row['bits']} bits: {row['agreement']:.1%} of {samples} samples in "
+        "the same class"
+    )
+    if row["enough"] == row["bits"]:
+        return text
+    return f"[yellow]![/] {text}; learn with --bits {row['enough']}"
 
 
 def _table(report: dict[str, Any]) -> Table:

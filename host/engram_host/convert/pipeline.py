@@ -23,6 +23,7 @@ from .frozen import Step, choose_scales, merge, quantized
 from .graph import F32, Entry, FloatModel, Node, load
 from .quantize import Scale
 from .reference import DeviceModel
+from .stored import StoredReport, stored
 
 
 class LayerReport(TypedDict):
@@ -57,6 +58,7 @@ class ConvertReport(TypedDict):
     layers: list[LayerReport]
     latent: dict[str, Any]
     outputs: list[OutputReport]
+    stored: StoredReport | None
     logits_snr_db: float | None  # of the first output
     agreement: float | None  # of the output that tells classes apart, else of the first
 
@@ -141,6 +143,7 @@ def convert(
         "layers": _layer_reports(steps, scales, values, device.frozen(samples)),
         "latent": dict(device.graph["latent"]),
         "outputs": outputs,
+        "stored": stored(device, device.latents(samples)),
         "logits_snr_db": outputs[0]["snr_db"],
         "agreement": _agreement(outputs),
     }
