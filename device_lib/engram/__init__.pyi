@@ -65,6 +65,7 @@ class _OpenOptions(_Options, total=False):
 class ModelSpec:
     name: str
     class_names: str
+    front_end: str
     classes: int
     known: int
     version: int
@@ -90,6 +91,7 @@ class Learner:
     name: str
     classes: int
     class_names: str
+    front_end: str
     batch: int
     budget: int
     experience: int

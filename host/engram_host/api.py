@@ -246,8 +246,9 @@ def push_data(
     port: Port, data: Data, *, name: str = "test", labels: Path | None = None
 ) -> dict[str, str]:
     """Keep labelled samples on a board, for eval(). Returns the names of the files there."""
-    loaded = _samples(data, labels)
+    _need(data)
     with _device(port) as device:
+        loaded = _samples(data, labels, device)
         if device.info()["learner"]:
             device.warn_of_range(loaded)
         return device.push_data(name, loaded)
@@ -286,8 +287,24 @@ def reset(port: Port) -> dict[str, Any]:
         return device.reset()
 
 
-def _samples(data: Data, labels: Path | None = None) -> Samples:
-    return data if isinstance(data, Samples) else sample_files.load(data, labels)
+def _need(data: Data | None) -> None:
+    """Raises InputError where a file of samples is not there."""
+    if isinstance(data, (str, Path)):
+        sample_files.need(data)
+
+
+def _samples(
+    data: Data, labels: Path | None, device: Device, class_names: ClassNames = None
+) -> Samples:
+    """Samples as the open model of a board takes them, their labels as it counts its classes."""
+    if not isinstance(data, Samples):
+        opened = device.info()["learner"]
+        data = sample_files.load(data, labels, device.taken() if opened else None)
+    if not data.class_names:
+        return data
+    opened = device.info()["learner"]
+    names = _names(class_names, device) if opened or class_names is not None else []
+    return data.numbered(names, opened["classes"] if opened else None)
 
 
 def reboot(port: Port = None) -> None:
@@ -411,10 +428,11 @@ def learn(
     open_meter() takes it.
     """
     length = Length.of(epochs, steps)
-    loaded = _samples(data, labels)
-    loaded.need_answers()
+    _need(data)
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
+        loaded = _samples(data, labels, device, class_names)
+        loaded.need_answers()
         device.check(loaded)
         device.warn_of_range(loaded)
         path = log or logs.default_path(device.link.board)
@@ -461,17 +479,24 @@ def learn_tasks(
     leaves that as it is.
     """
     length, seed = Length.of(epochs, steps), options.get("seed") or 1
-    stream = task_streams.load(
-        data,
-        labels=labels,
-        test=test,
-        tasks=tasks,
-        field=field,
-        per_class=per_class,
-        test_per_class=test_per_class,
-        seed=seed,
-    )
+    for given in (data, test):
+        _need(given)
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
+
+        def read(path: Path | str, its_labels: Path | None = None) -> Samples:
+            return _samples(path, its_labels, device, class_names)
+
+        stream = task_streams.load(
+            data,
+            labels=labels,
+            test=test,
+            tasks=tasks,
+            field=field,
+            per_class=per_class,
+            test_per_class=test_per_class,
+            seed=seed,
+            read=read,
+        )
         learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
         for task in stream.tasks + stream.tests:
             device.check(task.samples)
@@ -573,9 +598,10 @@ def eval(
     absolute error per value. A model with several outputs has the errors of each under its name,
     beside the accuracy.
     """
-    loaded = None if data is None else _samples(data, labels)
+    _need(data)
     with _device(port) as device:
         learner = device.need_open(model)
+        loaded = None if data is None else _samples(data, labels, device, class_names)
         predicted: list[int] | None = [] if learner["classes"] else None
         if loaded is not None:
             device.check(loaded)
@@ -635,9 +661,10 @@ def metrics(port: Port = None, *, model: str | None = None) -> dict[str, Any]:
 def predict(port: Port, data: Data, *, model: str | None = None) -> list[Answer]:
     """What a board says of each input: (label, probability) where the model tells classes apart,
     a list of values where it regresses, {output: either} where it has several outputs."""
-    loaded = _samples(data)
+    _need(data)
     with _device(port) as device:
         device.need_open(model)
+        loaded = _samples(data, None, device)
         device.check_inputs(loaded)
         device.warn_of_range(loaded)
         return device.predict(loaded)

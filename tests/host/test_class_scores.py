@@ -208,7 +208,6 @@ def test_eval_shows_scores_and_confusions_by_name(port, here, model):
     text = run("eval", "test.npz", "--port", port).stdout
     for words in (
         "class",
-        "right",
         "recall",
         "precision",
         "F1",

@@ -293,7 +293,7 @@ def test_a_real_board_must_be_said_where_it_is(tmp_path, monkeypatch):
 
 
 def test_files_that_are_not_there_are_told(port, here):
-    words = "none.npz: expected an .npz or", ".npy", "got no file"
+    words = "none.npz: expected an .npz, .npy or", ".csv file of samples", "got no file"
     failed(run("learn", "none.npz", "--port", port), 1, *words)
     words = "none: expected a device", "model", "no file"
     failed(run("push", "model", "none", "--port", port), 1, *words)

@@ -112,7 +112,7 @@ HOST_ROWS = {
     "virtual": {"virtual", "system", "errors"},
     "virtual.place": {"boards", "errors"},
     "datasets": {"datasets", "errors"},
-    "samples": {"samples", "errors"},
+    "samples": {"samples", "datasets.mfcc", "errors"},
     "convert": {"convert", "samples", "errors"},
     "store": {"store", "errors"},
     "planning": {"planning", "line.room", "boards", "errors"},

@@ -174,7 +174,7 @@ class Learner:
         self.strategy_name, self.scope = strategy, parts.scope
         self.optimiser_name, self.clip = parts.optimiser.name, clip
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
-        self.class_names = spec.class_names
+        self.class_names, self.front_end = spec.class_names, spec.front_end
         self.inputs = Inputs(spec, self.head_name is not None)
         self.input_elems, self.input_dtype = self.inputs.elems, self.inputs.dtype
         self.answers = [

@@ -226,10 +226,12 @@ def opened(device):
     return facts
 
 
-def class_names(device):
-    """{"names"} of the classes in the order of their labels, as the model file has them."""
-    names = device.need_learner().class_names
-    return {"names": names.split("\n") if names else []}
+def texts(device):
+    """What the model file says to people and hosts: {"class_names" in the order of their labels,
+    "front_end"}."""
+    learner = device.need_learner()
+    names = learner.class_names
+    return {"class_names": names.split("\n") if names else [], "front_end": learner.front_end}
 
 
 def room(device):
@@ -577,7 +579,7 @@ CALLS = {
     "mem": mem,
     "open": open_model,
     "opened": opened,
-    "class_names": class_names,
+    "texts": texts,
     "room": room,
     "samples_begin": samples_begin,
     "learn_begin": learn_begin,

@@ -1,7 +1,7 @@
 """The device model file: what is in it, checked before anything is allocated.
 
 A safetensors file whose metadata holds {"engram_model": VERSION, "graph": JSON}, and may hold
-class_names, a line per class. Version 2:
+class_names, a line per class, and front_end. Version 2:
 
     name      of the model
     classes   that its head tells apart; 0 where no output does
@@ -28,6 +28,7 @@ class ModelSpec:
     .name, .classes       from the graph; widen() makes room for more classes
     .class_names          names of classes in the order of their labels, a line per name; "" where
                           the file has none
+    .front_end            what makes inputs of a sound, for a host: "mfcc"; "" for the sound itself
     .known                classes that the file's head has rows for, or fewer after limit()
     .graph                {"input", "latent"} of the file, as dicts; .net: net.Net
     .version              of the file

@@ -39,6 +39,7 @@ def read(spec, stream):
         raw = json.loads(text)  # nodes are many objects: .net has them alone
         spec.graph = {key: raw[key] for key in ("input", "latent")}
         spec.name, spec.class_names = raw["name"], meta.pop("class_names", "")
+        spec.front_end = meta.pop("front_end", "")
         spec.classes = spec.known = raw["classes"]
         spec.input_elems = elems(raw["input"]["shape"])
         spec.latent_elems = elems(raw["latent"]["shape"])

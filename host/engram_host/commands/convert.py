@@ -18,9 +18,10 @@ from engram_host.commands import options, output
 @click.argument("float_model", type=options.FILE)
 @click.option(
     "--data",
-    type=options.FILE,
+    type=options.DATA,
     required=True,
-    help="Calibration samples: an .npy of inputs, or an .npz with an array x. A few hundred.",
+    help="Calibration samples: an .npy of inputs, an .npz with an array x, a .csv, or a folder of "
+    "images or .wav files. A few hundred.",
 )
 @click.option("--out", "-o", type=options.FILE, required=True, help="The model file to write.")
 @click.option(
@@ -40,6 +41,12 @@ from engram_host.commands import options, output
     "gives them, or keeps less of the variance of values.",
 )
 @options.class_names
+@click.option(
+    "--front-end",
+    type=click.Choice(["mfcc"]),
+    help="The model's inputs are made of sounds by engram_host/datasets/mfcc.py: a second as 49 x "
+    "10 coefficients. Then .wav files are taken as data. Default: sounds as they are.",
+)
 @options.json
 @options.debug
 def command(
@@ -49,6 +56,7 @@ def command(
     percentile: float,
     min_agreement: float,
     class_names: Path | None,
+    front_end: str | None,
     as_json: bool,
 ) -> None:
     """Make the model that a board runs: the frozen layers in int8, the trained ones in float32.
@@ -65,6 +73,7 @@ def command(
         percentile=percentile,
         min_agreement=min_agreement,
         class_names=class_names,
+        front_end=front_end or "",
     )
     if as_json:
         output.show_json(report)

@@ -15,7 +15,7 @@ from engram_host.progress import Bars
 
 
 @click.command(epilog="Example: engram eval test.npz --port qemu_m4f")
-@click.argument("data", type=options.FILE, required=False)
+@click.argument("data", type=options.DATA, required=False)
 @options.labels
 @click.option(
     "--name", default="test", show_default=True, help="Name of the samples on the board."

@@ -21,6 +21,8 @@ _EXAMPLES = """Example: engram learn sevens.npz --port qemu_m4f
 Ten recordings of your own voice, which count more than what was before:
 engram learn mine.npz --for user
 
+Photographs, a folder per class: engram learn photos/ --port qemu_m4f
+
 One class after the other, with 200 kB of 4-bit replays: engram learn all.npz
 --tasks 0-4,5,6,7,8,9 --known-first --test test.npz --bits 4 --budget 200kB
 
@@ -34,7 +36,7 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "a
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("data", type=options.FILE)
+@click.argument("data", type=options.DATA)
 @options.labels
 @click.option(
     "--epochs",
@@ -115,6 +117,11 @@ def command(
     as the model takes them. y: a label (integer) per sample, or where the model regresses its
     target values (floats); a model that does both takes labels as y and targets as `targets`.
     Each step is a line of the log.
+
+    DATA may also be a folder with a sub-folder of images or .wav files per class, or a .csv with
+    a row per sample: numbers, or a column `file`; the label is the column `label` or the last one.
+    Classes have names or numbers there. Sounds are cut into windows as long as the model's input,
+    or go through the front end that the model names.
 
     With --tasks or --task-field DATA is a stream of tasks: each is learned in a session of its
     own, and the accuracy matrix, forgetting and transfer are measured on the board.

@@ -17,6 +17,7 @@ from engram_host.samples import names
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+DATA = click.Path(path_type=Path)  # samples: a file, or a folder with a sub-folder per class
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -13,7 +13,7 @@ from engram_host.progress import Bars
 
 
 @click.command(epilog="Example: engram predict new.npy --port qemu_m4f")
-@click.argument("data", type=options.FILE)
+@click.argument("data", type=options.DATA)
 @options.class_names
 @options.model
 @options.port
@@ -29,7 +29,8 @@ def command(
     """Print the model's answer to each input, a line per input: label (and name) and probability
     of a class, or the values of a regression; of several outputs one after the other.
 
-    DATA is an .npy of inputs, or an .npz with an array x.
+    DATA is an .npy of inputs, an .npz with an array x, a .csv, an image, a .wav, or a folder of
+    these.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         answers = api.predict(board, data, model=model)

@@ -51,7 +51,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
 
 
 @command.command(epilog="Example: engram push data test.npz --port qemu_m4f")
-@click.argument("file", type=options.FILE, metavar="DATA")
+@click.argument("file", type=options.DATA, metavar="DATA")
 @options.labels
 @click.option("--name", default="test", show_default=True, help="Their name on the board.")
 @options.port
@@ -60,7 +60,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
 def data(file: Path, labels: Path | None, name: str, port: str | None, as_json: bool) -> None:
     """Keep labelled samples on the board, for `engram eval` without DATA.
 
-    DATA is an .npz with arrays x and y, or an .npy of inputs with --labels, as for `engram learn`.
+    DATA is an .npz, .npy or .csv file, or a folder, as for `engram learn`.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         names = api.push_data(board, file, name=name, labels=labels)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engram.errors import DataError
 from engram_host.errors import EngramWarning
-from engram_host.samples import remark
+from engram_host.samples import Input, load, remark
 
 from .graph import FloatModel
 from .quantize import Scale, activation_scale
@@ -24,13 +24,18 @@ _INNER = 99.9  # percent of the values that should need ...
 _PART = 0.25  # ... no less than this part of the range
 
 
-def load_samples(calibration: Calibration, model: FloatModel) -> NDArray[Any]:
+def load_samples(calibration: Calibration, model: FloatModel, front_end: str = "") -> NDArray[Any]:
     """The calibration samples (n, *input shape), of the dtype of the model's input.
 
-    calibration: an array, or the path of an .npy, or of an .npz with an array x or x_train.
+    calibration: an array, or the path of an .npy, of an .npz with an array x or x_train, or of
+    another file or folder that samples.load() reads. front_end: of sounds among these.
     Raises DataError naming what was expected. Warns where they are few.
     """
-    samples = calibration if isinstance(calibration, np.ndarray) else _read(Path(calibration))
+    samples = (
+        calibration
+        if isinstance(calibration, np.ndarray)
+        else _read(Path(calibration), model, front_end)
+    )
     want = f"(n, {', '.join(str(d) for d in model.input_shape)}) of {model.input_dtype}"
     if samples.dtype != np.dtype(model.input_dtype):
         raise DataError(f"calibration data: expected {want}, got dtype {samples.dtype}")
@@ -85,9 +90,14 @@ def _warn(text: str) -> None:
     warnings.warn(f"calibration data: {text}", EngramWarning, stacklevel=2)
 
 
-def _read(path: Path) -> NDArray[Any]:
-    if not path.is_file():
+def _read(path: Path, model: FloatModel, front_end: str) -> NDArray[Any]:
+    if not path.exists():
         raise DataError(f"calibration data: expected a file, got no file {path}")
+    if path.suffix not in (".npy", ".npz"):
+        taken = Input(int(np.prod(model.input_shape)), model.input_dtype, front_end)
+        samples = load(path, model=taken).taken_as(model.input_dtype)
+        samples.check_inputs(taken.elems, taken.dtype)
+        return samples.x.reshape(-1, *model.input_shape)
     try:
         content = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

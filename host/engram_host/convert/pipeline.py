@@ -76,6 +76,7 @@ def convert(
     percentile: float = 100.0,
     min_agreement: float = MIN_AGREEMENT,
     class_names: Sequence[str] | None = None,
+    front_end: str = "",
 ) -> ConvertReport:
     """Writes the device model of a float model; the same input gives the same bytes.
 
@@ -85,6 +86,7 @@ def convert(
     min_agreement: a device model that agrees less with the float model on the samples, on any
     output, is refused: OutputReport.agreement.
     class_names: of the classes in the order of their labels, kept in the device model.
+    front_end: what makes inputs of a sound, kept there too: "mfcc", or "" for the sound itself.
     The device model has the version of the float model.
     Raises ModelError or DataError, before anything is written. Warns (EngramWarning) of samples
     that are few or odd.
@@ -92,7 +94,7 @@ def convert(
     if not 50 < percentile <= 100:
         raise DataError(f"expected a percentile above 50 and at most 100, got {percentile:g}")
     model = load(Path(float_path))
-    samples = load_samples(calibration, model)
+    samples = load_samples(calibration, model, front_end)
     source = input_scale(model, samples, percentile)
     values = {INPUT: _real(samples, source)}
     run((*model.frozen, *model.adaptive), values)
@@ -125,6 +127,8 @@ def convert(
     if class_names is not None:
         names.check_count(class_names, model.classes)
         metadata["class_names"] = "\n".join(names.checked(class_names))
+    if front_end:
+        metadata["front_end"] = front_end
     out = Path(out_path)
     part = out.with_name(out.name + ".part")
     try:

@@ -20,7 +20,7 @@ from engram_host.device import learner_options
 from engram_host.errors import DeviceError, EngramWarning, InputError, LinkError
 from engram_host.line.link import Link
 from engram_host.progress import Reporter, Silent
-from engram_host.samples import Samples, names, remark
+from engram_host.samples import Input, Samples, names, remark
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
@@ -397,10 +397,18 @@ class Device:
     def class_names(self) -> list[str]:
         """Names of the classes in the order of their labels, as the open model's file has them;
         [] where it has none."""
+        return list(self._texts()["class_names"])
+
+    def taken(self) -> Input:
+        """The input of the open model."""
+        wants = self.link.call("opened")["input"]
+        return Input(wants["elems"], wants["dtype"], self._texts()["front_end"])
+
+    def _texts(self) -> dict[str, Any]:
         try:
-            return list(self.link.call("class_names")["names"])
+            return self.link.call("texts")  # type: ignore[no-any-return]
         except DeviceError:  # a board of version 0.1
-            return []
+            return {"class_names": [], "front_end": ""}
 
     def evaluate_stream(
         self, samples: Samples, task: int | None = None, predicted: list[int] | None = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -131,24 +131,25 @@ def load(
     per_class: int | None = None,
     test_per_class: int | None = None,
     seed: int = 1,
+    read: Callable[..., Samples] = sample_files.load,
 ) -> TaskStream:
     """The stream of tasks in a file of samples.
 
     tasks: groups of classes, or with `field` groups of its values (None: each value is a task, in
     ascending order). field: name of an integer array in the .npz, one a sample. per_class: at most
     so many samples of a class in each task, drawn at random by `seed`; test_per_class the same
-    for the tests. Raises InputError.
+    for the tests. read: (file, labels) -> its samples. Raises InputError.
     """
     if tasks is None and field is None:
         raise InputError("expected tasks as groups of classes or a field, got neither")
     chosen = None if tasks is None else groups(tasks)
-    x = sample_files.load(data, labels)
+    x = read(data, labels)
     keys = x.labels if field is None else _field(data, field, len(x))
     chosen = chosen or [[int(value)] for value in np.unique(keys)]
     learned = _cut(x, keys, chosen, field, per_class, seed, str(data))
     if test is None:
         return TaskStream(_protocol(field, False), learned, [])
-    tested = sample_files.load(test)
+    tested = read(test)
     tested.labels  # noqa: B018  (InputError here if there are none)
     shared = field is None or field in sample_files.arrays(test)
     if not shared:

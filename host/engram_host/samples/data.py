@@ -7,7 +7,7 @@ On the line a sample is a label byte, the raw input, and the targets of a regres
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,18 +17,23 @@ from numpy.typing import NDArray
 from engram.store.format import NO_CLASS
 from engram_host.errors import InputError
 
+from .names import labels as class_labels
+
 
 @dataclass(frozen=True)
 class Samples:
     """x: (n, ...) uint8 or float32. y: labels, (n,) uint8, or None. targets: (n, t) float32, what
     a regression should give, or None. Both are None where only inputs are known.
 
-    given: dtype of the inputs before they became x, for messages; None: that of x."""
+    given: dtype of the inputs before they became x, for messages; None: that of x.
+    class_names: where classes were told by name, the names; y are places in them until
+    numbered() makes them labels of a model."""
 
     x: NDArray[Any]
     y: NDArray[np.uint8] | None
     targets: NDArray[np.float32] | None = None
     given: str | None = None
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -56,6 +61,21 @@ class Samples:
         """Raises InputError where only inputs are known."""
         if self.targets is None:
             self.labels  # noqa: B018
+
+    def with_names(self, names: Sequence[str]) -> Samples:
+        """The same, where y are places in a list of class names."""
+        return replace(self, class_names=tuple(names))
+
+    def numbered(self, names: Sequence[str], classes: int | None) -> Samples:
+        """The same with the labels that a model has for the names of classes.
+
+        names: of the model's classes, [] where it has none. classes: it has so many; None where
+        no model is known. Raises InputError where a name says no label.
+        """
+        if not self.class_names:
+            return self
+        labels = np.array(class_labels(self.class_names, names, classes), np.uint8)
+        return replace(self, y=labels[self.labels], class_names=())
 
     @property
     def dtype(self) -> str:

@@ -1,65 +1,61 @@
-"""Samples from files: .npz and .npy."""
+"""Samples from files and folders: which reader takes which."""
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engram_host.errors import InputError
 
-from .data import Samples, make
+from . import media, numpy_files, table
+from .data import Samples
+from .inputs import Input
 
-# Names in an .npz of inputs, of what is right for them, and of targets beside labels; best first.
-_NAMES = (
-    ("x", "y", "targets"),
-    ("x_train", "y_train", "targets_train"),
-    ("x_test", "y_test", "targets_test"),
-)
+Reader = Callable[[Path, Input | None], Samples]
 
 
-def load(path: Path | str, labels: Path | str | None = None) -> Samples:
-    """Samples of a file: an .npz with arrays x and y (or x_train, ...), or an .npy of inputs.
+def _arrays(path: Path, _: Input | None) -> Samples:
+    return numpy_files.read(path)
 
-    y: labels (integers), or the targets of a regression (floats); an .npz may have both, the
-    latter as `targets`. labels: an .npy of what y would be; needed beside an .npy of inputs
-    wherever that is. Raises InputError.
+
+READERS: dict[str, Reader] = {
+    ".npz": _arrays,
+    ".npy": _arrays,
+    ".csv": table.read,
+    **dict.fromkeys(media.DECODERS, media.read_file),
+}
+
+
+def load(
+    path: Path | str, labels: Path | str | None = None, model: Input | None = None
+) -> Samples:
+    """Samples of a file, or of a folder with a sub-folder of images or sounds per class.
+
+    A file is an .npz or .npy of numpy, a .csv table, an image or a .wav. labels: an .npy of
+    labels or targets, beside an .npy of inputs. model: the input of the model that takes them;
+    None where none is known. Raises InputError.
     """
-    content = _read(Path(path))
-    y = None if labels is None else _read(Path(labels))
-    if isinstance(content, np.ndarray):
-        return make(content, y)
-    for x_name, y_name, targets in _NAMES:
-        if x_name in content:
-            y = content.get(y_name) if y is None else y
-            return make(content[x_name], y, content.get(targets))
-    raise InputError(
-        f"{path}: expected an array named x (and y, its labels), "
-        f"got {', '.join(content) or 'none'}"
-    )
+    path = Path(path)
+    need(path)
+    if path.is_dir():
+        return media.read_folder(path, model)
+    if labels is not None:
+        return numpy_files.read(path, Path(labels))
+    return READERS[path.suffix.lower()](path, model)
 
 
-def arrays(path: Path | str) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz by name; {} for an .npy. Raises InputError."""
-    content = _read(Path(path))
-    return {} if isinstance(content, np.ndarray) else content
-
-
-def _read(path: Path) -> Any:
+def need(path: Path | str) -> None:
+    """Raises InputError unless a folder is there, or a file that some reader takes."""
+    path = Path(path)
+    if path.is_dir():
+        return
     if not path.is_file():
-        raise InputError(f"{path}: expected an .npz or .npy file of samples, got no file")
-    try:
-        content = np.load(path, allow_pickle=False)
-        return content if isinstance(content, np.ndarray) else dict(content.items())
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as e:
-        if "Object arrays" in str(e):
-            raise InputError(
-                f"{path}: expected arrays of numbers, got Python objects, as rows that differ in "
-                "length become; give all samples one shape and save them again"
-            ) from e
         raise InputError(
-            f"{path}: expected an .npz or .npy file of numpy, got something else or a part of one"
-        ) from e
+            f"{path}: expected an .npz, .npy or .csv file of samples, or a folder with a "
+            "sub-folder per class, got no file"
+        )
+    if path.suffix.lower() not in READERS:
+        raise InputError(
+            f"{path}: expected a file that ends in {', '.join(READERS)}, got "
+            f"{path.suffix or 'no ending'}; save it as one of these"
+        )

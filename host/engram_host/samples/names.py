@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from engram_host.errors import InputError
+from engram_host.errors import EngramWarning, InputError
 
 MOST = 254  # classes of a model
 
@@ -45,6 +46,35 @@ def check_count(names: Sequence[str], classes: int) -> None:
         raise InputError(
             f"expected {classes} class names, one per class of the model, got {len(names)}"
         )
+
+
+def labels(told: Sequence[str], names: Sequence[str], classes: int | None) -> list[int]:
+    """The label of each name that samples tell, as a model counts its classes.
+
+    told: in alphabetical order. names: of the model's classes, in the order of labels; a name that
+    is not there gets the next label, and a warning. Without names: numbers are labels; other names
+    are counted from 0 where the model has as many classes. Raises InputError.
+    """
+    if names:
+        new = [name for name in told if name not in names]
+        if new:
+            warnings.warn(
+                f"expected classes of {', '.join(names)}; got {', '.join(new)}, which the model "
+                f"learns as {', '.join(str(len(names) + i) for i in range(len(new)))}; push the "
+                "model with --class-names to name them",
+                EngramWarning,
+                stacklevel=4,
+            )
+        return [[*names, *new].index(name) for name in told]
+    if all(name.isdigit() and int(name) < MOST for name in told):
+        return [int(name) for name in told]
+    if classes == len(told):
+        return list(range(len(told)))
+    has = "no model is open" if classes is None else f"the model has {classes} classes, no names"
+    raise InputError(
+        f"expected class names to find the labels of {', '.join(told)}, got none, and {has}; push "
+        "the model with --class-names FILE, or name the classes by their labels"
+    )
 
 
 def shown(label: int, names: Sequence[str]) -> str:
