@@ -91,6 +91,24 @@ def test_a_folder_that_went_is_made_again(model, tmp_path):
     assert len(engram.load(model).store) == 0
 
 
+def test_of_two_learners_with_one_state_the_later_one_writes(model):
+    """Both would write into the same places."""
+    first = engram.load(model)
+    observe(first, 3)
+    second = engram.load(model)
+    assert len(second.store) == 3
+    with pytest.raises(engram.StoreError, match="opened last with this state, got an older one"):
+        observe(first, 1)
+    with pytest.raises(engram.StoreError, match="opened last"):
+        first.save()
+    observe(second, 4)
+    first.predict(X)
+    del first
+    gc.collect()
+    assert run(model, "").returncode, "the lock went with the state"
+    assert len(engram.load(model).store) == 7
+
+
 CHILD = """
 import os, sys
 import tiny_model, engram
