@@ -16,16 +16,6 @@ _COLLECT_BYTES = 8192
 _folder = ""
 
 
-def _table(pack):
-    """What stands before the modules: the first one lies where it ends."""
-    with open(pack, "rb") as file:
-        start = 3 + file.read(3)[2]
-        file.seek(start)
-        (end,) = struct.unpack("<I", file.read(4))
-        file.seek(2)
-        return file.read(end - 2)
-
-
 class Packs:
     """The packs of a folder as a read-only file system: what MicroPython's import asks of one."""
 
@@ -44,14 +34,17 @@ class Packs:
         name = path.lstrip("/").encode()
         if name.endswith(b".py"):  # import asks for that first
             return None
-        own = bytes((len(name),)) + name
+        below = name + b"/"
         for pack in self.packs:
-            table = _table(pack)
-            at = table.find(own)
-            if at >= 0:
-                return (pack,) + struct.unpack_from("<II", table, at + len(own))
-            if table.find(name + b"/") >= 0:
-                return ()
+            with open(pack, "rb") as file:
+                count, n = struct.unpack("<HB", file.read(3))
+                for _ in range(count):
+                    row = file.read(n + 9)  # small pieces: a heap may have no larger ones
+                    if n == len(name) and row.startswith(name):
+                        return (pack,) + struct.unpack_from("<II", row, n)
+                    if row.startswith(below):
+                        return ()
+                    n = row[-1]  # of the next path
         return None
 
     def stat(self, path):
