@@ -104,6 +104,7 @@ class Learner:
     policy_name: str
     strategy_name: str
     optimiser_name: str
+    is_open: bool
     def __init__(
         self,
         spec: ModelSpec,

@@ -3,6 +3,8 @@
 
 def words(learner):
     """What a person wants to know of a learner, in some lines."""
+    if not learner.is_open:
+        return "Learner, closed: open the model again"
     store, lines = learner.store, ["Learner of %s" % learner.name]
     inputs = "%d %s" % (learner.input_elems, learner.input_dtype)
     if learner.head_name:

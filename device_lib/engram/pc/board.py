@@ -34,16 +34,13 @@ class SyncedFlash(FileFlash):
     process takes nothing.
 
     .changed   whether the file holds what may not be on the disk yet
-    .retired   whether another learner has the file now: then this one writes no more
-
-    lock: of the file, where this process holds it already.
     """
 
-    def __init__(self, path, blocks, sync=True, lock=None):
-        self.lock = lock or _locked(path)
+    def __init__(self, path, blocks, sync=True):
+        self.lock = _locked(path)
         super().__init__(path, blocks, _ERASE_BYTES, 1)
         self.sync = sync
-        self.changed = self.retired = False
+        self.changed = False
 
     def is_at(self, path):
         """Whether its file is still the one at `path`."""
@@ -59,18 +56,8 @@ class SyncedFlash(FileFlash):
         return super().ioctl(op, arg)
 
     def _store(self, at, data):
-        if self.retired:
-            raise StoreError(
-                "expected the learner that was opened last with this state, got an older one; go "
-                "on with the newer one, or open the model again"
-            )
         super()._store(at, data)
         self.changed = True
-
-    def retire(self):
-        """Ends writing; returns the lock, for the device that takes the file over."""
-        self.retired, lock, self.lock = True, self.lock, None
-        return lock
 
     def __del__(self):
         if hasattr(self, "_file"):
@@ -132,12 +119,10 @@ class FolderBoard:
                 "expected the flash of %d bytes that is in %s, got store_bytes=%d; leave "
                 "store_bytes out, or name another folder=" % (size, self.folder, self._wanted)
             )
-        older = _devices.get(path)
-        lock = older.retire() if older is not None else None
-        if lock and not older.is_at(path):  # the folder was removed in between: so was the lock
-            lock.close()
-            lock = None
-        device = _devices[path] = SyncedFlash(path, blocks, self._sync, lock)
+        device = _devices.get(path)  # of a learner that is open: opening again closes it
+        if device is None or not device.is_at(path):
+            device = _devices[path] = SyncedFlash(path, blocks, self._sync)
+        device.sync = self._sync
         return device
 
     def memory(self):
