@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 import engram
 from engram.nn.model import ModelSpec
 from engram_host import api, samples, virtual
+from engram_host.commands.scores_table import scores_table
 from engram_host.convert import convert, model_file
 from engram_host.errors import InputError
 from engram_host.learning import scores
@@ -242,3 +244,17 @@ def test_learn_and_log_show_names(port, here, model):
     told = run("learn", "fives.npz", "--classes", "1", "--port", port)
     refused(told, "1 is not in the range 2<=x<=254")
     refused(run("learn", "fives.npz", "--classes", "none.txt", "--port", port), "got no file")
+
+
+def test_many_classes_show_their_most_frequent_confusions():
+    """A matrix of more than 16 classes fits no line."""
+    counts = np.diag([5] * 20)
+    counts[3, 17], counts[18, 2] = 4, 3
+    total = counts.sum(axis=1).tolist()
+    result = {"n": 107, "accuracy": 100 / 107, "total": total, "right": [5] * 20}
+    result |= {"confusion": counts.tolist(), "class_names": [], **scores.per_class(counts)}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(scores_table(result))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    assert lines[-2:] == [["3", "17", "4"], ["18", "2", "3"]]
+    assert ["class", "taken", "for", "samples"] in lines

@@ -62,7 +62,7 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "a
 )
 @click.option(
     "--test",
-    type=options.FILE,
+    type=options.DATA,
     metavar="FILE",
     help="Labelled samples to be tested on before the first task and after each.",
 )

@@ -21,9 +21,11 @@ def scores_table(result: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_scores(result, names), _macro(result)]
     seen = [c for c, row in enumerate(result["confusion"]) if sum(row) or _said(result, c)]
     if 1 < len(seen) <= _MATRIX:
-        parts += [Text(), _matrix(result, names, seen)]
+        head = " confusion: a row per true class, a column per class that the model gave"
+        parts += [Text(), Text(head, "bold"), _matrix(result, names, seen)]
     elif len(seen) > _MATRIX:
-        parts += [Text(), _pairs(result, names)]
+        head = f" the {_PAIRS} most frequent confusions (--json has all)"
+        parts += [Text(), Text(head, "bold"), _pairs(result, names)]
     return Group(*parts)
 
 
@@ -57,13 +59,7 @@ def _share(value: float | None) -> str:
 
 
 def _matrix(result: dict[str, Any], names: list[str], seen: list[int]) -> Table:
-    table = Table(
-        title="confusion: a row per true class, a column per class that the model gave",
-        title_style="bold",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-    )
+    table = Table(box=None, header_style="bold")
     table.add_column("", no_wrap=True)
     for label in seen:
         table.add_column(str(label), justify="right")
@@ -79,13 +75,7 @@ def _cell(count: int, right: bool) -> Text:
 
 
 def _pairs(result: dict[str, Any], names: list[str]) -> Table:
-    table = Table(
-        title=f"the {_PAIRS} most frequent confusions (all of them with --json)",
-        title_style="bold",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-    )
+    table = Table(box=None, header_style="bold")
     for head in ("class", "taken for", "samples"):
         table.add_column(head, justify="right" if head == "samples" else "left")
     for true, said, count in api.largest_confusions(result["confusion"], _PAIRS):
