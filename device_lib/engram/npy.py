@@ -26,15 +26,15 @@ class NpyReader:
         self.stream = stream
         head = stream.read(8)
         if len(head) < 8 or head[:6] != b"\x93NUMPY":
-            raise DataError("data file: expected .npy, got a file that does not begin like one")
+            raise DataError("data file: expected .npy, got another kind; save it with numpy")
         wide = head[6] > 1
         size = stream.read(4 if wide else 2)
         if len(size) < (4 if wide else 2):
-            raise DataError("data file: it ends inside its header; push it again")
+            raise DataError("data file: expected a whole header, got a part; push it again")
         (length,) = struct.unpack("<I" if wide else "<H", size)
         text = stream.read(length)
         if len(text) < length:
-            raise DataError("data file: it ends inside its header; push it again")
+            raise DataError("data file: expected a whole header, got a part; push it again")
         text = text.decode()
         self.dtype = _field(text, "'descr': '", "'")
         if self.dtype not in _DTYPES or "'fortran_order': False" not in text:
@@ -69,7 +69,7 @@ class NpyReader:
     def read_row(self, buf):
         """Reads the next row into `buf`, from row_buffer()."""
         if self.stream.readinto(buf) != self._row_bytes:
-            raise DataError("data file: it ends before row %d" % self.rows)
+            raise DataError("data file: expected %d rows, got fewer; push it again" % self.rows)
 
 
 class Samples:

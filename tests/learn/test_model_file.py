@@ -66,7 +66,7 @@ def _delete(path):
         (_set(["frozen", 0, "op"], "lstm"), "node f0: expected an op of .*, got lstm"),
         (_set(["frozen", 0, "out"], [5, 6, 4]), r"f0 .* output \[6, 6, 4\], got \[5, 6, 4\]"),
         (_set(["frozen", 1, "in"], [6, 6, 3]), r"f1 .* input \[6, 6, 4\], got \[6, 6, 3\]"),
-        (_set(["frozen", 2, "w"], "nowhere"), "nowhere is missing"),
+        (_set(["frozen", 2, "w"], "nowhere"), "expected a tensor nowhere in .*, got none"),
         (_set(["frozen", 2, "bias"], "f2.w"), "I32"),
         (_set(["latent", "shape"], [3, 3, 4]), "latent of shape"),
         (_set(["adaptive"], []), "expected a node of the adaptive stage"),

@@ -105,7 +105,9 @@ class Device:
     def need_learner(self):
         """The open learner. Raises CommandError if there is none."""
         if self.learner is None:
-            raise CommandError("no model is open; open one first (`engram push model FILE`)")
+            raise CommandError(
+                "expected an open model, got none; push one (`engram push model FILE`)"
+            )
         return self.learner
 
     def measure(self):
@@ -118,7 +120,9 @@ class Device:
         """Block device of the replay region. Raises CommandError on a board that has none."""
         region = self.board.store_device()
         if region is None:
-            raise CommandError("this board has no replay region in its flash")
+            raise CommandError(
+                "expected a replay region in the flash, got none; install with a store"
+            )
         return region
 
     def flash_data(self, offset, count):

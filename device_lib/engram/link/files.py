@@ -221,7 +221,7 @@ class Files:
                 os.remove(each)
                 gone += 1
         if not gone:
-            raise CommandError("the board has no file %r" % name)
+            raise CommandError("expected a file on the board, got no file %r" % name)
 
     def _close_out(self):
         if self._out is not None:

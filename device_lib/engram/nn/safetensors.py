@@ -79,7 +79,9 @@ class TensorFile:
     def expect(self, name, dtype, shape):
         """Checks that tensor `name` is there with this dtype and shape (tuple)."""
         if name not in self.entries:
-            raise ModelError("tensor %s is missing from the model file" % name)
+            raise ModelError(
+                "expected a tensor %s in the model file, got none; convert it again" % name
+            )
         got = self.entries[name]
         if got[0] != dtype or got[1] != shape:
             raise ModelError(
