@@ -10,5 +10,6 @@ files = [
     for name in names
     if name.endswith(".py") and os.path.basename(folder) != "pc"
 ]
-# Level 2: no assertions, but lines, which tracebacks name; they lie in flash.
-package("engram", files=sorted(files), base_path=".", opt=2)
+# Level 2 keeps lines, which tracebacks name; they take 11 kB of flash. Level 3 has none.
+options.defaults(lines=False)
+package("engram", files=sorted(files), base_path=".", opt=2 if options.lines else 3)

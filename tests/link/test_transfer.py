@@ -75,7 +75,8 @@ def test_a_new_session_is_not_answered_from_the_memory_of_the_old(board):
 
 def test_an_error_on_the_board_is_told_and_the_agent_goes_on(board):
     link = connect(board)
-    with pytest.raises(DeviceError, match="expected a file on the board, got no file 'nothing'") as caught:
+    told = "expected a file on the board, got no file 'nothing'"
+    with pytest.raises(DeviceError, match=told) as caught:
         link.get("nothing")
     assert caught.value.kind == "CommandError"
     with pytest.raises(DeviceError, match="expected one of .*, got 'dance'"):
