@@ -102,7 +102,7 @@ def test_of_two_learners_with_one_state_the_later_one_writes(model):
             act()
     assert repr(first).startswith("Learner, closed")
     observe(second, 4)
-    del first
+    first = None
     gc.collect()
     assert run(model, "").returncode, "the state is still in use"
     assert len(engram.load(model).store) == 7
