@@ -102,7 +102,8 @@ def _found(path, board):
 
 
 def _before_load(path, board, heap_base, bits, beat, options, least):
-    """A Learner with the weights of the model file. least: it takes as little memory as it can.
+    """A Learner with the weights of the model file, and in a blank store the latents that the file
+    carries. least: it takes as little memory as it can.
 
     Its arena is allocated first: where code is heap there is one piece for it before the code of
     learner and store is loaded, and none after.
@@ -143,7 +144,7 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
         prepared.plan_store(store.capacity, store.bits)
         checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
         _tidy(board.store_device())
-        return Learner(
+        learner = Learner(
             spec,
             store,
             checkpoints,
@@ -152,6 +153,12 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
             prepared=prepared,
             **options
         )
+        if spec.rehearsal:
+            from .continual.rehearsal import fill
+
+            learner.rehearsed = fill(learner, stream, spec.rehearsal)
+            forget(("engram.continual.rehearsal",))
+        return learner
 
 
 def _most_slots(device, spec):

@@ -35,6 +35,7 @@ from engram_host.learning import log as logs
 from engram_host.learning import scores, stream_start
 from engram_host.learning import tasks as task_streams
 from engram_host.learning.interrupt import StopAtNextStep
+from engram_host.learning.rehearsal import known_samples
 from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.task_run import LearnedTasks, TaskRun
 from engram_host.learning.undo import roll_back
@@ -442,6 +443,33 @@ def learn(
             return session.run(learner, loaded, length)
 
 
+def rehearse(
+    port: Port,
+    data: Data,
+    *,
+    labels: Path | None = None,
+    model: str | None = None,
+    log: Path | None = None,
+    **options: Any,
+) -> Learned:
+    """Store samples of classes that the model knows, to be replayed; nothing is trained.
+
+    data: at most as many of it as the budget are sent, of each class alike. options: of the
+    learner, as for learn(). Raises InputError on a class that is new to the model.
+    """
+    _need(data)
+    with _device(port) as device, StopAtNextStep() as stop:
+        learner = device.need_open(model, **options)
+        loaded = _samples(data, labels, device)
+        loaded.need_answers()
+        device.check(loaded)
+        device.warn_of_range(loaded)
+        chosen = known_samples(loaded, learner, options.get("seed") or 1)
+        path = log or logs.default_path(device.link.board)
+        with logs.Writer(path) as writer:
+            return Session(device, writer, stop, ignore).run(learner, chosen, None)
+
+
 def learn_tasks(
     port: Port,
     data: Path | str,
@@ -725,21 +753,31 @@ def convert(
     out: Path | str,
     *,
     class_names: ClassNames = None,
+    rehearse: Data | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Make the model a board runs (int8 and float32) of a float model and calibration samples.
 
     class_names: in the order of their labels, or a file with a line per name; kept in the model.
-    options: percentile, min_agreement, as convert.convert() takes them. Returns what the int8
-    model lost: "layers", "outputs", "agreement" with the float model on the samples. Raises
-    DataError where it agrees too little.
+    rehearse: labelled samples of the classes that the model knows; the file carries latents of
+    some of them, which a board with an empty store replays. options: rehearse_per_class,
+    percentile, min_agreement, as convert.convert() takes them. Returns what the int8 model lost:
+    "layers", "outputs", "agreement" with the float model on the samples; "rehearsal", how many
+    latents the file carries. Raises DataError where it agrees too little.
     """
     from engram_host import convert as converter
 
     if isinstance(class_names, (str, Path)):
         class_names = names_of_classes.read(class_names)
+    known = None
+    if rehearse is not None:
+        known = rehearse if isinstance(rehearse, Samples) else sample_files.load(rehearse)
+        if known.class_names:
+            known = known.numbered(list(class_names or ()), None)
     return dict(
-        converter.convert(float_model, calibration, out, class_names=class_names, **options)
+        converter.convert(
+            float_model, calibration, out, class_names=class_names, rehearse=known, **options
+        )
     )
 
 

@@ -35,6 +35,7 @@ VERBS = {
     "push": "push",
     "files": "files",
     "remove": "remove",
+    "rehearse": "rehearse",
     "learn": "learn",
     "eval": "evaluate",
     "predict": "predict",

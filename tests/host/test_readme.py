@@ -1,5 +1,6 @@
 """The README's lines, run as a reader would type them, on the boards that they name."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,7 +13,9 @@ from engram_host import demo, virtual
 from engram_host.datasets import digits
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-BOARDS = ("qemu_m4f", "qemu_m4f_stock")
+BOARDS = ("qemu_m4f", "qemu_m4f_stock", "unix")
+PROMISED = 0.96  # of all ten digits, by the command line's block
+SHORT = ["--steps", "40"]  # on emulated boards, where a session of the default length takes long
 
 
 def blocks(language):
@@ -70,7 +73,24 @@ def test_every_line_works(reader):
             assert accuracy and float(accuracy[0]) > 0.9, done.stdout
             assert re.search(r"^\(7, 0\.\d+\)", done.stdout, re.M), done.stdout
         else:
-            done = run(argv, reader)
+            done = run(argv + SHORT * (argv[1] == "learn"), reader)
         assert done.returncode == 0, (argv, done.stdout, done.stderr)
         ran += 1
     assert ran > 8
+
+
+@pytest.mark.board
+def test_the_lines_of_the_command_line_end_where_they_promise(own_boards, reader):
+    """On the fastest board; no warning: the model file carries samples of what it knows."""
+    (block,) = [b for b in blocks("sh") if "engram eval" in b]
+    assert f"{PROMISED:.0%}".replace("%", " %") in block
+    for line in block.splitlines():
+        argv = shlex.split(line.replace("qemu_m4f", "unix"), comments=True)
+        if argv[0] != "engram" or "--port" not in argv:
+            continue
+        done = run([*argv, "--json"], reader)
+        assert done.returncode == 0 and "Warning" not in done.stderr, (argv, done.stderr)
+        told = json.loads(done.stdout)
+        if argv[1] == "push" and argv[2] == "model":
+            assert told["rehearsed"] > 0
+    assert told["accuracy"] > PROMISED - 0.01

@@ -27,6 +27,7 @@ def facts(learner):
         "experience": learner.experience,
         "seen": learner.seen,
         "skipped": learner.skipped,
+        "rehearsed": learner.rehearsed,
         "steps": learner.steps_done,
         "budget": learner.budget,
         "ram_planned_bytes": learner.planned_bytes,

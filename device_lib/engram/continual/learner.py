@@ -86,6 +86,7 @@ class Learner:
     .stored, .skipped   samples observed since the learner was opened: those that are in flash
                and those that the policy did not let in
     .stage     nn.stage.Stage
+    .rehearsed records in the store, when it was opened, that came with the model file
     .path      of the model file, to which a run that diverges goes back where no state was saved;
                None: it has none
     .inputs    inputs.Inputs
@@ -181,7 +182,7 @@ class Learner:
             (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
         ]
         self.stored = self.skipped = self.experience = self.steps_done = 0
-        self.path, self.known_at_first = None, spec.known
+        self.path, self.known_at_first, self.rehearsed = None, spec.known, 0
         self.stream = Stream()
         self.latent_qp = spec.quantization("latent")
         self.feature_elems = self.stage.head.n if self.stage.head else 0
@@ -402,7 +403,20 @@ class Learner:
         """Learns the current experience to its end; returns a summary.
 
         epochs, replay, steps: as steps() takes them. on_step: called with each record of steps().
+        Where a strategy replays, but nothing is stored of the classes that the model file knows, a
+        line is printed that says so: they are forgotten. "unrehearsed" in the summary is the
+        number of these classes.
         """
+        from .rehearsal import unrehearsed
+
+        forgotten = unrehearsed(self) if replay and self.store is not None else 0
+        forget(("engram.continual.rehearsal",))
+        if forgotten:
+            print(
+                "Warning: expected stored samples of the %d classes that the model knows beside "
+                "the new ones, got none: it will forget them. Observe some and call "
+                "end_experience() first" % forgotten
+            )
         first = last = None
         for record in self.steps(epochs, replay, steps):
             last = record
@@ -410,7 +424,10 @@ class Learner:
             if on_step:
                 on_step(record)
         self.end_experience()
-        return {"steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"]}
+        return {
+            "steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"],
+            "unrehearsed": forgotten,
+        }
 
     def end_experience(self):
         """Ends the current experience: the strategy takes stock, the policy may trim the store."""

@@ -5,6 +5,7 @@ DEAD = 255  # of a slot that holds no record
 NO_CLASS = 254  # of a record with targets alone
 
 _NUMBERS = 65536  # experience numbers that a record has room for
+PAST = _NUMBERS - 1  # of records that came with the model file; no experience has this number
 
 
 def number_of(experience):
@@ -32,9 +33,10 @@ def next_experience(store, experience):
     From experience 65,536 on numbers come again. An experience whose number a record in the store
     still has is passed over, so that a record of the current experience is never taken for an old
     one, nor an old one for it. One is always left: a store has fewer slots than there are numbers.
+    PAST is passed over where the model file's records have it.
     """
     experience += 1
-    while experience >= _NUMBERS and store is not None and _in_use(store, number_of(experience)):
+    while experience >= PAST and store is not None and _in_use(store, number_of(experience)):
         experience += 1
     return experience
 

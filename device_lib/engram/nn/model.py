@@ -10,6 +10,12 @@ class_names, a line per class, and front_end. Version 2:
     latent    node, shape, scale, zero_point
     outputs   [{node, objective, weight}, ...]: see objectives.py
 
+A file may carry latents of the classes that it knows, for replay on a board that has stored none:
+
+    rehearsal.latents   int8 (n, elements): as observe() would make them, a class after the other
+    rehearsal.labels    int8 (n), modulo 256
+    rehearsal.targets   float32 (n, values), where an output regresses
+
 Version 1 has two chains of layers in the place of nodes and outputs, and is read for ever:
 
     frozen    [{op, w, bias, mult, shift, kernel, stride, pad, in, out, q}, ...]   int8
@@ -38,6 +44,8 @@ class ModelSpec:
                           mean that stored latents are interchangeable
     .model_id             u32: the whole model; equal ids mean that learned states are
     .file                 TensorFile
+    .rehearsal            None, or where the file has latents of the classes that it knows:
+                          (how many, offsets of latents, of labels, of targets)
 
     stream: seekable binary stream. Raises ModelError on anything inconsistent.
     """

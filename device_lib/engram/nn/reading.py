@@ -52,6 +52,7 @@ def read(spec, stream):
             if output["objective"] == "regress"
         ])
         _check(spec, raw)
+        spec.rehearsal = _rehearsal(spec)
         spec.latent_id, spec.model_id = _identify(spec, text)
     except (KeyError, ValueError, TypeError, IndexError) as e:
         raise ModelError("model file: its graph is incomplete (%r)" % (e,))
@@ -86,6 +87,20 @@ def _check(spec, raw):
     for tensor in set(learnable):
         if learnable.count(tensor) > 1:
             raise ModelError("expected a float32 tensor of one node, got %s of two" % tensor)
+
+
+def _rehearsal(spec):
+    """ModelSpec.rehearsal."""
+    entries, name = spec.file.entries, "rehearsal.%s"
+    if name % "latents" not in entries:
+        return None
+    n = entries[name % "latents"][1][0]
+    spec.file.expect(name % "latents", "I8", (n, spec.latent_elems))
+    spec.file.expect(name % "labels", "I8", (n,))
+    if spec.targets:
+        spec.file.expect(name % "targets", "F32", (n, spec.targets))
+    offsets = [entries.get(name % part, (0, 0, 0))[2] for part in ("latents", "labels", "targets")]
+    return (n,) + tuple(offsets)
 
 
 def _identify(spec, text):

@@ -47,6 +47,19 @@ from engram_host.commands import options, output
     help="The model's inputs are made of sounds by engram_host/datasets/mfcc.py: a second as 49 x "
     "10 coefficients. Then .wav files are taken as data. Default: sounds as they are.",
 )
+@click.option(
+    "--rehearse",
+    type=options.FILE,
+    metavar="DATA",
+    help="Labelled samples of the classes that the model knows. The model file carries latents of "
+    "some of them, which a board that has stored nothing yet replays.",
+)
+@click.option(
+    "--rehearse-per-class",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Latents of each class in the model file.  [default: 20]",
+)
 @options.json
 @options.debug
 def command(
@@ -57,6 +70,8 @@ def command(
     min_agreement: float,
     class_names: Path | None,
     front_end: str | None,
+    rehearse: Path | None,
+    rehearse_per_class: int | None,
     as_json: bool,
 ) -> None:
     """Make the model that a board runs: the frozen layers in int8, the trained ones in float32.
@@ -66,6 +81,9 @@ def command(
     model and the float model put into the same class, or of values the share of their variance
     that stays.
     """
+    carried = {} if rehearse_per_class is None else {"rehearse_per_class": rehearse_per_class}
+    if carried and rehearse is None:
+        raise click.UsageError("--rehearse-per-class belongs to --rehearse: give its samples too")
     report = api.convert(
         float_model,
         data,
@@ -74,6 +92,8 @@ def command(
         min_agreement=min_agreement,
         class_names=class_names,
         front_end=front_end or "",
+        rehearse=rehearse,
+        **carried,
     )
     if as_json:
         output.show_json(report)
@@ -83,6 +103,8 @@ def command(
         output.show(_agreement(row, report["samples"]))
     if report["stored"]:
         output.show(_stored(report["stored"], report["samples"]))
+    if report["rehearsal"]:
+        output.show(f"{report['rehearsal']} latents of the classes that it knows, for replay")
     output.show(f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}")
 
 

@@ -47,6 +47,7 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
     output.show(
         f"[green]✓[/] {told['model']}: {output.outputs(told)}, {told['parameters']:,} trained "
         f"parameters, {output.size(told['ram_planned_bytes'])} of RAM, batch {told['batch']}"
+        + (f", {told['rehearsed']} samples for replay" if told["rehearsed"] else "")
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engram.errors import DataError
 from engram.nn.graph import read
 from engram.nn.names import INPUT
-from engram_host.samples import names
+from engram_host.samples import Samples, names
 
 from . import model_file
 from .calibrate import Calibration, input_scale, load_samples
@@ -23,6 +23,7 @@ from .frozen import Step, choose_scales, merge, quantized
 from .graph import F32, Entry, FloatModel, Node, load
 from .quantize import Scale
 from .reference import DeviceModel
+from .rehearsal import PER_CLASS, PREFIX, carried
 from .stored import StoredReport, stored
 
 
@@ -55,6 +56,7 @@ class ConvertReport(TypedDict):
     out: str
     bytes: int
     samples: int
+    rehearsal: int  # latents that the file carries
     layers: list[LayerReport]
     latent: dict[str, Any]
     outputs: list[OutputReport]
@@ -77,6 +79,8 @@ def convert(
     min_agreement: float = MIN_AGREEMENT,
     class_names: Sequence[str] | None = None,
     front_end: str = "",
+    rehearse: Samples | None = None,
+    rehearse_per_class: int = PER_CLASS,
 ) -> ConvertReport:
     """Writes the device model of a float model; the same input gives the same bytes.
 
@@ -87,6 +91,8 @@ def convert(
     output, is refused: OutputReport.agreement.
     class_names: of the classes in the order of their labels, kept in the device model.
     front_end: what makes inputs of a sound, kept there too: "mfcc", or "" for the sound itself.
+    rehearse: samples of the classes that the model knows. The file carries latents of them, at
+    most rehearse_per_class of each class, which a board with an empty store replays.
     The device model has the version of the float model.
     Raises ModelError or DataError, before anything is written. Warns (EngramWarning) of samples
     that are few or odd.
@@ -136,6 +142,11 @@ def convert(
         device = DeviceModel(part)
         outputs = _output_reports(model, values, device, samples)
         _check_agreement(outputs, min_agreement)
+        rows = 0
+        if rehearse is not None:
+            own = carried(device, rehearse, rehearse_per_class)
+            rows = len(own[PREFIX + "labels"])
+            size = model_file.write(part, {**tensors, **own}, metadata)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
@@ -144,6 +155,7 @@ def convert(
         "out": str(out_path),
         "bytes": size,
         "samples": len(samples),
+        "rehearsal": rows,
         "layers": _layer_reports(steps, scales, values, device.frozen(samples)),
         "latent": dict(device.graph["latent"]),
         "outputs": outputs,

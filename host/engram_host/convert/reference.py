@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engram.errors import DataError
 from engram.nn import formats, graph
+from engram.nn.geometry import elems
 from engram.nn.names import INPUT, LATENT
 
 from . import float_ops, int8_ops, model_file
@@ -31,6 +32,7 @@ class DeviceModel:
 
     .graph      the graph of the file, as dicts
     .tensors    {name: array}
+    .classes    that it tells apart, 0 where no output does; .targets: values of a target
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -39,6 +41,12 @@ class DeviceModel:
         self.input_scale = _scale(self.graph["input"])
         self.latent_scale = _scale(self.graph["latent"])
         self._net = graph.read(json.loads(metadata["graph"]), metadata["engram_model"])
+        self.classes: int = self.graph["classes"] if self._net.head else 0
+        self.targets = sum(
+            elems(self._net.node(output["node"])["out"])
+            for output in self._net.outputs
+            if output["objective"] == "regress"
+        )
 
     def quantize_input(self, x: NDArray[Any]) -> I8:
         """Samples as they come, uint8 or float32, as the int8 the first layer reads.

@@ -97,10 +97,17 @@ def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
     x, y = data.train_of(base)
     np.savez(calibration, x=x, y=y)
     model = out / _MODEL
-    convert(example() / "digits_float.safetensors", calibration, model)
+    convert(
+        example() / "digits_float.safetensors",
+        calibration,
+        model,
+        rehearse=Samples(x, y),
+        rehearse_per_class=stream["rehearse_per_class"],
+    )
     np.savez(out / "test.npz", x=data.x_test, y=data.y_test)
     for name, classes, count in (
         ("base", base, stream["base_per_class"]),
+        ("new", stream["new_classes"], stream["new_per_class"]),
         ("sevens", [7], stream["new_per_class"]),
     ):
         x, y = draw_per_class(data.x_train, data.y_train, classes, count, 1)
@@ -215,7 +222,7 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
         if not fits:
             continue
         store = device.store_info()["store"]
-        if facts["experience"] or store["live"]:
+        if facts["experience"] or store["live"] > facts["rehearsed"]:
             raise InputError(
                 "this board has learned something with this model, and the demo would erase it; "
                 "`engram reset` forgets it, then run the demo again"
@@ -269,15 +276,18 @@ def learn_stream(
     """The stream of sessions on a board that has learned nothing yet.
 
     strategy: "replay", or "finetune" for contrast. Session 0 brings samples of the classes that
-    the network knows, for the replay to come; nothing is trained. Without replay it brings none.
+    the network knows, beside those in the model file, for the replay to come; nothing is trained.
+    Without replay it brings none.
     meter: measures the sessions that train.
     """
     stream = settings["stream"]
     device.link.soft_reset()  # an empty heap for each stream; small boards need every byte
     device.reset()
-    device.push_model(model, **_options(settings, seed, strategy))
+    learner = device.push_model(model, **_options(settings, seed, strategy))
+    carried = learner["rehearsed"] // len(stream["base_classes"])
     say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")
-    sessions = [_base_session(device, data, stream, seed, strategy == "replay")]
+    more = stream["base_per_class"] - carried if strategy == "replay" else 0
+    sessions = [_base_session(device, data, stream, seed, more)]
     for label in stream["new_classes"]:
         say(f"{strategy}, session {len(sessions)}: class {label} arrives")
         x, y = draw_per_class(data.x_train, data.y_train, [label], stream["new_per_class"], seed)
@@ -288,14 +298,14 @@ def learn_stream(
 
 
 def _base_session(
-    device: Device, data: Dataset, stream: dict[str, Any], seed: int, replay: bool
+    device: Device, data: Dataset, stream: dict[str, Any], seed: int, count: int
 ) -> Session:
     began = time.monotonic()
     before = device.flash_bytes()
-    classes, count = stream["base_classes"], stream["base_per_class"] if replay else 0
+    classes = stream["base_classes"]
     x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
     nothing = {"units": 0, "receive": 0, "flash_write": 0}
-    observed = device.observe(Samples(x, y)) if replay else nothing
+    observed = device.observe(Samples(x, y)) if count else nothing
     device.end_experience()
     saved = device.save()
     return {

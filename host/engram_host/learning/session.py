@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engram_host import boards
 from engram_host.device import Device, learner_options
-from engram_host.errors import InputError, Stopped
+from engram_host.errors import EngramWarning, InputError, Stopped
 from engram_host.learning import log as logs
+from engram_host.learning import rehearsal
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.measuring import Measuring
 from engram_host.meters.base import Meter
@@ -87,6 +89,8 @@ class Session:
         sent: so many of them the board has stored already. about: more facts for the log's first
         record.
         """
+        if length:
+            self._warn(learner, samples)
         facts = self.device.info()
         self.model = energy.model_of(facts["board"], self.counter["unit"], boards.load_all())
         self.figures.update(
@@ -132,6 +136,13 @@ class Session:
         finally:
             summary = self._summary()
         return Learned(summary, self.steps, self.writer.path, self.energy)
+
+    def _warn(self, learner: dict[str, Any], samples: Samples) -> None:
+        """Warns (EngramWarning) of a session that forgets unawares, before anything is sent."""
+        text = rehearsal.warning(self.device, learner, samples)
+        if text:
+            self.figures["warning"] = text
+            warnings.warn(text, EngramWarning, stacklevel=4)
 
     def _work(self, samples: Samples, sent: int, length: Length | None) -> None:
         self._observe(samples, sent)

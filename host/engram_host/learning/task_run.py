@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engram_host.datasets import rows_per_class
 from engram_host.device import Device
 from engram_host.errors import Stopped
 from engram_host.learning import log as logs
 from engram_host.learning.interrupt import StopAtNextStep
+from engram_host.learning.rehearsal import within
 from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.stream_start import Start
 from engram_host.learning.tasks import Task, TaskStream
@@ -63,7 +63,7 @@ class TaskRun:
         stream, own, done, sent = start
         tasks = list(stream.tasks)
         if known_first:
-            tasks[own] = _within(tasks[own], learner["budget"], seed)
+            tasks[own] = Task(tasks[own].name, within(tasks[own].samples, learner["budget"], seed))
         self._write(
             "tasks",
             protocol=stream.protocol,
@@ -134,6 +134,7 @@ class TaskRun:
             flash_bytes=sum(summary["flash_bytes"] for summary in summaries),
             replay_records=store["live"],
             replay_bytes=store["live"] * store["slot_bytes"],
+            **_warning(summaries),
             **self.device.counter,
         )
 
@@ -148,17 +149,12 @@ class TaskRun:
         return self.writer.write(kind, record)
 
 
+def _warning(summaries: list[dict[str, Any]]) -> dict[str, Any]:
+    """{"warning": of the first session that gave one}; {} without."""
+    given = [summary["warning"] for summary in summaries if "warning" in summary]
+    return {"warning": given[0]} if given else {}
+
+
 def _facts(task: Task) -> dict[str, Any]:
     classes = [int(c) for c in np.unique(task.samples.labels)]
     return {"name": task.name, "classes": classes, "samples": len(task.samples)}
-
-
-def _within(task: Task, budget: int, seed: int) -> Task:
-    """No more samples than stay in the store: a task that is not trained has no use for others."""
-    samples = task.samples
-    if len(samples) <= budget:
-        return task
-    classes = [int(c) for c in np.unique(samples.labels)]
-    each = max(1, budget // len(classes))
-    drawn = rows_per_class(samples.labels, classes, each, seed)
-    return Task(task.name, samples.chosen(drawn))

@@ -56,6 +56,8 @@ class PlanReport(TypedDict):
     ram_peak_bytes: int
     ram_rows: list[list[Any]]  # Plan.rows
     model_file_bytes: int
+    rehearsal: int  # latents that the model file carries for replay
+    rehearsal_bytes: int  # of the model file, for these
     macs_observe: int  # one sample through the frozen stage
     macs_predict: int  # one sample through both
     macs_step: int  # one mini-batch of latents: forward, backward
@@ -115,6 +117,8 @@ def plan_report(
         "ram_peak_bytes": plan.layout.total_bytes,
         "ram_rows": [list(row) for row in plan.layout.rows],
         "model_file_bytes": path.stat().st_size,
+        "rehearsal": spec.rehearsal[0] if spec.rehearsal else 0,
+        "rehearsal_bytes": _rehearsal_bytes(spec),
         "macs_observe": observe,
         "macs_predict": observe + forward,
         "macs_step": batch * (forward + backward),
@@ -124,6 +128,12 @@ def plan_report(
         "fit": [fit(board, wanted, replay_slots) for board in boards],
         "source": "model",
     }
+
+
+def _rehearsal_bytes(spec: Any) -> int:
+    """Bytes of the tensors that a model file carries for replay."""
+    entries = spec.file.entries.items()
+    return sum(entry[3] for name, entry in entries if name.startswith("rehearsal."))
 
 
 def _costs(macs_int8: int, macs_f32: int, boards: Iterable[Board]) -> list[Cost]:
@@ -217,6 +227,9 @@ def plan_table(report: PlanReport) -> RenderableType:
         f"  (buffers share memory; with a replay index of {report['replay_slots']:,} records)   ",
         ("model file ", "bold"),
         f"{report['model_file_bytes']:,} B",
+        f", {report['rehearsal_bytes']:,} of them {report['rehearsal']:,} latents for replay"
+        if report["rehearsal"]
+        else "",
     )
     parts: list[RenderableType] = [layers, peak]
     if any(row["flash"] for row in report["fit"]):

@@ -1,0 +1,50 @@
+"""engram rehearse"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from engram_host import api
+from engram_host.commands import options, output
+from engram_host.progress import Bars
+
+_EXAMPLES = """Example: engram rehearse base.npz --port qemu_m4f, then engram learn sevens.npz
+
+A model file can carry such samples itself: engram convert --help, option --rehearse
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("data", type=options.FILE)
+@options.labels
+@click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
+@options.model
+@options.learner
+@options.port
+@options.json
+@options.debug
+def command(
+    data: Path,
+    labels: Path | None,
+    log: Path | None,
+    model: str | None,
+    port: str | None,
+    as_json: bool,
+    **learner: Any,
+) -> None:
+    """Store samples of what the model knows, so that learning does not forget it.
+
+    DATA is as for `engram learn`, of classes that the model knows. The board stores their latents
+    and replays them in the sessions that follow; it trains nothing now. A board that stores
+    nothing of the known classes forgets them when it learns another one.
+    """
+    with api.connect(port, Bars(output.errors()), output.console_text) as board:
+        done = api.rehearse(board, data, labels=labels, model=model, log=log, **learner)
+    if as_json:
+        output.show_json({**done.summary, "log": done.log})
+        return
+    stored = done.summary["stored"]
+    output.show(f"[green]✓[/] {stored} samples stored: the next `engram learn` replays them")
