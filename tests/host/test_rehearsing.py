@@ -110,11 +110,11 @@ def test_the_plan_counts_them(carrying, model):
 def test_a_fresh_board_does_not_forget(device, carrying, model, some, of_known):
     after = {}
     for path in (model, carrying):
-        api.push_model(device, path, lr=0.03)
+        api.push_model(device, path)
         device.reset()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            api.learn(device, some([7], 60), epochs=2)
+            api.learn(device, some([7], 60))
         after[path] = share(api.eval(device, of_known))
         assert bool(caught) == (path is model)
     assert after[carrying] > 0.9 and after[model] < 0.3
