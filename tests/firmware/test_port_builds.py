@@ -85,6 +85,7 @@ def test_the_commands_name_port_board_modules_and_manifest(board, elsewhere):
     assert last.startswith(f"make -C $MICROPY_DIR/ports/{facts['port']} BOARD={facts['board']} ")
     manifest = Path(words["FROZEN_MANIFEST"]).read_text()
     assert f"$(PORT_DIR)/{facts['manifest']}" in manifest and "device_lib/manifest.py" in manifest
+    assert "python_kernels=False" in manifest  # 40 kB that a firmware with those in C never runs
     modules = Path(words["USER_C_MODULES"])
     if modules.is_dir():
         assert "usermod/engram" in (modules / "engram" / "micropython.mk").read_text()

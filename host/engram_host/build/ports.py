@@ -30,15 +30,14 @@ from .steps import Say, Source, locked, mpy_cross, need, run, same_as_before
 MARK = "engram-firmware:{board}:{version};"
 
 UNKNOWN_SOURCE = "$MICROPY_DIR"
-_ROOM_FOR_LINES = 640 * 1024  # of firmware: less has none for the lines that tracebacks name
 
 
 MANIFEST = """\
 # What the board of MicroPython freezes by itself, then Engram.
 include("{manifest}")
-include("{home}/device_lib/manifest.py", lines={lines})
-module("engram_board.py", base_path="{home}/device_lib/stock", opt=3)
-module("engram_firmware.py", base_path="{frozen}", opt=3)
+include("{home}/device_lib/manifest.py", python_kernels=False)
+module("engram_board.py", base_path="{home}/device_lib/stock", opt=2)
+module("engram_firmware.py", base_path="{frozen}", opt=2)
 """
 FROZEN = '''\
 """Which firmware of Engram this is."""
@@ -87,8 +86,7 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             store={name: getattr(kept, name) for name in ("kind", "units", "erase_bytes")},
         ),
     )
-    lines = board.flash.firmware_bytes >= _ROOM_FOR_LINES
-    manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder, lines=lines)
+    manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
     write_changed(folder / "manifest.py", manifest)
     return folder / "manifest.py", user_modules(board, folder)
 
