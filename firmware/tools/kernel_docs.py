@@ -49,7 +49,7 @@ errors told here.
 * `_fwd` and `_dx` (gradient of the input) overwrite; `_dw` (gradients of weights) adds to what is
   there, so that gradients accumulate; each is called on its own.
 * Everything is checked first. `ValueError` and `TypeError` name the kernel, the argument, what was
-  expected and what came, and then nothing has been written. No product of dimensions overflows.
+  expected and what it got, and then nothing has been written. No product of dimensions overflows.
 * Aliasing: a written buffer shares memory with no other argument, except where "in place" says
   that it may be the very buffer of another. The C kernels refuse every other overlap.
 * No kernel allocates, and none keeps anything: a table or scratch memory is the caller's, and a

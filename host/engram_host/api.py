@@ -152,7 +152,10 @@ def stop(board: str, *, save: Path | None = None) -> bool:
     if save is not None:
         file = virtual.Place.of(board).flash
         if not file.exists():
-            raise InputError(f"{board} has no flash to save: it was never started")
+            raise InputError(
+                f"expected the flash of a board that was started, got none of {board}; `engram "
+                f"start {board}` makes one"
+            )
         facts.save_flash(file, save)
     return stopped
 

@@ -36,7 +36,7 @@ def main():
     refused("label none", learner.observe, good, None)
     refused("evaluate label", learner.evaluate, [(good, 9)])
     refused("policy", lambda: open_learner(RamFlash(16, 1024, 16), policy="newest"))
-    refused("nothing new", lambda: (learner.end_experience(), next(learner.steps())))
+    refused("expected new samples", lambda: (learner.end_experience(), next(learner.steps())))
     learner.experience -= 1
     print("exact unchanged", state(learner) == before)
 

@@ -260,7 +260,8 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
     wanted = "expected a budget in latents (500) or bytes of"
     failed(run("learn", "x.npz", "--budget", "lots"), 2, wanted, "flash (200kB", "got 'lots'")
     failed(run("learn", "x.npz", "--set", "lambda"), 2, "a strategy's option as name=number, got")
-    failed(run("learn", "x.npz", "--tasks", "4-0"), 2, "goes backwards; write 0-4")
+    words = "range that goes up, got '4-0';", "write 0-4"
+    failed(run("learn", "x.npz", "--tasks", "4-0"), 2, *words)
     failed(run("learn", "x.npz", "--test", "y.npz"), 2, "--test belongs to a stream of tasks")
     failed(run("learn", "x.npz", "--epochs", "many"), 2, "'many' is not a valid integer")
 

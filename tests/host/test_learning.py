@@ -155,7 +155,7 @@ def test_learning_without_a_model_says_what_to_do(device, some):
 
 def test_no_samples_at_all_are_refused(device, model):
     api.push_model(device, model)
-    with pytest.raises(DeviceError, match="nothing new to learn"):
+    with pytest.raises(DeviceError, match="expected new samples to learn, got none"):
         api.learn(device, samples.make(np.zeros((0, 64), np.uint8), []))
 
 

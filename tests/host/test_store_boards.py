@@ -19,7 +19,7 @@ def told(*args):
 
 def test_a_board_is_looked_into_goes_back_and_is_emptied(name, model, some, data, tmp_path):
     blank = run("store-info", "--port", name)
-    assert blank.exit_code == 1 and "is blank" in " ".join(blank.stderr.split())
+    assert blank.exit_code == 1 and "got blank flash" in " ".join(blank.stderr.split())
     test = samples.make(data.x_test[:120], data.y_test[:120])
     with api.connect(name) as board:
         api.push_model(board, model, lr=0.03)

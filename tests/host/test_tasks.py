@@ -46,7 +46,7 @@ def test_groups(text, found):
         ("", "expected tasks as 0-4,5,6"),
         ("0,,1", "expected tasks as 0-4,5,6"),
         ("a", "expected tasks as 0-4,5,6"),
-        ("4-0", "goes backwards; write 0-4"),
+        ("4-0", "range that goes up, got '4-0'; write 0-4"),
         ("0-3,2", "got 2 in two of"),
     ],
 )
@@ -98,8 +98,8 @@ def test_a_draw_is_balanced_and_the_same_again(file):
 
 def test_what_cannot_be_cut_is_told(file, tmp_path):
     for wrong, words in (
-        ({"tasks": "0,9"}, "no sample of class 9; leave it out"),
-        ({"field": "room", "tasks": "1,2"}, "no sample of room = 2"),
+        ({"tasks": "0,9"}, "expected samples of class 9, got none; leave it out"),
+        ({"field": "room", "tasks": "1,2"}, "expected samples of room = 2, got none"),
         ({"field": "speaker"}, "expected an array 'speaker'.*got x, y, room"),
         ({}, "expected tasks as groups of classes or a field"),
     ):

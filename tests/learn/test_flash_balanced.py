@@ -299,7 +299,7 @@ def test_nothing_stored_is_nothing_to_learn():
     for label in range(3):
         learner.policy.keep[label] = 1
     observe(learner, range(9))
-    with pytest.raises(DataError, match="nothing new .* policy stored none"):
+    with pytest.raises(DataError, match="expected new samples .* policy stored none"):
         learner.learn()
 
 

@@ -303,7 +303,7 @@ def test_info_counts_what_the_flash_saw():
 
 def test_a_blank_region_is_formatted_or_refused():
     flash = NorFlash(4, 512, 16)
-    with pytest.raises(StoreError, match=r"blank: format it with ReplayStore\.format"):
+    with pytest.raises(StoreError, match=r"blank flash; make one with ReplayStore\.format"):
         open_store(flash, format_if_blank=False)
     assert flash.data == b"\xff" * 2048
     open_store(flash).append(bytes(20), 3, 3)

@@ -55,7 +55,7 @@ class Trainer:
         )
         if not sampler.new:
             raise DataError(
-                "nothing new to learn: observe labelled samples first%s"
+                "expected new samples to learn, got none%s; observe some first"
                 % (" (the policy stored none of the last ones)" if learner.skipped else "")
             )
         self._make_room(store.labels)

@@ -173,7 +173,8 @@ class ReplayStore:
         if found == BLANK:
             if not self._format_if_blank:
                 raise StoreError(
-                    "the flash region is blank: format it with ReplayStore.format(...)"
+                    "expected a replay store, got blank flash; make one with "
+                    "ReplayStore.format(...)"
                 )
             units.begin()
         self._scan()

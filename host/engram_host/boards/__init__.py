@@ -204,8 +204,8 @@ class Board:
         firmware = firmware or self.artefact
         if not firmware.exists():
             raise VirtualBoardError(
-                f"the firmware of {self.name} is not built ({firmware} is missing): "
-                f"run 'engram build {self.name}'"
+                f"expected the firmware of {self.name}, got no file {firmware}; `engram build "
+                f"{self.name}` makes it"
             )
         self.prepare_flash(flash_file)
         argv, environment = COMMANDS[kind](self, flash_file.resolve(), firmware.resolve())

@@ -76,8 +76,8 @@ def firmware_of(board: Board, way: str) -> Path:
     file = board.build_dir / str(board.facts["upload"][way]["file"])
     if not file.is_file():
         raise InputError(
-            f"the firmware of {board.name} is not built ({file} is missing): "
-            f"run 'engram build {board.name}', or give a file with --firmware"
+            f"expected the firmware of {board.name}, got no file {file}; `engram build "
+            f"{board.name}` makes it, or give a file with --firmware"
         )
     return file
 

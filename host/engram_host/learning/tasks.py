@@ -108,7 +108,10 @@ def _group(part: str, text: str) -> Group:
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise InputError(f"tasks: {piece.strip()!r} goes backwards; write {last}-{first}")
+            raise InputError(
+                f"tasks: expected a range that goes up, got {piece.strip()!r}; write "
+                f"{last}-{first}"
+            )
         group += range(first, last + 1)
     return group
 
@@ -197,7 +200,10 @@ def _cut(
         for value in group:
             if not (keys == value).any():
                 what = "class" if field is None else f"{field} ="
-                raise InputError(f"{where}: no sample of {what} {value}; leave it out of --tasks")
+                raise InputError(
+                    f"{where}: expected samples of {what} {value}, got none; leave it out of "
+                    "--tasks"
+                )
         members = np.isin(keys, group)
         part = whole.chosen(members)
         name = group_name(group) if field is None else f"{field} {group_name(group)}"

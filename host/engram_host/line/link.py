@@ -298,8 +298,8 @@ class Link:
             if now >= resend_at:
                 if now - alive > self.timing.silence:
                     raise LinkError(
-                        f"{wire.NAMES[kind]}: no answer from {self.transport.name} for "
-                        f"{self.timing.silence:.0f} s; reset the board and try again"
+                        f"{wire.NAMES[kind]}: expected an answer from {self.transport.name}, got "
+                        f"none for {self.timing.silence:.0f} s; reset the board and try again"
                     )
                 self.counts["resent"] += 1
                 self.transport.write(b"\r\n" + frame)  # makes a REPL show its prompt

@@ -95,8 +95,9 @@ class StoreImage:
                     return at, header
         if fmt.is_blank(self.data):
             raise InputError(
-                f"{self.name} is blank, no samples were ever stored in it: `engram push model`, "
-                "then `engram learn`"
+                f"{self.name}: expected stored samples, got blank flash; `engram push model`, "
+                "then "
+                "`engram learn`"
             )
         raise InputError(
             f"{self.name}: expected a replay log of format version {fmt.VERSIONS[0]} or "
