@@ -1,6 +1,7 @@
 """examples/standalone and docs/field.md: a board that is taught by its button, over power cuts."""
 
 import importlib.util
+import json
 import os
 import re
 import select
@@ -177,18 +178,27 @@ def test_it_learns_from_the_button_and_goes_on_after_power_cuts(
         screen = field.on()
         assert screen.until("opened")[-1] == opened % (27, 0)
         assert share_right(screen.until("off", 2 * world.ROUND)) >= 0.9
-        _host_takes_over(field, 27)
+        _computer_visits(field, 27, tmp_path / "samples.jsonl")
+
+        field.off()
+        screen = field.on()
+        assert screen.until("opened")[-1] == opened % (27, 16)
+        assert screen.until("learned")[-1].endswith("saved as 2")
     finally:
         virtual.stop(name)
 
 
-def _host_takes_over(field, stored):
-    """A computer ends main.py by connecting, and reads what was stored."""
+def _computer_visits(field, stored, out):
+    """It ends main.py by connecting, fetches what was stored, and undoes the last learning."""
     os.close(field.screen.fd)
     field.screen = None
     with api.connect(field.host.name) as device:
         device.need_open()
         assert device.store_info()["store"]["live"] == stored
+        api.store_dump(None, out, port=device)
+        api.rollback(device, "previous")
+    labels = [json.loads(line)["label"] for line in out.read_text().splitlines()]
+    assert [labels.count(state) for state in range(4)] == [8, 3, 8, 8]
 
 
 @pytest.mark.board
