@@ -453,24 +453,27 @@ def rehearse(
     labels: Path | None = None,
     model: str | None = None,
     log: Path | None = None,
+    class_names: ClassNames = None,
     **options: Any,
 ) -> Learned:
     """Store samples of classes that the model knows, to be replayed; nothing is trained.
 
-    data: at most as many of it as the budget are sent, of each class alike. options: of the
-    learner, as for learn(). Raises InputError on a class that is new to the model.
+    data: at most as many of it as the budget are sent, of each class alike. class_names,
+    options: as for learn(). Raises InputError on a class that is new to the model.
     """
     _need(data)
     with _device(port) as device, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
-        loaded = _samples(data, labels, device)
+        loaded = _samples(data, labels, device, class_names)
         loaded.need_answers()
         device.check(loaded)
         device.warn_of_range(loaded)
         chosen = known_samples(loaded, learner, options.get("seed") or 1)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
-            return Session(device, writer, stop, ignore).run(learner, chosen, None)
+            names = _names(class_names, device)
+            session = Session(device, writer, stop, ignore, class_names=names)
+            return session.run(learner, chosen, None)
 
 
 def learn_tasks(
@@ -764,7 +767,7 @@ def convert(
     class_names: in the order of their labels, or a file with a line per name; kept in the model.
     rehearse: labelled samples of the classes that the model knows; the file carries latents of
     some of them, which a board with an empty store replays. options: rehearse_per_class,
-    percentile, min_agreement, as convert.convert() takes them. Returns what the int8 model lost:
+    percentile, min_agreement, front_end, as convert.convert() takes them. Returns what the int8 model lost:
     "layers", "outputs", "agreement" with the float model on the samples; "rehearsal", how many
     latents the file carries. Raises DataError where it agrees too little.
     """

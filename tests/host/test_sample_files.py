@@ -245,6 +245,15 @@ def test_a_board_learns_from_a_folder_of_images(device, model, data, tmp_path, n
     assert len(api.predict(device, folder)) == 24
 
 
+def test_a_board_rehearses_a_folder_of_images(device, model, data, tmp_path):
+    folder = digit_images(tmp_path / "digits", data, (0, 4), 6, named=True)
+    api.push_model(device, model)
+    with pytest.raises(InputError, match="expected class names to find the labels of four, zero"):
+        api.rehearse(device, folder)
+    done = api.rehearse(device, folder, class_names=DIGITS)
+    assert done.summary["classes"] == {"0": 6, "4": 6} and done.summary["stored"] == 12
+
+
 def test_a_board_learns_from_a_table_as_from_arrays(device, tmp_path):
     api.push_model(device, regression_model.write(tmp_path / "m", "classes"))
     some = regression_model.some(30, "classes")

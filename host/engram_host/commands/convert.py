@@ -49,7 +49,7 @@ from engram_host.commands import options, output
 )
 @click.option(
     "--rehearse",
-    type=options.FILE,
+    type=options.DATA,
     metavar="DATA",
     help="Labelled samples of the classes that the model knows. The model file carries latents of "
     "some of them, which a board that has stored nothing yet replays.",

@@ -18,7 +18,7 @@ A model file can carry such samples itself: engram convert --help, option --rehe
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("data", type=options.FILE)
+@click.argument("data", type=options.DATA)
 @options.labels
 @click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
 @options.model
@@ -42,7 +42,8 @@ def command(
     nothing of the known classes forgets them when it learns another one.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        done = api.rehearse(board, data, labels=labels, model=model, log=log, **learner)
+        named = options.named(learner)
+        done = api.rehearse(board, data, labels=labels, model=model, log=log, **named)
     if as_json:
         output.show_json({**done.summary, "log": done.log})
         return
