@@ -767,9 +767,9 @@ def convert(
     class_names: in the order of their labels, or a file with a line per name; kept in the model.
     rehearse: labelled samples of the classes that the model knows; the file carries latents of
     some of them, which a board with an empty store replays. options: rehearse_per_class,
-    percentile, min_agreement, front_end, as convert.convert() takes them. Returns what the int8 model lost:
-    "layers", "outputs", "agreement" with the float model on the samples; "rehearsal", how many
-    latents the file carries. Raises DataError where it agrees too little.
+    percentile, min_agreement, front_end, as convert.convert() takes them. Returns what the int8
+    model lost: "layers", "outputs", "agreement" with the float model on the samples; "rehearsal",
+    how many latents the file carries. Raises DataError where it agrees too little.
     """
     from engram_host import convert as converter
 
