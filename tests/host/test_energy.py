@@ -135,10 +135,10 @@ def test_the_plan_counts_what_the_layers_do(model):
 def test_the_plan_is_the_device_librarys(model):
     with model.open("rb") as stream:
         layout = Config(ModelSpec(stream), 8).plan(500).layout
-    report = plan_report(model, CHIPS, batch=8, replay_slots=500)
+    report = plan_report(model, CHIPS, batch=8, replay_slots=500, bits=8)
     assert report["ram_peak_bytes"] == layout.total_bytes
     assert [tuple(row) for row in report["ram_rows"]] == layout.rows
-    smaller = plan_report(model, CHIPS, batch=4, replay_slots=500)
+    smaller = plan_report(model, CHIPS, batch=4, replay_slots=500, bits=8)
     assert smaller["ram_peak_bytes"] < report["ram_peak_bytes"]
 
 

@@ -110,7 +110,7 @@ def test_without_a_meter_it_is_the_models_or_nothing(device, board, model, some,
         assert record["energy"]["source"] == "model"
     step = done.steps[0]
     assert step["energy"]["mj"] == {
-        "nucleo_l4r5zi": pytest.approx(step["total"] * 1e-6 * 45.84, rel=1e-5)
+        "nucleo_l4r5zi": pytest.approx((step["total"] + step["link"]) * 1e-6 * 45.84, rel=1e-5)
     }
 
 

@@ -14,7 +14,7 @@ import sys
 from ..compat import heap_free, ticks_diff, ticks_ms
 from ..errors import CommandError, WireError
 from . import wire
-from .calls import CALLS, Device
+from .calls import CALLS, SLICES, Device
 from .files import Files
 
 MAX_PAYLOAD_BYTES = 1024  # unless the board says otherwise
@@ -51,6 +51,7 @@ class Agent:
                     self.receive(line)
                 except MemoryError:  # not in what was asked for: in the answer, or a broken frame
                     self.device.measure()  # collects; the host asks again
+                self.device.busy += ticks_diff(self.device.board.counter(), self.device.came)
         except KeyboardInterrupt:
             pass
         finally:
@@ -76,7 +77,6 @@ class Agent:
         if seq != self.seq:
             self.reply = b""
             device.decoding = ticks_diff(counter(), device.came)
-            device.measure()  # collects: what stays lies low, one large hole stays free
             self.beaten_ms = ticks_ms()
             self.reply = self._act(kind, seq, payload)
             self.seq = seq
@@ -155,6 +155,8 @@ def _call(agent, payload):
             % (", ".join(sorted(CALLS)), name)
         )
     agent.answer = b""  # the last one's room is free for the work
+    if name not in SLICES:
+        agent.device.measure()  # collects: what stays lies low, one large hole stays free
     agent.answer = json.dumps(CALLS[name](agent.device, **wanted["a"])).encode()
     return agent._part(0)
 

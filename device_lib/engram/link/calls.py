@@ -45,6 +45,8 @@ class Device:
         self.marker = None  # of the phases on pins, while somebody measures
         self.decoding = 0  # counter units that the frame at hand took to be taken apart
         self.came = 0  # the counter when that frame was there
+        self.slices, self.held = 0, (None, 0)  # of a run; heap of the learner, in use in all
+        self.busy = 0  # counter units from frames to their answers, of all requests before
         self.idle_bytes = 1 << 29  # least heap in use before a learner was opened
         self.learner = self.lent = None  # lent: by a program on this board
         self.forget_work()
@@ -182,6 +184,11 @@ def mem(device):
     return {"used_bytes": used, "peak_bytes": device.peak_bytes, "free_bytes": heap_free()}
 
 
+def busy(device):
+    """Counter units that all requests before this one took, from frame to answer."""
+    return device.busy
+
+
 def open_model(device, model, **options):
     """Open a learner for a model file, with what the board has learned with it before."""
     device.close()
@@ -252,8 +259,8 @@ def room(device):
     from ..session import load_code
 
     load_code()
-    held = device.learner.heap_growth() if device.learner else 0
-    return {"heap_bytes": heap_free() + held, "stock": engram.__file__[:1] == "/"}
+    own = device.learner.heap_growth() if device.learner else 0
+    return {"heap_bytes": heap_free() + (own or 0), "stock": engram.__file__[:1] == "/"}
 
 
 def samples_begin(device, sink):
@@ -266,22 +273,30 @@ def learn_begin(device, epochs=None, steps=None):
     if device.marker:
         device.marker.steps()
     device.steps = device.need_learner().steps(epochs, steps=steps)
+    device.slices = 0
     return {}
 
 
 def learn_step(device, ms, rows):
     """Learn for about `ms` milliseconds, at most `rows` steps.
 
-    Returns {"rows": [one dict a step], "done", "ram_bytes", "learner_ram_bytes", "flash_bytes"};
-    learner_ram_bytes is what the learner holds, without the rows of this answer.
+    Returns {"rows": [one dict a step], "done", "busy", "ram_bytes", "learner_ram_bytes",
+    "flash_bytes"}; busy is as busy() says, with this request so far; learner_ram_bytes is what
+    the learner holds, without the rows of an answer. Steps allocate nothing, and to measure the
+    heap costs more than a step: it is done before the first two slices, of which the second is
+    amid the run.
     """
-    held = device.need_learner().heap_growth()
+    if device.slices < 2:
+        base, used = device.need_learner().heap_base, device.measure()
+        device.held = used - base if used and base is not None else None, used
+        device.slices += 1
     out, done = _slice(device, ms, rows)
     return {
         "rows": out,
         "done": done,
-        "ram_bytes": device.measure(),
-        "learner_ram_bytes": held,
+        "busy": device.busy + ticks_diff(device.board.counter(), device.came),
+        "ram_bytes": device.held[1],
+        "learner_ram_bytes": device.held[0],
         "flash_bytes": flash_bytes(device.learner),
     }
 
@@ -578,9 +593,12 @@ def remove(device, name):
     return {}
 
 
+SLICES = ("learn_step", "eval_step", "busy")  # asked for often: they leave no more than garbage
+
 CALLS = {
     "info": info,
     "mem": mem,
+    "busy": busy,
     "open": open_model,
     "opened": opened,
     "texts": texts,

@@ -167,7 +167,8 @@ def _show(summary: dict[str, Any], table: Any, as_json: bool) -> None:
 def _time(told: dict[str, Any]) -> str:
     """A step's time where it is computed from cycles."""
     at = frequency_words(told["board"], told["unit"])
-    ms = milliseconds(told["total"] / told["steps"], told["board"], told["unit"])
+    units = told["total"] + told["link"]
+    ms = milliseconds(units / told["steps"], told["board"], told["unit"])
     return f", {ms / 1000:.3g} s{at}" if at and ms is not None else ""
 
 
@@ -177,6 +178,11 @@ def _settings(done: api.Learned) -> str:
     last = told["lr"] * (1 - told["lr_decay"])
     rate = f"{told['lr']:.3g}" + (f" falling to {last:.3g}" if told["lr_decay"] else "")
     return f"learning rate {rate}, {step['new']} new + {step['replayed']} stored samples per step"
+
+
+def _busy(busy: dict[str, int]) -> str:
+    total = max(1, sum(busy.values()))
+    return ", ".join(f"{name} {part / total:.0%}" for name, part in busy.items())
 
 
 def _table(done: api.Learned) -> Table:
@@ -190,10 +196,12 @@ def _table(done: api.Learned) -> Table:
         table.add_row("stored", f"{told['stored']} of them: the policy keeps a fair sample")
     table.add_row("settings", _settings(done))
     table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")
-    table.add_row("a step", f"{told['total'] / steps:,.0f} {unit}{_time(told)}")
-    total = max(1, told["total"])
-    shares = (f"{name} {part / total:.0%}" for name, part in told["phases"].items())
+    total = max(1, told["total"] + told["link"])
+    table.add_row("a step", f"{total / steps:,.0f} {unit}{_time(told)}")
+    parts = {**told["phases"], "link": told["link"]}
+    shares = (f"{name} {part / total:.0%}" for name, part in parts.items())
     table.add_row("of it", ", ".join(shares))
+    table.add_row("the session", f"{told['busy_units']:,} {unit}: {_busy(told['busy'])}")
     table.add_row("flash", f"{output.size(told['flash_bytes'])} programmed")
     for name, text in energy_rows(told, done.log):
         table.add_row(name, text)

@@ -12,9 +12,11 @@ from engram_host.commands import options, output
 from engram_host.commands.energy_rows import energy_rows
 from engram_host.commands.task_tables import METRICS
 
-_COLUMNS = ("step", "loss", "right", "new", "replayed", "read", "forward", "backward", "update")
+_COLUMNS = (
+    "step", "loss", "right", "new", "replayed", "read", "forward", "backward", "update", "link",
+)  # fmt: skip
 _PHASES = ("replay_read", "forward", "backward", "update")
-_LAYOUT = "{:>9} {:>8} {:>6} {:>4} {:>8} {:>10} {:>10} {:>10} {:>10}"
+_LAYOUT = "{:>9} {:>7} {:>5} {:>3} {:>8}" + 5 * " {:>9}"
 
 
 @click.command(epilog="Example: engram log --follow")
@@ -25,7 +27,8 @@ _LAYOUT = "{:>9} {:>8} {:>6} {:>4} {:>8} {:>10} {:>10} {:>10} {:>10}"
 def command(file: Path | None, follow: bool, as_json: bool) -> None:
     """Show the log of a learning session as a table; without FILE the newest one.
 
-    The four columns at the right are phases of a step, in the unit that the heading names.
+    The five columns at the right are parts of a step, in the unit that the heading names: its
+    phases, and what the link took beside them.
     """
     for record in api.log(file, follow=follow):
         if as_json:
@@ -68,6 +71,7 @@ def _step(record: dict[str, Any]) -> None:
     step = f"{record['step']}/{record['of']}"
     loss = f"{record['loss']:.4f}"
     right = "–" if record["acc"] is None else f"{record['acc']:.0%}"
+    phases.append(f"{record.get('link', 0):,}")  # logs of before have no such figure
     print(
         _LAYOUT.format(step, loss, right, record["new"], record["replayed"], *phases), flush=True
     )

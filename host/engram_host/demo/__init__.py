@@ -288,19 +288,21 @@ def learn_stream(
     say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")
     more = stream["base_per_class"] - carried if strategy == "replay" else 0
     sessions = [_base_session(device, data, stream, seed, more)]
+    seen = list(stream["base_classes"])
     for label in stream["new_classes"]:
         say(f"{strategy}, session {len(sessions)}: class {label} arrives")
         x, y = draw_per_class(data.x_train, data.y_train, [label], stream["new_per_class"], seed)
         log = out / "log" / f"{strategy}-{seed}-{label}.jsonl"
         log.unlink(missing_ok=True)
-        sessions.append(_session(device, Samples(x, y), [label], settings, log, meter))
+        seen.append(label)
+        sessions.append(_session(device, Samples(x, y), [label], seen, settings, log, meter))
     return {"strategy": strategy, "sessions": sessions}
 
 
 def _base_session(
     device: Device, data: Dataset, stream: dict[str, Any], seed: int, count: int
 ) -> Session:
-    began = time.monotonic()
+    began, busy = time.monotonic(), device.busy()
     before = device.flash_bytes()
     classes = stream["base_classes"]
     x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
@@ -308,14 +310,16 @@ def _base_session(
     observed = device.observe(Samples(x, y)) if count else nothing
     device.end_experience()
     saved = device.save()
+    busy = device.busy() - busy
     return {
+        "busy_total": busy,
         "classes": classes,
         "observed": len(x),
         "observe_total": observed["units"],
         "observe_phases": {key: observed[key] for key in ("receive", "flash_write")},
         "save_total": saved["units"],
         "steps": [],
-        "evaluation": cast(Any, device.evaluate("test")),
+        "evaluation": cast(Any, device.evaluate("test", seen=classes)),
         "flash_bytes": device.flash_bytes() - before,
         "wall_s": round(time.monotonic() - began, 3),
     }
@@ -325,6 +329,7 @@ def _session(
     device: Device,
     samples: Samples,
     classes: list[int],
+    seen: list[int],
     settings: dict[str, Any],
     log: Path,
     meter: Meter | None,
@@ -338,8 +343,9 @@ def _session(
         "observe_total": learned.summary["observe_units"],
         "observe_phases": learned.summary["observe_phases"],
         "save_total": learned.summary["save_units"],
+        "busy_total": learned.summary["busy_units"],
         "steps": cast(Any, learned.steps),
-        "evaluation": cast(Any, device.evaluate("test")),
+        "evaluation": cast(Any, device.evaluate("test", seen=seen)),
         "flash_bytes": learned.summary["flash_bytes"],
         "wall_s": round(time.monotonic() - began, 3),
     }

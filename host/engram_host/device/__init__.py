@@ -306,15 +306,20 @@ class Device:
 
     # --- learning and evaluating -----------------------------------------------------------
 
+    def busy(self) -> int:
+        """Counter units that all requests took until now, from their frames to their answers."""
+        return int(self.link.call("busy"))
+
     def learning(self, epochs: int | None = None, steps: int | None = None) -> Learning:
-        """Learn what was observed: one dict per step, with RAM and flash bytes added.
+        """Learn what was observed: one dict per step, with RAM and flash bytes added, and "link":
+        counter units beside the step's total that its request took, for frames, JSON and heap.
 
         epochs, steps: how long, as Learner.steps() takes them.
 
         Closing the generator stops the board after the step it is at.
         """
+        busy, done = self.busy(), False
         self.link.call("learn_begin", epochs=epochs, steps=steps)
-        done = False
         try:
             while not done:
                 told = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
@@ -322,8 +327,12 @@ class Device:
                 extra = {
                     key: told[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")
                 }
-                for row in told["rows"]:
-                    yield {**row, **extra}
+                rows = told["rows"]
+                rest = told["busy"] - busy - sum(row["total"] for row in rows)
+                busy = told["busy"]
+                for number, row in enumerate(rows):
+                    share = rest // len(rows) + (number < rest % len(rows))
+                    yield {**row, "link": share, **extra}
         except LinkError:
             done = True  # there is nobody to tell
             raise
@@ -357,13 +366,18 @@ class Device:
         return {key: _names(name)[key] for key in files}
 
     def evaluate(
-        self, name: str, task: int | None = None, predicted: list[int] | None = None
+        self,
+        name: str,
+        task: int | None = None,
+        predicted: list[int] | None = None,
+        seen: Sequence[int] | None = None,
     ) -> dict[str, Any]:
         """The result on samples that the board keeps, as Learner.evaluating() gives it.
 
         {"n", "correct", "total", "right"} where the model tells classes apart, {"n", "mse", "mae"}
-        where it regresses. task: number of the task that they test, for metrics(). predicted:
-        gets the class that the model gives each sample, where it has classes.
+        where it regresses. task: number of the task that they test, for metrics(). seen: classes
+        whose accuracy the progress shows; None: all. predicted: gets the class that the model
+        gives each sample, where it has classes.
         """
         learner = self.link.call("opened")
         _check_task(learner, task)
@@ -383,7 +397,7 @@ class Device:
                     done, result = told["done"], told["result"] or result
                     if predicted is not None:
                         predicted += told["out"]
-                    update(result.get("n", 0), note=_words(result))
+                    update(result.get("n", 0), note=_words(result, seen))
             finally:
                 if not done:
                     self.stop()
@@ -467,10 +481,14 @@ def _outputs(learner: dict[str, Any]) -> list[dict[str, Any]]:
     return learner.get("outputs") or [classes]
 
 
-def _words(result: dict[str, Any]) -> str:
-    """A result of evaluate() in a few words."""
+def _words(result: dict[str, Any], seen: Sequence[int] | None = None) -> str:
+    """A result of evaluate() in a few words. seen: as evaluate() takes it."""
     words = []
-    if result.get("n") and "correct" in result:
+    if seen is not None and "total" in result:
+        total = sum(result["total"][label] for label in seen)
+        right = sum(result["right"][label] for label in seen)
+        words.append(f"{right / max(1, total):.1%} right on all classes seen")
+    elif result.get("n") and "correct" in result:
         words.append(f"{result['correct'] / result['n']:.1%} right")
     if "mse" in result:
         words.append(f"mse {result['mse']:.4g}, mae {result['mae']:.4g}")

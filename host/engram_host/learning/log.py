@@ -4,9 +4,12 @@
     {"kind": "observe", ...}    samples that went to the board
     {"kind": "step", ...}       one line a step: phases, loss, accuracy (null where the model tells
                                 no classes apart), RAM, flash
+                                "total": the learner's own work; "link": what the request took
+                                beside it (frames, JSON, collector, heap)
     {"kind": "timeline", ...}   with a meter: what the device did when, by its own clock
     {"kind": "energy", ...}     with a meter: millijoules a phase, step, sample (meters.result)
-    {"kind": "summary", ...}    one line a session, also when it was stopped or failed
+    {"kind": "summary", ...}    one line a session, also when it was stopped or failed; "busy": all
+                                that its requests took, of which time and energy are computed
 
 A stream of tasks is a log of several sessions with more around them:
 

@@ -72,6 +72,7 @@ class Session:
         self.energy: dict[str, Any] | None = None
         self.began = time.monotonic()
         self.steps: list[dict[str, Any]] = []
+        self.busy: dict[str, int] = {}  # counter units of whole requests, by the session's parts
         self.flash_before = device.flash_bytes()
         self.counter = device.counter
         self.figures: dict[str, Any] = {"samples": 0, "stopped": False}
@@ -145,10 +146,14 @@ class Session:
             warnings.warn(text, EngramWarning, stacklevel=4)
 
     def _work(self, samples: Samples, sent: int, length: Length | None) -> None:
-        self._observe(samples, sent)
-        if length:
-            self._learn(length)
-        self._keep()
+        for name, work in (
+            ("observe", lambda: self._observe(samples, sent)),
+            ("learn", lambda: self._learn(length) if length else None),
+            ("save", self._keep),
+        ):
+            before = self.device.busy()
+            work()
+            self.busy[name] = self.device.busy() - before
 
     def _measured(self, measuring: Measuring) -> None:
         """The record "timeline" and, where the meter was read, "energy"."""
@@ -193,7 +198,7 @@ class Session:
                     row["flash_bytes"] -= self.flash_before
                     if self.measuring:
                         self.measuring.step(row)
-                    spent = self._energy(row["total"])
+                    spent = self._energy(row["total"] + row["link"])
                     record = self._write("step", **row, **spent, **self.counter)
                     self.steps.append(record)
                     update(row["step"], total=row["of"], note=_note(row))
@@ -219,8 +224,11 @@ class Session:
         return {"energy": self.model.energy(units)}
 
     def _spent(self) -> int:
-        """Counter units of the session so far."""
+        """Counter units of the session: of all its requests, where it came to its end; else of
+        what the learner counted."""
         figures = self.figures
+        if "save" in self.busy:
+            return sum(self.busy.values())
         units = sum(figures.get(key, 0) for key in ("observe_units", "total", "save_units"))
         return int(units + figures.get("observe_phases", {}).get("receive", 0))
 
@@ -245,9 +253,13 @@ class Session:
                     name: sum(row["phases"][name] for row in steps) for name in steps[0]["phases"]
                 },
                 total=sum(row["total"] for row in steps),
+                link=sum(row["link"] for row in steps),
                 outside=sum(row["outside"] for row in steps),
                 ram_bytes=max(row["ram_bytes"] for row in steps),
+                learner_ram_bytes=max(row["learner_ram_bytes"] or 0 for row in steps),
             )
+        if "save" in self.busy:
+            figures.update(busy=self.busy, busy_units=sum(self.busy.values()))
         figures.update(self._energy(self._spent()))
         if not {"stopped", "error"} & {key for key, value in figures.items() if value}:
             learner = self.device.info()["learner"]

@@ -22,8 +22,8 @@ from .room import Facts, Room, room_of
 # Heap beside a plan while a learner is opened, in bytes: for any model, and per node of its graph;
 # with the library in RAM also its code. Found with tests/bench/opening.py, which fills the heap of
 # a board until a model does not open any more.
-_OPENING_BYTES = {False: 14_000, True: 20_000}
-_OPENING_NODE_BYTES = 1_100
+_OPENING_BYTES = {False: 16_500, True: 20_000}
+_OPENING_NODE_BYTES = 1_500
 
 # Changes that a proposal is made of, and how they are written at the command line. The first of
 # each row is the smallest; a batch counts where `micro` was given or a strategy needs it whole.

@@ -7,9 +7,10 @@ from typing import Any, Literal, NamedTuple
 
 Facts = Mapping[str, Any]  # the content of a board.toml
 
-# RAM of a chip that a learner does not get: static data, stack, runtime, agent and library. It is
-# qemu_m4f's, 262,144 bytes less [room] heap_bytes: the estimate for a board without a [room].
-_TAKEN_BYTES = 60_112
+# RAM that a learner does not get, for the estimate for a board without a [room]: of a chip static
+# data, stack, runtime, agent and library; of a heap agent and library. They are qemu_m4f's: its
+# 262,144 bytes of RAM and 236,464 of heap, less [room] heap_bytes.
+_TAKEN_OF_CHIP, _TAKEN_OF_HEAP = 60_112, 34_432
 
 
 class Room(NamedTuple):
@@ -32,7 +33,9 @@ def room_of(facts: Facts) -> Room:
     block = facts["flash"]["erase_bytes"] if "flash" in facts else 4096
     room = facts.get("room")
     if room is None:
-        heap = facts["chip"]["ram_bytes"] - _TAKEN_BYTES
+        heap = facts["chip"]["ram_bytes"] - _TAKEN_OF_CHIP
+        if "heap_bytes" in facts.get("memory", {}):
+            heap = facts["memory"]["heap_bytes"] - _TAKEN_OF_HEAP
         files = facts.get("flash", {}).get("fs_bytes")
         return Room(heap, files, block, False, "estimated")
     return Room(

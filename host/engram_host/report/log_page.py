@@ -19,7 +19,7 @@ from .figures.style import Picture
 from .page import Card, DataTable, Page, Tile, render
 from .phase_table import UNITS, phase_table
 from .schema import Source, Unit
-from .summary import PHASES, observing
+from .summary import PHASES, link_units, observing
 
 _AROUND = ("tasks", "evaluation", "metrics")  # around the sessions of a stream of tasks
 
@@ -47,6 +47,7 @@ class LoggedSession:
         for step in self.steps:
             for phase, spent in step["phases"].items():
                 totals[phase] = totals.get(phase, 0) + spent
+        totals["link"] = link_units(totals, self.summary.get("busy_units"), self.steps)
         return totals
 
 
@@ -158,8 +159,8 @@ def _page(
     energy = energy_card(measured)
     steps = [step for session in sessions for step in session.steps]
     samples = sum(session.begin["samples"] for session in sessions)
-    per_step = sum(step["total"] for step in steps) / len(steps)
-    peak = max(step.get("ram_bytes") or 0 for step in steps)
+    per_step = sum(step["total"] + step.get("link", 0) for step in steps) / len(steps)
+    peak = max(step.get("learner_ram_bytes") or 0 for step in steps)
     ms, at = milliseconds(per_step, begin["board"], unit), frequency_words(begin["board"], unit)
     return Page(
         title=f"{begin['model']} on {begin['board']}",
@@ -171,7 +172,7 @@ def _page(
             Tile(f"{steps[-1]['loss']:.3f}", "loss at the last step", origin),
             Tile(f"{per_step:,.0f}", f"{UNITS[unit]} a step", origin),
             *([Tile(readable_time(ms), f"a step{at}", origin)] if ms and at else []),
-            Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin),
+            *([Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin)] if peak else []),
             *energy_tiles(measured),
         ],
         cards=[

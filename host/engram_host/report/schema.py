@@ -41,6 +41,7 @@ class StepRecord(TypedDict):
     phases: dict[str, int]  # replay_read, forward, backward, update
     total: int
     outside: int  # of total, what was not spent inside kernels
+    link: NotRequired[int]  # beside total: frames, JSON, collector
     learner_ram_bytes: NotRequired[int | None]  # heap the learner holds, where it is measured
 
 
@@ -52,6 +53,7 @@ class Session(TypedDict):
     observe_total: NotRequired[int]  # counter units of the frozen stage and the flash writes
     observe_phases: NotRequired[dict[str, int]]  # receive, forward, flash_write
     energy: NotRequired[dict[str, Any]]  # as meters.result.analyse() gives it; with a meter only
+    busy_total: NotRequired[int]  # counter units of all its requests, from frame to answer
     save_total: NotRequired[int]  # counter units of saving the learned state
     steps: list[StepRecord]  # [] where nothing was trained
     evaluation: Evaluation  # afterwards, on the whole test split

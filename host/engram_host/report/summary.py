@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from engram.continual import metrics
 
@@ -33,6 +34,7 @@ PHASES = {
     "backward": "backward",
     "update": "update",
     "save": "save",
+    "link": "link (frames, JSON, heap)",
 }
 LATENT_BITS = 8
 UNKNOWN_CODE = Code("core that is not known", "unknown", "unknown")  # of a board not in boards/
@@ -102,7 +104,18 @@ def phase_totals(session: Session) -> dict[str, int]:
     for step in session["steps"]:
         for name, spent in step["phases"].items():
             totals[name] = totals.get(name, 0) + spent
+    totals["link"] = link_units(totals, session.get("busy_total"), session["steps"])
     return totals
+
+
+def link_units(
+    totals: Mapping[str, int], busy: int | None, steps: Iterable[Mapping[str, Any]]
+) -> int:
+    """Counter units beside the phases. busy: of all requests of a session; None where a log does
+    not tell them, as of a session that was cut off: then those of its steps."""
+    if busy is None:
+        return sum(step.get("link", 0) for step in steps)
+    return max(0, busy - sum(spent for phase, spent in totals.items() if phase != "link"))
 
 
 def observing(units: int, phases: Mapping[str, int]) -> dict[str, int]:
@@ -118,15 +131,14 @@ def all_steps(run: Run) -> list[StepRecord]:
 
 
 def learning_instructions(result: DemoResult) -> tuple[int, Source]:
-    """Instructions of the run with replay: observing, learning, saving. Evaluation left out.
+    """Instructions of the run with replay: observing, learning, saving, and all that the link
+    takes for them. Evaluation left out.
 
     Counted where the board counts instructions, else estimated from multiply-accumulates.
     """
     sessions = result["replay"]["sessions"]
     if result["counter_unit"] == "instructions":
-        totals = [phase_totals(session) for session in sessions]
-        # what receiving costs is a matter of the port: UART, USB
-        counted = sum(sum(row.values()) - row["receive"] for row in totals)
+        counted = sum(sum(phase_totals(session).values()) for session in sessions)
         return counted, result["counter_kind"]
     model = result["model"]
     samples = sum(session["observed"] for session in sessions)
@@ -169,12 +181,13 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
     replay, finetune = result["replay"], result["finetune"]
     steps = all_steps(replay)
     matrix, matrix_finetune = accuracy_matrix(replay), accuracy_matrix(finetune)
-    per_step = round(sum(s["total"] for s in steps) / len(steps)) if steps else None
+    spent = sum(s["total"] + s.get("link", 0) for s in steps)
+    per_step = round(spent / len(steps)) if steps else None
     unit = result["counter_unit"]
     phases = dict.fromkeys(PHASES, 0)
     for session in replay["sessions"]:
-        for name, spent in phase_totals(session).items():
-            phases[name] += spent
+        for name, units in phase_totals(session).items():
+            phases[name] += units
     boards = list(boards)
     chips = chip_costs(result, boards)
     board = result["counter_kind"]

@@ -32,6 +32,7 @@ COLOURS = {
     "backward": ("#5b3fa6", "#a58bf0"),
     "update": ("#d39a1e", "#ecbb4f"),
     "save": ("#b9546f", "#e58aa2"),
+    "link": ("#7d8a2e", "#b7c662"),
     "on_colour": ("#fefefe", "#0d1117"),
 }
 WIDTH_IN = 4.9
