@@ -98,6 +98,7 @@ class Learner:
     stored: int
     skipped: int
     steps_done: int
+    rehearsed: int
     planned_bytes: int
     input_elems: int
     input_dtype: str

@@ -10,6 +10,7 @@ _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 _RECORD_BYTES = 16  # of a record, beside its latent
 _SCATTERED = 12  # the share of code in heap that lies so that it is lost to others
+_FILL_BYTES = 3072  # of heap, while the latents of a model file go into a blank store
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
 # Options that decide what memory a learner takes.
 _PLANNED = (
@@ -124,6 +125,8 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
             spec.limit(options["known"])
         _tidy(board.store_device())
         planned = {name: options[name] for name in _PLANNED if name in options}
+        if spec.rehearsal:
+            code += _FILL_BYTES
         prepared = prepare(
             spec, planned, _most_slots(board.store_device(), spec), bits or BITS,
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), least,
@@ -154,11 +157,18 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
             **options
         )
         if spec.rehearsal:
-            from .continual.rehearsal import fill
-
-            learner.rehearsed = fill(learner, stream, spec.rehearsal)
-            forget(("engram.continual.rehearsal",))
+            learner.rehearsed = _fill(learner, stream, spec.rehearsal)
         return learner
+
+
+def _fill(learner, stream, rehearsal):
+    """Puts the latents of a model file into a blank store; how many records are of the file."""
+    bytearray(_FILL_BYTES)  # MemoryError here: import would tell of a module that is not there
+    from .continual.rehearsal import fill
+
+    held = fill(learner, stream, rehearsal)
+    forget(("engram.continual.rehearsal",))
+    return held
 
 
 def _most_slots(device, spec):
