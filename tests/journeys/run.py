@@ -54,7 +54,7 @@ class Shell:
     def run(self, command: Command) -> tuple[str, int]:
         keep = f'status=$?; {{ export -p; echo "cd \\"$PWD\\""; }} > {self._state}; exit $status'
         done = subprocess.run(
-            ["bash", "-c", f". {self._state}\n{command.text}\n{keep}"],
+            ["bash", "-c", f". {self._state}\nset -a\n{command.text}\n{keep}"],
             input=statements(command.typed),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
