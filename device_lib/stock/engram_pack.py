@@ -31,20 +31,16 @@ class Packs:
 
     def _find(self, path):
         """(pack, offset, length) of a module, () for a folder, None."""
-        name = path.lstrip("/").encode()
-        if name.endswith(b".py"):  # import asks for that first
-            return None
-        below = name + b"/"
+        path = path.lstrip("/").encode()
         for pack in self.packs:
             with open(pack, "rb") as file:
-                count, n = struct.unpack("<HB", file.read(3))
-                for _ in range(count):
-                    row = file.read(n + 9)  # small pieces: a heap may have no larger ones
-                    if n == len(name) and row.startswith(name):
-                        return (pack,) + struct.unpack_from("<II", row, n)
-                    if row.startswith(below):
+                for _ in range(struct.unpack("<H", file.read(2))[0]):
+                    name = file.read(file.read(1)[0])
+                    at, size = struct.unpack("<II", file.read(8))
+                    if name == path:
+                        return pack, at, size
+                    if name.startswith(path + b"/"):
                         return ()
-                    n = row[-1]  # of the next path
         return None
 
     def stat(self, path):
