@@ -36,6 +36,7 @@ def test_cost_is_cycles_over_clock_times_power():
         "instructions": 200_000_000,
         "ms": pytest.approx(2500),
         "mj": pytest.approx(100),
+        "least_mj": pytest.approx(100),
         "assumption": "",
         "source": "model",
     }
@@ -78,6 +79,16 @@ def test_what_is_assumed_of_a_chip_stands_beside_its_figure():
     assumed = {row["board"]: row["assumption"] for row in costs(1, CHIPS, CORTEX_M4F)}
     assert "subset of its own" in assumed.pop("teensy")
     assert set(assumed.values()) == {""}
+
+
+def test_an_assumed_count_gives_a_range_that_holds_the_count_of_its_own_code():
+    """A training step of the digits: 1,000,701 instructions on qemu_m4f, 680,816 on qemu_m7."""
+    teensy = [boards.load("teensy41").facts]
+    (assumed,) = costs(1_000_701, teensy, CORTEX_M4F)
+    (own,) = costs(680_816, teensy, code_of(boards.load("qemu_m7").facts))
+    assert own["least_mj"] == own["mj"] and own["assumption"] == ""
+    assert assumed["least_mj"] <= own["mj"] < assumed["mj"]
+    assert "0.68 of the instructions" in assumed["assumption"]
 
 
 def test_the_boards_without_fpu_say_nothing_of_the_chips_with_one():

@@ -134,7 +134,7 @@ def test_a_stock_board_by_name_has_less_room_and_its_store_in_files(model):
     ours, stock = api.plan(model, boards=["qemu_m4f", "qemu_m4f_stock"])["fit"]
     assert stock["available_bytes"] < ours["available_bytes"] - 60_000
     assert stock["flash"]["store_bytes"] < ours["flash"]["store_bytes"]
-    assert (ours["micro"], stock["micro"]) == (16, 8)
+    assert stock["micro"] < ours["micro"] == 16
 
 
 def test_a_refusal_names_the_way_out_at_the_command_line(model):

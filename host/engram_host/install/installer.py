@@ -160,6 +160,15 @@ def _send(transfer: Transfer, todo: Changes, update: Any) -> None:
         transfer.put(name, file, more)
 
 
+# Counters of platforms that are no chip, of a board whose name was not given; else its clock.
+_COUNTERS = {
+    "mps2": {"kind": "icount", "unit": "instructions"},
+    "linux": {"kind": "host", "unit": "us"},
+    "darwin": {"kind": "host", "unit": "us"},
+}
+_CLOCK = {"kind": "device", "unit": "us"}
+
+
 def _settings(
     board: facts.Facts, wishes: Wishes, before: dict[str, Any], free_bytes: int, small: bool
 ) -> dict[str, Any]:
@@ -171,7 +180,8 @@ def _settings(
     kept = before.get("store")
     if kept is None or wishes.store or wishes.store_bytes:
         kept = choice.store(wishes.store, wishes.store_bytes, free_bytes)
-    counter = {"kind": "device", "unit": "us", **known.get("counter", {})}
+    counter = known.get("counter") or _COUNTERS.get(board.platform, _CLOCK)
+    counter = dict(counter)
     if counter["unit"] not in _UNITS:  # cycles, of which a stock firmware tells only the time
         counter["unit"] = "us"
     return {

@@ -34,7 +34,7 @@ def resolve(port: str | None) -> Target:
             f"{_example()}, or a serial port{_found()}"
         )
     if not boards.is_known(port):
-        return Target(port, 115200, None)
+        return Target(port, 115200, _virtual_at(port))
     board = boards.load(port)
     if not board.is_virtual:
         raise InputError(
@@ -42,6 +42,17 @@ def resolve(port: str | None) -> Target:
         )
     running = virtual.ensure(port, board.command)
     return Target(str(running.tty), board.baud, port)
+
+
+def _virtual_at(url: str) -> str | None:
+    """The virtual board that runs at a serial port: an emulator's figures are not a device's."""
+    for board in boards.load_all():
+        if board.is_virtual:
+            for name in (board.name, board.name + boards.STOCK):
+                running = virtual.status(name) if boards.is_known(name) else None
+                if running and str(running.tty) == url:
+                    return name
+    return None
 
 
 def virtual_board(port: str | None) -> boards.Board | None:

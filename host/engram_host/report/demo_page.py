@@ -204,13 +204,19 @@ def _energy_card(result: DemoResult, chips: Sequence[Cost], svg: str) -> Card:
                     row["board"],
                     row["chip"],
                     readable_time(row["ms"]),
-                    readable_energy(row["mj"]),
+                    _range(row),
                 )
                 for row in chips
             ],
             ("board", "chip", "time", "energy"),
         ),
     )
+
+
+def _range(row: Cost) -> str:
+    """The energy of a chip; from the least to the most where an assumption is made."""
+    most, least = readable_energy(row["mj"]), readable_energy(row["least_mj"])
+    return most if most == least else f"{least} to {most}"
 
 
 def _no_energy_card(summary: Summary) -> Card:

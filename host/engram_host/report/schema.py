@@ -165,6 +165,7 @@ class Summary(TypedDict):
     share_outside_kernels: float | None
     phases: dict[str, int]  # counter units over all steps with replay
     energy_mj: dict[str, float]  # [chip]: learning all sessions with replay
+    energy_least_mj: dict[str, float]  # less than that where a count is assumed to stand
     time_ms: dict[str, float]  # [chip]
     energy_left_out: dict[str, str]  # [chip]: why the run's instructions say nothing of it
     wall_s: float

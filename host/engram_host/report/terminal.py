@@ -72,7 +72,10 @@ def _figures(summary: Summary) -> Table:
     if share is not None:
         rows.append(("outside the kernels", f"{share:.1%} of a step", "share_outside_kernels"))
     for board, mj in summary["energy_mj"].items():
-        spent = f"{readable_energy(mj)} in {readable_time(summary['time_ms'][board])}"
+        least = summary["energy_least_mj"][board]
+        most = readable_energy(mj)
+        energy = most if least == mj else f"{readable_energy(least)} to {most}"
+        spent = f"{energy} in {readable_time(summary['time_ms'][board])}"
         rows.append((f"all sessions on {board}", spent, "energy_mj"))
     for board in summary["energy_left_out"]:
         rows.append((f"all sessions on {board}", "no figure: other code", "energy_mj"))
