@@ -9,7 +9,8 @@ from learn import networks
 
 pytestmark = [pytest.mark.board, pytest.mark.usefixtures("own_boards")]
 
-OPTIONS = ({"batch": 16}, {"batch": 64, "micro": 64}, {"batch": 16, "scope": "head"})
+# Not within the few kB in which a plan cannot know how a heap falls into pieces.
+OPTIONS = ({"batch": 16}, {"batch": 128, "micro": 128}, {"batch": 16, "scope": "head"})
 
 
 def verdicts(board, path, options):
