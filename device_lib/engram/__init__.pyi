@@ -156,6 +156,7 @@ def load(
     heap_base: int | None = None,
     bits: int | None = None,
     beat: Callable[[], object] | None = None,
+    fresh: bool = False,
     **options: Unpack[_OpenOptions],
 ) -> Learner: ...
 def open(
@@ -164,6 +165,7 @@ def open(
     heap_base: int | None = None,
     bits: int | None = None,
     beat: Callable[[], object] | None = None,
+    fresh: bool = False,
     **options: Unpack[_OpenOptions],
 ) -> Learner: ...
 def progress(record: Mapping[str, Any]) -> None: ...

@@ -7,7 +7,7 @@ _rows = []  # (references to board, its flash and learner, path of the model fil
 
 def hold(board, learner, path, options):
     """Notes the learner that was opened on a board. options: as open_learner() takes them."""
-    _rows[:] = [row for row in _rows if _open(row)]
+    _rows[:] = [row for row in _rows if _open(row) and row[2]() is not learner]
     _rows.append(
         (reference(board), reference(board.store_device()), reference(learner), path, options)
     )

@@ -3,7 +3,7 @@
 from .compat import board_of, collect_often, collect_rarely, forget, forget_below, heap_free
 from .compat import heap_used, overwrite_stack
 from .continual.defaults import BITS, POLICY
-from .errors import FitError, ModelError
+from .errors import FitError, ModelError, StoreError
 from .holder import hold, release
 
 _STATE_BYTES = 32
@@ -33,7 +33,9 @@ _OPENING = (
 )
 
 
-def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **options):
+def open_learner(
+    path, board=None, heap_base=None, bits=None, beat=None, fresh=False, **options
+):
     """A Learner for the model file at `path`, with the samples and the learned state of a board.
 
     path: below the folder that a host pushes to (FS_ROOT of engram_board), or as it is named.
@@ -44,18 +46,20 @@ def open_learner(path, board=None, heap_base=None, bits=None, beat=None, **optio
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
     there has, BITS in a new one.
     beat: None, or called whenever flash was written or looked through, now and later.
-    options: Learner's other arguments, by name. The strategy, its depth and the policy decide
-    how much flash a saved state takes, so a region that was written with others is refused.
+    fresh: True erases the samples and the learned state that are there, whatever they are of.
+    options: Learner's other arguments, by name. Another strategy, policy or number of classes
+    than the saved state has takes over its parameters. Other bits, or a state that needs more
+    flash than was set aside, are refused where samples or a state would be lost.
     The last saved state is loaded when there is one. A learner that was open on the board is
     released: its memory is needed. Raises ModelError, FitError, StoreError.
     """
     try:
-        return _open(path, board, heap_base, bits, beat, options)
+        return _open(path, board, heap_base, bits, beat, fresh, options)
     finally:
         collect_rarely()  # all that stays is there
 
 
-def _open(path, board, heap_base, bits, beat, options):
+def _open(path, board, heap_base, bits, beat, fresh, options):
     board = board or board_of(path, options)
     path = _found(path, board)
     release(board)
@@ -71,7 +75,7 @@ def _open(path, board, heap_base, bits, beat, options):
         if beat:
             beat()  # where code is in files an attempt takes long
         try:
-            learner = _before_load(path, board, heap_base, bits, beat, options, least)
+            learner = _before_load(path, board, heap_base, bits, beat, fresh, options, least)
             learner.path = path
             learner.load()
             heap_free()  # collects
@@ -102,7 +106,7 @@ def _found(path, board):
     return find(path, root, ModelError, "send it: engram push model FILE")
 
 
-def _before_load(path, board, heap_base, bits, beat, options, least):
+def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
     """A Learner with the weights of the model file, and in a blank store the latents that the file
     carries. least: it takes as little memory as it can.
 
@@ -138,14 +142,11 @@ def _before_load(path, board, heap_base, bits, beat, options, least):
         for name in _HELD:
             __import__(name)
         from .continual.learner import Learner
-        from .store import Checkpoints
 
-        store, checkpoint_device, model_id = open_flash(
-            spec, board.store_device(), board.PROGRAM_BYTES, bits,
-            getattr(board, "PROGRAM_ONCE", None), beat, prepared.saved_bytes, path, **options
+        store, checkpoints = _stores(
+            spec, board, bits, beat, fresh, prepared.saved_bytes, path, options
         )
         prepared.plan_store(store.capacity, store.bits)
-        checkpoints = Checkpoints(checkpoint_device, board.PROGRAM_BYTES, model_id, beat=beat)
         _tidy(board.store_device())
         learner = Learner(
             spec,
@@ -169,6 +170,47 @@ def _fill(learner, stream, rehearsal):
     held = fill(learner, stream, rehearsal)
     forget(("engram.continual.rehearsal",))
     return held
+
+
+def _stores(spec, board, bits, beat, fresh, saved_bytes, path, options):
+    """(ReplayStore, Checkpoints) of a board for a learner of `spec`. Erases what was made for
+    others, where fresh is true or nothing would be lost. Raises StoreError."""
+    from .store import Checkpoints
+
+    device, program_bytes = board.store_device(), board.PROGRAM_BYTES
+    if fresh:
+        from .store.wipe import wipe
+
+        wipe(device, program_bytes)
+    for again in (False, True):
+        try:
+            store, rest, model_id = open_flash(
+                spec, device, program_bytes, bits, getattr(board, "PROGRAM_ONCE", None), beat,
+                saved_bytes, path, **options
+            )
+            return store, Checkpoints(rest, program_bytes, model_id, beat=beat)
+        except StoreError as e:
+            if again:
+                raise
+            _make_way(device, program_bytes, e)
+
+
+def _make_way(device, program_bytes, error):
+    """Wipes a region that holds no sample and no state, for a learner that it was not made for.
+    Raises StoreError where something would be lost."""
+    from .store.contents import contents
+    from .store.wipe import wipe
+
+    found = contents(device, program_bytes)
+    if found is None:
+        raise error
+    if any(found):
+        raise StoreError(
+            "%s: its %d samples and the state of generation %d would be lost; open the model as "
+            "it was, or with fresh=True (engram push model --fresh), which erases them"
+            % ((str(error).split(";")[0],) + found)
+        )
+    wipe(device, program_bytes)
 
 
 def _most_slots(device, spec):
@@ -201,7 +243,7 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
     its tensors.
     """
     from .continual.policies import policy_class
-    from .store import ReplayStore, regions
+    from .store import ReplayStore
     from .store.wipe import first_header
 
     header = first_header(device)
@@ -214,7 +256,7 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
         saved_bytes = of_state(spec, strategy, scope, depth)
     state_bytes += saved_bytes
     state_bytes += policy_class(policy or POLICY).saved_bytes(spec.classes or 1)
-    store_device, checkpoint_device = regions(device, state_bytes, program_bytes)
+    store_device, checkpoint_device = _parts(device, state_bytes, program_bytes, header)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
     latent_id, model_id = _ids(spec, header, path)
     store = ReplayStore(
@@ -222,6 +264,24 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
         targets=spec.targets,
     )
     return store, checkpoint_device, model_id
+
+
+def _parts(device, state_bytes, program_bytes, header):
+    """(replay region, checkpoint region): as they were made, where a log is there."""
+    from .store import Region, regions
+    from .store.checkpoint import units_for
+
+    blocks = device.ioctl(4, 0)
+    if header is None or header.units > blocks - 2:
+        return regions(device, state_bytes, program_bytes)
+    rest = blocks - header.units
+    needed = units_for(state_bytes, header.erase_bytes, program_bytes)
+    if needed > rest // 2:
+        raise StoreError(
+            "expected %d bytes of flash per saved state for these options, got %d, set aside when "
+            "the store was made" % (needed * header.erase_bytes, rest // 2 * header.erase_bytes)
+        )
+    return Region(device, 0, header.units), Region(device, header.units, rest)
 
 
 def _ids(spec, header, path):

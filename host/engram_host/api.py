@@ -425,6 +425,8 @@ def learn(
     "user"), composition, new_share, scope, depth, classes, known, bits, policy, budget (latents,
     or a text as "200kB"), batch, micro, optimiser, lr, lr_decay, momentum, weight_decay, clip,
     seed; those not given stay as they are.
+    A label beyond the classes that the learner has room for makes its head grow; what was learned
+    is kept.
     Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
     board is usable; what was sent stays on the board and is learned by the next session.
     class_names: for the log, where the model has none or others.
@@ -437,6 +439,7 @@ def learn(
         learner = device.need_open(model, **options)
         loaded = _samples(data, labels, device, class_names)
         loaded.need_answers()
+        learner = device.grow(learner, loaded) if options.get("classes") is None else learner
         device.check(loaded)
         device.warn_of_range(loaded)
         path = log or logs.default_path(device.link.board)
@@ -532,6 +535,8 @@ def learn_tasks(
             read=read,
         )
         learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
+        if options.get("classes") is None:
+            learner = device.grow(learner, *(task.samples for task in stream.tasks))
         for task in stream.tasks + stream.tests:
             device.check(task.samples)
         device.warn_of_range(stream.tasks[0].samples)

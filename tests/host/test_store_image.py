@@ -265,7 +265,7 @@ def test_states_of_another_model_are_no_way_back(board, device, model, some):
     board.transport.write(b"\x03")
     again = Device(Link(board.transport, timing=QUICK))
     image = bytes(flash.data)
-    with pytest.raises(DeviceError, match=r"state of model.*load that model.*`engram reset`"):
+    with pytest.raises(DeviceError, match=r"state of model.*20 samples.*would be lost.*--fresh"):
         api.rollback(again, "factory")
     assert flash.data == image
     told = api.store_format(port=again)

@@ -16,7 +16,7 @@ def asked(monkeypatch):
     those in .refused say so themselves."""
     asked = SimpleNamespace(least=[], full=(), refused=())
 
-    def before_load(path, board, heap_base, bits, beat, options, least):
+    def before_load(path, board, heap_base, bits, beat, fresh, options, least):
         asked.least.append(least)
         if least in asked.full:
             raise MemoryError("memory allocation failed, allocating 1148 bytes")

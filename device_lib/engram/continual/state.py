@@ -1,8 +1,16 @@
 """The learned state: what is saved, in which order, and how it comes back."""
 
 from array import array
+from binascii import crc32
 
-_INTS = 8  # experience, spare, steps, three of the generator, classes known, spare
+from ..compat import forget
+
+INTS = 8  # experience, kind, steps, three of the generator, classes known, spare
+
+
+def kind_of(learner):
+    """A number for the strategy of a learner, in its saved states; 0 in those of before 0.2."""
+    return crc32(learner.strategy_name.encode()) & 0x3FFFFFFF or 1
 
 
 class State:
@@ -16,8 +24,8 @@ class State:
 
     def __init__(self, learner, parts):
         self._learner = learner
-        self._numbers = array("i", [0] * (_INTS + (learner.classes or 1)))
-        self.brought = memoryview(self._numbers)[_INTS:]
+        self._numbers = array("i", [0] * (INTS + (learner.classes or 1)))
+        self.brought = memoryview(self._numbers)[INTS:]
         names = ["numbers"] + ["policy%d" % i for i in range(len(learner.policy.saved))]
         names += ["params"] + [name for name, _ in parts]
         own = (self._numbers,) + tuple(learner.policy.saved) + (learner.stage.params,)
@@ -27,7 +35,8 @@ class State:
     def save(self, checkpoints):
         """Saves atomically; returns the generation (int)."""
         learner, numbers = self._learner, self._numbers
-        numbers[0], numbers[2] = learner.experience, learner.steps_done
+        numbers[0], numbers[1] = learner.experience, kind_of(learner)
+        numbers[2] = learner.steps_done
         numbers[3], numbers[4], numbers[5] = learner.rng.state
         numbers[6] = learner.stage.known
         learner.policy.saving()
@@ -39,17 +48,39 @@ class State:
         return checkpoints.save(parts if stream.saved else self.parts)
 
     def load(self, checkpoints):
-        """Loads the last saved state; returns its generation, None when there is none."""
-        learner, numbers = self._learner, self._numbers
-        sizes = checkpoints.sizes()
+        """Loads the last saved state; returns its generation, None when there is none.
+
+        A state of another strategy, policy or number of classes is loaded as far as it goes.
+        """
+        learner, sizes = self._learner, checkpoints.sizes()
+        own = len(self.parts)
+        if sizes and (sizes[:own] != self.sizes or len(sizes) > own + 1):
+            from .moving import move
+
+            generation = move(learner, self, checkpoints)
+            learner.policy.loaded()
+            forget(("engram.continual.moving",))
+            return generation
         extra = bytearray(sizes[-1] if len(sizes) == len(self.parts) + 1 else 0)
         generation = checkpoints.load_into(self.parts + ((extra,) if extra else ()))
         if generation is not None:
-            learner.experience, learner.steps_done = numbers[0], numbers[2]
-            for i in range(3):
-                learner.rng.state[i] = numbers[3 + i]
-            if numbers[6] != learner.stage.known:
-                learner.stage.resize(numbers[6])
+            self.take(self._numbers)
             learner.stream.unpack(bytes(extra), learner.experience)
         learner.policy.loaded()
         return generation
+
+    @property
+    def sizes(self):
+        """Bytes of each part."""
+        return tuple([4 * len(part) for part in self.parts])
+
+    def take(self, numbers):
+        """Takes over the numbers of a saved state, which may have room for other classes."""
+        learner = self._learner
+        for i in range(min(len(self.brought), len(numbers) - INTS)):
+            self.brought[i] = numbers[INTS + i]
+        learner.experience, learner.steps_done = numbers[0], numbers[2]
+        for i in range(3):
+            learner.rng.state[i] = numbers[3 + i]
+        if numbers[6] != learner.stage.known:
+            learner.stage.resize(numbers[6])

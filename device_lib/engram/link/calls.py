@@ -9,9 +9,9 @@ from binascii import crc32, hexlify, unhexlify
 from .. import __version__
 from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
-from ..holder import held, release
+from ..holder import held, hold, release
 from . import wire
-from .files import safe_path
+from .files import PUSHED, safe_path, size_of
 from .samples import SampleStream
 
 
@@ -189,8 +189,12 @@ def busy(device):
     return device.busy
 
 
-def open_model(device, model, **options):
-    """Open a learner for a model file, with what the board has learned with it before."""
+def open_model(device, model, pushed=None, fresh=False, **options):
+    """Open a learner for a model file, with what the board has learned with it before.
+
+    pushed: name of a file that takes the place of that one when it opens; else that one opens as
+    before. fresh: erase samples and states that are there.
+    """
     device.close()
     # Only a board that learns pays for the kernels. From files code takes seconds to load.
     for module in _LEARNS:
@@ -198,15 +202,27 @@ def open_model(device, model, **options):
         device.beat()
     from ..session import load_code, open_learner
 
-    device.files.close()
-    device.files.open(model).close()  # CommandError if it is not there
-    path = safe_path(device.files.root, model)
+    files = device.files
+    files.close()
+    if size_of(safe_path(files.root, model)) < 0 <= size_of(
+        safe_path(files.root, model + PUSHED)
+    ):
+        files.rename(model + PUSHED, model)  # a cut came between the end of one and the other
+        pushed = None
+    name = pushed or model
+    files.open(name).close()  # CommandError if it is not there
+    path = safe_path(files.root, name)
     load_code(**options)
     device.board.store_device()  # made now: it stays when the learner goes
     device.beat()
-    device.learner = open_learner(
-        path, device.board, idle_heap(device), beat=device.beat, **options
+    learner = open_learner(
+        path, device.board, idle_heap(device), beat=device.beat, fresh=fresh, **options
     )
+    if pushed:
+        files.rename(pushed, model)
+        learner.path = safe_path(files.root, model)
+        hold(device.board, learner, learner.path, options)
+    device.learner = learner
     device.remember(model, options)  # and no others: they may be refused
     device.beat()
     device.measure()

@@ -9,6 +9,7 @@ from binascii import crc32
 from ..errors import CommandError
 from .wire import PART
 
+PUSHED = ".new"  # behind the name of a model, until it opens
 _BLOCK_BYTES = 512
 _SYNC_BYTES = 16384  # a power cut loses at most this much of a transfer
 
@@ -174,6 +175,11 @@ class Files:
             self._out_name = name
         self._out.seek(offset)
         return self._out.read(count)
+
+    def rename(self, name, new):
+        """Gives a file another name, in the place of what has it."""
+        self.close()
+        replace(safe_path(self.root, name), safe_path(self.root, new))
 
     def name_of(self, path):
         """The name of a file that a program opened by a path; None where it lies elsewhere."""

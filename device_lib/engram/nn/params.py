@@ -16,7 +16,15 @@ class Learned:
     def __init__(self, params, grads, runs):
         self.grads = grads
         self.elems = sum([n for _, _, n, _ in runs])
+        self._places = [(first, own, n) for first, own, n, _ in runs]
         self._runs = [(params[first : first + n], own, n) for first, own, n, _ in runs]
+
+    def place(self, first):
+        """Where an element of the parameters lies in the vector; None: it does not learn."""
+        for start, own, n in self._places:
+            if start <= first < start + n:
+                return own + first - start
+        return None
 
     def snapshots(self, out):
         """A tape that copies the parameters that learn into out (elems): kernels.run(tape)."""

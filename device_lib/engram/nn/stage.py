@@ -76,9 +76,11 @@ class Head:
     .x        its inputs in a micro-batch (rows, n); .single_x: in one sample
     .dout     (rows, classes): gradients by its outputs between forward and backward
     .n, .rows
+    .places   first elements of w and b in the parameters
     """
 
-    def __init__(self, w, b, x, dout, rows):
+    def __init__(self, w, b, x, dout, rows, places):
+        self.places = places
         self.w, self.b, self.x, self.dout, self.rows = w, b, x, dout, rows
         self.n = len(x) // rows
         self.single_x = x[: self.n]
@@ -264,8 +266,10 @@ def _read(spec, program, arena):
 def _head(spec, program, arena, rows):
     """The head's windows, with room for all classes."""
     node = spec.net.head
-    w, b = [arena.window(*program.place(node[key])) for key in ("w", "b")]
-    return Head(w, b, arena.window(node["in"][0]), arena.window(gradient(node["name"])), rows)
+    places = [program.place(node[key]) for key in ("w", "b")]
+    w, b = [arena.window(*place) for place in places]
+    x, dout = arena.window(node["in"][0]), arena.window(gradient(node["name"]))
+    return Head(w, b, x, dout, rows, tuple([place[1] for place in places]))
 
 
 def _from_uint8(spec):

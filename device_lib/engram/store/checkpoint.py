@@ -159,6 +159,12 @@ class Checkpoints:
         sizes = self._read_sizes()
         return struct.unpack("<%dI" % (len(sizes) // 4), sizes)
 
+    def read_part(self, index, window, offset=0):
+        """Fills a byte window with bytes of one buffer of the newest valid state."""
+        sizes = self.sizes()
+        at = self._data_at + 4 * len(sizes) + sum(sizes[:index]) + offset
+        self._read(self._area, window, at)
+
     def _read_sizes(self):
         """The table of the parts of the newest state, as it lies in flash."""
         sizes = bytearray(4 * self._header[3])

@@ -25,6 +25,11 @@ def command() -> None:
 @click.option("--name", default=api.MODEL, show_default=True, help="Its name on the board.")
 @options.learner
 @click.option(
+    "--fresh",
+    is_flag=True,
+    help="Erase the samples and the learned state that are on the board, of whatever model.",
+)
+@click.option(
     "--class-names",
     type=options.FILE,
     metavar="FILE",
@@ -36,8 +41,10 @@ def command() -> None:
 def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any) -> None:
     """Send a model made by `engram convert` and open it.
 
-    What the board had learned with the same model before is there again. The options of the
-    learner stay in force until others are given.
+    What the board had learned with the same model before is there again, also with another
+    strategy, policy, budget or number of classes. The model that the board had is replaced when
+    the new one opens; where the board refuses that, the old one works as before. The options of
+    the learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         told = api.push_model(board, file, name=name, **options.named(learner))

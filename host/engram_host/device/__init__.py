@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import warnings
+from binascii import crc32
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.link import wire
+from engram.link.files import PUSHED
 from engram.nn.model import ModelSpec
 from engram_host.convert import model_file
 from engram_host.device import learner_options
@@ -123,7 +125,9 @@ class Device:
     ) -> dict[str, Any]:
         """Check a model file, send it, open it. Returns what the learner is and needs.
 
-        class_names: kept in the file on the board, in the place of those that it has.
+        class_names: kept in the file on the board, in the place of those that it has. The model
+        that the board has under this name is replaced when the new one has opened; where that is
+        refused, the old one works as before. fresh, of the options: erase samples and states.
         """
         path = Path(path)
         if not path.is_file():
@@ -136,8 +140,19 @@ class Device:
             names.check_count(class_names, spec.classes)
             text = "\n".join(names.checked(class_names))
             content = model_file.with_metadata(content, class_names=text)
-        self.put(name, content)
-        return self.open(name, **options)
+        fresh = {"fresh": True} if options.pop("fresh", False) else {}
+        given = {**learner_options.for_board(options), **fresh}
+        files = self.files()
+        there = files.get(name) == len(content) and self.link.call("stat", name=name)
+        if name not in files or (there and there["crc"] == crc32(content)):
+            self.put(name, content)
+            return self._opened("open", name, given)
+        self.put(name + PUSHED, content)
+        try:
+            return self._opened("open", name, {**given, "pushed": name + PUSHED})
+        except DeviceError:
+            self.remove(name + PUSHED)
+            raise
 
     def open(self, name: str = MODEL, **options: Any) -> dict[str, Any]:
         """Open a model that is on the board, with what the board saved for it.
@@ -175,6 +190,17 @@ class Device:
         if now["learner"] and now["model"] == wanted and same:
             return now["learner"]  # type: ignore[no-any-return]
         return self.open(wanted, **learner_options.merged(now["options"], given))
+
+    def grow(self, learner: dict[str, Any], *samples: Samples) -> dict[str, Any]:
+        """The open learner with room for the classes of labelled samples, opened again where it
+        has none; what it learned is kept. learner: its facts."""
+        labels = [int(each.y.max()) for each in samples if each.y is not None and len(each)]
+        most = max(labels, default=-1) + 1
+        if not learner["classes"] or most <= learner["classes"]:
+            return learner
+        now = self.info()
+        chosen = learner_options.merged(now["options"], {"classes": most})
+        return self._opened("open", now["model"], chosen)
 
     def reset(self, name: str | None = None, **options: Any) -> dict[str, Any]:
         """Forget everything learned: stored samples and saved states are erased.

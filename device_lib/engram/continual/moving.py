@@ -1,0 +1,107 @@
+"""A saved state of another strategy, policy or number of classes: keeps what can be kept of it.
+
+Parameters, the classes known, the numbers of experiences and samples always stay. What a strategy
+keeps beside them stays where it is the same strategy; another one begins from the parameters.
+"""
+
+from array import array
+
+from ..compat import bytes_of
+from ..errors import StoreError
+from .state import INTS, kind_of
+
+
+def move(learner, state, checkpoints):
+    """Loads the last saved state into a learner of other options; returns its generation.
+
+    state: the learner's State. Raises StoreError where it is of another model, or has more classes
+    than the learner has room for; nothing has changed then.
+    """
+    sizes, classes = checkpoints.sizes(), len(state.brought)
+    saved = sizes[0] // 4 - INTS  # classes that it has room for
+    grown = _Grown(learner.stage, classes, saved)
+    at = _place_of_parameters(sizes, 4 * (len(learner.stage.params) - grown.in_head))
+    numbers = array("i", range(INTS + saved))
+    checkpoints.read_part(0, bytes_of(numbers))
+    if numbers[6] > classes:
+        raise StoreError(
+            "expected room for the %d classes that were learned, got %d; open the model with "
+            "classes=%d" % (numbers[6], classes, numbers[6])
+        )
+    grown.read(checkpoints, at, learner.stage.params, grown.head_places)
+    if at == 2 and learner.policy.saved:
+        counts = [(1 + i * classes, classes, saved) for i in range(3)]
+        grown.read(checkpoints, 1, learner.policy.saved[0], counts)
+    state.take(numbers)
+    own = state.parts[2 + len(learner.policy.saved) :]
+    rest = sizes[at + 1 :]
+    same = numbers[1] in (0, kind_of(learner)) and len(rest) in (len(own), len(own) + 1)
+    places = [grown.places_of(len(own[i]), rest[i] // 4) for i in range(len(own))] if same else []
+    if same and None not in places:
+        for i, window in enumerate(own):
+            grown.read(checkpoints, at + 1 + i, window, places[i])
+        if len(rest) > len(own):
+            extra = bytearray(rest[-1])
+            checkpoints.read_part(len(sizes) - 1, extra)
+            learner.stream.unpack(bytes(extra), learner.experience)
+    else:
+        for window in own:
+            for i in range(len(window)):
+                window[i] = 0
+        learner.strategy.fresh()
+    return checkpoints.info()["generation"]
+
+
+def _place_of_parameters(sizes, expected):
+    """Which part they are: the second, behind the numbers, or the third, behind the policy's."""
+    for at in (1, 2):
+        if at < len(sizes) and sizes[at] == expected:
+            return at
+    raise StoreError(
+        "expected a saved state with %d bytes of parameters, got parts of %r bytes: it was saved "
+        "by another version of this model" % (expected, sizes)
+    )
+
+
+class _Grown:
+    """Where classes have come, or gone, between a saved state and a learner.
+
+    A list of places is [(first element, elements, elements in the saved state)] of what has
+    another size; all else is alike.
+    """
+
+    def __init__(self, stage, classes, saved):
+        head = stage.head
+        self.classes, self.saved, self.n = classes, saved, head.n if head else 0
+        self.in_head = (classes - saved) * (self.n + 1) if head else 0
+        self.head_places = self._of_head(*head.places) if head else []
+        self._learned = stage.learned
+
+    def _of_head(self, w, b):
+        n, classes, saved = self.n, self.classes, self.saved
+        return sorted([(w, n * classes, n * saved), (b, classes, saved)])
+
+    def places_of(self, elems, saved):
+        """The places in a buffer of a strategy; None where it does not say."""
+        if elems == saved:
+            return []
+        n, classes = self.n, self.classes
+        if (elems, saved) == (classes, self.saved):
+            return [(0, elems, saved)]
+        if elems == (n + 1) * classes and elems - saved == self.in_head:
+            return self._of_head(0, n * classes)
+        if elems == self._learned.elems and elems - saved == self.in_head:
+            w, b = [self._learned.place(first) for first, _, _ in self.head_places]
+            return None if w is None or b is None else self._of_head(w, b)
+        return None
+
+    @staticmethod
+    def read(checkpoints, part, window, places):
+        """Reads a part of the saved state into a window of 4-byte items."""
+        here = there = 0
+        for first, elems, saved in places + [(len(window), 0, 0)]:
+            count = first - here + min(elems, saved)
+            if count:
+                checkpoints.read_part(part, bytes_of(window[here : here + count]), 4 * there)
+            there += first - here + saved
+            here = first + elems

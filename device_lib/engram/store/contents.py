@@ -1,0 +1,28 @@
+"""What a replay region holds, of whatever model: whether anything would be lost with it."""
+
+from .checkpoint import HEADER_BYTES, unpack_header
+from .log import ReplayStore
+from .regions import Region
+from .wipe import first_header
+
+
+def contents(dev, program_bytes):
+    """(samples, generation of the last saved state or 0) of a region; None where it holds no log.
+
+    The log is mounted as it was made.
+    """
+    header = first_header(dev)
+    blocks = dev.ioctl(4, 0)
+    if header is None or header.units > blocks:
+        return None
+    store = ReplayStore(
+        Region(dev, 0, header.units), program_bytes, header.model_id, header.latent_bytes,
+        header.bits, align=header.page_bytes > 1, targets=header.targets,
+    )
+    generation, area = 0, (blocks - header.units) // 2
+    raw = bytearray(HEADER_BYTES)
+    for first in (header.units, header.units + area) if area else ():
+        dev.readblocks(first, raw, 0)
+        found = unpack_header(raw)
+        generation = max(generation, found[5] if found else 0)
+    return len(store), generation
