@@ -198,10 +198,11 @@ def _stores(spec, board, bits, beat, fresh, saved_bytes, path, options):
 def _make_way(device, program_bytes, error):
     """Wipes a region that holds no sample and no state, for a learner that it was not made for.
     Raises StoreError where something would be lost."""
+    from .continual.numbers import PAST
     from .store.contents import contents
     from .store.wipe import wipe
 
-    found = contents(device, program_bytes)
+    found = contents(device, program_bytes, PAST)
     if found is None:
         raise error
     if any(found):

@@ -1,15 +1,17 @@
 """What a replay region holds, of whatever model: whether anything would be lost with it."""
 
 from .checkpoint import HEADER_BYTES, unpack_header
+from .format import EMPTY
 from .log import ReplayStore
 from .regions import Region
 from .wipe import first_header
 
 
-def contents(dev, program_bytes):
+def contents(dev, program_bytes, carried):
     """(samples, generation of the last saved state or 0) of a region; None where it holds no log.
 
-    The log is mounted as it was made.
+    The log is mounted as it was made. carried: experience of records that do not count, as the
+    model file carries them.
     """
     header = first_header(dev)
     blocks = dev.ioctl(4, 0)
@@ -25,4 +27,8 @@ def contents(dev, program_bytes):
         dev.readblocks(first, raw, 0)
         found = unpack_header(raw)
         generation = max(generation, found[5] if found else 0)
-    return len(store), generation
+    samples = [
+        slot for slot, label in enumerate(store.labels)
+        if label != EMPTY and store.experiences[slot] != carried
+    ]
+    return len(samples), generation
