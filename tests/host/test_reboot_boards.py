@@ -41,9 +41,11 @@ def test_a_program_that_holds_a_learner_does_not_block_the_host(name, model, som
     with api.connect(name) as board:
         told = board.info()
         assert told["learner"]["batch"] == 8 and told["options"] == {"batch": 8}
-        learned = api.learn(board, some([5], 16), log=tmp_path / "a.jsonl")  # by that learner
+        log = tmp_path / "a.jsonl"
+        learned = api.learn(board, some([5], 16), epochs=1, log=log)  # by that learner
         assert learned.summary["samples"] == 16
-        assert api.learn(board, some([5], 16), batch=4).summary["experience"] == 2  # by another
+        other = api.learn(board, some([5], 16), epochs=1, batch=4, log=log)
+        assert other.summary["experience"] == 2
         assert api.push_model(board, model, batch=16)["batch"] == 16
     api.reboot(name)
     with api.connect(name) as board:  # main.py opened it again, with what was saved
@@ -57,11 +59,11 @@ def test_what_was_interrupted_goes_on_after_a_reboot(name, model, some, data, tm
     with api.connect(name) as board:
         api.push_model(board, model, batch=8, lr=0.03)
         with pytest.raises(Stopped):
-            api.learn(board, some([5], 24), on_step=stop, log=tmp_path / "a.jsonl")
+            api.learn(board, some([5], 24), epochs=1, on_step=stop, log=tmp_path / "a.jsonl")
         api.reboot(board)
         told = board.info()
         assert told["learner"] is None and told["options"] == {"batch": 8, "lr": 0.03}
-        learned = api.learn(board, some([6], 8), log=tmp_path / "b.jsonl")
+        learned = api.learn(board, some([6], 8), epochs=1, log=tmp_path / "b.jsonl")
         assert board.store_info()["store"]["live"] == 32
         assert learned.steps[0]["of"] == 32 // 8  # of the samples before the reboot too
 
@@ -82,11 +84,11 @@ def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
     with api.connect(name) as board:
         api.push_model(board, model, batch=8, bits=4)
         with pytest.raises(Stopped):
-            api.learn_tasks(board, tmp_path / "all.npz", on_step=stop, **stream)
+            api.learn_tasks(board, tmp_path / "all.npz", on_step=stop, epochs=1, **stream)
         told = board.stream()
         api.reboot(board)
         words = []
-        api.learn_tasks(board, tmp_path / "all.npz", say=words.append, **stream)
+        api.learn_tasks(board, tmp_path / "all.npz", say=words.append, epochs=1, **stream)
         assert board.stream()["id"] == told["id"] and board.stream()["done"] == 2
         assert words == [f"goes on after {told['done']} of 2 tasks"]
 
