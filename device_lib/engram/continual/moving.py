@@ -8,7 +8,7 @@ from array import array
 
 from ..compat import bytes_of
 from ..errors import StoreError
-from .state import INTS, kind_of
+from .numbers import INTS, kind_of
 
 
 def move(learner, state, checkpoints):

@@ -1,4 +1,7 @@
-"""The numbers in a record: its experience, its label, and the group that it counts in."""
+"""The numbers in a record: its experience, its label, and the group that it counts in; and the
+first ones in a saved state."""
+
+from binascii import crc32
 
 # Labels that are no classes: those of store.format.
 DEAD = 255  # of a slot that holds no record
@@ -46,3 +49,12 @@ def _in_use(store, number):
         if found == number and store.labels[slot] != DEAD:
             return True
     return False
+
+
+# Of a saved state: experience, kind, steps, three of the generator, classes known, spare.
+INTS = 8
+
+
+def kind_of(learner):
+    """A number for the strategy of a learner, in its saved states; 0 in those of before 0.2."""
+    return crc32(learner.strategy_name.encode()) & 0x3FFFFFFF or 1

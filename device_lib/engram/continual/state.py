@@ -1,16 +1,9 @@
 """The learned state: what is saved, in which order, and how it comes back."""
 
 from array import array
-from binascii import crc32
 
 from ..compat import forget
-
-INTS = 8  # experience, kind, steps, three of the generator, classes known, spare
-
-
-def kind_of(learner):
-    """A number for the strategy of a learner, in its saved states; 0 in those of before 0.2."""
-    return crc32(learner.strategy_name.encode()) & 0x3FFFFFFF or 1
+from .numbers import INTS, kind_of
 
 
 class State:

@@ -11,7 +11,7 @@ from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
 from ..holder import held, hold, release
 from . import wire
-from .files import PUSHED, safe_path, size_of
+from .files import safe_path, size_of
 from .samples import SampleStream
 
 
@@ -205,9 +205,9 @@ def open_model(device, model, pushed=None, fresh=False, **options):
     files = device.files
     files.close()
     if size_of(safe_path(files.root, model)) < 0 <= size_of(
-        safe_path(files.root, model + PUSHED)
+        safe_path(files.root, model + wire.PUSHED)
     ):
-        files.rename(model + PUSHED, model)  # a cut came between the end of one and the other
+        files.rename(model + wire.PUSHED, model)  # a cut came between the end of one and the other
         pushed = None
     name = pushed or model
     files.open(name).close()  # CommandError if it is not there

@@ -9,7 +9,6 @@ from binascii import crc32
 from ..errors import CommandError
 from .wire import PART
 
-PUSHED = ".new"  # behind the name of a model, until it opens
 _BLOCK_BYTES = 512
 _SYNC_BYTES = 16384  # a power cut loses at most this much of a transfer
 

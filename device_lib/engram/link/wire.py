@@ -69,6 +69,7 @@ EVALUATE = 1  # label, input, targets: compare the prediction with them
 PREDICT = 2  # input alone: answer with the prediction
 
 PART = ".part"  # ends the name of a file on the board while it is being received
+PUSHED = ".new"  # behind the name of a model, until it opens
 
 _HEAD = "<BBH"
 _HEAD_BYTES = 4

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.link import wire
-from engram.link.files import PUSHED
 from engram.nn.model import ModelSpec
 from engram_host.convert import model_file
 from engram_host.device import learner_options
@@ -147,11 +146,11 @@ class Device:
         if name not in files or (there and there["crc"] == crc32(content)):
             self.put(name, content)
             return self._opened("open", name, given)
-        self.put(name + PUSHED, content)
+        self.put(name + wire.PUSHED, content)
         try:
-            return self._opened("open", name, {**given, "pushed": name + PUSHED})
+            return self._opened("open", name, {**given, "pushed": name + wire.PUSHED})
         except DeviceError:
-            self.remove(name + PUSHED)
+            self.remove(name + wire.PUSHED)
             raise
 
     def open(self, name: str = MODEL, **options: Any) -> dict[str, Any]:
