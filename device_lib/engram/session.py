@@ -143,9 +143,12 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
             __import__(name)
         from .continual.learner import Learner
 
-        store, checkpoints = _stores(
-            spec, board, bits, beat, fresh, prepared.saved_bytes, path, options
+        from .stores import stores
+
+        store, checkpoints = stores(
+            open_flash, spec, board, bits, beat, fresh, prepared.saved_bytes, path, options
         )
+        forget(("engram.stores",))
         prepared.plan_store(store.capacity, store.bits)
         _tidy(board.store_device())
         learner = Learner(
@@ -170,48 +173,6 @@ def _fill(learner, stream, rehearsal):
     held = fill(learner, stream, rehearsal)
     forget(("engram.continual.rehearsal",))
     return held
-
-
-def _stores(spec, board, bits, beat, fresh, saved_bytes, path, options):
-    """(ReplayStore, Checkpoints) of a board for a learner of `spec`. Erases what was made for
-    others, where fresh is true or nothing would be lost. Raises StoreError."""
-    from .store import Checkpoints
-
-    device, program_bytes = board.store_device(), board.PROGRAM_BYTES
-    if fresh:
-        from .store.wipe import wipe
-
-        wipe(device, program_bytes)
-    for again in (False, True):
-        try:
-            store, rest, model_id = open_flash(
-                spec, device, program_bytes, bits, getattr(board, "PROGRAM_ONCE", None), beat,
-                saved_bytes, path, **options
-            )
-            return store, Checkpoints(rest, program_bytes, model_id, beat=beat)
-        except StoreError as e:
-            if again:
-                raise
-            _make_way(device, program_bytes, e)
-
-
-def _make_way(device, program_bytes, error):
-    """Wipes a region that holds no sample and no state, for a learner that it was not made for.
-    Raises StoreError where something would be lost."""
-    from .continual.numbers import PAST
-    from .store.contents import contents
-    from .store.wipe import wipe
-
-    found = contents(device, program_bytes, PAST)
-    if found is None:
-        raise error
-    if any(found):
-        raise StoreError(
-            "%s: its %d samples and the state of generation %d would be lost; open the model as "
-            "it was, or with fresh=True (engram push model --fresh), which erases them"
-            % ((str(error).split(";")[0],) + found)
-        )
-    wipe(device, program_bytes)
 
 
 def _most_slots(device, spec):

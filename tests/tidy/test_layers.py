@@ -75,7 +75,8 @@ DEVICE_ROWS = {
     "holder": BASE,
     "link": {"link", "session", "holder", "store", ""} | TRAINING | BASE,
     # puts a learner and its store together
-    "session": {"continual", "nn", "store", "places", "holder"} | BASE,
+    "session": {"continual", "nn", "store", "stores", "places", "holder"} | BASE,
+    "stores": {"continual.numbers", "store"} | BASE,
     "progress": set(),
     "": {"session", "store", "progress"} | TRAINING | BASE,  # never the link
 }

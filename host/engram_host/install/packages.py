@@ -34,7 +34,7 @@ PACKAGES = {
     ),
     "continual": Package(
         "the learner: strategies, policies, metrics",
-        "continual continual/* session",
+        "continual continual/* session stores",
         ("core", "store"),
     ),
     "link": Package(
