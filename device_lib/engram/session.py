@@ -142,7 +142,6 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
         for name in _HELD:
             __import__(name)
         from .continual.learner import Learner
-
         from .stores import stores
 
         store, checkpoints = stores(

@@ -21,7 +21,7 @@ A policy may also decide before a record is stored, and free room while the stre
 """
 
 from ...errors import DataError
-from ..numbers import group_of
+from ..numbers import DEAD, group_of, number_of
 
 # Those that trim when an experience ends, on any store.
 TRIMMING = ("balanced", "ecbrs", "herding", "random", "reservoir")
@@ -109,16 +109,19 @@ class TakesAll:
     def end(self, learner):
         """Ends an experience: counts what it brought, trims the store."""
         thinning, self.thinning = self.thinning, None
-        brought = learner.brought
+        brought, counts = learner.brought, [0] * len(learner.brought)
         if thinning is not None:
             self.trim_thinned(learner, thinning.seen)
             for group, count in enumerate(thinning.seen):
                 brought[group] += count
             return
-        labels = [learner.store.labels[slot] for slot in learner.current_slots()]
+        store, current = learner.store, number_of(learner.experience)
+        for slot, label in enumerate(store.labels):  # no list: small boards lack the room
+            if label != DEAD and store.experiences[slot] == current:
+                counts[group_of(label, len(brought))] += 1
         self.trim(learner)
-        for label in labels:
-            brought[group_of(label, len(brought))] += 1
+        for group, count in enumerate(counts):
+            brought[group] += count
 
     def saving(self):
         """.saved is about to be written."""
