@@ -14,7 +14,7 @@ MOST = 2.0  # times the instructions of firmware with Engram built in
 # Collections of the heap are in it: the board that has the library in RAM has more of them.
 CODE = """
 import engram, engram_board
-learner = engram.open(engram_board.FS_ROOT + "/model.safetensors", batch=8)
+learner = engram.open(engram_board.FS_ROOT + "/model.safetensors", batch=8, micro=1)
 x = bytes([7 * i % 17 for i in range(64)])
 learner.predict(x)
 start = engram_board.counter()
@@ -43,7 +43,7 @@ def test_an_answer_costs_at_most_twice_as_much(stock, model):
             assert install(line)["kernels"]["modules"] == {"_engram_small": "armv7emsp"}
         line.close()
         with api.connect(name) as device:
-            api.push_model(device, model, batch=8)
+            api.push_model(device, model, batch=8, micro=1)
         repl = RawRepl(stock(name))
         repl.enter()
         repl.reset()
