@@ -51,6 +51,7 @@ OWN_TRAINING: dict[str, dict] = {
     "finetune": {"lr": 0.0003},
     "lwf": {"lr": 0.0003, "options": {"alpha": 32, "temperature": 2}},
     "ncm": {"epochs": 1},
+    "replay_lwf": {"options": {"alpha": 8}},
     "slda": {"epochs": 1},
 }
 # P1 brings many new samples for few old ones: plain replay learns slower there, by buffer.
