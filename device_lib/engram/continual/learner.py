@@ -7,7 +7,6 @@ from ..compat import bytes_of, collect_often, collect_rarely, forget, heap_free,
 from ..compat import ticks_diff, ticks_us
 from ..errors import DataError, StoreError
 from ..nn import objectives
-from .composition import of_goal
 from .defaults import LR, LR_DECAY, POLICY
 from .inputs import Inputs
 from .numbers import DEAD, next_experience, number_of
@@ -133,7 +132,10 @@ class Learner:
         collect_often()
         self.policy_name = policy
         policy = policy_class(policy)
+        from .composition import of_goal
+
         composition, new_share = of_goal(goal, composition, new_share)
+        forget(("engram.continual.composition",))
         if prepared is None:
             fit(spec, classes, known)
         if not 0 <= lr_decay <= 1:

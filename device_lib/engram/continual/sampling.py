@@ -3,18 +3,18 @@
 from array import array
 
 from ..backend import kernels
+from ..compat import forget
 from .numbers import DEAD, group_of
 
-_TURNS = 64  # that the classes of "as_seen" share among them, at least
+TURNS = 64  # that the classes of "as_seen" share among them, at least
 
 
 class Sampler:
     """Composes mini-batches of slots of a replay store. Drawing allocates nothing.
 
     slots: capacity of the store. classes: number of classes, and one more where records may have
-    none: these take their turns as a class does. composition: one of
-    composition.COMPOSITIONS. new_share:
-    share of a batch that is new, above 0 and at most 1; None: what the composition says.
+    none: these take their turns as a class does. composition: one of composition.COMPOSITIONS.
+    new_share: share of a batch that is new, above 0 and at most 1; None: that of the composition.
     After begin(): .new, .old records found, .new_per_batch, .steps_per_epoch.
     New records come once an epoch, in random order, at least one in a batch.
     """
@@ -25,7 +25,7 @@ class Sampler:
         self.order = array("H", range(slots))  # new records first, then old ones by class
         self.start = array("H", range(classes + 1))  # first old record of each class
         # Classes that have old records, as they take turns.
-        turns = max(_TURNS, classes) if composition == "as_seen" else classes
+        turns = max(TURNS, classes) if composition == "as_seen" else classes
         self.present = bytearray(turns)
         self.present_count = 0
         self.new = self.old = 0
@@ -43,10 +43,13 @@ class Sampler:
         self._sort(labels, experiences, current, replay)
         self.new_per_batch = batch
         if self.old:
-            share = _SHARES[self.composition](self, labels, batch, brought)
+            from .shares import SHARES  # code that only the beginning of a run needs
+
+            share = SHARES[self.composition](self, labels, batch, brought)
             if self.new_share is not None:
                 share = batch * self.new_share
             self.new_per_batch = min(batch, max(1, int(share + 0.5)))
+            forget(("engram.continual.shares",))
         self.steps_per_epoch = (self.new + self.new_per_batch - 1) // self.new_per_batch
         self._place[0] = self.new  # the first draw shuffles
         self._place[1] = self.rng.below(self.present_count) if self.old else 0
@@ -57,47 +60,6 @@ class Sampler:
         for i in range(self.new):
             self.order[i] = slots[i]
         self._place[0] = first
-
-    def _by_class(self, labels, batch, brought):
-        """New records for the share of their classes: two thirds of it where a class has old
-        ones too, so that a few new records of what is known weigh more than many old ones."""
-        fresh = set(
-            [group_of(labels[self.order[i]], len(self.start) - 1) for i in range(self.new)]
-        )
-        old = set([self.present[i] for i in range(self.present_count)])
-        return batch * (len(fresh) - len(fresh & old) / 3) / len(fresh | old)
-
-    def _by_record(self, labels, batch, brought):
-        self._one_group()
-        return batch * self.new / (self.new + self.old)
-
-    def _by_stream(self, labels, batch, brought):
-        """Old classes take turns as often as the stream has brought them."""
-        weights = {}
-        for i in range(self.present_count):
-            c = self.present[i]
-            stored = self.start[c + 1] - self.start[c]
-            weights[c] = max(stored, brought[c] if brought else 0)
-        total = sum(weights.values())
-        due = dict(weights)
-        for turn in range(len(self.present)):
-            c = max(sorted(due), key=lambda c: due[c])
-            self.present[turn] = c
-            for other in due:
-                due[other] += weights[other]
-            due[c] -= total
-        self.present_count = len(self.present)
-        return batch * self.new / (self.new + total)
-
-    def _of_ar1(self, labels, batch, brought):
-        self._one_group()
-        return self.new // max(1, (self.new + self.old) // batch)
-
-    def _one_group(self):
-        """All old records are drawn alike."""
-        for c in range(1, len(self.start)):
-            self.start[c] = self.start[-1]
-        self.present[0], self.present_count = 0, 1
 
     def _sort(self, labels, experiences, current, replay):
         start = self.start
@@ -155,12 +117,3 @@ class Sampler:
             slots, self.rng.state, self._place, self.order, self.start, self.present, fresh,
             self.present_count,
         )
-
-
-# New records of a batch, and how old ones take turns.
-_SHARES = {
-    "balanced": Sampler._by_class,
-    "as_stored": Sampler._by_record,
-    "as_seen": Sampler._by_stream,
-    "ar1": Sampler._of_ar1,
-}
