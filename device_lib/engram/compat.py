@@ -96,9 +96,9 @@ try:
     _at_start = gc.threshold() if _settable else -1
 
     def collect_often():
-        """From now on the heap is collected every 8 KiB.
+        """Collects the heap every 8 KiB from now on.
 
-        What stays of a load lies low and together then, and an arena finds its one piece.
+        Objects that outlive a load then lie together at its low end, and an arena finds one piece.
         """
         global _often
         _often = True

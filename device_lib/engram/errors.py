@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The exceptions of the device library, as one tree.
 
     EngramError
     ├── DataError       a sample, label or data file is not what the model expects

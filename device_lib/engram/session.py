@@ -269,7 +269,7 @@ def _legacy_ids(spec, path):
 
 
 def _tidy(device):
-    """What a mount leaves in the heap must not keep the arena from its place."""
+    """Frees the buffers that a mount leaves, so that the arena finds its place in the heap."""
     if hasattr(device, "release"):
         device.release()
     heap_used()  # collects

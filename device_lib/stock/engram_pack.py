@@ -49,8 +49,8 @@ class Packs:
             raise OSError(2)
         if found:
             self._found = found
-            # What was read to find it goes before the module is made and loaded: then what stays
-            # lies low in the heap, and above it is one large hole.
+            # The bytes that the search read are freed before the module is made and loaded: the
+            # module then lies low in the heap, and above it is one large hole.
             gc.collect()
         return (0x8000 if found else 0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -65,8 +65,8 @@ class Packs:
 def mounted(path):
     """The folder that the packs beside the file `path` are mounted at.
 
-    From here on the heap is collected often: a learner needs its arena in one piece, and what
-    stays of a module, a model or a store lies low then.
+    From here on the heap is collected often: a learner needs its arena in one piece, and objects
+    that outlive the load of a module, a model or a store lie low then.
     """
     global _folder
     if hasattr(gc, "threshold"):  # SAMD's port has none

@@ -1,9 +1,9 @@
-"""What mini-batches are made of, by name."""
+"""The compositions of mini-batches, by name."""
 
 from ..errors import DataError
 
-# What a mini-batch is made of:
-# "balanced"    each class has the same share; that of a class which comes again is two thirds new
+# The records of a mini-batch:
+# "balanced"    each class has the same share; where a class comes again, two thirds of it are new
 # "as_stored"   any record is as likely as any other
 # "as_seen"     classes as often as the stream has brought them, whatever is stored of each
 # "ar1"         n // ((n + r) // batch) of n new records, old ones drawn from all r alike (AR1*,

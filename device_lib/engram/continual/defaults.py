@@ -1,4 +1,4 @@
-"""What a learner does where nobody says otherwise; docs/defaults.md measures it."""
+"""The defaults of a learner; docs/defaults.md measures them."""
 
 POLICY = "herding"
 BITS = 4  # of a latent element in a store that is made

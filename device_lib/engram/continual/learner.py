@@ -128,7 +128,7 @@ class Learner:
     ):
         from . import opening
 
-        # What is left of planning lies low and together then, and the arena finds its one piece.
+        # Objects that outlive planning lie together at the low end, and the arena finds one piece.
         collect_often()
         self.policy_name = policy
         policy = policy_class(policy)
@@ -309,14 +309,15 @@ class Learner:
         self.stream.matrix.put(self.experience - self.stream.began, task, accuracy)
 
     def metrics(self):
-        """What the tests so far say: AccuracyMatrix.summary(). Saved with the learned state."""
+        """The figures of the tests so far, AccuracyMatrix.summary(); saved with the state."""
         return self.stream.matrix.summary()
 
     def begin_stream(self, number, tasks=0, known=b""):
-        """Begins a stream of tasks that its feeder knows by a number, u32 but 0, and saves it.
+        """Begins a stream of tasks and saves the learned state.
 
-        tasks: how many it has. known: bytes, 16 at most, with a bit for each class that was
-        learned before and is tested first; they count as a task that has been learned.
+        number: the feeder's name for the stream, u32 but 0. tasks: how many the stream has. known:
+        bytes, 16 at most, with a bit for each class that was learned before and is tested first;
+        these classes count as a task that has been learned.
         """
         began = self.experience - (1 if known else 0)
         self.stream.begin(number, max(0, began), tasks, known)
@@ -476,7 +477,7 @@ class Learner:
         self.is_open = False
 
     def info(self):
-        """What it is and what it uses, as a dict of plain values."""
+        """The settings, sizes and counts of the learner, as a dict of plain values."""
         from .facts import facts
 
         return facts(self)

@@ -14,7 +14,7 @@ class Once:
     among it, its upper and its lower 16 bits. Whatever came up to it is in, nothing that came
     later. So a run that was stopped half-way, or begins anew from a saved state, takes the rest.
 
-    Needs 6 bytes a record that is to be taken, from begin() to the next.
+    Needs 6 bytes per record that is to be taken, from one begin() to the next.
     """
 
     def __init__(self, mark):

@@ -1,4 +1,4 @@
-"""Which records go into a mini-batch: new ones once an epoch, old ones by class."""
+"""The choice of records for a mini-batch: new ones once per epoch, old ones by class."""
 
 from array import array
 

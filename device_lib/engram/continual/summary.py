@@ -2,7 +2,7 @@
 
 
 def words(learner):
-    """What a person wants to know of a learner, in some lines."""
+    """A description of a learner for people, of a few lines."""
     if not learner.is_open:
         return "Learner, closed: open the model again"
     store, lines = learner.store, ["Learner of %s" % learner.name]

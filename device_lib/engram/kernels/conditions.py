@@ -1,4 +1,4 @@
-"""What rows of demands.py say further of an argument: one function a word.
+"""Conditions on arguments that rows of demands.py name: one function per word.
 
 Each takes the kernel's name, the values of the row (its arguments, then the sizes found so far)
 and the argument's place among them. It may replace the argument by what it read, and appends the
@@ -195,7 +195,7 @@ def _rows(kernel, region, slots, shape, first, count):
 
 
 def gather(kernel, values, at):
-    """The last of gather_latents' buffers: a row a slot, and records that lie in the log."""
+    """The last of gather_latents' buffers: one row per slot, and records that lie in the log."""
     labels, _, slots, shape, _, first, count, size, _, region, rows, entries = values[1:]
     length(kernel, "labels", labels, rows)
     number = [b for b in range(1, 9) if 1 << b == entries]
@@ -209,7 +209,7 @@ def gather(kernel, values, at):
 
 
 def targets(kernel, values, at):
-    """The last of gather_targets' buffers, its layout: a row a slot, and records in the log."""
+    """The last of gather_targets' buffers, its layout: a row per slot, and records in the log."""
     layout(kernel, values, at)
     slots, shape, first, count, size, region, rows = values[2:]
     _rows(kernel, region, slots, shape, first, count)

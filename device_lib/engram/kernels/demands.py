@@ -1,13 +1,13 @@
-"""What every kernel demands of its arguments, for the backends written in Python: a row a kernel.
+"""The checks of every kernel's arguments for the backends written in Python: one row per kernel.
 
 A row has a part for each argument, in the order of the arguments:
 
     out F B*M          buffer `out` of type F (engram_kernels.def has the letters), B * M elements
     x f n              of any number of elements, called n from here on
     K i 1              an int of at least 1
-    geom l 14 geom     what is said further is a function of conditions.py
+    geom l 14 geom     the word at the end names a function of conditions.py
 
-    -> geom n          what the check returns: sizes, and arguments as they were read. Bytes may be
+    -> geom n          the check returns these: sizes, and arguments as it read them. Bytes may be
                        in the place of int32 numbers: a kernel takes its L and l from the check
 
 Ints are checked first, then the arguments of EARLY, then the others, each in their order. A check

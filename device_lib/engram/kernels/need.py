@@ -42,17 +42,17 @@ def integer(kernel, name, value, least):
 
 
 def _typecode(buf):
-    """What the elements of a buffer are, on MicroPython; None for a memoryview, which keeps it."""
+    """The typecode of a buffer on MicroPython; None for a memoryview, which hides its own."""
     if isinstance(buf, array):
         return str(buf[0:0])[7]  # "array('f')"
     return "B" if isinstance(buf, (bytes, bytearray)) else None
 
 
 def _difference(view, codes, size, written):
-    """What tells a memoryview without a format from one of these typecodes, in words, or None.
+    """The words that say how a memoryview without a format differs from these typecodes, or None.
 
-    MicroPython compares the width of elements before it copies none of them, and a read-only view
-    takes not even that; what comes out of it is a float or not.
+    An empty copy between two views compares the widths of their elements on MicroPython, and
+    fails on a read-only view; an element that is read from a view is a float or an int.
     """
     try:
         if written:
@@ -69,8 +69,8 @@ def _difference(view, codes, size, written):
 
 
 def _stand_in(kernel, letter, name, buf, view, code):
-    """What a buffer without the letter's typecode gives: itself, where MicroPython does not name
-    the type and it is right; int32 numbers, where it is the bytes of these. Else TypeError.
+    """A stand-in for a buffer without the letter's typecode: the buffer itself where MicroPython
+    hides a type that is right, int32 numbers where the buffer holds their bytes. Else TypeError.
     """
     words, codes, size = TYPES[letter]
     if isinstance(buf, str):  # MicroPython views it

@@ -1,4 +1,4 @@
-"""What the definitions share: windows, two's complement, requantization, packed latents."""
+"""Parts that the definitions share: windows, two's complement, requantization, packed latents."""
 
 # Of the three generators that draw_batch combines.
 MODULI = (32363, 31727, 31657)

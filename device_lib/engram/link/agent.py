@@ -134,7 +134,7 @@ class Agent:
 
 
 def _words(e):
-    """What an exception says; where the heap is full also what is left. The host knows advice."""
+    """The text of an exception; of a full heap also the free bytes. The host adds advice."""
     if not isinstance(e, MemoryError):
         return str(e)
     return "%s; %d bytes of heap are free, in pieces" % (e, heap_free())

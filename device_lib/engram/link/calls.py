@@ -1,4 +1,4 @@
-"""What a host can ask for by name: name -> function(device, **arguments) -> JSON-able answer.
+"""Calls that a host makes by name: name -> function(device, **arguments) -> JSON-able answer.
 
 Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it says "done"), so
 that the host can stop between two of them and a slow board never looks dead.
@@ -28,7 +28,7 @@ _LEARNS = (
 
 
 class Device:
-    """What stays between two requests: the open learner and the work under way.
+    """The state between two requests: the open learner and the work under way.
 
     board: the module `engram_board`. files: link.files.Files. beat: call it during long work.
     """
@@ -161,7 +161,7 @@ class Device:
 
 
 def info(device):
-    """What this board is and what it is doing."""
+    """The facts of this board: versions, memory, files, model, options and learner."""
     board = device.board
     return {
         "board": board.NAME,
@@ -254,8 +254,7 @@ def opened(device):
 
 
 def texts(device):
-    """What the model file says to people and hosts: {"class_names" in the order of their labels,
-    "front_end"}."""
+    """The texts of the model file: {"class_names": in the order of their labels, "front_end"}."""
     learner = device.need_learner()
     names = learner.class_names
     return {"class_names": names.split("\n") if names else [], "front_end": learner.front_end}
@@ -323,7 +322,7 @@ def flash_bytes(learner):
 
 
 def scored(device):
-    """What the stream of samples to evaluate has scored: a result of Learner.evaluating()."""
+    """The scores of the stream of samples so far: a result of Learner.evaluating()."""
     return device.need_samples().result()
 
 
@@ -449,7 +448,7 @@ def _slice(device, ms, rows, last_only=False):
 
 
 def end_experience(device):
-    """What was observed so far becomes old; the store is trimmed to its budget."""
+    """Ends the experience: new records become old, and the store is trimmed to its budget."""
     device.need_learner().end_experience()
     return opened(device)
 

@@ -84,7 +84,7 @@ class Files:
         self._out_name = ""
 
     def space(self):
-        """Of the file system: {"total_bytes", "free_bytes", "block_bytes"}.
+        """The room of the file system: {"total_bytes", "free_bytes", "block_bytes"}.
 
         littlefs counts the blocks of a file with unwritten data twice, so such data is written
         first. A file that a user's own program keeps open can still make its count of free blocks

@@ -93,7 +93,7 @@ class SampleStream:
         return told
 
     def result(self):
-        """What the samples to evaluate have scored: as Learner.evaluating() yields it."""
+        """The scores of the samples so far, as Learner.evaluating() yields them."""
         if self._scores is None:
             raise CommandError("expected a stream of samples to evaluate, got one of another kind")
         return self._scores.result()
@@ -116,7 +116,7 @@ class SampleStream:
         device.beat()
 
     def _y(self):
-        """What the sample is labelled with, as Learner.expected() takes it."""
+        """The label, the target or both of the sample, as Learner.expected() takes them."""
         label = self._label[0]
         if not self._learner.targets:
             return label

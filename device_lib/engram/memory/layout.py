@@ -4,7 +4,7 @@ ALIGN = 4  # bytes
 
 
 class Needs:
-    """What a layout needs, in bytes: .block_bytes in one piece, .total_bytes with Python objects.
+    """The bytes that a layout needs: .block_bytes in one piece, .total_bytes with Python objects.
 
     .batch   as Layout has it
     """

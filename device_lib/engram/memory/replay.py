@@ -1,4 +1,4 @@
-"""What a replay store takes of heap, for a plan."""
+"""The heap that a replay store takes, for a plan."""
 
 _STORE_BYTES = 3080  # replay store, checkpoints and reader, without what is below
 _RECORD_BYTES = 12  # of a record besides its latent

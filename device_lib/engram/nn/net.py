@@ -4,12 +4,12 @@ from ..errors import ModelError
 
 
 class Net:
-    """What graph.py makes of a model file.
+    """The network that graph.py reads from a model file.
 
-    .frozen, .adaptive   nodes of both stages, each with "shapes", those of its inputs
+    .frozen, .adaptive   nodes of both stages, each with "shapes": the shapes of its inputs
     .input_shape
     .latent              name of the value that is stored; .latent_shape
-    .outputs             [{"node", "objective", "weight"}]: what the losses are of
+    .outputs             [{"node", "objective", "weight"}], one per loss
     .head                the dense node that tells classes apart and can grow, or None
     """
 

@@ -4,7 +4,7 @@ from ..backend import kernels
 
 
 class Learned:
-    """What learns, one behind the other as in .grads, wherever it lies in the parameters.
+    """The parameters that learn, one run behind the other as in .grads.
 
     runs: [(first element in params, first element in grads, elements, group)].
 

@@ -1,4 +1,4 @@
-"""What a learner runs, as rows: frozen stage, forward, backward. Nothing has a place yet.
+"""The program of a learner as rows: frozen stage, forward, backward. Nothing has a place yet.
 
 A row is (kernel, arguments, takes). An argument is an int, a constant (an array), KNOWN, or a
 window: (buffer, first element, elements, elements per class). KNOWN stands for the number of

@@ -1,4 +1,4 @@
-"""What learns: which nodes of the adaptive stage, and whether with their weights or biases alone.
+"""The scope of learning: nodes of the adaptive stage, each whole or with its biases alone.
 
 A scope is a text of terms with commas between them, for example "head,all.b": the head whole, and
 the biases of all nodes. A term is

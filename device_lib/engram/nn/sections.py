@@ -15,7 +15,7 @@ from .program import Program
 
 
 class Choice:
-    """What a learner consists of, as far as its rows depend on it.
+    """The choices of a learner on which its rows depend.
 
     optimiser   optimisers.Optimiser
     batch       samples of a mini-batch

@@ -82,10 +82,10 @@ def _locked(path):
 
 
 class FolderBoard:
-    """What engram_board is on a board.
+    """The board of this computer: it stands for the module engram_board of a microcontroller.
 
-    folder: of the state; made when it is first needed. store_bytes: size of its flash, rounded up
-    to erase units of 4096 bytes; None: that of the flash that is there, of a new one fresh_bytes.
+    folder: of the state; made when it is first needed. store_bytes: size of the flash, rounded up
+    to erase units of 4096 bytes; None: the flash keeps its size, and a new one has fresh_bytes.
     sync: as SyncedFlash takes it.
     """
 

@@ -1,4 +1,4 @@
-"""What CPython spells otherwise than MicroPython: the other half of engram.compat."""
+"""The calls that CPython spells otherwise than MicroPython: the other half of engram.compat."""
 
 import time
 import weakref

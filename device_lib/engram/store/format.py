@@ -133,7 +133,7 @@ class UnitHeader:
         return 2 if self.targets else 1
 
     def geometry(self):
-        """What must agree before a record can be found, in words."""
+        """The sizes that must agree before a record can be found, in words."""
         return "%d units of %d bytes, %d-byte latents of %d bits%s, %s" % (
             self.units, self.erase_bytes, self.latent_bytes, self.bits,
             ", %d targets" % self.targets if self.targets else "",
@@ -172,7 +172,7 @@ def foreign_version(raw):
 
 
 def describe(raw):
-    """What the first bytes of a block that is not ours look like, for an error message."""
+    """The likely owner of a block that is not ours, from its first bytes, for an error message."""
     raw = bytes(raw)
     if raw[8:16] == b"littlefs":
         return "a littlefs file system"

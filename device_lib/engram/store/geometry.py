@@ -1,4 +1,4 @@
-"""What a block device says of its flash, asked at run time, and what it must be told.
+"""The geometry of a block device's flash: asked at run time, the rest given by the caller.
 
 MicroPython's extended block-device protocol tells the erase unit (ioctl 5) but neither how much
 is programmed at once nor whether a word may be programmed twice between erases. Both are taken

@@ -6,9 +6,9 @@ from .format import EMPTY
 
 
 class SlotIndex:
-    """Which slots hold a record.
+    """An index of the slots that hold a record.
 
-    .labels       bytearray, a byte a slot; EMPTY where there is no record
+    .labels       bytearray, one byte per slot; EMPTY where there is no record
     .experiences  array('H'), the experience of each slot's record
     .live         records in each unit
     .total        records in all

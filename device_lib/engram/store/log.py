@@ -499,9 +499,9 @@ class ReplayStore:
         return False
 
     def _victim(self):
-        """Of the units that wear allows to erase next, the one whose collection moves least.
+        """The unit to erase next: among the units that wear allows, its collection moves least.
 
-        Wear allows the least worn ones. In a region that was worn unevenly before, those take
+        Wear allows the least worn units. In a region that was worn unevenly before, they take
         turns with the unit that has the fewest records, because moving a full one frees no slot.
         """
         erases, live = self._units.erases, self._index.live

@@ -1,8 +1,8 @@
-"""What NOR flash does with what it is given."""
+"""The rules of NOR flash: a program clears bits, an erase sets them."""
 
 
 def anded(data, at, buf):
-    """What programming buf over data[at:] leaves. OSError(EIO) where it would set a bit."""
+    """The bytes after buf is programmed over data[at:]. OSError(EIO) where a bit would be set."""
     out = bytearray(len(buf))
     for i in range(len(buf)):
         old, new = data[at + i], buf[i]

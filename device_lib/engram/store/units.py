@@ -204,8 +204,7 @@ class Units:
     def _try(self, unit, kind):
         """Programs a header, then its mark, and sees that the mark left the header as it was.
 
-        Raises StoreError for a device that caches, erases or overwrites. A cell that is worn out
-        is no such thing.
+        Raises StoreError for a device that caches, erases or overwrites, but not for a worn cell.
         """
         flash = self.flash
         header = self._header(kind, 0, self.erases[unit]).pack()

@@ -1,4 +1,4 @@
-"""What stays in the replay store: a policy each file, chosen by name.
+"""The policies that choose which records stay in the replay store: one per file, by name.
 
 Most policies take every record in and trim the store when an experience ends. Such a file has a
 class Policy with a trim(learner), which looks at

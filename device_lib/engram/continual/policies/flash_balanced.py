@@ -1,8 +1,8 @@
 """A replacement policy that knows erase units: it drops a whole unit instead of moving it.
 
-A store that replaces records at random must move what still lives in a unit before it can erase
-it: at 80 % fill that is more writing than the records themselves. This policy chooses what goes by
-the unit, so that hardly anything has to move, and stays a fair sample of each class:
+A store that replaces records at random must move the live records of a unit before it can erase
+the unit: at 80 % fill it writes more moved records than new ones. This policy drops records by
+the unit, so that hardly any has to move, and the store stays a fair sample of each class:
 
 * A label's record is *admitted* with the keep probability p of its class, 1 at first.
 * When `units` erase units are full, a coin is thrown for each class, and one of the K units that
@@ -19,7 +19,7 @@ Matias, SIGMOD 1998, concise samples) where a draw decides for a unit at once: n
 go together, which costs variance, not bias.
 
 Why it hardly moves: where classes come mixed, most of them lose at once; where they come one after
-the other, the class of now fills units of its own, and these are the ones to be drawn from.
+the other, the current class fills units of its own, and the draw is among these.
 
 Why it is balanced: the coin of a class depends on e = p times the records seen of it, the number
 to be expected in the store. Below half its share a class never loses, from its share on it always

@@ -1,4 +1,4 @@
-"""Which records there are, and which go."""
+"""Choices among the records of a store: which there are, and which to delete."""
 
 from ..numbers import DEAD, number_of
 

@@ -19,7 +19,7 @@ from .records import OLD, keep_random
 
 
 class Thinning:
-    """What the experience that is under way has brought, and what is admitted of the rest.
+    """Counts of the samples of the current experience, and the chance that the next is stored.
 
     .seen   samples of each group that came
     .keep   probability of each group, in parts of rng.ONE

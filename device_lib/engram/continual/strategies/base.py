@@ -48,7 +48,7 @@ class Strategy:
         self.stage.backward()
 
     def update(self):
-        """What learns takes a step. Allocates nothing."""
+        """Applies the gradients to the parameters that learn. Allocates nothing."""
         self.stage.update()
 
     def finish(self):
