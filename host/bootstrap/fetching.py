@@ -1,4 +1,4 @@
-"""What the scripts of this folder have in common: get a pinned source tree, keep it in the cache.
+"""Fetches a pinned source tree and keeps it in the cache, for the scripts of this folder.
 
 A ``Pin`` names one release twice: by the hash of a git commit, which is a hash of its content, and
 by a package of Debian with the SHA-256 of its file. The second way goes through a private apt

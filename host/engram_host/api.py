@@ -188,7 +188,7 @@ def _device(port: Port) -> Iterator[Device]:
 
 
 def info(port: Port = None) -> dict[str, Any]:
-    """What a board is and has: runtime, memory, files, model, store."""
+    """The facts of a board: runtime, memory, files, model, store."""
     with _device(port) as device:
         told = device.info()
         told["files"] = device.files()
@@ -343,7 +343,7 @@ def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[
 
 
 def store_info(image: Path | str | None = None, *, port: Port = None) -> dict[str, Any]:
-    """What a flash image, or a board's replay region, holds: records, wear, saved states."""
+    """The content of a flash image or a board's replay region: records, wear, saved states."""
     from engram_host.store.figures import figures
 
     return dict(figures(_store_image(image, port)))
@@ -690,15 +690,15 @@ def read_names(path: Path | str) -> list[str]:
 
 
 def metrics(port: Port = None, *, model: str | None = None) -> dict[str, Any]:
-    """What a board computed from the tasks that it was tested on: accuracy matrix, average
-    accuracy, forgetting, backward and forward transfer."""
+    """The figures that a board computed from its tests: accuracy matrix, average accuracy,
+    forgetting, backward and forward transfer."""
     with _device(port) as device:
         device.need_open(model)
         return device.metrics()
 
 
 def predict(port: Port, data: Data, *, model: str | None = None) -> list[Answer]:
-    """What a board says of each input: (label, probability) where the model tells classes apart,
+    """A board's answer to each input: (label, probability) where the model tells classes apart,
     a list of values where it regresses, {output: either} where it has several outputs."""
     _need(data)
     with _device(port) as device:
@@ -726,7 +726,7 @@ def plan(
     replay_slots: int = 0,
     **learner: Any,
 ) -> dict[str, Any]:
-    """What a model needs and costs, before anything is flashed.
+    """The memory, time and energy that a model needs, before anything is flashed.
 
     boards: names; none: all. port: plan for the board there, which is asked for its free memory
     and files. replay_slots: samples to be kept in flash, 0: as many as it holds.

@@ -1,4 +1,4 @@
-"""What can go wrong on the host side, as one tree beside the device library's.
+"""The exceptions of the host, as one tree beside the device library's.
 
 engram.errors.EngramError
 └── HostError              every message says "expected X, got Y; do Z"
@@ -9,11 +9,11 @@ engram.errors.EngramError
     ├── NoRoom             a file is larger than the free space of a board's file system
     ├── VirtualBoardError  a virtual board cannot be started or stopped
     ├── BuildError         the firmware cannot be built
-    │   └── SourceUnavailable   what it is made from can be had from nowhere
+    │   └── SourceUnavailable   a source tree or package can be had from nowhere
     ├── MeterError         a power meter cannot be used, or its samples do not fit the log
     ├── FlashError         the firmware cannot be put onto a board, or is for another one
     ├── InstallError       a board cannot take the library
-    ├── UnsupportedSystem  what was asked for needs another operating system
+    ├── UnsupportedSystem  the verb needs another operating system
     └── InputError         a file or argument given by the user is not usable
 
 KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What the operating system of this computer must have: some verbs need POSIX, most do not."""
+"""The needs of verbs from the operating system: some need POSIX, most do not."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def move(learner, state, checkpoints):
 
 
 def _place_of_parameters(sizes, expected):
-    """Which part they are: the second, behind the numbers, or the third, behind the policy's."""
+    """The index of the parameters' part: 1, behind the numbers, or 2, behind the policy's part."""
     for at in (1, 2):
         if at < len(sizes) and sizes[at] == expected:
             return at

@@ -1,4 +1,4 @@
-"""What a replay region holds, of whatever model: whether anything would be lost with it."""
+"""The content of a replay region, of whatever model: tells whether erasing it loses anything."""
 
 from .checkpoint import HEADER_BYTES, unpack_header
 from .format import EMPTY

@@ -1,4 +1,4 @@
-"""What a board's counter counts, as time: microseconds, or cycles at its chip's frequency.
+"""Time from a board's counter: microseconds, or cycles at the frequency of the chip.
 
 Instructions are no time: how many cycles one takes is the chip's affair (planning.energy).
 """

@@ -75,7 +75,7 @@ def _sizes(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def _by_status(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What was done with boards -> their names."""
+    """{status: names of the boards}"""
     names: dict[str, list[str]] = {}
     for row in rows:
         names.setdefault(row["status"], []).append(row["name"])

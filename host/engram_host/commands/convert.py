@@ -121,7 +121,7 @@ def _agreement(row: dict[str, Any], samples: int) -> str:
 
 
 def _stored(row: dict[str, Any], samples: int) -> str:
-    """What rounding its latents for the store costs the model."""
+    """The cost of rounding latents for the store, in words."""
     text = (
         f"latents stored with {row['bits']} bits: {row['agreement']:.1%} of {samples} samples in "
         "the same class"

@@ -10,8 +10,9 @@ from engram_host.meters.result import PHASES
 
 
 def energy_rows(told: dict[str, Any], log: Path | None) -> Iterator[tuple[str, str]]:
-    """Of a session's summary, or of {"energy": its record in the log}. log: where its timeline
-    is; None: a meter measured already, or none was there."""
+    """Rows of (name, energy) for a session's summary, or for {"energy": its record in the log}.
+
+    log: the file with the session's timeline; None: a meter measured already, or none did."""
     energy = told.get("energy")
     if energy is None:
         if told.get("timeline"):

@@ -46,7 +46,7 @@ _AFTER = "# ask the board on the serial port that comes what it runs"
 
 
 def _before(board: str, told: api.Outcome) -> list[str]:
-    """What was found out, and what a user does first: comments, for a shell."""
+    """Comment lines for a shell: the firmware file, and the first thing that the user does."""
     what = f"{_what(told)}, {output.size(told.bytes)}"
     lines = [f"# {told.file}: {what}, is for {board}; by {told.way}, nothing is done now"]
     return lines + ([f"# {told.enter}"] if told.enter else [])

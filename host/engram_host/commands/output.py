@@ -1,4 +1,4 @@
-"""What the user sees: results on stdout (as text or JSON), everything else on stderr."""
+"""Output for the user: results on stdout (as text or JSON), everything else on stderr."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def class_counts(counts: Mapping[str, int], names: Sequence[str]) -> str:
 
 
 def outputs(learner: dict[str, Any]) -> str:
-    """What a learner's outputs are: 10 classes, 2 target values."""
+    """A learner's outputs in words: 10 classes and 2 target values."""
     targets = learner.get("targets", 0)
     words = [f"{learner['classes']} classes"] if learner["classes"] else []
     if targets:
@@ -76,7 +76,7 @@ def outputs(learner: dict[str, Any]) -> str:
 
 
 def console_text(data: bytes) -> None:
-    """What the board printed, with what a terminal would act on made visible."""
+    """Shows the text that the board printed, with control characters made visible."""
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     shown = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
     errors().print(shown, end="", style="dim", markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""What `engram eval` shows of classes: scores per class, and which are taken for which."""
+"""Tables of `engram eval`: scores per class, and the confusions between classes."""
 
 from __future__ import annotations
 

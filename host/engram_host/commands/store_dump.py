@@ -21,9 +21,10 @@ def command(
 ) -> None:
     """Write the samples stored on a board or in a flash image to OUT.
 
-    OUT.jsonl gets a line a sample: unit, index in it, label, experience, sequence, and the packed
-    latent in hexadecimal; its targets, where the store has them. OUT.npy gets the packed latents
-    alone, uint8 (samples, bytes). OUT.bin gets the replay region as it is, an image for --image.
+    OUT.jsonl gets one line per sample: unit, index in the unit, label, experience, sequence,
+    packed latent in hexadecimal, and the targets where the store has them. OUT.npy gets the packed
+    latents alone, uint8 (samples, bytes). OUT.bin gets the replay region as it is, an image for
+    --image.
     """
     with store_source.opened(ctx, image, port) as source:
         told = api.store_dump(source["image"], out, port=source["port"])

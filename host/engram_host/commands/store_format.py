@@ -49,7 +49,7 @@ def command(
 
 
 def _lost(source: dict[str, Any]) -> str:
-    """What a format takes away, in sentences."""
+    """The records and states that a format would delete, in sentences."""
     try:
         told = api.store_info(**source)
     except (InputError, StoreError) as e:

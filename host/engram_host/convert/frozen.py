@@ -82,12 +82,12 @@ def _single(node: Node, names: Mapping[str, str]) -> Step:
 
 
 def _symbols(node: Node) -> set[str]:
-    """What the int8 rows of a node name."""
+    """The symbols that the int8 rows of a node name."""
     return {symbol for row in s8.rows(node.op)[0] for symbol in row.split()[1:]}
 
 
 def _axis(text: str) -> int:
-    """Of the output channels, in weights: "w:K,R,S,C b:K"."""
+    """The axis of the output channels in weights, from a text like "w:K,R,S,C b:K"."""
     weights, bias = (word.split(":")[1] for word in text.split())
     return weights.split(",").index(bias)
 

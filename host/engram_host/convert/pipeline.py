@@ -50,7 +50,7 @@ class OutputReport(TypedDict):
 
 
 class ConvertReport(TypedDict):
-    """What convert() did."""
+    """The report of convert()."""
 
     name: str
     out: str
@@ -254,7 +254,7 @@ def _output_reports(
 
 
 def _agreement(outputs: list[OutputReport]) -> float | None:
-    """Of the output that tells classes apart, else of the first."""
+    """The agreement of the output that tells classes apart, else of the first output."""
     classes = [output for output in outputs if output["objective"] == "classify"]
     return (classes or outputs)[0]["agreement"]
 

@@ -1,4 +1,4 @@
-"""What a model loses when its latents are stored with few bits."""
+"""The accuracy that a model loses when its latents are stored with few bits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StoredReport(TypedDict):
 
 
 def stored(device: DeviceModel, latents: NDArray[np.int8]) -> StoredReport | None:
-    """Of a model that tells classes apart, with the bits of a new store; None of others."""
+    """The report for a model that tells classes apart and a new store; None for other models."""
     if not device.graph["classes"]:
         return None
     whole = device.adaptive(latents).argmax(axis=1)

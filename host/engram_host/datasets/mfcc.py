@@ -13,7 +13,7 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 8000  # samples a second
+RATE = 8000  # samples per second
 FRAMES, COEFFICIENTS = 49, 10
 _FRAME, _HOP, _POINTS, _BANDS = 240, 160, 256, 40
 _LOW_HZ, _HIGH_HZ = 20.0, 4000.0

@@ -49,7 +49,7 @@ class Characters(NamedTuple):
     alphabet: NDArray[np.str_]
 
     def of_alphabets(self, names: list[str]) -> NDArray[np.bool_]:
-        """Which drawings (n,) belong to the named alphabets."""
+        """A mask (n,) of the drawings that belong to the named alphabets."""
         return np.isin(self.alphabet[self.label], names)
 
     def pixels(self, side: int) -> U8:

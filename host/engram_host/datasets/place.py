@@ -1,6 +1,6 @@
 """Where the files of a data set lie: a folder of the user's, the cache, or the official address.
 
-ENGRAM_DATA names a folder that holds one folder a data set. Without it, or without the set in it,
+ENGRAM_DATA names a folder with one folder per data set. Without it, or without the set in it,
 files are fetched into ENGRAM_CACHE (~/.cache/engram) once; ENGRAM_OFFLINE=1 forbids fetching.
 """
 

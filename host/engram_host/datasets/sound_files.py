@@ -17,7 +17,7 @@ from .place import DataUnavailable
 def waves(archive: Path, rate: int) -> Iterator[tuple[str, NDArray[np.int16]]]:
     """(path in the archive, samples int16) of each .wav in a .tar.gz, in the archive's order.
 
-    Raises DataUnavailable when a file is not mono, of 16 bits and `rate` samples a second.
+    Raises DataUnavailable when a file is not mono, of 16 bits and `rate` samples per second.
     """
     try:
         with tarfile.open(archive) as tar:

@@ -37,7 +37,7 @@ class Words(NamedTuple):
     speaker: NDArray[np.str_]
 
     def of_training(self, percent: int = 70) -> NDArray[np.bool_]:
-        """Which clips (n,) to train on: those of `percent` of the speakers, on average.
+        """A mask (n,) of the clips to train on: `percent` of the speakers, on average.
 
         A speaker's side is decided by a hash of the name, so it never moves. Silence, without a
         speaker, is dealt out in its order.

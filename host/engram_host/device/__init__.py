@@ -285,7 +285,7 @@ class Device:
         return self.link.samples(wire.OBSERVE, taken.records())
 
     def predict(self, samples: Samples) -> list[Answer]:
-        """What the learner says of each input."""
+        """The learner's answer to each input."""
         learner = self.check_inputs(samples)
         outputs, taken = _outputs(learner), samples.taken_as(learner["input"]["dtype"])
         told = self._stream("predict", wire.PREDICT, taken, _answer_bytes(outputs))
@@ -370,7 +370,7 @@ class Device:
         self.link.call("stop")
 
     def end_experience(self) -> dict[str, Any]:
-        """What was observed becomes old: it is replayed from now on."""
+        """Ends the experience: its records are old from now on, and are replayed."""
         return self.link.call("end_experience")  # type: ignore[no-any-return]
 
     def push_data(self, name: str, samples: Samples) -> dict[str, str]:

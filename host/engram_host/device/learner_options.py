@@ -100,7 +100,7 @@ def check_budget(options: dict[str, Any]) -> None:
 
 
 def for_board(options: dict[str, Any]) -> dict[str, Any]:
-    """What was given (not None), by the names that the board's learner has.
+    """The options that are not None, by the names that the board's learner has.
 
     strategy_options: a dict, or assignments as texts. Raises InputError.
     """

@@ -1,4 +1,4 @@
-"""Whether a firmware file is one for this board. What cannot be told is not held against it."""
+"""Refuses a firmware file that is for another board. A file that does not say passes."""
 
 from __future__ import annotations
 

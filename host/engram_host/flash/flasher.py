@@ -27,13 +27,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done, or would be.
+    """The outcome of flashing, or of its rehearsal.
 
     engram    (board, version) of a firmware of ours, else None
-    enter     what a user does first; "" where a debug probe needs nothing
-    steps     what is done, as text
+    enter     the first thing that a user does; "" where a debug probe needs nothing
+    steps     the commands, as text
     verified  whether the content of the board was compared; why_not if it was not
-    said      what the board says of itself then; None when it was not asked
+    said      the board's facts of itself afterwards; None when it was not asked
     """
 
     way: str
@@ -131,7 +131,7 @@ def flash(
 
 
 def _ask(port: str | None, before: set[str], limit_s: float) -> dict[str, Any] | None:
-    """What the board says, on the port that was named or on the one that has come newly."""
+    """The facts of the board on the named port or on the only new port; None: no answer."""
     end = time.monotonic() + limit_s
     while True:
         there = {p["port"] for p in ports.serial_ports()}

@@ -1,4 +1,4 @@
-"""What a firmware file says of itself. The kind is known by its content, not by its name.
+"""The facts in a firmware file. Its kind is known by its content, not by its name.
 
     image = read(Path("firmware.uf2"))
     image.kind, image.families, image.extent, image.engram

@@ -33,7 +33,7 @@ def mounted() -> list[Path]:
 
 
 def board_id(volume: Path) -> str | None:
-    """What the boot loader calls its board; None when this is no drive of one."""
+    """The boot loader's name for its board; None when the drive belongs to no boot loader."""
     try:
         text = (volume / INFO).read_text(errors="replace")
     except OSError:

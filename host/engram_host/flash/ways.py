@@ -30,9 +30,8 @@ _WRITE_S, _READ_S = 300.0, 180.0  # for a megabyte over the slowest adapter
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done. port: serial port of the board, for esptool. probe: of pyocd, by its id.
-
-    volume: where the drive is mounted. scratch: a folder for what is read back.
+    """A firmware file to be flashed. port: serial port of the board, for esptool. probe: of pyocd,
+    by its id. volume: where the drive is mounted. scratch: a folder for content that is read back.
     """
 
     board: Board
@@ -84,7 +83,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Compare:
-    """What was read back against the firmware."""
+    """Compares the content that was read back with the firmware."""
 
     title: str
     wanted: dict[Path, tuple[int, bytes]]  # file -> address, content

@@ -1,6 +1,6 @@
-"""What a board gets: refusals, kernels, packages, the size of its store. Facts in, choice out.
+"""The choice for a board: kernels, packages, the size of its store, or a refusal.
 
-Every refusal says what was expected, what came and what to do.
+Every refusal says what was expected, what the board has and what to do.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def least_free(files: Files, names: Sequence[str]) -> dict[str, int]:
 def choose(
     facts: Facts, files: Files, wanted: Sequence[str], kernels: str
 ) -> Choice:
-    """What the board gets. Raises InstallError when it does not fit into the heap."""
+    """The kernels and packages of the board. Raises InstallError when its heap is too small."""
     names = packages.with_needs(wanted)
     if files.arch is None:
         if not facts.user_module:
@@ -198,10 +198,10 @@ def _why_not(facts: Facts, kernels: str) -> str:
 
 
 def store(kind: str | None, size: int | None, free_bytes: int) -> dict[str, Any]:
-    """Where samples are kept: what engram_board.json says of the store.
+    """The "store" of engram_board.json: where samples are kept.
 
-    kind: files, ram, none; None for files. size: bytes; None for what the file system has left
-    beside 64 KiB for models and data, or half of it, at most 384 KiB. Raises InstallError when
+    kind: files, ram, none; None for files. size: bytes; None: the room of the file system but
+    64 KiB for models and data, or half of the room, at most 384 KiB. Raises InstallError when
     the file system has no room.
     """
     room = max(free_bytes - _DATA_BYTES, free_bytes // 2) // _STORE_UNIT_BYTES

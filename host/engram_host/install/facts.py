@@ -1,4 +1,4 @@
-"""What a board says of itself at its raw REPL, before anything is put there."""
+"""The facts that a board tells at its raw REPL, before anything is put there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Facts:
 
     @property
     def abi(self) -> str:
-        """Of .mpy files, as "6.3": the second part counts for native code only."""
+        """The version of .mpy files, as "6.3": the second part counts for native code only."""
         return f"{self.mpy & 0xFF}.{self.mpy >> 8 & 3}"
 
     @property

@@ -64,7 +64,7 @@ class Files:
 
 
 def find(candidates: Sequence[str]) -> Files:
-    """The files there are, with the kernels of those candidates that there are any of.
+    """The files to install, with the kernels of the candidates that have any.
 
     Raises InstallError when there are no files, and no checkout to make them in.
     """

@@ -29,7 +29,7 @@ _PAYLOAD = 240  # of a frame, where the port's receive buffer is not known: 256 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user asked for; the defaults leave it to the board.
+    """The options of the user; the defaults leave the choice to the board.
 
     board: the facts of a virtual board, {} for others.
     """
@@ -107,7 +107,7 @@ def _told(
     present: Present,
     todo: Changes,
 ) -> dict[str, Any]:
-    """What is known before anything is done."""
+    """The report on an install before anything is sent."""
     parts = []
     if chosen.kernels:
         sizes = [found.kernel(arch, name).size for name, arch in chosen.kernels.items()]
@@ -172,9 +172,9 @@ _CLOCK = {"kind": "device", "unit": "us"}
 def _settings(
     board: facts.Facts, wishes: Wishes, before: dict[str, Any], free_bytes: int, small: bool
 ) -> dict[str, Any]:
-    """What engram_board.json says. A store that is there stays what it is, unless asked for.
+    """The content of engram_board.json. An existing store stays, unless the user asks for another.
 
-    small: there is little heap left, of which a frame takes more than twice its length.
+    small: there is little heap left, and a frame takes more than twice its length of it.
     """
     known = wishes.board or {}
     kept = before.get("store")

@@ -1,4 +1,4 @@
-"""Which modules of the device library are which package. A package that is new is a row here.
+"""The packages of the device library, with their modules. A new package is a row here.
 
 Modules are files below device_lib/engram, without their ending; a folder's name is its __init__.
 A pattern of fnmatch may stand for several. A test holds that each module is in one package.
@@ -15,7 +15,7 @@ from engram_host.errors import InputError
 
 
 class Package(NamedTuple):
-    """What it is for, its modules, and the packages it needs."""
+    """A package: its purpose, its modules, and the packages that it needs."""
 
     title: str
     modules: str

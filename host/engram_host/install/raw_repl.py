@@ -146,7 +146,7 @@ class RawRepl:
         return _text(printed), _text(error)
 
     def _expect(self, wanted: bytes, what: str) -> bytes:
-        """What comes before `wanted`, which is taken too."""
+        """Reads up to `wanted` and past it; the bytes before it."""
         while wanted not in self._held:
             self._more(what)
         before, _, self._held = self._held.partition(wanted)

@@ -33,7 +33,7 @@ _OWN_FILES += [MANIFEST, MANIFEST + ".part", SETTINGS + ".part"]
 
 @dataclass
 class Present:
-    """What lies on the board: path below lib/ -> (size, crc); the manifest, {} for none."""
+    """The files on the board: path below lib/ -> (size, crc); the manifest, {} for none."""
 
     files: dict[str, tuple[int, int]]
     manifest: dict[str, Any]
@@ -41,7 +41,7 @@ class Present:
 
     @property
     def state(self) -> str:
-        """In words: what an earlier install left."""
+        """The remains of an earlier install, in words."""
         if not self.files:
             return "nothing"
         if not self.manifest:
@@ -78,7 +78,7 @@ class Transfer:
         self.repl.run(script("files"))
 
     def look(self) -> Present:
-        """What is there of ours."""
+        """The files of Engram on the board, with the manifest and the settings."""
         own = [f"{self.folder}/{name}" for name in _OWN_FILES]
         said = self.repl.run(f"e_list({[self.folder + '/engram']!r}, {own!r})")
         found = (json.loads(line) for line in said.splitlines())
@@ -129,7 +129,7 @@ class Transfer:
 
 
 def changes(present: Present, wanted: Mapping[str, Payload]) -> Changes:
-    """What makes the board hold `wanted` and nothing else of ours."""
+    """The changes after which the board holds `wanted` and nothing else of ours."""
     found = Changes()
     for name, file in wanted.items():
         if present.files.get(name) == (file.size, file.crc):
@@ -143,7 +143,7 @@ def changes(present: Present, wanted: Mapping[str, Payload]) -> Changes:
 def manifest(
     version: str, arch: str | None, names: tuple[str, ...], wanted: Mapping[str, Payload]
 ) -> dict[str, Any]:
-    """What engram_install.json says, but for "complete"."""
+    """The content of engram_install.json without "complete"."""
     listed = sorted(f"{name} {file.size} {file.crc:08x}" for name, file in wanted.items())
     return {
         "engram": version,

@@ -20,7 +20,7 @@ _HEAD = "<BHI"
 
 
 class LatentStore:
-    """What ReplayStore is to a learner, without flash: no unit to collect, nothing to mount.
+    """A ReplayStore for a learner on the host, without flash: nothing to collect or to mount.
 
     capacity: records it takes, at most 65535. elems: of a latent. bits: of an element, 1 to 8.
     targets: float32 values of a record.
@@ -108,7 +108,7 @@ class LatentStore:
         return self.labels[slot]
 
     def sequence(self, slot: int) -> int:
-        """Which of all appended records a slot holds, counted from 1."""
+        """The number of a slot's record among all appended records, counted from 1."""
         head = bytes(self._slots[slot, _RECORD_AT:_LATENT_AT])
         return int(struct.unpack(_HEAD, head)[2])
 

@@ -7,7 +7,7 @@
                                 "total": the learner's own work; "link": what the request took
                                 beside it (frames, JSON, collector, heap)
     {"kind": "timeline", ...}   with a meter: what the device did when, by its own clock
-    {"kind": "energy", ...}     with a meter: millijoules a phase, step, sample (meters.result)
+    {"kind": "energy", ...}     with a meter: millijoules per phase, step, sample (meters.result)
     {"kind": "summary", ...}    one line a session, also when it was stopped or failed; "busy": all
                                 that its requests took, of which time and energy are computed
 

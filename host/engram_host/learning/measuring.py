@@ -93,7 +93,7 @@ class Measuring:
                 self._device.phases_end()
 
     def samples(self, told: dict[str, Any]) -> None:
-        """What Device.observe_quietly() returned."""
+        """Takes the result of Device.observe_quietly()."""
         self._recorder.samples(told.get("marks", ()))
 
     def step(self, row: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ class Measuring:
         self._recorder.step(row)
 
     def saved(self, told: dict[str, Any]) -> None:
-        """What Device.save() returned."""
+        """Takes the result of Device.save()."""
         self._recorder.save(told["at"], told["units"])
 
     def finish(self) -> None:
@@ -139,7 +139,7 @@ class Measuring:
 
 
 class _Reader:
-    """Reads a meter in a thread: what is not fetched in time is lost in some of them."""
+    """Reads a meter in a thread, because some meters lose samples that are not fetched in time."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -198,7 +198,7 @@ def pulses_ms(rate_hz: float) -> list[int]:
 
 
 def seconds_per_unit(facts: dict[str, Any]) -> float:
-    """Of a board's counter. facts: Device.info(). Raises InputError."""
+    """The seconds per unit of a board's counter. facts: Device.info(). Raises InputError."""
     unit, name = facts["counter"]["unit"], facts["board"]
     if unit == "us":
         return 1e-6

@@ -1,7 +1,7 @@
 """Where a stream of tasks begins on a board: anew, after what it learned before, or in the middle.
 
-A board that has learned goes on from there. It tests the classes that it has learned from with the
-new stream's own, as a task that has been learned: so forgetting counts them too.
+A board that has learned goes on from there. It tests the classes that it knows together with the
+new stream's classes, as a task that has been learned, so that forgetting counts them too.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ class Task(NamedTuple):
 
 
 class TaskStream(NamedTuple):
-    """What is learned, in order, and what is tested after each of them.
+    """The tasks to learn, in order, and the tests after each of them.
 
-    protocol: class, domain or instance. tests: a row of the accuracy matrix has one entry each.
+    protocol: class, domain or instance. tests: each is an entry in a row of the accuracy matrix.
     """
 
     protocol: str
@@ -50,8 +50,9 @@ class TaskStream(NamedTuple):
 
 
 def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
-    """What a stream is known by on a board: u32 but 0, of its samples, in order, and of what
-    else decides its result: about, JSON-able."""
+    """The number by which a board knows a stream: u32 but 0, a checksum of its samples in order.
+
+    about: further settings that decide its result, JSON-able; they are in the checksum."""
     rows: list[Any] = [stream.protocol, dict(about)]
     for task in stream.tasks + stream.tests:
         samples = task.samples

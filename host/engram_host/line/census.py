@@ -1,8 +1,8 @@
-"""What is on a serial port: board, firmware, Engram, free RAM. A running program goes on.
+"""A look at a serial port: board, firmware, Engram, free RAM. A running program goes on.
 
-It is listened first: a board that prints by itself is busy and left alone. Then a HELLO is sent,
-which an agent of Engram answers and which at a prompt is no more than a line that is wrong. Only
-where that line shows a prompt is the raw REPL entered, to ask; the interpreter is not restarted.
+The census listens first: a board that prints by itself is busy and left alone. Then it sends a
+HELLO. An agent of Engram answers it; a prompt takes it for a line with an error. Only where that
+line shows a prompt does the census enter the raw REPL; the interpreter is not restarted.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def survey(urls: Iterable[str], limit_s: float = _LIMIT_S) -> dict[str, dict[str
 
 
 def look(url: str, baud: int = 115200) -> dict[str, Any]:
-    """What is on a port: `port`, `state` (one of STATES), `why` where nothing can be told, else
+    """The facts of a port: `port`, `state` (one of STATES), `why` where there are no others, else
 
     `system` with `version`, `machine`, `free_bytes` of the heap, and where it is there `engram`
     (version of the library), `board` (the agent's name for it), `firmware_board` and
@@ -120,7 +120,7 @@ def _ask(transport: Transport) -> dict[str, Any]:
 
 
 def _told(printed: str) -> dict[str, Any]:
-    """What _CODE found out: the last line, as a timer of the board's may print before it."""
+    """The answer of _CODE: the last line, because a timer of the board may print before it."""
     try:
         return dict(json.loads(printed.strip().rpartition("\n")[2]))
     except ValueError:
@@ -128,7 +128,7 @@ def _told(printed: str) -> dict[str, Any]:
 
 
 def _listen(transport: Transport) -> bytes:
-    """What comes by itself, until nothing does for _LISTEN_S: a banner may come in pieces."""
+    """Reads until the board is silent for _LISTEN_S: a banner may come in pieces."""
     end = time.monotonic() + _LISTEN_MOST_S
     text = b""
     while time.monotonic() < end and (part := transport.read(_LISTEN_S)):
@@ -166,7 +166,7 @@ def _run(transport: Transport, code: str) -> str:
 
 
 def _read_until(transport: Transport, mark: bytes, limit_s: float) -> bytes:
-    """What comes until it ends in mark, or the time is over."""
+    """Reads until the bytes end in mark, or the time is over."""
     end = time.monotonic() + limit_s
     text = b""
     while not text.endswith(mark) and (left := end - time.monotonic()) > 0:

@@ -156,7 +156,7 @@ def _without_prompt(answer: bytes) -> bytes:
 
 
 def _without_echo(said: bytes, echo_ends: int) -> bytes:
-    """What the board said after the lines that only repeat what was typed."""
+    """The board's answer, after the lines that only echo the input."""
     parts = said.split(b"\n", echo_ends)
     return parts[-1] if len(parts) > echo_ends else b""
 

@@ -46,7 +46,7 @@ class Splitter:
 
     @property
     def pending(self) -> bytes:
-        """What may become a frame when the rest of it comes."""
+        """The bytes of a frame that is not complete yet."""
         return bytes(self._line)
 
     def feed(self, data: bytes) -> Iterator[Event]:

@@ -93,7 +93,7 @@ class Link:
             self.on_text = on_text
 
     def find(self) -> dict[str, Any] | None:
-        """What an agent that runs says of itself; None if none does. Nothing is interrupted."""
+        """The greeting of a running agent; None if no agent runs. Interrupts nothing."""
         self._session = secrets.token_hex(4)
         self._text = b""
         answer = self._hello(self.timing.hello)
@@ -103,7 +103,7 @@ class Link:
 
     @property
     def heard(self) -> bytes:
-        """What came beside frames since the last request, an unfinished line too."""
+        """The bytes outside frames since the last request, with an unfinished line."""
         return self._text + self._splitter.pending
 
     def _open(self) -> dict[str, Any]:
@@ -493,7 +493,7 @@ def _kept(held: Mapping[str, Any], data: bytes) -> int:
 
 
 def _asked(session: str) -> bytes:
-    """What a HELLO of this session has in it and its answer has not."""
+    """The bytes that are in a HELLO of this session and not in its answer."""
     return f'"session": "{session}", "salt": '.encode()
 
 

@@ -23,9 +23,9 @@ class Target(NamedTuple):
 
 
 def resolve(port: str | None) -> Target:
-    """What `port` (None: the environment's ENGRAM_PORT) means; a virtual board is started.
+    """The target that `port` names (None: the environment's ENGRAM_PORT). Starts a virtual board.
 
-    Raises InputError when nothing was said, VirtualBoardError when the board does not start.
+    Raises InputError when no port is named, VirtualBoardError when the board does not start.
     """
     port = port or os.environ.get(ENVIRONMENT)
     if not port:

@@ -1,4 +1,4 @@
-"""What a power meter is: it starts, gives blocks of samples with times of its own clock, stops."""
+"""The interface of a power meter: it starts, gives blocks of samples with its own times, stops."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a meter can do.
+    """The capabilities of a meter.
 
-    rate_hz   samples a second, nominal; 0 is not known before
+    rate_hz   samples per second, nominal; 0: not known beforehand
     lines     digital inputs that are sampled with the power
     accuracy  of the power
-    live      it measures while the device works; else its samples are in a file afterwards
-    simulated it measures nothing: its figures are labelled so
-    clock_ppm by which its clock and the device's may differ; more means that samples were lost
-    board     whose board.toml names the phase pins that it is wired to; "": the device's own name
+    live      the meter measures while the device works; else its samples are in a file afterwards
+    simulated the meter measures nothing, and its figures are labelled so
+    clock_ppm greatest difference of its clock and the device's; more means that samples were lost
+    board     the board whose board.toml names the phase pins of the meter; "": the device itself
     """
 
     name: str
@@ -87,7 +87,7 @@ class Meter(Protocol):
         ...
 
     def told(self, timeline: Any) -> None:
-        """What the device did, before the last read(). Only a simulated meter looks at it."""
+        """Takes the device's timeline before the last read(). Only a simulated meter uses it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""From samples of power to millijoules a phase, with the idle baseline taken off.
+"""From samples of power to millijoules per phase, with the idle baseline taken off.
 
     E = sum over the phase's intervals of integral (P - P_idle) dt
 

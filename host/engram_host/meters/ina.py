@@ -35,11 +35,11 @@ _MODULUS = 1 << 30
 
 
 class Chip(NamedTuple):
-    """What a data sheet says.
+    """The figures of a chip's data sheet.
 
     shunt_v, bus_v      volts of one bit
     full_v              full scale at the shunt, volts
-    gain                limit of the gains' error, of shunt and bus together, part of the power
+    gain                limit of the gains' error, shunt and bus together, as a part of the power
     offset_v            limit of the shunt's offset, volts
     bus_offset_v        limit of the bus voltage's offset, volts
     period_us           both conversions of ina_board.chip(), at their longest
@@ -56,7 +56,7 @@ class Chip(NamedTuple):
     sheet: str
 
     def accuracy(self, ohm: float, tolerance: float, volts: float) -> Accuracy:
-        """Of the power at a shunt of so many ohms and a supply of so many volts."""
+        """The accuracy of the power at a shunt of `ohm` and a supply of `volts`."""
         return Accuracy(
             self.gain + self.bus_offset_v / volts + tolerance,
             self.offset_v / ohm * volts,

@@ -25,8 +25,8 @@ SAMPLE = 10  # bytes
 
 
 def chip(name):
-    """What differs: (configuration writes, shunt register, its bytes and shift, bus register, its
-    bytes and shift).
+    """The settings of a chip: (configuration writes, shunt register, its bytes and shift, bus
+    register, its bytes and shift).
 
     The current changes fast and the voltage does not: where there is a choice, the shunt is
     converted for most of the time, so that little of a varying current goes unseen.

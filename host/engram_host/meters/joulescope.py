@@ -26,7 +26,7 @@ _SOURCE = "assumed limits, not a calibration: give gain= and offset_ua= of your 
 def open_meter(place: str, options: Options) -> Joulescope:
     """place: end of its serial number; "" takes the only one that is connected.
 
-    Options: rate, samples a second; gain, offset_ua, volts: limits of its error (the offset at
+    Options: rate, samples per second; gain, offset_ua, volts: limits of its error (the offset at
     that voltage).
     """
     rate = round(options.number("rate", 100_000, 1_000, 1_000_000))

@@ -1,4 +1,4 @@
-"""What a measured session gives: millijoules a phase, a step and a sample, as the log has them."""
+"""The energy of a measured session: millijoules per phase, step and sample, as in the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_WRONG = 0.05  # of the edges that pins are expected to show
 
 
 def source_of(capabilities: Capabilities) -> str:
-    """Where figures of a meter are from: only what was measured is the device's."""
+    """The source of a meter's figures: "device" only where a meter measured."""
     return "simulated" if capabilities.simulated else "device"
 
 
@@ -176,7 +176,7 @@ def _snapped(timeline: Timeline, start: Any, end: Any, clock: Clock, block: Bloc
 
 
 def _resolved(start: Any, end: Any, least: float) -> Any:
-    """Which intervals pins can show: those that last, and whose neighbours do. (n) bool"""
+    """A mask (n) bool of the intervals that pins can show: they and their neighbours last."""
     lasts = end - start >= least
     joined = np.abs(start[1:] - end[:-1]) < GLITCH_S
     follows = np.concatenate(([True], ~joined | lasts[:-1]))

@@ -1,4 +1,4 @@
-"""What the device did and when, in seconds of its own clock: phases, sync pulses, idle times."""
+"""The timeline of a device in seconds of its own clock: phases, sync pulses, idle times."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a model needs and costs on a board, before anything is flashed: memory, time, energy."""
+"""The needs of a model on a board, before anything is flashed: memory, time, energy."""

@@ -30,7 +30,7 @@ INSTRUCTIONS_PER_MAC = {"int8": 3.4, "f32": 2.3}
 
 
 class Code(NamedTuple):
-    """What decides which instructions a program is made of: the facts of a board's [chip]."""
+    """The kind of code that a chip runs: the facts of a board's [chip] that decide it."""
 
     core: str  # as GCC's -mcpu
     arch: str  # as in .mpy files
@@ -61,7 +61,7 @@ ASSUMED_EQUAL = {
 
 
 class Cost(TypedDict):
-    """What some work costs on one chip."""
+    """The cost of some work on one chip."""
 
     board: str
     chip: str

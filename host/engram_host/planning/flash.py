@@ -1,4 +1,4 @@
-"""What a board's replay region holds, found by laying it out.
+"""The samples that a board's replay region holds, counted by laying it out.
 
 The device library opens a blank flash of the same size on this computer.
 """

@@ -40,7 +40,7 @@ class LayerPlan(TypedDict):
 
 
 class PlanReport(TypedDict):
-    """What plan_report() returns."""
+    """The result of plan_report()."""
 
     model: str
     classes: int

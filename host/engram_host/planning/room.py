@@ -1,4 +1,4 @@
-"""What a board has for a learner: heap and file system, asked of it, measured or estimated."""
+"""The room of a board for a learner: heap and files, asked of it, measured or estimated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a power meter measured, as a card and a tile: each with the label that the figures have."""
+"""The figures of a power meter as a card and a tile, each with the label of its source."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class LoggedSession:
 
 
 class LogReportPaths(TypedDict):
-    """What write_log_report() wrote."""
+    """The files that write_log_report() wrote."""
 
     report: Path
     pictures: list[Path]

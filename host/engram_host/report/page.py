@@ -55,7 +55,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Page:
-    """What render() needs."""
+    """The content of a page, for render()."""
 
     title: str
     lede: str

@@ -1,4 +1,4 @@
-"""What a run hands to the report, and what summary.json holds.
+"""The result that a run hands to the report, and the fields of summary.json.
 
 The result of a run is raw: records as the board sent them, evaluations as the learner returned
 them. Everything derived (matrix, forgetting, shares, energy) is computed in summary.py, in one

@@ -1,4 +1,4 @@
-"""Of a stream of tasks in a learning log: its figures, cards and tiles."""
+"""The figures, cards and tiles of a stream of tasks in a learning log."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def draw(stream: LoggedStream) -> dict[str, Picture]:
 
 
 def tiles(stream: LoggedStream, origin: Source) -> list[Tile]:
-    """What is seen first."""
+    """The tiles at the top of the page."""
     last = len(stream.metrics["matrix"]) - 1
     overall = stream.accuracy(last, range(len(stream.tests))) or 0.0
     told = stream.metrics

@@ -18,7 +18,7 @@ from .summary import chip_costs, summarise
 
 
 class ReportPaths(TypedDict):
-    """What write_report() wrote."""
+    """The files that write_report() wrote."""
 
     report: Path
     summary: Path

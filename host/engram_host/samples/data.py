@@ -79,7 +79,7 @@ class Samples:
 
     @property
     def dtype(self) -> str:
-        """Of the inputs, as they were given."""
+        """The dtype of the inputs, as they were given."""
         return self.given or str(self.x.dtype)
 
     def taken_as(self, dtype: str) -> Samples:
@@ -140,7 +140,7 @@ class Samples:
         return files
 
     def chosen(self, rows: slice | NDArray[Any]) -> Samples:
-        """Those that an index of numpy chooses."""
+        """The samples that an index of numpy chooses."""
         return replace(
             self,
             x=self.x[rows],
@@ -149,11 +149,11 @@ class Samples:
         )
 
     def part(self, start: int, end: int) -> Samples:
-        """Those from `start` up to `end`."""
+        """The samples from `start` up to `end`."""
         return self.chosen(slice(start, end))
 
     def of_classes(self, classes: list[int]) -> Samples:
-        """Those whose label is one of `classes`, in the same order."""
+        """The samples whose label is one of `classes`, in the same order."""
         return self.chosen(np.isin(self.labels, classes))
 
 
@@ -165,14 +165,14 @@ def _integers(x: NDArray[Any]) -> NDArray[np.uint8] | None:
 
 
 def _advice(x: NDArray[Any]) -> str:
-    """What to do with floats that a model of uint8 inputs cannot take."""
+    """Advice on floats that a model of uint8 inputs cannot take."""
     if 0 <= x.min() and x.max() <= 1:
         return "they lie within 0 to 1: give (x * 255).round().astype('uint8')"
     return "give integers from 0 to 255, scaled as the calibration data were"
 
 
 def _words(labels: bool, targets: int) -> str:
-    """What samples have beside their inputs."""
+    """The parts of samples beside their inputs, in words."""
     parts = ["labels"] if labels else []
     if targets:
         parts.append(f"targets of {targets} value{'s' if targets > 1 else ''}")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Input(NamedTuple):
-    """What a model takes: elements of a dtype, made by a front end ("": data as they are)."""
+    """The input of a model: elements of a dtype, made by a front end ("": data as they are)."""
 
     elems: int
     dtype: str

@@ -17,7 +17,7 @@ def input_range(scale: float, zero_point: int) -> tuple[float, float]:
 
 
 def remark(x: NDArray[Any], scale: float, zero_point: int) -> str | None:
-    """What is odd about the values x for an input of this quantization; None where nothing is.
+    """A remark on values x that do not suit an input of this quantization; None where they do.
 
     x: uint8, or float32 in the units of the model.
     """

@@ -1,1 +1,1 @@
-"""What a replay region holds, read from an image of it: no board is needed, nothing is changed."""
+"""The content of a replay region, read from an image: needs no board, changes nothing."""

@@ -1,4 +1,4 @@
-"""What a replay region holds, in figures: as the device library finds it on a copy of it."""
+"""The figures of a replay region, as the device library finds them on a copy of it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def figures(image: StoreImage) -> dict[str, Any]:
 
 
 def _mount(image: StoreImage) -> dict[str, int]:
-    """What the device library says of the log. Raises StoreError where it would refuse it."""
+    """The device library's figures of the log. Raises StoreError where it refuses the log."""
     head = image.header
     store = ReplayStore(
         Region(copy_of(image), 0, head.units), head.page_bytes, head.model_id,

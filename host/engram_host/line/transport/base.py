@@ -1,4 +1,4 @@
-"""What the link needs from whatever carries its bytes."""
+"""The interface of a transport: it carries the bytes of the link."""
 
 from __future__ import annotations
 

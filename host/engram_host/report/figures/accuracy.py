@@ -1,4 +1,4 @@
-"""What was learned and what was forgotten."""
+"""Pictures of accuracy: classes that were learned and classes that were forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stream of tasks left behind: the accuracy matrix, and the way to it."""
+"""Pictures of a stream of tasks: the accuracy matrix, and the way to it."""
 
 from __future__ import annotations
 
