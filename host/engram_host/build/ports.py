@@ -92,7 +92,7 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
 
 
 def user_modules(board: Board, folder: Path) -> Path:
-    """What USER_C_MODULES gets: a folder for make, a file for CMake."""
+    """The value of USER_C_MODULES: a folder for make, a file for CMake."""
     name = port_of(board).modules
     files = modules.with_extra(modules.ours(name), name)
     if name == modules.CMAKE:
@@ -101,7 +101,10 @@ def user_modules(board: Board, folder: Path) -> Path:
 
 
 def arguments(board: Board, source: str, base: str | None = None) -> list[str]:
-    """Of make, for the port. source: MicroPython's tree. base: a manifest for the board's own."""
+    """The arguments of make for the port.
+
+    source: MicroPython's tree. base: a manifest in the place of the board's own.
+    """
     facts = board.facts["build"]
     manifest, modules = write_inputs(board, base or "$(PORT_DIR)/" + facts["manifest"])
     return [
@@ -182,7 +185,7 @@ def with_libraries(board: Board, source: Source) -> tuple[Source, str | None]:
 
 
 def _with_cmake(board: Board, tree: Source, told: list[str], jobs: int) -> list[list[str]]:
-    """What the rp2 port's Makefile does, which does not find its way in a tree of links."""
+    """The commands of the rp2 port's Makefile, which finds no way in a tree of links."""
     given = dict(word.split("=", 1) for word in told if "=" in word)
     values = {
         "MICROPY_BOARD": given["BOARD"],

@@ -1,4 +1,4 @@
-"""What every build of a firmware is made of: a source tree, its compiler mpy-cross, programs that
+"""The parts that every build of a firmware shares: a source tree, its compiler mpy-cross, programs that
 must be there, a logged command, a stamp, a lock."""
 
 from __future__ import annotations

@@ -12,14 +12,14 @@ from engram_host.commands import options, output
 
 
 @click.command(epilog="Example: engram boards")
-@click.option("--no-ask", is_flag=True, help="Leave the ports closed: do not ask what is there.")
+@click.option("--no-ask", is_flag=True, help="Leave the ports closed: ask no board there.")
 @options.json
 @options.debug
 def command(no_ask: bool, as_json: bool) -> None:
-    """List the boards Engram knows, and what is on the serial ports there are.
+    """List the boards that Engram knows, and the boards on the serial ports.
 
-    A board is asked at its prompt, or its agent is; a program that runs is not interrupted. Each
-    port has ten seconds, all are asked at once.
+    Engram asks a board at its prompt, or asks the agent there; it does not interrupt a running
+    program. All ports are asked at once, for ten seconds at most.
     """
     with output.errors().status("asking the boards"):
         rows, ports = api.boards(), api.serial_ports(ask=not no_ask)

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Build the firmware of a board: MicroPython, the C kernels and the library.
 
-    With --stock it is MicroPython alone, as boards come with it, for a virtual board to try
-    `engram install` on: it is named BOARD_stock then.
+    With --stock the firmware is MicroPython alone, as boards come with it. The virtual board
+    BOARD_stock runs it, to try `engram install` on.
     """
     if stock:
         board = api.stock_of(board)

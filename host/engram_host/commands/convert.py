@@ -76,10 +76,10 @@ def command(
 ) -> None:
     """Make the model that a board runs: the frozen layers in int8, the trained ones in float32.
 
-    FLOAT_MODEL is a safetensors file with its graph in the metadata. The calibration samples tell
-    how large the inputs and every activation get. Agreement is the share of them that the int8
-    model and the float model put into the same class, or of values the share of their variance
-    that stays.
+    FLOAT_MODEL is a safetensors file with its graph in the metadata. The calibration samples show
+    how large the inputs and every activation get. Agreement is the share of these samples that
+    the int8 model and the float model put into the same class; for a regression, the share of the
+    outputs' variance that stays.
     """
     carried = {} if rehearse_per_class is None else {"rehearse_per_class": rehearse_per_class}
     if carried and rehearse is None:

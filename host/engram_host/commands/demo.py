@@ -30,9 +30,9 @@ from engram_host.progress import Bars
 def command(out: Path, seeds: bool, port: str, meter: str | None, as_json: bool) -> None:
     """A board learns handwritten digits, class after class, and does not forget.
 
-    The network knows the digits 0 to 4. Then 5, 6, 7, 8 and 9 arrive, one session each; the board
-    learns every one with replay of what it stored, and for contrast without. At the end there is a
-    table here, and a report with pictures.
+    The network knows the digits 0 to 4. Then 5, 6, 7, 8 and 9 arrive, one per session. The board
+    learns each with replay of stored samples and, for contrast, without. At the end the demo
+    prints a table and writes a report with pictures.
     """
     from engram_host.demo import demo  # matplotlib with it: not for --help
 

@@ -25,7 +25,7 @@ from engram_host.progress import Bars
     "--task",
     type=click.IntRange(0, 255),
     metavar="N",
-    help="They test task N: the board enters the accuracy into its matrix.",
+    help="The samples test task N: the board enters the accuracy into its matrix.",
 )
 @options.class_names
 @options.model
@@ -43,15 +43,15 @@ def command(
     port: str | None,
     as_json: bool,
 ) -> None:
-    """Measure on the board how many samples it gets right, or how far its values are from the
+    """Test the model on the board: the share of samples it gets right, or its distance from the
     targets.
 
-    Per class: recall, the share of its samples that are right; precision, the share of right ones
-    among the samples that were put into it; F1, the harmonic mean of both. Macro is the mean over
-    the classes. The confusion matrix says which class is taken for which.
+    Per class: recall, the share of the class's samples that are right; precision, the share of
+    right samples among those put into the class; F1, the harmonic mean of both. Macro is the mean
+    over the classes. The confusion matrix shows which class is taken for which.
 
-    DATA as for `engram learn`. It is kept on the board and not sent again; without DATA the
-    samples that `engram push data` put there are used.
+    DATA as for `engram learn`. The board keeps the samples, so they are sent once; without DATA
+    the samples that `engram push data` put there are used.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         told = api.eval(

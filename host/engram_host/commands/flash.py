@@ -13,11 +13,11 @@ from engram_host.commands import options, output
 
 @click.command(epilog="Example: engram flash rpi_pico --dry-run")
 @click.argument("board")
-@click.option("--firmware", type=options.FILE, help="A file; default: what `engram build` made.")
+@click.option("--firmware", type=options.FILE, help="A file; default: from `engram build`.")
 @click.option(
     "--way",
     type=click.Choice(list(api.FLASH_WAYS)),
-    help="How; default: the first that the board's board.toml names.",
+    help="The way to flash; default: the first in the board's board.toml.",
 )
 @click.option("--volume", type=click.Path(file_okay=False, path_type=Path), help="The UF2 drive.")
 @click.option("--port", "-p", metavar="PORT", help="The board's serial port, if it is not clear.")
@@ -26,10 +26,10 @@ from engram_host.commands import options, output
 @options.json
 @options.debug
 def command(board: str, as_json: bool, dry_run: bool, **chosen: Any) -> None:
-    """Put a firmware onto a real board, and see that it is there.
+    """Put a firmware onto a real board, and check that it is there.
 
-    A firmware for another board is refused, before anything is touched. What the tool can read
-    back is compared; then the board is asked what it runs.
+    A firmware for another board is refused before anything is touched. The content that the tool
+    can read back is compared; then the board is asked which firmware runs.
     """
     with output.errors().status(f"flashing {board}") as status:
         told = api.flash(board, dry_run=dry_run, say=lambda line: status.update(line), **chosen)

@@ -16,7 +16,7 @@ from engram_host.commands import options, output
 @options.json
 @options.debug
 def command(port: str | None, as_json: bool) -> None:
-    """Show what a board is and has: runtime, memory, files, the open model, what it has stored."""
+    """Show the facts of a board: runtime, memory, files, the open model, stored samples."""
     with api.connect(port, on_text=output.console_text) as board:
         told = api.info(board)
     if as_json:

@@ -15,14 +15,14 @@ from engram_host.progress import Bars
 
 @click.command(epilog="Example: engram install --port /dev/ttyACM0")
 @options.port
-@click.option("--dry-run", is_flag=True, help="Ask the board and say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Ask the board and show what an install would do.")
 @click.option(
     "--packages",
     "wanted",
     metavar="NAMES",
     default=",".join(packages.USUAL),
     show_default=True,
-    help="Packages of the library, with commas; those they need come along.",
+    help="Packages of the library, with commas; the packages they need come along.",
 )
 @click.option(
     "--kernels",
@@ -51,8 +51,9 @@ def command(
 ) -> None:
     """Put the library and its kernels on a board that runs plain MicroPython.
 
-    Firmware from `engram build` has both already. The board is asked what it is; it gets what
-    fits, verified and tried out. Run it again to update, or to mend an install that was cut off.
+    Firmware from `engram build` has both already. Engram asks the board for its facts, sends the
+    files that fit, verifies them and tries them out. Run the verb again to update, or to mend an
+    install that was cut off.
     """
     told = api.install(
         port,

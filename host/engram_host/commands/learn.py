@@ -70,7 +70,7 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "a
     "--per-class",
     type=click.IntRange(1),
     metavar="N",
-    help="At most so many samples of a class in each task, drawn at random.",
+    help="At most N samples of each class per task, drawn at random.",
 )
 @click.option("--test-per-class", type=click.IntRange(1), metavar="N", help="The same for --test.")
 @click.option(
@@ -82,7 +82,7 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "a
 @click.option(
     "--abandon",
     is_flag=True,
-    help="Leave another stream, which was interrupted, as it is, and go on with this one.",
+    help="Leave an interrupted stream as it is, and start this one.",
 )
 @options.panel("A stream of tasks", "--tasks", "--task-field", *options.flags(_ONLY_TASKS))
 @click.option(
@@ -111,22 +111,22 @@ def command(
     as_json: bool,
     **rest: Any,
 ) -> None:
-    """Teach the board: send labelled samples, learn them there, save what was learned.
+    """Teach the board: send labelled samples, learn them there, save the learned state.
 
     DATA is an .npz with arrays x and y, or an .npy of inputs with --labels. x: uint8 or float32,
-    as the model takes them. y: a label (integer) per sample, or where the model regresses its
-    target values (floats); a model that does both takes labels as y and targets as `targets`.
-    Each step is a line of the log.
+    as the model takes them. y: a label (integer) per sample or, for a regression, target values
+    (floats); a model that does both takes labels as y and targets as `targets`. The log gets one
+    line per step.
 
     DATA may also be a folder with a sub-folder of images or .wav files per class, or a .csv with
-    a row per sample: numbers, or a column `file`; the label is the column `label` or the last one.
-    Classes have names or numbers there. Sounds are cut into windows as long as the model's input,
-    or go through the front end that the model names.
+    a row per sample: numbers, or a column `file`; the label is the column `label` or the last
+    column. Classes have names or numbers in both. Sounds are cut into windows as long as the
+    model's input, or go through the front end that the model names.
 
     With --tasks or --task-field DATA is a stream of tasks: each is learned in a session of its
     own, and the accuracy matrix, forgetting and transfer are measured on the board.
 
-    Ctrl-C stops at the next step; the board stays usable and keeps what was sent.
+    Ctrl-C stops at the next step; the board stays usable and keeps the samples that were sent.
     """
     stream = {name: rest.pop(name) for name in _ONLY_TASKS}
     rest = options.named(rest)

@@ -27,8 +27,8 @@ _LAYOUT = "{:>9} {:>7} {:>5} {:>3} {:>8}" + 5 * " {:>9}"
 def command(file: Path | None, follow: bool, as_json: bool) -> None:
     """Show the log of a learning session as a table; without FILE the newest one.
 
-    The five columns at the right are parts of a step, in the unit that the heading names: its
-    phases, and what the link took beside them.
+    The five columns at the right are parts of a step, in the unit that the heading names: the
+    phases of the step, and the work of the link beside them.
     """
     for record in api.log(file, follow=follow):
         if as_json:

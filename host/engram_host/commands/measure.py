@@ -23,10 +23,10 @@ from engram_host.commands.energy_rows import energy_rows
 @options.json
 @options.debug
 def command(log: Path | None, meter: str, as_json: bool) -> None:
-    """Energy of a logged session, from what a bench meter recorded meanwhile.
+    """Compute the energy of a logged session from the recording of a bench meter.
 
-    LOG is that of `engram learn --meter csv:FILE` (default: the newest); it knows when each phase
-    was, and the sync pulses tie its clock to the meter's. The result is added to LOG.
+    LOG is the log of `engram learn --meter csv:FILE` (default: the newest). It has the times of
+    the phases, and the sync pulses tie its clock to the meter's. The result is added to LOG.
     """
     told = api.measure(log, meter)
     if as_json:

@@ -80,7 +80,7 @@ def class_names(function: F) -> F:
         type=FILE,
         metavar="FILE",
         help="Names of the classes: a text file with a line per class, in the order of labels. "
-        "Default: those that the model has.",
+        "Default: the names in the model.",
     )(function)
 
 
@@ -134,18 +134,18 @@ def meter(function: F) -> F:
         type=METER,
         metavar="METER",
         help="Measure the energy: ppk2:PORT,volts=3.3, joulescope, ina:PORT, csv:FILE (read later "
-        "by `engram measure`), or simulated. docs/energy.md says how to wire them.",
+        "by `engram measure`), or simulated. docs/energy.md shows the wiring.",
     )(function)
 
 
-# What a board's learner is opened with. Not given: as the board has them.
+# The options of a board's learner. One that is not given stays as the board has it.
 _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "strategy",
         {
             "type": click.Choice(learner_options.STRATEGIES),
-            "help": "How it learns without forgetting; finetune learns the new samples alone, and "
-            "forgets.",
+            "help": "The method that learns without forgetting; finetune learns the new samples "
+            "alone, and forgets.",
         },
     ),
     (
@@ -154,14 +154,14 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "type": ASSIGNMENT,
             "multiple": True,
             "metavar": "NAME=VALUE",
-            "help": "An option of the strategy; may be given several times.",
+            "help": "An option of the strategy. Several --set may be given.",
         },
     ),
     (
         "for",
         {
             "type": click.Choice(learner_options.GOALS),
-            "help": "The purpose of the session, which decides what a mini-batch is made of: new "
+            "help": "The purpose of the session, which sets --composition and --new-share: new "
             "classes; a new domain, in which known classes look or sound different; one user, "
             "whose samples count most. docs/defaults.md compares them. Default: classes.",
         },
@@ -170,9 +170,9 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         "composition",
         {
             "type": click.Choice(learner_options.COMPOSITIONS),
-            "help": "How stored samples come into a mini-batch: balanced, each class alike; "
-            "as_stored, each sample alike; as_seen, each class as often as it has come; ar1, as "
-            "AR1* draws them. Default: that of --for.",
+            "help": "The way stored samples are drawn for a mini-batch: balanced, each class "
+            "alike; as_stored, each sample alike; as_seen, each class as often as the board has "
+            "seen it; ar1, as AR1* draws them. Default: --for decides.",
         },
     ),
     (
@@ -180,17 +180,17 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.FloatRange(0, 1, min_open=True),
             "metavar": "SHARE",
-            "help": "Share of new samples in a mini-batch, up to 1. Default: that of --for.",
+            "help": "Share of new samples in a mini-batch, up to 1. Default: --for decides.",
         },
     ),
     (
         "scope",
         {
             "metavar": "SCOPE",
-            "help": "What learns: all layers with weights, head (those at the outputs), last:2 "
-            "(the last two), or layers by their names in the model; with .b their biases alone, "
-            "as all.b; several with commas between them, as head,all.b. Default: the strategy's, "
-            "all as a rule.",
+            "help": "The layers that learn: all (with weights), head (at the outputs), last:2 "
+            "(the last two), or layers by their names in the model. With .b only their biases "
+            "learn, as all.b. Commas join several, as head,all.b. Default: the strategy decides, "
+            "as a rule all.",
         },
     ),
     (
@@ -198,7 +198,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.IntRange(1),
             "metavar": "N",
-            "help": "What learns: the last N layers with weights. Short for --scope last:N.",
+            "help": "Only the last N layers with weights learn. Short for --scope last:N.",
         },
     ),
     (
@@ -206,8 +206,8 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": Classes(),
             "metavar": "N",
-            "help": "Room in the classifier; a label the model does not know makes it grow. Or a "
-            "file of class names, as --class-names.",
+            "help": "Classes that the classifier has room for; a label that the model does not "
+            "know makes it grow. Or a file of class names, as --class-names.",
         },
     ),
     (
@@ -215,7 +215,7 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.IntRange(1, 254),
             "metavar": "N",
-            "help": "Classes of the model that count as known; the others are new when they come.",
+            "help": "Classes of the model that count as known; the others are new.",
         },
     ),
     (
@@ -223,8 +223,8 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.IntRange(*learner_options.BITS),
             "metavar": "N",
-            "help": "Bits of each element of a stored latent, 3 to 8: fewer bits, more samples "
-            "per byte. Default: 4.",
+            "help": "Bits per element of a stored latent, 3 to 8: with fewer bits more samples "
+            "fit into flash. Default: 4.",
         },
     ),
     (
@@ -232,14 +232,14 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": BUDGET,
             "metavar": "SIZE",
-            "help": "What stays in flash when a session ends: latents (500) or bytes (200kB).",
+            "help": "Most latents (500) or bytes (200kB) that stay in flash when a session ends.",
         },
     ),
     (
         "policy",
         {
             "type": click.Choice(learner_options.POLICIES),
-            "help": "How the samples are chosen that stay in flash. Default: herding, which "
+            "help": "The rule that chooses which samples stay in flash. Default: herding, which "
             "keeps the mean of each class.",
         },
     ),
@@ -249,17 +249,18 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.IntRange(1),
             "metavar": "N",
-            "help": "Samples of a mini-batch that are in memory at a time, a divisor of --batch: "
-            "fewer take less RAM, and the steps stay the same. Default: as many as fit; where "
-            "not even one does, stored samples are read twice per step.",
+            "help": "Samples of a mini-batch that are in memory at a time, a divisor of --batch. "
+            "Fewer samples take less RAM, and the steps stay the same. Default: as many as fit; "
+            "where not even one fits, stored samples are read twice per step.",
         },
     ),
     (
         "optimiser",
         {
             "type": click.Choice(learner_options.OPTIMISERS),
-            "help": "How a step follows from the gradient. Per weight that learns adam keeps two "
-            "more numbers in RAM; momentum keeps one more with --clip. Default: momentum.",
+            "help": "The rule that makes a step from the gradient. adam keeps two more numbers "
+            "in RAM per weight that learns; momentum keeps one more with --clip. Default: "
+            "momentum.",
         },
     ),
     ("lr", {"type": float, "help": "Learning rate. Default: 0.05."}),
@@ -268,17 +269,17 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.FloatRange(0, 1),
             "help": "Share of the learning rate that is taken away in the course of a session. "
-            "Default: 1, it falls to 0.",
+            "Default: 1, the rate falls to 0.",
         },
     ),
-    ("momentum", {"type": float, "help": "Of the optimiser momentum; 0 is sgd."}),
+    ("momentum", {"type": float, "help": "Momentum of the optimiser momentum; 0 is sgd."}),
     ("weight-decay", {"type": float, "help": "Weight decay."}),
     (
         "clip",
         {
             "type": click.FloatRange(0, min_open=True),
             "metavar": "NORM",
-            "help": "Largest norm of a step's gradient: a longer one is shortened to it.",
+            "help": "Largest norm of a step's gradient: a longer gradient is shortened to it.",
         },
     ),
     ("seed", {"type": int, "help": "Seed of the random picks. Default: 1."}),
@@ -299,7 +300,7 @@ PLANNED = (
 
 
 def planned(function: F) -> F:
-    """PLANNED: what memory depends on."""
+    """The options PLANNED, on which the memory depends."""
     for name in reversed(PLANNED):
         function = click.option(f"--{name}", **dict(_LEARNER)[name])(function)
     return function
@@ -311,7 +312,7 @@ LEARNER = tuple(name for name, _ in _LEARNER)
 
 
 def learner(function: F) -> F:
-    """--strategy, --bits, --lr and so on: what the learner is opened with."""
+    """--strategy, --bits, --lr and so on: the options of the learner."""
     for name, settings in reversed(_LEARNER):
         names = OTHER_NAMES.get(name, [])
         function = click.option(f"--{name}", *names, **settings)(function)

@@ -37,12 +37,12 @@ def command(
     as_json: bool,
     **learner: Any,
 ) -> None:
-    """Say what a model needs and costs on a board, before anything is sent to one.
+    """Compute the memory, time and energy of a model on a board, before anything is sent.
 
-    RAM, flash and multiply-accumulates of every layer; the peak of RAM; time and energy on named
-    chips, all of it computed (model). It is compared with the memory that a board has: the board
-    at --port is asked, boards by name were measured. Where it does not fit, the plan says why and
-    which options fit.
+    The plan has RAM, flash and multiply-accumulates of every layer, the peak of RAM, and time and
+    energy on named chips; all figures are computed (model). The need is compared with the memory
+    of a board: the board at --port is asked, boards by name were measured. Where the model does
+    not fit, the plan says why and which options fit.
     """
     given = {name: value for name, value in learner.items() if value is not None}
     if isinstance(given.get("classes"), list):  # a file of names

@@ -26,8 +26,8 @@ def command(
     port: str | None,
     as_json: bool,
 ) -> None:
-    """Print the model's answer to each input, a line per input: label (and name) and probability
-    of a class, or the values of a regression; of several outputs one after the other.
+    """Print the model's answer, a line per input: label (and name) and probability of a class,
+    or the values of a regression; several outputs follow one another.
 
     DATA is an .npy of inputs, an .npz with an array x, a .csv, an image, a .wav, or a folder of
     these.

@@ -16,7 +16,7 @@ from engram_host.progress import Bars
 def command() -> None:
     """Put a model or test data on a board.
 
-    A transfer that was interrupted goes on where it ended; a file that is there is not sent again.
+    An interrupted transfer goes on where it ended; a file that the board has is not sent again.
     """
 
 
@@ -41,10 +41,10 @@ def command() -> None:
 def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any) -> None:
     """Send a model made by `engram convert` and open it.
 
-    What the board had learned with the same model before is there again, also with another
-    strategy, policy, budget or number of classes. The model that the board had is replaced when
-    the new one opens; where the board refuses that, the old one works as before. The options of
-    the learner stay in force until others are given.
+    A board that has learned with this model before goes on from there, also with another
+    strategy, policy, budget or number of classes. The new model replaces the board's old model
+    when it opens; where the board refuses it, the old model works as before. The options of the
+    learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         told = api.push_model(board, file, name=name, **options.named(learner))

@@ -35,11 +35,11 @@ def command(
     as_json: bool,
     **learner: Any,
 ) -> None:
-    """Store samples of what the model knows, so that learning does not forget it.
+    """Store samples of the classes that the model knows, so that learning keeps them.
 
-    DATA is as for `engram learn`, of classes that the model knows. The board stores their latents
-    and replays them in the sessions that follow; it trains nothing now. A board that stores
-    nothing of the known classes forgets them when it learns another one.
+    DATA is as for `engram learn`, of classes that the model knows. The board stores the latents
+    and replays them in later sessions; it trains nothing now. A board without stored samples of
+    the known classes forgets these when it learns another class.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         named = options.named(learner)

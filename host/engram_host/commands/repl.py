@@ -18,8 +18,8 @@ from engram_host.line.ports import open_transport
 def command(ctx: click.Context, port: str | None) -> None:
     """Talk to the board's own Python. Ctrl-] leaves; the board goes on.
 
-    Lines can also be piped in (engram repl < lines.py): they are typed one after the other, and
-    the exit code is 1 if one of them raised an error.
+    Lines can also be piped in (engram repl < lines.py): they run one after the other, and the
+    exit code is 1 if one of them raised an error.
     """
     transport = open_transport(port)
     try:

@@ -30,11 +30,11 @@ _LOST = {
 @options.json
 @options.debug
 def command(to: str, yes: bool, model: str | None, port: str | None, as_json: bool) -> None:
-    """Go back to what a board knew when it saved: undo a session that made the model worse.
+    """Go back to a saved state of a board: undo a session that made the model worse.
 
-    A board keeps the last two states; what is gone back from is lost, and a power cut leaves one
-    or the other. Stored samples stay: those of the session undone last count as new again, for
-    the next `engram learn`. `engram reset` forgets samples and states.
+    A board keeps the last two states. A rollback loses the parameters after the chosen state, and
+    a power cut leaves one or the other. Stored samples stay: the samples of the session undone
+    last count as new again, for the next `engram learn`. `engram reset` forgets everything.
     """
     if to in _LOST and not yes:
         click.confirm(_LOST[to], abort=True, err=True)

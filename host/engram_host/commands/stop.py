@@ -18,7 +18,7 @@ from engram_host.commands import options, output
 def command(board: str, save: Path | None, as_json: bool) -> None:
     """Switch a virtual board off.
 
-    Its flash stays: what was saved is there after the next start.
+    Its flash stays: saved states and samples are there after the next start.
     """
     stopped = api.stop(board, save=save)
     if as_json:

@@ -18,7 +18,7 @@ DAMAGE = 1  # exit code
 @options.debug
 @click.pass_context
 def command(ctx: click.Context, image: Path | None, port: str | None, as_json: bool) -> None:
-    """Check every sample stored on a board or in a flash image; exit code 1: one is damaged.
+    """Check every sample on a board or in a flash image; exit code 1: a sample is damaged.
 
     A sample that a power cut tore while it was written counts as damaged too.
     """

@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Erase all samples and saved states of a board or of a flash image, whatever model's.
 
-    The region is blank then: the next model that is opened makes its store there. What a board's
-    files hold, models among them, stays.
+    The region is blank then: the next model that is opened makes its store there. The files of a
+    board stay, models among them.
     """
     with store_source.opened(ctx, image, port) as source:
         if not yes:

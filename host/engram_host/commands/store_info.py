@@ -18,7 +18,7 @@ from engram_host.commands import options, output, store_source
 @options.debug
 @click.pass_context
 def command(ctx: click.Context, image: Path | None, port: str | None, as_json: bool) -> None:
-    """Show what a board's replay region or a flash image holds: samples, wear, saved states."""
+    """Show the content of a board's replay region or flash image: samples, wear, saved states."""
     with store_source.opened(ctx, image, port) as source:
         told = api.store_info(**source)
     if as_json:
