@@ -1,5 +1,5 @@
-"""The parts that every build of a firmware shares: a source tree, its compiler mpy-cross, programs that
-must be there, a logged command, a stamp, a lock."""
+"""Steps that every build of a firmware shares: a source tree, its compiler mpy-cross, programs
+that must be there, a logged command, a stamp, a lock."""
 
 from __future__ import annotations
 
