@@ -104,7 +104,8 @@ def shortened(output: str) -> list[str]:
     """Lines of an output, as a terminal would have them at the end; many are cut in the middle."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output)
     lines = [line.split("\r")[-1].rstrip() for line in text.replace("\r\n", "\n").splitlines()]
-    lines = [line for line in lines if line]
+    # pip's remarks on a package index of this computer's are of no use to others
+    lines = [line for line in lines if line and not line.startswith("WARNING: Location")]
     if len(lines) <= _LINES:
         return lines
     first, last = _ENDS
