@@ -4,27 +4,17 @@ Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it
 that the host can stop between two of them and a slow board never looks dead.
 """
 
-from binascii import crc32, hexlify, unhexlify
 
 from .. import __version__
 from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
-from ..holder import held, hold, release
+from ..holder import held, release
 from . import wire
-from .files import safe_path, size_of
 from .samples import SampleStream
 
 
-_HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
-_READ_BYTES = 512  # of flash at a time
 _SAID = 256  # classes in an answer of eval_step, and a micro-batch more
 _REMEMBERED = ("engram.link.remembered",)
-# What a learner imports, a part at a time, in the order in which the parts need one another; not
-# what only opening one needs, which would count as memory that the learner gives back.
-_LEARNS = (
-    "engram.nn.stage", "engram.store",
-    "engram.continual.learner", "engram.session",
-)
 
 
 class Device:
@@ -189,57 +179,6 @@ def busy(device):
     return device.busy
 
 
-def open_model(device, model, pushed=None, fresh=False, **options):
-    """Open a learner for a model file, with what the board has learned with it before.
-
-    pushed: name of a file that takes the place of that one when it opens; else that one opens as
-    before. fresh: erase samples and states that are there.
-    """
-    device.close()
-    # Only a board that learns pays for the kernels. From files code takes seconds to load.
-    for module in _LEARNS:
-        __import__(module)
-        device.beat()
-    from ..session import load_code, open_learner
-
-    files = device.files
-    files.close()
-    if size_of(safe_path(files.root, model)) < 0 <= size_of(
-        safe_path(files.root, model + wire.PUSHED)
-    ):
-        files.rename(model + wire.PUSHED, model)  # a cut came between the end of one and the other
-        pushed = None
-    name = pushed or model
-    files.open(name).close()  # CommandError if it is not there
-    path = safe_path(files.root, name)
-    load_code(**options)
-    device.board.store_device()  # made now: it stays when the learner goes
-    device.beat()
-    learner = open_learner(
-        path, device.board, idle_heap(device), beat=device.beat, fresh=fresh, **options
-    )
-    if pushed:
-        files.rename(pushed, model)
-        learner.path = safe_path(files.root, model)
-        hold(device.board, learner, learner.path, options)
-    device.learner = learner
-    device.remember(model, options)  # and no others: they may be refused
-    device.beat()
-    device.measure()
-    return opened(device)
-
-
-def idle_heap(device):
-    """Bytes of heap in use without a learner.
-
-    The collector is conservative: a stale pointer may still hold a learner that was closed.
-    Then what is in use now is no measure, and the least that ever was counts.
-    """
-    used = heap_used()
-    device.idle_bytes = min(used, device.idle_bytes)
-    return used if used < device.idle_bytes + _HELD_BYTES else device.idle_bytes
-
-
 def opened(device):
     """The open learner: what it takes, what it is, what it needs."""
     learner = device.need_learner()
@@ -251,31 +190,6 @@ def opened(device):
         "scale": scale, "zero_point": int(zero_point),
     }
     return facts
-
-
-def texts(device):
-    """The texts of the model file: {"class_names": in the order of their labels, "front_end"}."""
-    learner = device.need_learner()
-    names = learner.class_names
-    return {"class_names": names.split("\n") if names else [], "front_end": learner.front_end}
-
-
-def room(device):
-    """Memory for a learner: {"heap_bytes", "stock"}.
-
-    heap_bytes: free without a learner, its code loaded. stock: that code is in RAM, not in the
-    firmware.
-    """
-    import engram
-
-    for module in _LEARNS:
-        __import__(module)
-        device.beat()
-    from ..session import load_code
-
-    load_code()
-    own = device.learner.heap_growth() if device.learner else 0
-    return {"heap_bytes": heap_free() + (own or 0), "stock": engram.__file__[:1] == "/"}
 
 
 def samples_begin(device, sink):
@@ -324,68 +238,6 @@ def flash_bytes(learner):
 def scored(device):
     """The scores of the stream of samples so far: a result of Learner.evaluating()."""
     return device.need_samples().result()
-
-
-def tested(device, task):
-    """Enter what the stream of samples to evaluate got right as the accuracy on a task."""
-    learner, result = device.need_learner(), device.need_samples().result()
-    if not result["n"]:
-        raise CommandError("no sample was evaluated: stream some first")
-    if "correct" not in result:
-        raise CommandError(
-            "expected a model that tells classes apart for the accuracy on a task, got one that "
-            "regresses; evaluate it without a task"
-        )
-    learner.tested(task, result["correct"] / result["n"])
-    return {"correct": result["correct"], "n": result["n"]}
-
-
-def stream_begin(device, number, tasks=0, known=""):
-    """A stream of tasks begins, which the host knows by a number; that is saved.
-
-    tasks, known: as Learner.begin_stream() takes them, known in hexadecimal digits.
-    """
-    device.need_learner().begin_stream(number, tasks, unhexlify(known))
-    return stream(device)
-
-
-def stream(device):
-    """The stream of tasks that the learner is in.
-
-    {"id": 0 for none, "done": tasks that ended, "tasks": of all, 0 where that is not known,
-    "known": those learned before that it tests first, as a task that ended; "brought": classes
-    that the board has learned from, both in hexadecimal digits, a bit a class; "sent": samples
-    stored since, None where that is not known, "saved": whether it can go on after a reset}
-    """
-    learner = device.need_learner()
-    return {
-        "id": learner.stream.id,
-        "done": learner.experience - learner.stream.began,
-        "tasks": learner.stream.tasks,
-        "known": str(hexlify(learner.stream.known), "utf-8"),
-        "brought": str(hexlify(_bits(learner.brought)), "utf-8"),
-        "sent": learner.observed_since_save(),
-        "saved": learner.stream.saved,
-    }
-
-
-def _bits(counts):
-    """A bit for each of the first 128 counts that is not 0."""
-    bits = bytearray(16)
-    for i, count in enumerate(counts):
-        if count and i < 128:
-            bits[i // 8] |= 1 << i % 8
-    return bits
-
-
-def forget_current(device):
-    """Delete the samples of the experience under way. "deleted": how many there were."""
-    return {"deleted": device.need_learner().forget_current()}
-
-
-def metrics(device):
-    """Accuracy matrix and what follows from it, of the tasks that were tested."""
-    return device.need_learner().metrics()
 
 
 def eval_begin(device, x, y, task=None, targets=None, said=False):
@@ -465,186 +317,39 @@ def save(device):
     return {"generation": generation, "units": units, "at": start}
 
 
-def load(device):
-    return {"generation": device.need_learner().load()}
-
-
-def reset(device, model=None, **options):
-    """Forget everything learned: erase the store and the saved states, open the model afresh.
-
-    model, options: as open_model() takes them; without model those in force.
-    """
-    if model is None:
-        model, options = device.model, device.options
-    store_format(device)
-    return open_model(device, model, **options) if model else {}
-
-
-def rollback(device, to):
-    """Go back to a saved state. "generation": None for "factory", then no model is open."""
-    stop(device)
-    generation = device.need_learner().rollback(to)
-    if generation is None:
-        device.close()
-    return {"generation": generation}
-
-
-def flash(device):
-    """Geometry of the replay region, in bytes."""
-    region = device.region()
-    return {
-        "blocks": region.ioctl(4, 0),
-        "erase_bytes": region.ioctl(5, 0),
-        "program_bytes": device.board.PROGRAM_BYTES,
-    }
-
-
-def flash_crcs(device, first, count):
-    """[crc32] of erase units of the replay region."""
-    region = device.region()
-    erase_bytes = region.ioctl(5, 0)
-    part = memoryview(bytearray(min(_READ_BYTES, erase_bytes)))
-    out = []
-    for block in range(first, first + count):
-        crc = 0
-        for at in range(0, erase_bytes, len(part)):
-            window = part[: min(len(part), erase_bytes - at)]
-            region.readblocks(block, window, at)
-            crc = crc32(window, crc)
-        out.append(crc & 0xFFFFFFFF)
-        device.beat()
-    return out
-
-
-def store_format(device, keep_wear=False):
-    """Erase stored samples and saved states, whatever is there; no model is open then.
-
-    keep_wear: keep the erase counts, and with them the geometry and the model of the store.
-    """
-    from ..store.wipe import wipe  # an agent that only talks needs no store
-
-    region = device.region()
-    device.close()
-    wipe(_Beating(region, device.beat), device.board.PROGRAM_BYTES, keep_wear)
-    return {}
-
-
-class _Beating:
-    """A block device that says after each erase that work goes on."""
-
-    def __init__(self, dev, beat):
-        self.readblocks = dev.readblocks
-        self.writeblocks = dev.writeblocks
-        self._ioctl = dev.ioctl
-        self._beat = beat
-
-    def mapping(self):
-        return None
-
-    def ioctl(self, op, arg):
-        result = self._ioctl(op, arg)
-        self._beat()
-        return result
-
-
-def phases_begin(device, pins, lamp=False):
-    """From now on show the phases of learning on pins: none, or as many as phases.PINS.
-
-    lamp: show sync pulses only.
-    """
-    from .phases import PINS, PhaseMarker, outputs
-
-    learner = device.need_learner()
-    if len(pins) not in (0, PINS):
-        raise CommandError("expected %d pins for the phases, got %d" % (PINS, len(pins)))
-    device.marker = PhaseMarker(outputs(pins) if pins else (), device.board.counter, lamp)
-    learner.counter = device.marker.count
-    return {}
-
-
-def phases_sync(device, spans_ms):
-    """Pulses for a power meter. "edges": the counter at each change, the last end included."""
-    if device.marker is None:
-        raise CommandError("no phases are marked: call phases_begin first")
-    return {"edges": device.marker.sync(spans_ms)}
-
-
-def phases_quiet(device, ms):
-    """Nothing is done, for the power that a meter takes off. "span": the counter around it."""
-    if device.marker is None:
-        raise CommandError("no phases are marked: call phases_begin first")
-    return {"span": device.marker.quiet(ms)}
-
-
-def phases_end(device):
-    """Mark no phases any more."""
-    device.end_phases()
-    return {}
-
-
-def store_info(device):
-    """Replay store and saved states, in figures."""
-    learner = device.need_learner()
-    return {"store": learner.store.info(), "checkpoints": learner.checkpoints.info()}
-
-
-def stored(device):
-    """Records in the store: "new", of the current experience, and "old", those before."""
-    learner = device.need_learner()
-    new = len(learner.current_slots())
-    return {"new": new, "old": len(learner.store) - new}
-
-
-def stat(device, name):
-    return device.files.stat(name)
-
-
-def list_files(device):
-    return [row for row in device.files.list() if not row[0].startswith(".")]
-
-
-def remove(device, name):
-    device.files.remove(name)
-    return {}
-
-
 SLICES = ("learn_step", "eval_step", "busy")  # asked for often: they leave no more than garbage
 
 CALLS = {
     "info": info,
     "mem": mem,
     "busy": busy,
-    "open": open_model,
     "opened": opened,
-    "texts": texts,
-    "room": room,
     "samples_begin": samples_begin,
     "learn_begin": learn_begin,
     "learn_step": learn_step,
     "eval_begin": eval_begin,
     "eval_step": eval_step,
     "scored": scored,
-    "tested": tested,
-    "stream_begin": stream_begin,
-    "stream": stream,
-    "forget_current": forget_current,
-    "metrics": metrics,
     "stop": stop,
     "end_experience": end_experience,
     "save": save,
-    "load": load,
-    "reset": reset,
-    "rollback": rollback,
-    "flash": flash,
-    "flash_crcs": flash_crcs,
-    "store_format": store_format,
-    "phases_begin": phases_begin,
-    "phases_sync": phases_sync,
-    "phases_quiet": phases_quiet,
-    "phases_end": phases_end,
-    "store_info": store_info,
-    "stored": stored,
-    "stat": stat,
-    "list": list_files,
-    "remove": remove,
 }
+# Modules of other calls, which are few in a session: their code goes when one has been answered.
+_OTHERS = ("engram.link.states", "engram.link.rare")
+
+
+def call_of(name):
+    """The function of a call. Raises CommandError where there is none of this name."""
+    if name in CALLS:
+        return CALLS[name]
+    names = list(CALLS)
+    for module in _OTHERS:
+        found = __import__(module, None, None, ("CALLS",)).CALLS
+        forget((module,))
+        if name in found:
+            return found[name]
+        names += found
+    raise CommandError(
+        "expected one of %s, got %r; update the board or the host"
+        % (", ".join(sorted(names)), name)
+    )
