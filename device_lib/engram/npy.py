@@ -73,7 +73,7 @@ class NpyReader:
 
 
 class Samples:
-    """Labelled samples: a file of inputs, and one of what is right for each.
+    """Labelled samples: a file of inputs, and a file of their labels or targets.
 
     y: labels, uint8 (N,), or the targets of a regression, float32 (N, ...). targets: the latter
     beside labels, for a model that does both; None without. Raises DataError.

@@ -1,4 +1,4 @@
-"""The stores of a learner that is opened, in flash that may hold those of another."""
+"""The stores of a learner that is opened, in flash that may hold another model's stores."""
 
 from .errors import StoreError
 

@@ -86,10 +86,10 @@ def boards() -> list[dict[str, Any]]:
 
 
 def serial_ports(ask: bool = True) -> list[dict[str, Any]]:
-    """Serial ports that something is connected to, and running virtual boards: what is there.
+    """The boards at serial ports, and the virtual boards that run.
 
-    See census.look for the fields; `description` is what the USB plug says of itself.
-    ask: False leaves the ports closed, and only that is told.
+    See census.look for the fields; `description` is the text of the USB plug.
+    ask: False leaves the ports closed; the entries then have no facts of the boards.
     """
     there: list[dict[str, Any]] = [*ports.serial_ports(), *ports.virtual_ports()]
     if not ask:
@@ -104,7 +104,7 @@ def build(
     *,
     say: Callable[[str], None] = ignore,
 ) -> Path:
-    """Build the firmware of a board; the path of what was built."""
+    """Build the firmware of a board; the path of the firmware file."""
     facts = board_facts.load(board)
     builder = firmware.build if facts.is_virtual else build_ports.build
     return builder(facts, micropython_dir, say=say)
@@ -286,7 +286,7 @@ def remove(port: Port, *names: str) -> dict[str, Any]:
 
 
 def reset(port: Port) -> dict[str, Any]:
-    """Make a board forget what it learned: stored samples and saved states are erased."""
+    """Make a board forget everything it learned: stored samples and saved states are erased."""
     with _device(port) as device:
         return device.reset()
 
@@ -355,7 +355,7 @@ def store_check(image: Path | str | None = None, *, port: Port = None) -> dict[s
 
 
 def store_dump(image: Path | str | None, out: Path | str, *, port: Port = None) -> dict[str, Any]:
-    """Write what is stored: OUT.jsonl with all there is, OUT.npy latents, OUT.bin the region."""
+    """Write the stored samples: OUT.jsonl with all fields, OUT.npy latents, OUT.bin the region."""
     from engram_host.store.image import WRITERS
 
     path = Path(out)

@@ -38,7 +38,7 @@ class Sizes:
 
 
 class Config:
-    """The options of a learner, checked, and what follows from them.
+    """The options of a learner, checked, and the settings that follow from them.
 
     spec: nn.model.ModelSpec, with room for all classes. The options are Learner's.
 
@@ -153,7 +153,7 @@ def _divisors(n):
 
 
 def _scope(strategy, scope, depth):
-    """A scope from what was asked for: a scope or preset, or the last layers by their number."""
+    """A scope from the options: a scope or preset, or the last layers by their number."""
     if scope is not None and depth is not None:
         raise DataError("expected a scope or a depth, got both")
     if strategy.SCOPE and scope is None and depth is None:

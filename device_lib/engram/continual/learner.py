@@ -214,8 +214,8 @@ class Learner:
         _infer(self, self.inputs.check(x), row)
 
     def latent(self, x):
-        """The latent of one input, as a bytearray of int8 in two's complement: what observe()
-        stores."""
+        """The latent of one input, as observe() stores it: a bytearray of int8 in two's
+        complement."""
         self.infer(x)
         return bytearray(self.stage.latent)
 
@@ -455,8 +455,8 @@ class Learner:
         return self.state.load(_checkpoints(self))
 
     def rollback(self, to="last"):
-        """Goes back to a saved state: its generation; what was learned since is lost. Stored
-        samples stay; those of experiences that are undone count as new again.
+        """Goes back to a saved state and returns its generation; later learning is lost. Stored
+        samples stay; the samples of undone experiences count as new again.
 
         to: "last"; "previous", the one before, and the last one is erased; "factory": both are
         erased, None is returned, and this learner saves no more: open the model again, which

@@ -66,7 +66,7 @@ def _at(row, j):
 
 
 class AccuracyMatrix:
-    """Accuracies as they are measured, and what follows from them.
+    """Accuracies as they are measured, and the figures that follow from them.
 
     Experience 0, nothing learned yet, is the start; a row follows for each later one that was
     tested at least once.
@@ -99,7 +99,7 @@ class AccuracyMatrix:
         return b"".join(out)
 
     def unpack(self, raw):
-        """Enters what pack() gave; what is here already stays."""
+        """Enters the bytes of pack(); accuracies that are here already stay."""
         at = 0
         while at < len(raw):
             experience, n = struct.unpack_from(_ROW, raw, at)
@@ -112,7 +112,7 @@ class AccuracyMatrix:
             self._rows.setdefault(experience, row)
 
     def forget_after(self, experience):
-        """Forgets what was measured when more experiences than these had ended."""
+        """Forgets the accuracies measured when more experiences than these had ended."""
         for key in [key for key in self._rows if key > experience]:
             del self._rows[key]
 

@@ -1,4 +1,4 @@
-"""The learned state: what is saved, in which order, and how it comes back."""
+"""The learned state: its parts, their order in flash, and how they come back."""
 
 from array import array
 

@@ -6,7 +6,7 @@ came, in the words of the C kernels.
 
 from array import array
 
-TYPES = {  # letter: words, typecodes, bytes an element
+TYPES = {  # letter: words, typecodes, bytes per element
     "F": ("a writable float32 buffer (array 'f')", "f", 4),
     "f": ("a float32 buffer (array 'f')", "f", 4),
     "o": ("a float32 buffer (array 'f') or None", "f", 4),
@@ -133,7 +133,7 @@ def length(kernel, name, buf, expected):
 
 
 def write_back(buf, values):
-    """Stores what a kernel wrote to the numbers that `buffer` gave, where these are a copy."""
+    """Copies a kernel's results into `buf`, where the kernel wrote to a copy of its numbers."""
     if isinstance(values, array) and values is not buf:
         memoryview(buf)[:] = bytes(values)
 
@@ -147,7 +147,7 @@ def entry(kernel, name, buf, i, low, high):
 
 
 def expect(kernel, name, right, words):
-    """A condition that a value of argument `name` meets, and what to say where it does not."""
+    """A condition on a value of argument `name`, and the message where the value breaks it."""
     if not right:
         raise ValueError("%s: %s: expected %s" % (kernel, name, words))
 

@@ -56,7 +56,7 @@ class Device:
             self.model, self.options = name, options
 
     def close(self):
-        """Forget the learner; what it saved stays in flash."""
+        """Forget the learner; its saved states stay in flash."""
         if self.learner is not None:
             self.learner = None
             release(self.board)
@@ -180,7 +180,7 @@ def busy(device):
 
 
 def opened(device):
-    """The open learner: what it takes, what it is, what it needs."""
+    """The facts of the open learner: its inputs, its settings, its memory."""
     learner = device.need_learner()
     facts = learner.info()
     facts["bits"] = learner.store.bits
@@ -197,7 +197,7 @@ def samples_begin(device, sink):
 
 
 def learn_begin(device, epochs=None, steps=None):
-    """Prepare to learn what was observed; learn_step does it. How long: as Learner.steps()."""
+    """Prepare to learn the observed samples; learn_step learns. Length: as Learner.steps()."""
     stop(device)
     if device.marker:
         device.marker.steps()

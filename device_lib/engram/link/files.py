@@ -1,4 +1,4 @@
-"""File transfers: what arrives is kept as NAME.part and becomes NAME only when its CRC matches.
+"""File transfers: a file arrives as NAME.part and becomes NAME only when its CRC matches.
 
 A transfer that broke off (link, reset, power) goes on where the part file ends.
 """
@@ -176,7 +176,7 @@ class Files:
         return self._out.read(count)
 
     def rename(self, name, new):
-        """Gives a file another name, in the place of what has it."""
+        """Gives a file another name, in the place of the file that has it."""
         self.close()
         replace(safe_path(self.root, name), safe_path(self.root, new))
 

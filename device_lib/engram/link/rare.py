@@ -15,7 +15,7 @@ def texts(device):
 
 
 def tested(device, task):
-    """Enter what the stream of samples to evaluate got right as the accuracy on a task."""
+    """Enter the score of the stream of samples as the accuracy on a task."""
     learner, result = device.need_learner(), device.need_samples().result()
     if not result["n"]:
         raise CommandError("no sample was evaluated: stream some first")
@@ -72,7 +72,7 @@ def forget_current(device):
 
 
 def metrics(device):
-    """Accuracy matrix and what follows from it, of the tasks that were tested."""
+    """Accuracy matrix and its figures, of the tasks that were tested."""
     return device.need_learner().metrics()
 
 

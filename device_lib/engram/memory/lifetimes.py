@@ -1,4 +1,4 @@
-"""Where buffers lie in one block: those that do not live at the same time share memory.
+"""Where buffers lie in one block: buffers that do not live at the same time share memory.
 
 A timeline is a list of rows, as nn/program.py makes them. A buffer lives from the first row that
 names it to the last. A row says which argument it can write into the memory of another; that is

@@ -1,4 +1,4 @@
-"""The device model file: what is in it, checked before anything is allocated.
+"""The device model file: its content is checked before anything is allocated.
 
 A safetensors file whose metadata holds {"engram_model": VERSION, "graph": JSON}, and may hold
 class_names, a line per class, and front_end. Version 2:

@@ -162,7 +162,7 @@ class ReplayStore:
     # -- mounting ----------------------------------------------------------------------
 
     def _mount(self):
-        """Builds the RAM index from flash, and finishes what a power cut interrupted."""
+        """Builds the RAM index from flash, and finishes work that a power cut interrupted."""
         started = ticks_us()
         self._unsettled = True
         units = self._units
@@ -522,7 +522,7 @@ class ReplayStore:
         return victim if self._levelled else fewest
 
     def _collect(self, victim):
-        """Moves what lives in a unit into the last free one, which makes the victim free.
+        """Moves the live records of a unit into the last free unit, which makes the victim free.
 
         Until the victim is marked retired its records are the valid ones, and all that is in
         the new unit is copies; the mark is one program, so a cut leaves one of the two.

@@ -1,4 +1,4 @@
-"""Erases a replay region, whatever it holds: a log, saved states, those of another model."""
+"""Erases a replay region, whatever it holds: a log, saved states, data of another model."""
 
 from ..errors import StoreError
 from .flash import Flash

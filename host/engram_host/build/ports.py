@@ -58,7 +58,7 @@ FACTS = {{
 
 
 def artefact(board: Board) -> Path:
-    """The file that is flashed the usual way: that of the first table of [upload]."""
+    """The file that is flashed the usual way: the file of the first table of [upload]."""
     first = next(iter(board.facts["upload"].values()))
     return board.build_dir / str(first["file"])
 

@@ -3,7 +3,7 @@
 Topics and values as the package's own record.py and its `joulescope` client use them: a signal's
 samples come to `s/<signal>/!data` as a dict with sample_id (of the first one, at sample_rate, so
 that dropped samples show as a gap), sample_rate, decimate_factor and data. Digital inputs come
-eight samples a byte.
+eight samples per byte.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Most policies take every record in and trim the store when an experience ends. Such a file has a
 class Policy with a trim(learner), which looks at
 
-    store        labels and experiences a slot, delete(slot)
+    store        label and experience per slot, delete(slot)
     budget       how many records may stay
     rng          the same picks on every host
     experience   the one that ends; the newest records have its numbers.number_of()

@@ -40,7 +40,7 @@ class Thinning:
         return happens(rng, self.keep[group])
 
     def make_room(self, learner, parts):
-        """Deletes what is too much. parts: as a policy's parts() returns them."""
+        """Deletes the records beyond their parts. parts: as a policy's parts() returns them."""
         for part, slots, stay in parts:
             count = len(slots)
             if stay >= count:

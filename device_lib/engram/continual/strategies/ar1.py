@@ -10,7 +10,7 @@ from .cwr import Strategy as Cwr
 
 
 class Strategy(Cwr):
-    """Options: those of cwr; slow, the learning rate below the head in units of the head's."""
+    """Options: as cwr; slow, the learning rate below the head in units of the head's."""
 
     REPLAY = True
     SCOPE = None

@@ -44,7 +44,7 @@ class Strategy:
         self.stage.forward_loss()
 
     def backward(self):
-        """Gradients by what learns. Allocates nothing."""
+        """Computes the gradients of the parameters that learn. Allocates nothing."""
         self.stage.backward()
 
     def update(self):

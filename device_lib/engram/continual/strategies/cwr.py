@@ -1,4 +1,4 @@
-"""CWR*: what the classifier learns in an experience is consolidated into saved weights.
+"""CWR*: the head's weights of an experience are consolidated into saved weights.
 
 Lomonaco, Maltoni and Pellegrini, "Rehearsal-Free Continual Learning over Small Non-I.I.D. Batches"
 (CVPR workshops 2020), algorithm 2. An experience begins with a head of zeros, in which only the

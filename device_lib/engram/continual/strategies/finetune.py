@@ -1,4 +1,4 @@
-"""Plain SGD on what is new: the lower bound that forgets."""
+"""Plain SGD on new samples alone: the lower bound that forgets."""
 
 from .base import Strategy as Base
 

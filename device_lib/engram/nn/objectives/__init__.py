@@ -1,4 +1,4 @@
-"""Objectives: what an output is trained for, a file each, found by name.
+"""Objectives: the losses that outputs are trained for, one per file, found by name.
 
 Such a file has
 
