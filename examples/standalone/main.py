@@ -23,7 +23,7 @@ def main():
     source = simulated.World()
     button = source
 
-    learner = engram.open(MODEL, batch=8, lr=0.05)
+    learner = engram.open(MODEL, batch=8, lr=0.05, bits=8)  # nine numbers are small as they are
     stored, waiting = len(learner.store), len(learner.current_slots())
     print("opened: %d windows stored, %d of them not learned yet" % (stored, waiting))
     window, x = features.window(), None

@@ -23,7 +23,7 @@ def open_learner(flash, program_bytes=PROGRAM_BYTES, program_once=None, **option
             store_device, program_bytes, spec.latent_id, spec.latent_elems, align=program_once
         ),
         Checkpoints(checkpoint_device, program_bytes, spec.model_id),
-        batch=8, lr=0.1, seed=3, budget=24, **options
+        batch=8, lr=0.1, seed=3, budget=24, policy="balanced", **options
     )
 
 

@@ -44,7 +44,8 @@ def open_learner(outputs, **options):
     store, checkpoints = regions(FLASH, 128 + spec.parameter_bytes, PAGE)
     store = ReplayStore(store, PAGE, spec.latent_id, spec.latent_elems, targets=spec.targets)
     checkpoints = Checkpoints(checkpoints, PAGE, spec.model_id)
-    options = dict({"batch": 8, "lr": 0.05, "seed": 3, "budget": 20}, **options)
+    usual = {"batch": 8, "lr": 0.05, "seed": 3, "budget": 20, "policy": "balanced"}
+    options = dict(usual, **options)
     gc.collect()
     ROOM.clear()
     return Learner(spec, store, checkpoints, **options)

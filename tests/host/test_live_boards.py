@@ -178,7 +178,7 @@ def test_firmware_that_is_not_built_is_told(tmp_path, monkeypatch):
     (tmp_path / "boards" / "unix" / "board.toml").write_text(board.read_text())
     monkeypatch.setenv("ENGRAM_HOME", str(tmp_path))
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
-    with pytest.raises(VirtualBoardError, match="run 'engram build unix'"):
+    with pytest.raises(VirtualBoardError, match="`engram build unix` makes it"):
         api.info("unix")
 
 

@@ -48,7 +48,7 @@ def test_a_session_from_start_to_a_saved_flash(model, data, tmp_path):
     assert told("info")["learner"] is None
 
     assert told("push", "model", model)["classes"] == 10
-    words = shown("learn", few, "--port", NAME, "--log", tmp_path / "l.jsonl")
+    words = shown("learn", few, "--epochs", "1", "--port", NAME, "--log", tmp_path / "l.jsonl")
     assert " cycles (cycles), " in words and " s at 125 MHz" in words
     step = [json.loads(line) for line in (tmp_path / "l.jsonl").read_text().splitlines()][2]
     assert step["unit"] == step["source"] == "cycles" and step["total"] > HZ / 2

@@ -303,14 +303,17 @@ def test_nothing_stored_is_nothing_to_learn():
         learner.learn()
 
 
-def test_another_policy_does_not_take_its_state():
+def test_another_policy_takes_the_parameters_and_not_its_state():
     flash = RamFlash(16, 1024, 16)
-    open_learner(flash, budget=80).save()
-    with pytest.raises(StoreError, match="saved by another version"):
-        Learner(
-            ModelSpec(io.BytesIO(tiny_model.model_bytes())),
-            checkpoints=open_learner(flash, budget=80).checkpoints,
-        ).load()
+    saved = open_learner(flash, budget=80)
+    saved.stage.params[0] = 0.125
+    saved.save()
+    other = Learner(
+        ModelSpec(io.BytesIO(tiny_model.model_bytes())),
+        checkpoints=open_learner(flash, budget=80).checkpoints,
+    )
+    assert other.load() == 1 and other.stage.params[0] == 0.125
+    assert not other.policy.saved
 
 
 def test_a_rare_class_is_kept_whole():

@@ -100,7 +100,7 @@ def test_nothing_is_marked_unless_asked(device, board, model, some):
 
 
 def test_a_board_takes_three_pins_or_none_and_needs_a_model(device, model):
-    with pytest.raises(DeviceError, match="no model"):
+    with pytest.raises(DeviceError, match="expected an open model"):
         device.phases_begin([])
     api.push_model(device, model)
     with pytest.raises(DeviceError, match="expected 3 pins"):
