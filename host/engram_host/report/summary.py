@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from engram.continual import metrics
+from engram.continual.defaults import BITS
 
 from ..boards import is_known, load
 from ..boards.clock import milliseconds
@@ -36,7 +37,7 @@ PHASES = {
     "save": "save",
     "link": "link (frames, JSON, heap)",
 }
-LATENT_BITS = 8
+LATENT_BITS = BITS  # of a store that is made
 UNKNOWN_CODE = Code("core that is not known", "unknown", "unknown")  # of a board not in boards/
 
 
