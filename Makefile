@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
+.PHONY: help journeys bench bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
 
 ## List the targets
 help:
@@ -126,6 +126,10 @@ bench-torch: kernels
 	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
 	@$(PY) tests/bench/continual/situations_export.py out/bench/situations
 	@$(TORCH)/bin/python tests/bench/continual/torch_replay.py out/bench/situations out/bench/torch_replay.json
+
+## Walk the journeys of newcomers in fresh clones; DOCS=1 writes docs/journeys.md
+journeys: setup
+	@$(PY) tests/journeys/run.py $(JOURNEYS) $(if $(DOCS),--docs)
 
 ## Wear, write amplification and fairness of the replay store; writes out/bench/store.json
 bench-store: kernels
