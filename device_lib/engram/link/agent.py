@@ -152,7 +152,7 @@ def _call(agent, payload):
     agent.answer = b""  # the last one's room is free for the work
     if name not in SLICES:
         agent.device.measure()  # collects: what stays lies low, one large hole stays free
-    function = call_of(name)
+    function = call_of(agent.device, name)
     agent.answer = json.dumps(function(agent.device, **wanted["a"])).encode()
     return agent._part(0)
 

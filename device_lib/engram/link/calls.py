@@ -38,6 +38,7 @@ class Device:
         self.slices, self.held = 0, (None, 0)  # of a run; heap of the learner, in use in all
         self.busy = 0  # counter units from frames to their answers, of all requests before
         self.idle_bytes = 1 << 29  # least heap in use before a learner was opened
+        self.passing_bytes = 0  # of code that goes when the call under way is answered
         self.learner = self.lent = None  # lent: by a program on this board
         self.forget_work()
         self.take_over()
@@ -335,16 +336,18 @@ CALLS = {
     "save": save,
 }
 # Modules of other calls, which are few in a session: their code goes when one has been answered.
-_OTHERS = ("engram.link.states", "engram.link.rare")
+_OTHERS = ("engram.link.rare", "engram.link.states")
 
 
-def call_of(name):
+def call_of(device, name):
     """The function of a call. Raises CommandError where there is none of this name."""
     if name in CALLS:
         return CALLS[name]
     names = list(CALLS)
     for module in _OTHERS:
+        used = heap_used()
         found = __import__(module, None, None, ("CALLS",)).CALLS
+        device.passing_bytes = heap_used() - used
         forget((module,))
         if name in found:
             return found[name]
