@@ -19,8 +19,8 @@ _PLANNED = (
 )
 # Modules that a learner holds.
 _HELD = (
-    "engram.continual.learner", "engram.store", "engram.store.wipe", "engram.nn.optimisers",
-    "engram.nn.objectives.classify",
+    "engram.nn.stage", "engram.continual.learner", "engram.store", "engram.store.wipe",
+    "engram.nn.optimisers", "engram.nn.objectives.classify",
 )
 # What is dropped before the arena is allocated, and loaded again: a learner's code beside it. Of
 # the store not what a board's device is made of.

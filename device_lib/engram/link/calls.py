@@ -4,14 +4,12 @@ Learning and evaluating run in slices (`learn_begin`, then `learn_step` until it
 that the host can stop between two of them and a slow board never looks dead.
 """
 
-
 from .. import __version__
 from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
 from ..holder import held, release
 from . import wire
 from .samples import SampleStream
-
 
 _SAID = 256  # classes in an answer of eval_step, and a micro-batch more
 _REMEMBERED = ("engram.link.remembered",)
@@ -335,24 +333,23 @@ CALLS = {
     "end_experience": end_experience,
     "save": save,
 }
-# Modules of other calls, which are few in a session: their code goes when one has been answered.
-_OTHERS = ("engram.link.rare", "engram.link.states")
+# Calls of modules that are needed now and then: their code goes when one has been answered.
+_STATES = ("open", "room", "reset", "rollback", "store_format")
+_MODULES = ("engram.link.rare", "engram.link.states")
 
 
 def call_of(device, name):
     """The function of a call. Raises CommandError where there is none of this name."""
     if name in CALLS:
         return CALLS[name]
-    names = list(CALLS)
-    for module in _OTHERS:
-        used = heap_used()
-        found = __import__(module, None, None, ("CALLS",)).CALLS
-        device.passing_bytes = heap_used() - used
-        forget((module,))
-        if name in found:
-            return found[name]
-        names += found
+    module = _MODULES[name in _STATES]
+    used = heap_used()
+    found = __import__(module, None, None, ("CALLS",)).CALLS
+    device.passing_bytes = heap_used() - used
+    forget((module,))
+    if name in found:
+        return found[name]
     raise CommandError(
         "expected one of %s, got %r; update the board or the host"
-        % (", ".join(sorted(names)), name)
+        % (", ".join(sorted(list(CALLS) + list(_STATES) + list(found))), name)
     )

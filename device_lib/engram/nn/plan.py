@@ -34,7 +34,7 @@ from .sections import Sections
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
 # under way are none of it, wherever a port keeps them.
-_LEARNER_BYTES = 8530  # between a learner at rest and one amid a learning run
+_LEARNER_BYTES = 6850  # between a learner at rest and one amid a learning run
 _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
 _CONSTANT_BYTES = 48  # an array that a row reads
