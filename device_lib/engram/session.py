@@ -9,6 +9,7 @@ from .holder import hold, release
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
 _RECORD_BYTES = 16  # of a record, beside its latent
+_MOST_SLOTS = 4096  # of a new store, where its device does not say: each takes six bytes of RAM
 _SCATTERED = 12  # the share of code in heap that lies so that it is lost to others
 _FILL_BYTES = 3072  # of heap, while the latents of a model file go into a blank store
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
@@ -176,7 +177,12 @@ def _fill(learner, stream, rehearsal):
 
 def _most_slots(device, spec):
     """At most so many records have room in a flash region."""
-    return device.ioctl(4, 0) * device.ioctl(5, 0) // (spec.latent_elems + _RECORD_BYTES)
+    slots = device.ioctl(4, 0) * device.ioctl(5, 0) // (spec.latent_elems + _RECORD_BYTES)
+    return min(slots, _slots_wanted(device))
+
+
+def _slots_wanted(device):
+    return getattr(device, "most_slots", _MOST_SLOTS)
 
 
 def load_code(strategy="replay", policy=None, **options):
@@ -204,7 +210,7 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
     its tensors.
     """
     from .continual.policies import policy_class
-    from .store import ReplayStore
+    from .store import ReplayStore, units_of
     from .store.wipe import first_header
 
     header = first_header(device)
@@ -217,8 +223,10 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
         saved_bytes = of_state(spec, strategy, scope, depth)
     state_bytes += saved_bytes
     state_bytes += policy_class(policy or POLICY).saved_bytes(spec.classes or 1)
-    store_device, checkpoint_device = _parts(device, state_bytes, program_bytes, header)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
+    slots = _slots_wanted(device)
+    most = units_of(device, program_bytes, program_once, latent_bytes, spec.targets, slots)
+    store_device, checkpoint_device = _parts(device, state_bytes, program_bytes, header, most)
     latent_id, model_id = _ids(spec, header, path)
     store = ReplayStore(
         store_device, program_bytes, latent_id, latent_bytes, bits, align=program_once, beat=beat,
@@ -227,14 +235,14 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
     return store, checkpoint_device, model_id
 
 
-def _parts(device, state_bytes, program_bytes, header):
+def _parts(device, state_bytes, program_bytes, header, most_units):
     """(replay region, checkpoint region): as they were made, where a log is there."""
     from .store import Region, regions
     from .store.checkpoint import units_for
 
     blocks = device.ioctl(4, 0)
     if header is None or header.units > blocks - 2:
-        return regions(device, state_bytes, program_bytes)
+        return regions(device, state_bytes, program_bytes, most_units)
     rest = blocks - header.units
     needed = units_for(state_bytes, header.erase_bytes, program_bytes)
     if needed > rest // 2:

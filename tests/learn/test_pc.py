@@ -174,6 +174,17 @@ def test_a_board_of_ones_own_is_taken(model, tmp_path):
     assert board.store_device().blocks == 49 and learner.counter == board.counter
 
 
+def test_a_store_has_as_many_slots_as_there_are_numbers(model, tmp_path):
+    """Small latents in much flash: 16 MB have room for more."""
+    learner = engram.load(model, folder=tmp_path / "state", store_bytes=1 << 24, sync=False)
+    assert 50_000 < len(learner.store.labels) <= 65_536
+    observe(learner, 3)
+    learner.save()
+    del learner
+    again = engram.load(model, folder=tmp_path / "state", sync=False)
+    assert len(again.store) == 3 and len(again.store.labels) > 50_000
+
+
 # ---------------------------------------------------------------- inputs
 
 

@@ -8,7 +8,7 @@ import pytest
 from nor import NorFlash
 
 from engram import DataError, StoreError
-from engram.store import RamFlash, Region, ReplayStore, regions
+from engram.store import RamFlash, Region, ReplayStore, regions, units_of
 from engram.store.format import KIND_STORE, NO_CLASS, UnitHeader
 
 MODEL = 0xC0FFEE11
@@ -494,6 +494,16 @@ def test_regions_split_a_device():
     ):
         with pytest.raises(OSError):
             call()
+
+
+def test_a_replay_region_takes_no_more_units_than_its_index_shall_have():
+    flash = NorFlash(40, 512, 16)
+    units = units_of(flash, 16, False, 20, 0, 100)
+    replay, saved = regions(flash, 600, 16, units)
+    store = ReplayStore(replay, 16, 1, 20, align=False)
+    assert 90 <= len(store.labels) <= 100 and replay.count + saved.count == 40
+    assert units_of(flash, 16, False, 20, 0, 1) == 4, "a policy replaces whole units"
+    assert regions(flash, 600, 16)[0].count == 36
 
 
 def test_regions_of_a_device_that_is_too_small():

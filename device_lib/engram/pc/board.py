@@ -33,8 +33,11 @@ class SyncedFlash(FileFlash):
     sync: False leaves that to the operating system, which is faster; then only the end of the
     process takes nothing.
 
+    .most_slots   of a store in it: as many as there are numbers for
     .changed   whether the file holds what may not be on the disk yet
     """
+
+    most_slots = 65536
 
     def __init__(self, path, blocks, sync=True):
         self.lock = _locked(path)

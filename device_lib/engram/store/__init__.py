@@ -12,9 +12,11 @@ REPLAY_FORMAT.md, beside this file, describes every byte.
 
 from .checkpoint import Checkpoints
 from .log import ReplayStore
-from .regions import Region, regions
+from .regions import Region, regions, units_of
 
-__all__ = ("Checkpoints", "FileFlash", "RamFlash", "Region", "ReplayStore", "regions")
+__all__ = (
+    "Checkpoints", "FileFlash", "RamFlash", "Region", "ReplayStore", "regions", "units_of",
+)
 
 
 def __getattr__(name):

@@ -3,7 +3,10 @@
 from ..errors import StoreError
 from .checkpoint import units_for
 from .flash import mapping
+from .format import Layout
 from .geometry import Geometry
+
+_LEAST_UNITS = 4  # a policy that replaces whole units works on some of them
 
 
 class Region:
@@ -50,11 +53,12 @@ class Region:
         return self.dev.ioctl(op, arg)
 
 
-def regions(dev, checkpoint_bytes, program_bytes=None):
+def regions(dev, checkpoint_bytes, program_bytes=None, most_units=None):
     """(replay region, checkpoint region) of a device: the last units are for checkpoints.
 
     checkpoint_bytes: what one checkpoint holds, the sum of its buffers. program_bytes: None for
-    what the device says. Raises StoreError when the device does not hold both.
+    what the device says. most_units: of the replay region, None for as many as there are; the
+    rest is for checkpoints. Raises StoreError when the device does not hold both.
     """
     geometry = Geometry(dev, program_bytes, True)
     blocks, erase_bytes = geometry.blocks, geometry.erase_bytes
@@ -66,4 +70,16 @@ def regions(dev, checkpoint_bytes, program_bytes=None):
             "adaptive stage smaller"
             % (checkpoint_bytes, (last + 2) * erase_bytes, last, blocks * erase_bytes)
         )
-    return Region(dev, 0, blocks - last), Region(dev, blocks - last, last)
+    units = min(blocks - last, most_units or blocks)
+    return Region(dev, 0, units), Region(dev, units, blocks - units)
+
+
+def units_of(dev, program_bytes, once, latent_bytes, targets, slots):
+    """Erase units of a replay log with an index of about so many slots, at least _LEAST_UNITS.
+
+    program_bytes, once: as Geometry takes them. 0 where a unit holds no latent.
+    """
+    geometry = Geometry(dev, program_bytes, once)
+    page_bytes = geometry.program_bytes if geometry.once else 1
+    in_unit = Layout(geometry.erase_bytes, page_bytes, latent_bytes, targets).slots
+    return max(_LEAST_UNITS, slots // in_unit) if in_unit else 0
