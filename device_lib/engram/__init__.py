@@ -46,8 +46,8 @@ def __getattr__(name):
         "Learner": ("engram.continual.learner", "Learner"),
         "ModelSpec": ("engram.nn.model", "ModelSpec"),
         "Samples": ("engram.npy", "Samples"),
-        "load": ("engram.session", "open_learner"),
-        "open": ("engram.session", "open_learner"),
+        "load": ("engram.opener", "open_learner"),
+        "open": ("engram.opener", "open_learner"),
         "progress": ("engram.progress", "show"),
         "samples": ("engram.npy", "open_samples"),
     }.get(name)

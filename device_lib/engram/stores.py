@@ -5,7 +5,7 @@ from .errors import StoreError
 
 def stores(open_flash, spec, board, bits, beat, fresh, saved_bytes, path, options):
     """(ReplayStore, Checkpoints) of a board for a learner of `spec`. Erases what was made for
-    others, where fresh is true or nothing would be lost. open_flash: session.open_flash. Raises
+    others, where fresh is true or nothing would be lost. open_flash: opener.open_flash. Raises
     StoreError."""
     from .store import Checkpoints
 

@@ -209,7 +209,7 @@ static bool layout_ok(engram_fault_t *fault, int arg, engram_l_t layout) {
         return false;
     }
     for (int i = 0; i < LAYOUT; i++) {
-        // label, experience and sequence before the latent, crc32 behind it
+        // label, session and sequence before the latent, crc32 behind it
         int32_t low = i == SLOTS_A_UNIT || i == RECORD_AT ? 1
             : i == LATENT_AT ? layout.p[RECORD_AT] + 7
             : i == TARGETS_AT ? layout.p[LATENT_AT]

@@ -33,11 +33,11 @@ from engram_host.flash.flasher import Outcome
 from engram_host.flash.ways import WAYS
 from engram_host.learning import log as logs
 from engram_host.learning import scores, stream_start
-from engram_host.learning import tasks as task_streams
+from engram_host.learning import streams as streams
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.rehearsal import known_samples
 from engram_host.learning.session import Learned, Length, Session
-from engram_host.learning.task_run import LearnedTasks, TaskRun
+from engram_host.learning.stream_run import LearnedStream, StreamRun
 from engram_host.learning.undo import roll_back
 from engram_host.line import census, ports
 from engram_host.line.link import Link
@@ -313,7 +313,7 @@ def _samples(
 
 def reboot(port: Port = None) -> None:
     """Reset a board, as its button does: its main.py runs again. What is in flash stays: stored
-    samples, saved states, the model with its options, how far a stream of tasks has come. What
+    samples, saved states, the model with its options, how far a stream of sessions has come. What
     was learned since the last save is lost."""
     if isinstance(port, Device):
         port.link.reboot()
@@ -479,13 +479,13 @@ def rehearse(
             return session.run(learner, chosen, None)
 
 
-def learn_tasks(
+def learn_stream(
     port: Port,
     data: Path | str,
     *,
     labels: Path | None = None,
     test: Path | str | None = None,
-    tasks: str | None = None,
+    sessions: str | None = None,
     field: str | None = None,
     per_class: int | None = None,
     test_per_class: int | None = None,
@@ -502,17 +502,18 @@ def learn_tasks(
     on_test: Callable[[dict[str, Any]], None] = ignore,
     say: Callable[[str], None] = ignore,
     **options: Any,
-) -> LearnedTasks:
-    """A stream of tasks, one session each; after each one the tests, and at the end the metrics.
+) -> LearnedStream:
+    """A stream of sessions; after each one the tests, and at the end the metrics.
 
-    tasks, field, per_class, test, test_per_class: how the stream is cut out of the data, as
-    tasks.load() takes them. known_first: the model knows the first task; its samples are stored,
-    nothing is trained. fresh: forget first what the board learned. say: told where it goes on.
+    sessions, field, per_class, test, test_per_class: how the stream is cut out of the data, as
+    streams.load() takes them. known_first: the model knows what the first session brings; its
+    samples are stored, nothing is trained. fresh: forget first what the board learned. say: told
+    where it goes on.
     class_names, meter, options: as for learn(); each session is measured by itself.
     A board that was stopped or cut off in this very stream, of the same samples, settings and
     model, goes on from the state it saved last, to the same result. A board that has learned
-    before goes on from there: with `test` its known classes are tested too, as a first task that
-    is learned. Raises InputError when it is in the middle of another stream, unless `abandon`
+    before goes on from there: with `test` its known classes are tested too, as a first session
+    that is over. Raises InputError when it is in the middle of another stream, unless `abandon`
     leaves that as it is.
     """
     length, seed = Length.of(epochs, steps), options.get("seed") or 1
@@ -523,11 +524,11 @@ def learn_tasks(
         def read(path: Path | str, its_labels: Path | None = None) -> Samples:
             return _samples(path, its_labels, device, class_names)
 
-        stream = task_streams.load(
+        stream = streams.load(
             data,
             labels=labels,
             test=test,
-            tasks=tasks,
+            sessions=sessions,
             field=field,
             per_class=per_class,
             test_per_class=test_per_class,
@@ -536,17 +537,17 @@ def learn_tasks(
         )
         learner = _fresh(device, model, options) if fresh else device.need_open(model, **options)
         if options.get("classes") is None:
-            learner = device.grow(learner, *(task.samples for task in stream.tasks))
-        for task in stream.tasks + stream.tests:
-            device.check(task.samples)
-        device.warn_of_range(stream.tasks[0].samples)
+            learner = device.grow(learner, *(portion.samples for portion in stream.sessions))
+        for portion in stream.sessions + stream.tests:
+            device.check(portion.samples)
+        device.warn_of_range(stream.sessions[0].samples)
         settings = {"epochs": epochs, "steps": steps, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
         begun = stream_start.start(
             device,
             learner,
             stream,
-            task_streams.number(stream, settings),
+            streams.number(stream, settings),
             stream_start.Tests(test, test_per_class, seed),
             abandon=abandon,
             say=say,
@@ -554,10 +555,8 @@ def learn_tasks(
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
-            run = TaskRun(device, writer, stop, on_step, on_test, measures, names)
-            return run.run(
-                learner, begun, length=length, known_first=known_first, seed=seed
-            )
+            run = StreamRun(device, writer, stop, on_step, on_test, measures, names)
+            return run.run(learner, begun, length=length, known_first=known_first, seed=seed)
 
 
 def open_meter(text: str) -> Meter:
@@ -602,9 +601,9 @@ def measure(log: Path | str | None, meter: str) -> dict[str, Any]:
         return writer.write("energy", told)
 
 
-def task_groups(text: str) -> list[list[int]]:
+def stream_groups(text: str) -> list[list[int]]:
     """[[0, 1, 2], [5]] of "0-2,5". Raises InputError."""
-    return task_streams.groups(text)
+    return streams.groups(text)
 
 
 def _fresh(device: Device, model: str | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -619,7 +618,7 @@ def eval(
     name: str = "test",
     labels: Path | None = None,
     stream: bool = False,
-    task: int | None = None,
+    session: int | None = None,
     model: str | None = None,
     class_names: ClassNames = None,
 ) -> dict[str, Any]:
@@ -627,9 +626,8 @@ def eval(
 
     data: labelled samples; they are kept on the board as `name` (and not sent again if it has
     them). None: those that the board keeps as `name`. stream: send them without keeping them.
-    task: number of the task that they test; the board enters it into its accuracy matrix, which
-    metrics() tells.
-    class_names: for the result, where the model has none or others.
+    session: number of the one that they test; the board enters the accuracy into its matrix, which
+    metrics() tells. class_names: for the result, where the model has none or others.
     Returns {"n", "correct", "accuracy", "total": [per class], "right": [per class], "confusion":
     [a row per true class of samples per predicted class], "recall", "precision", "f1": [per class,
     None where no sample counts], "macro_recall", "macro_f1": means over the classes that samples
@@ -648,11 +646,11 @@ def eval(
         if stream:
             if loaded is None:
                 raise InputError("expected samples to stream, got none; give a file of them")
-            result = device.evaluate_stream(loaded, task, predicted)
+            result = device.evaluate_stream(loaded, session, predicted)
         else:
             if loaded is not None:
                 device.push_data(name, loaded)
-            result = device.evaluate(name, task, predicted)
+            result = device.evaluate(name, session, predicted)
         if predicted is None:
             return result
         right = device.labels(name) if loaded is None else loaded.labels

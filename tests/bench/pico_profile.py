@@ -157,7 +157,7 @@ def measure(place):
             device.push_model(model, seed=1, strategy="replay", **options)
             x, y = draw_per_class(data.x_train, data.y_train, range(5), 4, 1)
             device.observe(Samples(x, y))
-            device.end_experience()
+            device.end_session()
             device.save()
             x, y = draw_per_class(data.x_train, data.y_train, [7], 32, 1)
             profiled.part()
@@ -165,7 +165,7 @@ def measure(place):
             parts = {"observe": (profiled.part(), len(x))}
             steps = list(device.learning(epochs=1))
             parts["step"] = (profiled.part(), len(steps))
-            device.end_experience()
+            device.end_session()
             device.save()
             parts["save"] = (profiled.part(), 1)
     finally:

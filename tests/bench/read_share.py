@@ -3,7 +3,7 @@
 import gc
 
 from engram import DataError
-from engram.session import open_learner
+from engram.opener import open_learner
 
 CLASSES, PER_CLASS, STEPS = 5, 8, 12
 
@@ -25,7 +25,7 @@ def measure(path, bits):
     learner = open_learner(path, bits=bits, batch=16, lr=0.01)
     for labels in ((0, 1, 2, 3), (4,)):
         if labels != (0, 1, 2, 3):
-            learner.end_experience()
+            learner.end_session()
         for label in labels:
             for n in range(PER_CLASS):
                 learner.observe(picture(learner.input_elems, label, n), label)

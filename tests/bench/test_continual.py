@@ -29,7 +29,7 @@ EACH = 60
 
 
 def small_stream():
-    """2,000 samples to train on and 800 to test, in P1's experiences."""
+    """2,000 samples to train on and 800 to test, in P1's sessions."""
     if (Path(os.environ.get("ENGRAM_DATA", "/nowhere")) / "fashion_mnist").is_dir():
         data = fashion_mnist()
         x, y = data.x_train[:2800], data.y_train[:2800]
@@ -110,8 +110,8 @@ def test_few_shot_episodes_are_learned_in_one_pass():
     middle = rng.integers(-100, 100, (few_shot.WAYS, 1, 512))
     values = (middle + rng.integers(-20, 20, (few_shot.WAYS, 8, 512))).astype(np.int8)
     places = np.arange(few_shot.WAYS * 8).reshape(few_shot.WAYS, 8)
-    task = protocols.Episode(places[:, :5], places[:, 5:])
-    assert few_shot.episode_accuracy(values.reshape(-1, 512), task, 8, 1) == 1.0
+    session = protocols.Episode(places[:, :5], places[:, 5:])
+    assert few_shot.episode_accuracy(values.reshape(-1, 512), session, 8, 1) == 1.0
 
 
 def test_results_survive_a_new_start_and_make_the_document(rows, tmp_path):

@@ -79,7 +79,7 @@ def test_the_share_of_before_is_by_number(new_user):
 
         class store:
             labels = bytes([0] * 30 + [1] * 30 + [0] * 10 + [255] * 5)
-            experiences = np.array([0] * 60 + [1] * 10 + [0] * 5, np.uint16)
+            sessions = np.array([0] * 60 + [1] * 10 + [0] * 5, np.uint16)
 
     shares.append(defaults._share_by_number(Learner))
     assert shares == [pytest.approx((10 / 40) / 2)]

@@ -50,7 +50,7 @@ def main():
     for label in (0, 1):
         for i in range(12):
             learner.observe(tiny_model.sample(label, i), label)
-    learner.end_experience()
+    learner.end_session()
     for i in range(12):
         learner.observe(tiny_model.sample(2, i), 2)
     steps = learner.steps(epochs=9)

@@ -20,10 +20,10 @@ def main():
     import engram.link.agent
     import engram.npy
     import engram.progress
-    import engram.session
+    import engram.opener
 
     learner = open_learner(RamFlash(32, 1024, 16))
-    names = ("engram.session", "engram.npy", "engram.progress", "engram.link.agent")
+    names = ("engram.opener", "engram.npy", "engram.progress", "engram.link.agent")
     forget(names)
     forget_below(("engram.link",), ())
     import engram.link  # what was dropped comes back
@@ -34,5 +34,5 @@ def main():
     from engram.link import agent
 
     assert agent.serve and engram.samples and engram.progress and engram.open
-    assert engram.__version__ and learner.info()["experience"] == 0
+    assert engram.__version__ and learner.info()["session"] == 0
     print("ok")

@@ -16,6 +16,8 @@ PROGRAM_BYTES = 16
 
 def open_learner(flash, program_bytes=PROGRAM_BYTES, program_once=None, **options):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
+    settings = {"batch": 8, "lr": 0.1, "seed": 3, "budget": 24, "policy": "balanced"}
+    settings.update(options)
     store_device, checkpoint_device = regions(flash, 64 + spec.parameter_bytes, program_bytes)
     return Learner(
         spec,
@@ -23,7 +25,7 @@ def open_learner(flash, program_bytes=PROGRAM_BYTES, program_once=None, **option
             store_device, program_bytes, spec.latent_id, spec.latent_elems, align=program_once
         ),
         Checkpoints(checkpoint_device, program_bytes, spec.model_id),
-        batch=8, lr=0.1, seed=3, budget=24, policy="balanced", **options
+        **settings
     )
 
 
@@ -46,7 +48,7 @@ def main():
         exact("labels", learner.store.labels)
         losses = [record["loss"] for record in learner.steps(epochs=6)]
         close("losses", losses)
-        learner.end_experience()
+        learner.end_session()
     for slot in range(len(learner.store.labels)):
         if learner.store.labels[slot] != 255:
             learner.store.read_into(slot, latent)
@@ -60,7 +62,7 @@ def main():
     close("probability", [probability])
     print("exact generation", learner.save())
     again = open_learner(flash)
-    print("exact load", again.load(), again.experience, again.seen, len(again.store))
+    print("exact load", again.load(), again.session, again.seen, len(again.store))
     pairs = zip(again.stage.params, learner.stage.params)
     exact("reloaded", bytes([a == b for a, b in pairs]))
 

@@ -17,7 +17,7 @@ def refused(name, action, *args):
 
 
 def state(learner):
-    return (bytes(learner.stage.params), bytes(learner.store.labels), learner.experience)
+    return (bytes(learner.stage.params), bytes(learner.store.labels), learner.session)
 
 
 def main():
@@ -36,8 +36,8 @@ def main():
     refused("label none", learner.observe, good, None)
     refused("evaluate label", learner.evaluate, [(good, 9)])
     refused("policy", lambda: open_learner(RamFlash(16, 1024, 16), policy="newest"))
-    refused("expected new samples", lambda: (learner.end_experience(), next(learner.steps())))
-    learner.experience -= 1
+    refused("expected new samples", lambda: (learner.end_session(), next(learner.steps())))
+    learner.session -= 1
     print("exact unchanged", state(learner) == before)
 
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes("float32")))

@@ -123,7 +123,7 @@ def check(name, outputs, options):
         for x, y in samples(outputs, labels, 0, 8):
             learner.observe(x, y)
         learn(learner, name)
-        learner.end_experience()
+        learner.end_session()
     print("exact", name, "kept %08x" % (crc32(bytes(learner.store.labels)) & 0xFFFFFFFF))
     close(name + "-params", learner.stage.params)
     show(name, learner.evaluate(samples(outputs, range(4), 100, 3)))
@@ -133,7 +133,7 @@ def check(name, outputs, options):
     learner = None
     keep_room()
     again = open_learner(outputs, **options)
-    print("exact", name, "load", again.load(), again.experience, len(again.store))
+    print("exact", name, "load", again.load(), again.session, len(again.store))
     print("exact", name, "reloaded", bytes(bytes_of(again.stage.params)) == before)
 
 

@@ -38,7 +38,7 @@ def check(name):
     run(learner)
     print("exact", name, "10 more", counts(learner))
 
-    learner.end_experience()
+    learner.end_session()
     observe(learner, (0, 3))
     steps = learner.steps(1)
     next(steps)

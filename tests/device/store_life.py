@@ -65,7 +65,7 @@ class Scene:
 class Life:
     """One boot: store, checkpoints, and what they must hold.
 
-    .records  {payload: (label, experience)}; a payload is a latent and the targets behind it
+    .records  {payload: (label, session)}; a payload is a latent and the targets behind it
     .saved    payload of the saved state, or None
     .intent   (records, saved) as they are to be after the operation under way
     .acts     [(steps before, steps after, state before, state after)] of each operation
@@ -109,11 +109,11 @@ class Life:
 
     def append(self):
         data = self.payload(self.scene.data_bytes)
-        label, experience = self.below(EMPTY), self.below(400)
+        label, session = self.below(EMPTY), self.below(400)
         records = dict(self.records)
-        records[data] = (label, experience)
+        records[data] = (label, session)
         self.intent = records, self.saved
-        append_record(self.store, data, label, experience)
+        append_record(self.store, data, label, session)
         self.records = records
 
     def delete(self):
@@ -145,10 +145,10 @@ class Life:
                 self.act(getattr(self, name))
 
 
-def append_record(store, data, label, experience):
+def append_record(store, data, label, session):
     """data: a latent, and behind it the bytes of the targets."""
     latent_bytes = store.latent_bytes
-    store.append(data[:latent_bytes], label, experience, data[latent_bytes:] or None)
+    store.append(data[:latent_bytes], label, session, data[latent_bytes:] or None)
 
 
 def read_record(store, slot):
@@ -190,7 +190,7 @@ def comparable(scene, data):
 
 
 def records_of(store):
-    """{payload: (label, experience)} of all that the store serves.
+    """{payload: (label, session)} of all that the store serves.
 
     AssertionError when it serves a record twice, or its figures disagree.
     """
@@ -203,7 +203,7 @@ def records_of(store):
         found_label, data = read_record(store, slot)
         assert found_label == label
         assert data not in found, "a record is served twice"
-        found[data] = (label, store.experiences[slot])
+        found[data] = (label, store.sessions[slot])
         by_label[label] = by_label.get(label, 0) + 1
     assert len(store) == len(found), "len() and the index disagree"
     for label in by_label:

@@ -20,7 +20,7 @@ from engram.store import Checkpoints, RamFlash, ReplayStore, regions
 
 PAGE = 16
 CLASSES = 6
-EXPERIENCES = ((0, 1), (2, 5), (1, 3))  # 5 leaves a class without samples before it
+SESSIONS = ((0, 1), (2, 5), (1, 3))  # 5 leaves a class without samples before it
 FLASHES = [RamFlash(24, 1024, PAGE) for _ in range(2)]  # once: a board's heap falls into pieces
 
 
@@ -102,34 +102,34 @@ def alike(a, b):
 def check_strategy(name):
     flash = blank()
     learner = open_learner(flash, name)
-    for labels in EXPERIENCES:
+    for labels in SESSIONS:
         observe(learner, labels)
         picks, losses = run(learner)
         print("exact", name, "picks %08x" % picks, learner.stage.known)
         print("close", name + "-losses", " ".join(["%.6g" % loss for loss in losses]))
-        if labels == EXPERIENCES[1]:
-            other = twin(learner, flash, name)  # before the experience has ended
-        learner.end_experience()
+        if labels == SESSIONS[1]:
+            other = twin(learner, flash, name)  # before the session has ended
+        learner.end_session()
     params = learner.stage.params
     for at in range(0, len(params), 32):
         print("close", name + "-params", " ".join(["%.6g" % v for v in params[at : at + 32]]))
     said = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]
     print("exact", name, "predict", said)
-    other.end_experience()
-    observe(other, EXPERIENCES[2])
+    other.end_session()
+    observe(other, SESSIONS[2])
     run(other)
-    other.end_experience()
+    other.end_session()
     print("exact", name, "resumed", alike(learner, other))
 
 
 def check_policy(name):
     learner = open_learner(blank(), "head", name, 40)
-    for labels in EXPERIENCES:
+    for labels in SESSIONS:
         observe(learner, labels)
         run(learner)
-        learner.end_experience()
+        learner.end_session()
         store = learner.store
-        kept = [(a, b) for a, b in zip(store.labels, store.experiences) if a != 255]
+        kept = [(a, b) for a, b in zip(store.labels, store.sessions) if a != 255]
         print("exact", name, len(kept), "%08x" % crc32(bytes(store.labels)), kept)
         print("exact", name, list(learner.brought), learner.skipped)
 

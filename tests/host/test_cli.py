@@ -127,7 +127,7 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     assert re.match(r"(\d\t[01]\.\d{4}\n){40}$", told.stdout)
 
     told = json.loads(run("info", "--port", port, "--json").stdout)
-    assert told["learner"]["experience"] == 1 and told["flash"]["store"]["live"] == 40
+    assert told["learner"]["session"] == 1 and told["flash"]["store"]["live"] == 40
     text = run("info", "--port", port).stdout
     assert "digits (model.safetensors)" in text and "40 of" in text and "generation 1" in text
     assert "strategy replay, at most" in text and "latents of 4 bits" in " ".join(text.split())
@@ -145,13 +145,13 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     assert run("reset", "--port", port, input="n\n").exit_code == 1
     assert run("reset", "--yes", "--port", port).exit_code == 0
     told = json.loads(run("info", "--port", port, "--json").stdout)
-    assert told["learner"]["experience"] == 0 and told["flash"]["store"]["live"] == 0
+    assert told["learner"]["session"] == 0 and told["flash"]["store"]["live"] == 0
 
 
-def test_a_stream_of_tasks_from_the_command_line(port, here, model, data, test_file):
+def test_a_stream_of_sessions_from_the_command_line(port, here, model, data, test_file):
     np.savez(here / "train.npz", x=data.x_train, y=data.y_train)
     run("push", "model", model, "--port", port, "--lr", "0.03")
-    stream = ["--tasks", "0-4,5,6", "--known-first", "--per-class", "20", "--test", test_file]
+    stream = ["--sessions", "0-4,5,6", "--known-first", "--per-class", "20", "--test", test_file]
     strategy = ["--strategy", "ewc", "--set", "lambda=10", "--budget", "9kB", "--policy", "ecbrs"]
     where = ["--test-per-class", "6", "--fresh", "--log", "l.jsonl", "--port", port, "--bits", "4"]
     told = run("learn", "train.npz", *stream, *strategy, *where)
@@ -167,9 +167,9 @@ def test_a_stream_of_tasks_from_the_command_line(port, here, model, data, test_f
     assert options["policy"] == "ecbrs" and options["bits"] == 4
     assert records[-1]["replay_bytes"] <= 9000
     text = run("log", "l.jsonl").stdout
-    assert "3 tasks (class-incremental): 0-4, 5, 6" in text and "forgetting: " in text
+    assert "3 sessions (class-incremental): 0-4, 5, 6" in text and "forgetting: " in text
     assert run("report", "l.jsonl").exit_code == 0
-    assert "task_matrix.png" in os.listdir(here / "out" / "report")
+    assert "stream_matrix.png" in os.listdir(here / "out" / "report")
     told = run("learn", "train.npz", *stream, "--json", "--strategy", "replay", *where)
     summary = json.loads(told.stdout)
     assert summary["kind"] == "metrics" and np.array(summary["matrix"]).shape == (3, 3)
@@ -260,9 +260,9 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
     wanted = "expected a budget in latents (500) or bytes of"
     failed(run("learn", "x.npz", "--budget", "lots"), 2, wanted, "flash (200kB", "got 'lots'")
     failed(run("learn", "x.npz", "--set", "lambda"), 2, "a strategy's option as name=number, got")
-    words = "range that goes up, got '4-0';", "write 0-4"
-    failed(run("learn", "x.npz", "--tasks", "4-0"), 2, *words)
-    failed(run("learn", "x.npz", "--test", "y.npz"), 2, "--test belongs to a stream of tasks")
+    words = "expected a range that goes up", "'4-0'; write 0-4"
+    failed(run("learn", "x.npz", "--sessions", "4-0"), 2, *words)
+    failed(run("learn", "x.npz", "--test", "y.npz"), 2, "--test belongs to a stream of sessions")
     failed(run("learn", "x.npz", "--epochs", "many"), 2, "'many' is not a valid integer")
 
 

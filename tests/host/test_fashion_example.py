@@ -63,7 +63,7 @@ def files(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_small_run_remembers(files):
     """A seventh of the samples: four bits and 200 kB keep what fine-tuning loses."""
-    stream = ["--tasks", "0-4,5,6,7,8,9", "--known-first", "--per-class", 100]
+    stream = ["--sessions", "0-4,5,6,7,8,9", "--known-first", "--per-class", 100]
     stream += ["--test", "test.npz", "--test-per-class", 30, "--epochs", 4, "--lr", 0.03]
     board = ["--port", "unix", "--json", "--fresh", "--bits", 4, "--budget", "200kB"]
     engram("build", "unix", cwd=files)
@@ -76,4 +76,4 @@ def test_a_small_run_remembers(files):
     assert told["finetune"]["accuracy"] < 0.3
     assert told["finetune"]["forgetting"] > told["replay"]["forgetting"] + 0.4
     engram("report", "replay.jsonl", "--out", "report", cwd=files)
-    assert (files / "report" / "task_matrix.png").exists()
+    assert (files / "report" / "stream_matrix.png").exists()

@@ -80,7 +80,7 @@ def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():
     import inspect
 
     from engram.continual.learner import Learner
-    from engram.session import open_learner
+    from engram.opener import open_learner
     from engram_host.commands.options import LEARNER, OTHER_NAMES
 
     known = {*inspect.signature(Learner).parameters, *inspect.signature(open_learner).parameters}

@@ -40,7 +40,7 @@ def test_what_was_learned_is_there_after_a_restart(board, device, model, some, d
     again = Device(Link(board.transport, timing=QUICK))
     assert again.info()["learner"] is None
     told = api.push_model(again, model)
-    assert told["experience"] == 1
+    assert told["session"] == 1
     assert api.eval(again) == before
     assert again.store_info()["store"]["live"] == 40
 
@@ -51,7 +51,7 @@ def test_a_board_knows_again_how_many_bits_its_latents_have(board, device, model
     board.transport.write(b"\x03")  # the agent ends, and its options with it
     again = Device(Link(board.transport, timing=QUICK))
     told = api.push_model(again, model)
-    assert told["bits"] == 4 and told["experience"] == 1
+    assert told["bits"] == 4 and told["session"] == 1
     assert again.store_info()["store"]["live"] == 20
     with pytest.raises(DeviceError, match="4 bits"):
         api.push_model(again, model, bits=5)
@@ -113,14 +113,14 @@ def test_options_stay_in_force_until_others_are_given(device, model, some):
     assert device.need_open()["batch"] == 8
     api.learn(device, some([5], 16), lr=0.02)
     assert device.info()["options"] == {"batch": 8, "lr": 0.02}
-    assert device.need_open()["experience"] == 1  # opening again lost nothing
+    assert device.need_open()["session"] == 1  # opening again lost nothing
 
 
 def test_reset_forgets(device, model, some):
     api.push_model(device, model)
     api.learn(device, some([5], 20))
     told = api.reset(device)
-    assert told["experience"] == 0 and device.store_info()["store"]["live"] == 0
+    assert told["session"] == 0 and device.store_info()["store"]["live"] == 0
     assert device.load() is None
 
 
@@ -177,7 +177,7 @@ def test_a_flash_region_with_something_else_in_it_is_not_touched(board, device, 
     with pytest.raises(DeviceError, match="holds no replay store.*`engram reset` does that"):
         api.push_model(device, model)
     assert bytes(region.data) == before
-    assert api.reset(device)["experience"] == 0  # when the user says so
+    assert api.reset(device)["session"] == 0  # when the user says so
     api.learn(device, some([5], 8))
 
 
@@ -197,7 +197,7 @@ def test_ctrl_c_stops_at_the_next_step_and_the_board_goes_on(device, model, some
     assert [r["kind"] for r in records].count("step") == 3
     assert records[-1]["kind"] == "summary" and records[-1]["stopped"] is True
     told = device.info()["learner"]
-    assert told["experience"] == 0  # what was sent is still to be learned
+    assert told["session"] == 0  # what was sent is still to be learned
     assert len(device.files()) == 1
     assert api.learn(device, some([5], 1)).steps[0]["loss"] > 0
 

@@ -108,7 +108,7 @@ def test_a_board_learns_saves_and_remembers_across_a_power_cut(name, model, some
     virtual.kill(name)
     with api.connect(name) as board:
         told = api.push_model(board, model)
-        assert told["experience"] == 1 and board.store_info()["store"]["live"] == 48
+        assert told["session"] == 1 and board.store_info()["store"]["live"] == 48
         assert api.eval(board) == after  # the test samples were in flash, too
 
 
@@ -127,7 +127,7 @@ def test_a_power_cut_while_learning_is_told_and_loses_nothing_acknowledged(
     last = json.loads((tmp_path / "l.jsonl").read_text().splitlines()[-1])
     assert last["kind"] == "summary" and "went away" in last["error"]
     with api.connect(name) as board:
-        assert api.push_model(board, model)["experience"] == 0
+        assert api.push_model(board, model)["session"] == 0
         assert board.store_info()["store"]["live"] == 48
 
 
@@ -147,7 +147,7 @@ def test_ctrl_c_stops_at_the_next_step(name, model, some, tmp_path):
     assert re.search(r"stopped after step \d+; the board is ready", " ".join(err.split()))
     with api.connect(name) as board:
         assert board.link.counts["damaged"] == 0  # the agent was still there
-        assert board.info()["learner"]["experience"] == 0
+        assert board.info()["learner"]["session"] == 0
         assert api.learn(board, some([5], 1), log=log).summary["stopped"] is False
 
 
@@ -271,5 +271,5 @@ def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
         assert told["board"] == "qemu_m4f" and device.info()["learner"] is None
         for batch in (26, 22, 27, 20, 24):  # no two fit side by side
             assert device.open(batch=batch, lr=0.01)["batch"] == batch
-        assert device.reset(seed=3)["experience"] == 0
+        assert device.reset(seed=3)["session"] == 0
         assert device.info()["options"] == {"batch": 24, "lr": 0.01, "seed": 3}

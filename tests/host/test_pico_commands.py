@@ -61,7 +61,7 @@ def test_a_session_from_start_to_a_saved_flash(model, data, tmp_path):
     assert "is off" in shown("stop", NAME, "--save", image)
     assert "was not running" in shown("stop", NAME)
     assert "virtual_pico runs" in shown("start", NAME, "--flash", image)
-    assert told("push", "model", model)["experience"] == 1
+    assert told("push", "model", model)["session"] == 1
 
 
 def test_after_a_reset_the_board_answers_at_once(model):

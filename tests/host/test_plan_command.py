@@ -8,7 +8,7 @@ from command import run
 
 from engram.errors import DataError
 from engram.nn.model import ModelSpec
-from engram.session import open_flash
+from engram.opener import open_flash
 from engram.store.file_units import FileUnits
 from engram_host import api, boards
 from engram_host.planning.report import plan_report

@@ -52,12 +52,12 @@ def small_device(tmp_path, monkeypatch):
 def test_a_stream_may_be_larger_than_the_flash(small_device, model, data, tmp_path):
     np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
     api.push_model(small_device, model, policy="flash_balanced")
-    told = api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9").summary
+    told = api.learn_stream(small_device, tmp_path / "all.npz", sessions="0-4,5-9").summary
     store = small_device.store_info()["store"]
     assert told["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
     assert small_device.info()["learner"]["seen"] == len(data.y_train)
     told = api.push_model(small_device, model, policy="reservoir")
-    assert told["policy"] == "reservoir" and told["experience"] == 2
+    assert told["policy"] == "reservoir" and told["session"] == 2
 
 
 @pytest.mark.parametrize("policy", ["balanced", "ecbrs", "herding", "random", "reservoir"])
@@ -66,7 +66,7 @@ def test_a_stream_may_be_larger_than_the_flash_with_every_policy(
 ):
     np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
     api.push_model(small_device, model, policy=policy, lr=0.03)
-    run = api.learn_tasks(small_device, tmp_path / "all.npz", tasks="0-4,5-9", epochs=5)
+    run = api.learn_stream(small_device, tmp_path / "all.npz", sessions="0-4,5-9", epochs=5)
     store = small_device.store_info()["store"]
     assert run.summary["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
     for session in run.sessions:

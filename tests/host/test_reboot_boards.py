@@ -45,11 +45,11 @@ def test_a_program_that_holds_a_learner_does_not_block_the_host(name, model, som
         learned = api.learn(board, some([5], 16), epochs=1, log=log)  # by that learner
         assert learned.summary["samples"] == 16
         other = api.learn(board, some([5], 16), epochs=1, batch=4, log=log)
-        assert other.summary["experience"] == 2
+        assert other.summary["session"] == 2
         assert api.push_model(board, model, batch=16)["batch"] == 16
     api.reboot(name)
     with api.connect(name) as board:  # main.py opened it again, with what was saved
-        assert board.info()["learner"]["experience"] == 2
+        assert board.info()["learner"]["session"] == 2
 
 
 def test_what_was_interrupted_goes_on_after_a_reboot(name, model, some, data, tmp_path):
@@ -73,7 +73,7 @@ def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
 ):
     monkeypatch.chdir(tmp_path)
     np.savez(tmp_path / "all.npz", x=data.x_train[:200], y=data.y_train[:200])
-    stream = {"tasks": "0-4,5", "per_class": 5}
+    stream = {"sessions": "0-4,5", "per_class": 5}
     ended = []
 
     def stop(step):
@@ -84,13 +84,13 @@ def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
     with api.connect(name) as board:
         api.push_model(board, model, batch=8, bits=4)
         with pytest.raises(Stopped):
-            api.learn_tasks(board, tmp_path / "all.npz", on_step=stop, epochs=1, **stream)
+            api.learn_stream(board, tmp_path / "all.npz", on_step=stop, epochs=1, **stream)
         told = board.stream()
         api.reboot(board)
         words = []
-        api.learn_tasks(board, tmp_path / "all.npz", say=words.append, epochs=1, **stream)
+        api.learn_stream(board, tmp_path / "all.npz", say=words.append, epochs=1, **stream)
         assert board.stream()["id"] == told["id"] and board.stream()["done"] == 2
-        assert words == [f"goes on after {told['done']} of 2 tasks"]
+        assert words == [f"goes on after {told['done']} of 2 sessions"]
 
 
 def test_the_verb_reboots_and_says_so(name):

@@ -293,32 +293,32 @@ def test_inputs_alone_are_refused(opened):
         api.learn(opened("place"), samples.make(some(4, "place").x))
 
 
-def test_a_task_is_tested_by_an_accuracy(opened):
+def test_a_session_is_tested_by_an_accuracy(opened):
     device, data = opened("place"), some(4, "place")
     for stream in (False, True):
-        with pytest.raises(InputError, match="tells classes apart for the accuracy on task 1"):
-            api.eval(device, data, stream=stream, task=1)
+        with pytest.raises(InputError, match="tells classes apart for the test of session 1"):
+            api.eval(device, data, stream=stream, session=1)
     device.link.samples(wire.EVALUATE, data.records())
-    with pytest.raises(DeviceError, match="got one that regresses; evaluate it without a task"):
-        device.link.call("tested", task=1)
+    with pytest.raises(DeviceError, match="got one that regresses; evaluate it without a session"):
+        device.link.call("tested", session=1)
     both = opened(*BOTH)
-    api.eval(both, some(9, *BOTH), stream=True, task=0)
+    api.eval(both, some(9, *BOTH), stream=True, session=0)
     assert len(api.metrics(both)["start"]) == 1
 
 
-def test_a_stream_of_tasks_needs_labels(opened, tmp_path):
+def test_a_stream_of_sessions_needs_labels(opened, tmp_path):
     data = arrays(12, "place")
     np.savez(tmp_path / "rooms.npz", room=np.arange(12) % 2, **data)
-    with pytest.raises(InputError, match="expected labels, by which a stream of tasks is cut"):
-        api.learn_tasks(opened("place"), tmp_path / "rooms.npz", field="room")
+    with pytest.raises(InputError, match="expected labels, by which a stream of sessions is cut"):
+        api.learn_stream(opened("place"), tmp_path / "rooms.npz", field="room")
 
 
-def test_a_stream_of_tasks_carries_targets(opened, tmp_path):
+def test_a_stream_of_sessions_carries_targets(opened, tmp_path):
     np.savez(tmp_path / "all.npz", **arrays(60, *BOTH))
     np.savez(tmp_path / "test.npz", **arrays(20, *BOTH, seed=2))
     device = opened(*BOTH, batch=8)
-    run = api.learn_tasks(
-        device, tmp_path / "all.npz", tasks="0+1,2", test=tmp_path / "test.npz", per_class=10
+    run = api.learn_stream(
+        device, tmp_path / "all.npz", sessions="0+1,2", test=tmp_path / "test.npz", per_class=10
     )
     assert [session.summary["samples"] for session in run.sessions] == [20, 10]
     tested = [record for record in log.read(run.log) if record["kind"] == "evaluation"]

@@ -131,7 +131,7 @@ def test_they_are_there_again_after_a_reset(device, carrying, some):
 def test_a_board_that_holds_nothing_else_starts_a_stream(device, carrying, data, tmp_path):
     api.push_model(device, carrying, lr=0.03)
     np.savez(tmp_path / "train.npz", x=data.x_train, y=data.y_train)
-    told = api.learn_tasks(device, tmp_path / "train.npz", tasks="5,6", per_class=20)
+    told = api.learn_stream(device, tmp_path / "train.npz", sessions="5,6", per_class=20)
     assert len(told.sessions) == 2 and "warning" not in told.summary
 
 
@@ -164,11 +164,11 @@ def test_no_warning_where_nothing_is_forgotten_unawares(device, model, some, how
     assert "warning" not in taught.summary
 
 
-def test_a_stream_of_tasks_warns_too(device, model, data, tmp_path):
+def test_a_stream_of_sessions_warns_too(device, model, data, tmp_path):
     api.push_model(device, model, batch=8)
     np.savez(tmp_path / "train.npz", x=data.x_train, y=data.y_train)
     with pytest.warns(EngramWarning, match="learning will forget them"):
-        told = api.learn_tasks(device, tmp_path / "train.npz", tasks="5,6", per_class=8)
+        told = api.learn_stream(device, tmp_path / "train.npz", sessions="5,6", per_class=8)
     assert "learning will forget them" in told.summary["warning"]
 
 

@@ -378,7 +378,7 @@ COUNTER = {"unit": "instructions", "source": "icount", "wall_s": 1.0}
 def log_lines(result, sessions=(1, 2), counter=COUNTER):
     for i in sessions:
         session = result["replay"]["sessions"][i]
-        begin = {"board": "qemu_m4f", "model": "digits", "experience": i, "samples": 100}
+        begin = {"board": "qemu_m4f", "model": "digits", "session": i, "samples": 100}
         yield {"kind": "begin", **begin, "epochs": 2, "strategy": "replay"}
         yield {"kind": "observe", "observe_units": session["observe_total"], **counter}
         for step in session["steps"]:

@@ -78,8 +78,8 @@ def test_a_rollback_says_what_changed(taught):
     before = taught.info()["learner"]
     told = api.rollback(taught, "previous")
     assert told["generation"] == 2
-    assert told["before"] == {"generation": 3, "experience": 3, "steps": before["steps"]}
-    assert told["undone"]["generation"] == 1 and told["undone"]["experience"] == 1
+    assert told["before"] == {"generation": 3, "session": 3, "steps": before["steps"]}
+    assert told["undone"]["generation"] == 1 and told["undone"]["session"] == 1
     assert told["undone"]["steps"] == before["steps"] - told["steps"] > 0
     assert told["new"] == 30  # those of the session undone
     assert told["accuracy"] == [None, None]
@@ -89,10 +89,10 @@ def test_a_rollback_tells_the_accuracies_that_were_tested(device, model, some, d
     both = samples.make(*(np.concatenate(a) for a in zip(
         *[(some([c], 30).x, some([c], 30).labels) for c in (0, 5)], strict=True)))  # fmt: skip
     api.push_model(device, model, lr=0.03, budget=300, batch=8)
-    for task, label in enumerate((0, 5)):
+    for session, label in enumerate((0, 5)):
         api.learn(device, both.of_classes([label]))
-        for tested in range(task + 1):
-            api.eval(device, some([(0, 5)[tested]], 20), stream=True, task=tested)
+        for tested in range(session + 1):
+            api.eval(device, some([(0, 5)[tested]], 20), stream=True, session=tested)
     before = device.metrics()["average_accuracy"]
     told = api.rollback(device, "previous")
     assert told["accuracy"] == [before, device.metrics()["average_accuracy"]]

@@ -261,7 +261,7 @@ def test_a_board_learns_from_a_table_as_from_arrays(device, tmp_path):
     path = table(tmp_path, "a,b,c,d,label\n" + "\n".join(rows) + "\n")
     assert api.eval(device, path) == api.eval(device, some)
     assert api.learn(device, path).summary["samples"] == 30
-    assert api.learn_tasks(device, path, tasks="0-2", fresh=True).summary["samples"] == 30
+    assert api.learn_stream(device, path, sessions="0-2", fresh=True).summary["samples"] == 30
 
 
 def test_convert_calibrates_with_a_folder_and_names_the_front_end(tmp_path, data):

@@ -66,7 +66,7 @@ def test_a_refused_option_at_a_push_leaves_the_old_model_at_work(device, other, 
 
 def test_fresh_lets_another_model_in(device, other, some, taught):
     told = api.push_model(device, other, fresh=True)
-    assert told["experience"] == 0 and device.store_info()["store"]["live"] == 0
+    assert told["session"] == 0 and device.store_info()["store"]["live"] == 0
     assert device.get("model.safetensors") == other.read_bytes()
     assert set(device.files()) == {"model.safetensors"}
     assert api.learn(device, some([5], 10), epochs=1).summary["generation"] == 1
@@ -76,8 +76,8 @@ def test_fresh_lets_another_model_in(device, other, some, taught):
 def test_reset_then_push_lets_another_model_in(device, other, taught):
     with pytest.raises(DeviceError, match="--fresh"):
         api.push_model(device, other)
-    assert api.reset(device)["experience"] == 0
-    assert api.push_model(device, other)["experience"] == 0
+    assert api.reset(device)["session"] == 0
+    assert api.push_model(device, other)["session"] == 0
     assert api.push_model(device, other, bits=5)["bits"] == 5  # nothing is lost
 
 
@@ -108,17 +108,17 @@ def test_another_strategy_goes_on_from_what_was_learned(
     board, device, model, some, taught, strategy
 ):
     told = api.push_model(device, model, lr=0.03, strategy=strategy)
-    assert told["experience"] == 1 and told["seen"] == 90
+    assert told["session"] == 1 and told["seen"] == 90
     assert device.store_info()["store"]["live"] == 90
     after = api.eval(device, some(range(6), 20), stream=True)
     if strategy not in ("cwr", "ar1"):  # these take the mean off the head's rows
         assert after == taught
     assert after["correct"] >= taught["correct"] - 6
     learned = api.learn(device, some([1], 20), epochs=2).summary
-    assert learned["generation"] == 2 and learned["experience"] == 2
+    assert learned["generation"] == 2 and learned["session"] == 2
     device = again(board)
     assert device.need_open()["strategy"] == strategy
-    assert api.push_model(device, model, lr=0.03, strategy="replay")["experience"] == 2
+    assert api.push_model(device, model, lr=0.03, strategy="replay")["session"] == 2
 
 
 def test_a_strategy_whose_state_has_no_room_is_refused_in_words(device, model, some):
@@ -142,18 +142,18 @@ def test_flash_is_set_aside_anew_where_nothing_would_be_lost(device, model):
 @pytest.mark.parametrize("strategy", ["ncm", "slda"])
 def test_strategies_of_means_keep_samples_and_sessions(device, model, some, taught, strategy):
     told = api.push_model(device, model, strategy=strategy)
-    assert told["experience"] == 1 and device.store_info()["store"]["live"] == 90
-    assert api.learn(device, some([1, 2], 20)).summary["experience"] == 2
+    assert told["session"] == 1 and device.store_info()["store"]["live"] == 90
+    assert api.learn(device, some([1, 2], 20)).summary["session"] == 2
 
 
 @pytest.mark.parametrize("policy", ["flash_balanced", "reservoir", "herding"])
 def test_another_policy_goes_on_from_what_was_learned(device, model, some, taught, policy):
     told = api.push_model(device, model, lr=0.03, policy=policy, budget=200)
-    assert told["policy"] == policy and told["experience"] == 1
+    assert told["policy"] == policy and told["session"] == 1
     assert api.eval(device, some(range(6), 20), stream=True) == taught
     assert api.learn(device, some([1], 20), epochs=1).summary["generation"] == 2
     told = api.push_model(device, model, lr=0.03, policy="balanced")
-    assert told["experience"] == 2 and device.store_info()["store"]["live"] == 110
+    assert told["session"] == 2 and device.store_info()["store"]["live"] == 110
 
 
 def test_another_budget_is_reached_when_a_session_ends(device, model, some, taught):
@@ -180,7 +180,7 @@ def test_a_late_eleventh_class_makes_the_head_grow(board, device, model, some, s
     late = samples.make(255 - some([0], 30).x, np.full(30, 10))
     told = api.learn(device, late, epochs=3)
     assert device.info()["learner"]["classes"] == device.info()["learner"]["known"] == 11
-    assert told.summary["experience"] == 2 and device.info()["learner"]["seen"] == 230
+    assert told.summary["session"] == 2 and device.info()["learner"]["seen"] == 230
     after = api.eval(device, late, stream=True)
     assert after["right"][10] > 20
     if strategy != "ewc":

@@ -43,13 +43,13 @@ def test_a_board_is_looked_into_goes_back_and_is_emptied(name, model, some, data
     assert told("rollback", "--to", "previous", "--yes", "--port", name)["generation"] == 1
     virtual.kill(name)
     with api.connect(name) as board:
-        assert api.push_model(board, model)["experience"] == 1
+        assert api.push_model(board, model)["session"] == 1
         assert api.eval(board) == right[1]
     assert told("rollback", "--to", "factory", "--yes", "--port", name)["generation"] is None
     assert told("eval", "--port", name)["right"] == right[0]["right"]
     virtual.kill(name)
     with api.connect(name) as board:
-        assert api.push_model(board, model)["experience"] == 0
+        assert api.push_model(board, model)["session"] == 0
 
     assert told("store-format", "--keep-wear", "--yes", "--port", name)["formatted"]
     facts = told("store-info", "--port", name)

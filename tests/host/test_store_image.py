@@ -108,7 +108,7 @@ def test_dumps_hold_every_sample_once(lived, tmp_path):
             store.read_into(slot, latent)
             want.add((latent.hex(), label))
     assert len(rows) == len(want) and {(row["latent"], row["label"]) for row in rows} == want
-    assert all(row["latent"] == f"{row['experience']:02x}" * 40 for row in rows)
+    assert all(row["latent"] == f"{row['session']:02x}" * 40 for row in rows)
     latents = np.load(arrays)
     assert latents.shape == (len(want), 40) and latents[0].tobytes().hex() == rows[0]["latent"]
 
@@ -157,7 +157,7 @@ def test_figures_are_those_of_the_store(region):
         assert facts[name] == info[key], name
     amplification = (info["appended"] + info["moved"]) / info["appended"]
     assert info["moved"] > 0 and facts["write_amplification"] == pytest.approx(amplification, 5e-3)
-    assert sum(facts["experiences"].values()) == info["live"] and "3" in facts["experiences"]
+    assert sum(facts["sessions"].values()) == info["live"] and "3" in facts["sessions"]
     states = facts["checkpoints"]
     assert [state["generation"] for state in states] == [3, 2]
     assert all(state["intact"] and state["model_id"] == "0000beef" for state in states)
@@ -227,7 +227,7 @@ def test_a_board_is_read_as_its_image_is(board, device, model, some, tmp_path):
     assert on_board["checkpoints"][0]["generation"] == info["checkpoints"]["generation"] == 2
     assert api.store_check(port=device)["damaged"] == 0
     api.store_format(port=device)
-    assert device.info()["learner"]["experience"] == 0
+    assert device.info()["learner"]["session"] == 0
     assert device.store_info()["store"]["live"] == 0
 
 
@@ -240,15 +240,15 @@ def test_a_board_goes_back(device, model, some, data):
         right.append(api.eval(device, test))
     assert right[0] != right[1] != right[2]
     told = api.rollback(device, "last")
-    assert (told["generation"], told["experience"]) == (2, 2)
+    assert (told["generation"], told["session"]) == (2, 2)
     assert api.eval(device) == right[2]
     told = api.rollback(device, "previous")
-    assert (told["generation"], told["experience"]) == (1, 1)
+    assert (told["generation"], told["session"]) == (1, 1)
     assert api.eval(device) == right[1]
     with pytest.raises(DeviceError, match="generation 1 is the only saved state"):
         api.rollback(device, "previous")
     told = api.rollback(device, "factory")
-    assert (told["generation"], told["experience"]) == (None, 0)
+    assert (told["generation"], told["session"]) == (None, 0)
     assert api.eval(device) == right[0] and device.store_info()["store"]["live"] == 60
 
 

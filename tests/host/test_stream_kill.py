@@ -1,4 +1,4 @@
-"""A stream of tasks on virtual boards whose process is killed: it goes on to the same matrix."""
+"""A stream on virtual boards whose process is killed: it goes on to the same matrix."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from engram_host.errors import LinkLost, PortError
 
 pytestmark = pytest.mark.board
 
-STREAM = {"tasks": "0-4,5,6,7", "per_class": 20, "test_per_class": 5, "known_first": True}
+STREAM = {"sessions": "0-4,5,6,7", "per_class": 20, "test_per_class": 5, "known_first": True}
 LEARNER = {"epochs": 1, "lr": 0.03, "budget": 60, "batch": 8}
 OPENED = {"bits": 4, "strategy": "replay"}
 
@@ -34,7 +34,7 @@ def name(request, stream):
 
 def learn(name, stream, **more):
     with api.connect(name) as board:
-        return api.learn_tasks(board, **stream, **OPENED, **more)
+        return api.learn_stream(board, **stream, **OPENED, **more)
 
 
 def blank(name, model):
@@ -44,7 +44,7 @@ def blank(name, model):
         api.push_model(board, model, **OPENED)
 
 
-def test_a_board_killed_after_task_2_of_4_ends_with_the_same_matrix(name, model, stream):
+def test_a_board_killed_after_session_2_of_4_ends_with_the_same_matrix(name, model, stream):
     blank(name, model)
     expected = learn(name, stream).summary
 
@@ -62,7 +62,7 @@ def test_a_board_killed_after_task_2_of_4_ends_with_the_same_matrix(name, model,
         with pytest.raises((LinkLost, PortError)):
             learn(name, stream, say=said.append, **callback)
     told = learn(name, stream, say=said.append).summary
-    assert said == ["goes on after 2 of 4 tasks"] * 2
+    assert said == ["goes on after 2 of 4 sessions"] * 2
     assert told["matrix"] == expected["matrix"] and len(told["matrix"]) == 4
     assert told["start"] == expected["start"]
     for key in ("accuracy", "forgetting", "backward_transfer", "forward_transfer"):

@@ -1,4 +1,4 @@
-"""A stream of tasks that is cut off goes on where it was, to the result that it would have had."""
+"""A stream that is cut off goes on where it was, to the result that it would have had."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from engram_host.line.link import Link, Timing
 from link.fake_board import BoardFacts, FakeBoard
 
 QUICK = Timing(resend=0.2, resend_most=1.0, silence=20, hello=0.25, prompt=1.0)
-TASKS = 4
-STREAM = {"tasks": "0-4,5,6,7", "per_class": 30, "test_per_class": 12, "known_first": True}
+SESSIONS = 4
+STREAM = {"sessions": "0-4,5,6,7", "per_class": 30, "test_per_class": 12, "known_first": True}
 OPENED = {"bits": 4}
 LEARNER = {"epochs": 2, "lr": 0.03, "budget": 100, "bits": 4}
 
@@ -63,17 +63,17 @@ def digits(tmp_path, data):
 
 
 def run(device, digits, **more):
-    return api.learn_tasks(device, **{**digits, **STREAM, **LEARNER, **more})
+    return api.learn_stream(device, **{**digits, **STREAM, **LEARNER, **more})
 
 
-def cut_in_learning(task, step):
-    """Arguments of a stream that is cut at a step of the session of a task (1: the first that
+def cut_in_learning(session, step):
+    """Arguments of a stream that is cut at a step of the session of a session (1: the first that
     is trained)."""
     seen = []
 
     def on_step(record):
         seen.append(record["step"])
-        if seen.count(1) == task and record["step"] == step:
+        if seen.count(1) == session and record["step"] == step:
             raise Cut
 
     return {"on_step": on_step}
@@ -99,9 +99,9 @@ def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, s
         cut_in_testing(-1, 2),
         cut_in_testing(0, 3),
         cut_in_learning(1, 2),
-        cut_in_testing(1, TASKS - 1),  # after task 2 of 4
+        cut_in_testing(1, SESSIONS - 1),  # after session 2 of 4
         cut_in_learning(1, 3),  # counted from where it goes on
-        cut_in_testing(TASKS - 1, 1),
+        cut_in_testing(SESSIONS - 1, 1),
     ]
     for cut in cuts:
         with pytest.raises(Cut):
@@ -113,12 +113,12 @@ def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, s
     for key in ("matrix", "start", "average_accuracy", "forgetting", "backward_transfer"):
         assert done.summary[key] == expected[key], key
     assert done.summary["accuracy"] == expected["accuracy"]
-    assert np.array(expected["matrix"]).shape == (TASKS, TASKS)
-    assert said[-1] == f"goes on after {TASKS} of {TASKS} tasks"
-    assert f"goes on after 2 of {TASKS} tasks" in said
+    assert np.array(expected["matrix"]).shape == (SESSIONS, SESSIONS)
+    assert said[-1] == f"goes on after {SESSIONS} of {SESSIONS} sessions"
+    assert f"goes on after 2 of {SESSIONS} sessions" in said
     states = [p.device.info()["learner"] for p in (whole, parts)]
     assert states[0]["steps"] == states[1]["steps"]
-    assert states[0]["experience"] == states[1]["experience"] == TASKS
+    assert states[0]["session"] == states[1]["session"] == SESSIONS
 
 
 @pytest.mark.parametrize("frames", [0, 1])
@@ -131,7 +131,7 @@ def test_samples_that_the_board_has_are_not_sent_again(power, model, digits, mon
 
     def cut(self, samples):
         if len(sent) == 2 + frames:
-            raise Cut  # of the second task, after so many portions of it
+            raise Cut  # of the second session, after so many portions of it
         sent.append(len(samples))
         return send(self, samples)
 
@@ -152,11 +152,11 @@ def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
     api.push_model(board.on(), model, **OPENED)
     with pytest.raises(Cut):
         run(board.device, digits, **cut_in_testing(1, 0))
-    for other in ({"tasks": "0-4,6,5,7"}, {"seed": 2}, {"epochs": 3}, {"lr": 0.02}):
-        with pytest.raises(InputError, match="in the middle of .2 of 4 tasks learned.*--fresh to"):
+    for other in ({"sessions": "0-4,6,5,7"}, {"seed": 2}, {"epochs": 3}, {"lr": 0.02}):
+        with pytest.raises(InputError, match="middle of .2 of 4 sessions learned.*--fresh to"):
             run(board.device, digits, **other)
     told = run(board.device, digits, fresh=True)
-    assert len(told.sessions) == TASKS and told.summary["start"][0] > 0.8
+    assert len(told.sessions) == SESSIONS and told.summary["start"][0] > 0.8
 
 
 def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, digits):
@@ -167,8 +167,8 @@ def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, di
         run(board.device, digits, **more, **cut_in_testing(1, 0))
     board.on()
     said = []
-    told = run(board.device, digits, **more, say=said.append)  # nothing of a task came
-    assert said == ["goes on after 2 of 4 tasks"] and len(told.sessions) == 2
+    told = run(board.device, digits, **more, say=said.append)  # nothing of a session came
+    assert said == ["goes on after 2 of 4 sessions"] and len(told.sessions) == 2
 
 
 def cut_in_sending(monkeypatch, portions):
@@ -185,23 +185,23 @@ def cut_in_sending(monkeypatch, portions):
 
 
 @pytest.mark.parametrize("policy", ["flash_balanced", "balanced", "reservoir"])
-def test_a_task_whose_samples_are_chosen_from_begins_again(
+def test_a_session_whose_samples_are_chosen_from_begins_again(
     power, model, digits, monkeypatch, policy
 ):
-    """Which samples the board has was its choice: those of the task are sent anew."""
+    """Which samples the board has was its choice: those of the session are sent anew."""
     board = power("board", blocks=16)
     more = {"policy": policy, "budget": 60, "per_class": 140, "bits": 8}
     api.push_model(board.on(), model, bits=8)
-    cut_in_sending(monkeypatch, 3)  # of the second task, which has more than there is room for
+    cut_in_sending(monkeypatch, 3)  # of the second session, which has more than there is room for
     with pytest.raises(Cut):
         run(board.device, digits, **more)
     monkeypatch.undo()
     monkeypatch.chdir(board.root.parent)
     said = []
     told = run(board.on(), digits, **more, say=said.append)
-    assert said[0].startswith("begins the task under way again: its ")
-    assert told.summary["samples"] == 3 * 140  # the first task was learned
-    assert board.device.stream()["done"] == TASKS
+    assert said[0].startswith("begins the session under way again: its ")
+    assert told.summary["samples"] == 3 * 140  # the first session was learned
+    assert board.device.stream()["done"] == SESSIONS
 
 
 def test_an_interrupted_stream_can_be_left_for_another(power, model, digits):
@@ -209,7 +209,7 @@ def test_an_interrupted_stream_can_be_left_for_another(power, model, digits):
     api.push_model(board.on(), model, **OPENED)
     with pytest.raises(Cut):
         run(board.device, digits, **cut_in_testing(1, 0))
-    other = {"tasks": "6,7", "known_first": False}
+    other = {"sessions": "6,7", "known_first": False}
     with pytest.raises(InputError, match="--abandon to leave it"):
         run(board.device, digits, **other)
     told = run(board.device, digits, **other, abandon=True)
@@ -219,7 +219,7 @@ def test_an_interrupted_stream_can_be_left_for_another(power, model, digits):
 @pytest.mark.parametrize("reset", [True, False], ids=["power cut", "host gone"])
 def test_a_later_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, reset):
     whole, parts = power("whole"), power("parts")
-    first, later = {"tasks": "0-4"}, {"tasks": "5,6,7", "known_first": False}
+    first, later = {"sessions": "0-4"}, {"sessions": "5,6,7", "known_first": False}
     for board in (whole, parts):
         api.push_model(board.on(), model, **OPENED)
         run(board.device, digits, **first)
@@ -231,7 +231,7 @@ def test_a_later_stream_goes_on_to_the_result_of_the_uncut_one(power, model, dig
             parts.on()
     said = []
     told = run(parts.device, digits, **later, say=said.append)
-    assert said == ["goes on after 2 of 3 tasks"]
+    assert said == ["goes on after 2 of 3 sessions"]
     assert told.summary["matrix"] == expected["matrix"]
     assert told.summary["forgetting"] == expected["forgetting"]
 
@@ -239,24 +239,24 @@ def test_a_later_stream_goes_on_to_the_result_of_the_uncut_one(power, model, dig
 def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some, data):
     """A test at a time, stored there, gives the figures of the ones that are sent."""
     api.push_model(device, model, lr=0.03)
-    told = api.learn_tasks(device, **digits, **STREAM, epochs=2).summary
+    told = api.learn_stream(device, **digits, **STREAM, epochs=2).summary
     api.push_model(device, model, lr=0.03)
     device.reset()
-    from engram_host.learning import tasks
+    from engram_host.learning import streams
 
-    stream = tasks.load(
-        **digits, tasks=STREAM["tasks"], per_class=30, test_per_class=12, seed=1
+    stream = streams.load(
+        **digits, sessions=STREAM["sessions"], per_class=30, test_per_class=12, seed=1
     )
     for j, test in enumerate(stream.tests):
         api.push_data(device, test.samples, name=f"t{j}")
-        api.eval(device, name=f"t{j}", task=j)
+        api.eval(device, name=f"t{j}", session=j)
     assert api.metrics(device)["start"] == told["start"]
     assert api.metrics(device)["matrix"] == []
     api.learn(device, some([5], 20))
-    row = [api.eval(device, name=f"t{j}", task=j)["accuracy"] for j in range(TASKS)]
+    row = [api.eval(device, name=f"t{j}", session=j)["accuracy"] for j in range(SESSIONS)]
     assert api.metrics(device)["matrix"] == [row]
     for j, test in enumerate(stream.tests):
-        assert api.eval(device, test.samples, stream=True, task=j)["accuracy"] == row[j]
+        assert api.eval(device, test.samples, stream=True, session=j)["accuracy"] == row[j]
     assert api.metrics(device)["matrix"] == [row]
-    with pytest.raises(DeviceError, match="expected a task from 0 to 255, got 256"):
-        api.eval(device, name="t0", task=256)
+    with pytest.raises(DeviceError, match="expected a session from 0 to 255, got 256"):
+        api.eval(device, name="t0", session=256)

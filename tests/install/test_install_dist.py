@@ -65,7 +65,7 @@ import numpy as np
 assert engram.__file__.startswith(sys.argv[1])
 learner = engram.open("digits.safetensors", lr=0.04)
 learner.observe_all(engram.samples("base"))
-learner.end_experience()
+learner.end_session()
 file = np.load("sevens.npz")
 for x, y in zip(file["x"], file["y"]): learner.observe(x, y)
 learner.learn(epochs=2)
@@ -203,7 +203,7 @@ def test_mip_installs_the_folder_of_an_architecture(unpacked, tmp_path, monkeypa
             timeout=300,
         )
         told = subprocess.run(
-            [*mpremote, "exec", "import engram.session, engram.backend, engram_board as b;"
+            [*mpremote, "exec", "import engram.opener, engram.backend, engram_board as b;"
              "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0))"],
             check=True,
             capture_output=True,

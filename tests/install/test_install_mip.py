@@ -100,7 +100,7 @@ def test_the_library_finds_its_folder_after_mip(stock, folder):
     mpremote("mip", "install", "--no-mpy", "--target", "/flash/lib", package)
     told = mpremote(
         "exec", "import sys; sys.path.insert(0, '/flash/lib');"
-        "import engram.session, engram.backend, engram_board as b;"
+        "import engram.opener, engram.backend, engram_board as b;"
         "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0), b.FS_ROOT,"
         "b.MAX_PAYLOAD_BYTES)",
     )
@@ -119,7 +119,7 @@ def test_the_source_is_a_package_too(stock, serve):
     address = serve(tree.ROOT / "device_lib") + "/package.json"
     mpremote("mip", "install", "--no-mpy", "--target", "/lib", address, name=name)
     told = mpremote(
-        "exec", "import engram.session, engram.backend, engram_board as b;"
+        "exec", "import engram.opener, engram.backend, engram_board as b;"
         "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0))", name=name,
     )
     assert told.split() == ["engram.kernels.python", "24"]

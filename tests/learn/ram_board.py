@@ -1,11 +1,11 @@
-"""A board for engram.session on this computer: flash in RAM, as a board's replay region."""
+"""A board for engram.opener on this computer: flash in RAM, as a board's replay region."""
 
 from types import SimpleNamespace
 
 import tiny_model
 
 from engram.compat import ticks_us
-from engram.session import open_learner
+from engram.opener import open_learner
 from engram.store import RamFlash
 
 PROGRAM_BYTES = 16
@@ -27,7 +27,7 @@ def opened(path, board, **options):
 
 
 def observe(learner, *labels, count=8):
-    """`count` samples of each class for the current experience."""
+    """`count` samples of each class for the current session."""
     for label in labels:
         for i in range(count):
             learner.observe(tiny_model.sample(label, i), label)

@@ -58,7 +58,7 @@ class Life:
         )
 
     def add(self, label, count):
-        """`count` records of a class for the current experience."""
+        """`count` records of a class for the current session."""
         learner = self.learner
         scale, zero = learner.latent_qp
         packed = bytearray(LATENT)
@@ -66,7 +66,7 @@ class Life:
             latent = self.rng.integers(-128, 60, LATENT).astype(np.int8)
             latent[label * 9 : label * 9 + 9] |= 64
             kernels.pack_s8(packed, latent, 8)
-            slot = self.store.append(packed, label, number_of(learner.experience))
+            slot = self.store.append(packed, label, number_of(learner.session))
             self.x[slot] = (latent.astype(float) - zero) * scale
             self.y[slot] = label
         if label >= learner.stage.known:

@@ -64,7 +64,7 @@ def test_without_a_saved_state_the_model_file_is_back(model, strategy):
     fresh = opened(model, on, strategy=strategy, known=2, classes=5)
     before = state(fresh)
     learner = opened(model, on, strategy=strategy, known=2, classes=5, lr=1e10)
-    learner.experience = 3  # of before the run, not saved
+    learner.session = 3  # of before the run, not saved
     observe(learner, 0, 2, 4)
     with pytest.raises(DivergedError, match="back at its model file, as nothing was saved"):
         for _ in range(8):

@@ -1,4 +1,4 @@
-"""A store that is full while an experience is under way: policies make room, and stay fair."""
+"""A store that is full while a session is under way: policies make room, and stay fair."""
 
 from collections import Counter
 
@@ -16,7 +16,7 @@ SLOTS = 48
 
 
 class Streamed(FakeLearner):
-    """A learner with a small store, which takes experiences a sample at a time as a real one."""
+    """A learner with a small store, which takes sessions a sample at a time as a real one."""
 
     def __init__(self, name, budget, seed=1, slots=SLOTS):
         super().__init__(budget, seed, slots)
@@ -29,7 +29,7 @@ class Streamed(FakeLearner):
         return [
             slot
             for slot in range(len(store.labels))
-            if store.labels[slot] != 255 and store.experiences[slot] == self.experience
+            if store.labels[slot] != 255 and store.sessions[slot] == self.session
         ]
 
     def take(self, stream):
@@ -40,12 +40,12 @@ class Streamed(FakeLearner):
                 assert len(self.store) <= room_in(self.store)
                 self._forget()
             if self.policy.admit(label):
-                slot = self.store.append(label, self.experience)
-                self.origin[slot] = (self.experience, label, n)
+                slot = self.store.append(label, self.session)
+                self.origin[slot] = (self.session, label, n)
         self.stored = len(self.store)
         self.policy.end(self)
         self._forget()
-        self.experience += 1
+        self.session += 1
 
     def _forget(self):
         for slot in list(self.origin):
@@ -75,7 +75,7 @@ def test_classes_share_alike_when_the_store_was_full(name):
 
 
 @pytest.mark.parametrize("name", ["balanced", "ecbrs", "random", "reservoir"])
-def test_early_and_late_samples_of_an_experience_are_as_likely_to_stay(name):
+def test_early_and_late_samples_of_a_session_are_as_likely_to_stay(name):
     """Of one class in four times the room: quarters of it, over many streams."""
     quarters, streams, length = Counter(), 300, 4 * SLOTS
     for seed in range(1, streams + 1):
@@ -105,7 +105,7 @@ def test_old_and_new_samples_are_as_likely_to_stay(name):
         assert abs(share - 1 / 5) < 4 * (0.2 * 0.8 / (24 * streams)) ** 0.5, share
 
 
-def test_the_share_of_a_new_experience_is_that_of_ar1_when_the_store_was_full():
+def test_the_share_of_a_new_session_is_that_of_ar1_when_the_store_was_full():
     learner = Streamed("random", 24)
     learner.take([0] * 100)
     learner.take([1] * 200)
@@ -149,7 +149,7 @@ def test_a_learner_takes_more_samples_than_its_flash_holds(name):
         assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_the_samples_of_an_experience_can_be_taken_back():
+def test_the_samples_of_a_session_can_be_taken_back():
     learner = open_learner(RamFlash(8, 1024, 16))
     learner.observe(tiny_model.sample(0, 0), 0)
     learner.learn()

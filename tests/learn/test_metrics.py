@@ -12,7 +12,7 @@ from engram.store import Checkpoints, RamFlash, Region, ReplayStore
 MATRIX = [[0.9, 0.1, 0.2], [0.7, 0.8, 0.3], [0.5, 0.9, 1.0]]
 
 
-def test_backward_transfer_compares_with_the_session_that_brought_the_task():
+def test_backward_transfer_compares_with_the_session_that_brought_the_samples():
     assert backward_transfer(MATRIX) == pytest.approx(((0.5 - 0.9) + (0.9 - 0.8)) / 2)
     assert backward_transfer([[0.9]]) is None
     assert backward_transfer([[0.4], [0.5], [0.6]]) is None  # one test for all sessions
@@ -28,9 +28,9 @@ def test_forward_transfer_compares_with_the_model_as_it_came():
 def test_a_matrix_fills_as_it_is_measured():
     found = AccuracyMatrix()
     assert found.summary()["average_accuracy"] is None
-    for experience, row in ((0, [0.8, 0.0]), (1, [0.9, 0.1]), (4, [0.7, 0.6])):
-        for task in (1, 0):
-            found.put(experience, task, row[task])
+    for session, row in ((0, [0.8, 0.0]), (1, [0.9, 0.1]), (4, [0.7, 0.6])):
+        for test in (1, 0):
+            found.put(session, test, row[test])
     found.put(4, 2, 0.5)
     told = found.summary()
     assert told["start"] == [0.8, 0.0, None]
@@ -43,8 +43,8 @@ def test_a_matrix_fills_as_it_is_measured():
 def test_a_matrix_comes_back_from_its_bytes():
     found, again = AccuracyMatrix(), AccuracyMatrix()
     assert not len(found) and found.pack() == b""
-    for experience, task, accuracy in ((0, 1, 1 / 3), (2, 0, 0.7), (2, 3, 0.0), (3, 1, 1.0)):
-        found.put(experience, task, accuracy)
+    for session, test, accuracy in ((0, 1, 1 / 3), (2, 0, 0.7), (2, 3, 0.0), (3, 1, 1.0)):
+        found.put(session, test, accuracy)
     again.unpack(found.pack())
     assert again.summary() == found.summary() and len(again) == 3
     assert again.summary()["matrix"][0] == [0.7, None, None, 0.0]
@@ -100,8 +100,8 @@ def test_a_matrix_without_room_does_not_keep_what_was_learned_from_being_saved()
     learner = open_learner(flash)
     learner.begin_stream(5)
     assert learner.stream.saved
-    for task in range(250):
-        learner.tested(task, 0.5)
+    for session in range(250):
+        learner.tested(session, 0.5)
     learner.steps_done = 9
     learner.save()
     assert not learner.stream.saved

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engram import session
+from engram import opener
 from engram.errors import FitError
 
 BOARD = SimpleNamespace(store_device=lambda: None)
@@ -24,12 +24,12 @@ def asked(monkeypatch):
             raise FitError("the layers,", 9, 7, "reduce the batch")
         return SimpleNamespace(load=lambda: None, least=least, is_open=False)
 
-    monkeypatch.setattr(session, "_before_load", before_load)
+    monkeypatch.setattr(opener, "_before_load", before_load)
     return asked
 
 
 def opened(**options):
-    return session.open_learner(__file__, BOARD, heap_base=0, **options)
+    return opener.open_learner(__file__, BOARD, heap_base=0, **options)
 
 
 def test_a_heap_without_room_for_the_plan_gets_the_smallest(asked):
@@ -50,7 +50,7 @@ def test_a_plan_that_leaves_no_room_to_bind_its_layers_gives_way_to_the_smallest
 
 def test_a_learner_without_room_is_refused(asked, monkeypatch):
     asked.full = (False, True)
-    monkeypatch.setattr(session, "heap_free", lambda: 17_000)
+    monkeypatch.setattr(opener, "heap_free", lambda: 17_000)
     words = "in one piece, needs 4096 bytes, 17000 are available; .*reduce"
     with pytest.raises(FitError, match=words):
         opened()
@@ -61,7 +61,7 @@ def test_a_learner_that_leaves_no_room_to_work_in_counts_as_none(asked, monkeypa
     def full(size):
         raise MemoryError(f"memory allocation failed, allocating {size} bytes")
 
-    monkeypatch.setattr(session, "bytearray", full, raising=False)
+    monkeypatch.setattr(opener, "bytearray", full, raising=False)
     with pytest.raises(FitError, match="in one piece"):
         opened()
     assert asked.least == [False, True]

@@ -50,7 +50,7 @@ def test_the_state_lies_beside_the_model_and_comes_back(model):
     del learner
     assert sorted(p.name for p in model.parent.iterdir()) == [model.stem + ".engram", model.name]
     again = engram.open(model)
-    assert (again.experience, len(again.store)) == (1, 12)
+    assert (again.session, len(again.store)) == (1, 12)
     assert bytes(again.stage.params) == parameters
 
 

@@ -19,14 +19,14 @@ DEAD = 255
 class FakeStore:
     def __init__(self, slots):
         self.labels = bytearray([DEAD] * slots)
-        self.experiences = array("H", bytes(2 * slots))
+        self.sessions = array("H", bytes(2 * slots))
 
     def __len__(self):
         return sum(label != DEAD for label in self.labels)
 
-    def append(self, label, experience):
+    def append(self, label, session):
         slot = self.labels.index(DEAD)
-        self.labels[slot], self.experiences[slot] = label, number_of(experience)
+        self.labels[slot], self.sessions[slot] = label, number_of(session)
         return slot
 
     def delete(self, slot):
@@ -38,16 +38,16 @@ class FakeStore:
 
 
 class FakeLearner:
-    """What a policy sees of a learner, over a stream of experiences.
+    """What a policy sees of a learner, over a stream of sessions.
 
-    .origin     {slot: (experience, label, number in it)} of the records that are left
+    .origin     {slot: (session, label, number in it)} of the records that are left
     """
 
     feature_elems = 3
 
     def __init__(self, budget, seed=1, slots=600):
         self.store, self.rng, self.budget = FakeStore(slots), Rng(seed), budget
-        self.experience = 0
+        self.session = 0
         self.brought = [0] * 10
         self.origin = {}
         self.vectors = np.random.default_rng(seed).random((slots, 3)).astype(np.float32)
@@ -56,9 +56,9 @@ class FakeLearner:
         return memoryview(self.vectors[slot])
 
     def take(self, name, stream):
-        """Ends one experience with records of these labels."""
+        """Ends one session with records of these labels."""
         for n, label in enumerate(stream):
-            self.origin[self.store.append(label, self.experience)] = (self.experience, label, n)
+            self.origin[self.store.append(label, self.session)] = (self.session, label, n)
         store = self.store
         policy_class(name)(store, 10, self.rng, self.budget).trim(self)
         for label in stream:
@@ -66,10 +66,10 @@ class FakeLearner:
         for slot in list(self.origin):
             if self.store.labels[slot] == DEAD:
                 del self.origin[slot]
-        self.experience += 1
+        self.session += 1
 
     def kept(self, part):
-        """How many records are left of each label (1), experience (0)."""
+        """How many records are left of each label (1), session (0)."""
         return Counter(origin[part] for origin in self.origin.values())
 
 
@@ -100,7 +100,7 @@ def test_records_without_a_class_count_as_one_class(name):
         assert kept == {0: 10, 1: 10, 254: 10}
     policy = policy_class(name)(learner.store, 10, learner.rng, learner.budget)
     learner.current_slots = lambda: new_and_old(learner)[0]
-    learner.experience -= 1
+    learner.session -= 1
     before, new = list(learner.brought), Counter(labels_of(learner))
     policy.end(learner)
     assert learner.brought[9] == before[9] + new[254] and learner.brought[1] == before[1] + new[1]
@@ -148,7 +148,7 @@ def test_every_record_of_the_stream_is_as_likely_to_stay(name, classes):
 
 
 def test_balanced_forgets_the_past_of_a_class_and_ecbrs_does_not():
-    """After 20 + 20 + 20 records of one class, 20 kept: the last experience's part of them."""
+    """After 20 + 20 + 20 records of one class, 20 kept: the last session's part of them."""
     parts = {}
     for name in ("balanced", "ecbrs"):
         last = 0
@@ -174,14 +174,14 @@ def test_ecbrs_takes_from_the_class_that_the_stream_brought_most_of():
     assert learner.kept(1) == {0: 18, 1: 18, 2: 4}
 
 
-@pytest.mark.parametrize("experience", [1, 2, 5, 300])
-def test_random_replaces_as_many_as_ar1(experience):
+@pytest.mark.parametrize("session", [1, 2, 5, 300])
+def test_random_replaces_as_many_as_ar1(session):
     learner = FakeLearner(60)
     learner.take("random", [0] * 100)
     assert learner.kept(0) == {0: 60}
-    learner.experience = experience
+    learner.session = session
     learner.take("random", [1] * 50)
-    share = min(60 // (experience + 1), 50)
+    share = min(60 // (session + 1), 50)
     assert learner.kept(1) == Counter({0: 60 - share, 1: share})
 
 
@@ -192,8 +192,8 @@ def test_random_picks_uniformly():
         learner.take("random", [0] * 30)
         learner.take("random", [1] * 30)
         kept.update((origin[0], origin[2]) for origin in learner.origin.values())
-    for experience in (0, 1):
-        counts = [kept[experience, n] for n in range(30)]
+    for session in (0, 1):
+        counts = [kept[session, n] for n in range(30)]
         assert sum(counts) == 15 * RUNS
         assert uniform(counts, RUNS / 2, RUNS / 4)
 
@@ -256,7 +256,7 @@ def test_herding_looks_at_the_inputs_of_the_head():
     features = life.net().features(life.x[:40])
     for slot in (0, 3):
         np.testing.assert_allclose(life.learner.features(slot), features[slot], 1e-4, 1e-5)
-    life.learner.end_experience()
+    life.learner.end_session()
     kept = {slot for slot in range(60) if life.store.labels[slot] != DEAD}
     expected = set(herded(features[:20] + 1e-30, 6))
     expected |= {20 + i for i in herded(features[20:] + 1e-30, 6)}
@@ -273,7 +273,7 @@ def test_a_damaged_record_goes_first(monkeypatch, free):
     life.add(0, 8)
     life.store._slots[2, 20] ^= 1
     assert life.learner.features(2) is None
-    life.learner.end_experience()
+    life.learner.end_session()
     assert life.store.labels[2] == DEAD and len(life.store) == 5
 
 
@@ -283,7 +283,7 @@ def test_the_learner_counts_what_the_stream_brought():
     for labels in ((0, 1), (1,)):
         for label in labels:
             life.add(label, 15)
-        life.learner.end_experience()
+        life.learner.end_session()
     assert list(life.learner.brought) == [15, 30, 0, 0, 0] and life.learner.seen == 45
 
 

@@ -11,7 +11,7 @@ from ram_board import PROGRAM_BYTES, board, observe, opened
 
 from engram import ModelError, ModelSpec
 from engram.backend import kernels
-from engram.continual.numbers import PAST, next_experience
+from engram.continual.numbers import PAST, next_session
 from engram.store import RamFlash
 
 ELEMS, KNOWN = 45, 4
@@ -38,7 +38,7 @@ def records(learner):
     store, found = learner.store, []
     packed = bytearray(store.latent_bytes)
     for slot, label in enumerate(store.labels):
-        if label != 255 and store.experiences[slot] == PAST:
+        if label != 255 and store.sessions[slot] == PAST:
             store.read_into(slot, packed)
             found.append((store.sequence(slot), label, bytes(packed)))
     return [row[1:] for row in sorted(found)]
@@ -58,7 +58,7 @@ def test_a_blank_store_gets_them_in_its_own_bits(model, bits):
     learner = opened(model, board(), bits=bits)
     assert records(learner) == packed(LATENTS, LABELS, bits)
     assert learner.rehearsed == learner.info()["rehearsed"] == len(LABELS)
-    assert learner.experience == 0 and learner.current_slots() == []  # of the past, not new
+    assert learner.session == 0 and learner.current_slots() == []  # of the past, not new
     assert list(learner.brought) == [3, 3, 3, 3]
 
 
@@ -183,9 +183,9 @@ def test_targets_come_with_them(tmp_path):
     assert [found[key] for key in sorted(found)] == targets.tolist()
 
 
-def test_no_experience_has_the_number_of_the_past(model):
+def test_no_session_has_the_number_of_the_past(model):
     learner = opened(model, board())
-    assert next_experience(learner.store, PAST - 1) == PAST + 1
+    assert next_session(learner.store, PAST - 1) == PAST + 1
     observe(learner, 0)
     assert learner.current != PAST
 
@@ -205,7 +205,7 @@ def test_learning_with_an_empty_memory_warns_before_it_starts(plain, capsys):
     observe(learner, 3)
     seen = []
     told = learner.learn(on_step=lambda record: seen.append(capsys.readouterr().out))
-    assert "the 3 classes that the model knows" in seen[0] and "end_experience() first" in seen[0]
+    assert "the 3 classes that the model knows" in seen[0] and "end_session() first" in seen[0]
     assert told["unrehearsed"] == 3
 
 
@@ -215,7 +215,7 @@ def test_nothing_is_said_where_nothing_is_forgotten_unawares(plain, model, capsy
     learner = opened(model if how == "carried" else plain, board(), known=3, **options)
     if how == "observed":
         observe(learner, 0, 1, 2)
-        learner.end_experience()
+        learner.end_session()
     observe(learner, *((0, 1, 2, 3) if how == "new" else (3,)))
     told = learner.learn(replay=how != "no replay")
     assert capsys.readouterr().out == "" and told["unrehearsed"] == 0

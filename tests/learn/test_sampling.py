@@ -51,14 +51,14 @@ def make_sampler(
     new, old_by_class, batch, replay=True, composition="balanced", new_share=None, brought=None
 ):
     labels = [9] * new
-    experiences = [3] * new
+    sessions = [3] * new
     for label, n in old_by_class.items():
         labels += [label] * n
-        experiences += [label % 3] * n
+        sessions += [label % 3] * n
     labels += [DEAD] * 5
-    experiences += [3] * 5
+    sessions += [3] * 5
     sampler = Sampler(len(labels), 10, Rng(2), composition, new_share)
-    sampler.begin(labels, experiences, 3, batch, replay, brought)
+    sampler.begin(labels, sessions, 3, batch, replay, brought)
     return sampler, labels
 
 

@@ -8,7 +8,7 @@ from engram import DataError, FitError, ModelError
 from engram.continual import strategies
 
 
-def experience(life, *labels, count=10):
+def session(life, *labels, count=10):
     for label in labels:
         life.add(label, count)
 
@@ -16,7 +16,7 @@ def experience(life, *labels, count=10):
 def learn(life, epochs=2):
     for _ in life.steps(epochs):
         pass
-    life.learner.end_experience()
+    life.learner.end_session()
 
 
 def biases():
@@ -39,9 +39,9 @@ def head():
 )
 def test_plain_sgd_moves_the_parameters_that_learn(name, mask):
     life = Life(name)
-    experience(life, 0, 1)
+    session(life, 0, 1)
     learn(life)
-    experience(life, 2, 3)
+    session(life, 2, 3)
     net = life.net()
     sgd = Sgd(net, life, mask)
     for x, y in life.steps(3):
@@ -59,7 +59,7 @@ def test_plain_sgd_moves_the_parameters_that_learn(name, mask):
 def test_few_samples_are_learned_in_as_many_steps_as_are_asked_for(asked, steps):
     """One pass over few samples is a handful of steps: by default a run takes 800."""
     life = Life("replay", batch=8)
-    experience(life, 0, 1)
+    session(life, 0, 1)
     records = list(life.learner.steps(**asked))
     assert [record["step"] for record in records] == list(range(1, steps + 1))
     assert {record["of"] for record in records} == {steps}
@@ -68,32 +68,32 @@ def test_few_samples_are_learned_in_as_many_steps_as_are_asked_for(asked, steps)
 def test_one_pass_is_taken_where_that_is_more_steps(monkeypatch):
     life = Life("replay", batch=8)
     monkeypatch.setattr(type(life.learner.strategy), "STEPS", 3)
-    experience(life, 0, 1, count=20)
+    session(life, 0, 1, count=20)
     assert life.learner.learn()["steps"] == 5
 
 
 @pytest.mark.parametrize("name", ["ncm", "slda"])
 def test_means_take_one_pass(name):
     life = Life(name, batch=8)
-    experience(life, 0, 1)
+    session(life, 0, 1)
     assert life.learner.learn()["steps"] == 3
 
 
 def test_a_goal_decides_the_share_of_new_samples():
     for goal, new in ((None, 3), ("domain", 4), ("user", 6)):
         life = Life("replay", batch=8, goal=goal)
-        experience(life, 0, 1)
+        session(life, 0, 1)
         learn(life, 1)
-        experience(life, 2)
+        session(life, 2)
         assert next(life.learner.steps())["new"] == new
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_an_anchor_pulls_rows_of_classes_that_do_not_come(momentum):
     life = Life("replay_anchor", strategy_options={"anchor": 2}, momentum=momentum)
-    experience(life, 0, 1)
+    session(life, 0, 1)
     learn(life)
-    experience(life, 1, 3)
+    session(life, 1, 3)
     net, held = life.net(), life.net().p.copy()
     sgd, rows = Sgd(net, life), absent_rows(0, 2)
     for x, y in life.steps(3):
@@ -115,7 +115,7 @@ def test_the_learning_rate_decays_in_equal_steps_and_starts_anew(name, slow):
     options = {"slow": slow} if name == "ar1" else None
     life = Life(name, lr_decay=0.8, strategy_options=options, momentum=0.0)
     for labels in ((0, 1), (2,)):
-        experience(life, *labels)
+        session(life, *labels)
         before, steps = life.net(), life.steps(2)
         for n, (x, y) in enumerate(steps):
             after = life.net()
@@ -126,7 +126,7 @@ def test_the_learning_rate_decays_in_equal_steps_and_starts_anew(name, slow):
                 assert_close(life, before)
             before = after
         assert n + 1 == total > 2
-        life.learner.end_experience()
+        life.learner.end_session()
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1])
@@ -136,15 +136,15 @@ def test_lr_decay_is_a_share(wrong):
 
 
 @pytest.mark.parametrize("name", ["finetune", "bias"])
-def test_a_class_can_come_in_the_middle_of_an_experience(name):
+def test_a_class_can_come_in_the_middle_of_a_session(name):
     life = Life(name)
-    experience(life, 0)
+    session(life, 0)
     net = life.net()
     assert net.known == 3
     sgd = Sgd(net, life, biases() if name == "bias" else 1.0)
     for x, y in life.steps(1):
         sgd.step(net.gradient(x, net.cross_entropy(x, y)))
-    experience(life, 4)  # two classes at once: 3 has no sample yet
+    session(life, 4)  # two classes at once: 3 has no sample yet
     net.known = 5
     sgd.v[:] = 0  # a run begins at rest
     for x, y in life.steps(1):
@@ -204,7 +204,7 @@ def test_cwr_consolidates_its_head(name, slow):
     for labels in ((1, 3), (1, 2), (4,)):  # new, known with new, and alone
         if not replay:
             counts[:] = 0
-        experience(life, *labels)
+        session(life, *labels)
         counts[list(labels)] += 10
         net.known = life.learner.stage.known
         cwr.begin(counts)
@@ -213,15 +213,15 @@ def test_cwr_consolidates_its_head(name, slow):
             sgd.step(net.gradient(x, net.cross_entropy(x, y)))
         assert_close(life, net)
         cwr.end()
-        life.learner.end_experience()
+        life.learner.end_session()
         assert_close(life, net)
     lower = HIDDEN * (LATENT + 1)
     assert (net.p[:lower] == before.p[:lower]).all() == (slow == 0)
 
 
-def test_cwr_goes_on_where_a_run_in_the_same_experience_ended():
+def test_cwr_goes_on_where_a_run_in_the_same_session_ended():
     life = Life("cwr")
-    experience(life, 0, 1)
+    session(life, 0, 1)
     for _ in life.steps():
         pass
     between = life.net()
@@ -245,7 +245,7 @@ def test_ewc_holds_what_mattered_near_where_it_was():
     fisher, anchor = np.zeros_like(net.p), np.zeros_like(net.p)
     pulls = []
     for labels in ((0, 1), (2,), (1, 3)):
-        experience(life, *labels)
+        session(life, *labels)
         net.known = life.learner.stage.known
         sgd = Sgd(net, life)
         for x, y in life.steps(3):
@@ -255,7 +255,7 @@ def test_ewc_holds_what_mattered_near_where_it_was():
         assert_close(life, net)
         slots = life.learner.current_slots()
         assert len(slots) == 10 * len(labels)
-        life.learner.end_experience()
+        life.learner.end_session()
         fisher *= gamma
         for slot in slots:
             x, y = life.x[[slot]], life.y[[slot]]
@@ -271,7 +271,7 @@ def test_ewc_measures_on_as_many_samples_as_it_may():
     )
     fishers = []
     for life in (few, all_of_them):
-        experience(life, 0, 1)
+        session(life, 0, 1)
         learn(life)
         fishers.append(np.array(life.learner.strategy._fisher))
     net = few.net()
@@ -300,7 +300,7 @@ def test_lwf_learns_from_the_model_before(name, depth):
     net, teacher = life.net(), life.net()
     assert teacher.known == 3
     for labels in ((0, 1), (3,), (4, 0)):
-        experience(life, *labels)
+        session(life, *labels)
         net.known = life.learner.stage.known
         sgd = Sgd(net, life, head() if depth else 1.0)
         most = 0
@@ -312,7 +312,7 @@ def test_lwf_learns_from_the_model_before(name, depth):
             sgd.step(net.gradient(x, net.cross_entropy(x, y) + d))
         assert most > 1e-3 or (name == "replay_lwf" and not life.learner.sampler.old)
         assert_close(life, net)
-        life.learner.end_experience()
+        life.learner.end_session()
         teacher = life.net()
 
 
@@ -320,7 +320,7 @@ def test_a_teacher_of_more_classes_than_are_known_says_what_it_can():
     life = Life("lwf")
     net, teacher = life.net(), life.net()
     life.learner.stage.resize(2)
-    experience(life, 0, 1)
+    session(life, 0, 1)
     net.known = teacher.known = 2
     sgd = Sgd(net, life)
     for x, y in life.steps(2):
@@ -351,7 +351,7 @@ def test_ncm_predicts_the_nearest_mean(cosine, count):
     life = Life("ncm", strategy_options={"cosine": cosine}, classes=6, batch=8)
     seen = []
     for labels in ((0, 1), (4,), (1, 2)):  # class 3 and 5 have no sample
-        experience(life, *labels, count=count)
+        session(life, *labels, count=count)
         seen += life.learner.current_slots()
         learn(life, epochs=2)
         net = life.net()
@@ -376,7 +376,7 @@ def test_ncm_predicts_the_nearest_mean(cosine, count):
 def test_ncm_goes_on_from_means_in_the_model_file():
     life = Life("ncm", strategy_options={"past": 20})
     before = life.net()
-    experience(life, 1, count=5)
+    session(life, 1, count=5)
     learn(life)
     after = life.net()
     w, b = before.parts()[2:]
@@ -391,7 +391,7 @@ def test_slda_is_the_discriminant_of_one_covariance(shrinkage):
     life = Life("slda", strategy_options={"shrinkage": shrinkage}, batch=8)
     seen = []
     for labels in ((0, 1), (4,), (1, 2)):
-        experience(life, *labels, count=13)
+        session(life, *labels, count=13)
         seen += life.learner.current_slots()
         learn(life)
         net = life.net()
@@ -414,7 +414,7 @@ def test_slda_is_the_discriminant_of_one_covariance(shrinkage):
 
 def test_slda_of_one_sample_a_class_is_the_nearest_mean():
     life = Life("slda")
-    experience(life, 0, 1, 2, 3, count=1)
+    session(life, 0, 1, 2, 3, count=1)
     learn(life)
     net = life.net()
     h = net.features(life.x[:4])
@@ -438,7 +438,7 @@ def test_classes_of_the_model_file_can_count_as_unknown(name):
     life = Life(name, known=2)
     assert life.learner.stage.known == 2
     fresh = Life(name).net().parts()[2][2]  # what the file has for class 2
-    experience(life, 2)
+    session(life, 2)
     assert life.learner.stage.known == 3
     if name == "replay":
         np.testing.assert_array_equal(life.net().parts()[2][2], fresh)
@@ -455,7 +455,7 @@ def test_classes_of_the_model_file_can_count_as_unknown(name):
 @pytest.mark.parametrize("name", strategies.NAMES)
 def test_a_class_can_come_while_a_run_goes_on(name):
     life = Life(name)
-    experience(life, 0, 1, count=16)
+    session(life, 0, 1, count=16)
     steps = life.steps(2)
     next(steps)
     life.add(4, 5)
@@ -487,7 +487,7 @@ def test_means_take_a_record_once_however_often_they_learn(name, stop):
     """Stopped after so many steps, learned anew, new ones in between: one run over all of them."""
     whole, parts = Life(name), Life(name)
     for life in (whole, parts):
-        experience(life, 0, 1, count=13)
+        session(life, 0, 1, count=13)
     steps = parts.steps(2)
     for _ in range(stop):
         next(steps)
@@ -495,7 +495,7 @@ def test_means_take_a_record_once_however_often_they_learn(name, stop):
         for _ in parts.steps(2):
             pass
     for life in (whole, parts):
-        experience(life, 1, 4, count=7)
+        session(life, 1, 4, count=7)
     learn(whole)
     learn(parts)
     assert list(parts.learner.strategy._counts) == [13, 20, 0, 0, 7]
@@ -515,10 +515,10 @@ def test_means_take_a_record_once_however_often_they_learn(name, stop):
 def test_a_means_run_with_slots_out_of_order_takes_each_once(name):
     """Freed slots come back in any order: what came last may lie first."""
     life = Life(name)
-    experience(life, 0, 1, count=20)
+    session(life, 0, 1, count=20)
     for slot in life.rng.permutation(40)[:25].tolist():
         life.store.delete(slot)
-    experience(life, 2, count=20)
+    session(life, 2, count=20)
     kept = sorted(range(200), key=lambda slot: life.store.sequence(slot))
     kept = [slot for slot in kept if life.store.labels[slot] != 255]
     expected = [list(life.y[kept]).count(c) for c in range(5)]
@@ -536,13 +536,13 @@ def test_a_means_run_with_slots_out_of_order_takes_each_once(name):
 @pytest.mark.parametrize("name", ["ncm", "slda"])
 def test_a_store_that_was_formatted_is_taken_in_again(name):
     life = Life(name)
-    experience(life, 0, count=20)
+    session(life, 0, count=20)
     for _ in life.steps():
         pass
     for slot in range(20):
         life.store.delete(slot)
     life.store.next_sequence = 1
-    experience(life, 1, count=5)
+    session(life, 1, count=5)
     for _ in life.steps():
         pass
     assert list(life.learner.strategy._counts) == [20, 5, 0, 0, 0]

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from engram.errors import StoreError
-from engram.session import open_learner
+from engram.opener import open_learner
 from engram.store import RamFlash
 from engram_host import api
 from engram_host.device import Device
@@ -48,7 +48,7 @@ def test_a_second_open_releases_the_first_learner(facts, data):  # noqa: F811
         first.learn,
         first.save,
         first.info,
-        first.end_experience,
+        first.end_session,
         first.metrics,
         lambda: first.evaluate([]),
     ):
@@ -60,7 +60,7 @@ def test_a_second_open_releases_the_first_learner(facts, data):  # noqa: F811
 def test_learners_of_two_boards_are_open_at_once(facts, tmp_path):
     other = BoardFacts(tmp_path / "flash", RamFlash(96, 4096, 256))
     learners = [opened(facts), opened(other)]
-    assert [learner.info()["experience"] for learner in learners] == [0, 0]
+    assert [learner.info()["session"] for learner in learners] == [0, 0]
 
 
 def test_a_learner_that_is_let_go_is_not_kept(facts):
@@ -81,7 +81,7 @@ def test_the_agent_goes_on_with_the_learner_of_a_program(facts, connect, data, s
     assert told["model"] == "model.safetensors" and told["options"] == {"batch": 8, "bits": 4}
     assert told["learner"]["batch"] == 8
     api.learn(device, some([5], 20))
-    assert learner.experience == 1 and len(learner.store) == 40  # it is one learner
+    assert learner.session == 1 and len(learner.store) == 40  # it is one learner
     device.link.leave_to_repl()
     device.link.enter_repl()
     assert learner.predict(data.x_train[0].tobytes())[1] > 0  # the program has it again
@@ -123,7 +123,7 @@ def test_the_board_remembers_model_and_options(facts, connect, model, some):  # 
     assert told["learner"] is None
     assert (told["model"], told["options"]) == ("model.safetensors", {"batch": 8, "lr": 0.03})
     learned = api.learn(device, some([5], 20))
-    assert device.info()["learner"]["batch"] == 8 and learned.summary["experience"] == 2
+    assert device.info()["learner"]["batch"] == 8 and learned.summary["session"] == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"model": 1}', b"\xff\xfe"])

@@ -190,7 +190,7 @@ def test_a_meter_that_fails_leaves_the_board_with_what_it_learned(
     meter = Broken()
     with pytest.raises(MeterError, match="cable"):
         api.learn(device, some([5], 8), log=tmp_path / "l.jsonl", meter=meter)
-    assert meter.stopped and device.info()["learner"]["experience"] == 1
+    assert meter.stopped and device.info()["learner"]["session"] == 1
     assert kinds(tmp_path / "l.jsonl")[-1] == "summary"
     again = api.learn(device, some([5], 8), epochs=1, log=tmp_path / "m.jsonl")
     assert again.summary["steps"] == 2

@@ -61,7 +61,7 @@ def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, mach
     assert made == [("GP2", 1, 0), ("GP3", 1, 0), (4, 1, 0)]
     told = device.observe_quietly(some([5], 10))
     list(device.learning(1))
-    device.end_experience()
+    device.end_session()
     device.save()
     device.phases_end()
     seen = named(pins.codes())

@@ -48,10 +48,10 @@ class DropLife(FullLife):
     def append(self):
         """As Life does it; what is dropped for it is gone before."""
         data = self.payload(self.scene.data_bytes)
-        label, experience = self.below(EMPTY), self.below(400)
-        append_record(self.store, data, label, experience)
+        label, session = self.below(EMPTY), self.below(400)
+        append_record(self.store, data, label, session)
         self.records = dict(self.records)
-        self.records[data] = (label, experience)
+        self.records[data] = (label, session)
 
     def thin(self, store):
         used = store.used_units()

@@ -22,18 +22,21 @@ from ledger import Ledger
 
 from engram.backend import kernels
 from engram.errors import EngramError
-from engram.session import open_learner
+from engram.opener import open_learner
 from engram.store import RamFlash
 from engram_host import api, boards, virtual
 from engram_host.samples import Samples
 
 BOARD = "qemu_m4f"
 MODEL = "model.safetensors"
-BUDGET = 4500  # records that a session keeps
+BUDGET = 3200  # records that a session keeps
 ROOM = 40  # records of sessions that came to no end, with which another one goes on
 STEPS = 40  # of training, until the host stops it
-OPTIONS = {"batch": 4, "lr": 0.05, "budget": BUDGET}
-OLD_EXPERIENCE = 200
+# Of 8 bits: in fewer this model has too few records that differ.
+STORED = {"batch": 4, "bits": 8}
+OPTIONS = {**STORED, "lr": 0.05, "budget": BUDGET}
+OLD_SESSION = 200
+TRIES = 10_000  # samples for some records that were never sent before
 JOIN_S = 60  # longer than a link is silent before it is given up
 WATCH_S = 1.0
 LONGEST_S = 3.5  # from the start of a session to its kill, or to the phase that is waited for
@@ -41,7 +44,7 @@ LONGEST_S = 3.5  # from the start of a session to its kill, or to the phase that
 # which are short but write to flash, and comes so many seconds later at most; a third watches the
 # flash file there and comes when it changes, because the emulated flash takes microseconds for
 # what takes a real one most of the time of a session.
-PHASES = {"open": 0.8, "observe": 0.3, "end experience": 0.15, "save": 0.015}
+PHASES = {"open": 0.8, "observe": 0.3, "end session": 0.15, "save": 0.015}
 CHANGES = 12  # at most so many changes of the flash file are let pass
 
 
@@ -85,14 +88,14 @@ def worn_in(store, rng):
     while store.collections < 3:
         if len(store) >= BUDGET:
             store.delete(live_slot(store, rng))
-        store.append(rng.randbytes(store.latent_bytes), rng.randrange(4), OLD_EXPERIENCE)
+        store.append(rng.randbytes(store.latent_bytes), rng.randrange(4), OLD_SESSION)
 
 
 class Sender:
     """Samples that were never sent before, and the records that they must become."""
 
     def __init__(self, model, facts, rng):
-        self.learner = open_learner(str(model), Image(facts), batch=4)
+        self.learner = open_learner(str(model), Image(facts), **STORED)
         self.rng = rng
         self.number = 0
         self.sent = set()
@@ -107,7 +110,9 @@ class Sender:
         """(Samples, their records)"""
         label = self.rng.randrange(tiny_model.CLASSES)
         x, records = [], []
-        while len(x) < count:
+        for _ in range(TRIES):
+            if len(x) == count:
+                break
             self.number += 1
             sample = tiny_model.sample(label, self.number)
             record = self.record(sample, label)
@@ -115,6 +120,7 @@ class Sender:
                 self.sent.add(record)
                 x.append(list(sample))
                 records.append(record)
+        assert len(x) == count, "no record is left that was not sent before"
         return as_samples(x, [label] * count), records
 
 
@@ -169,7 +175,7 @@ class Campaign:
             self.saved[0] = device.predict(self.test)
         virtual.stop(BOARD)
         image = Image(self.board.flash, self.content())
-        store = open_learner(str(self.model), image, batch=4).store
+        store = open_learner(str(self.model), image, **STORED).store
         worn_in(store, self.rng)
         with open(self._file(), "r+b") as file:
             file.seek(self.board.flash.fs_bytes)
@@ -183,7 +189,7 @@ class Campaign:
         before = self.content()
         image = Image(self.board.flash, before)
         try:
-            learner = open_learner(str(self.model), image, batch=4)
+            learner = open_learner(str(self.model), image, **STORED)
             found = records_of(learner.store)
         except EngramError as error:
             return self.fault("unmountable", f"the flash file does not mount: {error}")
@@ -213,18 +219,18 @@ class Campaign:
             self.reached.set()
 
     def session(self):
-        """Opens what is there, then observes, learns, ends the experience and saves, for ever."""
+        """Opens what is there, then observes, learns, ends the session and saves, for ever."""
         self.enter("open")
         with api.connect(BOARD) as device:
             device.open(MODEL, **OPTIONS)
             self.check(device)
             if self.unsaved > ROOM:  # sessions were killed before they came to this
-                self.end_experience(device)
+                self.end_session(device)
                 self.save(device)
             while True:
                 self.observe(device)
                 self.learn(device)
-                self.end_experience(device)
+                self.end_session(device)
                 self.save(device)
 
     def check(self, device):
@@ -260,10 +266,10 @@ class Campaign:
             for _ in itertools.islice(learning, STEPS):
                 self.figures["steps"] += 1
 
-    def end_experience(self, device):
-        self.enter("end experience")
+    def end_session(self, device):
+        self.enter("end session")
         self.ledger.trim(BUDGET)
-        device.end_experience()
+        device.end_session()
         now = device.store_info()["store"]["collections"]
         self.figures["collections"] += now - self.collections
         self.collections = now

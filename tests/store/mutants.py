@@ -154,10 +154,10 @@ def slot_counted_after_its_program(patch):
     """An interrupted program is tried again in the same slot, in the same boot."""
     real = log.ReplayStore._program_slot
 
-    def program_slot(self, label, experience):
+    def program_slot(self, label, session):
         before = self._next
         try:
-            return real(self, label, experience)
+            return real(self, label, session)
         except BaseException:
             self._next = before
             raise

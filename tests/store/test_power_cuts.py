@@ -167,7 +167,7 @@ def test_check_notices_a_difference():
     records, saved = life.state()
     check(scene, flash, [(records, saved)])
     fewer = dict(list(records.items())[1:])
-    other = {data: (label ^ 1, experience) for data, (label, experience) in records.items()}
+    other = {data: (label ^ 1, session) for data, (label, session) in records.items()}
     for wrong in ((fewer, saved), (other, saved), (records, None), (records, saved[::-1])):
         with pytest.raises(AssertionError, match="not an allowed state"):
             check(scene, flash, [wrong])

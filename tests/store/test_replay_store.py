@@ -24,10 +24,10 @@ def fill(store):
 
 
 def snapshot(store):
-    return bytes(store.labels), bytes(store.experiences), len(store)
+    return bytes(store.labels), bytes(store.sessions), len(store)
 
 
-def test_records_come_back_with_label_and_experience():
+def test_records_come_back_with_label_and_session():
     flash = NorFlash(6, 512, 16)
     store = open_store(flash)
     slots = [store.append(bytes(range(i, i + 20)), i, 300 + i) for i in range(5)]
@@ -36,7 +36,7 @@ def test_records_come_back_with_label_and_experience():
             buf = bytearray(20)
             assert again.read_into(slot, buf) == i
             assert buf == bytes(range(i, i + 20))
-            assert again.labels[slot] == i and again.experiences[slot] == 300 + i
+            assert again.labels[slot] == i and again.sessions[slot] == 300 + i
         assert len(again) == 5 and again.counts(3) == 1 and again.counts(9) == 0
 
 
@@ -76,9 +76,9 @@ BAD_APPENDS = (
     ((bytes(20), -1, 1), DataError, "expected a label from 0 to 254, got -1"),
     ((bytes(20), 1.0, 1), DataError, "expected a label from 0 to 254, got 1.0"),
     ((bytes(20), None, 1), DataError, "expected a label from 0 to 254, got None"),
-    ((bytes(20), 1, -1), DataError, "expected an experience from 0 to 65535, got -1"),
-    ((bytes(20), 1, 65536), DataError, "expected an experience from 0 to 65535, got 65536"),
-    ((bytes(20), 1, "1"), DataError, "expected an experience from 0 to 65535, got '1'"),
+    ((bytes(20), 1, -1), DataError, "expected a session from 0 to 65535, got -1"),
+    ((bytes(20), 1, 65536), DataError, "expected a session from 0 to 65535, got 65536"),
+    ((bytes(20), 1, "1"), DataError, "expected a session from 0 to 65535, got '1'"),
 )
 
 
@@ -116,7 +116,7 @@ def test_targets_come_back_with_their_record():
         if label != 255:
             latent, values = bytearray(20), array("f", bytes(12))
             assert again.read_into(slot, latent, memoryview(values).cast("B")) == label
-            i = again.experiences[slot]
+            i = again.sessions[slot]
             assert values.tolist() == [i, -i, i / 8] and latent == bytes([i % 256]) * 20
             assert label == (NO_CLASS if i % 9 else 7)
             found += 1
@@ -227,7 +227,7 @@ def test_capacity_is_reached_after_any_history():
     assert len(store) == store.capacity and store.info()["free_blocks"] == 1
 
 
-def test_survivors_keep_label_and_experience_when_moved():
+def test_survivors_keep_label_and_session_when_moved():
     store = open_store(NorFlash(3, 512, 16), latent_bytes=60)
     for i in range(40):
         if len(store) == store.capacity:
@@ -242,7 +242,7 @@ def test_survivors_keep_label_and_experience_when_moved():
     for slot, label in enumerate(store.labels):
         if label != 255:
             assert store.read_into(slot, buf) == label
-            assert buf == bytes([label]) * 60 and store.experiences[slot] == 1600 * label % 65536
+            assert buf == bytes([label]) * 60 and store.sessions[slot] == 1600 * label % 65536
             seen.append(label)
     assert sorted(seen) == [0, *range(40 - store.capacity + 1, 40)]
     assert store.info()["moved"] > 10
@@ -260,12 +260,12 @@ def test_the_index_objects_stay_the_same():
     """Callers may keep them."""
     flash = NorFlash(4, 512, 16)
     store = open_store(flash)
-    labels, experiences = store.labels, store.experiences
+    labels, sessions = store.labels, store.sessions
     flash.calls_left = 1
     with pytest.raises(KeyboardInterrupt):
         store.append(bytes(20), 1, 1)
     store.append(bytes(20), 2, 1)
-    assert store.labels is labels and store.experiences is experiences and 2 in labels
+    assert store.labels is labels and store.sessions is sessions and 2 in labels
 
 
 def test_info_counts_what_the_flash_saw():

@@ -73,12 +73,12 @@ DEVICE_ROWS = {
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
     "holder": BASE,
-    "link": {"link", "session", "holder", "store", ""} | TRAINING | BASE,
+    "link": {"link", "opener", "holder", "store", ""} | TRAINING | BASE,
     # puts a learner and its store together
-    "session": {"continual", "nn", "store", "stores", "places", "holder"} | BASE,
+    "opener": {"continual", "nn", "store", "stores", "places", "holder"} | BASE,
     "stores": {"continual.numbers", "store"} | BASE,
     "progress": set(),
-    "": {"session", "store", "progress"} | TRAINING | BASE,  # never the link
+    "": {"opener", "store", "progress"} | TRAINING | BASE,  # never the link
 }
 
 # What MicroPython brings. typing, dataclasses and the like are not there.
@@ -264,7 +264,7 @@ def test_host_takes_only_data_and_pure_functions_from_the_device_library():
 @pytest.mark.parametrize("module", sorted(PURE))
 def test_what_the_host_takes_loads_no_kernels(module):
     """The promise behind the rule above, through everything that the module itself imports."""
-    assert not reachable(module, graph(DEVICE, "engram")) & {"backend", "memory.arena", "session"}
+    assert not reachable(module, graph(DEVICE, "engram")) & {"backend", "memory.arena", "opener"}
 
 
 def test_no_row_of_a_table_is_stale():

@@ -1,4 +1,4 @@
-"""Docstrings of the device library and of the host begin with a noun or a verb of the field."""
+"""Docstrings begin with a noun or a verb of the field; a session has one name."""
 
 import ast
 import re
@@ -54,3 +54,23 @@ def test_a_docstring_begins_with_its_subject(room):
 def test_such_a_word_is_found_in_every_place(first, found):
     for source in ('"""%s"""', 'class A:\n    """%s"""', 'async def f():\n    """%s"""'):
         assert bool(riddles(source % first)) == found
+
+
+ANOTHER_NAME = re.compile(r"(?<![a-z])(experience|task)s?(?![a-z])", re.IGNORECASE)
+THEIR_WORD = ("host/engram_host/progress.py",)  # rich's
+
+
+def test_a_session_has_one_name():
+    """The literature says experience or task for the samples that a learner meets together.
+
+    With three words for it, `--tasks`, `end_experience` and the "session" of a report, readers
+    looked for three things.
+    """
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in tree.text_files().items()
+        if name.startswith(("device_lib/", "host/", "docs/", "README")) and name not in THEIR_WORD
+        for number, line in enumerate(text.splitlines(), 1)
+        if ANOTHER_NAME.search(line)
+    ]
+    assert found == [], "say session"

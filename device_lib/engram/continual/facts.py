@@ -24,7 +24,7 @@ def facts(learner):
         "batch": learner.batch,
         "micro": learner.stage.micro,
         "recompute": learner.stage.again is not None,
-        "experience": learner.experience,
+        "session": learner.session,
         "seen": learner.seen,
         "skipped": learner.skipped,
         "rehearsed": learner.rehearsed,

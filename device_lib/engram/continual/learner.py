@@ -9,7 +9,7 @@ from ..errors import DataError, StoreError
 from ..nn import objectives
 from .defaults import LR, LR_DECAY, POLICY
 from .inputs import Inputs
-from .numbers import DEAD, next_experience, number_of
+from .numbers import DEAD, next_session, number_of
 from .policies import TRIMMING, budget_of, policy_class, room_in
 from .reading import LatentReader
 from .rng import Rng
@@ -19,7 +19,7 @@ from .strategies import options_of, strategy_class
 from .stream import Stream
 from .trainer import Trainer, readable
 
-_MAX_TASKS = 256
+_MAX_TESTS = 256
 
 
 def fit(spec, classes=None, known=None):
@@ -71,7 +71,7 @@ class Learner:
     known           how many of the classes in the model file count as known; None: all. New ones
                     start from the weights that the file has for them.
     policy, budget  what stays in the store: a name of policies.NAMES, and how many latents at
-                    most when an experience ends (None: half the store)
+                    most when a session ends (None: half the store)
     budget_bytes    the budget in bytes of flash instead, what a record needs beside its latent
                     included
     counter         function: a counter modulo 2**30 that phases are measured with. It is asked
@@ -183,7 +183,7 @@ class Learner:
         self.answers = [
             (name, objectives.load(kind).value) for name, (kind, _, _) in self.outputs.items()
         ]
-        self.stored = self.skipped = self.experience = self.steps_done = 0
+        self.stored = self.skipped = self.session = self.steps_done = 0
         self.path, self.known_at_first, self.rehearsed = None, spec.known, 0
         self.stream = Stream()
         self.latent_qp = spec.quantization("latent")
@@ -276,51 +276,51 @@ class Learner:
 
         return class_name(self, label)
 
-    def evaluating(self, samples, task=None, said=None):
+    def evaluating(self, samples, session=None, said=None):
         """Evaluates (x, y) pairs a micro-batch at a time: a generator of results so far.
 
         Each result is {"n", "correct", "total": [per class], "right": [per class]} for classes,
         {"n", "mse", "mae"} for a regression.
-        task: number of the task that they test: the accuracy at the end goes into metrics().
+        session: number of the one that they test: the accuracy at the end goes into metrics().
         said: None, or a list that gets the class that the model gives each sample.
         """
         from .evaluation import Evaluation
 
-        _check_task(task)
+        _check_session(session)
         for result in Evaluation(self, said).run(samples):
             yield result
-        if task is not None and result.get("correct") is not None and result["n"]:
-            self.tested(task, result["correct"] / result["n"])
+        if session is not None and result.get("correct") is not None and result["n"]:
+            self.tested(session, result["correct"] / result["n"])
 
-    def evaluate(self, samples, task=None):
+    def evaluate(self, samples, session=None):
         """The result on (x, y) pairs, the last of evaluating(), with "accuracy" for classes.
 
-        task: number of the task that they test, for metrics().
+        session: number of the session that they test, for metrics().
         """
-        for result in self.evaluating(samples, task):
+        for result in self.evaluating(samples, session):
             pass
         if "correct" in result:
             result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
         return result
 
-    def tested(self, task, accuracy):
-        """Enters an accuracy on a task, measured now, into the matrix of metrics()."""
-        _check_task(task)
-        self.stream.matrix.put(self.experience - self.stream.began, task, accuracy)
+    def tested(self, session, accuracy):
+        """Enters an accuracy on the test of a session, measured now, into metrics()."""
+        _check_session(session)
+        self.stream.matrix.put(self.session - self.stream.began, session, accuracy)
 
     def metrics(self):
         """The figures of the tests so far, AccuracyMatrix.summary(); saved with the state."""
         return self.stream.matrix.summary()
 
-    def begin_stream(self, number, tasks=0, known=b""):
-        """Begins a stream of tasks and saves the learned state.
+    def begin_stream(self, number, sessions=0, known=b""):
+        """Begins a stream of sessions and saves the learned state.
 
-        number: the feeder's name for the stream, u32 but 0. tasks: how many the stream has. known:
+        number: the feeder's name for the stream, u32 but 0. sessions: how many it has. known:
         bytes, 16 at most, with a bit for each class that was learned before and is tested first;
-        these classes count as a task that has been learned.
+        these classes count as a session that has been learned.
         """
-        began = self.experience - (1 if known else 0)
-        self.stream.begin(number, max(0, began), tasks, known)
+        began = self.session - (1 if known else 0)
+        self.stream.begin(number, max(0, began), sessions, known)
         return self.save()
 
     def observed_since_save(self):
@@ -334,7 +334,7 @@ class Learner:
         return stored
 
     def forget_current(self):
-        """Deletes the records of the current experience; returns how many there were."""
+        """Deletes the records of the current session; returns how many there were."""
         slots = self.current_slots()
         for slot in slots:
             self.store.delete(slot)
@@ -343,7 +343,7 @@ class Learner:
     # -- learning ----------------------------------------------------------------------
 
     def steps(self, epochs=None, replay=True, steps=None):
-        """Learns the records of the current experience: a generator of one dict per step.
+        """Learns the records of the current session: a generator of one dict per step.
 
         epochs: passes over the new records; or steps: how many, whatever there is to learn from.
         Neither: the strategy's STEPS, or one pass where that is more. replay: mix in old records.
@@ -363,8 +363,8 @@ class Learner:
 
     @property
     def current(self):
-        """The number that records of the current experience have in the store."""
-        return number_of(self.experience)
+        """The number that records of the current session have in the store."""
+        return number_of(self.session)
 
     @property
     def counter(self):
@@ -375,13 +375,13 @@ class Learner:
         self.trainer.counter = function
 
     def current_slots(self):
-        """List of the slots of the current experience's records."""
+        """List of the slots of the current session's records."""
         store, current = self.store, self.current
-        labels, experiences = ((), ()) if store is None else (store.labels, store.experiences)
+        labels, sessions = ((), ()) if store is None else (store.labels, store.sessions)
         return [
             slot
             for slot in range(len(labels))
-            if labels[slot] != DEAD and experiences[slot] == current
+            if labels[slot] != DEAD and sessions[slot] == current
         ]
 
     def read_one(self, slot):
@@ -403,7 +403,7 @@ class Learner:
         return readable(self.store, slot, self.packed)
 
     def learn(self, epochs=None, replay=True, on_step=None, steps=None):
-        """Learns the current experience to its end; returns a summary.
+        """Learns the current session to its end; returns a summary.
 
         epochs, replay, steps: as steps() takes them. on_step: called with each record of steps().
         Where a strategy replays, but nothing is stored of the classes that the model file knows, a
@@ -418,7 +418,7 @@ class Learner:
             print(
                 "Warning: expected stored samples of the %d classes that the model knows beside "
                 "the new ones, got none: it will forget them. Observe some and call "
-                "end_experience() first" % forgotten
+                "end_session() first" % forgotten
             )
         first = last = None
         for record in self.steps(epochs, replay, steps):
@@ -426,22 +426,22 @@ class Learner:
             first = first or record
             if on_step:
                 on_step(record)
-        self.end_experience()
+        self.end_session()
         return {
             "steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"],
             "unrehearsed": forgotten,
         }
 
-    def end_experience(self):
-        """Ends the current experience: the strategy takes stock, the policy may trim the store."""
+    def end_session(self):
+        """Ends the current session: the strategy takes stock, the policy may trim the store."""
         self.strategy.end()
         if self.store is not None:
             self.policy.end(self)
-        self.experience = next_experience(self.store, self.experience)
+        self.session = next_session(self.store, self.session)
 
     @property
     def seen(self):
-        """Records that the stream has brought in the experiences that ended."""
+        """Records that the stream has brought in the sessions that ended."""
         return sum(self.brought)
 
     # -- the learned state -------------------------------------------------------------
@@ -456,7 +456,7 @@ class Learner:
 
     def rollback(self, to="last"):
         """Goes back to a saved state and returns its generation; later learning is lost. Stored
-        samples stay; the samples of undone experiences count as new again.
+        samples stay; the samples of undone sessions count as new again.
 
         to: "last"; "previous", the one before, and the last one is erased; "factory": both are
         erased, None is returned, and this learner saves no more: open the model again, which
@@ -515,9 +515,9 @@ def _packed_latent(spec, store):
     return bytearray(size)
 
 
-def _check_task(task):
-    if task is not None and (not isinstance(task, int) or not 0 <= task < _MAX_TASKS):
-        raise DataError("expected a task from 0 to %d, got %r" % (_MAX_TASKS - 1, task))
+def _check_session(session):
+    if session is not None and (not isinstance(session, int) or not 0 <= session < _MAX_TESTS):
+        raise DataError("expected a session from 0 to %d, got %r" % (_MAX_TESTS - 1, session))
 
 
 def _checkpoints(learner):

@@ -1,15 +1,15 @@
 """Continual-learning metrics, by the names and definitions of Avalanche.
 
-matrix[i][j] is the accuracy on task j after session i, or None where not evaluated.
-start[j] is the accuracy on task j before anything was learned.
+matrix[i][j] is the accuracy on the test of session j after session i, or None where not evaluated.
+start[j] is the accuracy on that test before anything was learned.
 """
 
 import struct
 
-_ROW = "<HH"  # experience, how many accuracies follow
+_ROW = "<HH"  # session, how many accuracies follow
 _CELL = "<d"  # an accuracy; NaN where none was measured
 _NOT_MEASURED = float("nan")
-_MAX_EXPERIENCE = 65535  # that a row has room for
+_MAX_SESSION = 65535  # that a row has room for
 
 
 def average_accuracy(matrix):
@@ -19,10 +19,10 @@ def average_accuracy(matrix):
 
 
 def forgetting(matrix):
-    """Mean over the tasks before the last of (best accuracy so far - last accuracy).
+    """Mean over the tests before the last of (best accuracy so far - last accuracy).
 
-    A task counts from the first session after which it had been learned: row i holds
-    task j in its first position j <= i. 0.0 when there is only one session.
+    A test counts from the first session after which its samples had been learned: row i holds
+    test j in its first position j <= i. 0.0 when there is only one session.
     """
     last = matrix[-1]
     lost = []
@@ -34,10 +34,10 @@ def forgetting(matrix):
 
 
 def backward_transfer(matrix):
-    """Mean over the tasks before the last of (last accuracy - accuracy just after the task).
+    """Mean over the tests before the last of (last accuracy - accuracy just after its session).
 
     Lopez-Paz and Ranzato, "Gradient Episodic Memory" (NeurIPS 2017). None where nothing was
-    learned after a task, as with a single test for all sessions.
+    learned after a test's session, as with a single test for all of them.
     """
     last = matrix[-1]
     gained = []
@@ -49,7 +49,7 @@ def backward_transfer(matrix):
 
 
 def forward_transfer(matrix, start):
-    """Mean over the tasks after the first of (accuracy just before the task - that at the start).
+    """Mean over the tests after the first of (accuracy just before its session - at the start).
 
     The same source; the start is the model as it came to the board. None where it is not known.
     """
@@ -68,32 +68,32 @@ def _at(row, j):
 class AccuracyMatrix:
     """Accuracies as they are measured, and the figures that follow from them.
 
-    Experience 0, nothing learned yet, is the start; a row follows for each later one that was
+    Session 0, nothing learned yet, is the start; a row follows for each later one that was
     tested at least once.
     """
 
     def __init__(self):
         self._rows = {}
 
-    def put(self, experience, task, accuracy):
-        """The accuracy on a task, measured when `experience` experiences had ended."""
-        row = self._rows.setdefault(experience, [])
-        while len(row) <= task:
+    def put(self, session, test, accuracy):
+        """The accuracy on the test of a session, measured when `session` sessions had ended."""
+        row = self._rows.setdefault(session, [])
+        while len(row) <= test:
             row.append(None)
-        row[task] = accuracy
+        row[test] = accuracy
 
     def __len__(self):
-        """How many experiences were tested."""
+        """How many sessions were tested."""
         return len(self._rows)
 
     def pack(self):
-        """As bytes: a row after the other. Rows of experiences beyond 65,535 are left out."""
+        """As bytes: a row after the other. Rows of sessions beyond 65,535 are left out."""
         out = []
-        for experience in sorted(self._rows):
-            if experience > _MAX_EXPERIENCE:
+        for session in sorted(self._rows):
+            if session > _MAX_SESSION:
                 break
-            row = self._rows[experience]
-            out.append(struct.pack(_ROW, experience, len(row)))
+            row = self._rows[session]
+            out.append(struct.pack(_ROW, session, len(row)))
             for accuracy in row:
                 out.append(struct.pack(_CELL, _NOT_MEASURED if accuracy is None else accuracy))
         return b"".join(out)
@@ -102,25 +102,25 @@ class AccuracyMatrix:
         """Enters the bytes of pack(); accuracies that are here already stay."""
         at = 0
         while at < len(raw):
-            experience, n = struct.unpack_from(_ROW, raw, at)
+            session, n = struct.unpack_from(_ROW, raw, at)
             at += struct.calcsize(_ROW)
             row = []
             for _ in range(n):
                 accuracy = struct.unpack_from(_CELL, raw, at)[0]
                 row.append(None if accuracy != accuracy else accuracy)
                 at += struct.calcsize(_CELL)
-            self._rows.setdefault(experience, row)
+            self._rows.setdefault(session, row)
 
-    def forget_after(self, experience):
-        """Forgets the accuracies measured when more experiences than these had ended."""
-        for key in [key for key in self._rows if key > experience]:
+    def forget_after(self, session):
+        """Forgets the accuracies measured when more sessions than these had ended."""
+        for key in [key for key in self._rows if key > session]:
             del self._rows[key]
 
     def summary(self):
         """{"matrix", "start", "average_accuracy", "forgetting", "backward_transfer",
         "forward_transfer"}; None where a figure needs what was not measured."""
         start = self._rows.get(0, [])
-        matrix = [self._rows[experience] for experience in sorted(self._rows) if experience]
+        matrix = [self._rows[session] for session in sorted(self._rows) if session]
         width = max([len(row) for row in matrix] + [len(start)])
         for row in matrix + [start]:
             row.extend([None] * (width - len(row)))

@@ -1,6 +1,6 @@
 """A saved state of another strategy, policy or number of classes: keeps what can be kept of it.
 
-Parameters, the classes known, the numbers of experiences and samples always stay. What a strategy
+Parameters, the classes known, the numbers of sessions and samples always stay. What a strategy
 keeps beside them stays where it is the same strategy; another one begins from the parameters.
 """
 
@@ -43,7 +43,7 @@ def move(learner, state, checkpoints):
         if len(rest) > len(own):
             extra = bytearray(rest[-1])
             checkpoints.read_part(len(sizes) - 1, extra)
-            learner.stream.unpack(bytes(extra), learner.experience)
+            learner.stream.unpack(bytes(extra), learner.session)
     else:
         for window in own:
             for i in range(len(window)):

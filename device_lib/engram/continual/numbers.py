@@ -1,4 +1,4 @@
-"""The numbers in a record: its experience, its label, and the group that it counts in; and the
+"""The numbers in a record: its session, its label, and the group that it counts in; and the
 first ones in a saved state."""
 
 from binascii import crc32
@@ -7,18 +7,18 @@ from binascii import crc32
 DEAD = 255  # of a slot that holds no record
 NO_CLASS = 254  # of a record with targets alone
 
-_NUMBERS = 65536  # experience numbers that a record has room for
-PAST = _NUMBERS - 1  # of records that came with the model file; no experience has this number
+_NUMBERS = 65536  # session numbers that a record has room for
+PAST = _NUMBERS - 1  # of records that came with the model file; no session has this number
 
 
-def number_of(experience):
-    """The number that records of an experience have in the store.
+def number_of(session):
+    """The number that records of a session have in the store.
 
-    Older libraries stored the experience modulo 256, so a record of experience 300 has
-    the number 44. It counts as one of experience 44: an old record, which a learner at experience
-    256 or later never takes for new. Up to experience 255 both numbers are the same.
+    Older libraries stored the session modulo 256, so a record of session 300 has the number 44. It
+    counts as one of session 44: an old record, which a learner at session 256 or later never takes
+    for new. Up to session 255 both numbers are the same.
     """
-    return experience % _NUMBERS
+    return session % _NUMBERS
 
 
 def group_of(label, groups):
@@ -30,28 +30,28 @@ def group_of(label, groups):
     return label if label < groups else groups - 1
 
 
-def next_experience(store, experience):
-    """The experience that follows one that ended; store: the learner's, or None.
+def next_session(store, session):
+    """The session that follows one that ended; store: the learner's, or None.
 
-    From experience 65,536 on numbers come again. An experience whose number a record in the store
-    still has is passed over, so that a record of the current experience is never taken for an old
+    From session 65,536 on numbers come again. A session whose number a record in the store
+    still has is passed over, so that a record of the current session is never taken for an old
     one, nor an old one for it. One is always left: a store has fewer slots than there are numbers.
     PAST is passed over where the model file's records have it.
     """
-    experience += 1
-    while experience >= PAST and store is not None and _in_use(store, number_of(experience)):
-        experience += 1
-    return experience
+    session += 1
+    while session >= PAST and store is not None and _in_use(store, number_of(session)):
+        session += 1
+    return session
 
 
 def _in_use(store, number):
-    for slot, found in enumerate(store.experiences):
+    for slot, found in enumerate(store.sessions):
         if found == number and store.labels[slot] != DEAD:
             return True
     return False
 
 
-# Of a saved state: experience, kind, steps, three of the generator, classes known, spare.
+# Of a saved state: session, kind, steps, three of the generator, classes known, spare.
 INTS = 8
 
 

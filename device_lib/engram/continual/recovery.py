@@ -6,7 +6,7 @@ from ..compat import bytes_of
 
 def set_back(learner):
     """Sets a learner back to the state that it saved last, where there is none to its model file;
-    says in words where it is now. Stored records stay; those of the current experience are new."""
+    says in words where it is now. Stored records stay; those of the current session are new."""
     if learner.checkpoints is not None:
         generation = learner.load()
         if generation is not None:
@@ -29,7 +29,7 @@ def _to_model_file(learner):
         if name != "params":
             for i in range(len(part)):
                 part[i] = 0
-    learner.experience = learner.steps_done = 0
+    learner.session = learner.steps_done = 0
     stage.resize(learner.known_at_first)
     learner.stream.begin(0)
     learner.strategy.fresh()

@@ -11,18 +11,18 @@ def fill(learner, stream, rehearsal):
     """Puts the latents that a model file carries into a store that has held nothing else yet.
 
     stream: the open file. rehearsal: ModelSpec.rehearsal. As many as the budget and half the store
-    allow become records of the experience PAST, in the order of the file, packed in the bits of
+    allow become records of the session PAST, in the order of the file, packed in the bits of
     the store. A fill that was cut short goes on behind its last record: a record that is not whole
     has no sequence number. Returns how many such records the store holds.
     """
     store, held = learner.store, 0
     for slot, label in enumerate(store.labels):
-        if label != DEAD and store.experiences[slot] == PAST:
+        if label != DEAD and store.sessions[slot] == PAST:
             held += 1
     if store.next_sequence - 1 == held:
         held += _append(learner, stream, rehearsal, held)
     for slot, label in enumerate(store.labels):
-        if label != DEAD and store.experiences[slot] == PAST:
+        if label != DEAD and store.sessions[slot] == PAST:
             learner.brought[group_of(label, len(learner.brought))] += 1
     return held
 
@@ -56,14 +56,14 @@ def _read(stream, offset, window):
 
 def unrehearsed(learner):
     """Number of known classes that a learning run with replay would forget: nothing older than the
-    current experience is stored, which does not bring them. 0 where that is not so."""
+    current session is stored, which does not bring them. 0 where that is not so."""
     store, labels = learner.store, set()
     if not learner.head_name or not learner.strategy.REPLAY:
         return 0
     for slot, label in enumerate(store.labels):
         if label == DEAD:
             continue
-        if store.experiences[slot] != number_of(learner.experience):
+        if store.sessions[slot] != number_of(learner.session):
             return 0
         labels.add(label)
     missing = set(range(learner.known_at_first)) - labels

@@ -33,14 +33,14 @@ class Sampler:
         self._place = array("i", (0, 0))  # next new record, class served last
         self._one = array("i", (0,))
 
-    def begin(self, labels, experiences, current, batch, replay, brought=None):
+    def begin(self, labels, sessions, current, batch, replay, brought=None):
         """Sorts the records for a learning run.
 
-        labels, experiences: of each slot; current: experience number of the new ones;
+        labels, sessions: of each slot; current: session number of the new ones;
         replay: mix in old records. brought: (classes) how many records of each class earlier
-        experiences have brought; None: as many as are stored.
+        sessions have brought; None: as many as are stored.
         """
-        self._sort(labels, experiences, current, replay)
+        self._sort(labels, sessions, current, replay)
         self.new_per_batch = batch
         if self.old:
             from .shares import SHARES  # code that only the beginning of a run needs
@@ -61,7 +61,7 @@ class Sampler:
             self.order[i] = slots[i]
         self._place[0] = first
 
-    def _sort(self, labels, experiences, current, replay):
+    def _sort(self, labels, sessions, current, replay):
         start = self.start
         classes = len(start) - 1
         counts = array("H", range(classes))
@@ -72,7 +72,7 @@ class Sampler:
             label = labels[slot]
             if label == DEAD:
                 continue
-            if experiences[slot] == current:
+            if sessions[slot] == current:
                 self.order[new] = slot
                 new += 1
             elif replay:
@@ -92,7 +92,7 @@ class Sampler:
             return
         for slot in range(len(labels)):
             label = labels[slot]
-            if label != DEAD and experiences[slot] != current:
+            if label != DEAD and sessions[slot] != current:
                 group = group_of(label, classes)
                 self.order[counts[group]] = slot
                 counts[group] += 1

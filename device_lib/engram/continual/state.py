@@ -10,7 +10,7 @@ class State:
     """The parts of a learner's saved state, by name.
 
     The order is that of every release: numbers, the policy's, parameters, the strategy's, and
-    last, where a stream of tasks is under way, how far it has come.
+    last, where a stream of sessions is under way, how far it has come.
 
     .brought   (classes) int32: records of each class that the stream brought
     """
@@ -28,7 +28,7 @@ class State:
     def save(self, checkpoints):
         """Saves atomically; returns the generation (int)."""
         learner, numbers = self._learner, self._numbers
-        numbers[0], numbers[1] = learner.experience, kind_of(learner)
+        numbers[0], numbers[1] = learner.session, kind_of(learner)
         numbers[2] = learner.steps_done
         numbers[3], numbers[4], numbers[5] = learner.rng.state
         numbers[6] = learner.stage.known
@@ -58,7 +58,7 @@ class State:
         generation = checkpoints.load_into(self.parts + ((extra,) if extra else ()))
         if generation is not None:
             self.take(self._numbers)
-            learner.stream.unpack(bytes(extra), learner.experience)
+            learner.stream.unpack(bytes(extra), learner.session)
         learner.policy.loaded()
         return generation
 
@@ -72,7 +72,7 @@ class State:
         learner = self._learner
         for i in range(min(len(self.brought), len(numbers) - INTS)):
             self.brought[i] = numbers[INTS + i]
-        learner.experience, learner.steps_done = numbers[0], numbers[2]
+        learner.session, learner.steps_done = numbers[0], numbers[2]
         for i in range(3):
             learner.rng.state[i] = numbers[3 + i]
         if numbers[6] != learner.stage.known:

@@ -50,7 +50,7 @@ class Trainer:
         if epochs and steps:
             raise DataError("expected epochs or steps, got both")
         sampler.begin(
-            store.labels, store.experiences, learner.current, learner.batch,
+            store.labels, store.sessions, learner.current, learner.batch,
             replay and strategy.REPLAY, learner.brought,
         )
         if not sampler.new:

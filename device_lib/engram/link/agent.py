@@ -33,7 +33,7 @@ class Agent:
         self.max_payload = getattr(board, "MAX_PAYLOAD_BYTES", MAX_PAYLOAD_BYTES)
         self.files = Files(board.FS_ROOT)
         self.device = Device(board, self.files, self.beat)
-        self.session = None
+        self.conversation = None
         self.seq = None  # of the last request that was answered
         self.reply = b""  # and the frame that answered it
         self.answer = b""  # JSON of the last CALL, for NEXT
@@ -91,17 +91,17 @@ class Agent:
             self.tx.write(wire.encode(wire.BEAT, 0))
 
     def _hello(self, payload):
-        """A new session forgets the last answer; the same session (a repeated HELLO) keeps it."""
+        """A new conversation forgets the last answer; the same one (a repeated HELLO) keeps it."""
         wanted = json.loads(payload)
-        known = wanted["session"] == self.session
+        known = wanted["session"] == self.conversation  # its name in every version
         if not known:
-            self.session = wanted["session"]
+            self.conversation = wanted["session"]
             self.seq = None
             self.reply = b""
         return json.dumps(
             {
                 "engram": wire.VERSION,
-                "session": self.session,
+                "session": self.conversation,
                 "known": known,
                 "max_payload": self.max_payload,
                 "board": self.device.board.NAME,

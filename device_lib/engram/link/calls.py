@@ -239,11 +239,11 @@ def scored(device):
     return device.need_samples().result()
 
 
-def eval_begin(device, x, y, task=None, targets=None, said=False):
+def eval_begin(device, x, y, session=None, targets=None, said=False):
     """Prepare to evaluate on .npy files of this board. "of": how many samples.
 
     x: inputs; y: labels, or targets of a regression; targets: those beside labels.
-    task: number of the task that they test: the accuracy goes into the matrix of metrics().
+    session: number of the one that they test: the accuracy goes into the matrix of metrics().
     said: whether eval_step answers the class that the model gives each sample, too.
     """
     from ..npy import Samples
@@ -254,7 +254,7 @@ def eval_begin(device, x, y, task=None, targets=None, said=False):
     device.streams = tuple([device.files.open(name) for name in names])
     samples = Samples(*device.streams)
     device.said = [] if said else None
-    device.steps = learner.evaluating(samples, task, device.said)
+    device.steps = learner.evaluating(samples, session, device.said)
     return {"of": len(samples)}
 
 
@@ -298,9 +298,9 @@ def _slice(device, ms, rows, last_only=False):
     return out, False
 
 
-def end_experience(device):
-    """Ends the experience: new records become old, and the store is trimmed to its budget."""
-    device.need_learner().end_experience()
+def end_session(device):
+    """Ends the session: new records become old, and the store is trimmed to its budget."""
+    device.need_learner().end_session()
     return opened(device)
 
 
@@ -330,7 +330,7 @@ CALLS = {
     "eval_step": eval_step,
     "scored": scored,
     "stop": stop,
-    "end_experience": end_experience,
+    "end_session": end_session,
     "save": save,
 }
 # Calls of modules that are needed now and then: their code goes when one has been answered.

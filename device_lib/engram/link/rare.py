@@ -1,4 +1,4 @@
-"""Calls that come rarely: files, streams of tasks, figures of the flash, phases on pins."""
+"""Calls that come rarely: files, streams of sessions, figures of the flash, phases on pins."""
 
 from binascii import crc32, hexlify, unhexlify
 
@@ -14,42 +14,42 @@ def texts(device):
     return {"class_names": names.split("\n") if names else [], "front_end": learner.front_end}
 
 
-def tested(device, task):
-    """Enter the score of the stream of samples as the accuracy on a task."""
+def tested(device, session):
+    """Enter the score of the stream of samples as the accuracy on the test of a session."""
     learner, result = device.need_learner(), device.need_samples().result()
     if not result["n"]:
         raise CommandError("no sample was evaluated: stream some first")
     if "correct" not in result:
         raise CommandError(
-            "expected a model that tells classes apart for the accuracy on a task, got one that "
-            "regresses; evaluate it without a task"
+            "expected a model that tells classes apart for an accuracy of metrics(), got one that "
+            "regresses; evaluate it without a session"
         )
-    learner.tested(task, result["correct"] / result["n"])
+    learner.tested(session, result["correct"] / result["n"])
     return {"correct": result["correct"], "n": result["n"]}
 
 
-def stream_begin(device, number, tasks=0, known=""):
-    """A stream of tasks begins, which the host knows by a number; that is saved.
+def stream_begin(device, number, sessions=0, known=""):
+    """A stream of sessions begins, which the host knows by a number; that is saved.
 
-    tasks, known: as Learner.begin_stream() takes them, known in hexadecimal digits.
+    sessions, known: as Learner.begin_stream() takes them, known in hexadecimal digits.
     """
-    device.need_learner().begin_stream(number, tasks, unhexlify(known))
+    device.need_learner().begin_stream(number, sessions, unhexlify(known))
     return stream(device)
 
 
 def stream(device):
-    """The stream of tasks that the learner is in.
+    """The stream of sessions that the learner is in.
 
-    {"id": 0 for none, "done": tasks that ended, "tasks": of all, 0 where that is not known,
-    "known": those learned before that it tests first, as a task that ended; "brought": classes
+    {"id": 0 for none, "done": sessions that ended, "sessions": of all, 0 where that is not known,
+    "known": those learned before that it tests first, as a session that ended; "brought": classes
     that the board has learned from, both in hexadecimal digits, a bit a class; "sent": samples
     stored since, None where that is not known, "saved": whether it can go on after a reset}
     """
     learner = device.need_learner()
     return {
         "id": learner.stream.id,
-        "done": learner.experience - learner.stream.began,
-        "tasks": learner.stream.tasks,
+        "done": learner.session - learner.stream.began,
+        "sessions": learner.stream.sessions,
         "known": str(hexlify(learner.stream.known), "utf-8"),
         "brought": str(hexlify(_bits(learner.brought)), "utf-8"),
         "sent": learner.observed_since_save(),
@@ -67,12 +67,12 @@ def _bits(counts):
 
 
 def forget_current(device):
-    """Delete the samples of the experience under way. "deleted": how many there were."""
+    """Delete the samples of the session under way. "deleted": how many there were."""
     return {"deleted": device.need_learner().forget_current()}
 
 
 def metrics(device):
-    """Accuracy matrix and its figures, of the tasks that were tested."""
+    """Accuracy matrix and its figures, of the sessions that were tested."""
     return device.need_learner().metrics()
 
 
@@ -149,7 +149,7 @@ def store_info(device):
 
 
 def stored(device):
-    """Records in the store: "new", of the current experience, and "old", those before."""
+    """Records in the store: "new", of the current session, and "old", those before."""
     learner = device.need_learner()
     new = len(learner.current_slots())
     return {"new": new, "old": len(learner.store) - new}

@@ -11,7 +11,7 @@ _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
 # what only opening one needs, which would count as memory that the learner gives back.
 _LEARNS = (
     "engram.nn.stage", "engram.store",
-    "engram.continual.learner", "engram.session",
+    "engram.continual.learner", "engram.opener",
 )
 
 
@@ -26,7 +26,7 @@ def open_model(device, model, pushed=None, fresh=False, **options):
     for module in _LEARNS:
         __import__(module)
         device.beat()
-    from ..session import load_code, open_learner
+    from ..opener import load_code, open_learner
 
     files = device.files
     files.close()
@@ -77,7 +77,7 @@ def room(device):
     for module in _LEARNS:
         __import__(module)
         device.beat()
-    from ..session import load_code
+    from ..opener import load_code
 
     load_code()
     own = device.learner.heap_growth() if device.learner else 0

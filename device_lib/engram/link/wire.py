@@ -17,7 +17,7 @@ from binascii import crc32
 
 from ..errors import WireError
 
-VERSION = 1
+VERSION = 2
 START = b"~"
 END = b"\n"
 

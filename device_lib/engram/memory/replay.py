@@ -3,7 +3,7 @@
 _STORE_BYTES = 3080  # replay store, checkpoints and reader, without what is below
 _RECORD_BYTES = 12  # of a record besides its latent
 _RECORD_COPIES = 4  # packed, as it is read, as a blank one reads, padded to pages
-_SLOT_BYTES = 3  # label, experience
+_SLOT_BYTES = 3  # label, session
 _ORDER_BYTES = 2  # sampling order of a record
 _UNIT_BYTES = 7  # status, erases, live records of an erase unit
 _USUAL_UNIT = 4096  # bytes of one: what the plan takes it to be

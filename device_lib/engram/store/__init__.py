@@ -2,7 +2,7 @@
 
     replay, saved = regions(device, checkpoint_bytes)
     store = ReplayStore(replay, 256, model_id, latent_bytes)
-    slot = store.append(latent, label, experience)
+    slot = store.append(latent, label, session)
     store.read_into(slot, buffer)
     checkpoints = Checkpoints(saved, 256, model_id)
     checkpoints.save([weights])

@@ -10,7 +10,7 @@ from .wipe import first_header
 def contents(dev, program_bytes, carried):
     """(samples, generation of the last saved state or 0) of a region; None where it holds no log.
 
-    The log is mounted as it was made. carried: experience of records that do not count, as the
+    The log is mounted as it was made. carried: session of records that do not count, as the
     model file carries them.
     """
     header = first_header(dev)
@@ -29,6 +29,6 @@ def contents(dev, program_bytes, carried):
         generation = max(generation, found[5] if found else 0)
     samples = [
         slot for slot, label in enumerate(store.labels)
-        if label != EMPTY and store.experiences[slot] != carried
+        if label != EMPTY and store.sessions[slot] != carried
     ]
     return len(samples), generation

@@ -12,7 +12,7 @@ KIND_FORMATTING = 0x46  # 'F': unit 0 while the region is being formatted
 EMPTY = 255  # label of a slot that holds no record; labels are 0..254
 NO_CLASS = 254  # label of a record without a class, in a store of targets; its classes are 0..253
 MAX_TARGETS = 64  # float32 values of a record
-MAX_EXPERIENCE = 65535
+MAX_SESSION = 65535
 
 # magic, version, kind, bits, targets (0 in version 1), erase_bytes, units, page_bytes,
 # latent_bytes, slots, model_id, unit sequence, erase count
@@ -22,7 +22,7 @@ COUNT_AT = _HEADER_BODY - 4  # offset of the erase count
 HEADER_BYTES = _HEADER_BODY + 4  # with the crc32 of the body
 MARK_BYTES = 4
 
-_RECORD = "<BHI"  # label, experience, sequence
+_RECORD = "<BHI"  # label, session, sequence
 RECORD_HEAD = struct.calcsize(_RECORD)
 CRC_BYTES = 4
 
@@ -76,7 +76,7 @@ class Layout:
     first_at      offset of slot 0
     slot_bytes    from slot to slot
     record_at     offset of the record in its slot; the state byte is at 0
-    record_bytes  label, experience, sequence, latent, targets, crc32
+    record_bytes  label, session, sequence, latent, targets, crc32
     slots         in a unit; 0 when none fits
     """
 
@@ -181,12 +181,12 @@ def describe(raw):
     return "data that starts with " + " ".join("%02x" % b for b in raw[:8])
 
 
-def put_record_head(buf, at, label, experience, sequence):
-    struct.pack_into(_RECORD, buf, at, label, experience, sequence)
+def put_record_head(buf, at, label, session, sequence):
+    struct.pack_into(_RECORD, buf, at, label, session, sequence)
 
 
-def record_experience(buf, at):
-    """The experience of the record at offset `at`."""
+def record_session(buf, at):
+    """The session of the record at offset `at`."""
     return buf[at + 1] | buf[at + 2] << 8
 
 

@@ -9,7 +9,7 @@ class SlotIndex:
     """An index of the slots that hold a record.
 
     .labels       bytearray, one byte per slot; EMPTY where there is no record
-    .experiences  array('H'), the experience of each slot's record
+    .sessions     array('H'), the session of each slot's record
     .live         records in each unit
     .total        records in all
     """
@@ -17,7 +17,7 @@ class SlotIndex:
     def __init__(self, units, slots_per_unit):
         self.slots_per_unit = slots_per_unit
         self.labels = bytearray(units * slots_per_unit)
-        self.experiences = array("H", range(units * slots_per_unit))
+        self.sessions = array("H", range(units * slots_per_unit))
         self.live = array("H", range(units))
         self._by_label = array("H", range(EMPTY))
         self.clear()
@@ -26,15 +26,15 @@ class SlotIndex:
         """Forgets every slot; the arrays stay the same objects."""
         for slot in range(len(self.labels)):
             self.labels[slot] = EMPTY
-            self.experiences[slot] = 0
+            self.sessions[slot] = 0
         for counts in (self.live, self._by_label):
             for i in range(len(counts)):
                 counts[i] = 0
         self.total = 0
 
-    def enter(self, slot, label, experience):
+    def enter(self, slot, label, session):
         self.labels[slot] = label
-        self.experiences[slot] = experience
+        self.sessions[slot] = session
         self._by_label[label] += 1
         self.live[slot // self.slots_per_unit] += 1
         self.total += 1
@@ -44,7 +44,7 @@ class SlotIndex:
         self.live[slot // self.slots_per_unit] -= 1
         self.total -= 1
         self.labels[slot] = EMPTY
-        self.experiences[slot] = 0
+        self.sessions[slot] = 0
 
     def count(self, label):
         """Records of a label; 0 for a label that cannot be."""

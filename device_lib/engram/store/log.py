@@ -8,13 +8,13 @@ from ..errors import DataError, StoreError
 from .flash import Flash
 from .format import (
     EMPTY,
-    MAX_EXPERIENCE,
+    MAX_SESSION,
     MAX_TARGETS,
     Layout,
     is_cleared,
     put_crc,
     put_record_head,
-    record_experience,
+    record_session,
     record_sequence,
 )
 from .index import SlotIndex
@@ -41,7 +41,7 @@ _ALL = _Subscript()[:]
 
 
 class ReplayStore:
-    """Latents with label, experience and targets, in flash, found again after a reset.
+    """Latents with label, session and targets, in flash, found again after a reset.
 
     dev            block device of the replay region (MicroPython's extended protocol)
     program_bytes  programs start and end on multiples of it; None: as the device says
@@ -60,8 +60,8 @@ class ReplayStore:
 
     .labels        bytearray, one byte per slot: 0..254, or 255 where there is no record; with
                    targets 254 is format.NO_CLASS
-    .experiences   array('H'), one number per slot: the experience of its record, 0..65535. Older
-                   libraries stored the experience modulo 256: numbers.number_of() says what
+    .sessions      array('H'), one number per slot: the session of its record, 0..65535. Older
+                   libraries stored it modulo 256: numbers.number_of() says what
                    their records count as
     .capacity      records it takes; slots are numbered 0 .. len(labels) - 1, which is more
     .collections   grows when records have moved: slot numbers from before are void then
@@ -143,7 +143,7 @@ class ReplayStore:
         self._units = Units(flash, layout, self.model_id, bits)
         self._index = SlotIndex(flash.blocks, layout.slots)
         self.labels = self._index.labels
-        self.experiences = self._index.experiences
+        self.sessions = self._index.sessions
         # One slot, and windows onto it: reading a record must not allocate.
         self._slot = self.fetched = bytearray(layout.slot_bytes)
         window = memoryview(self._slot)
@@ -214,8 +214,8 @@ class ReplayStore:
             if what != _UNWRITTEN:
                 end = index + 1
             if what == _LIVE:
-                experience = record_experience(self._slot, label_at)
-                enter(slot + index, self._slot[label_at], experience)
+                session = record_session(self._slot, label_at)
+                enter(slot + index, self._slot[label_at], session)
                 if known is None or self._seen >= least and self._seen in known:
                     found.add(self._seen)
         return end
@@ -257,10 +257,10 @@ class ReplayStore:
 
     # -- records -----------------------------------------------------------------------
 
-    def append(self, latent, label, experience, target=None):
+    def append(self, latent, label, session, target=None):
         """Adds a record; returns its slot. It is durable then.
 
-        latent: latent_bytes bytes; label 0..254; experience 0..65535; target: the bytes of
+        latent: latent_bytes bytes; label 0..254; session 0..65535; target: the bytes of
         `targets` float32 values, None where the store has none. May collect a unit, which moves
         records. Raises DataError on bad input and StoreError when the store is
         full, before anything changes; StoreError when the flash is worn out.
@@ -269,9 +269,9 @@ class ReplayStore:
         self._check_target(target)
         if not isinstance(label, int) or not 0 <= label < EMPTY:
             raise DataError("expected a label from 0 to %d, got %r" % (EMPTY - 1, label))
-        if not isinstance(experience, int) or not 0 <= experience <= MAX_EXPERIENCE:
+        if not isinstance(session, int) or not 0 <= session <= MAX_SESSION:
             raise DataError(
-                "expected an experience from 0 to %d, got %r" % (MAX_EXPERIENCE, experience)
+                "expected a session from 0 to %d, got %r" % (MAX_SESSION, session)
             )
         self.settle()
         if self._index.total >= self.capacity:
@@ -286,9 +286,9 @@ class ReplayStore:
             _copy(self._latent, latent)
             if target is not None:
                 _copy(self._target, target)
-            put_record_head(self._slot, self._layout.record_at, label, experience, self._sequence)
+            put_record_head(self._slot, self._layout.record_at, label, session, self._sequence)
             put_crc(self._slot, self._layout.crc_at, self._body)
-            slot = self._program_slot(label, experience)
+            slot = self._program_slot(label, session)
             if slot >= 0:
                 self._sequence += 1
                 self.appended += 1
@@ -430,7 +430,7 @@ class ReplayStore:
         self._readblocks(unit, self._slot, self._first_at + index * self._slot_bytes)
         return crc32(self._record) == _CRC_RESIDUE
 
-    def _program_slot(self, label, experience):
+    def _program_slot(self, label, session):
         """Programs the record in self._slot into the next slot; that slot, or -1 if it fails."""
         unit, index = self._units.open, self._next
         self._next += 1  # first: a slot that was begun is never begun again
@@ -442,7 +442,7 @@ class ReplayStore:
             self.bad += 1
             return -1
         slot = unit * self._slots_per_unit + index
-        self._index.enter(slot, label, experience)
+        self._index.enter(slot, label, session)
         return slot
 
     # -- collection --------------------------------------------------------------------
@@ -546,8 +546,8 @@ class ReplayStore:
                 self._index.forget(slot)
                 return
             label = self._slot[self._record_at]
-            experience = record_experience(self._slot, self._record_at)
-            if self._program_slot(label, experience) >= 0:
+            session = record_session(self._slot, self._record_at)
+            if self._program_slot(label, session) >= 0:
                 self._index.forget(slot)
                 self.moved += 1
                 return

@@ -22,10 +22,10 @@ from engram_host.progress import Bars
 )
 @click.option("--stream", is_flag=True, help="Send the samples without keeping them on the board.")
 @click.option(
-    "--task",
+    "--session",
     type=click.IntRange(0, 255),
     metavar="N",
-    help="The samples test task N: the board enters the accuracy into its matrix.",
+    help="The samples test session N: the board enters the accuracy into its matrix.",
 )
 @options.class_names
 @options.model
@@ -37,7 +37,7 @@ def command(
     labels: Path | None,
     name: str,
     stream: bool,
-    task: int | None,
+    session: int | None,
     class_names: Path | None,
     model: str | None,
     port: str | None,
@@ -60,7 +60,7 @@ def command(
             name=name,
             labels=labels,
             stream=stream,
-            task=task,
+            session=session,
             model=model,
             class_names=class_names,
         )

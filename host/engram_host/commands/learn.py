@@ -12,7 +12,7 @@ from engram_host import api
 from engram_host.boards.clock import frequency_words, milliseconds
 from engram_host.commands import options, output
 from engram_host.commands.energy_rows import energy_rows
-from engram_host.commands.task_tables import metrics_table
+from engram_host.commands.stream_tables import metrics_table
 from engram_host.errors import InputError
 from engram_host.progress import Bars
 
@@ -24,15 +24,15 @@ engram learn mine.npz --for user
 Photographs, a folder per class: engram learn photos/ --port qemu_m4f
 
 One class after the other, with 200 kB of 4-bit replays: engram learn all.npz
---tasks 0-4,5,6,7,8,9 --known-first --test test.npz --bits 4 --budget 200kB
+--sessions 0-4,5,6,7,8,9 --known-first --test test.npz --bits 4 --budget 200kB
 
-One room after the other: engram learn rooms.npz --task-field room --test rooms_test.npz --fresh
+One room after the other: engram learn rooms.npz --session-field room --test rooms_test.npz --fresh
 
 Another strategy: engram learn sevens.npz --strategy ewc --set lambda=100 --depth 1
 
 A regression, with y of floats: engram learn angles.npz --optimiser adam --lr 0.01 --scope head
 """
-_ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "abandon")
+_ONLY_STREAMS = ("test", "per_class", "test_per_class", "known_first", "fresh", "abandon")
 
 
 @click.command(epilog=_EXAMPLES)
@@ -50,33 +50,33 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "a
 )
 @click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
 @click.option(
-    "--tasks",
+    "--sessions",
     metavar="GROUPS",
-    help="Cut DATA into tasks, a session each: groups of classes, as 0-4,5,6+7 (or of values of "
-    "--task-field).",
+    help="Cut DATA into sessions: groups of classes, as 0-4,5,6+7 (or of values of "
+    "--session-field).",
 )
 @click.option(
-    "--task-field",
+    "--session-field",
     metavar="NAME",
-    help="An integer array in DATA that says which task a sample belongs to: a room, a speaker.",
+    help="An integer array in DATA by whose values it is cut into sessions: a room, a speaker.",
 )
 @click.option(
     "--test",
     type=options.DATA,
     metavar="FILE",
-    help="Labelled samples to be tested on before the first task and after each.",
+    help="Labelled samples to be tested on before the first session and after each.",
 )
 @click.option(
     "--per-class",
     type=click.IntRange(1),
     metavar="N",
-    help="At most N samples of each class per task, drawn at random.",
+    help="At most N samples of each class per session, drawn at random.",
 )
 @click.option("--test-per-class", type=click.IntRange(1), metavar="N", help="The same for --test.")
 @click.option(
     "--known-first",
     is_flag=True,
-    help="The model knows the first task: its samples are stored for replay, not learned.",
+    help="The model knows what the first session brings: that is stored for replay, not learned.",
 )
 @click.option("--fresh", is_flag=True, help="First forget what the board has learned.")
 @click.option(
@@ -84,7 +84,9 @@ _ONLY_TASKS = ("test", "per_class", "test_per_class", "known_first", "fresh", "a
     is_flag=True,
     help="Leave an interrupted stream as it is, and start this one.",
 )
-@options.panel("A stream of tasks", "--tasks", "--task-field", *options.flags(_ONLY_TASKS))
+@options.panel(
+    "A stream of sessions", "--sessions", "--session-field", *options.flags(_ONLY_STREAMS)
+)
 @click.option(
     "--class-names",
     type=options.FILE,
@@ -104,8 +106,8 @@ def command(
     epochs: int | None,
     steps: int | None,
     log: Path | None,
-    tasks: str | None,
-    task_field: str | None,
+    sessions: str | None,
+    session_field: str | None,
     model: str | None,
     port: str | None,
     as_json: bool,
@@ -123,38 +125,38 @@ def command(
     column. Classes have names or numbers in both. Sounds are cut into windows as long as the
     model's input, or go through the front end that the model names.
 
-    With --tasks or --task-field DATA is a stream of tasks: each is learned in a session of its
-    own, and the accuracy matrix, forgetting and transfer are measured on the board.
+    With --sessions or --session-field DATA is a stream of sessions, learned one after the other.
+    The accuracy matrix, forgetting and transfer are measured on the board.
 
     Ctrl-C stops at the next step; the board stays usable and keeps the samples that were sent.
     """
-    stream = {name: rest.pop(name) for name in _ONLY_TASKS}
+    stream = {name: rest.pop(name) for name in _ONLY_STREAMS}
     rest = options.named(rest)
     told = {"labels": labels, "epochs": epochs, "steps": steps, "model": model, "log": log, **rest}
-    in_tasks = tasks is not None or task_field is not None
+    in_sessions = sessions is not None or session_field is not None
     given = [name for name, value in stream.items() if value]
-    if given and not in_tasks:
+    if given and not in_sessions:
         raise click.UsageError(
-            f"{options.flags(given)[0]} belongs to a stream of tasks: give --tasks or "
-            "--task-field too"
+            f"{options.flags(given)[0]} belongs to a stream of sessions: give --sessions or "
+            "--session-field too"
         )
-    if tasks is not None:
-        _check_tasks(tasks)
+    if sessions is not None:
+        _check_sessions(sessions)
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        if in_tasks:
-            cut = {"tasks": tasks, "field": task_field, **stream}
-            run = api.learn_tasks(board, data, say=output.errors().print, **cut, **told)
+        if in_sessions:
+            cut = {"sessions": sessions, "field": session_field, **stream}
+            run = api.learn_stream(board, data, say=output.errors().print, **cut, **told)
             _show({**run.summary, "log": run.log}, metrics_table(run), as_json)
         else:
             done = api.learn(board, data, **told)
             _show({**done.summary, "log": done.log}, _table(done), as_json)
 
 
-def _check_tasks(tasks: str) -> None:
+def _check_sessions(sessions: str) -> None:
     try:
-        api.task_groups(tasks)
+        api.stream_groups(sessions)
     except InputError as e:
-        raise click.BadParameter(str(e), param_hint="--tasks") from e
+        raise click.BadParameter(str(e), param_hint="--sessions") from e
 
 
 def _show(summary: dict[str, Any], table: Any, as_json: bool) -> None:

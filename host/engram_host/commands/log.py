@@ -10,7 +10,7 @@ import rich_click as click
 from engram_host import api
 from engram_host.commands import options, output
 from engram_host.commands.energy_rows import energy_rows
-from engram_host.commands.task_tables import METRICS
+from engram_host.commands.stream_tables import METRICS
 
 _COLUMNS = (
     "step", "loss", "right", "new", "replayed", "read", "forward", "backward", "update", "link",
@@ -99,9 +99,9 @@ def _energy(record: dict[str, Any]) -> None:
         print(f"{name}: {text}")
 
 
-def _tasks(record: dict[str, Any]) -> None:
-    names = ", ".join(task["name"] for task in record["tasks"])
-    print(f"{len(record['tasks'])} tasks ({record['protocol']}-incremental): {names}")
+def _stream(record: dict[str, Any]) -> None:
+    names = ", ".join(portion["name"] for portion in record["sessions"])
+    print(f"{len(record['sessions'])} sessions ({record['protocol']}-incremental): {names}")
 
 
 def _evaluation(record: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ def _other(record: dict[str, Any]) -> None:
 
 
 _SHOW = {
-    "tasks": _tasks,
+    "stream": _stream,
     "begin": _begin,
     "observe": _observe,
     "step": _step,

@@ -16,7 +16,7 @@ def command(port: str | None, as_json: bool) -> None:
     """Reset a board, as its reset button does; main.py runs again.
 
     Files, stored samples and saved states stay, and so do the model and its options. The next
-    `engram learn` learns samples that were sent but not learned, and a stream of tasks goes on
+    `engram learn` learns samples that were sent but not learned, and a stream of sessions goes on
     where it was. Parameters learned since the last save are lost.
     """
     api.reboot(port)

@@ -44,7 +44,7 @@ def command(to: str, yes: bool, model: str | None, port: str | None, as_json: bo
         output.show_json(told)
         return
     output.show(
-        f"[green]✓[/] {told['model']} is at {_state(told['generation'])}: {told['experience']} "
+        f"[green]✓[/] {told['model']} is at {_state(told['generation'])}: {told['session']} "
         f"sessions, {told['steps']:,} steps, {told['known']} classes"
     )
     output.show(_changes(told))
@@ -58,11 +58,11 @@ def _changes(told: dict[str, Any]) -> Table:
     undone = told["undone"]
     rows = [
         ("before", _state(told["before"]["generation"])),
-        ("undone", f"{undone['experience']} sessions, {undone['steps']:,} steps"),
+        ("undone", f"{undone['session']} sessions, {undone['steps']:,} steps"),
     ]
     if told["new"]:
         words = "stored samples count as new again: the next `engram learn` learns them too"
         rows.append(("new", f"{told['new']:,} {words}"))
     if None not in told["accuracy"]:
-        rows.append(("accuracy", "{:.1%} → {:.1%} on the tasks tested".format(*told["accuracy"])))
+        rows.append(("accuracy", "{:.1%} → {:.1%} on the tests taken".format(*told["accuracy"])))
     return output.facts(rows)

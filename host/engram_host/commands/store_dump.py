@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Write the samples stored on a board or in a flash image to OUT.
 
-    OUT.jsonl gets one line per sample: unit, index in the unit, label, experience, sequence,
+    OUT.jsonl gets one line per sample: unit, index in the unit, label, session, sequence,
     packed latent in hexadecimal, and the targets where the store has them. OUT.npy gets the packed
     latents alone, uint8 (samples, bytes). OUT.bin gets the replay region as it is, an image for
     --image.

@@ -43,7 +43,7 @@ def _table(told: dict[str, Any]) -> Table:
         ("made by", f"the frozen stage {told['model_id']}"),
         ("samples", f"{told['live']:,} of {told['capacity']:,}{_dead(told)}"),
         ("of class", _counts(told["labels"])),
-        ("of experience", _counts(told["experiences"])),
+        ("of session", _counts(told["sessions"])),
         ("damaged", f"[red]{told['damaged']:,}[/]" if told["damaged"] else "none"),
         ("units", _units(told)),
         ("erases of a unit", store_source.wear(told)),

@@ -222,7 +222,7 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
         if not fits:
             continue
         store = device.store_info()["store"]
-        if facts["experience"] or store["live"] > facts["rehearsed"]:
+        if facts["session"] or store["live"] > facts["rehearsed"]:
             raise InputError(
                 "this board has learned something with this model, and the demo would erase it; "
                 "`engram reset` forgets it, then run the demo again"
@@ -308,7 +308,7 @@ def _base_session(
     x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
     nothing = {"units": 0, "receive": 0, "flash_write": 0}
     observed = device.observe(Samples(x, y)) if count else nothing
-    device.end_experience()
+    device.end_session()
     saved = device.save()
     busy = device.busy() - busy
     return {

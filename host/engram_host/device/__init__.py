@@ -369,9 +369,9 @@ class Device:
         """Drop what was begun; the learner stays as it is."""
         self.link.call("stop")
 
-    def end_experience(self) -> dict[str, Any]:
-        """Ends the experience: its records are old from now on, and are replayed."""
-        return self.link.call("end_experience")  # type: ignore[no-any-return]
+    def end_session(self) -> dict[str, Any]:
+        """Ends the session: its records are old from now on, and are replayed."""
+        return self.link.call("end_session")  # type: ignore[no-any-return]
 
     def push_data(self, name: str, samples: Samples) -> dict[str, str]:
         """Keep labelled samples on the board as NAME.x.npy, NAME.y.npy and, of targets beside
@@ -393,23 +393,23 @@ class Device:
     def evaluate(
         self,
         name: str,
-        task: int | None = None,
+        session: int | None = None,
         predicted: list[int] | None = None,
         seen: Sequence[int] | None = None,
     ) -> dict[str, Any]:
         """The result on samples that the board keeps, as Learner.evaluating() gives it.
 
         {"n", "correct", "total", "right"} where the model tells classes apart, {"n", "mse", "mae"}
-        where it regresses. task: number of the task that they test, for metrics(). seen: classes
-        whose accuracy the progress shows; None: all. predicted: gets the class that the model
-        gives each sample, where it has classes.
+        where it regresses. session: number of the session that they test, for metrics(). seen:
+        classes whose accuracy the progress shows; None: all. predicted: gets the class that the
+        model gives each sample, where it has classes.
         """
         learner = self.link.call("opened")
-        _check_task(learner, task)
+        _check_session(learner, session)
         names = _names(name)
         if not (learner["classes"] and learner.get("targets")):
             del names["targets"]
-        about: dict[str, Any] = {} if task is None else {"task": task}
+        about: dict[str, Any] = {} if session is None else {"session": session}
         if predicted is not None:
             about["said"] = True
         of = self.link.call("eval_begin", **names, **about)["of"]
@@ -450,11 +450,11 @@ class Device:
             return {"class_names": [], "front_end": ""}
 
     def evaluate_stream(
-        self, samples: Samples, task: int | None = None, predicted: list[int] | None = None
+        self, samples: Samples, session: int | None = None, predicted: list[int] | None = None
     ) -> dict[str, Any]:
-        """The same on samples that are sent for it and not kept. task, predicted: as there."""
+        """The same on samples that are sent for it and not kept. session, predicted: as there."""
         learner = self.check(samples)
-        _check_task(learner, task)
+        _check_session(learner, session)
         classes = learner["classes"]
         if len(samples) and classes and samples.labels.max() >= classes:
             raise InputError(
@@ -464,8 +464,8 @@ class Device:
         told = self._stream("evaluate", wire.EVALUATE, taken)
         if predicted is not None:
             predicted += told["out"]
-        if task is not None:
-            self.link.call("tested", task=task)
+        if session is not None:
+            self.link.call("tested", session=session)
         if learner.get("targets"):
             return self.link.call("scored")  # type: ignore[no-any-return]
         total, right = [0] * classes, [0] * classes
@@ -475,18 +475,18 @@ class Device:
         return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
 
     def stream(self) -> dict[str, Any]:
-        """The stream of tasks that the board is in, as calls.stream() on the board tells it."""
+        """The stream of sessions that the board is in, as calls.stream() on the board tells it."""
         return self.link.call("stream")  # type: ignore[no-any-return]
 
     def begin_stream(self, number: int, **about: Any) -> dict[str, Any]:
-        """A stream of tasks begins, known by a number that is not 0; the board saves that.
+        """A stream of sessions begins, known by a number that is not 0; the board saves that.
 
-        about: tasks, known, as Learner.begin_stream() takes them.
+        about: sessions, known, as Learner.begin_stream() takes them.
         """
         return self.link.call("stream_begin", number=number, **about)  # type: ignore[no-any-return]
 
     def forget_current(self) -> int:
-        """Delete the samples that were stored since the last experience ended: how many."""
+        """Delete the samples that were stored since the last session ended: how many."""
         return int(self.link.call("forget_current")["deleted"])
 
     def reopen(self) -> dict[str, Any]:
@@ -495,7 +495,7 @@ class Device:
         return self._opened("open", now["model"], now["options"])
 
     def metrics(self) -> dict[str, Any]:
-        """As the board computed them: accuracy matrix, forgetting, transfer, of tested tasks."""
+        """As the board computed them: accuracy matrix, forgetting, transfer, of tests taken."""
         return self.link.call("metrics")  # type: ignore[no-any-return]
 
 
@@ -546,10 +546,10 @@ def _answer_bytes(outputs: list[dict[str, Any]]) -> int:
     return sum(len(o["name"]) + 8 + _VALUE_BYTES * n for o, n in zip(outputs, values))
 
 
-def _check_task(learner: dict[str, Any], task: int | None) -> None:
-    """A task is tested by an accuracy."""
-    if task is not None and not learner["classes"]:
+def _check_session(learner: dict[str, Any], session: int | None) -> None:
+    """A session is tested by an accuracy."""
+    if session is not None and not learner["classes"]:
         raise InputError(
-            f"expected a model that tells classes apart for the accuracy on task {task}, got "
-            f"{learner['model']}, which regresses; evaluate it without a task"
+            f"expected a model that tells classes apart for the test of session {session}, got "
+            f"{learner['model']}, which regresses; evaluate it without a session"
         )

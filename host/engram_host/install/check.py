@@ -19,7 +19,7 @@ IMPORTS = {
     "engram.nn.objectives.classify engram.memory.arena",
     "store": "engram.store engram.store.wipe",
     "continual": "engram.continual.learner engram.continual.strategies.replay "
-    "engram.continual.policies.balanced engram.continual.metrics engram.session",
+    "engram.continual.policies.balanced engram.continual.metrics engram.opener",
     "link": "engram.link.agent",
     "python": "engram.kernels.python",
 }

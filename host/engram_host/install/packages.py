@@ -34,7 +34,7 @@ PACKAGES = {
     ),
     "continual": Package(
         "the learner: strategies, policies, metrics",
-        "continual continual/* session stores",
+        "continual continual/* opener stores",
         ("core", "store"),
     ),
     "link": Package(

@@ -1,1 +1,1 @@
-"""Learning on a board: tasks and their order, the session and its measuring, the log of it."""
+"""Learning on a board: sessions and their order, the session and its measuring, the log of it."""

@@ -14,7 +14,7 @@ from ..errors import InputError
 EMPTY = 255  # label of a slot that holds no latent
 MAX_SLOTS = 65535  # the learner's slot numbers are 16-bit
 
-# A slot as gather_latents reads it: state, label, experience, sequence, latent, targets, crc32.
+# A slot as gather_latents reads it: state, label, session, sequence, latent, targets, crc32.
 _RECORD_AT, _LATENT_AT, _CRC_BYTES = 1, 8, 4
 _HEAD = "<BHI"
 
@@ -35,7 +35,7 @@ class LatentStore:
         self.targets = targets
         self.latent_bytes = (elems * bits + 7) // 8
         self.labels = bytearray([EMPTY]) * capacity
-        self.experiences = array("H", bytes(2 * capacity))
+        self.sessions = array("H", bytes(2 * capacity))
         self._targets_at = _LATENT_AT + self.latent_bytes
         self._end = self._targets_at + 4 * targets + _CRC_BYTES
         self._slots = np.full((capacity, (self._end + 3) // 4 * 4), 0xFF, np.uint8)
@@ -47,7 +47,7 @@ class LatentStore:
     def of(
         cls, latents: NDArray[np.int8], labels: NDArray[np.uint8], bits: int = 8
     ) -> LatentStore:
-        """A full store of experience 0. latents: (n, ...) int8; labels: n bytes."""
+        """A full store of session 0. latents: (n, ...) int8; labels: n bytes."""
         from engram.backend import kernels
 
         flat = np.ascontiguousarray(latents.reshape(len(latents), -1))
@@ -79,7 +79,7 @@ class LatentStore:
         self,
         latent: bytes | bytearray,
         label: int,
-        experience: int,
+        session: int,
         target: bytes | bytearray | memoryview | None = None,
     ) -> int:
         """Adds a packed latent and the bytes of its targets; returns its slot. Raises InputError
@@ -93,12 +93,12 @@ class LatentStore:
         if not self._free:
             raise InputError(f"the store is full, {self.capacity} records: delete some first")
         slot = self._free.pop()
-        head = struct.pack(_HEAD, label, experience, self.next_sequence)
+        head = struct.pack(_HEAD, label, session, self.next_sequence)
         record = head + bytes(latent) + target
         record += struct.pack("<I", crc32(record))
         self._slots[slot, _RECORD_AT : self._end] = np.frombuffer(record, np.uint8)
         self.next_sequence += 1
-        self.labels[slot], self.experiences[slot] = label, experience
+        self.labels[slot], self.sessions[slot] = label, session
         return slot
 
     def read_into(self, slot: int, buffer: memoryview | bytearray) -> int:

@@ -11,9 +11,9 @@
     {"kind": "summary", ...}    one line a session, also when it was stopped or failed; "busy": all
                                 that its requests took, of which time and energy are computed
 
-A stream of tasks is a log of several sessions with more around them:
+A stream of sessions is a log of several sessions with more around them:
 
-    {"kind": "tasks", ...}        first: the tasks, the tests, the learner
+    {"kind": "stream", ...}       first: the sessions, the tests, the learner
     {"kind": "evaluation", ...}   one line a test: before the first session ("after": -1), then
                                   after each one
     {"kind": "metrics", ...}      last: accuracy matrix and metrics, as the board computed them
@@ -102,7 +102,7 @@ def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Reco
             record = _parse(rest, f"{path}:{number}")
             rest = ""
             yield record
-            if record["kind"] == "tasks":
+            if record["kind"] == "stream":
                 last = "metrics"
             if follow and record["kind"] == last:
                 return

@@ -114,7 +114,7 @@ class Session:
             options=facts["options"],
             strategy=learner["strategy"],
             learner=learner,
-            experience=learner["experience"],
+            session=learner["session"],
             samples=len(samples),
             epochs=length.epochs if length else 0,
             steps=length.steps if length else 0,
@@ -208,7 +208,7 @@ class Session:
                 learning.close()
 
     def _keep(self) -> None:
-        self.device.end_experience()
+        self.device.end_session()
         saved = self.device.save()
         if self.measuring:
             self.measuring.saved(saved)
@@ -264,7 +264,7 @@ class Session:
         if not {"stopped", "error"} & {key for key, value in figures.items() if value}:
             learner = self.device.info()["learner"]
             figures["flash_bytes"] = self.device.flash_bytes() - self.flash_before
-            for key in ("ram_planned_bytes", "ram_measured_bytes", "experience"):
+            for key in ("ram_planned_bytes", "ram_measured_bytes", "session"):
                 figures[key] = learner[key]
         return self._write("summary", **figures, **self.counter)
 

@@ -1,7 +1,7 @@
-"""Where a stream of tasks begins on a board: anew, after what it learned before, or in the middle.
+"""Where a stream begins on a board: anew, after what it learned before, or in the middle.
 
 A board that has learned goes on from there. It tests the classes that it knows together with the
-new stream's classes, as a task that has been learned, so that forgetting counts them too.
+new stream's classes, as a session that is over, so that forgetting counts them too.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import Any, NamedTuple
 
 from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError
-from engram_host.learning import tasks as task_streams
-from engram_host.learning.tasks import TaskStream
+from engram_host.learning import streams
+from engram_host.learning.streams import Stream
 
 
 class Start(NamedTuple):
-    """stream: with the classes learned before as its first task, where they are tested; own:
-    number of its first own task. done: tasks that the board has learned; sent: samples of the next
-    one that it has stored."""
+    """stream: with the classes learned before as its first session, where they are tested; own:
+    number of its first own session. done: sessions that the board has learned; sent: samples of
+    the next one that it has stored."""
 
-    stream: TaskStream
+    stream: Stream
     own: int
     done: int
     sent: int
 
 
 class Tests(NamedTuple):
-    """How the tests were cut: as tasks.load() takes them."""
+    """How the tests were cut: as streams.load() takes them."""
 
     file: Path | str | None
     per_class: int | None
@@ -38,7 +38,7 @@ class Tests(NamedTuple):
 def start(
     device: Device,
     learner: dict[str, Any],
-    stream: TaskStream,
+    stream: Stream,
     number: int,
     tests: Tests,
     *,
@@ -53,36 +53,37 @@ def start(
     told = device.stream()
     if told["id"] == number and not abandon:
         return _resumed(device, stream, tests, say)
-    tasks = told.get("tasks", 0)
-    if told["id"] and told["done"] < tasks and not abandon:
+    sessions = told.get("sessions", 0)
+    if told["id"] and told["done"] < sessions and not abandon:
         raise InputError(
-            f"expected the stream of tasks that this board is in the middle of ({told['done']} of "
-            f"{tasks} tasks learned), got one of other samples or settings (the options of "
+            f"expected the stream that this board is in the middle of ({told['done']} of "
+            f"{sessions} sessions learned), got one of other samples or settings (the options of "
             "`engram push` count too); give that one again to go on with it, --abandon to leave "
             "it as it is and begin this one, or --fresh to forget all that was learned"
         )
-    if not learner["experience"]:
-        device.begin_stream(number, tasks=len(stream.tasks))
+    if not learner["session"]:
+        device.begin_stream(number, sessions=len(stream.sessions))
         return Start(stream, 0, 0, 0)
-    whole = task_streams.with_known(stream, _classes(told.get("brought", "")), *tests)
+    whole = streams.with_known(stream, _classes(told.get("brought", "")), *tests)
     known = {"known": told["brought"]} if whole else {}
-    device.begin_stream(number, tasks=len((whole or stream).tasks), **known)
-    say(f"goes on from what was learned in {learner['experience']} sessions")
+    device.begin_stream(number, sessions=len((whole or stream).sessions), **known)
+    ended = learner["session"]
+    say(f"goes on from what was learned in {ended} session{'s' if ended > 1 else ''}")
     return Start(whole or stream, 1, 1, 0) if whole else Start(stream, 0, 0, 0)
 
 
 def _resumed(
-    device: Device, stream: TaskStream, tests: Tests, say: Callable[[str], None]
+    device: Device, stream: Stream, tests: Tests, say: Callable[[str], None]
 ) -> Start:
     device.reopen()
     told = device.stream()
     known = _classes(told.get("known", ""))
-    whole = task_streams.with_known(stream, known, *tests) if known else None
+    whole = streams.with_known(stream, known, *tests) if known else None
     own, done, sent = (1 if whole else 0), told["done"], told["sent"]
     if sent is None:
         sent = _begun_again(device, say)
     if done > own or sent:
-        say(f"goes on after {done - own} of {len(stream.tasks)} tasks")
+        say(f"goes on after {done - own} of {len(stream.sessions)} sessions")
     return Start(whole or stream, own, done, sent)
 
 
@@ -93,14 +94,14 @@ def _classes(digits: str) -> list[int]:
 
 
 def _begun_again(device: Device, say: Callable[[str], None]) -> int:
-    """The task under way from its first sample on: the board stores a choice of them, and cannot
-    tell which were sent."""
+    """The session under way from its first sample on: the board stores a choice of them, and
+    cannot tell which were sent."""
     try:
         deleted = device.forget_current()
     except DeviceError as e:  # a library of before 0.2
         raise InputError(
-            "this board was cut off in this stream of tasks, but cannot tell how far it is; "
+            "this board was cut off in this stream, but cannot tell how far it is; "
             "--fresh starts over"
         ) from e
-    say(f"begins the task under way again: its {deleted} stored samples are sent anew")
+    say(f"begins the session under way again: its {deleted} stored samples are sent anew")
     return 0

@@ -11,9 +11,9 @@ def roll_back(device: Device, to: str) -> dict[str, Any]:
     """Goes back to a saved state of the open learner, as Device.rollback() does.
 
     Returns the learner's facts, and "to"; "generation", None for "factory"; "before" and "undone",
-    each {"generation", "experience", "steps"}: of the learner before, and how many of these are
+    each {"generation", "session", "steps"}: of the learner before, and how many of these are
     gone; "new": stored samples that count as new now; "accuracy": [before, after], the average on
-    the tasks that were tested, None where it is not known.
+    the sessions that were tested, None where it is not known.
     """
     before, accuracy = _state(device), [_accuracy(device)]
     generation = device.rollback(to)
@@ -34,7 +34,7 @@ def _state(device: Device) -> dict[str, int]:
     learner = device.link.call("opened")
     return {
         "generation": device.store_info()["checkpoints"]["generation"],
-        "experience": learner["experience"],
+        "session": learner["session"],
         "steps": learner["steps"],
     }
 

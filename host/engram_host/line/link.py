@@ -73,7 +73,7 @@ class Link:
         self.max_payload = _DEFAULT_PAYLOAD
         self.board = ""
         self.counts = {"requests": 0, "resent": 0, "damaged": 0, "beats": 0}
-        self._session = ""
+        self._conversation = ""
         self._seq = 0
         self._splitter = Splitter(wire.frame_limit(0xFFFF))
         self._events: deque[Event] = deque()
@@ -94,7 +94,7 @@ class Link:
 
     def find(self) -> dict[str, Any] | None:
         """The greeting of a running agent; None if no agent runs. Interrupts nothing."""
-        self._session = secrets.token_hex(4)
+        self._conversation = secrets.token_hex(4)
         self._text = b""
         answer = self._hello(self.timing.hello)
         if answer is not None:
@@ -189,7 +189,7 @@ class Link:
 
         wait_s: how long an agent that is idle may take. most_s: how long one may take to start.
         """
-        frame = _hello_frame(self._session)
+        frame = _hello_frame(self._conversation)
         now = time.monotonic()
         give_up, send_at = now + max(wait_s, most_s), now
         while (now := time.monotonic()) < give_up:
@@ -197,14 +197,14 @@ class Link:
                 self.transport.write(b"\n" + frame)  # the newline ends whatever was cut short
                 send_at = now + wait_s / 2.5
             event = self._next_event(min(give_up, send_at, now + 0.02))
-            if _asked(self._session) in self.heard:
+            if _asked(self._conversation) in self.heard:
                 return None  # it was echoed: a REPL listens, no agent
             if isinstance(event, Frame):
                 if event.kind == wire.BEAT:
                     give_up = max(give_up, time.monotonic() + max(wait_s, 2.0))
                 elif event.kind == wire.OK:
                     answer = _loads(event.payload)
-                    if isinstance(answer, dict) and answer.get("session") == self._session:
+                    if isinstance(answer, dict) and answer.get("session") == self._conversation:
                         return answer
         return None
 
@@ -492,19 +492,19 @@ def _kept(held: Mapping[str, Any], data: bytes) -> int:
     return have if have <= len(data) and crc32(data[:have]) == held["crc"] else 0
 
 
-def _asked(session: str) -> bytes:
-    """The bytes that are in a HELLO of this session and not in its answer."""
-    return f'"session": "{session}", "salt": '.encode()
+def _asked(conversation: str) -> bytes:
+    """The bytes that are in a HELLO of this conversation and not in its answer."""
+    return f'"session": "{conversation}", "salt": '.encode()
 
 
-def _hello_frame(session: str) -> bytes:
+def _hello_frame(conversation: str) -> bytes:
     """A HELLO that does no harm where no agent listens.
 
     A REPL acts on control characters (Ctrl-D resets the board), so the frame must have none; a
     number in it is counted up until that is so.
     """
     for salt in range(100000):
-        payload = json.dumps({"engram": wire.VERSION, "session": session, "salt": salt})
+        payload = json.dumps({"engram": wire.VERSION, "session": conversation, "salt": salt})
         frame = wire.encode(wire.HELLO, 0x20, payload.encode())
         if all(byte >= 32 or byte == 0 for byte in frame[:-1]):
             return frame

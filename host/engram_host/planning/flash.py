@@ -29,7 +29,7 @@ def flash_plan(
     None where the board has none. latents is 0 where the region is too small for the model.
     """
     from engram.errors import StoreError
-    from engram.session import open_flash
+    from engram.opener import open_flash
     from engram.store import RamFlash
 
     region = store_of(board)

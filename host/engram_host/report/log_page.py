@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from ..boards.clock import frequency_words, milliseconds
 from ..errors import InputError
 from ..learning import log
-from . import task_cards
+from . import stream_cards
 from .energy_cards import energy_card, energy_tiles
 from .figures.energy import readable_time
 from .figures.learning import batch_accuracy_picture, loss_picture, phases_picture
@@ -21,7 +21,7 @@ from .phase_table import UNITS, phase_table
 from .schema import Source, Unit
 from .summary import PHASES, link_units, observing
 
-_AROUND = ("tasks", "evaluation", "metrics")  # around the sessions of a stream of tasks
+_AROUND = ("stream", "evaluation", "metrics")  # around the sessions of a stream of sessions
 
 
 @dataclass
@@ -37,7 +37,7 @@ class LoggedSession:
 
     @property
     def name(self) -> str:
-        return str(self.begin.get("task_name") or f"session {self.begin['experience']}")
+        return str(self.begin.get("name") or f"session {self.begin['session']}")
 
     def totals(self) -> dict[str, int]:
         """{phase: counter units}."""
@@ -71,9 +71,9 @@ def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogRepo
             f"{', '.join(map(str, paths)) or 'no file at all'}"
         )
     unit, origin = _counter(sessions)
-    stream = task_cards.read_stream(paths[-1])
+    stream = stream_cards.read_stream(paths[-1])
     pictures = {
-        **(task_cards.draw(stream) if stream else {}),
+        **(stream_cards.draw(stream) if stream else {}),
         "loss": loss_picture(_curves(sessions, "loss"), _loss_words(sessions)),
         **_accuracy(sessions),
         "phases": phases_picture([(s.name, s.totals()) for s in sessions], unit),
@@ -148,7 +148,7 @@ def _loss_words(sessions: Sequence[LoggedSession]) -> str:
 
 def _page(
     sessions: Sequence[LoggedSession],
-    stream: task_cards.LoggedStream | None,
+    stream: stream_cards.LoggedStream | None,
     pictures: dict[str, Picture],
     unit: Unit,
     origin: Source,
@@ -168,7 +168,7 @@ def _page(
         lede=f"{len(sessions)} session{'s' if len(sessions) > 1 else ''}, {samples:,} samples, "
         f"{len(steps):,} training steps.",
         tiles=[
-            *(task_cards.tiles(stream, origin) if stream else []),
+            *(stream_cards.tiles(stream, origin) if stream else []),
             Tile(f"{steps[-1]['loss']:.3f}", "loss at the last step", origin),
             Tile(f"{per_step:,.0f}", f"{UNITS[unit]} a step", origin),
             *([Tile(readable_time(ms), f"a step{at}", origin)] if ms and at else []),
@@ -176,7 +176,7 @@ def _page(
             *energy_tiles(measured),
         ],
         cards=[
-            *(task_cards.cards(stream, svg, origin) if stream else []),
+            *(stream_cards.cards(stream, svg, origin) if stream else []),
             Card("Training loss", "Pale: single steps.", [origin], svg["loss"]),
             *(
                 [

@@ -42,8 +42,8 @@ class Samples:
     def labels(self) -> NDArray[np.uint8]:
         if self.y is None and self.targets is not None:
             raise InputError(
-                "expected labels, by which a stream of tasks is cut and tested, got targets "
-                "alone; learn them without --tasks and --task-field"
+                "expected labels, by which a stream of sessions is cut and tested, got targets "
+                "alone; learn them without --sessions and --session-field"
             )
         if self.y is None:
             raise InputError(

@@ -34,7 +34,7 @@ def figures(image: StoreImage) -> dict[str, Any]:
         "dead": mounted["dead"],
         "damaged": sum(slot.state == DAMAGED for slot in slots),
         "labels": _counted(record.label for record in records),
-        "experiences": _counted(record.experience for record in records),
+        "sessions": _counted(record.session for record in records),
         "free_units": mounted["free_blocks"],
         "used_units": head.units - mounted["free_blocks"] - mounted["bad_blocks"],
         "bad_units": mounted["bad_blocks"],

@@ -39,7 +39,7 @@ class Slot:
     index: int
     state: str
     label: int | None = None
-    experience: int | None = None
+    session: int | None = None
     sequence: int | None = None
     latent: bytes = b""
     target: tuple[float, ...] = ()
@@ -190,7 +190,7 @@ class StoreImage:
 
 
 def _write_lines(image: StoreImage, path: Path) -> None:
-    fields = ("unit", "index", "label", "experience", "sequence")
+    fields = ("unit", "index", "label", "session", "sequence")
     with path.open("w", encoding="utf-8") as file:
         for record in image.records():
             row = {name: getattr(record, name) for name in fields}

@@ -39,10 +39,10 @@ def step_macs(config: Config) -> int:
 
 def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
     """{"latent_bytes", "flash_bytes", "ram_bytes", "step_instructions",
-    "experience_instructions"}.
+    "session_instructions"}.
 
     flash: the latents that stay, as records. ram: the plan for a store that holds those and the
-    new ones of an experience. steps, new: of the largest experience. All of it `model`.
+    new ones of a session. steps, new: of the largest session. All of it `model`.
     """
     with open(model, "rb") as stream:
         spec = ModelSpec(stream)
@@ -58,6 +58,6 @@ def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
         "flash_bytes": cell.buffer * slot_bytes(latent, cell.bits),
         "ram_bytes": learner.planned_bytes + wanted.total_bytes - there.total_bytes,
         "step_instructions": estimate_instructions(0, step),
-        "experience_instructions": estimate_instructions(new * frozen, steps * step),
+        "session_instructions": estimate_instructions(new * frozen, steps * step),
         "cost_kind": "model",
     }

@@ -101,7 +101,7 @@ def run(situation: situations.Situation, seed: int, settings: dict) -> float:
         budget=buffer, **how,
     )  # fmt: skip
     observe(learner, situation.memory)
-    learner.end_experience()
+    learner.end_session()
     rows = []
     for n, part in enumerate(situation.sessions):
         observe(learner, part)
@@ -128,10 +128,10 @@ def _share_by_number(learner: Learner) -> float | None:
     """The share of new records as it was before: a class that has old ones too shares its part of
     a batch between them by number."""
     labels = np.frombuffer(bytes(learner.store.labels), np.uint8)
-    experiences = np.frombuffer(learner.store.experiences, np.uint16)
+    sessions = np.frombuffer(learner.store.sessions, np.uint16)
     live = labels != 255
-    fresh = np.bincount(labels[live & (experiences == learner.current)], minlength=255)
-    old = np.bincount(labels[live & (experiences != learner.current)], minlength=255)
+    fresh = np.bincount(labels[live & (sessions == learner.current)], minlength=255)
+    old = np.bincount(labels[live & (sessions != learner.current)], minlength=255)
     if not old.any():
         return None
     both = (fresh + old) > 0

@@ -1,4 +1,4 @@
-"""The protocols of the continual-learning benchmark: which data, which split, which experiences.
+"""The protocols of the continual-learning benchmark: which data, which split, which sessions.
 
 P1   Fashion-MNIST, classes 0 to 4 known, then one at a time; the official split.
 P3   FSDD, digits 0 to 5 known, then one word at a time; takes 0 to 4 of each speaker are the test.
@@ -32,7 +32,7 @@ from engram_host.datasets.spoken_digits import TEST_TAKES
 
 
 class Stream(NamedTuple):
-    """A class-incremental protocol: samples, labels, and the classes that each experience brings.
+    """A class-incremental protocol: samples, labels, and the classes that each session brings.
 
     x uint8 (n, H, W, C) as the model takes them, y int (n,). groups[0] is known to the backbone.
     """

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 AXES = (
     ("flash_bytes", 1e3, "kB of flash for the latents (model)"),
     ("ram_bytes", 1e3, "kB of RAM, planned (model)"),
-    ("experience_instructions", 1e9, "10^9 instructions an experience (model)"),
+    ("session_instructions", 1e9, "10^9 instructions a session (model)"),
 )
 
 
@@ -58,7 +58,7 @@ def _picture(stored: Results, found: list[cells.Cell], title: str, path: Path) -
         axis.set_xlabel(label)
         axis.set_xscale("log" if axis is axes[0] else "linear")
         axis.grid(color="0.92")
-    axes[0].set_ylabel("accuracy after the last experience, %")
+    axes[0].set_ylabel("accuracy after the last session, %")
     handles, labels = axes[0].get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=6, fontsize=8)

@@ -14,7 +14,7 @@ PAGE, BITS, BUDGET, EPOCHS = 16, 4, 40, 2
 
 
 def main(folder="", strategy="replay_lwf"):
-    """Reads spot.safetensors and spot.bin of a folder. In spot.bin: how many experiences, how many
+    """Reads spot.safetensors and spot.bin of a folder. In spot.bin: how many sessions, how many
     records each, then label and int8 latent of each record."""
     flash = RamFlash(20, 1024, PAGE)
     gc.collect()
@@ -30,22 +30,22 @@ def main(folder="", strategy="replay_lwf"):
     latent = bytearray(elems)
     with open(folder + "spot.bin", "rb") as file:  # a board has no room for all of it
         parts = file.read(file.read(1)[0])
-        for experience, count in enumerate(parts):
+        for session, count in enumerate(parts):
             for _ in range(count):
                 label = file.read(1)[0]
                 file.readinto(latent)
                 if label >= learner.stage.known:
                     learner.stage.resize(label + 1)
                 kernels.pack_s8(packed, latent, BITS)
-                store.append(packed, label, experience)
-            if experience:
+                store.append(packed, label, session)
+            if session:
                 picks, loss = 0, 0.0
                 for record in learner.steps(EPOCHS):
                     picks = crc32(bytes(learner.labels), crc32(bytes(learner.slots), picks))
                     loss += record["loss"]
-                print("exact picks", experience, record["of"], picks & 0xFFFFFFFF)
+                print("exact picks", session, record["of"], picks & 0xFFFFFFFF)
                 print("close loss", loss / record["of"])
-            learner.end_experience()
+            learner.end_session()
             gc.collect()
     print("exact kept", len(store), crc32(bytes(store.labels)) & 0xFFFFFFFF)
     for i in range(0, len(learner.stage.params), 97):

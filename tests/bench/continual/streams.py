@@ -1,4 +1,4 @@
-"""One run of the benchmark: a stream of experiences through the device library's Learner."""
+"""One run of the benchmark: a stream of sessions through the device library's Learner."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def ordered_file(data: Data) -> bytearray:
 
 
 def drawn(data: Data, each: int, seed: int) -> list[np.ndarray]:
-    """Which training samples each experience brings, in order."""
+    """Which training samples each session brings, in order."""
     return [
-        protocols.drawn(data.y_train, group, each, 100 * seed + experience)
-        for experience, group in enumerate(data.groups)
+        protocols.drawn(data.y_train, group, each, 100 * seed + session)
+        for session, group in enumerate(data.groups)
     ]
 
 
@@ -149,7 +149,7 @@ def logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
 def run(cell: cells.Cell, data: Data, how: dict | None = None, each: int | None = None) -> dict:
     """The result of a cell: {"accuracy", "matrix", "forgetting", costs..., "seconds"}.
 
-    Experience 0 is what the backbone knows: its samples are observed, nothing is trained on them.
+    Session 0 is what the backbone knows: its samples are observed, nothing is trained on them.
     A strategy that learns a class from its mean (ncm, slda) learns that one too.
     """
     how = how or cells.training(cell)
@@ -158,14 +158,14 @@ def run(cell: cells.Cell, data: Data, how: dict | None = None, each: int | None 
     room = cell.buffer + max(len(chosen) for chosen in brings)
     learner = _learner(cell, data, room, how)
     matrix, steps = [], 0
-    for experience, chosen in enumerate(brings):
+    for session, chosen in enumerate(brings):
         _observe(learner, cell, data, chosen)
-        if experience or cell.strategy in cells.FROM_THE_START:
+        if session or cell.strategy in cells.FROM_THE_START:
             for record in learner.steps(epochs=how["epochs"]):
                 steps = max(steps, record["of"])
-        learner.end_experience()
+        learner.end_session()
         row, accuracy = _row(learner, cell, data)
-        matrix.append(row[: experience + 1])
+        matrix.append(row[: session + 1])
     return {
         **cell._asdict(),
         "accuracy": accuracy,

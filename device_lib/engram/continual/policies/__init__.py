@@ -1,21 +1,21 @@
 """The policies that choose which records stay in the replay store: one per file, by name.
 
-Most policies take every record in and trim the store when an experience ends. Such a file has a
+Most policies take every record in and trim the store when a session ends. Such a file has a
 class Policy with a trim(learner), which looks at
 
-    store        label and experience per slot, delete(slot)
+    store        label and session per slot, delete(slot)
     budget       how many records may stay
     rng          the same picks on every host
-    experience   the one that ends; the newest records have its numbers.number_of()
+    session   the one that ends; the newest records have its numbers.number_of()
     brought      (classes) how many records of each class the stream had brought before; those
                  without a class are in the last entry, as numbers.group_of() says
     features(slot)   float32 window of the head's inputs for a record, valid until the next call;
                  None where the record is damaged; feature_elems, how many they are
 
-Where the store is full before an experience ends, such a policy makes room by the same rule (see
+Where the store is full before a session ends, such a policy makes room by the same rule (see
 thinning): its parts(learner, room, seen) are [(part, slots, how many of them stay)], which leave
 at most `room` records. part: a label or, for all classes together, None; records.OLD: records
-that the experience did not bring. seen: samples of each group that it brought, stored or not.
+that the session did not bring. seen: samples of each group that it brought, stored or not.
 
 A policy may also decide before a record is stored, and free room while the stream goes on.
 """
@@ -23,7 +23,7 @@ A policy may also decide before a record is stored, and free room while the stre
 from ...errors import DataError
 from ..numbers import DEAD, group_of, number_of
 
-# Those that trim when an experience ends, on any store.
+# Those that trim when a session ends, on any store.
 TRIMMING = ("balanced", "ecbrs", "herding", "random", "reservoir")
 # A name is a module of this package with a class Policy.
 NAMES = tuple(sorted(TRIMMING + ("flash_balanced",)))
@@ -69,7 +69,7 @@ class TakesAll:
     """
 
     saved = ()
-    thinning = None  # while an experience is under way in which the store was full
+    thinning = None  # while a session is under way in which the store was full
 
     def __init__(self, store, classes, rng, budget):
         self._rng = rng
@@ -103,11 +103,11 @@ class TakesAll:
         return parts
 
     def trim_thinned(self, learner, seen):
-        """Trims the store where it holds a part of the samples of the experience."""
+        """Trims the store where it holds a part of the samples of the session."""
         self.trim(learner)
 
     def end(self, learner):
-        """Ends an experience: counts what it brought, trims the store."""
+        """Ends a session: counts what it brought, trims the store."""
         thinning, self.thinning = self.thinning, None
         brought, counts = learner.brought, [0] * len(learner.brought)
         if thinning is not None:
@@ -115,9 +115,9 @@ class TakesAll:
             for group, count in enumerate(thinning.seen):
                 brought[group] += count
             return
-        store, current = learner.store, number_of(learner.experience)
+        store, current = learner.store, number_of(learner.session)
         for slot, label in enumerate(store.labels):  # no list: small boards lack the room
-            if label != DEAD and store.experiences[slot] == current:
+            if label != DEAD and store.sessions[slot] == current:
                 counts[group_of(label, len(brought))] += 1
         self.trim(learner)
         for group, count in enumerate(counts):

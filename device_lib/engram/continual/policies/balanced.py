@@ -1,7 +1,7 @@
 """Every class keeps an equal share: random records of the largest class go first.
 
 Class-balanced reservoir in the sense of Chrysakis and Moens, "Online Continual Learning from
-Imbalanced Data" (ICML 2020), applied once an experience: the largest class gives way.
+Imbalanced Data" (ICML 2020), applied once a session: the largest class gives way.
 """
 
 from . import TakesAll

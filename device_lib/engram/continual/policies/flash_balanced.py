@@ -30,7 +30,7 @@ their share shrink faster, until all that can have it do.
 
 Seen numbers, not those in the store, decide: what is drawn does not depend on what was kept.
 
-What is not admitted, and what is dropped while an experience is under way, takes no part in its
+What is not admitted, and what is dropped while a session is under way, takes no part in its
 learning: the store is all that a learner learns from.
 
 After a power cut. p and the seen numbers are part of the learned state, so those of the last save

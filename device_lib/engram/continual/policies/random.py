@@ -1,6 +1,6 @@
 """As AR1* does it: random new records take the places of random old ones.
 
-After experience i = 0, 1, ... with n new records and a budget of rm, min(rm // (i + 1), n) new
+After session i = 0, 1, ... with n new records and a budget of rm, min(rm // (i + 1), n) new
 ones stay (Pellegrini et al., "Latent Replay for Real-Time Continual Learning", IROS 2020), more
 only where nothing has to go for them.
 """
@@ -22,6 +22,6 @@ class Policy(TakesAll):
         return parts_of(None, new, old, room, learner.budget - stay, stay)
 
     def _stay(self, learner, new, old):
-        """How many of so many new records stay when the experience ends."""
+        """How many of so many new records stay when the session ends."""
         budget = learner.budget
-        return min(max(budget // (learner.experience + 1), budget - old), new)
+        return min(max(budget // (learner.session + 1), budget - old), new)

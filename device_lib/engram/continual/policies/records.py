@@ -2,16 +2,16 @@
 
 from ..numbers import DEAD, number_of
 
-OLD = -1  # the part of records that the experience did not bring
+OLD = -1  # the part of records that the session did not bring
 
 
 def new_and_old(learner):
-    """Lists of the slots of the experience that ends, and of those before it."""
-    store, current = learner.store, number_of(learner.experience)
-    labels, experiences = store.labels, store.experiences
+    """Lists of the slots of the session that ends, and of those before it."""
+    store, current = learner.store, number_of(learner.session)
+    labels, sessions = store.labels, store.sessions
     live = [slot for slot in range(len(labels)) if labels[slot] != DEAD]
-    new = [slot for slot in live if experiences[slot] == current]
-    return new, [slot for slot in live if experiences[slot] != current]
+    new = [slot for slot in live if sessions[slot] == current]
+    return new, [slot for slot in live if sessions[slot] != current]
 
 
 def of_class(store, label):
@@ -59,7 +59,7 @@ def old_share(learner, brought, seen, budget):
 def parts_of(part, new, old, room, old_stay, new_stay):
     """The parts of a policy, of new and old records that share `room`.
 
-    old_stay, new_stay: how many of them stay when the experience ends; old ones go before that
+    old_stay, new_stay: how many of them stay when the session ends; old ones go before that
     only where new ones lack room.
     """
     stay = len(old)

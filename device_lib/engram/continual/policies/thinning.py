@@ -1,13 +1,13 @@
-"""Room in a store that is full while an experience is under way.
+"""Room in a store that is full while a session is under way.
 
 A policy says by parts() which records there are too many of, by the rule that it trims with when
-the experience ends; random ones of them go, an eighth of the store at a time. From then on a new
+the session ends; random ones of them go, an eighth of the store at a time. From then on a new
 sample of such a part is admitted with the probability with which the earlier ones have stayed. So
-all samples that the experience brought of a part are equally likely to be in the store, and when
-the experience ends the policy chooses among a fair sample of them.
+all samples that the session brought of a part are equally likely to be in the store, and when
+the session ends the policy chooses among a fair sample of them.
 
-What goes, and what is not admitted, takes no part in the learning of its experience. The
-probabilities are kept in memory: in an experience that is cut off by a reset the samples that come
+What goes, and what is not admitted, takes no part in the learning of its session. The
+probabilities are kept in memory: in a session that is cut off by a reset the samples that come
 after it are admitted as if none had gone.
 """
 
@@ -19,7 +19,7 @@ from .records import OLD, keep_random
 
 
 class Thinning:
-    """Counts of the samples of the current experience, and the chance that the next is stored.
+    """Counts of the samples of the current session, and the chance that the next is stored.
 
     .seen   samples of each group that came
     .keep   probability of each group, in parts of rng.ONE

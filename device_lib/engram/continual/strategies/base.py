@@ -55,4 +55,4 @@ class Strategy:
         """The last step of a learning run is done."""
 
     def end(self):
-        """The experience is over; its records are still in the store."""
+        """The session is over; its records are still in the store."""

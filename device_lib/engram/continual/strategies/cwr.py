@@ -1,13 +1,13 @@
-"""CWR*: the head's weights of an experience are consolidated into saved weights.
+"""CWR*: the head's weights of a session are consolidated into saved weights.
 
 Lomonaco, Maltoni and Pellegrini, "Rehearsal-Free Continual Learning over Small Non-I.I.D. Batches"
-(CVPR workshops 2020), algorithm 2. An experience begins with a head of zeros, in which only the
+(CVPR workshops 2020), algorithm 2. A session begins with a head of zeros, in which only the
 classes that it brings have their saved weights. It ends with
 
     w' = w_c - mean of the head's weights over those classes
     saved_c = (saved_c p + w') / (p + 1),  p = sqrt(past_c / current_c)
 
-past_c, current_c: samples of class c before and now. Between experiences the head holds the saved
+past_c, current_c: samples of class c before and now. Between sessions the head holds the saved
 weights. A bias is a weight too, with a mean of its own.
 """
 
@@ -32,7 +32,7 @@ class Strategy(Base):
         return (
             ("saved", sizes.head, SAVED),
             ("past", sizes.classes, SAVED),
-            ("current", sizes.classes, SAVED),  # 0: the experience has not brought the class
+            ("current", sizes.classes, SAVED),  # 0: the session has not brought the class
         )
 
     def __init__(self, learner, arena, options):
@@ -48,7 +48,7 @@ class Strategy(Base):
         self.fresh()
 
     def fresh(self):
-        # Pre-training was an experience of every class that the model knows.
+        # Pre-training was a session of every class that the model knows.
         for c in range(self.stage.known):
             self._current[c] = 1
         self._consolidate()
@@ -56,7 +56,7 @@ class Strategy(Base):
             self._past[c] = self._past_of_file
 
     def begin(self):
-        """The head of this experience: zeros, and the saved weights of its classes."""
+        """The head of this session: zeros, and the saved weights of its classes."""
         current, sampler, labels = self._current, self.learner.sampler, self.learner.store.labels
         counts = [0] * len(current)
         for i in range(sampler.new + sampler.old):
@@ -76,7 +76,7 @@ class Strategy(Base):
         self._consolidate()
 
     def _consolidate(self):
-        """The classes of this experience into the saved weights, and those into the head."""
+        """The classes of this session into the saved weights, and those into the head."""
         past, current = self._past, self._current
         classes = [c for c in range(len(current)) if current[c]]
         if not classes:

@@ -1,7 +1,7 @@
-"""Online EWC: parameters that mattered to earlier experiences are held near their values.
+"""Online EWC: parameters that mattered to earlier sessions are held near their values.
 
 Schwarz et al., "Progress & Compress" (ICML 2018), section 4, after Kirkpatrick et al. (PNAS 2017).
-The loss has lambda / 2 sum F (theta - anchor)^2 added to it. After an experience
+The loss has lambda / 2 sum F (theta - anchor)^2 added to it. After a session
 
     F = gamma F + the mean of the squared gradients of its samples, one at a time
     anchor = theta

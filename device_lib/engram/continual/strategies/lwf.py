@@ -1,4 +1,4 @@
-"""Learning without forgetting: the model before this experience is a teacher on its new samples.
+"""Learning without forgetting: the model before this session is a teacher on its new samples.
 
 Li and Hoiem, ECCV 2016. The cross-entropy has alpha KL(q || p) added to it, the mean over the
 batch, with q and p the softmax at temperature T of the teacher's and the student's logits of the

@@ -25,7 +25,7 @@ class Strategy(Base):
     learned anew; else its head holds means (w = 2 mu), each of so many samples.
 
     Each new record is taken once, in the order in which they came, whatever the epochs and however
-    many runs an experience has. There is no loss: a step tells 0.
+    many runs a session has. There is no loss: a step tells 0.
     """
 
     REPLAY = False

@@ -1,6 +1,6 @@
-"""Latent replay that holds what an experience does not bring: rows of the head are anchored.
+"""Latent replay that holds what a session does not bring: rows of the head are anchored.
 
-After each step the head's rows w of the classes that the experience does not bring are pulled to
+After each step the head's rows w of the classes that the session does not bring are pulled to
 their values w0 at its start: w = w + r anchor (w0 - w), with the learning rate r. It gains or
 loses a little, by the stream (docs/defaults.md): an offer, not a default.
 """

@@ -1,4 +1,4 @@
-"""Latent replay with a teacher: the model before this experience judges the stored samples.
+"""Latent replay with a teacher: the model before this session judges the stored samples.
 
 The distillation of lwf on the old records of a batch, as iCaRL (Rebuffi et al., CVPR 2017) and
 End-to-End Incremental Learning (Castro et al., ECCV 2018) combine them: a few stored samples a

@@ -49,7 +49,7 @@ def _learn(model):
 
     from engram.continual.learner import Learner
     from engram.nn.model import ModelSpec
-    from engram.session import open_flash
+    from engram.opener import open_flash
     from engram.store import Checkpoints
     from engram.store.blockdev import RamFlash
 
@@ -60,7 +60,7 @@ def _learn(model):
     for i in range(8):
         learner.observe(bytes((200 * (i & 1), 200 - 200 * (i & 1), 10, i)), i & 1)
     losses = [row["loss"] for row in learner.steps(4)]
-    learner.end_experience()
+    learner.end_session()
     generation = learner.save()
     x = bytes((200, 0, 10, 1))
     return [losses[0], losses[-1], learner.predict(x)[0], generation]

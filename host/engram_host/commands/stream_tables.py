@@ -1,4 +1,4 @@
-"""The end of a stream of tasks in the terminal: accuracy matrix, metrics, cost."""
+"""The end of a stream of sessions in the terminal: accuracy matrix, metrics, cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRICS = {
 }
 
 
-def metrics_table(run: api.LearnedTasks) -> RenderableType:
+def metrics_table(run: api.LearnedStream) -> RenderableType:
     """The matrix with a row for each session, then the figures."""
     told = run.summary
     parts: list[RenderableType] = []
@@ -28,7 +28,7 @@ def metrics_table(run: api.LearnedTasks) -> RenderableType:
     return Group(*parts, _figures(run))
 
 
-def _matrix(run: api.LearnedTasks) -> Table:
+def _matrix(run: api.LearnedStream) -> Table:
     told = run.summary
     table = Table(
         title="accuracy, measured on the board", title_style="bold", title_justify="left"
@@ -37,10 +37,10 @@ def _matrix(run: api.LearnedTasks) -> Table:
     for name in told["tests"]:
         table.add_column(name, justify="right")
     rows = [("start", told["start"])] if any(v is not None for v in told["start"]) else []
-    rows += list(zip(told["tasks"], told["matrix"]))
+    rows += list(zip(told["sessions"], told["matrix"]))
     for i, (name, row) in enumerate(rows):
-        task = i - (len(rows) - len(told["matrix"]))
-        cells = [_cell(value, own=told["diagonal"] and j == task) for j, value in enumerate(row)]
+        own = i - (len(rows) - len(told["matrix"])) if told["diagonal"] else None
+        cells = [_cell(value, own=j == own) for j, value in enumerate(row)]
         table.add_row(name, *cells)
     return table
 
@@ -49,7 +49,7 @@ def _cell(value: float | None, own: bool) -> Text:
     return Text("–" if value is None else f"{value:.1%}", "bold cyan" if own else "")
 
 
-def _figures(run: api.LearnedTasks) -> Table:
+def _figures(run: api.LearnedStream) -> Table:
     told = run.summary
     table = output.facts()
     for name, style in METRICS.items():

@@ -1,10 +1,10 @@
-"""Tasks: how a stream of experiences is cut out of one set of labelled samples.
+"""Streams: how sessions are cut out of one set of labelled samples.
 
 Three protocols, by the names of van de Ven, Tuytelaars and Tolias (2022) and of CORe50:
 
-    class      every task brings classes of its own; tested on each group of classes
-    domain     a field of the data says which task a sample belongs to, and the test data have it
-               too: tested on each domain
+    class      every session brings classes of its own; tested on each group of classes
+    domain     a field of the data says which session a sample belongs to, and the test data have
+               it too: tested on each domain
     instance   a field says it, and the test data have none: tested on all of them together
 """
 
@@ -31,32 +31,32 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 _ALL = "all"  # the test of the protocol "instance"
 
 
-class Task(NamedTuple):
-    """Samples that come together. name: "0-4" or "speaker 3"."""
+class Portion(NamedTuple):
+    """Samples of a session, or of its test. name: "0-4" or "speaker 3"."""
 
     name: str
     samples: Samples
 
 
-class TaskStream(NamedTuple):
-    """The tasks to learn, in order, and the tests after each of them.
+class Stream(NamedTuple):
+    """The sessions to learn, in order, and the tests after each of them.
 
     protocol: class, domain or instance. tests: each is an entry in a row of the accuracy matrix.
     """
 
     protocol: str
-    tasks: list[Task]
-    tests: list[Task]
+    sessions: list[Portion]
+    tests: list[Portion]
 
 
-def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
+def number(stream: Stream, about: Mapping[str, Any]) -> int:
     """The number by which a board knows a stream: u32 but 0, a checksum of its samples in order.
 
     about: further settings that decide its result, JSON-able; they are in the checksum."""
     rows: list[Any] = [stream.protocol, dict(about)]
-    for task in stream.tasks + stream.tests:
-        samples = task.samples
-        rows.append([task.name, samples.x.shape, str(samples.x.dtype)])
+    for portion in stream.sessions + stream.tests:
+        samples = portion.samples
+        rows.append([portion.name, samples.x.shape, str(samples.x.dtype)])
         rows += [crc32(np.ascontiguousarray(samples.x)), samples.labels.tolist()]
         if samples.targets is not None:
             rows.append(crc32(np.ascontiguousarray(samples.targets)))
@@ -64,13 +64,13 @@ def number(stream: TaskStream, about: Mapping[str, Any]) -> int:
 
 
 def with_known(
-    stream: TaskStream,
+    stream: Stream,
     known: Group,
     test: Path | str | None,
     per_class: int | None,
     seed: int,
-) -> TaskStream | None:
-    """A stream whose first task is classes learned before it: tested, with nothing to learn.
+) -> Stream | None:
+    """A stream whose first session is classes learned before it: tested, with nothing to learn.
 
     None where `test` has no samples of such classes, or the stream is not cut by classes. known:
     the classes. test, per_class, seed: as load() takes them.
@@ -78,14 +78,14 @@ def with_known(
     if test is None or stream.protocol != "class":
         return None
     whole = sample_files.load(test)
-    brought = {int(c) for task in stream.tasks for c in np.unique(task.samples.labels)}
+    brought = {int(c) for part in stream.sessions for c in np.unique(part.samples.labels)}
     group = [c for c in known if c not in brought and (whole.labels == c).any()]
     if not group:
         return None
     members = whole.of_classes(group)
-    tested = Task(group_name(group), _drawn(members, per_class, seed))
-    nothing = Task(tested.name, members.part(0, 0))
-    return TaskStream(stream.protocol, [nothing, *stream.tasks], [tested, *stream.tests])
+    tested = Portion(group_name(group), _drawn(members, per_class, seed))
+    nothing = Portion(tested.name, members.part(0, 0))
+    return Stream(stream.protocol, [nothing, *stream.sessions], [tested, *stream.tests])
 
 
 def groups(text: str) -> list[Group]:
@@ -94,7 +94,9 @@ def groups(text: str) -> list[Group]:
     flat = [value for group in found for value in group]
     for value in flat:
         if flat.count(value) > 1:
-            raise InputError(f"expected every class in one task, got {value} in two of {text!r}")
+            raise InputError(
+                f"expected every class in one session, got {value} in two of {text!r}"
+            )
     return found
 
 
@@ -104,13 +106,13 @@ def _group(part: str, text: str) -> Group:
         match = _RANGE.fullmatch(piece.strip())
         if not match:
             raise InputError(
-                f"expected tasks as 0-4,5,6 (a comma between tasks, 0-4 or 0+2 within one), "
+                f"expected sessions as 0-4,5,6 (a comma between sessions, 0-4 or 0+2 within one), "
                 f"got {text!r}"
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise InputError(
-                f"tasks: expected a range that goes up, got {piece.strip()!r}; write "
+                f"sessions: expected a range that goes up, got {piece.strip()!r}; write "
                 f"{last}-{first}"
             )
         group += range(first, last + 1)
@@ -130,48 +132,48 @@ def load(
     *,
     labels: Path | None = None,
     test: Path | str | None = None,
-    tasks: str | None = None,
+    sessions: str | None = None,
     field: str | None = None,
     per_class: int | None = None,
     test_per_class: int | None = None,
     seed: int = 1,
     read: Callable[..., Samples] = sample_files.load,
-) -> TaskStream:
-    """The stream of tasks in a file of samples.
+) -> Stream:
+    """The stream of sessions in a file of samples.
 
-    tasks: groups of classes, or with `field` groups of its values (None: each value is a task, in
-    ascending order). field: name of an integer array in the .npz, one a sample. per_class: at most
-    so many samples of a class in each task, drawn at random by `seed`; test_per_class the same
-    for the tests. read: (file, labels) -> its samples. Raises InputError.
+    sessions: groups of classes, or with `field` groups of its values (None: each value is a
+    session, in ascending order). field: name of an integer array in the .npz, one per sample.
+    per_class: at most so many samples of a class in each session, drawn at random by `seed`;
+    test_per_class the same for the tests. read: (file, labels) -> its samples. Raises InputError.
     """
-    if tasks is None and field is None:
-        raise InputError("expected tasks as groups of classes or a field, got neither")
-    chosen = None if tasks is None else groups(tasks)
+    if sessions is None and field is None:
+        raise InputError("expected sessions as groups of classes or a field, got neither")
+    chosen = None if sessions is None else groups(sessions)
     x = read(data, labels)
     keys = x.labels if field is None else _field(data, field, len(x))
     chosen = chosen or [[int(value)] for value in np.unique(keys)]
     learned = _cut(x, keys, chosen, field, per_class, seed, str(data))
     if test is None:
-        return TaskStream(_protocol(field, False), learned, [])
+        return Stream(_protocol(field, False), learned, [])
     tested = read(test)
     tested.labels  # noqa: B018  (InputError here if there are none)
     shared = field is None or field in sample_files.arrays(test)
     if not shared:
-        whole = [Task(_ALL, _drawn(tested, test_per_class, seed))]
-        return TaskStream(_protocol(field, False), learned, whole)
+        whole = [Portion(_ALL, _drawn(tested, test_per_class, seed))]
+        return Stream(_protocol(field, False), learned, whole)
     keys = tested.labels if field is None else _field(test, field, len(tested))
     tests = _cut(tested, keys, chosen, field, test_per_class, seed, str(test))
-    return TaskStream(_protocol(field, True), learned, tests)
+    return Stream(_protocol(field, True), learned, tests)
 
 
-def _protocol(field: str | None, tested_by_task: bool) -> str:
+def _protocol(field: str | None, tested_by_session: bool) -> str:
     if field is None:
         return "class"
-    return "domain" if tested_by_task else "instance"
+    return "domain" if tested_by_session else "instance"
 
 
 def _field(path: Path | str, name: str, n: int) -> NDArray[np.integer]:
-    """The array that says which task each sample belongs to."""
+    """The array that says which session each sample belongs to."""
     found = sample_files.arrays(path)
     if name not in found:
         raise InputError(
@@ -195,7 +197,7 @@ def _cut(
     per_class: int | None,
     seed: int,
     where: str,
-) -> list[Task]:
+) -> list[Portion]:
     found = []
     for group in chosen:
         for value in group:
@@ -203,12 +205,12 @@ def _cut(
                 what = "class" if field is None else f"{field} ="
                 raise InputError(
                     f"{where}: expected samples of {what} {value}, got none; leave it out of "
-                    "--tasks"
+                    "--sessions"
                 )
         members = np.isin(keys, group)
         part = whole.chosen(members)
         name = group_name(group) if field is None else f"{field} {group_name(group)}"
-        found.append(Task(name, _drawn(part, per_class, seed)))
+        found.append(Portion(name, _drawn(part, per_class, seed)))
     return found
 
 

@@ -7,7 +7,7 @@ from .errors import FitError, ModelError, StoreError
 from .holder import hold, release
 
 _STATE_BYTES = 32
-_STREAM_BYTES = 1024  # how far a stream of tasks has come: the accuracies of 10 tasks and more
+_STREAM_BYTES = 1024  # how far a stream of sessions has come: the accuracies of 10 and more
 _RECORD_BYTES = 16  # of a record, beside its latent
 _MOST_SLOTS = 4096  # of a new store, where its device does not say: each takes six bytes of RAM
 _SCATTERED = 12  # the share of code in heap that lies so that it is lost to others

@@ -1,4 +1,4 @@
-"""A whole stream of tasks on a board: each is learned, then all tests are taken; one log of it."""
+"""A whole stream on a board: each session is learned, then all tests are taken; one log of it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.rehearsal import within
 from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.stream_start import Start
-from engram_host.learning.tasks import Task, TaskStream
+from engram_host.learning.streams import Portion, Stream
 from engram_host.meters.base import Meter
 
 START = -1  # what an evaluation came after, when nothing had been learned yet
 
 
-class LearnedTasks(NamedTuple):
-    """summary: the log's last record, "metrics". sessions: one a task. log: the file."""
+class LearnedStream(NamedTuple):
+    """summary: the log's last record, "metrics". sessions: as they were learned. log: the file."""
 
     summary: dict[str, Any]
     sessions: list[Learned]
     log: Path
 
 
-class TaskRun:
-    """Carries out one call of api.learn_tasks(). meter, class_names: as Session takes them."""
+class StreamRun:
+    """Carries out one call of api.learn_stream(). meter, class_names: as Session takes them."""
 
     def __init__(
         self,
@@ -57,17 +57,18 @@ class TaskRun:
         length: Length,
         known_first: bool,
         seed: int,
-    ) -> LearnedTasks:
-        """length: how long each session learns. known_first: the model knows the first task: its
-        samples are stored for replay, nothing is trained. seed: of which of them."""
+    ) -> LearnedStream:
+        """length: how long each session learns. known_first: the model knows what the first one
+        brings: its samples are stored for replay, nothing is trained. seed: of which of them."""
         stream, own, done, sent = start
-        tasks = list(stream.tasks)
+        portions = list(stream.sessions)
         if known_first:
-            tasks[own] = Task(tasks[own].name, within(tasks[own].samples, learner["budget"], seed))
+            name, samples = portions[own]
+            portions[own] = Portion(name, within(samples, learner["budget"], seed))
         self._write(
-            "tasks",
+            "stream",
             protocol=stream.protocol,
-            tasks=[_facts(task) for task in tasks],
+            sessions=[_facts(portion) for portion in portions],
             tests=[_facts(test) for test in stream.tests],
             known_first=known_first,
             learner=learner,
@@ -78,9 +79,9 @@ class TaskRun:
             # the tests after the last save are taken again: what they gave may be lost
             self._test(done - 1 if done else START, stream.tests)
             sessions = []
-            for i, task in enumerate(tasks[done:], done):
+            for i, portion in enumerate(portions[done:], done):
                 learns = None if known_first and i == own else length
-                sessions.append(self._learn(i, task, learns, sent if i == done else 0))
+                sessions.append(self._learn(i, portion, learns, sent if i == done else 0))
                 self._test(i, stream.tests)
             summary = self._metrics(sessions, stream)
         except KeyboardInterrupt:
@@ -89,24 +90,24 @@ class TaskRun:
         except Exception as e:
             self._write("metrics", error=str(e))
             raise
-        return LearnedTasks(summary, sessions, self.writer.path)
+        return LearnedStream(summary, sessions, self.writer.path)
 
-    def _learn(self, number: int, task: Task, length: Length | None, sent: int) -> Learned:
+    def _learn(self, place: int, portion: Portion, length: Length | None, sent: int) -> Learned:
         session = Session(
             self.device, self.writer, self.stop, self.on_step, self.meter, self.class_names
         )
         learner = self.device.info()["learner"]
-        about = {"task": number, "task_name": task.name}
-        return session.run(learner, task.samples, length, sent, **about)
+        about = {"place": place, "name": portion.name}
+        return session.run(learner, portion.samples, length, sent, **about)
 
-    def _test(self, after: int, tests: list[Task]) -> None:
+    def _test(self, after: int, tests: list[Portion]) -> None:
         for j, test in enumerate(tests):
             if self.stop.asked:
                 raise Stopped(
                     f"stopped before test {test.name}; what was learned is saved. "
                     f"Log: {self.writer.path}"
                 )
-            told = self.device.evaluate_stream(test.samples, task=j)
+            told = self.device.evaluate_stream(test.samples, session=j)
             accuracy = told["correct"] / told["n"] if told["n"] else 0.0
             record = self._write(
                 "evaluation", after=after, test=j, test_name=test.name, accuracy=accuracy, **told
@@ -114,7 +115,7 @@ class TaskRun:
             self.tested.append(record)
             self.on_test(record)
 
-    def _metrics(self, sessions: list[Learned], stream: TaskStream) -> dict[str, Any]:
+    def _metrics(self, sessions: list[Learned], stream: Stream) -> dict[str, Any]:
         store = self.device.store_info()["store"]
         summaries = [session.summary for session in sessions]
         steps = sum(summary["steps"] for summary in summaries)
@@ -124,9 +125,9 @@ class TaskRun:
             **(self.device.metrics() if stream.tests else {}),
             accuracy=self._overall(len(stream.tests)),
             protocol=stream.protocol,
-            tasks=[task.name for task in stream.tasks],
+            sessions=[portion.name for portion in stream.sessions],
             tests=[test.name for test in stream.tests],
-            diagonal=len(stream.tests) == len(stream.tasks),
+            diagonal=len(stream.tests) == len(stream.sessions),
             bits=self.device.info()["learner"]["bits"],
             samples=sum(summary["samples"] for summary in summaries),
             steps=steps,
@@ -155,6 +156,6 @@ def _warning(summaries: list[dict[str, Any]]) -> dict[str, Any]:
     return {"warning": given[0]} if given else {}
 
 
-def _facts(task: Task) -> dict[str, Any]:
-    classes = [int(c) for c in np.unique(task.samples.labels)]
-    return {"name": task.name, "classes": classes, "samples": len(task.samples)}
+def _facts(portion: Portion) -> dict[str, Any]:
+    classes = [int(c) for c in np.unique(portion.samples.labels)]
+    return {"name": portion.name, "classes": classes, "samples": len(portion.samples)}

@@ -1,4 +1,4 @@
-"""The figures, cards and tiles of a stream of tasks in a learning log."""
+"""The figures, cards and tiles of a stream of sessions in a learning log."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from ..learning import log
+from .figures.stream import stream_accuracy_picture, stream_matrix_picture
 from .figures.style import Picture
-from .figures.tasks import task_accuracy_picture, task_matrix_picture
 from .page import Card, DataTable, Tile
 from .schema import Source
 
 PROTOCOLS = {
-    "class": "class-incremental: every task brings classes of its own",
-    "domain": "domain-incremental: every task brings samples of another kind, tested one by one",
-    "instance": "instance-incremental: every task brings more samples, tested all together",
+    "class": "class-incremental: every session brings classes of its own",
+    "domain": "domain-incremental: every session brings samples of another kind, tested apart",
+    "instance": "instance-incremental: every session brings more samples, tested all together",
 }
 _METRICS = (
-    ("Average accuracy", "average_accuracy", "mean over the tests, after the last task"),
-    ("Forgetting", "forgetting", "best accuracy on a task so far less the last, mean"),
-    ("Backward transfer", "backward_transfer", "last accuracy less that right after the task"),
-    ("Forward transfer", "forward_transfer", "accuracy just before a task less that at the start"),
+    ("Average accuracy", "average_accuracy", "mean over the tests, after the last session"),
+    ("Forgetting", "forgetting", "best accuracy on a test so far less the last, mean"),
+    ("Backward transfer", "backward_transfer", "last accuracy less that right after its session"),
+    ("Forward transfer", "forward_transfer", "accuracy before its session less that at the start"),
 )
 
 
@@ -35,8 +35,8 @@ class LoggedStream:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def tasks(self) -> list[str]:
-        return [task["name"] for task in self.begin["tasks"]]
+    def sessions(self) -> list[str]:
+        return [session["name"] for session in self.begin["sessions"]]
 
     @property
     def tests(self) -> list[str]:
@@ -44,22 +44,22 @@ class LoggedStream:
 
     @property
     def diagonal(self) -> bool:
-        """Whether each task has a test of its own."""
-        return len(self.tests) == len(self.tasks)
+        """Whether each session has a test of its own."""
+        return len(self.tests) == len(self.sessions)
 
     def accuracy(self, after: int, tests: Sequence[int]) -> float | None:
-        """On the samples of some tests together, after a task (-1: before the first)."""
+        """On the samples of some tests together, after a session (-1: before the first)."""
         rows = [r for r in self.evaluations if r["after"] == after and r["test"] in tests]
         total = sum(row["n"] for row in rows)
         return sum(row["correct"] for row in rows) / total if total else None
 
 
 def read_stream(path: Path) -> LoggedStream | None:
-    """The last stream of tasks in a log that measured itself to its end; None without one."""
+    """The last stream of sessions in a log that measured itself to its end; None without one."""
     stream, whole = None, None
     for record in log.read(path):
         kind = record["kind"]
-        if kind == "tasks":
+        if kind == "stream":
             stream = LoggedStream(record)
         elif stream and kind == "evaluation":
             stream.evaluations.append(record)
@@ -78,10 +78,10 @@ def draw(stream: LoggedStream) -> dict[str, Picture]:
     ]
     everything = [stream.accuracy(i, tests) for i in range(-1, count)]
     return {
-        "task_accuracy": task_accuracy_picture(seen, everything, stream.tasks),
-        "task_matrix": task_matrix_picture(
+        "stream_accuracy": stream_accuracy_picture(seen, everything, stream.sessions),
+        "stream_matrix": stream_matrix_picture(
             stream.metrics["matrix"],
-            stream.tasks,
+            stream.sessions,
             stream.tests,
             stream.begin["protocol"] == "class",
         ),
@@ -108,16 +108,16 @@ def cards(stream: LoggedStream, svg: dict[str, str], origin: Source) -> list[Car
     """Accuracy, matrix, metrics, what was run."""
     return [
         Card(
-            "Accuracy after each task",
-            "All test samples count alike. Seen so far: the tests of the tasks learned.",
+            "Accuracy after each session",
+            "All test samples count alike. Seen so far: the tests of the sessions learned.",
             [origin],
-            svg["task_accuracy"],
+            svg["stream_accuracy"],
         ),
         Card(
-            "What it knows after each task",
-            "A row for each task that was learned, a column for each test.",
+            "What it knows after each session",
+            "A row for each session that was learned, a column for each test.",
             [origin],
-            svg["task_matrix"],
+            svg["stream_matrix"],
             _matrix_table(stream),
         ),
         Card(
@@ -141,7 +141,7 @@ def _percent(value: float | None) -> str:
 
 
 def _matrix_table(stream: LoggedStream) -> DataTable:
-    rows = [("start", stream.metrics["start"]), *zip(stream.tasks, stream.metrics["matrix"])]
+    rows = [("start", stream.metrics["start"]), *zip(stream.sessions, stream.metrics["matrix"])]
     return DataTable(
         [(name, *map(_percent, row)) for name, row in rows if row], ("after", *stream.tests)
     )
@@ -150,13 +150,13 @@ def _matrix_table(stream: LoggedStream) -> DataTable:
 def _facts(stream: LoggedStream) -> DataTable:
     begin, told = stream.begin, stream.metrics
     learner = begin["learner"]
-    sent = ", ".join(f"{task['name']}: {task['samples']:,}" for task in begin["tasks"])
+    sent = ", ".join(f"{session['name']}: {session['samples']:,}" for session in begin["sessions"])
     known = "; the first was known and only stored" if begin["known_first"] else ""
     tested = sum(test["samples"] for test in begin["tests"])
     return DataTable(
         [
             ("protocol", PROTOCOLS[begin["protocol"]]),
-            ("samples by task", sent + known),
+            ("samples by session", sent + known),
             ("test samples", f"{tested:,}, {len(begin['tests'])} tests"),
             ("strategy", learner["strategy"]),
             ("budget", f"{learner['budget']:,} latents of {told['bits']} bits"),

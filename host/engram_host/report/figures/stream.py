@@ -1,4 +1,4 @@
-"""Pictures of a stream of tasks: the accuracy matrix, and the way to it."""
+"""Pictures of a stream of sessions: the accuracy matrix, and the way to it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _START = "start"
 
 
 @styled
-def task_matrix_picture(
-    matrix: Matrix, tasks: Sequence[str], tests: Sequence[str], triangle: bool
+def stream_matrix_picture(
+    matrix: Matrix, sessions: Sequence[str], tests: Sequence[str], triangle: bool
 ) -> Picture:
-    """A heat map: a row for each task that was learned, a column for each test.
+    """A heat map: a row for each session that was learned, a column for each test.
 
-    triangle: test j belongs to task j, and says nothing before that was learned.
+    triangle: test j belongs to session j, and says nothing before that was learned.
     """
     picture = Picture(
-        "Accuracy matrix: a row for each task that was learned, a column for each test.",
-        height=2.2 + 0.22 * len(tasks),
+        "Accuracy matrix: a row for each session that was learned, a column for each test.",
+        height=2.2 + 0.22 * len(sessions),
     )
     axes = picture.figure.add_subplot()
-    rows = [f"+ {name}" if i else name for i, name in enumerate(tasks)]
+    rows = [f"+ {name}" if i else name for i, name in enumerate(sessions)]
     draw_cells(axes, picture, matrix, rows, tests, "replay", "", triangle=triangle)
     axes.set_ylabel("after learning")
     axes.set_xlabel("accuracy in % on the test")
@@ -32,19 +32,19 @@ def task_matrix_picture(
 
 
 @styled
-def task_accuracy_picture(
-    seen: Sequence[float], everything: Sequence[float | None], tasks: Sequence[str]
+def stream_accuracy_picture(
+    seen: Sequence[float], everything: Sequence[float | None], sessions: Sequence[str]
 ) -> Picture:
     """Lines: accuracy on the tests of what was learned so far, and on all tests.
 
     everything: one value more than seen, the first of them before anything was learned.
     """
-    picture = Picture(f"Accuracy after each task: {seen[-1]:.1%} at the end.")
+    picture = Picture(f"Accuracy after each session: {seen[-1]:.1%} at the end.")
     axes = picture.figure.add_subplot()
-    names = [_START, *(f"+ {name}" if i else name for i, name in enumerate(tasks))]
+    names = [_START, *(f"+ {name}" if i else name for i, name in enumerate(sessions))]
     lines = (
         ("on all tests", "joint", list(enumerate(everything))),
-        ("on the tasks so far", "replay", list(enumerate(seen, 1))),
+        ("on the sessions so far", "replay", list(enumerate(seen, 1))),
     )
     for label, role, points in lines:
         known = [(x, y) for x, y in points if y is not None]
