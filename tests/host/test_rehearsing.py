@@ -152,15 +152,28 @@ def test_learning_with_an_empty_memory_warns_before_a_sample_is_sent(device, mod
     assert "warning" not in api.learn(device, some([6], 20)).summary  # there is something old now
 
 
-@pytest.mark.parametrize("how", ["finetune", "ewc", "all classes", "rehearsed"])
+@pytest.mark.parametrize("name", ["ncm", "slda"])
+def test_a_strategy_that_begins_anew_says_so(device, model, some, name):
+    """Once: in the next session its means are of what it has learned."""
+    api.push_model(device, model, strategy=name)
+    with pytest.warns(EngramWarning, match=f"9 classes that digits knows.*{name} begins anew"):
+        taught = api.learn(device, some([5], 20))
+    assert "begins anew" in taught.summary["warning"]
+    assert "warning" not in api.learn(device, some([6], 20)).summary
+
+
+@pytest.mark.parametrize("how", ["finetune", "ewc", "all classes", "rehearsed", "past", "slda"])
 def test_no_warning_where_nothing_is_forgotten_unawares(device, model, some, how):
-    options = {"strategy": how} if how in ("finetune", "ewc") else {}
+    options = {"strategy": how} if how in ("finetune", "ewc", "slda") else {}
+    if how == "past":
+        options = {"strategy": "ncm", "strategy_options": {"past": 30}}
     api.push_model(device, model, batch=8, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("error", EngramWarning)
         if how == "rehearsed":
             api.rehearse(device, some(KNOWN, 4))
-        taught = api.learn(device, some(range(10), 2) if how == "all classes" else some([5], 8))
+        whole = how in ("all classes", "slda")
+        taught = api.learn(device, some(range(10), 2) if whole else some([5], 8))
     assert "warning" not in taught.summary
 
 

@@ -14,23 +14,36 @@ from engram_host.samples.data import Samples
 
 
 def warning(device: Device, learner: dict[str, Any], samples: Samples) -> str | None:
-    """A warning for a session that forgets unawares: its strategy replays, but nothing older is
-    stored, and the model file knows classes that the new samples do not bring. None for others.
+    """A warning for a session that forgets unawares classes that the model file knows and the new
+    samples do not bring. None for others.
 
-    learner: the board's facts about it.
+    So does a strategy that replays where nothing older is stored, and in its first session one
+    that knows classes by their samples alone. learner: the board's facts about it.
     """
-    replays = strategies.strategy_class(learner["strategy"]).REPLAY
-    if not learner["classes"] or not replays or device.stored()["old"]:
+    strategy = strategies.strategy_class(learner["strategy"])
+    if not learner["classes"]:
         return None
     missing = set(range(learner["known"])) - set(np.unique(samples.labels).tolist())
-    if not missing:
-        return None
-    return (
-        f"expected stored samples of the {len(missing)} classes that {learner['model']} knows "
-        "beside the new ones, got none: learning will forget them; first give the board samples "
-        "of them, `engram rehearse DATA`, or a model file that carries some, made by `engram "
-        "convert --rehearse DATA`"
-    )
+    words = f"the {len(missing)} classes that {learner['model']} knows"
+    if missing and strategy.ANEW and not learner["session"] and not _past(device):
+        return (
+            f"expected samples of {words} beside the new ones, got none: {learner['strategy']} "
+            "begins anew and knows a class by its samples alone; learn samples of them too, or "
+            "take another strategy"
+        )
+    if missing and strategy.REPLAY and not device.stored()["old"]:
+        return (
+            f"expected stored samples of {words} beside the new ones, got none: learning will "
+            "forget them; first give the board samples of them, `engram rehearse DATA`, or a "
+            "model file that carries some, made by `engram convert --rehearse DATA`"
+        )
+    return None
+
+
+def _past(device: Device) -> bool:
+    """Whether the model file's head counts as so many samples of its classes."""
+    options = device.info()["options"].get("strategy_options") or {}
+    return bool(options.get("past"))
 
 
 def known_samples(samples: Samples, learner: dict[str, Any], seed: int) -> Samples:

@@ -11,6 +11,7 @@ class Strategy:
     """
 
     REPLAY = True  # old records are mixed into the batch
+    ANEW = False  # it knows a class by samples alone: what the model file knows is lost
     STEPS = STEPS  # of a learning run at least, where nobody says how many
     SCOPE = None  # what learns: a scope or preset of nn.scope; None: all, or as asked for
     COMPOSITION = "balanced"  # of a batch: one of composition.COMPOSITIONS

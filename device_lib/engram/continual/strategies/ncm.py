@@ -29,6 +29,7 @@ class Strategy(Base):
     """
 
     REPLAY = False
+    ANEW = True  # but for the option past
     STEPS = 0  # one pass is all
     SCOPE = "head"
     GRADIENTS = True
