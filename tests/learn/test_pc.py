@@ -279,6 +279,20 @@ def test_anything_else_is_no_label(label, model):
         learner.observe(X, label)
 
 
+def test_a_late_class_is_told_how_it_comes_in(model):
+    """And the model keeps what it has learned when it is opened so."""
+    learner = engram.load(model, sync=False)
+    observe(learner)
+    learner.learn(epochs=2)
+    learner.save()
+    with pytest.raises(engram.DataError, match="got 4; open the model with classes=5 for a new"):
+        learner.observe(X, 4)
+    learner = engram.load(model, sync=False, classes=5)
+    assert learner.session == 1 and len(learner.store) == 12
+    learner.observe(X, 4)
+    assert learner.learn(epochs=1)["steps"] == 1 and learner.info()["known"] == 5
+
+
 # ---------------------------------------------------------------- data
 
 

@@ -61,7 +61,11 @@ class Inputs:
             except (AttributeError, TypeError):
                 number = -1
         if not 0 <= number < self.classes:
-            raise DataError("expected a label from 0 to %d, got %r" % (self.classes - 1, label))
+            room = "; open the model with classes=%d for a new class" % (number + 1)
+            raise DataError(
+                "expected a label from 0 to %d, got %r%s"
+                % (self.classes - 1, label, room if self.classes <= number < NO_CLASS else "")
+            )
         return number
 
     def _target(self, target):
