@@ -77,10 +77,10 @@ def boards() -> list[dict[str, Any]]:
         if "build" in board.facts:
             row["built"] = build_ports.artefact(board).exists()
         if board.is_virtual:
-            running = virtual.status(board.name)
+            state = virtual.status(board.name)
             row["built"] = board.artefact.exists()
-            row["running"] = running is not None
-            row["tty"] = str(running.tty) if running else None
+            row["running"] = state is not None
+            row["tty"] = str(state.tty) if state else None
         rows.append(row)
     return rows
 
@@ -94,8 +94,8 @@ def serial_ports(ask: bool = True) -> list[dict[str, Any]]:
     there: list[dict[str, Any]] = [*ports.serial_ports(), *ports.virtual_ports()]
     if not ask:
         return there
-    found = census.survey([row["port"] for row in there])
-    return [{**row, **found[row["port"]]} for row in there]
+    states = census.survey([row["port"] for row in there])
+    return [{**row, **states[row["port"]]} for row in there]
 
 
 def build(
@@ -148,7 +148,7 @@ def start(board: str, *, flash: Path | None = None, fresh: bool = False) -> virt
 def stop(board: str, *, save: Path | None = None) -> bool:
     """Stop a virtual board; save its flash as an image. False if it did not run."""
     facts = board_facts.load(board)
-    stopped = virtual.stop(board)
+    was_running = virtual.stop(board)
     if save is not None:
         file = virtual.Place.of(board).flash
         if not file.exists():
@@ -157,7 +157,7 @@ def stop(board: str, *, save: Path | None = None) -> bool:
                 f"start {board}` makes one"
             )
         facts.save_flash(file, save)
-    return stopped
+    return was_running
 
 
 # --- a connection -------------------------------------------------------------------------------
@@ -190,10 +190,10 @@ def _device(port: Port) -> Iterator[Device]:
 def info(port: Port = None) -> dict[str, Any]:
     """The facts of a board: runtime, memory, files, model, store."""
     with _device(port) as device:
-        told = device.info()
-        told["files"] = device.files()
-        told["flash"] = device.store_info() if told["learner"] else None
-        return told
+        facts = device.info()
+        facts["files"] = device.files()
+        facts["flash"] = device.store_info() if facts["learner"] else None
+        return facts
 
 
 def install(
@@ -219,8 +219,8 @@ def install(
     known = board_facts.load(target.board).facts if target.board else {}
     transport = ports.open_transport(port)
     try:
-        wanted = installer.Wishes(board=known, **wishes)
-        return installer.install(transport, wanted, reporter or Silent())
+        request = installer.Wishes(board=known, **wishes)
+        return installer.install(transport, request, reporter or Silent())
     finally:
         transport.close()
 
@@ -252,10 +252,10 @@ def push_data(
     """Keep labelled samples on a board, for eval(). Returns the names of the files there."""
     _need(data)
     with _device(port) as device:
-        loaded = _samples(data, labels, device)
+        samples = _samples(data, labels, device)
         if device.info()["learner"]:
-            device.warn_of_range(loaded)
-        return device.push_data(name, loaded)
+            device.warn_of_range(samples)
+        return device.push_data(name, samples)
 
 
 def files(port: Port = None) -> dict[str, Any]:
@@ -302,13 +302,13 @@ def _samples(
 ) -> Samples:
     """Samples as the open model of a board takes them, their labels as it counts its classes."""
     if not isinstance(data, Samples):
-        opened = device.info()["learner"]
-        data = sample_files.load(data, labels, device.taken() if opened else None)
+        learner = device.info()["learner"]
+        data = sample_files.load(data, labels, device.taken() if learner else None)
     if not data.class_names:
         return data
-    opened = device.info()["learner"]
-    names = _names(class_names, device) if opened or class_names is not None else []
-    return data.numbered(names, opened["classes"] if opened else None)
+    learner = device.info()["learner"]
+    names = _names(class_names, device) if learner or class_names is not None else []
+    return data.numbered(names, learner["classes"] if learner else None)
 
 
 def reboot(port: Port = None) -> None:
@@ -437,16 +437,16 @@ def learn(
     _need(data)
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
-        loaded = _samples(data, labels, device, class_names)
-        loaded.need_answers()
-        learner = device.grow(learner, loaded) if options.get("classes") is None else learner
-        device.check(loaded)
-        device.warn_of_range(loaded)
+        samples = _samples(data, labels, device, class_names)
+        samples.need_answers()
+        learner = device.grow(learner, samples) if options.get("classes") is None else learner
+        device.check(samples)
+        device.warn_of_range(samples)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
             session = Session(device, writer, stop, on_step, measures, names)
-            return session.run(learner, loaded, length)
+            return session.run(learner, samples, length)
 
 
 def rehearse(
@@ -467,16 +467,16 @@ def rehearse(
     _need(data)
     with _device(port) as device, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
-        loaded = _samples(data, labels, device, class_names)
-        loaded.need_answers()
-        device.check(loaded)
-        device.warn_of_range(loaded)
-        chosen = known_samples(loaded, learner, options.get("seed") or 1)
+        samples = _samples(data, labels, device, class_names)
+        samples.need_answers()
+        device.check(samples)
+        device.warn_of_range(samples)
+        rehearsal = known_samples(samples, learner, options.get("seed") or 1)
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
             session = Session(device, writer, stop, ignore, class_names=names)
-            return session.run(learner, chosen, None)
+            return session.run(learner, rehearsal, None)
 
 
 def learn_stream(
@@ -517,8 +517,8 @@ def learn_stream(
     leaves that as it is.
     """
     length, seed = Length.of(epochs, steps), options.get("seed") or 1
-    for given in (data, test):
-        _need(given)
+    for source in (data, test):
+        _need(source)
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
 
         def read(path: Path | str, its_labels: Path | None = None) -> Samples:
@@ -543,7 +543,7 @@ def learn_stream(
         device.warn_of_range(stream.sessions[0].samples)
         settings = {"epochs": epochs, "steps": steps, "known_first": known_first, "seed": seed}
         settings["options"] = device.info()["options"]
-        begun = stream_start.start(
+        beginning = stream_start.start(
             device,
             learner,
             stream,
@@ -556,7 +556,7 @@ def learn_stream(
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
             run = StreamRun(device, writer, stop, on_step, on_test, measures, names)
-            return run.run(learner, begun, length=length, known_first=known_first, seed=seed)
+            return run.run(learner, beginning, length=length, known_first=known_first, seed=seed)
 
 
 def open_meter(text: str) -> Meter:
@@ -572,11 +572,11 @@ def metered(meter: str | Meter | None) -> Iterator[Meter | None]:
     if not isinstance(meter, str):
         yield meter
         return
-    opened = open_meter(meter)
+    instrument = open_meter(meter)
     try:
-        yield opened
+        yield instrument
     finally:
-        opened.close()
+        instrument.close()
 
 
 def measure(log: Path | str | None, meter: str) -> dict[str, Any]:
@@ -596,9 +596,9 @@ def measure(log: Path | str | None, meter: str) -> dict[str, Any]:
         )
     with metered(meter) as measures:
         assert measures is not None
-        told = from_recording(lines[-1], measures)
+        energy = from_recording(lines[-1], measures)
     with logs.Writer(path) as writer:
-        return writer.write("energy", told)
+        return writer.write("energy", energy)
 
 
 def stream_groups(text: str) -> list[list[int]]:
@@ -638,25 +638,25 @@ def eval(
     _need(data)
     with _device(port) as device:
         learner = device.need_open(model)
-        loaded = None if data is None else _samples(data, labels, device, class_names)
-        predicted: list[int] | None = [] if learner["classes"] else None
-        if loaded is not None:
-            device.check(loaded)
-            device.warn_of_range(loaded)
+        samples = None if data is None else _samples(data, labels, device, class_names)
+        answers: list[int] | None = [] if learner["classes"] else None
+        if samples is not None:
+            device.check(samples)
+            device.warn_of_range(samples)
         if stream:
-            if loaded is None:
+            if samples is None:
                 raise InputError("expected samples to stream, got none; give a file of them")
-            result = device.evaluate_stream(loaded, session, predicted)
+            result = device.evaluate_stream(samples, session, answers)
         else:
-            if loaded is not None:
-                device.push_data(name, loaded)
-            result = device.evaluate(name, session, predicted)
-        if predicted is None:
+            if samples is not None:
+                device.push_data(name, samples)
+            result = device.evaluate(name, session, answers)
+        if answers is None:
             return result
-        right = device.labels(name) if loaded is None else loaded.labels
+        right = device.labels(name) if samples is None else samples.labels
         names = _names(class_names, device)
     result["accuracy"] = result["correct"] / result["n"] if result["n"] else 0.0
-    counts = scores.confusion(right, predicted, learner["classes"])
+    counts = scores.confusion(right, answers, learner["classes"])
     result.update(confusion=counts.tolist(), **scores.per_class(counts), class_names=names)
     return result
 
@@ -675,11 +675,11 @@ def class_names(port: Port = None, *, model: str | None = None) -> list[str]:
         return device.class_names()
 
 
-def _names(given: ClassNames, device: Device) -> list[str]:
+def _names(source: ClassNames, device: Device) -> list[str]:
     """The class names that were given, else those of the open model."""
-    if given is None:
+    if source is None:
         return device.class_names()
-    return read_names(given) if isinstance(given, (str, Path)) else list(given)
+    return read_names(source) if isinstance(source, (str, Path)) else list(source)
 
 
 def read_names(path: Path | str) -> list[str]:
@@ -701,10 +701,10 @@ def predict(port: Port, data: Data, *, model: str | None = None) -> list[Answer]
     _need(data)
     with _device(port) as device:
         device.need_open(model)
-        loaded = _samples(data, None, device)
-        device.check_inputs(loaded)
-        device.warn_of_range(loaded)
-        return device.predict(loaded)
+        samples = _samples(data, None, device)
+        device.check_inputs(samples)
+        device.warn_of_range(samples)
+        return device.predict(samples)
 
 
 def log(path: Path | None = None, *, follow: bool = False) -> Iterator[dict[str, Any]]:
@@ -733,10 +733,10 @@ def plan(
     """
     from engram_host.planning.report import plan_report
 
-    chosen = [board_facts.load(name) for name in boards]
-    if not chosen and port is None:
-        chosen = board_facts.load_all()
-    facts = [board.facts for board in chosen]
+    selection = [board_facts.load(name) for name in boards]
+    if not selection and port is None:
+        selection = board_facts.load_all()
+    facts = [board.facts for board in selection]
     if port is not None:
         with _device(port) as device:
             facts.append(_facts_of(device, Path(model)))
@@ -751,9 +751,9 @@ def _facts_of(device: Device, model: Path) -> dict[str, Any]:
     chip = known.get("chip", {"name": name, "ram_bytes": info["memory"].get("ram", 0)})
     flash = {"program_once": False, **known.get("flash", {}), **region}
     free = fs["free_bytes"] + (device.held_bytes(model.read_bytes()) if model.is_file() else 0)
-    asked = {"asked": True, "fs_bytes": free, "block_bytes": fs["block_bytes"], **room}
-    asked["store_bytes"] = flash["store_bytes"]
-    return {**known, "name": name, "chip": chip, "flash": flash, "room": asked}
+    sizes = {"asked": True, "fs_bytes": free, "block_bytes": fs["block_bytes"], **room}
+    sizes["store_bytes"] = flash["store_bytes"]
+    return {**known, "name": name, "chip": chip, "flash": flash, "room": sizes}
 
 
 def convert(

@@ -81,8 +81,8 @@ class Verbs(click.RichGroup):
             sys.stdout.flush()  # else a reader that has gone is met when the interpreter ends
             return result
         except KeyboardInterrupt as stop:
-            said = str(stop) if isinstance(stop, Stopped) else "interrupted"
-            errors().print(f"[yellow]{escape(said)}[/]", highlight=False)
+            reason = str(stop) if isinstance(stop, Stopped) else "interrupted"
+            errors().print(f"[yellow]{escape(reason)}[/]", highlight=False)
             ctx.exit(INTERRUPTED)
         except (ClickException, Exit, Abort, BrokenPipeError):
             raise  # wrong usage, `| head` and the like: click's own

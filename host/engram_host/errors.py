@@ -52,10 +52,10 @@ class DeviceError(HostError):
     said: its message.
     """
 
-    def __init__(self, kind: str, said: str) -> None:
-        super().__init__(f"{said}{_advice(kind, said)} ({kind} on the board)")
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{message}{_advice(kind, message)} ({kind} on the board)")
         self.kind = kind
-        self.said = said
+        self.said = message
 
 
 class NoRoom(HostError):
@@ -70,11 +70,11 @@ _ADVICE = {
 }
 
 
-def _advice(kind: str, said: str) -> str:
-    if kind == "StoreError" and re.search(r"(ReplayStore|Checkpoints)\.format", said):
+def _advice(kind: str, message: str) -> str:
+    if kind == "StoreError" and re.search(r"(ReplayStore|Checkpoints)\.format", message):
         return "; from this computer `engram reset` does that"
     if kind == "OSError":
-        number = re.match(r"\D*(\d+)", said)
+        number = re.match(r"\D*(\d+)", message)
         kind = f"OSError {number[1]}" if number else kind
     return _ADVICE.get(kind, "")
 

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-Update = Callable[..., None]  # update(done, total=None, note="")
+Update = Callable[..., None]  # update(count, total=None, note="")
 _Shown = AbstractContextManager[Update]
 
 
@@ -30,15 +30,15 @@ class Reporter(Protocol):
     """Shows the user how far things are."""
 
     def bytes(self, what: str, total: int) -> _Shown:
-        """A transfer of `total` bytes; within it, update(done)."""
+        """A transfer of `total` bytes; within it, update(count)."""
         ...
 
     def items(self, what: str, total: int | None, unit: str) -> _Shown:
-        """`total` (None: not known yet) things called `unit`; update(done, total, note)."""
+        """`total` (None: not known yet) things called `unit`; update(count, total, note)."""
         ...
 
 
-def _ignore(done: int, total: int | None = None, note: str = "") -> None:
+def _ignore(count: int, total: int | None = None, note: str = "") -> None:
     pass
 
 
@@ -83,7 +83,7 @@ class Bars:
     def _bar(
         self, what: str, total: int | None, unit: str, columns: tuple[ProgressColumn, ...]
     ) -> Iterator[Update]:
-        show = Progress(
+        display = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=16),
@@ -93,13 +93,13 @@ class Bars:
             TextColumn("[dim]{task.fields[note]}"),
             console=self._console,
         )
-        with show:
-            task = show.add_task(what, total=total, unit=unit, note="")
+        with display:
+            task = display.add_task(what, total=total, unit=unit, note="")
 
-            def update(done: int, total: int | None = None, note: str | None = None) -> None:
+            def update(count: int, total: int | None = None, note: str | None = None) -> None:
                 fields = {} if note is None else {"note": note}
                 if total is not None:
-                    show.update(task, total=total)
-                show.update(task, completed=done, **fields)  # type: ignore[arg-type]
+                    display.update(task, total=total)
+                display.update(task, completed=count, **fields)  # type: ignore[arg-type]
 
             yield update

@@ -81,8 +81,8 @@ def command(
     the int8 model and the float model put into the same class; for a regression, the share of the
     outputs' variance that stays.
     """
-    carried = {} if rehearse_per_class is None else {"rehearse_per_class": rehearse_per_class}
-    if carried and rehearse is None:
+    limit = {} if rehearse_per_class is None else {"rehearse_per_class": rehearse_per_class}
+    if limit and rehearse is None:
         raise click.UsageError("--rehearse-per-class belongs to --rehearse: give its samples too")
     report = api.convert(
         float_model,
@@ -93,7 +93,7 @@ def command(
         class_names=class_names,
         front_end=front_end or "",
         rehearse=rehearse,
-        **carried,
+        **limit,
     )
     if as_json:
         output.show_json(report)

@@ -36,7 +36,7 @@ def command(out: Path, seeds: bool, port: str, meter: str | None, as_json: bool)
     """
     from engram_host.demo import demo  # matplotlib with it: not for --help
 
-    told: dict[str, Any] = demo(
+    result: dict[str, Any] = demo(
         port,
         out=out,
         seeds=seeds,
@@ -45,9 +45,9 @@ def command(out: Path, seeds: bool, port: str, meter: str | None, as_json: bool)
         say=lambda line: output.errors().print(f"[bold]{escape(line)}[/]", highlight=False),
     )
     if as_json:
-        output.show_json(told["summary"])
+        output.show_json(result["summary"])
         return
     from engram_host.report.terminal import summary_table
 
-    output.show(summary_table(told["summary"]))
-    output.show(f"[green]✓[/] {told['paths']['report']}")
+    output.show(summary_table(result["summary"]))
+    output.show(f"[green]✓[/] {result['paths']['report']}")

@@ -9,19 +9,19 @@ from typing import Any
 from engram_host.meters.result import PHASES
 
 
-def energy_rows(told: dict[str, Any], log: Path | None) -> Iterator[tuple[str, str]]:
+def energy_rows(summary: dict[str, Any], log: Path | None) -> Iterator[tuple[str, str]]:
     """Rows of (name, energy) for a session's summary, or for {"energy": its record in the log}.
 
     log: the file with the session's timeline; None: a meter measured already, or none did."""
-    energy = told.get("energy")
+    energy = summary.get("energy")
     if energy is None:
-        if told.get("timeline"):
+        if summary.get("timeline"):
             yield "energy", f"engram measure {log} --meter csv:FILE, when the recording is there"
         return
     label = energy["source"]
     if label == "model":
-        shown = ", ".join(f"{chip} {mj:.4g} mJ" for chip, mj in energy["mj"].items())
-        yield "energy", f"{shown} (model)"
+        chips = ", ".join(f"{chip} {mj:.4g} mJ" for chip, mj in energy["mj"].items())
+        yield "energy", f"{chips} (model)"
         return
     names = {"step": "a step", "sample": "a sample", "total": "in all"}
     for key, name in names.items():
@@ -34,9 +34,9 @@ def energy_rows(told: dict[str, Any], log: Path | None) -> Iterator[tuple[str, s
         yield f"no energy, {name}", str(why)
 
 
-def figure(told: dict[str, Any]) -> str:
+def figure(energy: dict[str, Any]) -> str:
     """ "1.234 ± 0.012 mJ": the uncertainty with two digits, the figure with as many places."""
-    mj, u = told["mj"], told["u_mj"]
+    mj, u = energy["mj"], energy["u_mj"]
     places = 0
     while u and places < 9 and round(u, places) < 10 ** (1 - places):
         places += 1

@@ -54,7 +54,7 @@ def command(
     the samples that `engram push data` put there are used.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.eval(
+        result = api.eval(
             board,
             data,
             name=name,
@@ -65,21 +65,21 @@ def command(
             class_names=class_names,
         )
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
     else:
-        if "correct" in told:
-            output.show(scores_table(told))
-        errors = _errors(told)
+        if "correct" in result:
+            output.show(scores_table(result))
+        errors = _errors(result)
         if errors.row_count:
             output.show(errors)
 
 
-def _errors(told: dict[str, Any]) -> Table:
+def _errors(result: dict[str, Any]) -> Table:
     """Mean squared and mean absolute error of each output that regresses."""
     table = Table(box=None, header_style="bold")
     for name in ("output", "mse", "mae", "samples"):
         table.add_column(name, justify="left" if name == "output" else "right")
-    parts = {"": told} if "mse" in told else told
+    parts = {"": result} if "mse" in result else result
     for name, part in parts.items():
         if isinstance(part, dict):
             table.add_row(name, f"{part['mse']:.4g}", f"{part['mae']:.4g}", str(part["n"]))

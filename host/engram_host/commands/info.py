@@ -18,19 +18,19 @@ from engram_host.commands import options, output
 def command(port: str | None, as_json: bool) -> None:
     """Show the facts of a board: runtime, memory, files, the open model, stored samples."""
     with api.connect(port, on_text=output.console_text) as board:
-        told = api.info(board)
+        facts = api.info(board)
     if as_json:
-        output.show_json(told)
+        output.show_json(facts)
     else:
-        output.show(_table(told))
+        output.show(_table(facts))
 
 
-def _table(told: dict[str, Any]) -> Table:
-    heap, fs = told["heap"], told["fs"]
+def _table(facts: dict[str, Any]) -> Table:
+    heap, fs = facts["heap"], facts["fs"]
     rows = [
-        ("board", told["board"]),
-        ("runtime", f"{told['runtime']}, engram {told['engram']}"),
-        ("figures", f"{told['counter']['unit']} ({told['counter']['kind']})"),
+        ("board", facts["board"]),
+        ("runtime", f"{facts['runtime']}, engram {facts['engram']}"),
+        ("figures", f"{facts['counter']['unit']} ({facts['counter']['kind']})"),
         (
             "heap",
             f"{output.size(heap['used_bytes'])} used, {output.size(heap['free_bytes'])} free",
@@ -38,28 +38,28 @@ def _table(told: dict[str, Any]) -> Table:
         (
             "files",
             f"{output.size(fs['free_bytes'])} of {output.size(fs['total_bytes'])} free"
-            + "".join(f"\n{name}  {output.size(n)}" for name, n in told["files"].items()),
+            + "".join(f"\n{name}  {output.size(n)}" for name, n in facts["files"].items()),
         ),
-        ("model", _model(told)),
+        ("model", _model(facts)),
     ]
-    if told["flash"]:
-        store, saved = told["flash"]["store"], told["flash"]["checkpoints"]
+    if facts["flash"]:
+        store, states = facts["flash"]["store"], facts["flash"]["checkpoints"]
         rows += [
             ("stored samples", f"{store['live']:,} of {store['capacity']:,}"),
             (
                 "saved state",
-                f"generation {saved['generation']}" if saved["generation"] else "none",
+                f"generation {states['generation']}" if states["generation"] else "none",
             ),
         ]
     return output.facts(rows)
 
 
-def _model(told: dict[str, Any]) -> str:
-    learner = told["learner"]
+def _model(facts: dict[str, Any]) -> str:
+    learner = facts["learner"]
     if learner is None:
         return "none is open; `engram push model FILE` puts one there"
     return (
-        f"{learner['model']} ({told['model']}), {output.outputs(learner)}, "
+        f"{learner['model']} ({facts['model']}), {output.outputs(learner)}, "
         f"{learner['parameters']:,} trained parameters\n"
         f"strategy {learner['strategy']}, at most {learner['budget']:,} latents of "
         f"{learner['bits']} bits stay in flash\n"

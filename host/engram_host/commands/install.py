@@ -18,7 +18,7 @@ from engram_host.progress import Bars
 @click.option("--dry-run", is_flag=True, help="Ask the board and show what an install would do.")
 @click.option(
     "--packages",
-    "wanted",
+    "names",
     metavar="NAMES",
     default=",".join(packages.USUAL),
     show_default=True,
@@ -43,7 +43,7 @@ from engram_host.progress import Bars
 def command(
     port: str | None,
     dry_run: bool,
-    wanted: str,
+    names: str,
     kernels: str,
     store: str | None,
     store_bytes: int | None,
@@ -55,40 +55,41 @@ def command(
     files that fit, verifies them and tries them out. Run the verb again to update, or to mend an
     install that was cut off.
     """
-    told = api.install(
+    result = api.install(
         port,
         Bars(output.errors()),
         say=lambda line: output.errors().print(line, highlight=False),
-        packages=[name.strip() for name in wanted.split(",") if name.strip()],
+        packages=[name.strip() for name in names.split(",") if name.strip()],
         kernels=kernels,
         store=store,
         store_bytes=store_bytes,
         dry_run=dry_run,
     )
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
         return
-    output.show(_facts(told))
-    output.show(_parts(told))
+    output.show(_facts(result))
+    output.show(_parts(result))
     if dry_run:
         output.show(
-            f"would send {len(told['send'])} files ({output.size(told['send_bytes'])}), "
-            f"remove {len(told['stale'])}, keep {told['kept']}"
+            f"would send {len(result['send'])} files ({output.size(result['send_bytes'])}), "
+            f"remove {len(result['stale'])}, keep {result['kept']}"
         )
     else:
         output.show(
-            f"[green]✓[/] {len(told['send'])} files sent, {len(told['stale'])} removed, "
-            f"{told['kept']} were there; the self-test passed with {told['self_test']['kernels']}"
+            f"[green]✓[/] {len(result['send'])} files sent, {len(result['stale'])} removed, "
+            f"{result['kept']} were there; the self-test passed with "
+            f"{result['self_test']['kernels']}"
         )
 
 
-def _facts(told: dict[str, Any]) -> Table:
-    board, fs = told["board"], told["board"]["file_system"]
+def _facts(result: dict[str, Any]) -> Table:
+    board, fs = result["board"], result["board"]["file_system"]
     flash = board["flash"]
     rows = [
         ("board", board["machine"]),
         ("firmware", f"MicroPython {'.'.join(map(str, board['version']))}, .mpy {board['abi']}"),
-        ("native code", f"{told['kernels']['arch'] or 'none'}: {told['kernels']['why']}"),
+        ("native code", f"{result['kernels']['arch'] or 'none'}: {result['kernels']['why']}"),
         ("floats", f"{board['float_bits']} bits"),
         ("heap", f"{output.size(board['heap']['free_bytes'])} free"),
         (
@@ -97,10 +98,10 @@ def _facts(told: dict[str, Any]) -> Table:
             f"{output.size(fs['block_bytes'])}",
         ),
         ("flash driver", flash["driver"] if flash else "not known"),
-        ("was there", told["before"]),
+        ("was there", result["before"]),
     ]
-    if "store" in told:
-        rows.append(("store", _store(told["store"])))
+    if "store" in result:
+        rows.append(("store", _store(result["store"])))
     return _rows(rows)
 
 
@@ -122,11 +123,11 @@ def _rows(rows: list[tuple[str, str]]) -> Table:
     return table
 
 
-def _parts(told: dict[str, Any]) -> Table:
+def _parts(result: dict[str, Any]) -> Table:
     table = Table(box=None)
     for name in ("part", "files", "flash", "heap"):
         table.add_column(name, justify="left" if name == "part" else "right")
-    for row in told["parts"]:
+    for row in result["parts"]:
         heap = row.get("heap_bytes")
         table.add_row(
             row["part"],

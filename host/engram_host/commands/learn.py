@@ -132,24 +132,24 @@ def command(
     """
     stream = {name: rest.pop(name) for name in _ONLY_STREAMS}
     rest = options.named(rest)
-    told = {"labels": labels, "epochs": epochs, "steps": steps, "model": model, "log": log, **rest}
+    args = {"labels": labels, "epochs": epochs, "steps": steps, "model": model, "log": log, **rest}
     in_sessions = sessions is not None or session_field is not None
-    given = [name for name, value in stream.items() if value]
-    if given and not in_sessions:
+    names = [name for name, value in stream.items() if value]
+    if names and not in_sessions:
         raise click.UsageError(
-            f"{options.flags(given)[0]} belongs to a stream of sessions: give --sessions or "
+            f"{options.flags(names)[0]} belongs to a stream of sessions: give --sessions or "
             "--session-field too"
         )
     if sessions is not None:
         _check_sessions(sessions)
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
         if in_sessions:
-            cut = {"sessions": sessions, "field": session_field, **stream}
-            run = api.learn_stream(board, data, say=output.errors().print, **cut, **told)
+            division = {"sessions": sessions, "field": session_field, **stream}
+            run = api.learn_stream(board, data, say=output.errors().print, **division, **args)
             _show({**run.summary, "log": run.log}, metrics_table(run), as_json)
         else:
-            done = api.learn(board, data, **told)
-            _show({**done.summary, "log": done.log}, _table(done), as_json)
+            result = api.learn(board, data, **args)
+            _show({**result.summary, "log": result.log}, _table(result), as_json)
 
 
 def _check_sessions(sessions: str) -> None:
@@ -166,19 +166,19 @@ def _show(summary: dict[str, Any], table: Any, as_json: bool) -> None:
         output.show(table)
 
 
-def _time(told: dict[str, Any]) -> str:
+def _time(summary: dict[str, Any]) -> str:
     """A step's time where it is computed from cycles."""
-    at = frequency_words(told["board"], told["unit"])
-    units = told["total"] + told["link"]
-    ms = milliseconds(units / told["steps"], told["board"], told["unit"])
+    at = frequency_words(summary["board"], summary["unit"])
+    units = summary["total"] + summary["link"]
+    ms = milliseconds(units / summary["steps"], summary["board"], summary["unit"])
     return f", {ms / 1000:.3g} s{at}" if at and ms is not None else ""
 
 
-def _settings(done: api.Learned) -> str:
+def _settings(result: api.Learned) -> str:
     """Learning rate and batches of a session in words."""
-    told, step = done.summary, done.steps[0]
-    last = told["lr"] * (1 - told["lr_decay"])
-    rate = f"{told['lr']:.3g}" + (f" falling to {last:.3g}" if told["lr_decay"] else "")
+    summary, step = result.summary, result.steps[0]
+    last = summary["lr"] * (1 - summary["lr_decay"])
+    rate = f"{summary['lr']:.3g}" + (f" falling to {last:.3g}" if summary["lr_decay"] else "")
     return f"learning rate {rate}, {step['new']} new + {step['replayed']} stored samples per step"
 
 
@@ -187,25 +187,26 @@ def _busy(busy: dict[str, int]) -> str:
     return ", ".join(f"{name} {part / total:.0%}" for name, part in busy.items())
 
 
-def _table(done: api.Learned) -> Table:
-    told = done.summary
+def _table(result: api.Learned) -> Table:
+    summary = result.summary
     table = output.facts()
-    steps, unit = told["steps"], f"{told['unit']} ({told['source']})"
-    table.add_row("learned", f"{told['samples']} samples in {steps} steps, {told['strategy']}")
-    if "classes" in told:
-        table.add_row("classes", output.class_counts(told["classes"], told["class_names"]))
-    if told["stored"] < told["samples"]:
-        table.add_row("stored", f"{told['stored']} of them: the policy keeps a fair sample")
-    table.add_row("settings", _settings(done))
-    table.add_row("loss", f"{told['first_loss']:.3f} → {told['last_loss']:.3f}")
-    total = max(1, told["total"] + told["link"])
-    table.add_row("a step", f"{total / steps:,.0f} {unit}{_time(told)}")
-    parts = {**told["phases"], "link": told["link"]}
+    steps, unit = summary["steps"], f"{summary['unit']} ({summary['source']})"
+    amount = f"{summary['samples']} samples in {steps} steps"
+    table.add_row("learned", f"{amount}, {summary['strategy']}")
+    if "classes" in summary:
+        table.add_row("classes", output.class_counts(summary["classes"], summary["class_names"]))
+    if summary["stored"] < summary["samples"]:
+        table.add_row("stored", f"{summary['stored']} of them: the policy keeps a fair sample")
+    table.add_row("settings", _settings(result))
+    table.add_row("loss", f"{summary['first_loss']:.3f} → {summary['last_loss']:.3f}")
+    total = max(1, summary["total"] + summary["link"])
+    table.add_row("a step", f"{total / steps:,.0f} {unit}{_time(summary)}")
+    parts = {**summary["phases"], "link": summary["link"]}
     shares = (f"{name} {part / total:.0%}" for name, part in parts.items())
     table.add_row("of it", ", ".join(shares))
-    table.add_row("the session", f"{told['busy_units']:,} {unit}: {_busy(told['busy'])}")
-    table.add_row("flash", f"{output.size(told['flash_bytes'])} programmed")
-    for name, text in energy_rows(told, done.log):
+    table.add_row("the session", f"{summary['busy_units']:,} {unit}: {_busy(summary['busy'])}")
+    table.add_row("flash", f"{output.size(summary['flash_bytes'])} programmed")
+    for name, text in energy_rows(summary, result.log):
         table.add_row(name, text)
-    table.add_row("log", str(done.log))
+    table.add_row("log", str(result.log))
     return table

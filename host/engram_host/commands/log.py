@@ -57,10 +57,9 @@ def _length(record: dict[str, Any]) -> str:
 def _observe(record: dict[str, Any]) -> None:
     unit = f"{record['unit']} ({record['source']})"
     # logs of before have no such figure: every sample was stored
-    stored = record.get("stored", record["samples"])
+    count = record.get("stored", record["samples"])
     print(
-        f"observed {record['samples']} samples, stored {stored}: "
-        f"{record['observe_units']:,} {unit}"
+        f"observed {record['samples']} samples, stored {count}: {record['observe_units']:,} {unit}"
     )
     print(f"phases of a step in {unit}:")
     print(_LAYOUT.format(*_COLUMNS), flush=True)

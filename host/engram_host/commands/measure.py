@@ -28,8 +28,8 @@ def command(log: Path | None, meter: str, as_json: bool) -> None:
     LOG is the log of `engram learn --meter csv:FILE` (default: the newest). It has the times of
     the phases, and the sync pulses tie its clock to the meter's. The result is added to LOG.
     """
-    told = api.measure(log, meter)
+    energy = api.measure(log, meter)
     if as_json:
-        output.show_json(told)
+        output.show_json(energy)
         return
-    output.show(output.facts(energy_rows({"energy": told}, None)))
+    output.show(output.facts(energy_rows({"energy": energy}, None)))

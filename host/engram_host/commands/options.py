@@ -101,10 +101,10 @@ class Classes(click.ParamType):
 def named(learner: dict[str, Any]) -> dict[str, Any]:
     """Options of a learner with "classes", their number, and "class_names" apart."""
     classes = learner.pop("classes", None)
-    given = learner.pop("class_names", None)
+    texts = learner.pop("class_names", None)
     if isinstance(classes, list):
-        given, classes = given or classes, None
-    return {**learner, "classes": classes, "class_names": given}
+        texts, classes = texts or classes, None
+    return {**learner, "classes": classes, "class_names": texts}
 
 
 class Checked(click.ParamType):

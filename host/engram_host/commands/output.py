@@ -78,8 +78,8 @@ def outputs(learner: dict[str, Any]) -> str:
 def console_text(data: bytes) -> None:
     """Shows the text that the board printed, with control characters made visible."""
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-    shown = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
-    errors().print(shown, end="", style="dim", markup=False, highlight=False)
+    printable = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    errors().print(printable, end="", style="dim", markup=False, highlight=False)
     errors().file.flush()
 
 

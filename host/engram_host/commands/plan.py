@@ -44,16 +44,16 @@ def command(
     of a board: the board at --port is asked, boards by name were measured. Where the model does
     not fit, the plan says why and which options fit.
     """
-    given = {name: value for name, value in learner.items() if value is not None}
-    if isinstance(given.get("classes"), list):  # a file of names
-        given["classes"] = len(given["classes"])
-    asked = None if boards else port
-    told = api.plan(
-        model, boards=boards, port=asked, batch=batch, replay_slots=replay_slots, **given
+    settings = {name: value for name, value in learner.items() if value is not None}
+    if isinstance(settings.get("classes"), list):  # a file of names
+        settings["classes"] = len(settings["classes"])
+    source = None if boards else port
+    report = api.plan(
+        model, boards=boards, port=source, batch=batch, replay_slots=replay_slots, **settings
     )
     if as_json:
-        output.show_json(told)
+        output.show_json(report)
         return
     from engram_host.planning.report import PlanReport, plan_table
 
-    output.show(plan_table(cast(PlanReport, cast(Any, told))))
+    output.show(plan_table(cast(PlanReport, cast(Any, report))))

@@ -47,14 +47,15 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
     learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        told = api.push_model(board, file, name=name, **options.named(learner))
+        result = api.push_model(board, file, name=name, **options.named(learner))
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
         return
     output.show(
-        f"[green]✓[/] {told['model']}: {output.outputs(told)}, {told['parameters']:,} trained "
-        f"parameters, {output.size(told['ram_planned_bytes'])} of RAM, batch {told['batch']}"
-        + (f", {told['rehearsed']} samples for replay" if told["rehearsed"] else "")
+        f"[green]✓[/] {result['model']}: {output.outputs(result)}, {result['parameters']:,} "
+        f"trained parameters, {output.size(result['ram_planned_bytes'])} of RAM, batch "
+        f"{result['batch']}"
+        + (f", {result['rehearsed']} samples for replay" if result["rehearsed"] else "")
     )
 
 

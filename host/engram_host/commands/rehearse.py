@@ -42,10 +42,10 @@ def command(
     the known classes forgets these when it learns another class.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        named = options.named(learner)
-        done = api.rehearse(board, data, labels=labels, model=model, log=log, **named)
+        settings = options.named(learner)
+        result = api.rehearse(board, data, labels=labels, model=model, log=log, **settings)
     if as_json:
-        output.show_json({**done.summary, "log": done.log})
+        output.show_json({**result.summary, "log": result.log})
         return
-    stored = done.summary["stored"]
-    output.show(f"[green]✓[/] {stored} samples stored: the next `engram learn` replays them")
+    count = result.summary["stored"]
+    output.show(f"[green]✓[/] {count} samples stored: the next `engram learn` replays them")

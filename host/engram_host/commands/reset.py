@@ -18,8 +18,8 @@ def command(yes: bool, port: str | None, as_json: bool) -> None:
     if not yes:
         click.confirm("Erase all that this board has learned?", abort=True)
     with api.connect(port, on_text=output.console_text) as board:
-        told = api.reset(board)
+        result = api.reset(board)
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
     else:
         output.show("[green]✓[/] the board has forgotten what it learned")

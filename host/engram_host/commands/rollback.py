@@ -39,30 +39,30 @@ def command(to: str, yes: bool, model: str | None, port: str | None, as_json: bo
     if to in _LOST and not yes:
         click.confirm(_LOST[to], abort=True, err=True)
     with api.connect(port, on_text=output.console_text) as board:
-        told = api.rollback(board, to, model=model)
+        result = api.rollback(board, to, model=model)
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
         return
     output.show(
-        f"[green]✓[/] {told['model']} is at {_state(told['generation'])}: {told['session']} "
-        f"sessions, {told['steps']:,} steps, {told['known']} classes"
+        f"[green]✓[/] {result['model']} is at {_state(result['generation'])}: {result['session']} "
+        f"sessions, {result['steps']:,} steps, {result['known']} classes"
     )
-    output.show(_changes(told))
+    output.show(_changes(result))
 
 
 def _state(generation: int | None) -> str:
     return f"generation {generation}" if generation else "the model file"
 
 
-def _changes(told: dict[str, Any]) -> Table:
-    undone = told["undone"]
+def _changes(result: dict[str, Any]) -> Table:
+    difference = result["undone"]
     rows = [
-        ("before", _state(told["before"]["generation"])),
-        ("undone", f"{undone['session']} sessions, {undone['steps']:,} steps"),
+        ("before", _state(result["before"]["generation"])),
+        ("undone", f"{difference['session']} sessions, {difference['steps']:,} steps"),
     ]
-    if told["new"]:
+    if result["new"]:
         words = "stored samples count as new again: the next `engram learn` learns them too"
-        rows.append(("new", f"{told['new']:,} {words}"))
-    if None not in told["accuracy"]:
-        rows.append(("accuracy", "{:.1%} → {:.1%} on the tests taken".format(*told["accuracy"])))
+        rows.append(("new", f"{result['new']:,} {words}"))
+    if None not in result["accuracy"]:
+        rows.append(("accuracy", "{:.1%} → {:.1%} on the tests taken".format(*result["accuracy"])))
     return output.facts(rows)

@@ -78,6 +78,6 @@ def _pairs(result: dict[str, Any], names: list[str]) -> Table:
     table = Table(box=None, header_style="bold")
     for head in ("class", "taken for", "samples"):
         table.add_column(head, justify="right" if head == "samples" else "left")
-    for true, said, count in api.largest_confusions(result["confusion"], _PAIRS):
-        table.add_row(*(output.class_name(c, names) for c in (true, said)), str(count))
+    for true, answer, count in api.largest_confusions(result["confusion"], _PAIRS):
+        table.add_row(*(output.class_name(c, names) for c in (true, answer)), str(count))
     return table

@@ -21,8 +21,8 @@ def command(board: str, flash: Path | None, fresh: bool, as_json: bool) -> None:
 
     Other verbs start the board by themselves; this one is for --flash and --fresh.
     """
-    running = api.start(board, flash=flash, fresh=fresh)
+    state = api.start(board, flash=flash, fresh=fresh)
     if as_json:
-        output.show_json({"board": board, "tty": running.tty, "pid": running.child})
+        output.show_json({"board": board, "tty": state.tty, "pid": state.child})
     else:
-        output.show(f"[green]✓[/] {board} runs; its serial port is {running.tty}")
+        output.show(f"[green]✓[/] {board} runs; its serial port is {state.tty}")

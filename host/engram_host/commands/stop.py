@@ -20,10 +20,10 @@ def command(board: str, save: Path | None, as_json: bool) -> None:
 
     Its flash stays: saved states and samples are there after the next start.
     """
-    stopped = api.stop(board, save=save)
+    was_running = api.stop(board, save=save)
     if as_json:
-        output.show_json({"board": board, "stopped": stopped, "saved": save})
+        output.show_json({"board": board, "stopped": was_running, "saved": save})
         return
-    output.show(f"[green]✓[/] {board} is off" + ("" if stopped else " (it was not running)"))
+    output.show(f"[green]✓[/] {board} is off" + ("" if was_running else " (it was not running)"))
     if save:
         output.show(f"[green]✓[/] flash saved to {save}")

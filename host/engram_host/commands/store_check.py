@@ -23,18 +23,18 @@ def command(ctx: click.Context, image: Path | None, port: str | None, as_json: b
     A sample that a power cut tore while it was written counts as damaged too.
     """
     with store_source.opened(ctx, image, port) as source:
-        told = api.store_check(**source)
+        result = api.store_check(**source)
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
     else:
         output.show(
-            f"{store_source.records(told)}; {told['deleted']:,} deleted\n"
-            f"{told['units']} units of {told['erase_bytes']:,} bytes; erases of a unit: "
-            f"{store_source.wear(told)}"
+            f"{store_source.records(result)}; {result['deleted']:,} deleted\n"
+            f"{result['units']} units of {result['erase_bytes']:,} bytes; erases of a unit: "
+            f"{store_source.wear(result)}"
         )
-        for unit, slot in told["damaged_slots"]:
+        for unit, slot in result["damaged_slots"]:
             output.show(f"[red]damaged:[/] unit {unit}, slot {slot}")
-        if not told["damaged"]:
+        if not result["damaged"]:
             output.show("[green]✓[/] no damage")
-    if told["damaged"]:
+    if result["damaged"]:
         ctx.exit(DAMAGE)

@@ -27,8 +27,8 @@ def command(
     --image.
     """
     with store_source.opened(ctx, image, port) as source:
-        told = api.store_dump(source["image"], out, port=source["port"])
+        result = api.store_dump(source["image"], out, port=source["port"])
     if as_json:
-        output.show_json(told)
+        output.show_json(result)
     else:
-        output.show(f"[green]✓[/] {told['samples']:,} samples in {out}")
+        output.show(f"[green]✓[/] {result['samples']:,} samples in {out}")

@@ -44,17 +44,17 @@ def command(
     if as_json:
         output.show_json({"formatted": True, "kept_wear": keep_wear})
     else:
-        kept = "an empty store of the same model" if keep_wear else "blank"
-        output.show(f"[green]✓[/] samples and saved states are erased; the region is {kept}")
+        content = "an empty store of the same model" if keep_wear else "blank"
+        output.show(f"[green]✓[/] samples and saved states are erased; the region is {content}")
 
 
 def _lost(source: dict[str, Any]) -> str:
     """The records and states that a format would delete, in sentences."""
     try:
-        told = api.store_info(**source)
+        store = api.store_info(**source)
     except (InputError, StoreError) as e:
         return f"{e}."
     states = [
-        f"generation {s['generation']} of model {s['model_id']}" for s in told["checkpoints"]
+        f"generation {s['generation']} of model {s['model_id']}" for s in store["checkpoints"]
     ]
-    return f"There are {store_source.records(told)}; saved states: {', '.join(states) or 'none'}."
+    return f"There are {store_source.records(store)}; saved states: {', '.join(states) or 'none'}."

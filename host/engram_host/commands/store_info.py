@@ -20,61 +20,63 @@ from engram_host.commands import options, output, store_source
 def command(ctx: click.Context, image: Path | None, port: str | None, as_json: bool) -> None:
     """Show the content of a board's replay region or flash image: samples, wear, saved states."""
     with store_source.opened(ctx, image, port) as source:
-        told = api.store_info(**source)
+        store = api.store_info(**source)
     if as_json:
-        output.show_json(told)
+        output.show_json(store)
     else:
-        output.show(_table(told))
+        output.show(_table(store))
 
 
-def _table(told: dict[str, Any]) -> Table:
-    aligned = f"aligned to {told['aligned_to']} bytes" if told["aligned_to"] > 1 else "packed"
+def _table(store: dict[str, Any]) -> Table:
+    alignment = f"aligned to {store['aligned_to']} bytes" if store["aligned_to"] > 1 else "packed"
     rows = [
         (
             "store",
-            f"format {told['format_version']}, {told['units']} units of "
-            f"{output.size(told['erase_bytes'])}, {aligned}",
+            f"format {store['format_version']}, {store['units']} units of "
+            f"{output.size(store['erase_bytes'])}, {alignment}",
         ),
         (
             "records",
-            f"{told['slot_bytes']} bytes each, {told['slots_per_unit']} in a unit: a latent of "
-            f"{told['latent_bytes']} bytes, {told['bits']} bits an element{_targets(told)}",
+            f"{store['slot_bytes']} bytes each, {store['slots_per_unit']} in a unit: a latent of "
+            f"{store['latent_bytes']} bytes, {store['bits']} bits an element{_targets(store)}",
         ),
-        ("made by", f"the frozen stage {told['model_id']}"),
-        ("samples", f"{told['live']:,} of {told['capacity']:,}{_dead(told)}"),
-        ("of class", _counts(told["labels"])),
-        ("of session", _counts(told["sessions"])),
-        ("damaged", f"[red]{told['damaged']:,}[/]" if told["damaged"] else "none"),
-        ("units", _units(told)),
-        ("erases of a unit", store_source.wear(told)),
-        ("write amplification", _amplification(told)),
-        ("RAM of the index", output.size(told["index_ram_bytes"])),
-        ("saved states", "\n".join(map(_state, told["checkpoints"])) or "none"),
+        ("made by", f"the frozen stage {store['model_id']}"),
+        ("samples", f"{store['live']:,} of {store['capacity']:,}{_dead(store)}"),
+        ("of class", _counts(store["labels"])),
+        ("of session", _counts(store["sessions"])),
+        ("damaged", f"[red]{store['damaged']:,}[/]" if store["damaged"] else "none"),
+        ("units", _units(store)),
+        ("erases of a unit", store_source.wear(store)),
+        ("write amplification", _amplification(store)),
+        ("RAM of the index", output.size(store["index_ram_bytes"])),
+        ("saved states", "\n".join(map(_state, store["checkpoints"])) or "none"),
     ]
     return output.facts(rows)
 
 
-def _targets(told: dict[str, Any]) -> str:
-    return f", {told['targets']} float32 targets" if told["targets"] else ""
+def _targets(store: dict[str, Any]) -> str:
+    return f", {store['targets']} float32 targets" if store["targets"] else ""
 
 
-def _dead(told: dict[str, Any]) -> str:
-    return f"; {told['dead']:,} slots hold what was deleted or torn" if told["dead"] else ""
+def _dead(store: dict[str, Any]) -> str:
+    return f"; {store['dead']:,} slots hold what was deleted or torn" if store["dead"] else ""
 
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name}: {n:,}" for name, n in counts.items()) or "–"
 
 
-def _units(told: dict[str, Any]) -> str:
-    text = f"{told['used_units']} used, {told['free_units']} free"
-    return text + (f", [red]{told['bad_units']} given up[/]" if told["bad_units"] else "")
+def _units(store: dict[str, Any]) -> str:
+    text = f"{store['used_units']} used, {store['free_units']} free"
+    return text + (f", [red]{store['bad_units']} given up[/]" if store["bad_units"] else "")
 
 
-def _amplification(told: dict[str, Any]) -> str:
-    if told["write_amplification"] is None:
+def _amplification(store: dict[str, Any]) -> str:
+    if store["write_amplification"] is None:
         return "–"
-    return f"{told['write_amplification']:.2f} over {told['appended']:,} samples since the format"
+    return (
+        f"{store['write_amplification']:.2f} over {store['appended']:,} samples since the format"
+    )
 
 
 def _state(state: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ def source(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def opened(asked: click.Context, image: Path | None, port: str | None) -> Iterator[dict[str, Any]]:
+def opened(ctx: click.Context, image: Path | None, port: str | None) -> Iterator[dict[str, Any]]:
     """Arguments image and port of an api function; the board is connected meanwhile.
 
     Raises UsageError where both were given on the command line.
@@ -36,20 +36,20 @@ def opened(asked: click.Context, image: Path | None, port: str | None) -> Iterat
         with api.connect(port, Bars(output.errors()), on_text=output.console_text) as board:
             yield {"image": None, "port": board}
         return
-    if asked.get_parameter_source("port") == ParameterSource.COMMANDLINE:
+    if ctx.get_parameter_source("port") == ParameterSource.COMMANDLINE:
         raise click.UsageError("expected --image or --port, got both")
     yield {"image": image, "port": None}
 
 
-def records(told: dict[str, Any]) -> str:
+def records(store: dict[str, Any]) -> str:
     """The samples of store_info() or store_check(), in a line."""
     return (
-        f"{told['live']:,} stored samples of model {told['model_id']}, {told['bits']} bits, "
-        f"{told['latent_bytes']:,} bytes each"
+        f"{store['live']:,} stored samples of model {store['model_id']}, {store['bits']} bits, "
+        f"{store['latent_bytes']:,} bytes each"
     )
 
 
-def wear(told: dict[str, Any]) -> str:
+def wear(store: dict[str, Any]) -> str:
     """How often a unit was erased over its life."""
-    least, most = told["wear_min"], told["wear_max"]
+    least, most = store["wear_min"], store["wear_max"]
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"

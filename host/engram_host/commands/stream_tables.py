@@ -21,25 +21,25 @@ METRICS = {
 
 def metrics_table(run: api.LearnedStream) -> RenderableType:
     """The matrix with a row for each session, then the figures."""
-    told = run.summary
+    summary = run.summary
     parts: list[RenderableType] = []
-    if "matrix" in told:
+    if "matrix" in summary:
         parts += [_matrix(run), Text()]
     return Group(*parts, _figures(run))
 
 
 def _matrix(run: api.LearnedStream) -> Table:
-    told = run.summary
+    summary = run.summary
     table = Table(
         title="accuracy, measured on the board", title_style="bold", title_justify="left"
     )
     table.add_column("after")
-    for name in told["tests"]:
+    for name in summary["tests"]:
         table.add_column(name, justify="right")
-    rows = [("start", told["start"])] if any(v is not None for v in told["start"]) else []
-    rows += list(zip(told["sessions"], told["matrix"]))
+    rows = [("start", summary["start"])] if any(v is not None for v in summary["start"]) else []
+    rows += list(zip(summary["sessions"], summary["matrix"]))
     for i, (name, row) in enumerate(rows):
-        own = i - (len(rows) - len(told["matrix"])) if told["diagonal"] else None
+        own = i - (len(rows) - len(summary["matrix"])) if summary["diagonal"] else None
         cells = [_cell(value, own=j == own) for j, value in enumerate(row)]
         table.add_row(name, *cells)
     return table
@@ -50,21 +50,21 @@ def _cell(value: float | None, own: bool) -> Text:
 
 
 def _figures(run: api.LearnedStream) -> Table:
-    told = run.summary
+    summary = run.summary
     table = output.facts()
     for name, style in METRICS.items():
-        if told.get(name) is not None:
-            table.add_row(name.replace("_", " "), style.format(told[name]))
-    unit = f"{told['unit']} ({told['source']})"
-    table.add_row("learned", f"{told['samples']} samples in {told['steps']} steps")
-    if told["units_per_step"]:
-        table.add_row("a step", f"{told['units_per_step']:,} {unit}")
+        if summary.get(name) is not None:
+            table.add_row(name.replace("_", " "), style.format(summary[name]))
+    unit = f"{summary['unit']} ({summary['source']})"
+    table.add_row("learned", f"{summary['samples']} samples in {summary['steps']} steps")
+    if summary["units_per_step"]:
+        table.add_row("a step", f"{summary['units_per_step']:,} {unit}")
     table.add_row(
         "replays",
-        f"{told['replay_records']} latents of {told['bits']} bits, "
-        f"{output.size(told['replay_bytes'])} of flash",
+        f"{summary['replay_records']} latents of {summary['bits']} bits, "
+        f"{output.size(summary['replay_bytes'])} of flash",
     )
-    table.add_row("flash", f"{output.size(told['flash_bytes'])} programmed")
-    table.add_row("time", f"{told['wall_s']:.0f} s (host)")
+    table.add_row("flash", f"{output.size(summary['flash_bytes'])} programmed")
+    table.add_row("time", f"{summary['wall_s']:.0f} s (host)")
     table.add_row("log", str(run.log))
     return table
