@@ -43,15 +43,15 @@ def home() -> Path:
     An installed package carries boards/ only, as its own data.
     Raises InputError when ENGRAM_HOME is no such folder.
     """
-    named = os.environ.get("ENGRAM_HOME")
-    if named:
-        if not (Path(named) / "boards").is_dir():
+    folder = os.environ.get("ENGRAM_HOME")
+    if folder:
+        if not (Path(folder) / "boards").is_dir():
             raise InputError(
-                f"ENGRAM_HOME={named}: expected a checkout of Engram with a folder boards/, got "
+                f"ENGRAM_HOME={folder}: expected a checkout of Engram with a folder boards/, got "
                 "none; "
                 "unset it or point it at one"
             )
-        return Path(named).resolve()
+        return Path(folder).resolve()
     checkout = Path(__file__).resolve().parents[3]
     if (checkout / "firmware" / "ports").is_dir():
         return checkout
@@ -164,10 +164,10 @@ class Board:
         full = self.facts["virtual"].get("flash_backend_bytes", size)
         flash_file.parent.mkdir(parents=True, exist_ok=True)
         with open(flash_file, "ab") as file:
-            have = file.tell()
-            if have < size:
-                file.write(BLANK * (size - have))
-            if have < full:
+            length = file.tell()
+            if length < size:
+                file.write(BLANK * (size - length))
+            if length < full:
                 file.truncate(full)
 
     def load_flash(self, image: Path, flash_file: Path) -> None:
@@ -250,9 +250,9 @@ def rp2040js_command(
 ) -> tuple[list[str], dict[str, str]]:
     program = board.facts["virtual"]["program"]
     emulator = home() / "firmware" / "ports" / "virtual_pico" / "emulator" / "main.mjs"
-    facts, built = board.facts["flash"], firmware.parent
+    facts, folder = board.facts["flash"], firmware.parent
     argv = [program, str(emulator)]
-    argv += ["--rp2040js", str(built / "rp2040js"), "--rom", str(built / "rom.bin")]
+    argv += ["--rp2040js", str(folder / "rp2040js"), "--rom", str(folder / "rom.bin")]
     argv += ["--firmware", str(firmware), "--flash", str(flash)]
     argv += ["--flash-bytes", str(board.facts["chip"]["flash_bytes"])]
     argv += ["--data-offset", str(board.flash.firmware_bytes)]

@@ -65,8 +65,8 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
 
     where: what the error begins with. kinds: of virtual boards.
     """
-    for name, required in REQUIRED.items():
-        _table(facts.get(name, {}) if name else facts, required, name, where)
+    for name, fields in REQUIRED.items():
+        _table(facts.get(name, {}) if name else facts, fields, name, where)
     _chip(facts["chip"], where)
     _flash(facts["flash"], facts["chip"]["flash_bytes"], where)
     if "virtual" in facts:
@@ -84,15 +84,15 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
         _firmware(facts, where)
 
 
-def _table(values: Facts, required: Fields, table: str, where: str) -> None:
-    for field, wanted in required.items():
+def _table(values: Facts, fields: Fields, table: str, where: str) -> None:
+    for field, kind in fields.items():
         name = f"[{table}] {field}" if table else field
         if field not in values:
-            raise InputError(f"{where}: expected {name} ({wanted.__name__}), got none")
+            raise InputError(f"{where}: expected {name} ({kind.__name__}), got none")
         value = values[field]
-        allowed = (int, float) if wanted is float else (wanted,)
-        if not isinstance(value, allowed) or isinstance(value, bool) is not (wanted is bool):
-            raise InputError(f"{where}: {name}: expected {wanted.__name__}, got {value!r}")
+        kinds = (int, float) if kind is float else (kind,)
+        if not isinstance(value, kinds) or isinstance(value, bool) is not (kind is bool):
+            raise InputError(f"{where}: {name}: expected {kind.__name__}, got {value!r}")
 
 
 def _chip(chip: Facts, where: str) -> None:

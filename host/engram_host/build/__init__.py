@@ -43,34 +43,34 @@ TOOLS = {
 STALE = re.compile(r"MP_QSTR_\w+.*(undeclared|redeclaration)|redeclaration.*MP_QSTR_\w+")
 
 
-def find_source(named: Path | str | None = None) -> Source:
+def find_source(path: Path | str | None = None) -> Source:
     """The MicroPython tree: the one named, else $MICROPY_DIR, else what the bootstrap provides.
 
     Raises BuildError with what to do when there is none, UnsupportedSystem on Windows.
     """
     need_system()
-    named = named or os.environ.get("MICROPY_DIR")
-    if named:
-        return Source(Path(named).resolve())
+    path = path or os.environ.get("MICROPY_DIR")
+    if path:
+        return Source(Path(path).resolve())
     need_checkout("the MicroPython source")
     bootstrap = home() / "host" / "bootstrap" / "micropython.py"
-    found = subprocess.run([sys.executable, str(bootstrap)], capture_output=True, text=True)
-    if found.returncode:
-        raise BuildError(found.stderr.strip() or "no MicroPython source; set MICROPY_DIR")
-    return Source(Path(found.stdout.strip().splitlines()[-1]))
+    result = subprocess.run([sys.executable, str(bootstrap)], capture_output=True, text=True)
+    if result.returncode:
+        raise BuildError(result.stderr.strip() or "no MicroPython source; set MICROPY_DIR")
+    return Source(Path(result.stdout.strip().splitlines()[-1]))
 
 
-def need_checkout(wanted: str) -> None:
+def need_checkout(purpose: str) -> None:
     """Raise BuildError where this is an installation, which has no sources of a firmware."""
     if not (home() / "firmware" / "ports").is_dir():
-        carried = sorted(path.parent.name for path in home().glob("build/firmware/*/*"))
+        boards = sorted(path.parent.name for path in home().glob("build/firmware/*/*"))
         there = (
-            f"this installation carries that of {', '.join(carried)}"
-            if carried
+            f"this installation carries that of {', '.join(boards)}"
+            if boards
             else "a wheel of a release archive (`make dist`) carries that of some boards"
         )
         raise BuildError(
-            f"expected a checkout of Engram for {wanted}, got an installation without one; clone "
+            f"expected a checkout of Engram for {purpose}, got an installation without one; clone "
             f"Engram and run `make demo` there, or set ENGRAM_HOME to a checkout; {there}"
         )
 
@@ -135,19 +135,19 @@ def build_with_make(
         f"MICROPY_MPYCROSS_DEPENDENCY={cross}",
         f"USER_C_MODULES={user_modules(board)}",
     ]
-    told = [argument.replace(str(source.path), "") for argument in arguments]
-    told.append(os.environ.get("EXTRA_C_MODULES", ""))
-    if not same_as_before(out.with_name(board.name + ".stamp"), source, told):
+    options = [argument.replace(str(source.path), "") for argument in arguments]
+    options.append(os.environ.get("EXTRA_C_MODULES", ""))
+    if not same_as_before(out.with_name(board.name + ".stamp"), source, options):
         shutil.rmtree(out, ignore_errors=True)
     if not board.artefact.exists():
         say(f"building the firmware of {board.name}")
     # Which Python runs the build's scripts does not change what they make.
     arguments.append(f"PYTHON={sys.executable}")
-    begin = log.stat().st_size
+    offset = log.stat().st_size
     try:
         make(arguments, jobs, source, log)
     except BuildError:
-        if not STALE.search(log.read_text(errors="replace")[begin:]):
+        if not STALE.search(log.read_text(errors="replace")[offset:]):
             raise
         say(f"building the firmware of {board.name} anew")
         shutil.rmtree(out)

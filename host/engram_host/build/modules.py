@@ -24,24 +24,24 @@ def ours(name: str) -> list[Path]:
 
 def with_extra(own: Iterable[Path], name: str) -> list[Path]:
     """The files `own`, then those of that name below $EXTRA_C_MODULES. Raises BuildError."""
-    found = list(own)
+    paths = list(own)
     for folder in filter(None, os.environ.get("EXTRA_C_MODULES", "").split(os.pathsep)):
         here = sorted(Path(folder).resolve().glob("*/" + name))
         if not here:
             raise BuildError(
                 f"EXTRA_C_MODULES: expected folders with a {name} in {folder}, got none"
             )
-        found += here
-    return found
+        paths += here
+    return paths
 
 
 def for_make(makefiles: list[Path], folder: Path) -> Path:
     """`folder`, with a folder for each module that includes its makefile where it is."""
-    wanted = {makefile.parent.name: makefile for makefile in makefiles}
+    sources = {makefile.parent.name: makefile for makefile in makefiles}
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in {path.name for path in folder.iterdir()} - wanted.keys():
+    for stale in {path.name for path in folder.iterdir()} - sources.keys():
         shutil.rmtree(folder / stale)
-    for name, makefile in wanted.items():
+    for name, makefile in sources.items():
         text = f"USERMOD_DIR := {makefile.parent}\ninclude {makefile}\n"
         (folder / name).mkdir(exist_ok=True)
         write_changed(folder / name / MAKE, text)

@@ -56,8 +56,8 @@ def _rp2_finish(board: Board, source: Source, log: Path) -> None:
     out, facts = board.build_dir, board.facts["upload"]["uf2"]
     tool = [sys.executable, str(source.path / "tools" / "uf2conv.py"), "-c"]
     place = ["-b", hex(board.facts["build"]["address"]), "-f", hex(facts["family"])]
-    made = ["-o", str(out / facts["file"])]
-    run([*tool, *place, *made, str(out / "firmware.bin")], source, log)
+    target = ["-o", str(out / facts["file"])]
+    run([*tool, *place, *target, str(out / "firmware.bin")], source, log)
 
 
 PORTS = {
@@ -119,12 +119,12 @@ def port_of(board: Board) -> Port:
 
 def libraries(board: Board) -> dict[str, str]:
     """Folder below lib/ of MicroPython -> a file that is there when it is. Raises BuildError."""
-    found = dict(port_of(board).libraries)
+    rows = dict(port_of(board).libraries)
     for name in board.facts["build"].get("libraries", ()):
         if name not in MORE_LIBRARIES:
             raise BuildError(
                 f"{board.name}: [build] libraries: expected any of {', '.join(MORE_LIBRARIES)}, "
                 f"got {name!r}"
             )
-        found[name] = MORE_LIBRARIES[name]
-    return found
+        rows[name] = MORE_LIBRARIES[name]
+    return rows

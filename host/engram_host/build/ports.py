@@ -74,8 +74,8 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
     """
     folder = board.build_dir.with_name(board.name + ".inputs")
     folder.mkdir(parents=True, exist_ok=True)
-    kept = store(board.facts)
-    assert kept is not None  # boards.read() demands [flash]
+    region = store(board.facts)
+    assert region is not None  # boards.read() demands [flash]
     write_changed(
         folder / "engram_firmware.py",
         FROZEN.format(
@@ -83,7 +83,7 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             board=board.name,
             version=__version__,
             max_payload_bytes=board.max_payload_bytes,
-            store={name: getattr(kept, name) for name in ("kind", "units", "erase_bytes")},
+            store={name: getattr(region, name) for name in ("kind", "units", "erase_bytes")},
         ),
     )
     manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
@@ -184,13 +184,13 @@ def with_libraries(board: Board, source: Source) -> tuple[Source, str | None]:
     )
 
 
-def _with_cmake(board: Board, tree: Source, told: list[str], jobs: int) -> list[list[str]]:
+def _with_cmake(board: Board, tree: Source, words: list[str], jobs: int) -> list[list[str]]:
     """The commands of the rp2 port's Makefile, which finds no way in a tree of links."""
-    given = dict(word.split("=", 1) for word in told if "=" in word)
+    variables = dict(word.split("=", 1) for word in words if "=" in word)
     values = {
-        "MICROPY_BOARD": given["BOARD"],
-        "MICROPY_FROZEN_MANIFEST": given["FROZEN_MANIFEST"],
-        "USER_C_MODULES": given["USER_C_MODULES"],
+        "MICROPY_BOARD": variables["BOARD"],
+        "MICROPY_FROZEN_MANIFEST": variables["FROZEN_MANIFEST"],
+        "USER_C_MODULES": variables["USER_C_MODULES"],
         "PICO_BUILD_DOCS": "0",
         "PICO_NO_PICOTOOL": "1",
     }
@@ -222,20 +222,20 @@ def build(
         log.write_text(f"MicroPython {source.version} in {source.path}\n")
         tree, base = with_libraries(board, source)
         cross = mpy_cross(root, source, jobs, log, say)
-        told = arguments(board, str(tree.path), base)
-        if not same_as_before(root / (board.name + ".stamp"), source, told):
+        words = arguments(board, str(tree.path), base)
+        if not same_as_before(root / (board.name + ".stamp"), source, words):
             shutil.rmtree(out, ignore_errors=True)
         say(f"building the firmware of {board.name}, some minutes the first time")
-        added = {
+        extras = {
             "MICROPY_MPYCROSS": str(cross),
             "MICROPY_MPYCROSS_DEPENDENCY": str(cross),
             **port.environment(board, source, log),
         }
-        commands = [["make", f"-j{jobs}", *told, f"PYTHON={sys.executable}"]]
-        for command in commands if tree is source else _with_cmake(board, tree, told, jobs):
-            run(command, source, log, added)
+        commands = [["make", f"-j{jobs}", *words, f"PYTHON={sys.executable}"]]
+        for command in commands if tree is source else _with_cmake(board, tree, words, jobs):
+            run(command, source, log, extras)
         port.finish(board, source, log)
-    made = artefact(board)
-    if not made.exists():
-        raise BuildError(f"the build of {board.name} made no {made.name}; see {log}")
-    return made
+    product = artefact(board)
+    if not product.exists():
+        raise BuildError(f"the build of {board.name} made no {product.name}; see {log}")
+    return product

@@ -43,11 +43,11 @@ def provided(*options: str) -> dict[str, Path]:
     """Name -> path of what the bootstrap provides. Raises SourceUnavailable."""
     script = home() / "host" / "bootstrap" / "pico.py"
     command = [sys.executable, str(script), *options]
-    found = subprocess.run(command, capture_output=True, text=True)
-    if found.returncode:
-        error = SourceUnavailable if found.returncode == _UNAVAILABLE else BuildError
-        raise error(found.stderr.strip().removeprefix("engram: ") or f"{script.name} failed")
-    pairs = (line.split("=", 1) for line in found.stdout.splitlines())
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        error = SourceUnavailable if result.returncode == _UNAVAILABLE else BuildError
+        raise error(result.stderr.strip().removeprefix("engram: ") or f"{script.name} failed")
+    pairs = (line.split("=", 1) for line in result.stdout.splitlines())
     return {name: Path(path) for name, path in pairs}
 
 
@@ -78,8 +78,8 @@ def linked_tree(source: Source, paths: dict[str, Path], tree: Path) -> None:
 
 def module_files(board: Board) -> list[Path]:
     """The CMake files of the board's user C modules, and those of $EXTRA_C_MODULES."""
-    named = [] if board.stock else board.facts["firmware"]["modules"]
-    own = [home() / name / modules.CMAKE for name in named]
+    names = [] if board.stock else board.facts["firmware"]["modules"]
+    own = [home() / name / modules.CMAKE for name in names]
     return modules.with_extra(own, modules.CMAKE)
 
 
@@ -162,8 +162,8 @@ def build(board: Board, source: Source, cross: Path, jobs: int, log: Path, say: 
     out = board.build_dir
     tree = out.parent / "rp2-tree"
     linked_tree(source, paths, tree)
-    told = [*map(str, paths.values()), str(module_files(board)), str(board.facts["firmware"])]
-    if not same_as_before(out.with_name(board.name + ".stamp"), source, told):
+    inputs = [*map(str, paths.values()), str(module_files(board)), str(board.facts["firmware"])]
+    if not same_as_before(out.with_name(board.name + ".stamp"), source, inputs):
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     if not board.artefact.exists():

@@ -62,20 +62,20 @@ class Source:
     @property
     def identity(self) -> str:
         """The same for two unchanged copies of one release, another one after any edit."""
-        found = sorted(
+        files = sorted(
             (path.relative_to(self.path).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
             for folder in ("extmod", "lib/libm", "lib/littlefs", "mpy-cross", "ports/unix", "py")
             for path in (self.path / folder).rglob("*")
             if path.suffix in (".c", ".h", ".mk", ".py")
         )
-        return hashlib.sha256(repr(found).encode()).hexdigest()
+        return hashlib.sha256(repr(files).encode()).hexdigest()
 
     def environment(self) -> dict[str, str]:
         """Make the version string the tree's own, whatever repository it may lie in."""
         if (self.path / ".git").exists():
             return {}
-        made = int((self.path / "py" / "mpconfig.h").stat().st_mtime)
-        return {"MICROPY_GIT_TAG": "v" + self.version, "SOURCE_DATE_EPOCH": str(made)}
+        stamp = int((self.path / "py" / "mpconfig.h").stat().st_mtime)
+        return {"MICROPY_GIT_TAG": "v" + self.version, "SOURCE_DATE_EPOCH": str(stamp)}
 
 
 def need_system() -> None:
@@ -95,19 +95,19 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def run(
-    command: list[str], source: Source, log: Path, added: Mapping[str, str] | None = None
+    command: list[str], source: Source, log: Path, extras: Mapping[str, str] | None = None
 ) -> None:
     """Run a command, its output to the end of the log. Raises BuildError with the end of the log.
 
-    added: what its environment has beside this process's own.
+    extras: variables that its environment has beside this process's own.
     """
     environment = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
     environment |= source.environment() | {"LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= added or {}
+    environment |= extras or {}
     with open(log, "a") as file:
         file.write("$ " + " ".join(command) + "\n")
         file.flush()
-        begin = file.tell()
+        offset = file.tell()
         code = subprocess.call(
             command,
             env=environment,
@@ -116,7 +116,7 @@ def run(
             stderr=subprocess.STDOUT,
         )
     if code:
-        text = log.read_text(errors="replace")[begin:].rstrip().splitlines()
+        text = log.read_text(errors="replace")[offset:].rstrip().splitlines()
         tail = "\n".join("    " + line for line in text[-TAIL_LINES:])
         raise BuildError(f"{Path(command[0]).name} failed; the end of {log}:\n{tail}")
 

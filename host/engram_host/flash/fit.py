@@ -34,16 +34,16 @@ Facts = Mapping[str, Any]
 def _kind(board: Board, way: str, facts: Facts, image: Image) -> str | None:
     if image.kind in TAKES[way]:
         return None
-    wanted = " or ".join(TAKES[way])
-    return f"{way} takes a file of kind {wanted}, this is one of kind {image.kind}"
+    kinds = " or ".join(TAKES[way])
+    return f"{way} takes a file of kind {kinds}, this is one of kind {image.kind}"
 
 
 def _family(board: Board, way: str, facts: Facts, image: Image) -> str | None:
     if image.kind != "uf2" or image.families == {facts["family"]}:
         return None
-    found = ", ".join(f"0x{family:08X}" for family in sorted(image.families)) or "none"
+    families = ", ".join(f"0x{family:08X}" for family in sorted(image.families)) or "none"
     return (
-        f"the file is for the UF2 family {found}; {board.name} ({board.facts['chip']['name']}) "
+        f"the file is for the UF2 family {families}; {board.name} ({board.facts['chip']['name']}) "
         f"is of 0x{facts['family']:08X}"
     )
 
@@ -70,10 +70,10 @@ def _place(board: Board, way: str, facts: Facts, image: Image) -> str | None:
     build = board.facts["build"]
     first = build["address"] if image.placed else 0
     last = first + build["bytes"]
-    begin, end = image.extent
-    if first <= begin and end <= last:
+    start, end = image.extent
+    if first <= start and end <= last:
         return None
-    where = f"0x{begin:08x} to 0x{end:08x}"
+    where = f"0x{start:08x} to 0x{end:08x}"
     return (
         f"the file goes to addresses {where}; the firmware of {board.name} is at "
         f"0x{first:08x} to 0x{last:08x}"

@@ -111,11 +111,11 @@ def flash(
             for step in steps:
                 say(f"{board.name}: {step.title}")
                 step.do()
-    said = None
+    facts = None
     if not dry_run:
         say(f"{board.name}: waiting for it to start")
-        said = _ask(port, before, back_s)
-        _check(content, said)
+        facts = _ask(port, before, back_s)
+        _check(content, facts)
     return Outcome(
         way,
         file,
@@ -126,7 +126,7 @@ def flash(
         not dry_run,
         any(step.verifies for step in steps) and not dry_run,
         WHY_NOT_VERIFIED.get(way, ""),
-        said,
+        facts,
     )
 
 
@@ -136,25 +136,25 @@ def _ask(port: str | None, before: set[str], limit_s: float) -> dict[str, Any] |
     while True:
         there = {p["port"] for p in ports.serial_ports()}
         new = sorted(there - before)
-        named = port or (new[0] if len(new) == 1 else None)
-        if named is not None:
-            found = census.look(named)
-            if found["state"] in (census.AGENT, census.AT_PROMPT):
-                return found
+        url = port or (new[0] if len(new) == 1 else None)
+        if url is not None:
+            facts = census.look(url)
+            if facts["state"] in (census.AGENT, census.AT_PROMPT):
+                return facts
         if time.monotonic() >= end:
             return None
         time.sleep(0.25)
 
 
-def _check(content: image.Image, said: dict[str, Any] | None) -> None:
+def _check(content: image.Image, facts: dict[str, Any] | None) -> None:
     """Raise FlashError when the board runs another firmware of Engram than was flashed."""
-    if content.engram is None or said is None:
+    if content.engram is None or facts is None:
         return
-    found = (said.get("firmware_board"), said.get("firmware_engram"))
-    if found != content.engram:
+    mark = (facts.get("firmware_board"), facts.get("firmware_engram"))
+    if mark != content.engram:
         board, version = content.engram
-        told = f"{found[0]} {found[1]}" if found[0] else "none of Engram's"
+        runtime = f"{mark[0]} {mark[1]}" if mark[0] else "none of Engram's"
         raise FlashError(
-            f"Engram's firmware {version} for {board} was flashed, the board on {said['port']} "
-            f"runs {told}: it did not take it, or this is another board (say --port)"
+            f"Engram's firmware {version} for {board} was flashed, the board on {facts['port']} "
+            f"runs {runtime}: it did not take it, or this is another board (say --port)"
         )

@@ -60,8 +60,8 @@ class Image:
     def engram(self) -> tuple[str, str] | None:
         """(board, version) if it is a firmware of `engram build`."""
         for _, data in self.spans:
-            if found := _MARK.search(data):
-                return found[1].decode(), found[2].decode()
+            if match := _MARK.search(data):
+                return match[1].decode(), match[2].decode()
         return None
 
 
@@ -70,10 +70,10 @@ def read(path: Path) -> Image:
     if not path.is_file():
         raise FlashError(f"{path}: expected a firmware file, got no file")
     data = path.read_bytes()
-    for kind, (is_one, parse) in _KINDS.items():
+    for kind, (is_one, parser) in _KINDS.items():
         if is_one(data):
             try:
-                image = parse(data)
+                image = parser(data)
             except (struct.error, ValueError, IndexError) as e:
                 raise FlashError(f"{path}: begins as {kind} and is damaged ({e})") from None
             if not image.spans:
@@ -104,8 +104,8 @@ def _uf2(data: bytes) -> Image:
     pieces: list[Span] = []
     families: set[int] = set()
     for number, fields in enumerate(_UF2.iter_unpack(data)):
-        *begin, flags, at, count, _, _, family, content, end = fields
-        if tuple(begin) != _UF2_BEGIN or end != _UF2_END or count > len(content):
+        *opening, flags, at, count, _, _, family, content, end = fields
+        if tuple(opening) != _UF2_BEGIN or end != _UF2_END or count > len(content):
             raise ValueError(f"block {number} is none")
         if flags & _UF2_NOT_FLASH or flags & _UF2_HAS_FAMILY and family == UF2_ABSOLUTE:
             continue

@@ -34,7 +34,7 @@ def run(argv: list[str], limit_s: float) -> str:
     except OSError as e:
         raise FlashError(f"{argv[0]} cannot be run ({e.strerror})") from None
     try:
-        said, _ = child.communicate(timeout=limit_s)
+        text, _ = child.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         raise FlashError(
             f"{argv[0]} did not end within {limit_s:.0f} s and was ended: check cable and power, "
@@ -45,10 +45,10 @@ def run(argv: list[str], limit_s: float) -> str:
             _kill(child)
             child.wait()
     if child.returncode:
-        lines = [line for line in said.replace("\r", "\n").splitlines() if line.strip()]
+        lines = [line for line in text.replace("\r", "\n").splitlines() if line.strip()]
         tail = "\n".join("    " + line for line in lines[-TAIL_LINES:])
         raise FlashError(f"{argv[0]} failed (exit status {child.returncode}):\n{tail}")
-    return said
+    return text
 
 
 def _kill(child: subprocess.Popen[str]) -> None:

@@ -45,10 +45,10 @@ def board_id(volume: Path) -> str | None:
     return None
 
 
-def find(wanted: Iterable[str], enter: str, places: Callable[[], list[Path]] = mounted) -> Path:
+def find(ids: Iterable[str], enter: str, places: Callable[[], list[Path]] = mounted) -> Path:
     """The drive of the one board in its boot loader. Raises FlashError: none, another, several."""
-    found = {place: name for place in places() if (name := board_id(place)) is not None}
-    right = [place for place, name in found.items() if fits(name, wanted)]
+    drives = {place: name for place in places() if (name := board_id(place)) is not None}
+    right = [place for place, name in drives.items() if fits(name, ids)]
     if len(right) == 1:
         return right[0]
     if right:
@@ -56,37 +56,37 @@ def find(wanted: Iterable[str], enter: str, places: Callable[[], list[Path]] = m
             f"several boards are in their boot loader ({', '.join(map(str, right))}): "
             "say which with --volume"
         )
-    others = ", ".join(f"{name} on {place}" for place, name in found.items())
+    others = ", ".join(f"{name} on {place}" for place, name in drives.items())
     raise FlashError(
-        f"no drive of a UF2 boot loader with Board-ID {' or '.join(wanted)} is mounted"
+        f"no drive of a UF2 boot loader with Board-ID {' or '.join(ids)} is mounted"
         + (f" (found {others})" if others else "")
         + f": {enter}, and mount the drive if your system does not, or say where with --volume"
     )
 
 
-def checked(volume: Path, wanted: Iterable[str]) -> Path:
+def checked(volume: Path, ids: Iterable[str]) -> Path:
     """The drive that the user named. Raises FlashError when it is none, or another board's."""
     name = board_id(volume)
     if name is None:
         raise FlashError(
             f"{volume}: expected the drive of a UF2 boot loader, got one without {INFO}"
         )
-    if not fits(name, wanted):
+    if not fits(name, ids):
         raise FlashError(
             f"not flashed: {volume}: expected the drive of a board with Board-ID "
-            f"{' or '.join(wanted)}, got {name}"
+            f"{' or '.join(ids)}, got {name}"
         )
     return volume
 
 
-def fits(name: str, wanted: Iterable[str]) -> bool:
+def fits(name: str, ids: Iterable[str]) -> bool:
     """Whether a Board-ID begins with one of those; a boot loader's version may stand behind."""
-    return any(name == w or name.startswith(w + "-") for w in wanted)
+    return any(name == w or name.startswith(w + "-") for w in ids)
 
 
 def copy(source: Path, volume: Path, limit_s: float = _COPY_S) -> None:
     """Copy a UF2 file to the drive. Raises FlashError; a drive that is stuck does not hold us."""
-    failed: list[OSError] = []
+    failures: list[OSError] = []
 
     def write() -> None:
         try:
@@ -100,7 +100,7 @@ def copy(source: Path, volume: Path, limit_s: float = _COPY_S) -> None:
                 except OSError:
                     pass  # the board restarts at the last block, and takes its drive along
         except OSError as e:
-            failed.append(e)
+            failures.append(e)
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
@@ -109,8 +109,8 @@ def copy(source: Path, volume: Path, limit_s: float = _COPY_S) -> None:
         raise FlashError(
             f"copying to {volume} did not end within {limit_s:.0f} s: unplug the board, try again"
         )
-    if failed and board_id(volume) is not None:
-        raise FlashError(f"copying to {volume} failed ({failed[0].strerror}): try again")
+    if failures and board_id(volume) is not None:
+        raise FlashError(f"copying to {volume} failed ({failures[0].strerror}): try again")
 
 
 def wait_gone(volume: Path, limit_s: float = _RESTART_S) -> None:

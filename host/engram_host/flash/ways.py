@@ -86,23 +86,23 @@ class Compare:
     """Compares the content that was read back with the firmware."""
 
     title: str
-    wanted: dict[Path, tuple[int, bytes]]  # file -> address, content
+    contents: dict[Path, tuple[int, bytes]]  # file -> address, content
     verifies: bool = True
 
     @property
     def text(self) -> str:
-        return f"compare {', '.join(str(path) for path in self.wanted)} with the firmware"
+        return f"compare {', '.join(str(path) for path in self.contents)} with the firmware"
 
     def do(self) -> None:
-        for path, (at, content) in self.wanted.items():
+        for path, (at, content) in self.contents.items():
             try:
-                found = path.read_bytes()
+                copy = path.read_bytes()
             except OSError as e:
                 raise FlashError(f"nothing could be read back ({e.strerror})") from None
-            if found[: len(content)] != content:
+            if copy[: len(content)] != content:
                 same = next(
-                    (i for i, (a, b) in enumerate(zip(found, content)) if a != b),
-                    min(len(found), len(content)),
+                    (i for i, (a, b) in enumerate(zip(copy, content)) if a != b),
+                    min(len(copy), len(content)),
                 )
                 raise FlashError(
                     f"the board holds something else from address 0x{at + same:08x} on: flash it "
@@ -115,7 +115,7 @@ class CopyToVolume:
     """Copy a UF2 file to the drive of the boot loader, and wait until that has restarted."""
 
     file: Path
-    wanted: list[str]
+    ids: list[str]
     enter: str
     place: Path | None
     title: str = "copying"
@@ -123,15 +123,15 @@ class CopyToVolume:
 
     @property
     def text(self) -> str:
-        ids = " or ".join(self.wanted)
+        ids = " or ".join(self.ids)
         where = self.place or f"the drive with Board-ID {ids} in its {volume.INFO}"
         return f"copy {self.file} to {where}, wait until it goes away"
 
     def do(self) -> None:
         if self.place:
-            place = volume.checked(self.place, self.wanted)
+            place = volume.checked(self.place, self.ids)
         else:
-            place = volume.find(self.wanted, self.enter)
+            place = volume.find(self.ids, self.enter)
         volume.copy(self.file, place)
         volume.wait_gone(place)
 
@@ -143,26 +143,26 @@ def _uf2(job: Job) -> list[Step]:
 
 def _pyocd(job: Job) -> list[Step]:
     at = ["-W", "-t", job.facts["target"], *(["-u", job.probe] if job.probe else [])]
-    read = _read_back(job)
-    save = [f"savemem 0x{a:x} {len(data)} {_word(path)}" for path, (a, data) in read.items()]
+    files = _read_back(job)
+    save = [f"savemem 0x{a:x} {len(data)} {_word(path)}" for path, (a, data) in files.items()]
     orders = [word for order in [*save, "reset"] for word in ("-c", order)]
     return [
         Command("programming", ["pyocd", "load", *at, "--no-reset", str(job.file)]),
         Command("reading back", ["pyocd", "commander", *at, *orders], _READ_S),
-        Compare("comparing", read),
+        Compare("comparing", files),
     ]
 
 
 def _dfu(job: Job) -> list[Step]:
     at = ["dfu-util", "-a", "0", "-d", job.facts["usb"]]
     steps: list[Step] = [Command("programming", [*at, "-D", str(job.file)])]
-    read = _read_back(job)
-    last = list(read)[-1]
-    for path, (address, content) in read.items():
-        leave = ":leave" if path == last else ""
-        where = f"0x{address:08x}:{len(content)}{leave}"
+    files = _read_back(job)
+    last = list(files)[-1]
+    for path, (address, content) in files.items():
+        suffix = ":leave" if path == last else ""
+        where = f"0x{address:08x}:{len(content)}{suffix}"
         steps.append(Command("reading back", [*at, "-s", where, "-U", str(path)], _READ_S))
-    return [*steps, Compare("comparing", read)]
+    return [*steps, Compare("comparing", files)]
 
 
 def _esptool(job: Job) -> list[Step]:

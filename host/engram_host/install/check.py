@@ -81,8 +81,8 @@ def self_test(repl: RawRepl, choice: Choice) -> dict[str, object]:
         if learns:
             for part in packages.with_needs(["continual"]):
                 repl.run(f"_cost({[(part, IMPORTS[part].split())]!r})")
-            said = repl.run(f"_say(_learn({tiny_model()!r}))")
-            first, last, label, generation = json.loads(said)
+            text = repl.run(f"_say(_learn({tiny_model()!r}))")
+            first, last, label, generation = json.loads(text)
             if not last < first or label != 1 or generation != 1:
                 raise InstallError(
                     "expected a loss that falls, label 1 and state 1 of a learner on the board, "

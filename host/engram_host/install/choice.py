@@ -45,7 +45,7 @@ class Refusal(NamedTuple):
 
     refused: Callable[[Facts], bool]
     expected: str
-    came: Callable[[Facts], str]
+    value: Callable[[Facts], str]
     advice: str
 
 
@@ -111,7 +111,7 @@ def refuse(facts: Facts) -> None:
     for row in REFUSALS:
         if row.refused(facts):
             raise InstallError(
-                f"expected {row.expected} on this board, got {row.came(facts)}; {row.advice}"
+                f"expected {row.expected} on this board, got {row.value(facts)}; {row.advice}"
             )
 
 
@@ -141,29 +141,29 @@ def needs(files: Files, names: Sequence[str]) -> dict[str, int]:
 
 def least_free(files: Files, names: Sequence[str]) -> dict[str, int]:
     """Name of KERNELS -> bytes of free heap from which a board gets them; the first that fits."""
-    return {name: need + _LEFT_BYTES[name] for name, need in needs(files, names).items()}
+    return {name: size + _LEFT_BYTES[name] for name, size in needs(files, names).items()}
 
 
 def choose(
-    facts: Facts, files: Files, wanted: Sequence[str], kernels: str
+    facts: Facts, files: Files, purposes: Sequence[str], kernels: str
 ) -> Choice:
     """The kernels and packages of the board. Raises InstallError when its heap is too small."""
-    names = packages.with_needs(wanted)
+    names = packages.with_needs(purposes)
     if files.arch is None:
         if not facts.user_module:
             names = packages.with_needs((*names, IN_PYTHON))
         return Choice(None, {}, names, _why_not(facts, kernels))
     free = facts.heap["free_bytes"]
-    for name, need in needs(files, names).items():
-        found = dict.fromkeys(KERNELS[name], files.arch)
-        if kernels == name and need + _LEAST_BYTES <= free:
-            return Choice(files.arch, found, names, f"asked for: {name}")
-        if kernels == AUTO and need + _LEFT_BYTES[name] <= free:
-            return Choice(files.arch, found, names, _why(name, files.arch, facts))
+    for name, size in needs(files, names).items():
+        modules = dict.fromkeys(KERNELS[name], files.arch)
+        if kernels == name and size + _LEAST_BYTES <= free:
+            return Choice(files.arch, modules, names, f"asked for: {name}")
+        if kernels == AUTO and size + _LEFT_BYTES[name] <= free:
+            return Choice(files.arch, modules, names, _why(name, files.arch, facts))
         if kernels == name:
             break
     raise InstallError(
-        f"expected {(need + _LEAST_BYTES) // 1000} kB of free heap for {', '.join(names)} and the "
+        f"expected {(size + _LEAST_BYTES) // 1000} kB of free heap for {', '.join(names)} and the "
         f"kernels, got {free // 1000} kB; firmware with Engram built in needs a tenth "
         "of it (`engram build`), or install fewer packages (--packages core)"
     )
@@ -185,16 +185,16 @@ def _why(name: str, arch: str, facts: Facts) -> str:
 
 def _why_not(facts: Facts, kernels: str) -> str:
     """Why there is no native module, and what computes."""
-    does = "ulab of the firmware computes" if facts.ulab else "plain Python computes: slow"
+    substitute = "ulab of the firmware computes" if facts.ulab else "plain Python computes: slow"
     if facts.user_module:
         return "the firmware has the kernels built in"
     if kernels == IN_PYTHON:
-        return f"asked for; {does}"
+        return f"asked for; {substitute}"
     if facts.arch == "none":
-        return f"this firmware loads no native code; {does}"
+        return f"this firmware loads no native code; {substitute}"
     if facts.abi != "6.3":
-        return f"native code of .mpy {facts.abi} wanted, 6.3 is there; {does}"
-    return f"there are no kernels for {facts.arch}; {does}"
+        return f"native code of .mpy {facts.abi} wanted, 6.3 is there; {substitute}"
+    return f"there are no kernels for {facts.arch}; {substitute}"
 
 
 def store(kind: str | None, size: int | None, free_bytes: int) -> dict[str, Any]:

@@ -70,11 +70,11 @@ def script(name: str) -> str:
 
 def ask(repl: RawRepl) -> Facts:
     """The facts of the board. Raises LinkError when it answers something else."""
-    said = repl.run(script("ask")).strip().splitlines()
+    lines = repl.run(script("ask")).strip().splitlines()
     try:
-        return Facts(**json.loads(said[-1]))
+        return Facts(**json.loads(lines[-1]))
     except (IndexError, ValueError, TypeError) as e:
         raise LinkError(
-            f"expected one line of JSON with the board's facts, got {said[-3:]!r} ({e}); "
+            f"expected one line of JSON with the board's facts, got {lines[-3:]!r} ({e}); "
             "reset the board and try again"
         ) from e

@@ -41,11 +41,11 @@ class Files:
     """
 
     def __init__(self, root: Path, archs: Sequence[str] = ()) -> None:
-        made = json.loads((root / "made.json").read_text())
+        facts = json.loads((root / "made.json").read_text())
         self.root, self.archs = root, tuple(archs)
         self.arch = self.archs[0] if self.archs else None
-        self.version: str = made["engram"]
-        self.abi: str = made["abi"]
+        self.version: str = facts["engram"]
+        self.abi: str = facts["abi"]
 
     def package(self, name: str) -> dict[str, Payload]:
         """Path below lib/ -> file, of a package. The first one brings what finds the others."""
@@ -68,16 +68,16 @@ def find(candidates: Sequence[str]) -> Files:
 
     Raises InstallError when there are no files, and no checkout to make them in.
     """
-    installed = Path(__file__).resolve().parents[1] / "_data" / "device"
-    if (installed / "made.json").exists():
-        there = [arch for arch in candidates if (installed / "kernels" / arch).is_dir()]
-        return Files(installed, there)
+    folder = Path(__file__).resolve().parents[1] / "_data" / "device"
+    if (folder / "made.json").exists():
+        there = [arch for arch in candidates if (folder / "kernels" / arch).is_dir()]
+        return Files(folder, there)
     root = make_files.make()
-    found = [arch for arch in candidates if make_files.make_kernels(arch)]
-    if candidates and not found:
+    ready_archs = [arch for arch in candidates if make_files.make_kernels(arch)]
+    if candidates and not ready_archs:
         raise InstallError(
             f"expected kernels for {' or '.join(candidates)}, got neither built ones nor a "
             "compiler for them; `make setup` brings it, a release archive has them ready; or "
             "install with --kernels python"
         )
-    return Files(root, found)
+    return Files(root, ready_archs)

@@ -59,67 +59,69 @@ def install(transport: Transport, wishes: Wishes, reporter: Reporter) -> dict[st
 def _install(repl: RawRepl, wishes: Wishes, reporter: Reporter) -> dict[str, Any]:
     board = facts.ask(repl)
     choice.refuse(board)
-    found = files.find(choice.candidates(board, wishes.kernels))
-    chosen = choice.choose(board, found, wishes.packages, wishes.kernels)
-    wanted = _wanted(found, chosen)
+    source = files.find(choice.candidates(board, wishes.kernels))
+    selection = choice.choose(board, source, wishes.packages, wishes.kernels)
+    payloads = _wanted(source, selection)
     transfer = Transfer(repl, board.folder)
     transfer.begin()
     present = transfer.look()
-    todo = changes(present, wanted)
-    told = _told(board, found, chosen, present, todo)
+    todo = changes(present, payloads)
+    report = _told(board, source, selection, present, todo)
     if wishes.dry_run:
-        return {**told, "dry_run": True}
+        return {**report, "dry_run": True}
     _need_room(board, present, todo)
-    listed = manifest(found.version, chosen.arch, chosen.packages, wanted)
+    contents = manifest(source.version, selection.arch, selection.packages, payloads)
     if todo:
-        transfer.write_json(MANIFEST, {**listed, "complete": False})
+        transfer.write_json(MANIFEST, {**contents, "complete": False})
         transfer.remove(todo.stale)
         with reporter.bytes("install engram", todo.send_bytes) as update:
             _send(transfer, todo, update)
     free = transfer.free_bytes(board.root)
-    settings = _settings(board, wishes, present.settings, free, "_engram" not in chosen.kernels)
+    settings = _settings(board, wishes, present.settings, free, "_engram" not in selection.kernels)
     if settings != present.settings:
         transfer.write_json(SETTINGS, settings)
-    heap = check.heap_cost(repl, chosen)
-    tested = check.self_test(repl, chosen)
+    heap = check.heap_cost(repl, selection)
+    answer = check.self_test(repl, selection)
     repl.reset()
     transfer.begin()
-    if todo or present.manifest != {**listed, "complete": True}:
-        transfer.write_json(MANIFEST, {**listed, "complete": True})
+    if todo or present.manifest != {**contents, "complete": True}:
+        transfer.write_json(MANIFEST, {**contents, "complete": True})
     free = transfer.free_bytes(board.root)
-    for row in told["parts"]:
+    for row in report["parts"]:
         row["heap_bytes"] = heap.get(row["part"])
-    return {**told, "self_test": tested, "store": settings["store"], "free_bytes": free}
+    return {**report, "self_test": answer, "store": settings["store"], "free_bytes": free}
 
 
-def _wanted(found: files.Files, chosen: choice.Choice) -> dict[str, files.Payload]:
+def _wanted(source: files.Files, selection: choice.Choice) -> dict[str, files.Payload]:
     """Path below lib/ -> file, of all that the board gets."""
-    wanted = {f"{name}.mpy": found.kernel(arch, name) for name, arch in chosen.kernels.items()}
-    for name in chosen.packages:
-        wanted |= found.package(name)
-    return wanted | found.board()
+    payloads = {
+        f"{name}.mpy": source.kernel(arch, name) for name, arch in selection.kernels.items()
+    }
+    for name in selection.packages:
+        payloads |= source.package(name)
+    return payloads | source.board()
 
 
 def _told(
     board: facts.Facts,
-    found: files.Files,
-    chosen: choice.Choice,
+    source: files.Files,
+    selection: choice.Choice,
     present: Present,
     todo: Changes,
 ) -> dict[str, Any]:
     """The report on an install before anything is sent."""
     parts = []
-    if chosen.kernels:
-        sizes = [found.kernel(arch, name).size for name, arch in chosen.kernels.items()]
+    if selection.kernels:
+        sizes = [source.kernel(arch, name).size for name, arch in selection.kernels.items()]
         parts.append({"part": "kernels", "files": len(sizes), "file_bytes": sum(sizes)})
-    for name in chosen.packages:
-        sizes = [file.size for file in found.package(name).values()]
+    for name in selection.packages:
+        sizes = [file.size for file in source.package(name).values()]
         parts.append({"part": name, "files": len(sizes), "file_bytes": sum(sizes)})
     return {
         "board": {**asdict(board), "arch": board.arch, "abi": board.abi},
-        "engram": found.version,
+        "engram": source.version,
         "folder": board.folder,
-        "kernels": {"arch": chosen.arch, "modules": chosen.kernels, "why": chosen.why},
+        "kernels": {"arch": selection.arch, "modules": selection.kernels, "why": selection.why},
         "parts": parts,
         "before": present.state,
         "send": sorted(todo.send),
@@ -137,24 +139,24 @@ def _need_room(board: facts.Facts, present: Present, todo: Changes) -> None:
     def blocks(sizes: Iterable[int]) -> int:
         return sum(-(-size // block) * block for size in sizes)
 
-    need = blocks(file.size for file in todo.send.values()) + _SLACK_BYTES
+    least = blocks(file.size for file in todo.send.values()) + _SLACK_BYTES
     stale = blocks(present.files[name][0] for name in todo.stale)
     room = board.file_system["free_bytes"] + stale
-    if todo.send and need > room:
+    if todo.send and least > room:
         raise InstallError(
-            f"expected {need:,} bytes free in the board's file system, which keeps files in "
+            f"expected {least:,} bytes free in the board's file system, which keeps files in "
             f"blocks of {block:,}, got {room:,}; remove files, or install fewer packages "
             "(--packages core)"
         )
 
 
 def _send(transfer: Transfer, todo: Changes, update: Any) -> None:
-    done = 0
+    sent_bytes = 0
 
     def more(count: int) -> None:
-        nonlocal done
-        done += count
-        update(done)
+        nonlocal sent_bytes
+        sent_bytes += count
+        update(sent_bytes)
 
     for name, file in todo.send.items():
         transfer.put(name, file, more)
@@ -177,9 +179,9 @@ def _settings(
     small: there is little heap left, and a frame takes more than twice its length of it.
     """
     known = wishes.board or {}
-    kept = before.get("store")
-    if kept is None or wishes.store or wishes.store_bytes:
-        kept = choice.store(wishes.store, wishes.store_bytes, free_bytes)
+    store = before.get("store")
+    if store is None or wishes.store or wishes.store_bytes:
+        store = choice.store(wishes.store, wishes.store_bytes, free_bytes)
     counter = known.get("counter") or _COUNTERS.get(board.platform, _CLOCK)
     counter = dict(counter)
     if counter["unit"] not in _UNITS:  # cycles, of which a stock firmware tells only the time
@@ -187,7 +189,7 @@ def _settings(
     return {
         "name": known.get("name", board.platform),
         "root": board.root,
-        "store": kept,
+        "store": store,
         "counter": {"kind": counter["kind"], "unit": counter["unit"]},
         "max_payload_bytes": _PAYLOAD if small else _PAYLOADS.get(board.platform, _PAYLOAD),
     }

@@ -53,12 +53,12 @@ def make() -> Path:
     code = [Path(__file__), Path(pack.__file__), Path(packages.__file__)]
     digest = hashlib.sha256(repr(sorted(sources.items())).encode())
     digest.update(cross.read_bytes() + b"".join(path.read_bytes() for path in code))
-    told = {"engram": engram.__version__, "abi": ABI, "sources": digest.hexdigest()}
-    made = folder() / "made.json"
-    if not made.exists() or json.loads(made.read_text()) != told:
-        made.unlink(missing_ok=True)
+    facts = {"engram": engram.__version__, "abi": ABI, "sources": digest.hexdigest()}
+    facts_file = folder() / "made.json"
+    if not facts_file.exists() or json.loads(facts_file.read_text()) != facts:
+        facts_file.unlink(missing_ok=True)
         _make(cross, sources)
-        made.write_text(json.dumps(told, indent=1) + "\n")
+        facts_file.write_text(json.dumps(facts, indent=1) + "\n")
     return folder()
 
 
@@ -93,16 +93,20 @@ def make_kernels(arch: str) -> bool:
     Raises InstallError when a compiler is here and they do not build.
     """
     tool = home() / "firmware" / "natmod" / "natmod_build.py"
-    built = home() / "build" / "natmod" / arch
-    told = subprocess.run([sys.executable, str(tool), arch], capture_output=True, text=True)
-    if told.returncode and "not found" not in told.stderr and "expected one of" not in told.stderr:
-        raise InstallError(f"the kernels for {arch} do not build: {told.stderr.strip()[-2000:]}")
-    if told.returncode and not list(built.glob("*.mpy")):
+    objects = home() / "build" / "natmod" / arch
+    result = subprocess.run([sys.executable, str(tool), arch], capture_output=True, text=True)
+    if (
+        result.returncode
+        and "not found" not in result.stderr
+        and "expected one of" not in result.stderr
+    ):
+        raise InstallError(f"the kernels for {arch} do not build: {result.stderr.strip()[-2000:]}")
+    if result.returncode and not list(objects.glob("*.mpy")):
         return False
     out = folder() / "kernels" / arch
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    for path in sorted(built.glob("*.mpy")):
+    for path in sorted(objects.glob("*.mpy")):
         shutil.copyfile(path, out / path.name)
     return True
 
@@ -153,11 +157,11 @@ def _cross(cross: Path, source: str, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as place:
         path, target = Path(place) / "module.py", Path(place) / "module.mpy"
         path.write_text(source)
-        told = subprocess.run(
+        result = subprocess.run(
             [str(cross), _LEVEL, "-s", name, "-o", str(target), str(path)],
             capture_output=True,
             text=True,
         )
-        if told.returncode:
-            raise InstallError(f"mpy-cross refuses {name}: {told.stderr.strip()}")
+        if result.returncode:
+            raise InstallError(f"mpy-cross refuses {name}: {result.stderr.strip()}")
         return target.read_bytes()

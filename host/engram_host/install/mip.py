@@ -44,31 +44,31 @@ else:
 def write(files: Files, out: Path) -> None:
     """The folder of an architecture: the files, and a json for each choice of kernels."""
     assert files.arch is not None
-    chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    lists: dict[str, tuple[Sequence[str], Sequence[str]]] = {
         name: (packages.USUAL, modules) for name, modules in choice.KERNELS.items()
     }
-    chosen[CORE] = (("core",), choice.KERNELS[DEFAULT])
-    chosen["package"] = chosen[DEFAULT]
-    for name, (wanted, modules) in chosen.items():
-        listed = {f"{module}.mpy": files.kernel(files.arch, module) for module in modules}
-        for package in packages.with_needs(wanted):
-            listed |= files.package(package)
-        listed |= files.board()
-        for path, payload in listed.items():
+    lists[CORE] = (("core",), choice.KERNELS[DEFAULT])
+    lists["package"] = lists[DEFAULT]
+    for name, (package_names, modules) in lists.items():
+        payloads = {f"{module}.mpy": files.kernel(files.arch, module) for module in modules}
+        for package in packages.with_needs(package_names):
+            payloads |= files.package(package)
+        payloads |= files.board()
+        for path, payload in payloads.items():
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             (out / path).write_bytes(payload.data)
-        told = {"version": files.version, "deps": [], "urls": [[p, p] for p in sorted(listed)]}
-        (out / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+        index = {"version": files.version, "deps": [], "urls": [[p, p] for p in sorted(payloads)]}
+        (out / f"{name}.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
 def write_choice(root: Path, archs: Sequence[str], out: Path) -> None:
     """choose.py for these architectures, whose kernels are in a folder of files for boards."""
     rows = {}
     for number, own in enumerate(facts.ARCHITECTURES):
-        loaded = [arch for arch in choice.loads(own) if arch in archs]
-        if loaded:
-            least = choice.least_free(Files(root, loaded), packages.with_needs(packages.USUAL))
-            rows[number] = [(free, f"{loaded[0]}/{name}.json") for name, free in least.items()]
+        loadable = [arch for arch in choice.loads(own) if arch in archs]
+        if loadable:
+            least = choice.least_free(Files(root, loadable), packages.with_needs(packages.USUAL))
+            rows[number] = [(free, f"{loadable[0]}/{name}.json") for name, free in least.items()]
     lines = "".join(f"    {number}: {row},\n" for number, row in rows.items())
     major, minor = Files(root).abi.split(".")
     mpy = int(minor) << 8 | int(major)

@@ -70,7 +70,7 @@ def smaller(source: str, texts: Texts) -> str:
 
 def _fix_constants(tree: ast.Module) -> None:
     """`_NAME = 12` at the top becomes `_NAME = const(12)`, where that is its only value."""
-    stored = Counter(
+    counts = Counter(
         node.id
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
@@ -81,7 +81,7 @@ def _fix_constants(tree: ast.Module) -> None:
                 type(value) is int
                 and name[0] == "_"
                 and name[:2] != "__"
-                and stored[name] == 1
+                and counts[name] == 1
             ):
                 node.value = ast.Call(ast.Name("const", ast.Load()), [node.value], [])
 

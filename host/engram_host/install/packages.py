@@ -71,12 +71,12 @@ def package_of(module: str) -> str:
 
 def with_needs(names: Iterable[str]) -> tuple[str, ...]:
     """The packages named and those they need, in the order of the table. Raises InputError."""
-    wanted: set[str] = set()
+    closure: set[str] = set()
     todo = list(names)
     while todo:
         name = todo.pop()
         if name not in PACKAGES:
             raise InputError(f"expected a package of {', '.join(PACKAGES)}; got {name!r}")
-        wanted.add(name)
+        closure.add(name)
         todo += PACKAGES[name].needs
-    return tuple(name for name in PACKAGES if name in wanted)
+    return tuple(name for name in PACKAGES if name in closure)

@@ -26,7 +26,7 @@ class RawRepl:
         """silence_s: how long the board may be silent before it counts as gone."""
         self.transport = transport
         self.silence_s = silence_s
-        self._held = b""
+        self._buffer = b""
         self._paste = True
 
     def enter(self) -> None:
@@ -82,13 +82,13 @@ class RawRepl:
 
         Raises DeviceError when it ended before with an exception, LinkError when it is silent.
         """
-        while len(self._held) < count:
+        while len(self._buffer) < count:
             self._more("an answer of the program on the board")
-            if _END in self._held[:count]:
+            if _END in self._buffer[:count]:
                 break
-        data, self._held = self._held[:count], self._held[count:]
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
         if _END in data:
-            self._held = data + self._held
+            self._buffer = data + self._buffer
             _, error = self._end()
             raise DeviceError(*_exception(error or "the program on the board ended early"))
         return data
@@ -104,13 +104,13 @@ class RawRepl:
         if self._paste:
             self.transport.write(_PASTE)
             self._need(2, "an answer to raw paste mode")
-            answer, self._held = self._held[:2], self._held[2:]
+            answer, self._buffer = self._buffer[:2], self._buffer[2:]
             if answer == b"R\x01":
                 self._paste_code(code)
                 return
             self._paste = False
             if answer != b"R\x00":  # a firmware that took it for code: its prompt ends the answer
-                self._held = answer + self._held
+                self._buffer = answer + self._buffer
                 self._expect(b">", "the prompt of the raw REPL")
         for at in range(0, len(code), _PIECE_BYTES):
             self.transport.write(code[at : at + _PIECE_BYTES])
@@ -120,13 +120,13 @@ class RawRepl:
 
     def _paste_code(self, code: bytes) -> None:
         self._need(2, "the window of raw paste mode")
-        step = room = self._held[0] | self._held[1] << 8
-        self._held = self._held[2:]
+        step = room = self._buffer[0] | self._buffer[1] << 8
+        self._buffer = self._buffer[2:]
         at = 0
         while at < len(code):
-            if room == 0 or self._held:
+            if room == 0 or self._buffer:
                 self._need(1, "room in raw paste mode")
-                sign, self._held = self._held[:1], self._held[1:]
+                sign, self._buffer = self._buffer[:1], self._buffer[1:]
                 if sign == _END:  # the board wants no more: what came last says why
                     self.transport.write(_END)
                     return
@@ -140,37 +140,37 @@ class RawRepl:
 
     def _end(self) -> tuple[str, str]:
         """(what was printed, the exception or "") of the code that runs, when it is over."""
-        printed = self._expect(_END, "the end of the program on the board")
+        output = self._expect(_END, "the end of the program on the board")
         error = self._expect(_END, "the end of the program on the board")
         self._expect(b">", "the prompt of the raw REPL")
-        return _text(printed), _text(error)
+        return _text(output), _text(error)
 
-    def _expect(self, wanted: bytes, what: str) -> bytes:
-        """Reads up to `wanted` and past it; the bytes before it."""
-        while wanted not in self._held:
+    def _expect(self, mark: bytes, what: str) -> bytes:
+        """Reads up to `mark` and past it; the bytes before it."""
+        while mark not in self._buffer:
             self._more(what)
-        before, _, self._held = self._held.partition(wanted)
+        before, _, self._buffer = self._buffer.partition(mark)
         return before
 
     def _need(self, count: int, what: str) -> None:
-        while len(self._held) < count:
+        while len(self._buffer) < count:
             self._more(what)
 
     def _more(self, what: str) -> None:
         data = self.transport.read(self.silence_s)
         if not data:
-            said = repr(_text(self._held[-200:])) if self._held else "nothing"
+            text = repr(_text(self._buffer[-200:])) if self._buffer else "nothing"
             raise LinkError(
-                f"expected {what} from {self.transport.name}, got {said}; reset the board, "
+                f"expected {what} from {self.transport.name}, got {text}; reset the board, "
                 "and check that it runs MicroPython and that nothing else uses the port"
             )
-        self._held += data
+        self._buffer += data
 
     def _drain(self, quiet_s: float = 0.15, most_s: float = 3.0) -> None:
         end = time.monotonic() + most_s
         while time.monotonic() < end and self.transport.read(quiet_s):
             pass
-        self._held = b""
+        self._buffer = b""
 
 
 def _text(data: bytes) -> str:

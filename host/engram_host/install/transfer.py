@@ -80,9 +80,9 @@ class Transfer:
     def look(self) -> Present:
         """The files of Engram on the board, with the manifest and the settings."""
         own = [f"{self.folder}/{name}" for name in _OWN_FILES]
-        said = self.repl.run(f"e_list({[self.folder + '/engram']!r}, {own!r})")
-        found = (json.loads(line) for line in said.splitlines())
-        files = {path.removeprefix(self.folder + "/"): (size, crc) for path, size, crc in found}
+        text = self.repl.run(f"e_list({[self.folder + '/engram']!r}, {own!r})")
+        rows = (json.loads(line) for line in text.splitlines())
+        files = {path.removeprefix(self.folder + "/"): (size, crc) for path, size, crc in rows}
         manifest = self._read(MANIFEST) if MANIFEST in files else {}
         files.pop(MANIFEST, None)
         return Present(files, manifest, self._read(SETTINGS))
@@ -91,8 +91,8 @@ class Transfer:
         """Bytes free in the file system."""
         return int(self.repl.run(f"e_free({root!r})"))
 
-    def put(self, name: str, file: Payload, done: Callable[[int], None]) -> None:
-        """Send a file; `done` gets the bytes sent. Raises InstallError when there is no room."""
+    def put(self, name: str, file: Payload, progress: Callable[[int], None]) -> None:
+        """Send a file; `progress` gets the bytes sent. Raises InstallError if it has no room."""
         path = f"{self.folder}/{name}"
         try:
             with self.repl.running(f"e_put({path!r}, {file.size}, {file.crc})"):
@@ -100,7 +100,7 @@ class Transfer:
                     part = file.data[at : at + _LINE_BYTES]
                     self.repl.write(b64encode(part) + b"\n")
                     self.repl.read(1)
-                    done(len(part))
+                    progress(len(part))
         except DeviceError as e:
             if e.kind == "OSError" and e.said.split()[0].strip("[]") in ("28", "Errno"):
                 raise InstallError(
@@ -114,41 +114,41 @@ class Transfer:
         for name in names:
             self.repl.run(f"e_remove([{self.folder + '/' + name!r}])")
 
-    def write_json(self, name: str, told: Mapping[str, Any]) -> None:
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """A small file of JSON."""
-        self.put(name, Payload(json.dumps(told, separators=(",", ":")).encode()), lambda n: None)
+        self.put(name, Payload(json.dumps(value, separators=(",", ":")).encode()), lambda n: None)
 
     def _read(self, name: str) -> dict[str, Any]:
         """A small file of JSON; {} when it is missing or no JSON."""
         path = f"{self.folder}/{name}"
         try:
-            told = json.loads(self.repl.run(f"print(open({path!r}).read())"))
+            value = json.loads(self.repl.run(f"print(open({path!r}).read())"))
         except (DeviceError, ValueError):
             return {}
-        return told if isinstance(told, dict) else {}
+        return value if isinstance(value, dict) else {}
 
 
-def changes(present: Present, wanted: Mapping[str, Payload]) -> Changes:
-    """The changes after which the board holds `wanted` and nothing else of ours."""
-    found = Changes()
-    for name, file in wanted.items():
+def changes(present: Present, payloads: Mapping[str, Payload]) -> Changes:
+    """The changes after which the board holds `payloads` and nothing else of ours."""
+    difference = Changes()
+    for name, file in payloads.items():
         if present.files.get(name) == (file.size, file.crc):
-            found.kept += 1
+            difference.kept += 1
         else:
-            found.send[name] = file
-    found.stale = sorted(set(present.files) - set(wanted))
-    return found
+            difference.send[name] = file
+    difference.stale = sorted(set(present.files) - set(payloads))
+    return difference
 
 
 def manifest(
-    version: str, arch: str | None, names: tuple[str, ...], wanted: Mapping[str, Payload]
+    version: str, arch: str | None, names: tuple[str, ...], payloads: Mapping[str, Payload]
 ) -> dict[str, Any]:
     """The content of engram_install.json without "complete"."""
-    listed = sorted(f"{name} {file.size} {file.crc:08x}" for name, file in wanted.items())
+    lines = sorted(f"{name} {file.size} {file.crc:08x}" for name, file in payloads.items())
     return {
         "engram": version,
         "arch": arch,
         "packages": list(names),
-        "files": len(listed),
-        "crc": crc32("\n".join(listed).encode()),
+        "files": len(lines),
+        "crc": crc32("\n".join(lines).encode()),
     }

@@ -40,16 +40,16 @@ def _file_system(root):
         s = os.statvfs(root or "/")
     except OSError:
         return None
-    told = {"block_bytes": s[0], "total_bytes": s[1] * s[2], "free_bytes": s[0] * s[3]}
-    told["kind"] = _kind(root or "/")
+    facts = {"block_bytes": s[0], "total_bytes": s[1] * s[2], "free_bytes": s[0] * s[3]}
+    facts["kind"] = _kind(root or "/")
     try:
         name = root + "/engram.tmp"
         open(name, "wb").close()
         os.remove(name)
-        told["writable"] = True
+        facts["writable"] = True
     except OSError:
-        told["writable"] = False
-    return told
+        facts["writable"] = False
+    return facts
 
 
 def _kind(root):
@@ -72,18 +72,18 @@ def _flash():
     ):
         if not _has(module):
             continue
-        told = {"driver": module + "." + name}
+        facts = {"driver": module + "." + name}
         try:
-            found = getattr(__import__(module), name)
+            driver = getattr(__import__(module), name)
             if name == "Partition":
-                device = found.find(found.TYPE_DATA, label="vfs")[0]
+                device = driver.find(driver.TYPE_DATA, label="vfs")[0]
             else:
-                device = found()
-            told["blocks"] = device.ioctl(4, 0)
-            told["erase_bytes"] = device.ioctl(5, 0)
+                device = driver()
+            facts["blocks"] = device.ioctl(4, 0)
+            facts["erase_bytes"] = device.ioctl(5, 0)
         except Exception as e:
-            told["refused"] = repr(e)
-        return told
+            facts["refused"] = repr(e)
+        return facts
     return None
 
 
@@ -118,8 +118,8 @@ def _ask():
     gc.collect()
     free, used = gc.mem_free(), gc.mem_alloc()
     name = sys.implementation
-    needed = "array binascii errno io json micropython os random struct sys time uctypes"
-    missing = [m for m in needed.split() if not _has(m)]
+    modules = "array binascii errno io json micropython os random struct sys time uctypes"
+    missing = [m for m in modules.split() if not _has(m)]
     for module, function in (("binascii", "crc32"), ("binascii", "a2b_base64")):
         if module not in missing and not hasattr(__import__(module), function):
             missing.append(module + "." + function)

@@ -8,8 +8,8 @@ import gc
 import json
 
 
-def _say(told):
-    print(json.dumps(told))
+def _say(value):
+    print(json.dumps(value))
 
 
 def _used():
@@ -55,8 +55,8 @@ def _learn(model):
 
     spec = ModelSpec(io.BytesIO(model))
     flash = RamFlash(8, 512, 16)
-    store, saved, model_id = open_flash(spec, flash, 16, None)
-    learner = Learner(spec, store, Checkpoints(saved, 16, model_id), batch=4, lr=0.1)
+    store, region, model_id = open_flash(spec, flash, 16, None)
+    learner = Learner(spec, store, Checkpoints(region, 16, model_id), batch=4, lr=0.1)
     for i in range(8):
         learner.observe(bytes((200 * (i & 1), 200 - 200 * (i & 1), 10, i)), i & 1)
     losses = [row["loss"] for row in learner.steps(4)]
