@@ -59,23 +59,23 @@ def normalised(entry: Entry, kernel: list[int] | None, shape: tuple[int, ...]) -
     of a transposed convolution the output. Raises ModelError.
     """
     known = names(entry["op"])
-    found = {key: entry[key] for key in known if key in entry}
+    own = {key: entry[key] for key in known if key in entry}
     for key in ("kernel", "stride", "dilation"):
-        if key in found:
-            found[key] = _pair(key, found[key])
-    if kernel is not None and found.setdefault("kernel", kernel) != kernel:
+        if key in own:
+            own[key] = _pair(key, own[key])
+    if kernel is not None and own.setdefault("kernel", kernel) != kernel:
         raise ModelError(
-            f"expected the kernel {kernel}, as the weights have it, got {found['kernel']} in the "
+            f"expected the kernel {kernel}, as the weights have it, got {own['kernel']} in the "
             "graph; leave it out"
         )
-    if "kernel" in found:
-        found.setdefault("stride", [1, 1])
-        found.setdefault("pad", [0, 0, 0, 0])
+    if "kernel" in own:
+        own.setdefault("stride", [1, 1])
+        own.setdefault("pad", [0, 0, 0, 0])
     elif "kernel" in known:
         raise ModelError("expected a kernel, got none; give kernel: [height, width]")
-    if "pad" in found:
-        found["pad"] = _pad(found["pad"], found, shape)
-    return {key: found[key] for key in (*_WINDOW, "slope") if key in found}
+    if "pad" in own:
+        own["pad"] = _pad(own["pad"], own, shape)
+    return {key: own[key] for key in (*_WINDOW, "slope") if key in own}
 
 
 def _is_count(value: Any, least: int) -> bool:
@@ -89,13 +89,13 @@ def _pair(key: str, value: Any) -> list[int]:
     return pair
 
 
-def _pad(value: Any, found: Mapping[str, Any], shape: tuple[int, ...]) -> list[int]:
+def _pad(value: Any, own: Mapping[str, Any], shape: tuple[int, ...]) -> list[int]:
     sides = {int: lambda: [value] * 4, list: lambda: value * 2 if len(value) == 2 else value}
     if value == "valid":
         return [0, 0, 0, 0]
-    if value == "same" and "kernel" in found and len(shape) == 3:
-        dilation = found.get("dilation", [1, 1])
-        ends = [_same(*axis) for axis in zip(shape, found["kernel"], found["stride"], dilation)]
+    if value == "same" and "kernel" in own and len(shape) == 3:
+        dilation = own.get("dilation", [1, 1])
+        ends = [_same(*axis) for axis in zip(shape, own["kernel"], own["stride"], dilation)]
         return [before for before, _ in ends] + [behind for _, behind in ends]
     pad = sides[type(value)]() if type(value) in sides else None
     if pad is None or len(pad) != 4 or not all(_is_count(n, 0) for n in pad):

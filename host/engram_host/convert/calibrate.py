@@ -36,11 +36,11 @@ def load_samples(calibration: Calibration, model: FloatModel, front_end: str = "
         if isinstance(calibration, np.ndarray)
         else _read(Path(calibration), model, front_end)
     )
-    want = f"(n, {', '.join(str(d) for d in model.input_shape)}) of {model.input_dtype}"
+    layout = f"(n, {', '.join(str(d) for d in model.input_shape)}) of {model.input_dtype}"
     if samples.dtype != np.dtype(model.input_dtype):
-        raise DataError(f"calibration data: expected {want}, got dtype {samples.dtype}")
+        raise DataError(f"calibration data: expected {layout}, got dtype {samples.dtype}")
     if samples.shape[1:] != model.input_shape or len(samples) == 0:
-        raise DataError(f"calibration data: expected {want}, got shape {samples.shape}")
+        raise DataError(f"calibration data: expected {layout}, got shape {samples.shape}")
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
         bad = np.flatnonzero(~np.isfinite(samples.reshape(len(samples), -1)).all(axis=1))
         raise DataError(
@@ -66,9 +66,9 @@ def input_scale(model: FloatModel, samples: NDArray[Any], percentile: float) -> 
     """
     if model.input_scale is not None and model.input_zero_point is not None:
         source = Scale(float(np.float32(model.input_scale)), model.input_zero_point)
-        told = remark(samples, *source)
-        if told:
-            _warn(told)
+        text = remark(samples, *source)
+        if text:
+            _warn(text)
         return source
     low, high = _range(samples, percentile)
     least, most = _range(samples, min(_INNER, percentile))
@@ -94,9 +94,9 @@ def _read(path: Path, model: FloatModel, front_end: str) -> NDArray[Any]:
     if not path.exists():
         raise DataError(f"calibration data: expected a file, got no file {path}")
     if path.suffix not in (".npy", ".npz"):
-        taken = Input(int(np.prod(model.input_shape)), model.input_dtype, front_end)
-        samples = load(path, model=taken).taken_as(model.input_dtype)
-        samples.check_inputs(taken.elems, taken.dtype)
+        model_input = Input(int(np.prod(model.input_shape)), model.input_dtype, front_end)
+        samples = load(path, model=model_input).taken_as(model.input_dtype)
+        samples.check_inputs(model_input.elems, model_input.dtype)
         return samples.x.reshape(-1, *model.input_shape)
     try:
         content = np.load(path, allow_pickle=False)

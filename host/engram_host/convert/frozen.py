@@ -119,9 +119,9 @@ def _rescaled(steps: Sequence[Step]) -> list[Step]:
             for i, (value, shape) in enumerate(zip(node.inputs, node.shapes)):
                 if is_fixed(value):
                     name = f"{node.name}:scale{i}"
-                    kept = Node(name, "leaky_relu", (value,), (shape,), shape, {"slope": 1.0})
+                    identity = Node(name, "leaky_relu", (value,), (shape,), shape, {"slope": 1.0})
                     of = makers[value].value if value in makers else INPUT
-                    out.append(Step(kept, UNCLAMPED, of))
+                    out.append(Step(identity, UNCLAMPED, of))
                     value = name
                 inputs.append(value)
             step = step._replace(node=replace(node, inputs=tuple(inputs)))
@@ -154,13 +154,13 @@ def choose_scales(
                 group = {member: one if at == other else at for member, at in group.items()}
         else:
             ranges[name] = np.percentile(values[step.value], [100.0 - percentile, percentile])
-    chosen = {group[name]: scale for name, scale in fixed.items()}
+    group_scales = {group[name]: scale for name, scale in fixed.items()}
     for name in group:
-        if group[name] not in chosen:
+        if group[name] not in group_scales:
             ends = [ranges[other] for other in ranges if group[other] == group[name]]
             low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-            chosen[group[name]] = activation_scale(float(low), float(high))
-    return {name: chosen[group[name]] for name in group}
+            group_scales[group[name]] = activation_scale(float(low), float(high))
+    return {name: group_scales[group[name]] for name in group}
 
 
 def quantized(step: Step, scales: Mapping[str, Scale]) -> tuple[Entry, dict[str, NDArray[Any]]]:
@@ -168,10 +168,10 @@ def quantized(step: Step, scales: Mapping[str, Scale]) -> tuple[Entry, dict[str,
 
     Raises ModelError when an accumulator could leave int32.
     """
-    node, described = step.node, step.node.described()
+    node, facts = step.node, step.node.described()
     sources, target = [scales[value] for value in node.inputs], scales[node.name]
     tensors: dict[str, NDArray[Any]] = {}
-    for key, dtype, shape in s8.tensors(described):
+    for key, dtype, shape in s8.tensors(facts):
         if key == "table" and dtype == "I32":
             tensors = {key: softmax_table(sources[0])}
         elif key == "table":
@@ -197,12 +197,14 @@ def _weights(
     node: Node, key: str, shape: Sequence[int], source: Scale, target: Scale
 ) -> dict[str, NDArray[Any]]:
     """int8 weights in the order of dimensions of the int8 rows, and what goes with them."""
-    given, wanted = ops.OPS[node.op][1], s8.texts(node.op)
-    before, after = (text.split()[0].split(":")[1].split(",") for text in (given, wanted))
+    pattern, quantized_pattern = ops.OPS[node.op][1], s8.texts(node.op)
+    before, after = (
+        text.split()[0].split(":")[1].split(",") for text in (pattern, quantized_pattern)
+    )
     w, b = node.tensors.values()
     w = np.ascontiguousarray(w.transpose([before.index(name) for name in after]))
     assert w.shape == tuple(shape)
-    parts = quantize_layer(node.name, w, b, _axis(wanted), source, target)
+    parts = quantize_layer(node.name, w, b, _axis(quantized_pattern), source, target)
     return {key: parts.w, "bias": parts.bias, "mult": parts.mult, "shift": parts.shift}
 
 
@@ -211,5 +213,5 @@ def _table(node: Node, source: Scale, target: Scale) -> NDArray[np.int8]:
     if op.clamps or "slope" in node.attributes:
         top = _clamps(op.clamps or UNCLAMPED, target)[1]
         return rectifier_table(slope, source, target, top)
-    described = node.described()
-    return function_table(lambda x: float_ops.apply(described, {}, x), source, target)
+    entry = node.described()
+    return function_table(lambda x: float_ops.apply(entry, {}, x), source, target)

@@ -134,7 +134,7 @@ def _parse(version: str, raw: Entry, tensors: model_file.Tensors) -> FloatModel:
     names = [node.name for node in nodes]
     if latent not in (INPUT, *names):
         raise ModelError(f"expected the latent among {INPUT}, {', '.join(names)}; got {latent}")
-    cut = 0 if latent == INPUT else names.index(latent) + 1
+    split = 0 if latent == INPUT else names.index(latent) + 1
     model = FloatModel(
         version=version,
         name=raw["name"],
@@ -143,8 +143,8 @@ def _parse(version: str, raw: Entry, tensors: model_file.Tensors) -> FloatModel:
         input_dtype=source["dtype"],
         input_scale=scale,
         input_zero_point=zero_point,
-        frozen=tuple(nodes[:cut]),
-        adaptive=tuple(nodes[cut:]),
+        frozen=tuple(nodes[:split]),
+        adaptive=tuple(nodes[split:]),
         latent=latent,
         outputs=tuple(outputs),
     )
@@ -207,8 +207,8 @@ def _expanded(entries: Iterable[Entry], latent: str, outputs: Iterable[Entry]) -
         if relu:
             behind[node["name"]] = f"{node['name']}:relu"
             out.append({"name": behind[node["name"]], "op": "relu", "in": [node["name"]]})
-    moved = [{**output, "node": behind.get(output["node"], output["node"])} for output in outputs]
-    return out, behind.get(latent, latent), moved
+    moves = [{**output, "node": behind.get(output["node"], output["node"])} for output in outputs]
+    return out, behind.get(latent, latent), moves
 
 
 # ---- nodes ------------------------------------------------------------------------------------
@@ -234,13 +234,13 @@ def _node(entry: Entry, shapes: Mapping[str, Shape], tensors: model_file.Tensors
         w = _first_tensor(entry, text, tensors)
         sources = tuple(shapes[value] for value in entry["in"])
         kernel, out = _said_by(text, w)
-        given = tuple(entry.get("out", ()))
-        larger = given if ops.OPS[op][0] is geometry.transposed else sources[0]
+        own = tuple(entry.get("out", ()))
+        larger = own if ops.OPS[op][0] is geometry.transposed else sources[0]
         known = attributes.normalised(entry, kernel, larger)
-        node = Node(name, op, tuple(entry["in"]), sources, given or out, known)
+        node = Node(name, op, tuple(entry["in"]), sources, own or out, known)
         shape = ops.OPS[op][0](node.described(), [list(source) for source in sources])
-        if given and list(given) != shape:
-            raise ModelError(f"expected an output of shape {shape}, got out {list(given)}")
+        if own and list(own) != shape:
+            raise ModelError(f"expected an output of shape {shape}, got out {list(own)}")
         node = replace(node, out=tuple(shape))
         return replace(node, tensors=_tensors(entry, node, w, tensors))
     except ModelError as error:
@@ -281,17 +281,17 @@ def _tensors(
     entry: Entry, node: Node, w: F32 | None, tensors: model_file.Tensors
 ) -> Mapping[str, F32]:
     """The tensors of a node by key: its weights w, then its bias, which may be missing."""
-    found: dict[str, F32] = {}
+    out: dict[str, F32] = {}
     for key, shape in ops.tensors(node.described()):
-        if not found and w is not None:
-            found[key] = w
+        if not out and w is not None:
+            out[key] = w
         else:
             zeros = np.zeros(shape, np.float32)
-            found[key] = _tensor(tensors, entry[key]) if entry.get(key) else zeros
-        if found[key].shape != shape:
-            what = "weights" if found[key] is w else "bias"
-            raise ModelError(f"expected {what} of shape {shape}, got {found[key].shape}")
-    return found
+            out[key] = _tensor(tensors, entry[key]) if entry.get(key) else zeros
+        if out[key].shape != shape:
+            what = "weights" if out[key] is w else "bias"
+            raise ModelError(f"expected {what} of shape {shape}, got {out[key].shape}")
+    return out
 
 
 def _tensor(tensors: model_file.Tensors, name: str) -> F32:
@@ -337,8 +337,6 @@ def _check_outputs(model: FloatModel) -> None:
                 f"expected the classes from a dense node without ReLU, one output for each of "
                 f"the {model.classes} classes; got {node.op} with {size}"
             )
-    described = [
-        {**node.described(), "format": "f32"} for node in (*model.frozen, *model.adaptive)
-    ]
+    entries = [{**node.described(), "format": "f32"} for node in (*model.frozen, *model.adaptive)]
     outputs = [{"weight": 1, **output} for output in model.outputs]
-    build(described, INPUT, model.input_shape, model.input_shape, outputs)
+    build(entries, INPUT, model.input_shape, model.input_shape, outputs)

@@ -30,8 +30,8 @@ def _finish(node: Described, tensors: Tensors, acc: I64) -> I8:
     """Accumulators (..., channels) with bias, scaled, clamped to the activation's range."""
     out_zp, act_min, act_max = node["q"][1:]
     acc = acc + tensors["bias"].astype(np.int64)
-    scaled = requantize(acc, tensors["mult"], tensors["shift"])
-    return np.clip(scaled + out_zp, act_min, act_max).astype(np.int8)
+    values = requantize(acc, tensors["mult"], tensors["shift"])
+    return np.clip(values + out_zp, act_min, act_max).astype(np.int8)
 
 
 def _centred(node: Described, x: I8) -> I64:

@@ -179,15 +179,15 @@ def _entry(model: FloatModel, node: Node, form: str, parameters: Entry) -> Entry
     """A node as the file has it. parameters: names of its tensors by key, and q."""
     q = {"q": parameters["q"]} if "q" in parameters else {}
     own = {key: value for key, value in parameters.items() if key != "q"}
-    described = {"out": list(node.out), **node.attributes, **q}
+    rest = {"out": list(node.out), **node.attributes, **q}
     if model.version == "2":
         head = {"name": node.name, "op": node.op, "format": form, "in": list(node.inputs)}
-        return {**head, **own, **described}
+        return {**head, **own, **rest}
     if form == "f32" and not own and not node.attributes:
         return {"op": node.op}
     shape = node.shapes[0]
     source = [prod(shape)] if node.op == "dense" else list(shape)
-    return {"op": node.op, **own, "in": source, **described}
+    return {"op": node.op, **own, "in": source, **rest}
 
 
 def _latent(model: FloatModel, steps: list[Step], scale: Scale) -> Entry:
@@ -235,8 +235,8 @@ def _output_reports(
     model: FloatModel, values: dict[str, F32], device: DeviceModel, samples: NDArray[Any]
 ) -> list[OutputReport]:
     reports: list[OutputReport] = []
-    computed = device.outputs(device.latents(samples)).values()
-    for output, out in zip(model.outputs, computed, strict=True):
+    arrays = device.outputs(device.latents(samples)).values()
+    for output, out in zip(model.outputs, arrays, strict=True):
         real = values[output["node"]].reshape(out.shape)
         if output["objective"] == "classify":
             agreement: float | None = float((real.argmax(axis=1) == out.argmax(axis=1)).mean())

@@ -36,14 +36,14 @@ class Scale(NamedTuple):
 
     def quantize(self, real: NDArray[Any]) -> NDArray[np.int8]:
         """Nearest int8 value, halves away from zero, out-of-range values clamped."""
-        scaled = np.asarray(real, np.float32) / np.float32(self.scale)
-        rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
-        return np.clip(rounded + self.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
+        steps = np.asarray(real, np.float32) / np.float32(self.scale)
+        whole = np.trunc(steps + np.copysign(np.float32(0.5), steps))
+        return np.clip(whole + self.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
 
     def dequantize(self, q: NDArray[np.int8]) -> NDArray[np.float32]:
         """The real numbers, float32."""
-        centred = q.astype(np.float32) - np.float32(self.zero_point)
-        return centred * np.float32(self.scale)
+        steps = q.astype(np.float32) - np.float32(self.zero_point)
+        return steps * np.float32(self.scale)
 
 
 def activation_scale(low: float, high: float) -> Scale:
@@ -99,8 +99,8 @@ def quantize_layer(
     # A channel of tiny weights with a large bias: the bias must still fit its int32.
     scales = np.maximum(scales, np.abs(b).astype(np.float64) / (source.scale * _BIAS_LIMIT))
     scales[scales == 0] = 1.0
-    shaped = scales.reshape([-1 if axis == channel_axis else 1 for axis in range(w.ndim)])
-    qw = np.clip(_round_half_away(w / shaped), -INT8_MAX, INT8_MAX).astype(np.int8)
+    divisors = scales.reshape([-1 if axis == channel_axis else 1 for axis in range(w.ndim)])
+    qw = np.clip(_round_half_away(w / divisors), -INT8_MAX, INT8_MAX).astype(np.int8)
     bias = _round_half_away(b / (source.scale * scales)).astype(np.int64)
     factors = [multiplier(source.scale * s / target.scale) for s in scales.tolist()]
     mult = np.array([m for m, _ in factors], np.int64)
@@ -125,9 +125,9 @@ def add_parameters(a: Scale, b: Scale, target: Scale, clamps: tuple[int, int]) -
         b.scale / largest,
         largest / (target.scale * 2**ADD_LEFT_SHIFT),
     )
-    scaled = [part for factor in factors for part in multiplier(factor)]
+    parts = [part for factor in factors for part in multiplier(factor)]
     zero_points = [a.zero_point, b.zero_point, target.zero_point]
-    return [*zero_points, *clamps, ADD_LEFT_SHIFT, *scaled]
+    return [*zero_points, *clamps, ADD_LEFT_SHIFT, *parts]
 
 
 def rectifier_table(slope: float, source: Scale, target: Scale, top: int) -> NDArray[np.int8]:
@@ -180,8 +180,8 @@ def requantize(
 def _doubling_high_mul(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
     """SaturatingRoundingDoublingHighMul: round(a * b / 2**31), the division toward zero."""
     product = a * b
-    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    high = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))
+    total = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    high = np.where(total >= 0, total >> 31, -((-total) >> 31))
     return np.minimum(high, INT32_MAX)
 
 

@@ -53,10 +53,10 @@ class DeviceModel:
 
         Raises DataError when they are of another dtype.
         """
-        wanted = self.graph["input"]["dtype"]
-        if x.dtype != np.dtype(wanted):
-            raise DataError(f"expected samples of {wanted}, got {x.dtype}")
-        if wanted == "uint8":
+        dtype = self.graph["input"]["dtype"]
+        if x.dtype != np.dtype(dtype):
+            raise DataError(f"expected samples of {dtype}, got {x.dtype}")
+        if dtype == "uint8":
             return (x ^ 0x80).view(np.int8)
         return self.input_scale.quantize(x)
 

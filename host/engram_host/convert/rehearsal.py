@@ -43,17 +43,17 @@ def carried(device: DeviceModel, samples: Samples, per_class: int = PER_CLASS) -
     latents = device.latents(samples.x.reshape(-1, *shape)).reshape(len(samples), -1)
     real = device.latent_scale.dequantize(latents)
     labels = np.full(len(samples), NO_CLASS) if samples.y is None else samples.labels
-    ranked = []
+    ranks = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        ranked += list(enumerate(rows[herded(real[rows], per_class)]))
-    chosen = [int(row) for _, row in sorted(ranked, key=lambda pair: pair[0])]
+        ranks += list(enumerate(rows[herded(real[rows], per_class)]))
+    selection = [int(row) for _, row in sorted(ranks, key=lambda pair: pair[0])]
     tensors: Tensors = {
-        PREFIX + "latents": latents[chosen],
-        PREFIX + "labels": labels[chosen].astype(np.uint8).view(np.int8),
+        PREFIX + "latents": latents[selection],
+        PREFIX + "labels": labels[selection].astype(np.uint8).view(np.int8),
     }
     if samples.targets is not None:
-        tensors[PREFIX + "targets"] = samples.targets[chosen]
+        tensors[PREFIX + "targets"] = samples.targets[selection]
     return tensors
 
 
@@ -63,10 +63,10 @@ def herded(vectors: NDArray[np.float32], count: int) -> list[int]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.where(lengths == 0, 1, lengths)
     mean, total = unit.mean(axis=0), np.zeros(unit.shape[1])
-    chosen: list[int] = []
+    rows: list[int] = []
     for k in range(1, min(count, len(unit)) + 1):
         distances = np.linalg.norm(mean - (total + unit) / k, axis=1)
-        distances[chosen] = np.inf
-        chosen.append(int(distances.argmin()))
-        total += unit[chosen[-1]]
-    return chosen
+        distances[rows] = np.inf
+        rows.append(int(distances.argmin()))
+        total += unit[rows[-1]]
+    return rows

@@ -37,8 +37,8 @@ def stored(device: DeviceModel, latents: NDArray[np.int8]) -> StoredReport | Non
     def agreement(bits: int) -> float:
         return float((device.adaptive(rounded_to(latents, bits)).argmax(axis=1) == whole).mean())
 
-    enough = (bits for bits in range(BITS, _MOST_BITS + 1) if agreement(bits) >= LEAST)
-    return {"bits": BITS, "agreement": agreement(BITS), "enough": next(enough, _MOST_BITS)}
+    widths = (bits for bits in range(BITS, _MOST_BITS + 1) if agreement(bits) >= LEAST)
+    return {"bits": BITS, "agreement": agreement(BITS), "enough": next(widths, _MOST_BITS)}
 
 
 def rounded_to(latents: NDArray[np.int8], bits: int) -> NDArray[np.int8]:

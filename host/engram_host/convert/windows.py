@@ -25,9 +25,9 @@ def windows(
     """
     (r, s), (sh, sw), (dh, dw) = kernel, stride, dilation
     top, left, bottom, right = pad
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    whole = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     reach = (dh * (r - 1) + 1, dw * (s - 1) + 1)
-    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(1, 2))
+    view = np.lib.stride_tricks.sliding_window_view(whole, reach, axis=(1, 2))
     return view[:, ::sh, ::sw, :, ::dh, ::dw].transpose(0, 1, 2, 4, 5, 3)
 
 

@@ -62,10 +62,10 @@ class FrontEnd:
         real = sound.astype(np.float32) / np.float32(_FULL_SCALE)
         kernels, frames = self._kernels, 1 + (len(real) - _FRAME) // _HOP
         bands = np.empty((frames, _BANDS), np.float32)
-        windowed = memoryview(self._frame)[:_FRAME]
+        frame = memoryview(self._frame)[:_FRAME]
         for i in range(frames):
             piece = np.ascontiguousarray(real[i * _HOP : i * _HOP + _FRAME])
-            kernels.mul_f32(windowed, piece, self._window)
+            kernels.mul_f32(frame, piece, self._window)
             kernels.rfft(self._spectrum, self._frame, self._table, _POINTS)
             kernels.power_spectrum(self._power, self._spectrum, _POINTS)
             kernels.log_mel(bands[i], self._power, self._places, self._floor, _POINTS, _BANDS)
@@ -75,8 +75,8 @@ class FrontEnd:
 
     def features(self, sound: NDArray[np.int16]) -> NDArray[np.int8]:
         """sound (n,) int16 at 8 kHz, brought to one second -> int8 (49, 10)."""
-        scaled = (self.mfcc(one_second(sound)) - MEAN) / STEP
-        return np.rint(scaled).clip(-128, 127).astype(np.int8)
+        steps = (self.mfcc(one_second(sound)) - MEAN) / STEP
+        return np.rint(steps).clip(-128, 127).astype(np.int8)
 
 
 def _floats(n: int) -> array[float]:
@@ -95,11 +95,11 @@ def halved(sound: NDArray[np.int16]) -> NDArray[np.int16]:
     """A sound of 16 kHz at 8 kHz: a low-pass of 63 taps (Kaiser, beta 8), every second sample."""
     at = np.arange(-31, 32)
     taps = 0.5 * np.sinc(at / 2) * np.kaiser(len(at), 8.0)
-    filtered = np.convolve(sound.astype(np.float64), taps / taps.sum(), mode="same")[::2]
-    return np.rint(filtered).clip(-32768, 32767).astype(np.int16)
+    smooth = np.convolve(sound.astype(np.float64), taps / taps.sum(), mode="same")[::2]
+    return np.rint(smooth).clip(-32768, 32767).astype(np.int16)
 
 
 def as_input(features: NDArray[np.int8]) -> NDArray[np.uint8]:
     """int8 features (n, 49, 10) as a model of uint8 inputs takes them, (n, 49, 10, 1)."""
-    flipped: NDArray[np.uint8] = features.view(np.uint8) ^ np.uint8(0x80)
-    return flipped[..., None]
+    image: NDArray[np.uint8] = features.view(np.uint8) ^ np.uint8(0x80)
+    return image[..., None]

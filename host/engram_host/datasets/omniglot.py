@@ -74,13 +74,13 @@ def omniglot_small() -> Characters:
 
 
 def _from_npz(path: Path) -> Characters:
-    with np.load(path) as stored:
-        bits = np.unpackbits(stored["ink_packed"], axis=1, count=SIDE * SIDE)
+    with np.load(path) as arrays:
+        bits = np.unpackbits(arrays["ink_packed"], axis=1, count=SIDE * SIDE)
         return Characters(
             bits.reshape(-1, SIDE, SIDE).astype(bool),
-            stored["label"].astype(np.int64),
-            stored["drawer"].astype(np.int64),
-            stored["class_alphabet"],
+            arrays["label"].astype(np.int64),
+            arrays["drawer"].astype(np.int64),
+            arrays["class_alphabet"],
         )
 
 
@@ -88,7 +88,7 @@ def _from_zips(paths: list[Path]) -> Characters:
     """Pictures <set>/<alphabet>/character<nn>/<nnnn>_<drawer>.png; some are in both sets."""
     from matplotlib.image import imread
 
-    found: dict[tuple[str, str, int], NDArray[np.bool_]] = {}
+    pictures: dict[tuple[str, str, int], NDArray[np.bool_]] = {}
     for path in paths:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
@@ -96,13 +96,15 @@ def _from_zips(paths: list[Path]) -> Characters:
                     alphabet, character, file = name.split("/")[-3:]
                     drawer = int(file.removesuffix(".png").rsplit("_", 1)[1])
                     picture = imread(io.BytesIO(archive.read(name)), format="png")
-                    found[alphabet, character, drawer] = np.asarray(picture) < 0.5  # ink is black
-    classes = sorted({key[:2] for key in found})
+                    pictures[alphabet, character, drawer] = (
+                        np.asarray(picture) < 0.5
+                    )  # ink is black
+    classes = sorted({key[:2] for key in pictures})
     number = {key: i for i, key in enumerate(classes)}
-    ordered = sorted(found)
+    keys = sorted(pictures)
     return Characters(
-        np.stack([found[key] for key in ordered]),
-        np.array([number[key[:2]] for key in ordered]),
-        np.array([key[2] for key in ordered]),
+        np.stack([pictures[key] for key in keys]),
+        np.array([number[key[:2]] for key in keys]),
+        np.array([key[2] for key in keys]),
         np.array([alphabet for alphabet, _ in classes]),
     )

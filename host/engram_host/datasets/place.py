@@ -44,8 +44,8 @@ def given(data_set: str, name: str) -> Path | None:
 
 def cache() -> Path:
     """The folder of what was fetched."""
-    chosen = os.environ.get("ENGRAM_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "engram"
+    folder = os.environ.get("ENGRAM_CACHE")
+    return Path(folder) if folder else Path.home() / ".cache" / "engram"
 
 
 def fetched(data_set: str, remote: Remote) -> Path:
@@ -85,8 +85,8 @@ def _download(url: str, path: Path) -> str:
 
 def _unavailable(data_set: str, remote: Remote, why: str) -> DataUnavailable:
     root = os.environ.get("ENGRAM_DATA")
-    looked = f"ENGRAM_DATA ({root}) has no such folder or file" if root else "ENGRAM_DATA is unset"
+    place = f"ENGRAM_DATA ({root}) has no such folder or file" if root else "ENGRAM_DATA is unset"
     return DataUnavailable(
-        f"data set {data_set}: {looked}, and {why}; set ENGRAM_DATA to a folder that holds "
+        f"data set {data_set}: {place}, and {why}; set ENGRAM_DATA to a folder that holds "
         f"{data_set}/, or put {remote.name} into {cache() / data_set}"
     )

@@ -43,10 +43,10 @@ class Words(NamedTuple):
         speaker, is dealt out in its order.
         """
         side = {name: _percentile(name) < percent for name in set(self.speaker.tolist())}
-        chosen = np.array([side[name] for name in self.speaker.tolist()])
+        mask = np.array([side[name] for name in self.speaker.tolist()])
         silent = np.flatnonzero(self.speaker == "")
-        chosen[silent] = np.arange(len(silent)) % 10 < percent / 10
-        return chosen
+        mask[silent] = np.arange(len(silent)) % 10 < percent / 10
+        return mask
 
 
 def _percentile(name: str) -> int:
@@ -60,13 +60,13 @@ def speech_commands() -> Words:
 
 
 def _from_npz(path: Path) -> Words:
-    with np.load(path) as stored:
-        if not np.allclose(stored["mfcc_scale"], mfcc.STEP, rtol=1e-5):
+    with np.load(path) as arrays:
+        if not np.allclose(arrays["mfcc_scale"], mfcc.STEP, rtol=1e-5):
             raise place.DataUnavailable(f"{path}: its features have other steps than mfcc.STEP")
         return Words(
-            np.ascontiguousarray(stored["mfcc_t"].transpose(1, 2, 0)),
-            stored["label"].astype(np.int64),
-            stored["speaker_hash"][stored["speaker"]],
+            np.ascontiguousarray(arrays["mfcc_t"].transpose(1, 2, 0)),
+            arrays["label"].astype(np.int64),
+            arrays["speaker_hash"][arrays["speaker"]],
         )
 
 
@@ -77,10 +77,10 @@ def _from_archive(path: Path) -> Words:
     for name, sound in sorted(waves(path, _RATE), key=lambda item: item[0]):
         folder = Path(name).parent.name
         if folder in CLASSES:
-            found = _SPEAKER.search(Path(name).name)
+            match = _SPEAKER.search(Path(name).name)
             features.append(front_end.features(mfcc.halved(sound)))
             labels.append(CLASSES.index(folder))
-            speakers.append(found[1] if found else "")
+            speakers.append(match[1] if match else "")
     if not features:
         raise place.DataUnavailable(f"{path} holds no folder of a class ({', '.join(CLASSES)})")
     return Words(np.stack(features), np.array(labels), np.array(speakers))

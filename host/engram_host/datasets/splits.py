@@ -26,8 +26,8 @@ class Dataset(NamedTuple):
 
     def train_of(self, classes: list[int]) -> tuple[U8, U8]:
         """The training samples of the given classes, in the fixed order of the split."""
-        chosen = np.isin(self.y_train, classes)
-        return self.x_train[chosen], self.y_train[chosen]
+        rows = np.isin(self.y_train, classes)
+        return self.x_train[rows], self.y_train[rows]
 
 
 def split_by_class(y: U8, test_per_class: int, seed: int) -> tuple[list[int], list[int]]:
@@ -57,17 +57,17 @@ def draw_per_class(x: U8, y: U8, classes: list[int], count: int, seed: int) -> t
 
     A class with fewer samples gives all it has. The same seed draws the same samples.
     """
-    chosen = rows_per_class(y, classes, count, seed)
-    return x[chosen], y[chosen]
+    rows = rows_per_class(y, classes, count, seed)
+    return x[rows], y[rows]
 
 
 def rows_per_class(y: U8, classes: list[int], count: int, seed: int) -> NDArray[np.intp]:
     """The rows of y (n) that draw_per_class() draws, in their order."""
     order = random.Random(seed)
-    chosen: list[int] = []
+    rows: list[int] = []
     for label in classes:
         members = np.flatnonzero(y == label).tolist()
         order.shuffle(members)
-        chosen += members[:count]
-    order.shuffle(chosen)
-    return np.array(chosen, np.intp)
+        rows += members[:count]
+    order.shuffle(rows)
+    return np.array(rows, np.intp)

@@ -49,26 +49,26 @@ def fsdd() -> Clips:
 
 
 def _from_npz(path: Path) -> Clips:
-    with np.load(path) as stored:
-        sounds = np.split(stored["audio"], stored["offsets"][1:-1])
+    with np.load(path) as arrays:
+        sounds = np.split(arrays["audio"], arrays["offsets"][1:-1])
         return Clips(
             sounds,
-            stored["label"].astype(np.int64),
-            stored["speaker_names"][stored["speaker"]],
-            stored["take"].astype(np.int64),
+            arrays["label"].astype(np.int64),
+            arrays["speaker_names"][arrays["speaker"]],
+            arrays["take"].astype(np.int64),
         )
 
 
 def _from_archive(path: Path) -> Clips:
     """recordings/<digit>_<speaker>_<take>.wav"""
-    found = {}
+    sounds = {}
     for name, sound in waves(path, mfcc.RATE):
         digit, speaker, take = name.rsplit("/", 1)[-1].removesuffix(".wav").split("_")
-        found[speaker, int(digit), int(take)] = sound
-    ordered = sorted(found)
+        sounds[speaker, int(digit), int(take)] = sound
+    keys = sorted(sounds)
     return Clips(
-        [found[key] for key in ordered],
-        np.array([digit for _, digit, _ in ordered]),
-        np.array([speaker for speaker, _, _ in ordered]),
-        np.array([take for _, _, take in ordered]),
+        [sounds[key] for key in keys],
+        np.array([digit for _, digit, _ in keys]),
+        np.array([speaker for speaker, _, _ in keys]),
+        np.array([take for _, _, take in keys]),
     )

@@ -92,14 +92,14 @@ class Samples:
 
     def check_inputs(self, elems: int, dtype: str) -> None:
         """Raises InputError unless the inputs are as a model takes them: elements of a dtype."""
-        have = self.x[0].size if len(self) else elems
+        size = self.x[0].size if len(self) else elems
         fits = self.taken_as(dtype).x.dtype == dtype
-        if have == elems and (fits or not len(self)):
+        if size == elems and (fits or not len(self)):
             return
-        do = f"give inputs of {elems} values" if fits else _advice(self.x)
+        advice = f"give inputs of {elems} values" if fits else _advice(self.x)
         raise InputError(
             f"expected samples of {elems} {dtype}, as the model takes them, got samples of "
-            f"{have} {self.dtype}; {do}"
+            f"{size} {self.dtype}; {advice}"
         )
 
     def check(self, classes: int, targets: int) -> None:
@@ -107,11 +107,11 @@ class Samples:
 
         classes: that it tells apart, 0 where it does not. targets: values of a target.
         """
-        have = 0 if self.targets is None else self.targets.shape[1]
-        if (self.y is not None, have) != (classes > 0, targets):
+        width = 0 if self.targets is None else self.targets.shape[1]
+        if (self.y is not None, width) != (classes > 0, targets):
             raise InputError(
                 f"expected samples with {_words(classes > 0, targets)}, as the model learns them, "
-                f"got {_words(self.y is not None, have)}; give an .npz with x"
+                f"got {_words(self.y is not None, width)}; give an .npz with x"
                 + (f", y: integers from 0 to {classes - 1}" if classes else "")
                 + (f", {'targets' if classes else 'y'}: float32 (n, {targets})" if targets else "")
             )
@@ -186,27 +186,27 @@ def make(x: Any, y: Any = None, targets: Any = None) -> Samples:
     the targets of a regression, floats (n,) or (n, t). targets: the latter beside labels. Raises
     InputError naming what was expected.
     """
-    x, given = _inputs(x)
+    x, dtype = _inputs(x)
     if y is not None and targets is None and len(x) and np.asarray(y).dtype.kind == "f":
         y, targets = None, y
     return Samples(
         x,
         None if y is None else _labels(y, len(x)),
         None if targets is None else _targets(targets, len(x)),
-        given,
+        dtype,
     )
 
 
 def _inputs(values: Any) -> tuple[NDArray[Any], str]:
     """(uint8 or float32 (n, ...), dtype that was given)."""
     x = _array(values, "inputs")
-    given = str(x.dtype)
+    dtype = str(x.dtype)
     if x.ndim < 2:
         raise InputError(
             f"expected inputs of shape (n, ...), got {x.shape}; give a row per sample"
         )
     if x.dtype.kind not in "biuf":
-        raise InputError(f"expected inputs of integers or floats, got {given}; give numbers")
+        raise InputError(f"expected inputs of integers or floats, got {dtype}; give numbers")
     if x.dtype.kind == "f":
         x = np.ascontiguousarray(x, np.float32)
         bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)) if x.size else x
@@ -216,14 +216,14 @@ def _inputs(values: Any) -> tuple[NDArray[Any], str]:
                 + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
                 + "; leave such samples out"
             )
-        return x, given
+        return x, dtype
     least, most = (int(x.min()), int(x.max())) if x.size else (0, 0)
     if not 0 <= least <= most <= 255:
         raise InputError(
-            f"expected integer inputs from 0 to 255, got {given} from {least} to {most}; give "
+            f"expected integer inputs from 0 to 255, got {dtype} from {least} to {most}; give "
             "floats, scaled as the calibration data were"
         )
-    return np.ascontiguousarray(x, np.uint8), given
+    return np.ascontiguousarray(x, np.uint8), dtype
 
 
 def _array(values: Any, what: str) -> NDArray[Any]:

@@ -35,7 +35,7 @@ def decode(path: Path, model: Input | None) -> NDArray[Any]:
                     f"model takes, got {image.width} x {image.height} pixels; resize it, or "
                     "convert a model for this size"
                 )
-            found = np.asarray(image.convert(modes[0]))
+            array = np.asarray(image.convert(modes[0]))
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as e:
         raise InputError(f"{path}: expected an image, got something else or a part of one") from e
-    return found.reshape(1, *found.shape[:2], -1)
+    return array.reshape(1, *array.shape[:2], -1)

@@ -48,15 +48,15 @@ def check_count(names: Sequence[str], classes: int) -> None:
         )
 
 
-def labels(told: Sequence[str], names: Sequence[str], classes: int | None) -> list[int]:
+def labels(texts: Sequence[str], names: Sequence[str], classes: int | None) -> list[int]:
     """The label of each name that samples tell, as a model counts its classes.
 
-    told: in alphabetical order. names: of the model's classes, in the order of labels; a name that
-    is not there gets the next label, and a warning. Without names: numbers are labels; other names
-    are counted from 0 where the model has as many classes. Raises InputError.
+    texts: in alphabetical order. names: of the model's classes, in the order of labels; a name
+    that is not there gets the next label, and a warning. Without names: numbers are labels; other
+    names are counted from 0 where the model has as many classes. Raises InputError.
     """
     if names:
-        new = [name for name in told if name not in names]
+        new = [name for name in texts if name not in names]
         if new:
             warnings.warn(
                 f"expected classes of {', '.join(names)}; got {', '.join(new)}, which the model "
@@ -65,15 +65,15 @@ def labels(told: Sequence[str], names: Sequence[str], classes: int | None) -> li
                 EngramWarning,
                 stacklevel=4,
             )
-        return [[*names, *new].index(name) for name in told]
-    if all(name.isdigit() and int(name) < MOST for name in told):
-        return [int(name) for name in told]
-    if classes == len(told):
-        return list(range(len(told)))
-    has = "no model is open" if classes is None else f"the model has {classes} classes, no names"
+        return [[*names, *new].index(name) for name in texts]
+    if all(name.isdigit() and int(name) < MOST for name in texts):
+        return [int(name) for name in texts]
+    if classes == len(texts):
+        return list(range(len(texts)))
+    state = "no model is open" if classes is None else f"the model has {classes} classes, no names"
     raise InputError(
-        f"expected class names to find the labels of {', '.join(told)}, got none, and {has}; push "
-        "the model with --class-names FILE, or name the classes by their labels"
+        f"expected class names to find the labels of {', '.join(texts)}, got none, and {state}; "
+        "push the model with --class-names FILE, or name the classes by their labels"
     )
 
 

@@ -71,10 +71,10 @@ def _rows(path: Path) -> tuple[list[str], Rows]:
         raise InputError(f"{path}: expected a row per sample, got an empty file")
     heads = [cell.strip() for cell in rows[0][1]]
     # A first line of names: none of its inputs is a number, which a row without names has.
-    named = not any(_is_number(cell) for cell in heads[:-1] or heads)
-    if named and not any(h.lower() in _FILE for h in heads) and len(rows) == 1:
+    has_heads = not any(_is_number(cell) for cell in heads[:-1] or heads)
+    if has_heads and not any(h.lower() in _FILE for h in heads) and len(rows) == 1:
         raise InputError(f"{path}: expected a row per sample below the names, got none")
-    if named:
+    if has_heads:
         rows = rows[1:]
     if not rows:
         raise InputError(f"{path}: expected a row per sample below the names, got none")
@@ -83,18 +83,18 @@ def _rows(path: Path) -> tuple[list[str], Rows]:
             raise InputError(
                 f"{path}: expected {len(heads)} columns in line {number}, got {len(row)}"
             )
-    return (heads if named else []), rows
+    return (heads if has_heads else []), rows
 
 
 def _one_of(names: Sequence[str], heads: Sequence[str]) -> int | None:
-    found = [i for i, head in enumerate(heads) if head.lower() in names]
-    return found[0] if found else None
+    columns = [i for i, head in enumerate(heads) if head.lower() in names]
+    return columns[0] if columns else None
 
 
 def _label_column(heads: Sequence[str], columns: int, model: Input | None) -> int | None:
-    named = _one_of(_LABEL, heads)
-    if named is not None:
-        return named
+    column = _one_of(_LABEL, heads)
+    if column is not None:
+        return column
     if any(head.lower().startswith(_TARGET) for head in heads):
         return None
     return None if model is not None and columns == model.elems else columns - 1
