@@ -66,8 +66,8 @@ class Device:
     @functools.cached_property
     def counter(self) -> dict[str, str]:
         """{"unit", "source"} of the figures of this board's counter."""
-        told = self.info()["counter"]
-        return {"unit": told["unit"], "source": told["kind"]}
+        facts = self.info()["counter"]
+        return {"unit": facts["unit"], "source": facts["kind"]}
 
     def store_info(self) -> dict[str, dict[str, int]]:
         """The replay region: "store" and "checkpoints", in figures."""
@@ -140,15 +140,15 @@ class Device:
             text = "\n".join(names.checked(class_names))
             content = model_file.with_metadata(content, class_names=text)
         fresh = {"fresh": True} if options.pop("fresh", False) else {}
-        given = {**learner_options.for_board(options), **fresh}
+        settings = {**learner_options.for_board(options), **fresh}
         files = self.files()
         there = files.get(name) == len(content) and self.link.call("stat", name=name)
         if name not in files or (there and there["crc"] == crc32(content)):
             self.put(name, content)
-            return self._opened("open", name, given)
+            return self._opened("open", name, settings)
         self.put(name + wire.PUSHED, content)
         try:
-            return self._opened("open", name, {**given, "pushed": name + wire.PUSHED})
+            return self._opened("open", name, {**settings, "pushed": name + wire.PUSHED})
         except DeviceError:
             self.remove(name + wire.PUSHED)
             raise
@@ -158,9 +158,9 @@ class Device:
 
         options: as learner_options.for_board() takes them: strategy, bits, budget, lr, ...
         """
-        wanted = learner_options.for_board(options)
-        learner_options.check_budget(wanted)
-        return self._opened("open", name, wanted)
+        settings = learner_options.for_board(options)
+        learner_options.check_budget(settings)
+        return self._opened("open", name, settings)
 
     def _opened(self, function: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
         """Opens a model by a function of the agent's; where the heap is too fragmented for it,
@@ -183,12 +183,12 @@ class Device:
     def need_open(self, name: str | None = None, **options: Any) -> dict[str, Any]:
         """The open learner; opened first if it is not, or if other options are wanted."""
         now = self.info()
-        given = learner_options.for_board(options)
-        wanted = name or now["model"] or MODEL
-        same = all(now["options"].get(key) == value for key, value in given.items())
-        if now["learner"] and now["model"] == wanted and same:
+        changes = learner_options.for_board(options)
+        target = name or now["model"] or MODEL
+        same = all(now["options"].get(key) == value for key, value in changes.items())
+        if now["learner"] and now["model"] == target and same:
             return now["learner"]  # type: ignore[no-any-return]
-        return self.open(wanted, **learner_options.merged(now["options"], given))
+        return self.open(target, **learner_options.merged(now["options"], changes))
 
     def grow(self, learner: dict[str, Any], *samples: Samples) -> dict[str, Any]:
         """The open learner with room for the classes of labelled samples, opened again where it
@@ -198,8 +198,8 @@ class Device:
         if not learner["classes"] or most <= learner["classes"]:
             return learner
         now = self.info()
-        chosen = learner_options.merged(now["options"], {"classes": most})
-        return self._opened("open", now["model"], chosen)
+        settings = learner_options.merged(now["options"], {"classes": most})
+        return self._opened("open", now["model"], settings)
 
     def reset(self, name: str | None = None, **options: Any) -> dict[str, Any]:
         """Forget everything learned: stored samples and saved states are erased.
@@ -208,12 +208,12 @@ class Device:
         those in force. Returns the learner's facts; {} without a model.
         """
         now = self.info()
-        wanted = name or now["model"] or MODEL
-        if name is None and wanted not in self.files():
+        target = name or now["model"] or MODEL
+        if name is None and target not in self.files():
             return self.link.call("reset")  # type: ignore[no-any-return]
-        chosen = learner_options.merged(now["options"], learner_options.for_board(options))
-        learner_options.check_budget(chosen)
-        return self._opened("reset", wanted, chosen)
+        settings = learner_options.merged(now["options"], learner_options.for_board(options))
+        learner_options.check_budget(settings)
+        return self._opened("reset", target, settings)
 
     def save(self) -> dict[str, int]:
         """Keep the learned state in flash: {"generation", "at", "units"}."""
@@ -276,20 +276,20 @@ class Device:
 
         Their latents are in flash then.
         """
-        taken = samples.taken_as(self.check(samples)["input"]["dtype"])
-        return self._stream("observe", wire.OBSERVE, taken)
+        rows = samples.taken_as(self.check(samples)["input"]["dtype"])
+        return self._stream("observe", wire.OBSERVE, rows)
 
     def observe_quietly(self, samples: Samples) -> dict[str, Any]:
         """observe() without a progress bar of its own."""
-        taken = samples.taken_as(self.check(samples)["input"]["dtype"])
-        return self.link.samples(wire.OBSERVE, taken.records())
+        rows = samples.taken_as(self.check(samples)["input"]["dtype"])
+        return self.link.samples(wire.OBSERVE, rows.records())
 
     def predict(self, samples: Samples) -> list[Answer]:
         """The learner's answer to each input."""
         learner = self.check_inputs(samples)
-        outputs, taken = _outputs(learner), samples.taken_as(learner["input"]["dtype"])
-        told = self._stream("predict", wire.PREDICT, taken, _answer_bytes(outputs))
-        return [_answer(said, outputs) for said in told["out"]]
+        outputs, rows = _outputs(learner), samples.taken_as(learner["input"]["dtype"])
+        answer = self._stream("predict", wire.PREDICT, rows, _answer_bytes(outputs))
+        return [_answer(values, outputs) for values in answer["out"]]
 
     def _stream(
         self, what: str, sink: int, samples: Samples, answer_bytes: int = 0
@@ -316,16 +316,16 @@ class Device:
     def warn_of_range(self, samples: Samples) -> None:
         """Warns (EngramWarning) where inputs are not as the open model takes them, or can hardly
         be in its range."""
-        wants = self.link.call("opened")["input"]
+        layout = self.link.call("opened")["input"]
         try:
-            samples.check_inputs(wants["elems"], wants["dtype"])
+            samples.check_inputs(layout["elems"], layout["dtype"])
         except InputError as e:
             text: str | None = str(e)
         else:
-            if "scale" not in wants:  # boards of version 0.1 do not say it
+            if "scale" not in layout:  # boards of version 0.1 do not say it
                 return
-            x = samples.taken_as(wants["dtype"]).x
-            text = remark(x, wants["scale"], wants["zero_point"])
+            x = samples.taken_as(layout["dtype"]).x
+            text = remark(x, layout["scale"], layout["zero_point"])
         if text:
             warnings.warn(text, EngramWarning, stacklevel=3)
 
@@ -347,14 +347,14 @@ class Device:
         self.link.call("learn_begin", epochs=epochs, steps=steps)
         try:
             while not done:
-                told = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
-                done = told["done"]
+                answer = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
+                done = answer["done"]
                 extra = {
-                    key: told[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")
+                    key: answer[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")
                 }
-                rows = told["rows"]
-                rest = told["busy"] - busy - sum(row["total"] for row in rows)
-                busy = told["busy"]
+                rows = answer["rows"]
+                rest = answer["busy"] - busy - sum(row["total"] for row in rows)
+                busy = answer["busy"]
                 for number, row in enumerate(rows):
                     share = rest // len(rows) + (number < rest % len(rows))
                     yield {**row, "link": share, **extra}
@@ -418,10 +418,10 @@ class Device:
         with self.reporter.items("evaluate", of, "samples") as update:
             try:
                 while not done:
-                    told = self.link.call("eval_step", ms=_SLICE_MS)
-                    done, result = told["done"], told["result"] or result
+                    answer = self.link.call("eval_step", ms=_SLICE_MS)
+                    done, result = answer["done"], answer["result"] or result
                     if predicted is not None:
-                        predicted += told["out"]
+                        predicted += answer["out"]
                     update(result.get("n", 0), note=_words(result, seen))
             finally:
                 if not done:
@@ -440,8 +440,8 @@ class Device:
 
     def taken(self) -> Input:
         """The input of the open model."""
-        wants = self.link.call("opened")["input"]
-        return Input(wants["elems"], wants["dtype"], self._texts()["front_end"])
+        layout = self.link.call("opened")["input"]
+        return Input(layout["elems"], layout["dtype"], self._texts()["front_end"])
 
     def _texts(self) -> dict[str, Any]:
         try:
@@ -460,16 +460,16 @@ class Device:
             raise InputError(
                 f"expected labels from 0 to {classes - 1}, got {samples.labels.max()}"
             )
-        taken = samples.taken_as(learner["input"]["dtype"])
-        told = self._stream("evaluate", wire.EVALUATE, taken)
+        rows = samples.taken_as(learner["input"]["dtype"])
+        answer = self._stream("evaluate", wire.EVALUATE, rows)
         if predicted is not None:
-            predicted += told["out"]
+            predicted += answer["out"]
         if session is not None:
             self.link.call("tested", session=session)
         if learner.get("targets"):
             return self.link.call("scored")  # type: ignore[no-any-return]
         total, right = [0] * classes, [0] * classes
-        for label, predicted in zip(samples.labels.tolist(), told["out"]):
+        for label, predicted in zip(samples.labels.tolist(), answer["out"]):
             total[label] += 1
             right[label] += label == predicted
         return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
@@ -527,13 +527,13 @@ def _names(name: str) -> dict[str, str]:
     return {key: f"{name}.{key}.npy" for key in ("x", "y", "targets")}
 
 
-def _answer(said: Any, outputs: list[dict[str, Any]]) -> Answer:
+def _answer(values: Any, outputs: list[dict[str, Any]]) -> Answer:
     """An answer as the agent's JSON has it, with a tuple for label and probability."""
-    if isinstance(said, dict):
-        return {o["name"]: _answer(said[o["name"]], [o]) for o in outputs}
+    if isinstance(values, dict):
+        return {o["name"]: _answer(values[o["name"]], [o]) for o in outputs}
     if outputs[0]["objective"] != _CLASSIFY:
-        return list(said)
-    label, probability = said
+        return list(values)
+    label, probability = values
     return label, probability
 
 

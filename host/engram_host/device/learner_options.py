@@ -55,14 +55,14 @@ def budget(text: str | int) -> dict[str, int]:
 
     Raises InputError.
     """
-    found = _SIZE.fullmatch(str(text).strip())
-    if found and not found[2] and not found[3] and "." not in found[1]:
-        return {"budget": int(found[1])}
-    if not found or not found[3] or found[2] not in _FACTORS:
+    match = _SIZE.fullmatch(str(text).strip())
+    if match and not match[2] and not match[3] and "." not in match[1]:
+        return {"budget": int(match[1])}
+    if not match or not match[3] or match[2] not in _FACTORS:
         raise InputError(
             f"expected a budget in latents (500) or bytes of flash (200kB, 192KiB), got {text!r}"
         )
-    return {"budget_bytes": int(float(found[1]) * _FACTORS[found[2]])}
+    return {"budget_bytes": int(float(match[1]) * _FACTORS[match[2]])}
 
 
 def assignment(text: str) -> tuple[str, int | float]:
@@ -104,43 +104,43 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
 
     strategy_options: a dict, or assignments as texts. Raises InputError.
     """
-    given = {key: value for key, value in options.items() if value is not None}
+    values = {key: value for key, value in options.items() if value is not None}
     for name, names in _CHOICES.items():
-        if name in given and given[name] not in names:
-            raise InputError(f"expected a {name} of {', '.join(names)}, got {given[name]!r}")
-    if "scope" in given and "depth" in given:
+        if name in values and values[name] not in names:
+            raise InputError(f"expected a {name} of {', '.join(names)}, got {values[name]!r}")
+    if "scope" in values and "depth" in values:
         raise InputError(
-            f"expected a scope or a depth, got both; depth {given['depth']} is the scope "
-            f"last:{given['depth']}"
+            f"expected a scope or a depth, got both; depth {values['depth']} is the scope "
+            f"last:{values['depth']}"
         )
-    bits = given.get("bits")
+    bits = values.get("bits")
     if bits is not None and not BITS[0] <= bits <= BITS[1]:
         raise InputError(f"expected latents of {BITS[0]} to {BITS[1]} bits, got {bits!r}")
-    for name in _NUMBERS.keys() & given.keys():
-        check_number(name, given[name])
-    if "budget" in given:
-        given.update(budget(given.pop("budget")))
-    chosen = given.pop("strategy_options", None)
-    if chosen:
-        pairs = chosen.items() if isinstance(chosen, dict) else map(assignment, chosen)
-        given["strategy_options"] = dict(pairs)
-    return given
+    for name in _NUMBERS.keys() & values.keys():
+        check_number(name, values[name])
+    if "budget" in values:
+        values.update(budget(values.pop("budget")))
+    extras = values.pop("strategy_options", None)
+    if extras:
+        pairs = extras.items() if isinstance(extras, dict) else map(assignment, extras)
+        values["strategy_options"] = dict(pairs)
+    return values
 
 
-def merged(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The options in force after `wanted` came to those of `now`, both as the board has them.
+def merged(now: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The options in force after `changes` came to those of `now`, both as the board has them.
 
     Another strategy leaves the old one's own options behind, another goal what mini-batches were
     made of; of options that say the same in two ways the one that comes replaces the other.
     """
-    kept = dict(now)
-    if "goal" in wanted:
+    result = dict(now)
+    if "goal" in changes:
         for name in ("composition", "new_share"):
-            kept.pop(name, None)
-    if "strategy" in wanted and wanted["strategy"] != now.get("strategy"):
-        kept.pop("strategy_options", None)
+            result.pop(name, None)
+    if "strategy" in changes and changes["strategy"] != now.get("strategy"):
+        result.pop("strategy_options", None)
     for same in _SAME:
-        if same & wanted.keys():
+        if same & changes.keys():
             for name in same:
-                kept.pop(name, None)
-    return {**kept, **wanted}
+                result.pop(name, None)
+    return {**result, **changes}

@@ -59,10 +59,10 @@ print(json.dumps(d))
 
 def survey(urls: Iterable[str], limit_s: float = _LIMIT_S) -> dict[str, dict[str, Any]]:
     """URL of a port -> what is there, all ports at once; none holds us longer than limit_s."""
-    found: dict[str, dict[str, Any]] = {}
+    states: dict[str, dict[str, Any]] = {}
 
     def work(url: str) -> None:
-        found[url] = look(url)
+        states[url] = look(url)
 
     todo = {url: Thread(target=work, args=(url,), daemon=True) for url in urls}
     for thread in todo.values():
@@ -71,7 +71,7 @@ def survey(urls: Iterable[str], limit_s: float = _LIMIT_S) -> dict[str, dict[str
     for thread in todo.values():
         thread.join(max(0.0, end - time.monotonic()))
     late = {"state": SILENT, "why": f"nothing within {limit_s:.0f} s"}
-    return {url: dict(found.get(url, {**late, "port": url})) for url in todo}
+    return {url: dict(states.get(url, {**late, "port": url})) for url in todo}
 
 
 def look(url: str, baud: int = 115200) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def look(url: str, baud: int = 115200) -> dict[str, Any]:
 
 
 def _ask(transport: Transport) -> dict[str, Any]:
-    heard = _listen(transport)
-    if heard and not heard.rstrip().endswith(PROMPT.rstrip()):
+    text = _listen(transport)
+    if text and not text.rstrip().endswith(PROMPT.rstrip()):
         return {"state": BUSY, "why": "a program runs and prints"}
     link = Link(transport, timing=_TIMING)
     if link.find() is not None:
@@ -119,12 +119,12 @@ def _ask(transport: Transport) -> dict[str, Any]:
     return {"state": AT_PROMPT, **_told(_run(transport, _CODE))}
 
 
-def _told(printed: str) -> dict[str, Any]:
+def _told(text: str) -> dict[str, Any]:
     """The answer of _CODE: the last line, because a timer of the board may print before it."""
     try:
-        return dict(json.loads(printed.strip().rpartition("\n")[2]))
+        return dict(json.loads(text.strip().rpartition("\n")[2]))
     except ValueError:
-        raise LinkError(f"the board was asked and printed {printed[-200:]!r}") from None
+        raise LinkError(f"the board was asked and printed {text[-200:]!r}") from None
 
 
 def _listen(transport: Transport) -> bytes:
@@ -140,8 +140,8 @@ def _ends_in_prompt(transport: Transport) -> bool:
     """Whether a prompt comes: that of a new line, or the one to go on with an open bracket."""
     end = time.monotonic() + _ANSWER_S
     text = b""
-    while (left := end - time.monotonic()) > 0:
-        text += transport.read(left)
+    while (rest_s := end - time.monotonic()) > 0:
+        text += transport.read(rest_s)
         if text.endswith(PROMPT) or _CONTINUED.search(text):
             return True
     return False
@@ -159,16 +159,16 @@ def _run(transport: Transport, code: str) -> str:
     answer = _read_until(transport, b"\x04>", _ANSWER_S)
     transport.write(_LEAVE_RAW)
     _read_until(transport, PROMPT, _ANSWER_S)  # else the next to open the port hears the rest
-    printed, _, error = answer.removeprefix(b"OK").partition(b"\x04")
+    text, _, error = answer.removeprefix(b"OK").partition(b"\x04")
     if not answer.startswith(b"OK") or error != b"\x04>":
         raise LinkError(f"the board was asked and answered {answer[-200:]!r}")
-    return printed.decode()
+    return text.decode()
 
 
 def _read_until(transport: Transport, mark: bytes, limit_s: float) -> bytes:
     """Reads until the bytes end in mark, or the time is over."""
     end = time.monotonic() + limit_s
     text = b""
-    while not text.endswith(mark) and (left := end - time.monotonic()) > 0:
-        text += transport.read(left)
+    while not text.endswith(mark) and (rest_s := end - time.monotonic()) > 0:
+        text += transport.read(rest_s)
     return text

@@ -58,9 +58,9 @@ def _interactive(transport: Transport, stdin: TextIO, stdout: TextIO) -> int:
             if not select.select([keys], [], [], 0.1)[0]:
                 continue
             data = os.read(keys, 1024)
-            before_leave, leave, _ = data.partition(LEAVE)
+            before_leave, key, _ = data.partition(LEAVE)
             transport.write(before_leave)
-            if leave or not data:
+            if key or not data:
                 break
     finally:
         over.set()
@@ -88,11 +88,11 @@ def _show_output(transport: Transport, stdout: TextIO, over: threading.Event) ->
 
 def _piped(transport: Transport, lines: Iterable[str], stdout: TextIO) -> int:
     """Type each statement, show what the board answers. 1 if one of them raised an error."""
-    failed = False
+    has_failed = False
     for statement in statements(lines):
         answer = _type(transport, statement, stdout)
-        failed |= b"Traceback (most recent call last):" in answer
-    return int(failed)
+        has_failed |= b"Traceback (most recent call last):" in answer
+    return int(has_failed)
 
 
 def statements(lines: Iterable[str]) -> Iterator[str]:
@@ -126,44 +126,44 @@ def _type(transport: Transport, statement: str, stdout: TextIO) -> bytes:
     else:
         echo_ends = 1
         transport.write(statement.encode() + b"\r")
-    said = b""
-    shown = 0
+    text = b""
+    length = 0
     end = time.monotonic() + _STATEMENT_S
     while True:
         if time.monotonic() > end:
             raise LinkError(f"no prompt from {transport.name} after {statement!r}")
-        more = transport.read(_QUIET_S if said.endswith(PROMPT) else 0.5)
-        if not more and said.endswith(PROMPT):
+        more = transport.read(_QUIET_S if text.endswith(PROMPT) else 0.5)
+        if not more and text.endswith(PROMPT):
             break  # a prompt, and nothing after it
-        said += more
-        answer = _without_echo(said, echo_ends)
+        text += more
+        answer = _without_echo(text, echo_ends)
         ready = _without_prompt(answer)
-        if len(ready) > shown:
-            stdout.write(ready[shown:].decode("utf-8", "replace").replace("\r\n", "\n"))
+        if len(ready) > length:
+            stdout.write(ready[length:].decode("utf-8", "replace").replace("\r\n", "\n"))
             stdout.flush()
-            shown = len(ready)
-    if shown and not ready.endswith(b"\n"):
+            length = len(ready)
+    if length and not ready.endswith(b"\n"):
         print(file=stdout, flush=True)
-    return said
+    return text
 
 
 def _without_prompt(answer: bytes) -> bytes:
     """Without the prompt, or the part of it that has come, at the end: it is not shown."""
-    for come in range(len(PROMPT), 0, -1):
-        if answer.endswith(PROMPT[:come]):
-            return answer[:-come]
+    for length in range(len(PROMPT), 0, -1):
+        if answer.endswith(PROMPT[:length]):
+            return answer[:-length]
     return answer
 
 
-def _without_echo(said: bytes, echo_ends: int) -> bytes:
+def _without_echo(text: bytes, echo_ends: int) -> bytes:
     """The board's answer, after the lines that only echo the input."""
-    parts = said.split(b"\n", echo_ends)
+    parts = text.split(b"\n", echo_ends)
     return parts[-1] if len(parts) > echo_ends else b""
 
 
-def _read_until(transport: Transport, wanted: bytes, timeout_s: float = 5.0) -> None:
-    said, end = b"", time.monotonic() + timeout_s
-    while wanted not in said:
+def _read_until(transport: Transport, mark: bytes, timeout_s: float = 5.0) -> None:
+    text, end = b"", time.monotonic() + timeout_s
+    while mark not in text:
         if time.monotonic() > end:
-            raise LinkError(f"expected {wanted.decode()!r} from {transport.name}, got {said!r}")
-        said += transport.read(0.1)
+            raise LinkError(f"expected {mark.decode()!r} from {transport.name}, got {text!r}")
+        text += transport.read(0.1)

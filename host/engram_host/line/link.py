@@ -233,19 +233,19 @@ class Link:
     def _wait_prompt(self, wait_s: float) -> bool:
         return self._wait_text(PROMPT, wait_s)
 
-    def _wait_text(self, wanted: bytes, wait_s: float) -> bool:
+    def _wait_text(self, mark: bytes, wait_s: float) -> bool:
         """Whether the board prints a text in time."""
         end = time.monotonic() + wait_s
         while time.monotonic() < end:
-            if wanted in self._text:
+            if mark in self._text:
                 return True
             self._next_event(end)
-        return wanted in self._text
+        return mark in self._text
 
     def _no_prompt(self) -> str:
-        got = _quote(self._text) if self._text else "nothing"
+        text = _quote(self._text) if self._text else "nothing"
         return (
-            f"expected a MicroPython prompt '>>> ' on {self.transport.name}, got {got}; check "
+            f"expected a MicroPython prompt '>>> ' on {self.transport.name}, got {text}; check "
             "the port, reset the board, and see that it runs MicroPython"
         )
 
@@ -309,15 +309,15 @@ class Link:
     def _answer(self, frame: Frame) -> tuple[int, bytes]:
         if frame.kind != wire.ERROR:
             return frame.kind, frame.payload
-        told = _loads(frame.payload)
-        raise DeviceError(told["error"], told["message"])
+        error = _loads(frame.payload)
+        raise DeviceError(error["error"], error["message"])
 
     def _next_event(self, until: float) -> Event | None:
         """The next thing that came, or None at `until` (time.monotonic)."""
         while not self._events:
-            left = until - time.monotonic()
-            data = self.transport.read(max(0.0, left))
-            if not data and left <= 0:
+            rest_s = until - time.monotonic()
+            data = self.transport.read(max(0.0, rest_s))
+            if not data and rest_s <= 0:
                 return None
             self._events.extend(self._splitter.feed(data))
         event = self._events.popleft()
@@ -330,13 +330,13 @@ class Link:
 
     def call(self, function: str, **arguments: Any) -> Any:
         """Call a function of the agent's table by name; arguments and answer are JSON."""
-        wanted = json.dumps({"f": function, "a": arguments}).encode()
-        if len(wanted) > self.max_payload:
+        request = json.dumps({"f": function, "a": arguments}).encode()
+        if len(request) > self.max_payload:
             raise LinkError(
                 f"expected arguments of {function} of at most {self.max_payload} bytes, "
-                f"got {len(wanted)}"
+                f"got {len(request)}"
             )
-        kind, answer = self.request(wire.CALL, wanted)
+        kind, answer = self.request(wire.CALL, request)
         if kind == wire.OK:
             return _loads(answer)
         total = struct.unpack_from("<I", answer)[0]
@@ -357,20 +357,20 @@ class Link:
         return self._revived(lambda: self._put_once(name, data, progress))
 
     def _put_once(self, name: str, data: bytes, progress: Progress) -> bool:
-        held = self._put_open(name, data)
-        if held["same"]:
+        remote = self._put_open(name, data)
+        if remote["same"]:
             progress(len(data))
             return False
-        at = _kept(held, data)
+        at = _kept(remote, data)
         files = dict(self.call("list"))
         own = name + wire.PART if at else None
-        left = [part for part in files if part.endswith(wire.PART) and part != own]
-        for part in left:
+        leftovers = [part for part in files if part.endswith(wire.PART) and part != own]
+        for part in leftovers:
             self.call("remove", name=part)
             del files[part]
-        if left:
-            held = self._put_open(name, data)
-        room.check({name: len(data)}, held["space"], files)
+        if leftovers:
+            remote = self._put_open(name, data)
+        room.check({name: len(data)}, remote["space"], files)
         progress(at)
         most = self.max_payload - 4
         while at < len(data):
@@ -381,10 +381,10 @@ class Link:
         self.request(wire.PUT_CLOSE)
         return True
 
-    def need_room(self, wanted: Mapping[str, bytes]) -> None:
+    def need_room(self, payloads: Mapping[str, bytes]) -> None:
         """Raises NoRoom unless the board's file system has room for all these files together."""
         files = dict(self.call("list"))
-        missing = {n: len(data) for n, data in wanted.items() if not self.has(n, data, files)}
+        missing = {n: len(data) for n, data in payloads.items() if not self.has(n, data, files)}
         room.check(missing, self.call("info")["fs"], files)
 
     def has(self, name: str, data: bytes, files: Mapping[str, int]) -> bool:
@@ -394,8 +394,8 @@ class Link:
         return bool(self.call("stat", name=name)["crc"] == crc32(data))
 
     def _put_open(self, name: str, data: bytes) -> dict[str, Any]:
-        wanted = {"name": name, "size": len(data), "crc": crc32(data)}
-        _, answer = self.request(wire.PUT_OPEN, json.dumps(wanted).encode())
+        facts = {"name": name, "size": len(data), "crc": crc32(data)}
+        _, answer = self.request(wire.PUT_OPEN, json.dumps(facts).encode())
         return _loads(answer)  # type: ignore[no-any-return]
 
     def get(self, name: str, progress: Progress = ignore) -> bytes:
@@ -413,11 +413,11 @@ class Link:
             data += part
             progress(len(data))
         if len(data) != stat["size"] or crc32(data) != stat["crc"]:
-            got = f"{len(data)} bytes with crc32 {crc32(data):08x}"
+            content = f"{len(data)} bytes with crc32 {crc32(data):08x}"
             data.clear()
             raise LinkError(
-                f"{name}: expected {stat['size']} bytes with crc32 {stat['crc']:08x}, got {got}; "
-                "the file changed meanwhile, fetch it again"
+                f"{name}: expected {stat['size']} bytes with crc32 {stat['crc']:08x}, got "
+                f"{content}; the file changed meanwhile, fetch it again"
             )
         return bytes(data)
 
@@ -452,7 +452,7 @@ class Link:
         """
         size = self.call("samples_begin", sink=sink)["sample_bytes"]
         offset = 0
-        pending = bytearray()
+        rows = bytearray()
         out: list[Any] = []
         marks: list[Any] = []
         last: dict[str, Any] = {"n": 0, "right": 0, "stored": 0, "units": 0}
@@ -465,14 +465,14 @@ class Link:
         for sample in samples:
             if len(sample) != size:
                 raise LinkError(f"expected samples of {size} bytes, got one of {len(sample)}")
-            pending += sample
-            while len(pending) >= room:
-                last = self._send_samples(sink, offset, bytes(pending[:room]), out, progress)
+            rows += sample
+            while len(rows) >= room:
+                last = self._send_samples(sink, offset, bytes(rows[:room]), out, progress)
                 marks += last.get("marks", ())
                 offset += room
-                del pending[:room]
-        if pending:
-            last = self._send_samples(sink, offset, bytes(pending), out, progress)
+                del rows[:room]
+        if rows:
+            last = self._send_samples(sink, offset, bytes(rows), out, progress)
             marks += last.get("marks", ())
         return {**last, "out": out, "marks": marks}
 
@@ -480,16 +480,16 @@ class Link:
         self, sink: int, offset: int, data: bytes, out: list[Any], progress: Progress
     ) -> dict[str, Any]:
         _, answer = self.request(wire.SAMPLES, struct.pack("<BI", sink, offset) + data)
-        told: dict[str, Any] = _loads(answer)
-        out.extend(told["out"])
-        progress(told["n"])
-        return told
+        result: dict[str, Any] = _loads(answer)
+        out.extend(result["out"])
+        progress(result["n"])
+        return result
 
 
-def _kept(held: Mapping[str, Any], data: bytes) -> int:
+def _kept(part: Mapping[str, Any], data: bytes) -> int:
     """Bytes of a file that its part file on the board begins with; 0 if that is of another."""
-    have: int = held["have"]
-    return have if have <= len(data) and crc32(data[:have]) == held["crc"] else 0
+    count: int = part["have"]
+    return count if count <= len(data) and crc32(data[:count]) == part["crc"] else 0
 
 
 def _asked(conversation: str) -> bytes:
@@ -526,6 +526,6 @@ def _loads(payload: bytes) -> Any:
 
 def _quote(text: bytes, limit: int = 200) -> str:
     """The end of some console output, for an error message."""
-    shown = text.decode("utf-8", "replace").strip()
-    shown = " ".join(shown.split())
-    return repr(shown if len(shown) <= limit else "..." + shown[-limit:])
+    quote = text.decode("utf-8", "replace").strip()
+    quote = " ".join(quote.split())
+    return repr(quote if len(quote) <= limit else "..." + quote[-limit:])

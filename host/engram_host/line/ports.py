@@ -40,8 +40,8 @@ def resolve(port: str | None) -> Target:
         raise InputError(
             f"{port} is a real board: say where it is connected, as --port /dev/ttyACM0{_found()}"
         )
-    running = virtual.ensure(port, board.command)
-    return Target(str(running.tty), board.baud, port)
+    state = virtual.ensure(port, board.command)
+    return Target(str(state.tty), board.baud, port)
 
 
 def _virtual_at(url: str) -> str | None:
@@ -49,8 +49,8 @@ def _virtual_at(url: str) -> str | None:
     for board in boards.load_all():
         if board.is_virtual:
             for name in (board.name, board.name + boards.STOCK):
-                running = virtual.status(name) if boards.is_known(name) else None
-                if running and str(running.tty) == url:
+                state = virtual.status(name) if boards.is_known(name) else None
+                if state and str(state.tty) == url:
                     return name
     return None
 
@@ -80,10 +80,10 @@ def serial_ports() -> list[dict[str, str]]:
 
 def virtual_ports() -> list[dict[str, str]]:
     """Virtual boards that run, with stock firmware too: port, description."""
-    named = [b.name for b in boards.load_all() if b.is_virtual]
-    stock = [name + boards.STOCK for name in named if boards.is_known(name + boards.STOCK)]
-    found = (virtual.status(name) for name in named + stock)
-    return [{"port": str(b.tty), "description": f"virtual board {b.name}"} for b in found if b]
+    names = [b.name for b in boards.load_all() if b.is_virtual]
+    stock = [name + boards.STOCK for name in names if boards.is_known(name + boards.STOCK)]
+    states = (virtual.status(name) for name in names + stock)
+    return [{"port": str(b.tty), "description": f"virtual board {b.name}"} for b in states if b]
 
 
 def _example() -> str:
@@ -92,5 +92,5 @@ def _example() -> str:
 
 
 def _found() -> str:
-    found = [p["port"] for p in serial_ports()]
-    return f" (connected: {', '.join(found)})" if found else " (none is connected)"
+    urls = [p["port"] for p in serial_ports()]
+    return f" (connected: {', '.join(urls)})" if urls else " (none is connected)"

@@ -18,29 +18,29 @@ _SPARE_BLOCKS = 1
 
 def needed_bytes(sizes: Iterable[int], block_bytes: int) -> int:
     """Free bytes that a file system must have for new files of these sizes."""
-    held = max(1, block_bytes - _POINTER_BYTES)
-    blocks = sum(-(-size // held) for size in sizes if size > block_bytes // _INLINE)
+    payload = max(1, block_bytes - _POINTER_BYTES)
+    blocks = sum(-(-size // payload) for size in sizes if size > block_bytes // _INLINE)
     return (blocks + _SPARE_BLOCKS) * block_bytes
 
 
-def check(wanted: Mapping[str, int], space: Mapping[str, int], files: Mapping[str, int]) -> None:
+def check(sizes: Mapping[str, int], space: Mapping[str, int], files: Mapping[str, int]) -> None:
     """Raises NoRoom where files have no room.
 
-    wanted, files: {name: bytes} of the files to send, and of those that the board has. space: of
+    sizes, files: {name: bytes} of the files to send, and of those that the board has. space: of
     its file system, as its agent says. Part files count as free: a transfer goes on with its own
     and removes the others. A file that is replaced stays until the new one is whole, so both must
     have room.
     """
     block = space["block_bytes"]
     parts = sum(_held(size, block) for name, size in files.items() if name.endswith(PART))
-    needed, free = needed_bytes(wanted.values(), block), space["free_bytes"] + parts
-    if not wanted or needed <= free:
+    least, free = needed_bytes(sizes.values(), block), space["free_bytes"] + parts
+    if not sizes or least <= free:
         return
-    total = sum(wanted.values())
+    total = sum(sizes.values())
     raise NoRoom(
-        f"{', '.join(wanted)}: expected {needed:,} bytes free in the board's file system for "
+        f"{', '.join(sizes)}: expected {least:,} bytes free in the board's file system for "
         f"{total:,} bytes, got {free:,} of {space['total_bytes']:,}; "
-        + _advice(needed, free, files, block)
+        + _advice(least, free, files, block)
     )
 
 
@@ -49,17 +49,17 @@ def _held(size: int, block_bytes: int) -> int:
     return 0 if size <= block_bytes // _INLINE else -(-size // block_bytes) * block_bytes
 
 
-def _advice(needed: int, free: int, files: Mapping[str, int], block_bytes: int) -> str:
+def _advice(least: int, free: int, files: Mapping[str, int], block_bytes: int) -> str:
     """The files to remove, the largest first, until there is room; where all are not enough, the
     ways that need less."""
-    remove = []
+    names = []
     for name, size in sorted(files.items(), key=lambda item: -item[1]):
-        if needed <= free or name.endswith(PART) or not _held(size, block_bytes):
+        if least <= free or name.endswith(PART) or not _held(size, block_bytes):
             continue
-        remove.append(name)
+        names.append(name)
         free += _held(size, block_bytes)
-    if needed <= free:
-        return f"do: engram remove {' '.join(remove)}"
+    if least <= free:
+        return f"do: engram remove {' '.join(names)}"
     return (
         "too large for this board even without its other files; push a smaller model or fewer "
         "samples, or stream them (`engram eval DATA --stream`)"

@@ -16,10 +16,10 @@ _FORMAT_FIELDS = ("erase_bytes", "units", "latent_bytes", "bits", "targets")
 def figures(image: StoreImage) -> dict[str, Any]:
     """Geometry, records, wear and saved states; sizes in bytes."""
     head, layout = image.header, image.layout
-    mounted = _mount(image)
+    state = _mount(image)
     slots = list(image.slots())
     records = image.records()
-    programmed, appended = _life(image, slots)
+    programs, appends = _life(image, slots)
     states = saved_states(image)
     return {
         "source": image.name,
@@ -29,20 +29,20 @@ def figures(image: StoreImage) -> dict[str, Any]:
         "slots_per_unit": layout.slots,
         "slot_bytes": layout.slot_bytes,
         "model_id": f"{head.model_id:08x}",
-        "capacity": mounted["capacity"],
-        "live": mounted["live"],
-        "dead": mounted["dead"],
+        "capacity": state["capacity"],
+        "live": state["live"],
+        "dead": state["dead"],
         "damaged": sum(slot.state == DAMAGED for slot in slots),
         "labels": _counted(record.label for record in records),
         "sessions": _counted(record.session for record in records),
-        "free_units": mounted["free_blocks"],
-        "used_units": head.units - mounted["free_blocks"] - mounted["bad_blocks"],
-        "bad_units": mounted["bad_blocks"],
-        "wear_min": mounted["wear_min"],
-        "wear_max": mounted["wear_max"],
-        "appended": appended,
-        "write_amplification": round(programmed / appended, 3) if appended else None,
-        "index_ram_bytes": mounted["ram_bytes"],
+        "free_units": state["free_blocks"],
+        "used_units": head.units - state["free_blocks"] - state["bad_blocks"],
+        "bad_units": state["bad_blocks"],
+        "wear_min": state["wear_min"],
+        "wear_max": state["wear_max"],
+        "appended": appends,
+        "write_amplification": round(programs / appends, 3) if appends else None,
+        "index_ram_bytes": state["ram_bytes"],
         "checkpoints": states,
     }
 
@@ -73,20 +73,20 @@ def _life(image: StoreImage, slots: list[Any]) -> tuple[int, int]:
     Units are opened in turns and filled before the next, but for one that a policy dropped:
     the unit sequence counts them. The record sequence counts what was appended; a copy keeps its.
     """
-    opened, newest = 0, -1
+    sequence, newest = 0, -1
     for at, header in image.units():
-        if header.sequence > opened:
-            opened, newest = header.sequence, at
+        if header.sequence > sequence:
+            sequence, newest = header.sequence, at
     unit = (newest - image.first_at) // image.header.erase_bytes
     unwritten = sum(slot.unit == unit and slot.state == UNWRITTEN for slot in slots)
-    appended = max([slot.sequence for slot in slots if slot.sequence is not None], default=0)
-    return opened * image.layout.slots - unwritten, appended
+    appends = max([slot.sequence for slot in slots if slot.sequence is not None], default=0)
+    return sequence * image.layout.slots - unwritten, appends
 
 
 def saved_states(image: StoreImage) -> list[dict[str, Any]]:
     """The saved states behind a log, the newest that is intact first."""
     size = image.header.erase_bytes
-    found = []
+    states = []
     for at, fields in saved_headers(image.data, image.end_at, size):
         _, version, _, parts, model_id, generation, length, crc = fields
         # The payload begins on a page, whose size the image does not say.
@@ -94,7 +94,7 @@ def saved_states(image: StoreImage) -> list[dict[str, Any]]:
         payloads = (image.data[at + start : at + start + length] for start in starts)
         payload = next((data for data in payloads if crc32(data) == crc), None)
         sizes = struct.unpack_from(f"<{parts}I", payload) if payload else ()
-        found.append(
+        states.append(
             {
                 "generation": generation,
                 "model_id": f"{model_id:08x}",
@@ -105,12 +105,12 @@ def saved_states(image: StoreImage) -> list[dict[str, Any]]:
                 "unit": (at - image.first_at) // size,
             }
         )
-    return sorted(found, key=lambda state: (not state["intact"], -state["generation"]))
+    return sorted(states, key=lambda state: (not state["intact"], -state["generation"]))
 
 
 def _counted(values: Any) -> dict[str, int]:
-    found = list(values)
-    return {str(value): found.count(value) for value in sorted(set(found))}
+    items = list(values)
+    return {str(value): items.count(value) for value in sorted(set(items))}
 
 
 def wiped(image: StoreImage, keep_wear: bool) -> bytes:

@@ -57,12 +57,12 @@ class StoreImage:
 
     def __init__(self, data: bytes, name: str, is_region: bool = False) -> None:
         self.data, self.name = data, name
-        found, self.header = self._find()
+        header_at, self.header = self._find()
         head = self.header
         self.layout = fmt.Layout(
             head.erase_bytes, head.page_bytes, head.latent_bytes, head.targets
         )
-        self.first_at = 0 if is_region else self._begin(found)
+        self.first_at = 0 if is_region else self._begin(header_at)
         if self.first_at < 0 or self.end_at > len(data):
             raise InputError(
                 f"{name}: expected an image of the whole flash, got {len(data):,} bytes, in which "
@@ -105,14 +105,14 @@ class StoreImage:
             "(`engram stop BOARD --save FILE`), or a board that observed samples"
         )
 
-    def _begin(self, found: int) -> int:
+    def _begin(self, header_at: int) -> int:
         """Offset of unit 0, from that of the first unit with a header: what must lie behind it
         tells how many before it have none."""
         size = self.header.erase_bytes
-        states = [at for at, _ in saved_headers(self.data, found, size)]
+        states = [at for at, _ in saved_headers(self.data, header_at, size)]
         end = min([len(self.data), *states])
-        beyond = found + self.header.units * size - end
-        return int(found - max(0, -(-beyond // size)) * size)
+        beyond = header_at + self.header.units * size - end
+        return int(header_at - max(0, -(-beyond // size)) * size)
 
     def units(self) -> Iterator[tuple[int, Any]]:
         """(offset in the image, header) of each unit that has a header."""
@@ -139,14 +139,14 @@ class StoreImage:
         raw = self.data[at : at + self.layout.slot_bytes]
         if raw == b"\xff" * len(raw):
             return Slot(unit, index, UNWRITTEN)
-        deleted = fmt.is_cleared(raw[:1])
+        is_deleted = fmt.is_cleared(raw[:1])
         start, end = self.layout.record_at, self.layout.crc_at + fmt.CRC_BYTES
         if fmt.crc32(raw[start:end]) != fmt.CRC_RESIDUE:
-            return Slot(unit, index, DELETED if deleted else DAMAGED)
+            return Slot(unit, index, DELETED if is_deleted else DAMAGED)
         return Slot(
             unit,
             index,
-            DELETED if deleted else LIVE,
+            DELETED if is_deleted else LIVE,
             raw[start],
             int.from_bytes(raw[start + 1 : start + 3], "little"),
             fmt.record_sequence(raw, start),

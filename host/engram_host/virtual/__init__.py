@@ -64,23 +64,23 @@ def start(
             )
         prepare(place.flash)
         _launch(place, *command(place.flash))
-    running = status(name)
-    if running is None:
+    state = status(name)
+    if state is None:
         raise VirtualBoardError(f"{name} ended right after its start; see {place.log}")
-    return running
+    return state
 
 
 def ensure(name: str, command: Callable[[Path], Command]) -> Status:
     """The board, started if it does not run."""
-    running = status(name)
-    if running is None:
+    state = status(name)
+    if state is None:
         try:
-            running = start(name, command)
+            state = start(name, command)
         except VirtualBoardError:
-            running = status(name)  # another command may just have started it
-            if running is None:
+            state = status(name)  # another command may just have started it
+            if state is None:
                 raise
-    return running
+    return state
 
 
 def stop(name: str) -> bool:

@@ -26,9 +26,9 @@ def root() -> Path:
     Two checkouts build two firmwares: a board that they shared would run one with the flash of the
     other.
     """
-    chosen = os.environ.get("ENGRAM_STATE")
-    if chosen:
-        return Path(chosen).absolute()
+    folder = os.environ.get("ENGRAM_STATE")
+    if folder:
+        return Path(folder).absolute()
     owner = home()
     if owner.name == INSTALLED:
         owner = Path(sys.prefix)

@@ -18,7 +18,7 @@ class _Way:
 
     def __init__(self, source: int, target: int) -> None:
         self.source, self.target = source, target
-        self.waiting = bytearray()
+        self.backlog = bytearray()
 
     def take(self) -> bool:
         """Read what is there. False at the end of the source."""
@@ -28,12 +28,12 @@ class _Way:
             return True
         except OSError:
             return False  # EIO: the other side of the terminal is closed for good
-        self.waiting += data
+        self.backlog += data
         return bool(data)
 
     def give(self) -> None:
         try:
-            del self.waiting[: os.write(self.target, self.waiting)]
+            del self.backlog[: os.write(self.target, self.backlog)]
         except BlockingIOError:
             pass
 
@@ -63,7 +63,7 @@ class Relay:
             if ready.get(self.down.source, 0) & ~select.POLLOUT:
                 self.down.take()
             for way in (self.up, self.down):
-                if way.waiting:
+                if way.backlog:
                     way.give()
 
     def wait_output(self, timeout_s: float) -> str:
@@ -78,15 +78,15 @@ class Relay:
         poller = select.poll()
         poller.register(self.wake, select.POLLIN)
         for near, far in ((self.up, self.down), (self.down, self.up)):
-            events = select.POLLIN if len(near.waiting) < BUFFER_BYTES else 0
-            events |= select.POLLOUT if far.waiting else 0
+            events = select.POLLIN if len(near.backlog) < BUFFER_BYTES else 0
+            events |= select.POLLOUT if far.backlog else 0
             poller.register(near.source, events)
         return dict(poller.poll(timeout_s))
 
     def _last_words(self) -> None:
         """Hand over what the child said last, as far as it is taken at once."""
-        while self.up.waiting:
-            before = len(self.up.waiting)
+        while self.up.backlog:
+            before = len(self.up.backlog)
             self.up.give()
-            if len(self.up.waiting) == before:
+            if len(self.up.backlog) == before:
                 break

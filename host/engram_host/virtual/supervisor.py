@@ -45,7 +45,7 @@ def _supervise(place: Place, ready: _Ready, argv: list[str]) -> int:
     child_tty, child_slave = _terminal()
     child = _spawn(argv, child_slave)
     os.close(child_slave)
-    held = hold_pid(place, os.getpid(), child.pid)
+    lock_fd = hold_pid(place, os.getpid(), child.pid)
     _link(place.tty, os.ttyname(public_slave))
     _log(f"started {child.pid}: {' '.join(argv)}")
 
@@ -62,7 +62,7 @@ def _supervise(place: Place, ready: _Ready, argv: list[str]) -> int:
     why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     _log(f"the child ended with {why}")
     place.tty.unlink(missing_ok=True)
-    os.close(held)  # from here on the board counts as stopped
+    os.close(lock_fd)  # from here on the board counts as stopped
     ready.say(f"the child ended with {why}")
     return 0
 
@@ -72,9 +72,9 @@ def _wake_on_signal() -> int:
 
     Ctrl-C in the user's terminal is not for us.
     """
-    wake, signalled = os.pipe()
-    os.set_blocking(signalled, False)
-    signal.set_wakeup_fd(signalled)
+    wake, signal_fd = os.pipe()
+    os.set_blocking(signal_fd, False)
+    signal.set_wakeup_fd(signal_fd)
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

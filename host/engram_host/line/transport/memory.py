@@ -15,33 +15,33 @@ class Pipe:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self._changed = threading.Condition()
+        self._change = threading.Condition()
         self.closed = False
 
     def write(self, data: bytes) -> None:
-        with self._changed:
+        with self._change:
             if self.closed:
                 raise PortError("the other end of the cable is closed")
             self._bytes += data
-            self._changed.notify_all()
+            self._change.notify_all()
 
     def read(self, limit: int, timeout_s: float | None = None) -> bytes:
         """Up to `limit` bytes; b"" after `timeout_s`, or when the pipe is closed and empty."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._changed:
+        with self._change:
             while not self._bytes and not self.closed:
-                left = None if end is None else end - time.monotonic()
-                if left is not None and left <= 0:
+                rest_s = None if end is None else end - time.monotonic()
+                if rest_s is not None and rest_s <= 0:
                     return b""
-                self._changed.wait(left)
+                self._change.wait(rest_s)
             data = bytes(self._bytes[:limit])
             del self._bytes[:limit]
             return data
 
     def close(self) -> None:
-        with self._changed:
+        with self._change:
             self.closed = True
-            self._changed.notify_all()
+            self._change.notify_all()
 
 
 class DeviceEnd:
@@ -50,7 +50,7 @@ class DeviceEnd:
     def __init__(self, rx: Pipe, tx: Pipe) -> None:
         self._rx = rx
         self._tx = tx
-        self._held = bytearray()  # taken from the pipe, not yet read
+        self._buffer = bytearray()  # taken from the pipe, not yet read
 
     @property
     def ended(self) -> bool:
@@ -62,14 +62,14 @@ class DeviceEnd:
 
         Raises KeyboardInterrupt on a 0x03, as a board does.
         """
-        if not self._held:
-            self._held += self._rx.read(65536)
-        end = min(limit, len(self._held))
+        if not self._buffer:
+            self._buffer += self._rx.read(65536)
+        end = min(limit, len(self._buffer))
         for stop in (last, INTERRUPT):
-            at = self._held.find(stop, 0, end) if stop else -1
+            at = self._buffer.find(stop, 0, end) if stop else -1
             end = at + 1 if at >= 0 else end
-        data = bytes(self._held[:end])
-        del self._held[:end]
+        data = bytes(self._buffer[:end])
+        del self._buffer[:end]
         if data.endswith(INTERRUPT):
             raise KeyboardInterrupt
         return data
