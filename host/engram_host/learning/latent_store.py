@@ -52,10 +52,10 @@ class LatentStore:
 
         flat = np.ascontiguousarray(latents.reshape(len(latents), -1))
         store = cls(len(flat), flat.shape[1] if len(flat) else 0, bits)
-        packed = bytearray(store.latent_bytes)
+        slot = bytearray(store.latent_bytes)
         for latent, label in zip(flat, labels.tolist(), strict=True):
-            kernels.pack_s8(packed, latent, bits)
-            store.append(packed, label, 0)
+            kernels.pack_s8(slot, latent, bits)
+            store.append(slot, label, 0)
         return store
 
     def __len__(self) -> int:

@@ -70,13 +70,13 @@ class Writer:
 
 def latest() -> Path:
     """The newest log of the default directory. Raises InputError if there is none."""
-    found = sorted(DIRECTORY.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    paths = sorted(DIRECTORY.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if not paths:
         raise InputError(
             f"expected a log in {DIRECTORY}, as none was given, got none; `engram learn` writes "
             "one"
         )
-    return found[-1]
+    return paths[-1]
 
 
 def read(path: Path, follow: bool = False, poll_s: float = 0.2) -> Iterator[Record]:
@@ -115,7 +115,7 @@ def _parse(line: str, where: str) -> Record:
             return record
     except ValueError:
         pass
-    got = ascii(line.strip()[:60]) if line else "an empty file"
+    quote = ascii(line.strip()[:60]) if line else "an empty file"
     raise InputError(
-        f'{where}: expected a JSON object with a "kind", got {got}; give a log of `engram learn`'
+        f'{where}: expected a JSON object with a "kind", got {quote}; give a log of `engram learn`'
     )

@@ -41,15 +41,15 @@ class Measuring:
         self._blocks: list[Block] = []
 
     def _check(self, facts: dict[str, Any]) -> None:
-        told = self._meter.capabilities
-        if not told.simulated and facts["counter"]["kind"] != "device":
+        abilities = self._meter.capabilities
+        if not abilities.simulated and facts["counter"]["kind"] != "device":
             raise InputError(
                 f"{facts['board']} is emulated, no meter can measure it: use --meter simulated, "
                 "or a real board"
             )
-        if not told.simulated and not self._pins:
+        if not abilities.simulated and not self._pins:
             raise InputError(
-                f"no phase pins are known of a board {told.board or facts['board']!r}, so no "
+                f"no phase pins are known of a board {abilities.board or facts['board']!r}, so no "
                 "meter can see when it learns: say which board it is, as --meter "
                 "...,board=rpi_pico, or give its board.toml a table [phases] (docs/energy.md)"
             )
@@ -92,17 +92,17 @@ class Measuring:
             if error is not None and not isinstance(error, (LinkError, PortError)):
                 self._device.phases_end()
 
-    def samples(self, told: dict[str, Any]) -> None:
+    def samples(self, answer: dict[str, Any]) -> None:
         """Takes the result of Device.observe_quietly()."""
-        self._recorder.samples(told.get("marks", ()))
+        self._recorder.samples(answer.get("marks", ()))
 
     def step(self, row: dict[str, Any]) -> None:
         """A row of Device.learning()."""
         self._recorder.step(row)
 
-    def saved(self, told: dict[str, Any]) -> None:
+    def saved(self, answer: dict[str, Any]) -> None:
         """Takes the result of Device.save()."""
-        self._recorder.save(told["at"], told["units"])
+        self._recorder.save(answer["at"], answer["units"])
 
     def finish(self) -> None:
         """The last sync pulses; then the device is marked no more, and the meter stops."""
@@ -123,10 +123,10 @@ class Measuring:
 
     def _idle(self) -> None:
         span = self._device.phases_quiet(round(self._quiet_s * 1e3))
-        counted = self._recorder.quiet(*span, self._quiet_s)
-        if not self._meter.capabilities.simulated and counted < 0.9 * self._quiet_s:
+        seconds = self._recorder.quiet(*span, self._quiet_s)
+        if not self._meter.capabilities.simulated and seconds < 0.9 * self._quiet_s:
             raise MeterError(
-                f"the board's counter stands still while it waits ({counted:.2f} s of "
+                f"the board's counter stands still while it waits ({seconds:.2f} s of "
                 f"{self._quiet_s} s): a meter needs one that goes on, as time.ticks_us() does"
             )
 
@@ -145,7 +145,7 @@ class _Reader:
         self._meter = meter
         self._over = threading.Event()
         self._blocks: list[Block] = []
-        self._failed: Exception | None = None
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -158,7 +158,7 @@ class _Reader:
             while self._take() and time.monotonic() < end:
                 pass
         except Exception as e:  # told by finish(), in the thread that can answer
-            self._failed = e
+            self._error = e
 
     def _take(self) -> bool:
         block = self._meter.read()
@@ -170,8 +170,8 @@ class _Reader:
         """Until the first samples are there. Raises MeterError, or what reading raised."""
         end = time.monotonic() + seconds
         while seconds and not self._blocks:
-            if self._failed is not None:
-                raise self._failed
+            if self._error is not None:
+                raise self._error
             if time.monotonic() > end:
                 raise MeterError(
                     f"the meter sends no sample within {seconds:.0f} s: check its cable, and that "
@@ -183,8 +183,8 @@ class _Reader:
         """All blocks. Raises what reading raised."""
         self._over.set()
         self._thread.join(5 + _STOPPING_S)
-        if self._failed is not None:
-            raise self._failed
+        if self._error is not None:
+            raise self._error
         if self._thread.is_alive():
             raise MeterError("the meter does not stop: unplug it, and measure again")
         return self._blocks
@@ -227,16 +227,16 @@ def from_recording(record: dict[str, Any], meter: Meter) -> dict[str, Any]:
 
     Raises InputError when the meter is one that must be there while the device works.
     """
-    told = meter.capabilities
-    if told.live and not told.simulated:
+    abilities = meter.capabilities
+    if abilities.live and not abilities.simulated:
         raise InputError(
-            f"the meter {told.name} measures while the device works: give it to `engram learn`; "
-            "a recording is read as csv:FILE"
+            f"the meter {abilities.name} measures while the device works: give it to "
+            "`engram learn`; a recording is read as csv:FILE"
         )
-    counted = record.get("counter", "device")
-    if counted != "device" and not told.simulated:
+    kind = record.get("counter", "device")
+    if kind != "device" and not abilities.simulated:
         raise InputError(
-            f"this session ran on an emulated board (its times are of kind {counted}): no meter "
+            f"this session ran on an emulated board (its times are of kind {kind}): no meter "
             "can have measured it"
         )
     timeline = Timeline.from_record(record)

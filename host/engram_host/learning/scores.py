@@ -25,9 +25,9 @@ def per_class(counts: NDArray[np.int64]) -> dict[str, Any]:
     where both are so. The macro values are means over the classes that samples are of; None where
     there are none.
     """
-    right, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    recall, precision = _share(right, true), _share(right, said)
-    f1 = _share(2 * right, true + said)
+    right, true, answers = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    recall, precision = _share(right, true), _share(right, answers)
+    f1 = _share(2 * right, true + answers)
     there = np.flatnonzero(true).tolist()
     return {
         "recall": recall,
@@ -42,8 +42,8 @@ def largest(counts: NDArray[np.int64], most: int) -> list[tuple[int, int, int]]:
     """[(true class, predicted class, samples)] of the most frequent confusions, largest first."""
     wrong = counts - np.diag(counts.diagonal())
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    found = [(*divmod(int(at), len(counts)), int(wrong.flat[at])) for at in order]
-    return [confusion for confusion in found if confusion[2]]
+    pairs = [(*divmod(int(at), len(counts)), int(wrong.flat[at])) for at in order]
+    return [confusion for confusion in pairs if confusion[2]]
 
 
 def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | None]:

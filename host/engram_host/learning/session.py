@@ -70,7 +70,7 @@ class Session:
         self.measuring: Measuring | None = None
         self.model: energy.Model | None = None
         self.energy: dict[str, Any] | None = None
-        self.began = time.monotonic()
+        self.start_s = time.monotonic()
         self.steps: list[dict[str, Any]] = []
         self.busy: dict[str, int] = {}  # counter units of whole requests, by the session's parts
         self.flash_before = device.flash_bytes()
@@ -160,10 +160,10 @@ class Session:
         self._write("timeline", **measuring.record())
         self.figures["timeline"] = True
         if measuring.live:
-            told = measuring.result()
-            self.energy = self._write("energy", **told)
-            kept = ("source", "meter", "total", "step", "sample")
-            self.figures["energy"] = {key: told[key] for key in kept if key in told}
+            result = measuring.result()
+            self.energy = self._write("energy", **result)
+            keys = ("source", "meter", "total", "step", "sample")
+            self.figures["energy"] = {key: result[key] for key in keys if key in result}
 
     def _observe(self, samples: Samples, sent: int) -> None:
         chunk = 64  # samples between two looks at Ctrl-C
@@ -173,11 +173,11 @@ class Session:
         with self.device.reporter.items("observe", len(samples), "samples") as update:
             for start in range(sent, len(samples), chunk):
                 self._check_stop()
-                told = self.device.observe_quietly(samples.part(start, start + chunk))
-                units, stored = units + told["units"], stored + told.get("stored", told["n"])
-                receive, write = receive + told["receive"], write + told["flash_write"]
+                answer = self.device.observe_quietly(samples.part(start, start + chunk))
+                units, stored = units + answer["units"], stored + answer.get("stored", answer["n"])
+                receive, write = receive + answer["receive"], write + answer["flash_write"]
                 if self.measuring:
-                    self.measuring.samples(told)
+                    self.measuring.samples(answer)
                 self.figures["samples"] = min(len(samples), start + chunk)
                 update(self.figures["samples"])
         figures: dict[str, Any] = {"observe_units": units, "stored": stored}
@@ -187,8 +187,8 @@ class Session:
             "flash_write": write,
         }
         self.figures.update(figures)
-        spent = self._energy(units + receive)
-        self._write("observe", samples=len(samples), **figures, **spent, **self.counter)
+        cost = self._energy(units + receive)
+        self._write("observe", samples=len(samples), **figures, **cost, **self.counter)
 
     def _learn(self, length: Length) -> None:
         with self.device.reporter.items("learn", None, "steps") as update:
@@ -198,8 +198,8 @@ class Session:
                     row["flash_bytes"] -= self.flash_before
                     if self.measuring:
                         self.measuring.step(row)
-                    spent = self._energy(row["total"] + row["link"])
-                    record = self._write("step", **row, **spent, **self.counter)
+                    cost = self._energy(row["total"] + row["link"])
+                    record = self._write("step", **row, **cost, **self.counter)
                     self.steps.append(record)
                     update(row["step"], total=row["of"], note=_note(row))
                     self.on_step(record)
@@ -209,12 +209,12 @@ class Session:
 
     def _keep(self) -> None:
         self.device.end_session()
-        saved = self.device.save()
+        state = self.device.save()
         if self.measuring:
-            self.measuring.saved(saved)
+            self.measuring.saved(state)
         self.figures["generation"], self.figures["save_units"] = (
-            saved["generation"],
-            saved["units"],
+            state["generation"],
+            state["units"],
         )
 
     def _energy(self, units: int) -> dict[str, Any]:
@@ -234,9 +234,9 @@ class Session:
 
     def _check_stop(self) -> None:
         if self.stop.asked:
-            done = f"after step {len(self.steps)}" if self.steps else "before the first step"
+            place = f"after step {len(self.steps)}" if self.steps else "before the first step"
             raise Stopped(
-                f"stopped {done}; the board is ready, and has kept what was sent to learn from. "
+                f"stopped {place}; the board is ready, and has kept what was sent to learn from. "
                 f"Log: {self.writer.path}"
             )
 
@@ -269,7 +269,7 @@ class Session:
         return self._write("summary", **figures, **self.counter)
 
     def _write(self, kind: str, **record: Any) -> dict[str, Any]:
-        record["wall_s"] = round(time.monotonic() - self.began, 4)
+        record["wall_s"] = round(time.monotonic() - self.start_s, 4)
         return self.writer.write(kind, record)
 
 

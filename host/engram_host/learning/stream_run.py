@@ -46,8 +46,8 @@ class StreamRun:
         self.device, self.writer, self.stop, self.meter = device, writer, stop, meter
         self.class_names = class_names
         self.on_step, self.on_test = on_step, on_test
-        self.began = time.monotonic()
-        self.tested: list[dict[str, Any]] = []
+        self.start_s = time.monotonic()
+        self.results: list[dict[str, Any]] = []
 
     def run(
         self,
@@ -107,12 +107,12 @@ class StreamRun:
                     f"stopped before test {test.name}; what was learned is saved. "
                     f"Log: {self.writer.path}"
                 )
-            told = self.device.evaluate_stream(test.samples, session=j)
-            accuracy = told["correct"] / told["n"] if told["n"] else 0.0
+            result = self.device.evaluate_stream(test.samples, session=j)
+            accuracy = result["correct"] / result["n"] if result["n"] else 0.0
             record = self._write(
-                "evaluation", after=after, test=j, test_name=test.name, accuracy=accuracy, **told
+                "evaluation", after=after, test=j, test_name=test.name, accuracy=accuracy, **result
             )
-            self.tested.append(record)
+            self.results.append(record)
             self.on_test(record)
 
     def _metrics(self, sessions: list[Learned], stream: Stream) -> dict[str, Any]:
@@ -141,19 +141,19 @@ class StreamRun:
 
     def _overall(self, tests: int) -> float | None:
         """Share of all test samples that were right the last time; None without tests."""
-        last = self.tested[-tests:] if tests else []
+        last = self.results[-tests:] if tests else []
         total = sum(record["n"] for record in last)
         return sum(record["correct"] for record in last) / total if total else None
 
     def _write(self, kind: str, **record: Any) -> dict[str, Any]:
-        record["wall_s"] = round(time.monotonic() - self.began, 4)
+        record["wall_s"] = round(time.monotonic() - self.start_s, 4)
         return self.writer.write(kind, record)
 
 
 def _warning(summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """{"warning": of the first session that gave one}; {} without."""
-    given = [summary["warning"] for summary in summaries if "warning" in summary]
-    return {"warning": given[0]} if given else {}
+    warnings = [summary["warning"] for summary in summaries if "warning" in summary]
+    return {"warning": warnings[0]} if warnings else {}
 
 
 def _facts(portion: Portion) -> dict[str, Any]:

@@ -50,13 +50,13 @@ def start(
     number: of the stream and its settings. abandon: leave another stream that was interrupted.
     say: told where it goes on. Raises InputError where another one was interrupted.
     """
-    told = device.stream()
-    if told["id"] == number and not abandon:
+    state = device.stream()
+    if state["id"] == number and not abandon:
         return _resumed(device, stream, tests, say)
-    sessions = told.get("sessions", 0)
-    if told["id"] and told["done"] < sessions and not abandon:
+    sessions = state.get("sessions", 0)
+    if state["id"] and state["done"] < sessions and not abandon:
         raise InputError(
-            f"expected the stream that this board is in the middle of ({told['done']} of "
+            f"expected the stream that this board is in the middle of ({state['done']} of "
             f"{sessions} sessions learned), got one of other samples or settings (the options of "
             "`engram push` count too); give that one again to go on with it, --abandon to leave "
             "it as it is and begin this one, or --fresh to forget all that was learned"
@@ -64,11 +64,11 @@ def start(
     if not learner["session"]:
         device.begin_stream(number, sessions=len(stream.sessions))
         return Start(stream, 0, 0, 0)
-    whole = streams.with_known(stream, _classes(told.get("brought", "")), *tests)
-    known = {"known": told["brought"]} if whole else {}
+    whole = streams.with_known(stream, _classes(state.get("brought", "")), *tests)
+    known = {"known": state["brought"]} if whole else {}
     device.begin_stream(number, sessions=len((whole or stream).sessions), **known)
-    ended = learner["session"]
-    say(f"goes on from what was learned in {ended} session{'s' if ended > 1 else ''}")
+    session = learner["session"]
+    say(f"goes on from what was learned in {session} session{'s' if session > 1 else ''}")
     return Start(whole or stream, 1, 1, 0) if whole else Start(stream, 0, 0, 0)
 
 
@@ -76,10 +76,10 @@ def _resumed(
     device: Device, stream: Stream, tests: Tests, say: Callable[[str], None]
 ) -> Start:
     device.reopen()
-    told = device.stream()
-    known = _classes(told.get("known", ""))
+    state = device.stream()
+    known = _classes(state.get("known", ""))
     whole = streams.with_known(stream, known, *tests) if known else None
-    own, done, sent = (1 if whole else 0), told["done"], told["sent"]
+    own, done, sent = (1 if whole else 0), state["done"], state["sent"]
     if sent is None:
         sent = _begun_again(device, say)
     if done > own or sent:
@@ -97,11 +97,11 @@ def _begun_again(device: Device, say: Callable[[str], None]) -> int:
     """The session under way from its first sample on: the board stores a choice of them, and
     cannot tell which were sent."""
     try:
-        deleted = device.forget_current()
+        count = device.forget_current()
     except DeviceError as e:  # a library of before 0.2
         raise InputError(
             "this board was cut off in this stream, but cannot tell how far it is; "
             "--fresh starts over"
         ) from e
-    say(f"begins the session under way again: its {deleted} stored samples are sent anew")
+    say(f"begins the session under way again: its {count} stored samples are sent anew")
     return 0

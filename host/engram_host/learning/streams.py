@@ -78,26 +78,26 @@ def with_known(
     if test is None or stream.protocol != "class":
         return None
     whole = sample_files.load(test)
-    brought = {int(c) for part in stream.sessions for c in np.unique(part.samples.labels)}
-    group = [c for c in known if c not in brought and (whole.labels == c).any()]
+    labels = {int(c) for part in stream.sessions for c in np.unique(part.samples.labels)}
+    group = [c for c in known if c not in labels and (whole.labels == c).any()]
     if not group:
         return None
     members = whole.of_classes(group)
-    tested = Portion(group_name(group), _drawn(members, per_class, seed))
-    nothing = Portion(tested.name, members.part(0, 0))
-    return Stream(stream.protocol, [nothing, *stream.sessions], [tested, *stream.tests])
+    portion = Portion(group_name(group), _drawn(members, per_class, seed))
+    nothing = Portion(portion.name, members.part(0, 0))
+    return Stream(stream.protocol, [nothing, *stream.sessions], [portion, *stream.tests])
 
 
 def groups(text: str) -> list[Group]:
     """[[0, 1, 2], [5], [7, 9]] of "0-2,5,7+9". Raises InputError."""
-    found = [_group(part.strip(), text) for part in text.split(",")]
-    flat = [value for group in found for value in group]
+    result = [_group(part.strip(), text) for part in text.split(",")]
+    flat = [value for group in result for value in group]
     for value in flat:
         if flat.count(value) > 1:
             raise InputError(
                 f"expected every class in one session, got {value} in two of {text!r}"
             )
-    return found
+    return result
 
 
 def _group(part: str, text: str) -> Group:
@@ -148,21 +148,21 @@ def load(
     """
     if sessions is None and field is None:
         raise InputError("expected sessions as groups of classes or a field, got neither")
-    chosen = None if sessions is None else groups(sessions)
+    value_groups = None if sessions is None else groups(sessions)
     x = read(data, labels)
     keys = x.labels if field is None else _field(data, field, len(x))
-    chosen = chosen or [[int(value)] for value in np.unique(keys)]
-    learned = _cut(x, keys, chosen, field, per_class, seed, str(data))
+    value_groups = value_groups or [[int(value)] for value in np.unique(keys)]
+    learned = _cut(x, keys, value_groups, field, per_class, seed, str(data))
     if test is None:
         return Stream(_protocol(field, False), learned, [])
-    tested = read(test)
-    tested.labels  # noqa: B018  (InputError here if there are none)
-    shared = field is None or field in sample_files.arrays(test)
-    if not shared:
-        whole = [Portion(_ALL, _drawn(tested, test_per_class, seed))]
+    test_samples = read(test)
+    test_samples.labels  # noqa: B018  (InputError here if there are none)
+    has_field = field is None or field in sample_files.arrays(test)
+    if not has_field:
+        whole = [Portion(_ALL, _drawn(test_samples, test_per_class, seed))]
         return Stream(_protocol(field, False), learned, whole)
-    keys = tested.labels if field is None else _field(test, field, len(tested))
-    tests = _cut(tested, keys, chosen, field, test_per_class, seed, str(test))
+    keys = test_samples.labels if field is None else _field(test, field, len(test_samples))
+    tests = _cut(test_samples, keys, value_groups, field, test_per_class, seed, str(test))
     return Stream(_protocol(field, True), learned, tests)
 
 
@@ -174,13 +174,13 @@ def _protocol(field: str | None, tested_by_session: bool) -> str:
 
 def _field(path: Path | str, name: str, n: int) -> NDArray[np.integer]:
     """The array that says which session each sample belongs to."""
-    found = sample_files.arrays(path)
-    if name not in found:
+    columns = sample_files.arrays(path)
+    if name not in columns:
         raise InputError(
             f"{path}: expected an array {name!r}, one integer per sample, got "
-            f"{', '.join(found) or 'none'}"
+            f"{', '.join(columns) or 'none'}"
         )
-    values = np.asarray(found[name])
+    values = np.asarray(columns[name])
     if values.shape != (n,) or values.dtype.kind not in "iu":
         raise InputError(
             f"{path}: expected {name!r} with {n} integers, one per sample, got {values.shape} "
@@ -192,14 +192,14 @@ def _field(path: Path | str, name: str, n: int) -> NDArray[np.integer]:
 def _cut(
     whole: Samples,
     keys: NDArray[np.integer],
-    chosen: Sequence[Group],
+    value_groups: Sequence[Group],
     field: str | None,
     per_class: int | None,
     seed: int,
     where: str,
 ) -> list[Portion]:
-    found = []
-    for group in chosen:
+    portions = []
+    for group in value_groups:
         for value in group:
             if not (keys == value).any():
                 what = "class" if field is None else f"{field} ="
@@ -210,8 +210,8 @@ def _cut(
         members = np.isin(keys, group)
         part = whole.chosen(members)
         name = group_name(group) if field is None else f"{field} {group_name(group)}"
-        found.append(Portion(name, _drawn(part, per_class, seed)))
-    return found
+        portions.append(Portion(name, _drawn(part, per_class, seed)))
+    return portions
 
 
 def _drawn(whole: Samples, per_class: int | None, seed: int) -> Samples:

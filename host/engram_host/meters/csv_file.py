@@ -71,17 +71,17 @@ class CsvMeter:
     ) -> None:
         self._table, self._columns, self._units = table, columns, units
         self._volts, self._limit_w = volts, limit_w
-        self._given = False
+        self._is_given = False
         self.capabilities = Capabilities("csv", 0.0, lines, accuracy, live=False)
 
     def start(self) -> None:
-        self._given = False
+        self._is_given = False
 
     def read(self) -> Block:
         """The whole file, once."""
-        if self._given:
+        if self._is_given:
             return empty()
-        self._given = True
+        self._is_given = True
         block, lines = self._block()
         lines = min(lines, self.capabilities.lines)
         self.capabilities = replace(self.capabilities, lines=lines)
@@ -120,28 +120,28 @@ class CsvMeter:
 
     def _column(self, kind: str, heads: list[str], values: Any, where: str) -> Any:
         """A column in s, A, V or W; None where there is none. Raises InputError."""
-        wanted = self._columns[kind]
+        choice = self._columns[kind]
         for i, head in enumerate(heads):
             name, unit = split(head)
-            if (head == wanted) if wanted else (name in _NAMES[kind]):
+            if (head == choice) if choice else (name in _NAMES[kind]):
                 if not unit and name in ("ms", "us"):
                     unit = name
                 return values[:, i] * factor(self._units[kind] or unit, kind, where, head)
-        if wanted:
-            raise InputError(f"{where}: expected a column {wanted!r}, got {', '.join(heads)}")
+        if choice:
+            raise InputError(f"{where}: expected a column {choice!r}, got {', '.join(heads)}")
         return None
 
     def _digital(self, heads: list[str], values: Any) -> tuple[Any, int]:
         """Digital inputs: a column with the number or the digits of all, or one for each."""
         for i, head in enumerate(heads):
-            wanted = self._columns["bits"]
-            if (head == wanted) if wanted else (split(head)[0] in _NAMES["bits"]):
+            choice = self._columns["bits"]
+            if (head == choice) if choice else (split(head)[0] in _NAMES["bits"]):
                 return _bits(values[:, i], head), _LINES_MOST
         bits, lines = np.zeros(len(values), np.uint8), 0
         for i, head in enumerate(heads):
-            found = _LINES.fullmatch(head.strip().lower())
-            if found:
-                line = int(found[1] or found[2])
+            match = _LINES.fullmatch(head.strip().lower())
+            if match:
+                line = int(match[1] or match[2])
                 bits |= (np.nan_to_num(values[:, i]) > 0.5).astype(np.uint8) << line
                 lines = max(lines, line + 1)
         return (bits, lines) if lines else (None, 0)

@@ -77,10 +77,10 @@ class Table:
 
 def split(head: str) -> tuple[str, str]:
     """Name and unit: ("current", "uA") of "Current(uA)", "current [uA]", "current_uA"."""
-    found = re.fullmatch(r"\s*(.+?)\s*(?:[\(\[]\s*(\S+?)\s*[\)\]]|[ _](\S{1,2}))?\s*", head)
-    if not found:
+    match = re.fullmatch(r"\s*(.+?)\s*(?:[\(\[]\s*(\S+?)\s*[\)\]]|[ _](\S{1,2}))?\s*", head)
+    if not match:
         return head.strip().lower(), ""
-    name, unit = found[1].strip().lower(), found[2] or found[3] or ""
+    name, unit = match[1].strip().lower(), match[2] or match[3] or ""
     return name.replace(" ", "_"), unit
 
 

@@ -57,12 +57,12 @@ class Spans:
     def __len__(self) -> int:
         return len(self.start)
 
-    def only(self, chosen: Any) -> Spans:
+    def only(self, mask: Any) -> Spans:
         return Spans(
-            self.start[chosen],
-            self.end[chosen],
-            self.start_moved[chosen],
-            self.end_moved[chosen],
+            self.start[mask],
+            self.end[mask],
+            self.start_moved[mask],
+            self.end_moved[mask],
         )
 
 
@@ -110,17 +110,17 @@ class Integrator:
         self._idle(idles)
 
     def _idle(self, idles: Sequence[tuple[float, float]]) -> None:
-        parts, differences, taken = [], [], 0
+        parts, differences, count = [], [], 0
         for start, end in idles:
-            begin, stop = np.searchsorted(self._block.t, (start, end))
-            power = self._block.power[begin:stop]
-            taken += len(power)
+            first, stop = np.searchsorted(self._block.t, (start, end))
+            power = self._block.power[first:stop]
+            count += len(power)
             if len(power) >= 2 * _IDLE_PARTS:
                 parts += [part.mean() for part in np.array_split(power, _IDLE_PARTS)]
                 differences.append(np.diff(power))
         if len(differences) < len(idles) or not parts:
             raise MeterError(
-                f"expected {2 * _IDLE_PARTS} samples of every idle time, got {taken} in "
+                f"expected {2 * _IDLE_PARTS} samples of every idle time, got {count} in "
                 f"{len(idles)} idle times; use a longer quiet time or a faster meter, and one "
                 "that measures from before the start to after the end"
             )
@@ -166,10 +166,10 @@ class Integrator:
             )
         bad = self._block.t[self._block.overrange]
         if len(bad):
-            hit = np.searchsorted(bad, spans.end) - np.searchsorted(bad, spans.start)
-            if np.any(hit > 0):
+            hits = np.searchsorted(bad, spans.end) - np.searchsorted(bad, spans.start)
+            if np.any(hits > 0):
                 raise MeterError(
-                    f"{int(hit.sum())} samples of {what} are beyond the meter's range: measure "
+                    f"{int(hits.sum())} samples of {what} are beyond the meter's range: measure "
                     "again with a larger one"
                 )
 
@@ -210,21 +210,21 @@ class Integrator:
         order = np.argsort(spans.start)
         starts, ends = spans.start[order], spans.end[order]
         first, last = np.searchsorted(ends, start), np.searchsorted(starts, end)
-        touched = np.flatnonzero(first < last)
-        lost = float(
+        gaps = np.flatnonzero(first < last)
+        loss = float(
             sum(
                 np.sum(np.clip(np.minimum(ends[a:b], y) - np.maximum(starts[a:b], x), 0, None))
-                for a, b, x, y in zip(first[touched], last[touched], start[touched], end[touched])
+                for a, b, x, y in zip(first[gaps], last[gaps], start[gaps], end[gaps])
             )
         )
         seconds = float(np.sum(spans.end - spans.start))
-        if lost > MOST_LOST * seconds:
+        if loss > MOST_LOST * seconds:
             raise SamplesLost(
                 f"expected a meter that loses at most {MOST_LOST:.0%} of the samples of {what}, "
-                f"got one that lost {lost / seconds:.0%}; use another USB port, or a smaller rate"
+                f"got one that lost {loss / seconds:.0%}; use another USB port, or a smaller rate"
             )
         total = 0.0
-        for gap in touched.tolist():
+        for gap in gaps.tolist():
             at = int(self._gap_at[gap])
             near = power[max(0, at - _AROUND) : at + 2 + _AROUND]
             total += (self._gap_s[gap] * (near.max() - near.min())) ** 2 / 12

@@ -136,7 +136,7 @@ class Ina:
         self.damaged = 0
 
     def start(self) -> None:
-        self._held = b""
+        self._buffer = b""
         self._ticks: int | None = None
         self._units = 0
         self.damaged = 0
@@ -149,19 +149,19 @@ class Ina:
         self._transport.write(_RUN)
         self._wait(b"OK", "it did not take the script")
 
-    def _wait(self, sign: bytes, failed: str) -> None:
-        came, end = b"", time.monotonic() + 5
-        while sign not in came:
-            came += self._transport.read(0.1)
+    def _wait(self, sign: bytes, reason: str) -> None:
+        text, end = b"", time.monotonic() + 5
+        while sign not in text:
+            text += self._transport.read(0.1)
             if time.monotonic() > end:
                 raise MeterError(
                     "the board of the meter ina: expected the answers of MicroPython, got "
-                    f"{came[-80:]!r}: {failed}"
+                    f"{text[-80:]!r}: {reason}"
                 )
-        self._held = came[came.index(sign) + len(sign) :]
+        self._buffer = text[text.index(sign) + len(sign) :]
 
     def read(self) -> Block:
-        self._held += self._transport.read(0.05)
+        self._buffer += self._transport.read(0.05)
         rows = self._rows()
         if not rows:
             return empty()
@@ -175,37 +175,37 @@ class Ina:
         """(ticks, shunt, bus) of the whole frames that came; what is no frame is passed over."""
         rows: list[tuple[int, int, int]] = []
         while True:
-            start = self._held.find(START)
+            start = self._buffer.find(START)
             if start < 0:
-                self._refuse_traceback(self._held)
-                self._drop(len(self._held) if len(self._held) > 400 else 0)
+                self._refuse_traceback(self._buffer)
+                self._drop(len(self._buffer) if len(self._buffer) > 400 else 0)
                 return rows
             if start:
-                self._refuse_traceback(self._held)
+                self._refuse_traceback(self._buffer)
                 self._drop(start)
-            if len(self._held) < 2:
+            if len(self._buffer) < 2:
                 return rows
-            end = 2 + self._held[1] * SAMPLE
-            if len(self._held) < end + 4:
+            end = 2 + self._buffer[1] * SAMPLE
+            if len(self._buffer) < end + 4:
                 return rows
-            frame = self._held[: end + 4]
+            frame = self._buffer[: end + 4]
             if struct.unpack_from("<I", frame, end)[0] != crc32(frame[:end]):
                 self._drop(1)
                 continue
             rows += [_sample(frame, at) for at in range(2, end, SAMPLE)]
-            self._held = self._held[end + 4 :]
+            self._buffer = self._buffer[end + 4 :]
 
     def _drop(self, count: int) -> None:
         self.damaged += count
-        self._held = self._held[count:]
+        self._buffer = self._buffer[count:]
 
-    def _refuse_traceback(self, came: bytes) -> None:
+    def _refuse_traceback(self, text: bytes) -> None:
         """Raises MeterError when the script ended with an exception, once its last line is in."""
-        failed = re.search(rb"Traceback[^\x04]*?\n(\w*Error[^\r\n]*)[\r\n]", came)
-        if failed:
+        error = re.search(rb"Traceback[^\x04]*?\n(\w*Error[^\r\n]*)[\r\n]", text)
+        if error:
             raise MeterError(
                 "the script on the board of the meter ina failed: "
-                f"{failed[1].decode('utf-8', 'replace')}; check chip, address and wiring of the "
+                f"{error[1].decode('utf-8', 'replace')}; check chip, address and wiring of the "
                 "I2C"
             )
 

@@ -69,11 +69,11 @@ class Joulescope:
             driver.publish(f"{self._path}/s/i/range/select", "auto")
             driver.publish(f"{self._path}/s/v/range/select", "15 V")
             # the JS110 sends current and voltage; the driver multiplies
-            self._needs: tuple[str, ...] = ("s/i", "s/v")
+            self._factors: tuple[str, ...] = ("s/i", "s/v")
         else:
             driver.publish(f"{self._path}/s/i/range/mode", "auto")
             driver.publish(f"{self._path}/s/v/range/mode", "auto")
-            self._needs = ()
+            self._factors = ()
 
     def start(self) -> None:
         self._parts: dict[Any, list[tuple[int, Any]]] = {s: [] for s in self._topics.values()}
@@ -81,7 +81,7 @@ class Joulescope:
         self._divisor, self._rate = 1, self.capabilities.rate_hz
         for topic in self._topics:
             self._driver.subscribe(f"{self._path}/{topic}/!data", "pub", self._on_data_bound)
-        for topic in (*self._needs, *self._topics):
+        for topic in (*self._factors, *self._topics):
             self._driver.publish(f"{self._path}/{topic}/ctrl", 1)
 
     def _on_data(self, topic: str, value: dict[str, Any]) -> None:
@@ -132,15 +132,15 @@ class Joulescope:
         values = np.concatenate([data for _, data in chunks])
         inside = ids < until
         with self._lock:
-            kept = self._parts[signal][len(chunks) :]
+            remainder = self._parts[signal][len(chunks) :]
             if not inside.all():
                 rest = int(np.argmin(inside))
-                kept = [(int(ids[rest]), values[rest:]), *kept]
-            self._parts[signal] = kept
+                remainder = [(int(ids[rest]), values[rest:]), *remainder]
+            self._parts[signal] = remainder
         return ids[inside], values[inside]
 
     def stop(self) -> None:
-        for topic in (*self._topics, *self._needs):
+        for topic in (*self._topics, *self._factors):
             self._driver.publish(f"{self._path}/{topic}/ctrl", 0)
         for topic in self._topics:
             self._driver.unsubscribe(f"{self._path}/{topic}/!data", self._on_data_bound)
@@ -155,11 +155,11 @@ class Joulescope:
 
 def _only_one(paths: list[str], serial: str) -> str:
     known = [path for path in paths if path.split("/")[1] in _LINES]
-    found = [path for path in known if path.lower().endswith(serial.lower())]
-    if len(found) != 1:
+    matches = [path for path in known if path.lower().endswith(serial.lower())]
+    if len(matches) != 1:
         there = ", ".join(known) or "none"
         raise InputError(
             f"expected one Joulescope (JS110, JS220), got {there}; name it by the end of "
             "its serial number, as joulescope:000123"
         )
-    return found[0]
+    return matches[0]

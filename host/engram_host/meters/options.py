@@ -36,12 +36,12 @@ def parse(text: str) -> Spec:
 class Options:
     """The options of one meter: each is taken once; those that nobody took are mistakes."""
 
-    def __init__(self, meter: str, given: Mapping[str, str]) -> None:
-        self.meter, self._left = meter, dict(given)
+    def __init__(self, meter: str, values: Mapping[str, str]) -> None:
+        self.meter, self._rest = meter, dict(values)
 
     def number(self, name: str, default: float | None, least: float, most: float) -> float:
         """A float of a range. default None: it must be given. Raises InputError."""
-        text = self._left.pop(name, None)
+        text = self._rest.pop(name, None)
         if text is None:
             if default is None:
                 raise InputError(f"{self.meter}: {name}=NUMBER is needed, as {self.meter},{name}=")
@@ -57,20 +57,18 @@ class Options:
         return value
 
     def __contains__(self, name: str) -> bool:
-        return name in self._left
+        return name in self._rest
 
     def text(self, name: str, default: str) -> str:
-        return self._left.pop(name, default)
+        return self._rest.pop(name, default)
 
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self._left.pop(name, default)
-        if value not in allowed:
-            raise InputError(
-                f"{self.meter}: expected {name} {' or '.join(allowed)}, got {value!r}"
-            )
+    def choice(self, name: str, default: str, values: tuple[str, ...]) -> str:
+        value = self._rest.pop(name, default)
+        if value not in values:
+            raise InputError(f"{self.meter}: expected {name} {' or '.join(values)}, got {value!r}")
         return value
 
     def done(self) -> None:
         """Raises InputError when an option is left that this meter does not have."""
-        if self._left:
-            raise InputError(f"{self.meter} has no option {', '.join(sorted(self._left))}")
+        if self._rest:
+            raise InputError(f"{self.meter} has no option {', '.join(sorted(self._rest))}")

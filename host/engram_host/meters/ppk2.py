@@ -55,11 +55,11 @@ def open_meter(place: str, options: Options) -> Ppk2:
 _SOURCE = "assumed limits, not a calibration: give gain= and offset_ua= of your own"
 
 
-def _only_one(found: list[str]) -> str:
+def _only_one(ports: list[str]) -> str:
     # A PPK2 shows up to two ports under one name; the first of them measures.
-    if not found:
+    if not ports:
         raise InputError("no PPK2 is connected: name its port, as ppk2:/dev/ttyACM1")
-    return sorted(found)[0]
+    return sorted(ports)[0]
 
 
 class Ppk2:

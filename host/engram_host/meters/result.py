@@ -43,17 +43,17 @@ def analyse(timeline: Timeline, block: Block, meter: Capabilities) -> dict[str, 
         raise MeterError("nothing was learned or stored in this session: no energy to tell")
     lines = meter.lines
     clock = match(timeline, block, lines, meter.clock_ppm)
-    spans, marked = _spans(timeline, block, clock, lines)
+    spans, origin = _spans(timeline, block, clock, lines)
     idles = [(float(clock.meter(start)), float(clock.meter(end))) for start, end in timeline.idles]
     integrate = Integrator(block, meter.accuracy, idles, clock.u_s)
     phase = np.array([interval.phase for interval in timeline.intervals])
     of = np.array([interval.of for interval in timeline.intervals])
     number = np.array([interval.number for interval in timeline.intervals])
-    lasting = {name: _lasting(spans.only(phase == name)) for name in PHASES}
-    lasting |= {what: _lasting(_merged(spans.only(of == what))) for what in ("step", "sample")}
+    durations = {name: _lasting(spans.only(phase == name)) for name in PHASES}
+    durations |= {what: _lasting(_merged(spans.only(of == what))) for what in ("step", "sample")}
     short = {
         name: f"{seconds * 1e3:.2g} ms against {integrate.period * 1e3:.2g} ms between samples"
-        for name, seconds in lasting.items()
+        for name, seconds in durations.items()
         if 0 < seconds < SHORTEST * integrate.period
     }
     result: dict[str, Any] = {
@@ -67,23 +67,23 @@ def analyse(timeline: Timeline, block: Block, meter: Capabilities) -> dict[str, 
         "k": K,
         "idle_mw": round(integrate.idle_w * 1e3, 6),
         "clock_ppm": round(clock.ppm, 1),
-        "marked": marked,
+        "marked": origin,
         "phases": {},
         "left_out": {name: f"{why}: too short for this meter" for name, why in short.items()},
     }
     for name in PHASES:
         if name not in short and np.any(phase == name):
             try:
-                told = integrate.energy(spans.only(phase == name), f"phase {name}")
-                result["phases"][name] = told.to_record()
+                energy = integrate.energy(spans.only(phase == name), f"phase {name}")
+                result["phases"][name] = energy.to_record()
             except SamplesLost as e:
                 result["left_out"][name] = str(e)
     for what in ("step", "sample"):
-        chosen = of == what
-        if np.any(chosen) and what not in short:
-            count = len(np.unique(number[chosen]))
+        mask = of == what
+        if np.any(mask) and what not in short:
+            count = len(np.unique(number[mask]))
             try:
-                result[what] = _each(_whole(integrate, spans, chosen, f"the {what}s"), count)
+                result[what] = _each(_whole(integrate, spans, mask, f"the {what}s"), count)
             except SamplesLost as e:
                 result["left_out"][what] = str(e)
     everything = np.ones(len(spans), np.bool_)
@@ -99,17 +99,17 @@ def _steps(integrate: Integrator, spans: Spans, number: Any) -> list[list[float]
     rows = []
     for step in np.unique(number[number >= 0]).tolist():
         try:
-            told = _whole(integrate, spans, number == step, f"step {step}").to_record()
+            record = _whole(integrate, spans, number == step, f"step {step}").to_record()
         except SamplesLost:
             continue
-        rows.append([step, told["mj"], told["u_mj"]])
+        rows.append([step, record["mj"], record["u_mj"]])
     return rows
 
 
-def _whole(integrate: Integrator, spans: Spans, chosen: Any, what: str) -> Energy:
-    parts = spans.only(chosen)
-    joined = _merged(parts)
-    return integrate.energy(joined, what, np.setdiff1d(parts.start, joined.start))
+def _whole(integrate: Integrator, spans: Spans, mask: Any, what: str) -> Energy:
+    parts = spans.only(mask)
+    whole = _merged(parts)
+    return integrate.energy(whole, what, np.setdiff1d(parts.start, whole.start))
 
 
 def _each(whole: Energy, count: int) -> dict[str, Any]:
@@ -139,9 +139,9 @@ def _spans(timeline: Timeline, block: Block, clock: Clock, lines: int) -> tuple[
     """The intervals on the meter's clock; "pins" or "clock", by what marks them."""
     start = clock.meter(np.array([i.start for i in timeline.intervals]))
     end = clock.meter(np.array([i.end for i in timeline.intervals]))
-    moved = np.ones(len(start), np.bool_)
+    free = np.ones(len(start), np.bool_)
     if lines < PINS or block.bits is None:
-        return Spans(start, end, moved, moved.copy()), "clock"
+        return Spans(start, end, free, free.copy()), "clock"
     return _snapped(timeline, start, end, clock, block), "pins"
 
 
@@ -151,16 +151,16 @@ def _snapped(timeline: Timeline, start: Any, end: Any, clock: Clock, block: Bloc
     seen = runs(block)
     at = np.array([run.start for run in seen])
     codes = np.array([run.code for run in seen])
-    wanted = np.array([CODES[interval.phase] for interval in timeline.intervals])
+    phases = np.array([CODES[interval.phase] for interval in timeline.intervals])
     period = float(np.median(np.diff(block.t)))
     near = _NEAR_S + 4 * clock.u_s + 2 * period
     begins = _nearest(at, start)
     ends = _nearest(at, end)
-    shown = _resolved(start, end, max(SHORTEST * period, 4 * GLITCH_S))
-    begins_right = shown & (np.abs(at[begins] - start) <= near) & (codes[begins] == wanted)
-    ends_right = shown & (np.abs(at[ends] - end) <= near)
-    ends_right &= codes[np.maximum(ends - 1, 0)] == wanted
-    wrong = 1 - (begins_right[shown].mean() + ends_right[shown].mean()) / 2 if shown.any() else 0
+    clear = _resolved(start, end, max(SHORTEST * period, 4 * GLITCH_S))
+    begins_right = clear & (np.abs(at[begins] - start) <= near) & (codes[begins] == phases)
+    ends_right = clear & (np.abs(at[ends] - end) <= near)
+    ends_right &= codes[np.maximum(ends - 1, 0)] == phases
+    wrong = 1 - (begins_right[clear].mean() + ends_right[clear].mean()) / 2 if clear.any() else 0
     if wrong > _MOST_WRONG:
         raise MeterError(
             f"{wrong:.0%} of the phases in the log are not on the meter's digital inputs: check "
@@ -177,11 +177,11 @@ def _snapped(timeline: Timeline, start: Any, end: Any, clock: Clock, block: Bloc
 
 def _resolved(start: Any, end: Any, least: float) -> Any:
     """A mask (n) bool of the intervals that pins can show: they and their neighbours last."""
-    lasts = end - start >= least
-    joined = np.abs(start[1:] - end[:-1]) < GLITCH_S
-    follows = np.concatenate(([True], ~joined | lasts[:-1]))
-    precedes = np.concatenate((~joined | lasts[1:], [True]))
-    return lasts & follows & precedes
+    is_long = end - start >= least
+    contact = np.abs(start[1:] - end[:-1]) < GLITCH_S
+    free_before = np.concatenate(([True], ~contact | is_long[:-1]))
+    free_after = np.concatenate((~contact | is_long[1:], [True]))
+    return is_long & free_before & free_after
 
 
 def _nearest(sorted_times: Any, times: Any) -> Any:

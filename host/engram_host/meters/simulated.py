@@ -96,12 +96,12 @@ class Simulated:
     def _drawn(self, timeline: Timeline) -> Block:
         rate, random = self.capabilities.rate_hz, self._random
         times, watts, codes = _course(timeline, self._power, self._lamp_w)
-        begin = timeline.syncs[0][0] - _BEFORE_S + self._late_s
+        start = timeline.syncs[0][0] - _BEFORE_S + self._late_s
         end = timeline.syncs[-1][-1] + _AFTER_S
-        n = int((end - begin) * rate)
+        n = int((end - start) * rate)
         phase = random.uniform(0, 1)
         t: Floats = np.asarray((np.arange(n) + phase) / rate, np.float64)  # the meter's clock
-        device = begin + t / (1 + self._drift)
+        device = start + t / (1 + self._drift)
         at = np.searchsorted(times, device, "right") - 1
         if self._averages:
             sums = np.concatenate(([0.0], np.cumsum(watts[:-1] * np.diff(times))))
@@ -112,15 +112,15 @@ class Simulated:
             power = watts[at]
         noise = random.normal(0, self._noise_w, n) + self._offset_w
         power = np.asarray(power * (1 + self._gain) + noise, np.float64)
-        kept = random.uniform(0, 1, n) >= self._drop
+        mask = random.uniform(0, 1, n) >= self._drop
         over = power > self._limit_w
-        shown: Floats = np.minimum(power, self._limit_w)
+        reading: Floats = np.minimum(power, self._limit_w)
         lines = self.capabilities.lines
         return Block(
-            t[kept],
-            shown[kept],
-            (codes[at] & (1 << lines) - 1).astype(np.uint8)[kept] if lines else None,
-            over[kept],
+            t[mask],
+            reading[mask],
+            (codes[at] & (1 << lines) - 1).astype(np.uint8)[mask] if lines else None,
+            over[mask],
         )
 
 

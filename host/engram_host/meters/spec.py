@@ -24,12 +24,12 @@ def open_meter(text: str) -> Meter:
 
     board=NAME, of every meter: the board.toml that names the phase pins.
     """
-    name, place, given = parse(text)
-    board = given.pop("board", "")
+    name, place, values = parse(text)
+    board = values.pop("board", "")
     if name not in METERS:
         raise InputError(f"expected a meter of {', '.join(METERS)}, got {name!r}")
     module = importlib.import_module(f"{__package__}.{METERS[name]}")
-    options = Options(name, given)
+    options = Options(name, values)
     meter: Meter = module.open_meter(place, options)
     meter.capabilities = replace(meter.capabilities, board=board)
     return meter

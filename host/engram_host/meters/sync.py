@@ -70,11 +70,11 @@ def match(timeline: Timeline, block: Block, lines: int, clock_ppm: float) -> Clo
     if not len(block):
         raise MeterError("the meter gave no sample at all: check its cable and that it measures")
     if lines >= 3 and block.bits is not None:
-        found = _in_bits(timeline, runs(block))
+        edges = _in_bits(timeline, runs(block))
     else:
-        found = _in_power(timeline, block, clock_ppm)
+        edges = _in_power(timeline, block, clock_ppm)
     period = float(np.median(np.diff(block.t))) if len(block) > 1 else 0.0
-    return fit(np.concatenate([np.asarray(s) for s in timeline.syncs]), found, period, clock_ppm)
+    return fit(np.concatenate([np.asarray(s) for s in timeline.syncs]), edges, period, clock_ppm)
 
 
 def fit(device: Floats, meter: Floats, period: float, clock_ppm: float) -> Clock:
@@ -123,14 +123,14 @@ def runs(block: Block) -> list[Run]:
 
 def _in_bits(timeline: Timeline, seen: Sequence[Run]) -> Floats:
     edges = [t for run in seen if run.code == CODES["sync"] for t in (run.start, run.end)]
-    found = np.asarray(edges)
+    edge_times = np.asarray(edges)
     times: list[Floats] = []
     at = 0
     for number, train in enumerate(timeline.syncs):
         spans = np.diff(np.asarray(train))
         n = len(train)
-        while at + n <= len(found):
-            here = np.diff(found[at : at + n])
+        while at + n <= len(edge_times):
+            here = np.diff(edge_times[at : at + n])
             if np.all(np.abs(here - spans) < 0.03 * spans + 2 * GLITCH_S + 2e-3):
                 break
             at += 2
@@ -140,7 +140,7 @@ def _in_bits(timeline: Timeline, seen: Sequence[Run]) -> Floats:
                 f"expected the {which} sync pulses in the meter's digital inputs, got "
                 f"{len(edges) // 2} pulses of the sync code; {_ADVICE}"
             )
-        times.append(found[at : at + n])
+        times.append(edge_times[at : at + n])
         at += n
     return np.concatenate(times)
 
@@ -171,11 +171,11 @@ def _in_power(timeline: Timeline, block: Block, clock_ppm: float) -> Floats:
                 f"digital inputs; {_ADVICE}"
             )
     begin = float(block.t[0])
-    found = [
+    times = [
         _edges(block, train - train[0] + begin + at * step, unit)
         for train, at in ((trains[0], start), (trains[-1], end))
     ]
-    return np.concatenate(found)
+    return np.concatenate(times)
 
 
 def _on_grid(block: Block, step: float) -> Floats:
@@ -184,8 +184,8 @@ def _on_grid(block: Block, step: float) -> Floats:
     n = int(at[-1]) + 1
     count = np.bincount(at, minlength=n)
     level = np.bincount(at, block.power, minlength=n) / np.maximum(count, 1)
-    filled = np.maximum.accumulate(np.where(count > 0, np.arange(n), 0))
-    return level[filled]
+    rows = np.maximum.accumulate(np.where(count > 0, np.arange(n), 0))
+    return level[rows]
 
 
 def _correlation(level: Floats, train: Floats, step: float) -> Floats:
@@ -198,14 +198,14 @@ def _correlation(level: Floats, train: Floats, step: float) -> Floats:
         return np.zeros(1)
     shape = shape - shape.mean()
     size = 1 << int(np.ceil(np.log2(len(level) + n)))
-    centred = level - level.mean()
-    product = np.fft.irfft(np.fft.rfft(centred, size) * np.conj(np.fft.rfft(shape, size)), size)
-    sums = np.concatenate(([0.0], np.cumsum(centred)))
-    squares = np.concatenate(([0.0], np.cumsum(centred**2)))
+    signal = level - level.mean()
+    product = np.fft.irfft(np.fft.rfft(signal, size) * np.conj(np.fft.rfft(shape, size)), size)
+    sums = np.concatenate(([0.0], np.cumsum(signal)))
+    squares = np.concatenate(([0.0], np.cumsum(signal**2)))
     count = len(level) - n + 1
     mean = (sums[n:] - sums[:-n]) / n
     variance = np.maximum((squares[n:] - squares[:-n]) / n - mean**2, 0)
-    tiny = 1e-12 * max(float(np.mean(centred**2)), 1e-30)
+    tiny = 1e-12 * max(float(np.mean(signal**2)), 1e-30)
     return np.asarray(product[:count] / (np.sqrt(variance + tiny) * np.sqrt(n * np.sum(shape**2))))
 
 
@@ -214,9 +214,9 @@ def _best_pair(first: Floats, last: Floats, apart: int, slack: int) -> tuple[int
     best, place = -np.inf, (0, 0)
     lowest, highest = apart - slack, apart + slack
     for start in np.argsort(first)[::-1][:200].tolist():
-        begin, end = max(0, start + lowest), min(len(last), start + highest + 1)
-        if begin < end:
-            at = begin + int(np.argmax(last[begin:end]))
+        start_at, end = max(0, start + lowest), min(len(last), start + highest + 1)
+        if start_at < end:
+            at = start_at + int(np.argmax(last[start_at:end]))
             if first[start] + last[at] > best:
                 best, place = float(first[start] + last[at]), (start, at)
     if best == -np.inf:
@@ -231,19 +231,19 @@ def _edges(block: Block, guess: Floats, unit: float) -> Floats:
     """The times of a train's edges, each by the area beside it; twice, the guess is coarse."""
     times = guess.copy()
     for _ in range(2):
-        times = np.array([_edge(block, t, unit, rises=i % 2 == 0) for i, t in enumerate(times)])
+        times = np.array([_edge(block, t, unit, is_rise=i % 2 == 0) for i, t in enumerate(times)])
     return times
 
 
-def _edge(block: Block, guess: float, unit: float, rises: bool) -> float:
+def _edge(block: Block, guess: float, unit: float, is_rise: bool) -> float:
     half = 0.45 * unit
-    begin, end = np.searchsorted(block.t, (guess - half, guess + half))
-    t, power = block.t[begin:end], block.power[begin:end]
+    first, end = np.searchsorted(block.t, (guess - half, guess + half))
+    t, power = block.t[first:end], block.power[first:end]
     early, late = power[t < guess - half / 2], power[t > guess + half / 2]
     if not len(early) or not len(late):
         raise MeterError(f"the meter lost samples in the middle of a sync pulse: {_ADVICE}")
     before, after = float(early.mean()), float(late.mean())
-    if (after > before) != rises:
+    if (after > before) != is_rise:
         return guess
     cell = np.diff(np.concatenate(([guess - half], (t[1:] + t[:-1]) / 2, [guess + half])))
     return guess + half - float(np.sum((power - before) * cell)) / (after - before)

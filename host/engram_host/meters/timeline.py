@@ -104,23 +104,23 @@ class Recorder:
         Returns the seconds that the counter counted. An emulator's stands still while its board
         waits: then the wait is added.
         """
-        begin = self._clock.seconds(start)
-        span = counted = self._clock.seconds(end) - begin
+        start_s = self._clock.seconds(start)
+        span = length_s = self._clock.seconds(end) - start_s
         if span < seconds / 2:
             self._clock.wait(seconds - span)
             span = seconds
-        self.timeline.idles.append((begin + _GUARD * span, begin + (1 - _GUARD) * span))
-        return counted
+        self.timeline.idles.append((start_s + _GUARD * span, start_s + (1 - _GUARD) * span))
+        return length_s
 
     def samples(self, marks: Sequence[Sequence[int]]) -> None:
         """marks: (frame came, forward began, forward took, flash write took) for each sample."""
         unit = self._clock.seconds_per_unit
         end = float("-inf")
         for frame, at, forward, write in marks:
-            came = max(self._clock.seconds(frame), end)
+            arrival = max(self._clock.seconds(frame), end)
             start = self._clock.seconds(at)
             middle, end = start + forward * unit, start + (forward + write) * unit
-            self._add("receive", came, start, "sample", self._samples)
+            self._add("receive", arrival, start, "sample", self._samples)
             self._add("forward", start, middle, "sample", self._samples)
             self._add("flash_write", middle, end, "sample", self._samples)
             self._samples += 1
