@@ -61,12 +61,12 @@ def demo(
     data = digits()
     model = prepare(out, data, settings)
     with ExitStack() as stack:
-        installed = stack.enter_context(_board(port, out, say, reporter))
+        installation = stack.enter_context(_board(port, out, say, reporter))
         device = stack.enter_context(api.connect(port, reporter))
         meters = stack.enter_context(api.metered(meter))
         result = _run(device, model, data, settings, out, reporter or Silent(), say, meters)
-        if installed:
-            result["install"] = installed
+        if installation:
+            result["install"] = installation
         if seeds:
             result["seeds"] = _seeds(device, model, data, settings, out, result, say)
     paths = write_report(result, out)
@@ -125,7 +125,7 @@ def _board(
         yield None
         return
     api.build(port, say=say)
-    told = None
+    result = None
     before = os.environ.get("ENGRAM_STATE")
     os.environ["ENGRAM_STATE"] = str(out.resolve() / "board")
     try:
@@ -133,13 +133,13 @@ def _board(
         api.start(port, fresh=True)
         if boards.load(port).stock:
             say(f"{port} has stock firmware: installing Engram, as `engram install` does")
-            told = api.install(port, reporter)
-            taken = sum(row["heap_bytes"] for row in told["parts"])
+            result = api.install(port, reporter)
+            heap_bytes = sum(row["heap_bytes"] for row in result["parts"])
             say(
-                f"installed: {len(told['send'])} files, {told['send_bytes']:,} bytes, which take "
-                f"{taken:,} bytes of RAM; kernels: {told['kernels']['why']}"
+                f"installed: {len(result['send'])} files, {result['send_bytes']:,} bytes, which "
+                f"take {heap_bytes:,} bytes of RAM; kernels: {result['kernels']['why']}"
             )
-        yield told
+        yield result
     finally:
         virtual.stop(port)
         if before is None:
@@ -159,34 +159,34 @@ def _run(
     meter: Meter | None,
 ) -> DemoResult:
     """One run with the first seed: everything the report shows."""
-    began = time.monotonic()
+    start_s = time.monotonic()
     seed = settings["run"]["seed"]
     settings = _fitted(device, model, settings, say)
     device.push_data("test", Samples(data.x_test, data.y_test))
     finetune = learn_stream(device, model, data, settings, seed, "finetune", out, say)
     replay = learn_stream(device, model, data, settings, seed, "replay", out, say, meter)
-    told = device.info()
+    facts = device.info()
     store = device.store_info()["store"]
-    bound = _joint(model, data, settings, seed, reporter)
-    micro = told["learner"]["micro"]
+    accuracy = _joint(model, data, settings, seed, reporter)
+    micro = facts["learner"]["micro"]
     settings = {**settings, "learner": {**settings["learner"], "micro": micro}}
     layout = plan_report(
         model, _facts(), settings["learner"]["batch"], store["capacity"], micro=micro
     )
-    board = boards.load(told["board"]) if boards.is_known(told["board"]) else None
+    board = boards.load(facts["board"]) if boards.is_known(facts["board"]) else None
     return {
         "title": TITLE,
-        "board": told["board"],
-        "board_title": board.title if board else told["board"],
-        "micropython": told["runtime"].removeprefix("micropython "),
-        "counter_kind": told["counter"]["kind"],
-        "counter_unit": told["counter"]["unit"],
+        "board": facts["board"],
+        "board_title": board.title if board else facts["board"],
+        "micropython": facts["runtime"].removeprefix("micropython "),
+        "counter_kind": facts["counter"]["kind"],
+        "counter_unit": facts["counter"]["unit"],
         "settings": settings,
         "model": model_facts(layout),
         "replay": replay,
         "finetune": finetune,
-        "joint": {"accuracy": bound},
-        "ram": _ram(replay, told, layout, board),
+        "joint": {"accuracy": accuracy},
+        "ram": _ram(replay, facts, layout, board),
         "flash": {
             "programmed_bytes": sum(s["flash_bytes"] for s in replay["sessions"]),
             "erases": store["erases"],
@@ -194,7 +194,7 @@ def _run(
             "records": store["live"],
             "store_bytes": store["blocks"] * store["erase_bytes"],
         },
-        "wall_s": round(time.monotonic() - began, 2),
+        "wall_s": round(time.monotonic() - start_s, 2),
     }
 
 
@@ -206,20 +206,20 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
     """
     ladder = _smaller(settings["learner"])
     for words, learner in ladder:
-        fitted = {**settings, "learner": learner}
+        trial = {**settings, "learner": learner}
         last = learner is ladder[-1][1]
         if words:
             say(f"this board has too little RAM left for that: {words}")
-        if not last and _planned_left(device, model, fitted) < _HEAP_LEFT:
+        if not last and _planned_left(device, model, trial) < _HEAP_LEFT:
             continue
         try:
-            facts = device.push_model(model, **_options(fitted, 1))
-            fits = last or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
+            facts = device.push_model(model, **_options(trial, 1))
+            has_room = last or device.info()["heap"]["free_bytes"] >= _HEAP_LEFT
         except DeviceError as e:
             if e.kind not in ("FitError", "MemoryError") or last:
                 raise
-            fits = False
-        if not fits:
+            has_room = False
+        if not has_room:
             continue
         store = device.store_info()["store"]
         if facts["session"] or store["live"] > facts["rehearsed"]:
@@ -228,10 +228,10 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
                 "`engram reset` forgets it, then run the demo again"
             )
         room = store["capacity"] * 9 // 10 - settings["stream"]["new_per_class"]
-        if room < fitted["learner"]["budget"]:
-            fitted["learner"]["budget"] = room
+        if room < trial["learner"]["budget"]:
+            trial["learner"]["budget"] = room
             say(f"this board's store is smaller: {room} latents stay when a session ends")
-        return fitted
+        return trial
     raise AssertionError("the last rung of the ladder fits or raises")
 
 
@@ -241,8 +241,8 @@ def _planned_left(device: Device, model: Path, settings: dict[str, Any]) -> int:
     learner = settings["learner"]
     options = {key: learner[key] for key in _PLANNED if learner.get(key) is not None}
     fit = api.plan(model, port=device, **options)["fit"][0]
-    left: int = fit["available_bytes"] - fit["needed_bytes"]
-    return left if fit["fits"] else min(left, -1)
+    spare: int = fit["available_bytes"] - fit["needed_bytes"]
+    return spare if fit["fits"] else min(spare, -1)
 
 
 def _smaller(learner: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -284,9 +284,9 @@ def learn_stream(
     device.link.soft_reset()  # an empty heap for each stream; small boards need every byte
     device.reset()
     learner = device.push_model(model, **_options(settings, seed, strategy))
-    carried = learner["rehearsed"] // len(stream["base_classes"])
+    stored = learner["rehearsed"] // len(stream["base_classes"])
     say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")
-    more = stream["base_per_class"] - carried if strategy == "replay" else 0
+    more = stream["base_per_class"] - stored if strategy == "replay" else 0
     sessions = [_base_session(device, data, stream, seed, more)]
     seen = list(stream["base_classes"])
     for label in stream["new_classes"]:
@@ -302,26 +302,26 @@ def learn_stream(
 def _base_session(
     device: Device, data: Dataset, stream: dict[str, Any], seed: int, count: int
 ) -> Session:
-    began, busy = time.monotonic(), device.busy()
+    start_s, busy = time.monotonic(), device.busy()
     before = device.flash_bytes()
     classes = stream["base_classes"]
     x, y = draw_per_class(data.x_train, data.y_train, classes, count, seed)
     nothing = {"units": 0, "receive": 0, "flash_write": 0}
-    observed = device.observe(Samples(x, y)) if count else nothing
+    figures = device.observe(Samples(x, y)) if count else nothing
     device.end_session()
-    saved = device.save()
+    state = device.save()
     busy = device.busy() - busy
     return {
         "busy_total": busy,
         "classes": classes,
         "observed": len(x),
-        "observe_total": observed["units"],
-        "observe_phases": {key: observed[key] for key in ("receive", "flash_write")},
-        "save_total": saved["units"],
+        "observe_total": figures["units"],
+        "observe_phases": {key: figures[key] for key in ("receive", "flash_write")},
+        "save_total": state["units"],
         "steps": [],
         "evaluation": cast(Any, device.evaluate("test", seen=classes)),
         "flash_bytes": device.flash_bytes() - before,
-        "wall_s": round(time.monotonic() - began, 3),
+        "wall_s": round(time.monotonic() - start_s, 3),
     }
 
 
@@ -334,7 +334,7 @@ def _session(
     log: Path,
     meter: Meter | None,
 ) -> Session:
-    began = time.monotonic()
+    start_s = time.monotonic()
     epochs = settings["learner"]["epochs"]
     learned = api.learn(device, samples, epochs=epochs, log=log, meter=meter)
     session: Session = {
@@ -347,7 +347,7 @@ def _session(
         "steps": cast(Any, learned.steps),
         "evaluation": cast(Any, device.evaluate("test", seen=seen)),
         "flash_bytes": learned.summary["flash_bytes"],
-        "wall_s": round(time.monotonic() - began, 3),
+        "wall_s": round(time.monotonic() - start_s, 3),
     }
     if learned.energy:
         session["energy"] = learned.energy
@@ -372,19 +372,19 @@ def _joint(
             momentum=learner["momentum"],
             weight_decay=learner["weight_decay"],
             seed=seed,
-            progress=lambda done, of: update(done, total=of),
+            progress=lambda count, of: update(count, total=of),
         )
     return bound["accuracy"]
 
 
-def _ram(run: Run, told: dict[str, Any], layout: PlanReport, board: boards.Board | None) -> Ram:
+def _ram(run: Run, facts: dict[str, Any], layout: PlanReport, board: boards.Board | None) -> Ram:
     steps = [step for session in run["sessions"] for step in session["steps"]]
     return {
         "planned_bytes": layout["ram_peak_bytes"],
         "peak_bytes": max(step.get("learner_ram_bytes") or 0 for step in steps),
-        "board_bytes": board.facts["chip"]["ram_bytes"] if board else told["memory"]["ram"],
-        "heap_bytes": told["memory"]["heap"],
-        "free_bytes": told["heap"]["free_bytes"],
+        "board_bytes": board.facts["chip"]["ram_bytes"] if board else facts["memory"]["ram"],
+        "heap_bytes": facts["memory"]["heap"],
+        "free_bytes": facts["heap"]["free_bytes"],
         "rows": layout["ram_rows"],
     }
 

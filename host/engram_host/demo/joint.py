@@ -42,11 +42,11 @@ def joint_training(
     """
     latents = DeviceModel(model_path).latents(data.x_train)
     members = [np.isin(data.y_train, _flat(groups[: i + 1])) for i in range(len(groups))]
-    total = sum(epochs * -(-int(chosen.sum()) // batch) for chosen in members)
-    done = 0
+    total = sum(epochs * -(-int(rows.sum()) // batch) for rows in members)
+    steps = 0
     accuracy = []
-    for i, chosen in enumerate(members):
-        store = LatentStore.of(latents[chosen], data.y_train[chosen])
+    for i, mask in enumerate(members):
+        store = LatentStore.of(latents[mask], data.y_train[mask])
         learner = _learner(
             model_path,
             store,
@@ -57,11 +57,11 @@ def joint_training(
             seed=seed,
         )
         for _ in learner.steps(epochs=epochs, replay=False):
-            done += 1
+            steps += 1
             if progress:
-                progress(done, total)
-        tested = np.isin(data.y_test, _flat(groups[: i + 1]))
-        result = learner.evaluate(_samples(data.x_test[tested], data.y_test[tested]))
+                progress(steps, total)
+        tests = np.isin(data.y_test, _flat(groups[: i + 1]))
+        result = learner.evaluate(_samples(data.x_test[tests], data.y_test[tests]))
         accuracy.append(result["correct"] / result["n"])
     return {"accuracy": accuracy}
 

@@ -85,16 +85,16 @@ def code_of(board: Board) -> Code:
     return Code(chip["core"], chip["arch"], chip.get("fpu", ""))
 
 
-def no_figure(board: Board, counted: Code) -> str:
-    """Why instructions of the code ``counted`` say nothing of a board; "" when they do."""
+def no_figure(board: Board, code: Code) -> str:
+    """Why instructions of the code ``code`` say nothing of a board; "" when they do."""
     own = code_of(board)
-    if own == counted or (own, counted) in ASSUMED_EQUAL:
+    if own == code or (own, code) in ASSUMED_EQUAL:
         return ""
-    return f"counted in the code of a {counted}, the chip runs that of a {own}"
+    return f"counted in the code of a {code}, the chip runs that of a {own}"
 
 
-def cost(instructions: float, board: Board, counted: Code) -> Cost:
-    """Time and energy on a board of a number of instructions of the code ``counted``.
+def cost(instructions: float, board: Board, code: Code) -> Cost:
+    """Time and energy on a board of a number of instructions of the code ``code``.
 
     Raises InputError when its board.toml lacks the figures, or the count says nothing of it.
     """
@@ -103,12 +103,12 @@ def cost(instructions: float, board: Board, counted: Code) -> Cost:
             f"board {board.get('name', '?')}: expected [power] with active_mw and "
             "cycles_per_instruction in its board.toml, got one without them"
         )
-    reason = no_figure(board, counted)
+    reason = no_figure(board, code)
     if reason:
         raise InputError(f"board {board['name']}: no time or energy: {reason}")
     power, chip = board["power"], board["chip"]
     seconds = instructions * power["cycles_per_instruction"] / chip["clock_hz"]
-    assumption = ASSUMED_EQUAL.get((code_of(board), counted), "")
+    assumption = ASSUMED_EQUAL.get((code_of(board), code), "")
     return {
         "board": board["name"],
         "chip": chip["name"],
@@ -121,18 +121,18 @@ def cost(instructions: float, board: Board, counted: Code) -> Cost:
     }
 
 
-def costs(instructions: float, boards: Iterable[Board], counted: Code) -> list[Cost]:
+def costs(instructions: float, boards: Iterable[Board], code: Code) -> list[Cost]:
     """cost() on every board that has power figures and runs such code, in the order given."""
     return [
-        cost(instructions, board, counted)
+        cost(instructions, board, code)
         for board in boards
-        if has_power_figures(board) and not no_figure(board, counted)
+        if has_power_figures(board) and not no_figure(board, code)
     ]
 
 
-def left_out(boards: Iterable[Board], counted: Code) -> dict[str, str]:
+def left_out(boards: Iterable[Board], code: Code) -> dict[str, str]:
     """{board: why costs() has no figure for it}, of those that have power figures."""
-    reasons = {b["name"]: no_figure(b, counted) for b in boards if has_power_figures(b)}
+    reasons = {b["name"]: no_figure(b, code) for b in boards if has_power_figures(b)}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -164,10 +164,10 @@ def model_of(board: str, unit: str, known: Iterable[Any]) -> Model | None:
         return None
     code = code_of(own)
     if unit == "instructions":
-        powered = [b for b in facts.values() if has_power_figures(b) and not no_figure(b, code)]
+        boards = [b for b in facts.values() if has_power_figures(b) and not no_figure(b, code)]
     else:
-        powered = [own] if unit == "us" and has_power_figures(own) else []
-    return Model(unit, code, powered) if powered else None
+        boards = [own] if unit == "us" and has_power_figures(own) else []
+    return Model(unit, code, boards) if boards else None
 
 
 def estimate_instructions(macs_int8: float, macs_f32: float) -> int:

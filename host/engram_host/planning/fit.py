@@ -62,12 +62,12 @@ class Wanted:
         self.path, self.options = path, dict(options)
         with path.open("rb") as stream:
             self.spec = ModelSpec(stream)
-        given = dict(options)
-        self.bits: int = given.pop("bits", 8)
-        classes = given.pop("classes", None)
+        rest = dict(options)
+        self.bits: int = rest.pop("bits", 8)
+        classes = rest.pop("classes", None)
         if classes is not None:
             self.spec.widen(classes)
-        self.config = Config(self.spec, **given)
+        self.config = Config(self.spec, **rest)
         self.nodes = len(self.spec.net.frozen) + len(self.spec.net.adaptive)
         self._totals: list[tuple[int, bool, int]] | None = None
 
@@ -94,25 +94,25 @@ class Wanted:
             return None
 
 
-def fit(board: Facts, wanted: Wanted, replay_slots: int = 0, propose: bool = True) -> Fit:
+def fit(board: Facts, target: Wanted, replay_slots: int = 0, propose: bool = True) -> Fit:
     """Whether a learner fits a board. propose: where it does not, try other options."""
     room = room_of(board)
-    flash = flash_plan(board, wanted.spec, wanted.bits, wanted.config)
+    flash = flash_plan(board, target.spec, target.bits, target.config)
     slots = replay_slots or (flash["latents"] if flash else 0)
-    opening = _OPENING_BYTES[room.stock] + _OPENING_NODE_BYTES * wanted.nodes
-    micro, again, needed = _way(wanted.ways(slots), room.heap, opening)
-    reasons = list(_reasons(wanted, room, flash, needed, opening))
+    opening = _OPENING_BYTES[room.stock] + _OPENING_NODE_BYTES * target.nodes
+    micro, again, least = _way(target.ways(slots), room.heap, opening)
+    reasons = list(_reasons(target, room, flash, least, opening))
     return {
         "board": board["name"],
         "micro": micro,
         "recompute": again,
-        "needed_bytes": needed,
-        "opening_bytes": needed + opening,
+        "needed_bytes": least,
+        "opening_bytes": least + opening,
         "available_bytes": room.heap,
         "available": room.source,
         "fits": not reasons,
         "reasons": reasons,
-        "proposal": _proposal(board, wanted, replay_slots) if propose and reasons else {},
+        "proposal": _proposal(board, target, replay_slots) if propose and reasons else {},
         "flash": flash,
     }
 
@@ -127,43 +127,43 @@ def _way(ways: list[tuple[int, bool, int]], heap: int, opening: int) -> tuple[in
 
 
 def _reasons(
-    wanted: Wanted, room: Room, flash: FlashPlan | None, needed: int, opening: int
+    target: Wanted, room: Room, flash: FlashPlan | None, least: int, opening: int
 ) -> Iterator[str]:
-    yield from _files(wanted, room)
+    yield from _files(target, room)
     if flash and flash["refusal"]:
         yield f"flash: {flash['refusal']}"
-    if needed + opening > room.heap:
+    if least + opening > room.heap:
         yield (
-            f"RAM: expected {needed + opening:,} bytes free while the learner is opened "
-            f"({needed:,} of them to stay), got {room.heap:,}: {needed + opening - room.heap:,} "
+            f"RAM: expected {least + opening:,} bytes free while the learner is opened "
+            f"({least:,} of them to stay), got {room.heap:,}: {least + opening - room.heap:,} "
             "too few"
         )
 
 
-def _files(wanted: Wanted, room: Room) -> Iterator[str]:
-    size = wanted.path.stat().st_size
-    needed = file_bytes([size], room.block)
-    if room.files is not None and needed > room.files:
+def _files(target: Wanted, room: Room) -> Iterator[str]:
+    size = target.path.stat().st_size
+    least = file_bytes([size], room.block)
+    if room.files is not None and least > room.files:
         yield (
-            f"files: expected {needed:,} bytes free for the model file of {size:,}, got "
+            f"files: expected {least:,} bytes free for the model file of {size:,}, got "
             f"{room.files:,}"
         )
 
 
-def _proposal(board: Facts, wanted: Wanted, replay_slots: int) -> dict[str, Any]:
+def _proposal(board: Facts, target: Wanted, replay_slots: int) -> dict[str, Any]:
     """The fewest changes with which a learner fits; {} where none do, as for a model file that
     is too large."""
-    if list(_files(wanted, room_of(board))):
+    if list(_files(target, room_of(board))):
         return {}
     choices = sorted(
         itertools.product(*_CHANGES),
-        key=lambda chosen: (sum(map(bool, chosen)), [bool(c) for c in chosen[::-1]]),
+        key=lambda changes: (sum(map(bool, changes)), [bool(c) for c in changes[::-1]]),
     )
-    for chosen in choices:
-        change = {k: v for part in chosen for k, v in part.items() if wanted.options.get(k) != v}
-        if not change or len(change) != sum(map(bool, chosen)):
+    for changes in choices:
+        change = {k: v for part in changes for k, v in part.items() if target.options.get(k) != v}
+        if not change or len(change) != sum(map(bool, changes)):
             continue
-        other = wanted.changed(change)
+        other = target.changed(change)
         if other is None:
             continue
         try:

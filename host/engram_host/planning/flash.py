@@ -39,14 +39,14 @@ def flash_plan(
     size = region.units * unit
     blank = RamFlash(region.units, unit, page, region.program_once)
     try:
-        store, saved, _ = open_flash(
+        store, states, _ = open_flash(
             spec, blank, page, bits, strategy=config.strategy_name, scope=config.scope
         )
     except StoreError as e:
         return FlashPlan(store_bytes=size, saved_bytes=0, slot_bytes=0, latents=0, refusal=str(e))
     return FlashPlan(
         store_bytes=size,
-        saved_bytes=saved.count * unit,
+        saved_bytes=states.count * unit,
         slot_bytes=store.info()["slot_bytes"],
         latents=store.capacity,
         refusal="" if store.capacity else "the replay region holds no latent beside saved states",

@@ -94,9 +94,9 @@ def plan_report(
         raise ModelError(
             f"{path}: expected a device model, got no file; make it with `engram convert`"
         )
-    given = {"batch": batch, "micro": micro, "bits": bits, "strategy": strategy}
-    wanted = Wanted(path, {**given, "classes": classes, **options})
-    spec, config = wanted.spec, wanted.config
+    settings = {"batch": batch, "micro": micro, "bits": bits, "strategy": strategy}
+    target = Wanted(path, {**settings, "classes": classes, **options})
+    spec, config = target.spec, target.config
     plan = config.plan(replay_slots, bits)
     layers = [*_frozen_layers(spec), *_adaptive_layers(spec, plan)]
     observe = sum(row["macs_forward"] for row in layers if row["stage"] == "frozen")
@@ -125,7 +125,7 @@ def plan_report(
         "observe": _costs(observe, 0, boards),
         "predict": _costs(observe, forward, boards),
         "step": _costs(0, batch * (forward + backward), boards),
-        "fit": [fit(board, wanted, replay_slots) for board in boards],
+        "fit": [fit(board, target, replay_slots) for board in boards],
         "source": "model",
     }
 
@@ -153,14 +153,14 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
     program = plan.program
     needs = program.needs_gradient()
     own = {row[0]: row[2] for row in plan.layout.rows}  # buffers that lie in no other's memory
-    kept = (plan.choice.gradients is not None) + len(plan.states)  # per parameter that learns
+    copies = (plan.choice.gradients is not None) + len(plan.states)  # per parameter that learns
     rows: list[LayerPlan] = []
     for node in spec.net.adaptive:
         name = node["name"]
         learns = program.learns.get(name, "")
         row = _row("adaptive", node, learns)
         learned = sum(elems(shape) for n, _, _, shape, _ in program.learned if n is node)
-        row["ram_bytes"] = row["flash_bytes"] + 4 * kept * learned
+        row["ram_bytes"] = row["flash_bytes"] + 4 * copies * learned
         row["ram_bytes"] += sum(own.get(buffer, 0) for buffer in (name, gradient(name)))
         inputs = sum(needs[value] for value in node["in"])
         row["macs_backward"] = ((learns == "all") + inputs) * row["macs_forward"]
@@ -169,7 +169,7 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
 
 
 def _row(stage: str, node: Mapping[str, Any], learns: str) -> LayerPlan:
-    owned = formats.load(node["format"]).tensors(node)
+    tensors = formats.load(node["format"]).tensors(node)
     return {
         "stage": stage,
         "name": node["name"],
@@ -177,8 +177,8 @@ def _row(stage: str, node: Mapping[str, Any], learns: str) -> LayerPlan:
         "format": node["format"],
         "learns": learns,
         "out": list(node["out"]),
-        "parameters": sum(elems(shape) for _, _, shape in owned),
-        "flash_bytes": sum(ITEM_BYTES[dtype] * elems(shape) for _, dtype, shape in owned),
+        "parameters": sum(elems(shape) for _, _, shape in tensors),
+        "flash_bytes": sum(ITEM_BYTES[dtype] * elems(shape) for _, dtype, shape in tensors),
         "ram_bytes": 0,
         "macs_forward": macs(node),
         "macs_backward": 0,
@@ -285,9 +285,9 @@ def _cost_table(report: PlanReport) -> Table:
     table.add_column("fits")
     for work in ("observe a sample", "predict", "training step"):
         table.add_column(work, justify="right")
-    fits = {row["board"]: row["fits"] for row in report["fit"]}
+    verdicts = {row["board"]: row["fits"] for row in report["fit"]}
     for observe, predict, step in zip(report["observe"], report["predict"], report["step"]):
-        fit = fits[observe["board"]]
+        fit = verdicts[observe["board"]]
         table.add_row(
             observe["board"],
             observe["chip"],

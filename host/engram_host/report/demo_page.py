@@ -82,9 +82,9 @@ def demo_page(
             _phases_table(result),
         ),
     ]
-    measured = energy_card(_measured(result))
-    if measured:
-        cards.append(measured)
+    card = energy_card(_measured(result))
+    if card:
+        cards.append(card)
     if chips:
         cards.append(_energy_card(result, chips, svg["energy"]))
     if summary["energy_left_out"]:
@@ -190,10 +190,10 @@ def _phases_table(result: DemoResult) -> DataTable:
 
 def _energy_card(result: DemoResult, chips: Sequence[Cost], svg: str) -> Card:
     instructions, origin = learning_instructions(result)
-    counted = "estimated" if origin == "model" else "counted"
+    participle = "estimated" if origin == "model" else "counted"
     return Card(
         "Energy on real chips",
-        f"All sessions with replay: {instructions / 1e6:,.0f} million {counted} instructions, "
+        f"All sessions with replay: {instructions / 1e6:,.0f} million {participle} instructions, "
         "with clock, cycles per instruction and active power from each board's data."
         + "".join(f" {row['chip']}: {row['assumption']}." for row in chips if row["assumption"]),
         ["model"],

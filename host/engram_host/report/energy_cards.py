@@ -26,13 +26,13 @@ def energy_card(sessions: Sessions) -> Card | None:
     """A column a session; None where no meter was there."""
     if not sessions:
         return None
-    told = [energy for _, energy in sessions]
-    first = told[0]
-    idle = sum(energy["idle_mw"] for energy in told) / len(told)
+    energies = [energy for _, energy in sessions]
+    first = energies[0]
+    idle = sum(energy["idle_mw"] for energy in energies) / len(energies)
     rows = [
-        (title, *(_figure(energy, key) for energy in told))
+        (title, *(_figure(energy, key) for energy in energies))
         for key, title in PHASE_TITLES.items()
-        if any(_found(energy, key) for energy in told)
+        if any(_found(energy, key) for energy in energies)
     ]
     limits = first["accuracy"]
     return Card(
@@ -63,10 +63,10 @@ def _source(energy: dict[str, Any]) -> Source:
 
 
 def _found(energy: dict[str, Any], key: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = energy["phases"].get(key) or energy.get(key)
-    return found
+    figure: dict[str, Any] | None = energy["phases"].get(key) or energy.get(key)
+    return figure
 
 
 def _figure(energy: dict[str, Any], key: str) -> str:
-    told = _found(energy, key)
-    return "–" if told is None else f"{told['mj']:.4g} ± {told['u_mj']:.2g}"
+    figure = _found(energy, key)
+    return "–" if figure is None else f"{figure['mj']:.4g} ± {figure['u_mj']:.2g}"

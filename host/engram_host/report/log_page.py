@@ -45,8 +45,8 @@ class LoggedSession:
         totals.update(observing(self.observe_units, self.observe_phases))
         totals["save"] = self.summary.get("save_units", 0)
         for step in self.steps:
-            for phase, spent in step["phases"].items():
-                totals[phase] = totals.get(phase, 0) + spent
+            for phase, units in step["phases"].items():
+                totals[phase] = totals.get(phase, 0) + units
         totals["link"] = link_units(totals, self.summary.get("busy_units"), self.steps)
         return totals
 
@@ -113,11 +113,11 @@ def read_sessions(path: Path) -> list[LoggedSession]:
 
 def _counter(sessions: Sequence[LoggedSession]) -> tuple[Unit, Source]:
     """Unit and source of the figures; logs of different kinds of board do not mix."""
-    found = {(s["unit"], s["source"]) for session in sessions for s in session.steps}
-    if len(found) > 1:
-        kinds = " and ".join(sorted(f"{unit} ({source})" for unit, source in found))
+    counters = {(s["unit"], s["source"]) for session in sessions for s in session.steps}
+    if len(counters) > 1:
+        kinds = " and ".join(sorted(f"{unit} ({source})" for unit, source in counters))
         raise InputError(f"expected logs with one unit, got {kinds}; report them one by one")
-    return found.pop()
+    return counters.pop()
 
 
 def _curves(sessions: Sequence[LoggedSession], key: str) -> list[tuple[str, list[float]]]:

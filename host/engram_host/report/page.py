@@ -75,7 +75,7 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    shown = {s for card in page.cards for s in card.sources} | {t.source for t in page.tiles}
+    sources = {s for card in page.cards for s in card.sources} | {t.source for t in page.tiles}
     return environment.get_template("page.html.j2").render(
         title=page.title,
         kicker=page.kicker,
@@ -84,5 +84,5 @@ def render(page: Page) -> str:
         cards=page.cards,
         closing=page.closing,
         colours=COLOURS,
-        legend={name: text for name, text in page.legend.items() if name in shown},
+        legend={name: text for name, text in page.legend.items() if name in sources},
     )

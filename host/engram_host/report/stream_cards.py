@@ -92,13 +92,13 @@ def tiles(stream: LoggedStream, origin: Source) -> list[Tile]:
     """The tiles at the top of the page."""
     last = len(stream.metrics["matrix"]) - 1
     overall = stream.accuracy(last, range(len(stream.tests))) or 0.0
-    told = stream.metrics
+    metrics = stream.metrics
     return [
         Tile(f"{overall:.1%}", "right on all test samples at the end", origin, "replay"),
-        Tile(f"{told['forgetting']:.1%}", "forgetting", origin, "finetune"),
+        Tile(f"{metrics['forgetting']:.1%}", "forgetting", origin, "finetune"),
         Tile(
-            f"{told['replay_bytes'] / 1000:.1f} kB",
-            f"of flash for {told['replay_records']:,} latents of {told['bits']} bits",
+            f"{metrics['replay_bytes'] / 1000:.1f} kB",
+            f"of flash for {metrics['replay_records']:,} latents of {metrics['bits']} bits",
             origin,
         ),
     ]
@@ -148,19 +148,21 @@ def _matrix_table(stream: LoggedStream) -> DataTable:
 
 
 def _facts(stream: LoggedStream) -> DataTable:
-    begin, told = stream.begin, stream.metrics
+    begin, metrics = stream.begin, stream.metrics
     learner = begin["learner"]
-    sent = ", ".join(f"{session['name']}: {session['samples']:,}" for session in begin["sessions"])
+    sizes = ", ".join(
+        f"{session['name']}: {session['samples']:,}" for session in begin["sessions"]
+    )
     known = "; the first was known and only stored" if begin["known_first"] else ""
-    tested = sum(test["samples"] for test in begin["tests"])
+    test_total = sum(test["samples"] for test in begin["tests"])
     return DataTable(
         [
             ("protocol", PROTOCOLS[begin["protocol"]]),
-            ("samples by session", sent + known),
-            ("test samples", f"{tested:,}, {len(begin['tests'])} tests"),
+            ("samples by session", sizes + known),
+            ("test samples", f"{test_total:,}, {len(begin['tests'])} tests"),
             ("strategy", learner["strategy"]),
-            ("budget", f"{learner['budget']:,} latents of {told['bits']} bits"),
-            ("flash programmed", f"{told['flash_bytes']:,} bytes"),
-            ("time on this computer", f"{told['wall_s']:.0f} s"),
+            ("budget", f"{learner['budget']:,} latents of {metrics['bits']} bits"),
+            ("flash programmed", f"{metrics['flash_bytes']:,} bytes"),
+            ("time on this computer", f"{metrics['wall_s']:.0f} s"),
         ]
     )

@@ -73,9 +73,9 @@ def group_name(classes: Sequence[int]) -> str:
 
 def accuracy_on(evaluation: Evaluation, classes: Iterable[int]) -> float | None:
     """Share of the test samples of some classes that were recognised; None if there are none."""
-    chosen = list(classes)
-    total = sum(evaluation["total"][c] for c in chosen)
-    return sum(evaluation["right"][c] for c in chosen) / total if total else None
+    labels = list(classes)
+    total = sum(evaluation["total"][c] for c in labels)
+    return sum(evaluation["right"][c] for c in labels) / total if total else None
 
 
 def accuracy_matrix(run: Run) -> Matrix:
@@ -103,8 +103,8 @@ def phase_totals(session: Session) -> dict[str, int]:
     totals.update(observing(session.get("observe_total", 0), session.get("observe_phases", {})))
     totals["save"] = session.get("save_total", 0)
     for step in session["steps"]:
-        for name, spent in step["phases"].items():
-            totals[name] = totals.get(name, 0) + spent
+        for name, units in step["phases"].items():
+            totals[name] = totals.get(name, 0) + units
     totals["link"] = link_units(totals, session.get("busy_total"), session["steps"])
     return totals
 
@@ -116,7 +116,7 @@ def link_units(
     not tell them, as of a session that was cut off: then those of its steps."""
     if busy is None:
         return sum(step.get("link", 0) for step in steps)
-    return max(0, busy - sum(spent for phase, spent in totals.items() if phase != "link"))
+    return max(0, busy - sum(units for phase, units in totals.items() if phase != "link"))
 
 
 def observing(units: int, phases: Mapping[str, int]) -> dict[str, int]:
@@ -139,8 +139,8 @@ def learning_instructions(result: DemoResult) -> tuple[int, Source]:
     """
     sessions = result["replay"]["sessions"]
     if result["counter_unit"] == "instructions":
-        counted = sum(sum(phase_totals(session).values()) for session in sessions)
-        return counted, result["counter_kind"]
+        units = sum(sum(phase_totals(session).values()) for session in sessions)
+        return units, result["counter_kind"]
     model = result["model"]
     samples = sum(session["observed"] for session in sessions)
     steps = len(all_steps(result["replay"]))
@@ -182,8 +182,8 @@ def summarise(result: DemoResult, boards: Iterable[Board]) -> Summary:
     replay, finetune = result["replay"], result["finetune"]
     steps = all_steps(replay)
     matrix, matrix_finetune = accuracy_matrix(replay), accuracy_matrix(finetune)
-    spent = sum(s["total"] + s.get("link", 0) for s in steps)
-    per_step = round(spent / len(steps)) if steps else None
+    total = sum(s["total"] + s.get("link", 0) for s in steps)
+    per_step = round(total / len(steps)) if steps else None
     unit = result["counter_unit"]
     phases = dict.fromkeys(PHASES, 0)
     for session in replay["sessions"]:

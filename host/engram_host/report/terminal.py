@@ -40,8 +40,8 @@ def _accuracy(summary: Summary) -> Table:
 
 def _bar(with_replay: float, without: float) -> Text:
     """With replay as a bar, without as a mark on it."""
-    filled = round(with_replay * _BAR)
-    text = Text("━" * filled, "cyan") + Text("─" * (_BAR - filled), "bright_black")
+    length = round(with_replay * _BAR)
+    text = Text("━" * length, "cyan") + Text("─" * (_BAR - length), "bright_black")
     mark = min(_BAR - 1, round(without * _BAR))
     text.stylize("bold red", mark, mark + 1)
     return text
@@ -75,8 +75,8 @@ def _figures(summary: Summary) -> Table:
         least = summary["energy_least_mj"][board]
         most = readable_energy(mj)
         energy = most if least == mj else f"{readable_energy(least)} to {most}"
-        spent = f"{energy} in {readable_time(summary['time_ms'][board])}"
-        rows.append((f"all sessions on {board}", spent, "energy_mj"))
+        cost = f"{energy} in {readable_time(summary['time_ms'][board])}"
+        rows.append((f"all sessions on {board}", cost, "energy_mj"))
     for board in summary["energy_left_out"]:
         rows.append((f"all sessions on {board}", "no figure: other code", "energy_mj"))
     rows.append(("time on this computer", f"{summary['wall_s']:.0f} s", "wall_s"))

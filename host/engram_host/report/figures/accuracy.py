@@ -99,8 +99,8 @@ def draw_cells(
                 linewidth=0.7,
             )
             axes.add_patch(cell)
-            shown = "–" if value is None else f"{value:.0%}"
-            picture.tip(cell, f"{title}, after {rows[i]}: {shown} on {columns[j]}")
+            percent = "–" if value is None else f"{value:.0%}"
+            picture.tip(cell, f"{title}, after {rows[i]}: {percent} on {columns[j]}")
             if not later and value is not None:
                 axes.text(
                     j,

@@ -23,17 +23,17 @@ def readable_energy(mj: float) -> str:
 @styled
 def energy_picture(chips: Sequence[Cost]) -> Picture:
     """A bar for each chip: millijoules of the whole learning, its time beside it."""
-    said = ", ".join(f"{row['chip']} {readable_energy(row['mj'])}" for row in chips)
-    picture = Picture(f"Energy of all sessions with replay, by model: {said}.")
+    summary = ", ".join(f"{row['chip']} {readable_energy(row['mj'])}" for row in chips)
+    picture = Picture(f"Energy of all sessions with replay, by model: {summary}.")
     axes = picture.figure.add_subplot()
     longest = max([row["mj"] for row in chips] + [0.0]) or 1.0
     for i, row in enumerate(chips):
         (bar,) = axes.barh(i, row["mj"], color=colour("replay"), height=0.36)
-        said = f"{readable_energy(row['mj'])}  in {readable_time(row['ms'])}"
-        picture.tip(bar, f"{row['board']}: {said}, {row['instructions']:,} instructions")
+        text = f"{readable_energy(row['mj'])}  in {readable_time(row['ms'])}"
+        picture.tip(bar, f"{row['board']}: {text}, {row['instructions']:,} instructions")
         axes.text(0, i - 0.3, row["chip"], va="bottom", fontweight="bold", fontsize=9)
         axes.text(
-            longest, i - 0.3, said, va="bottom", ha="right", fontsize=8.5, color=colour("muted")
+            longest, i - 0.3, text, va="bottom", ha="right", fontsize=8.5, color=colour("muted")
         )
     axes.set_ylim(len(chips) - 0.5, -0.75)
     axes.set_xlim(0, longest)

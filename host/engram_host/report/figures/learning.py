@@ -89,7 +89,7 @@ _SHOWN = {
 @styled
 def phases_picture(totals: Totals, unit: Unit) -> Picture:
     """A bar for each session, stacked by phase."""
-    divisor, shown = _SHOWN[unit]
+    divisor, unit_name = _SHOWN[unit]
     picture = Picture("Time of each session by phase.")
     axes = picture.figure.add_subplot()
     bottoms = [0.0] * len(totals)
@@ -106,11 +106,11 @@ def phases_picture(totals: Totals, unit: Unit) -> Picture:
             label=title,
         )
         for (name, _), height, bar in zip(totals, heights, bars):
-            picture.tip(bar, f"{name}, {title}: {height:,.1f} {shown}")
+            picture.tip(bar, f"{name}, {title}: {height:,.1f} {unit_name}")
         bottoms = [a + b for a, b in zip(bottoms, heights)]
     axes.set_xticks(range(len(totals)), [name for name, _ in totals])
     axes.set_xlim(-0.6, max(len(totals) - 0.4, 2.4))
-    axes.set_ylabel(shown)
+    axes.set_ylabel(unit_name)
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.margins(y=0.08)
     if axes.get_legend_handles_labels()[0]:

@@ -41,7 +41,7 @@ def draw_map(axes: Axes, picture: Picture, rows: list[list[Any]]) -> None:
     end = max(row[5] for row in rows) + 1
     arena = max([row[3] + row[2] for row in rows if row[1] in ("f32", "i8")] + [0])
     ints = max([row[3] + row[2] for row in rows if row[1] == "i32"] + [0])
-    named: dict[str, str] = {}
+    roles: dict[str, str] = {}
     top = arena + ints
     for name, kind, nbytes, offset, first, last in rows:
         if not nbytes:
@@ -58,9 +58,9 @@ def draw_map(axes: Axes, picture: Picture, rows: list[list[Any]]) -> None:
             facecolor=colour(role),
             edgecolor=colour("surface"),
             linewidth=0.6,
-            label=None if title in named else title,
+            label=None if title in roles else title,
         )
-        named[title] = role
+        roles[title] = role
         axes.add_patch(box)
         picture.tip(box, f"{name}: {nbytes:,} bytes, moments {first} to {last} of {end - 1}")
     axes.set_xlim(0, end)
@@ -120,11 +120,11 @@ def flash_picture(result: DemoResult) -> Picture:
     """Bytes programmed in each session."""
     sessions = result["replay"]["sessions"]
     names = session_names(class_groups(result["replay"]))
-    written = [session["flash_bytes"] for session in sessions]
-    picture = Picture(f"Flash programmed: {sum(written):,} bytes over {len(written)} sessions.")
+    sizes = [session["flash_bytes"] for session in sessions]
+    picture = Picture(f"Flash programmed: {sum(sizes):,} bytes over {len(sizes)} sessions.")
     axes = picture.figure.add_subplot()
-    bars = axes.bar(names, [n / KIB for n in written], width=0.62, color=colour("replay"))
-    for name, nbytes, bar in zip(names, written, bars):
+    bars = axes.bar(names, [n / KIB for n in sizes], width=0.62, color=colour("replay"))
+    for name, nbytes, bar in zip(names, sizes, bars):
         picture.tip(bar, f"{name}: {nbytes:,} bytes programmed")
         axes.annotate(
             f"{nbytes / KIB:.0f}",

@@ -123,10 +123,10 @@ def percent_axis(axes: Axes) -> None:
 
 def label_ends(axes: Axes, ends: list[tuple[float, str, str]], x: float, gap: float) -> None:
     """Writes names at the right end of lines: (y, text, role), moved apart to at least `gap`."""
-    placed: list[float] = []
+    heights: list[float] = []
     for y, text, role in sorted(ends):
-        at = max(y, placed[-1] + gap) if placed else y
-        placed.append(at)
+        at = max(y, heights[-1] + gap) if heights else y
+        heights.append(at)
         axes.annotate(
             text,
             (x, at),
