@@ -166,6 +166,18 @@ def test_an_accuracy_that_collapses_shows_at_the_end():
 def test_an_accuracy_that_falls_by_chance_does_not_count():
     assert verdict([1.0] * 40, [0.8] * 10 + [0.5] * 30) is None
     assert verdict([1.0] * 8, [1.0] + [0.45] * 7, batch=4) is None  # a first one by luck
+    assert verdict([1.0] * 8, [0.25] + [0.0] * 7, batch=4) is None  # and a few more by bad luck
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize("batch", [1, 4, 16])
+def test_a_model_that_guesses_does_not_diverge(chance, batch):
+    """A share that is the same from the first mini-batch to the last: a run in 1,000 at most."""
+    rng, alarms = np.random.default_rng(1), 0
+    for steps in rng.integers(1, 60, 3000).tolist():
+        shares = rng.binomial(batch, chance, steps) / batch
+        alarms += verdict([1.0] * steps, shares.tolist(), batch=batch) is not None
+    assert alarms <= 3
 
 
 @pytest.mark.parametrize("strategy", REPLAYING)

@@ -7,7 +7,9 @@ A run has diverged when one of these holds:
   times the start: the loss of the first mini-batch, or where that is more the loss of a model that
   knows nothing, ln K for K classes and the mean square of the targets;
 * with replay: in the last quarter of the run mini-batches were right less than half as often as
-  the first one was, and that by more than 4 standard deviations of a mini-batch.
+  the first one was, and chance does not explain that: 2 asin(sqrt((k + 3/8) / (n + 3/4))) of k in
+  n samples has a variance of 1 / n whatever the share (Anscombe, Biometrika 1948), and the two
+  differ by more than 4 standard deviations.
 
 In all 202 settings of the continual-learning benchmark the mean loss stays below 1.1 times the
 start, and the share that is right falls by 0.08 at most (`host`). Learning rates of 300 and more
@@ -15,7 +17,7 @@ end at the second to the fifth step there, where a loss can grow: of a strategy 
 may stay at 0 while all else is forgotten.
 """
 
-from math import log, sqrt
+from math import asin, log, sqrt
 
 from ..backend import kernels
 from .vector import square
@@ -67,12 +69,19 @@ class Divergence:
             return "finite weights", "%d that are not" % lost
         if self._first is None or not self._replay:
             return None
-        batch, right = self._learner.batch, self._right / (self._steps - self._late + 1)
-        least = max(2 * right, right + _DEVIATIONS * sqrt(right * (1 - right) / batch))
-        if self._first > least:
+        late = self._steps - self._late + 1
+        right = self._right / late
+        batch = self._learner.batch
+        fall = _angle(self._first, batch) - _angle(right, late * batch)
+        by_chance = _DEVIATIONS * sqrt((1 + 1 / late) / batch)
+        if self._first > 2 * right and fall > by_chance:
             return (
                 "at least half of the %d %% of a mini-batch right that were so at the start"
                 % round(100 * self._first),
                 "%d %%" % round(100 * right),
             )
         return None
+
+
+def _angle(share, n):
+    return 2 * asin(sqrt((share * n + 0.375) / (n + 0.75)))
