@@ -161,14 +161,8 @@ def load(
     fresh: bool = False,
     **options: Unpack[_OpenOptions],
 ) -> Learner: ...
-def open(
-    path: str | PathLike[str],
-    board: Any = None,
-    heap_base: int | None = None,
-    bits: int | None = None,
-    beat: Callable[[], object] | None = None,
-    fresh: bool = False,
-    **options: Unpack[_OpenOptions],
-) -> Learner: ...
+
+open = load
+
 def progress(record: Mapping[str, Any]) -> None: ...
 def samples(name: str) -> Samples: ...

@@ -105,6 +105,8 @@ def test_the_stub_has_every_public_name_and_no_other():
             named |= {alias.asname for alias in node.names}
         elif isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name[0] != "_":
             named.add(node.name)
+        elif isinstance(node, ast.Assign):  # open = load
+            named |= {target.id for target in node.targets}
     assert named == {*engram.__all__, "open"}
     assert all(hasattr(engram, name) for name in named)
 
@@ -134,8 +136,8 @@ def options(name):
 def test_the_options_of_a_stub_are_those_of_the_learner():
     real = set(inspect.signature(engram.Learner.__init__).parameters)
     assert options("_Options") == real - PARTS
-    taken = set(inspect.signature(engram.open).parameters)
-    (stub,) = [n for n in body("__init__.pyi") if getattr(n, "name", None) == "open"]
+    taken = set(inspect.signature(engram.load).parameters)
+    (stub,) = [n for n in body("__init__.pyi") if getattr(n, "name", None) == "load"]
     assert {a.arg for a in stub.args.args} == taken - {"options"}
 
 
