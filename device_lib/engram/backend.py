@@ -19,12 +19,12 @@ def load(names=BACKENDS):
     """The first of `names` that imports. Raises ImportError when none does."""
     for name in names:
         try:
-            found = __import__(name, None, None, ("*",))
+            module = __import__(name, None, None, ("*",))
         except ImportError:
             continue
         if name in BASES:
-            _join(found)
-        return found
+            _join(module)
+        return module
     raise ImportError("no kernel backend among %r" % (names,))
 
 

@@ -44,12 +44,12 @@ try:
         for package in list(_shrunk):
             names = package.__dict__
             try:
-                kept = dict(names)
-                bytearray(_ENTRY_BYTES * (len(kept) + 8))  # now, while nothing is missing
+                copy = dict(names)
+                bytearray(_ENTRY_BYTES * (len(copy) + 8))  # now, while nothing is missing
             except MemoryError:
                 return
             names.clear()
-            names.update(kept)
+            names.update(copy)
             _shrunk.discard(package)
 
     def forget_below(packages, but):

@@ -71,7 +71,7 @@ def _open(path, board, heap_base, bits, beat, fresh, options):
     if heap_base is None:
         heap_base = heap_used()
     for least in (False, True):  # no plan knows the holes of a heap
-        learner = failed = None
+        learner = error = None
         overwrite_stack()
         if beat:
             beat()  # where code is in files an attempt takes long
@@ -85,11 +85,11 @@ def _open(path, board, heap_base, bits, beat, fresh, options):
         except MemoryError:
             pass
         except FitError as e:
-            failed = e
+            error = e
     else:
         learner = None
-        if failed:
-            raise failed
+        if error:
+            raise error
         raise FitError(
             "this learner, beside its own memory, in one piece,", _PIECE_BYTES, heap_free(),
             "in smaller pieces; reduce the batch, the replay budget, or what learns (scope)",
@@ -129,11 +129,11 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
         if options.get("known") is not None:
             spec.limit(options["known"])
         _tidy(board.store_device())
-        planned = {name: options[name] for name in _PLANNED if name in options}
+        values = {name: options[name] for name in _PLANNED if name in options}
         if spec.rehearsal:
             code += _FILL_BYTES
-        prepared = prepare(
-            spec, planned, _most_slots(board.store_device(), spec), bits or BITS,
+        plan = prepare(
+            spec, values, _most_slots(board.store_device(), spec), bits or BITS,
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), least,
         )
         if beat:
@@ -146,10 +146,10 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
         from .stores import stores
 
         store, checkpoints = stores(
-            open_flash, spec, board, bits, beat, fresh, prepared.saved_bytes, path, options
+            open_flash, spec, board, bits, beat, fresh, plan.saved_bytes, path, options
         )
         forget(("engram.stores",))
-        prepared.plan_store(store.capacity, store.bits)
+        plan.plan_store(store.capacity, store.bits)
         _tidy(board.store_device())
         learner = Learner(
             spec,
@@ -157,7 +157,7 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
             checkpoints,
             counter=board.counter,
             heap_base=heap_base,
-            prepared=prepared,
+            prepared=plan,
             **options
         )
         if spec.rehearsal:
@@ -170,9 +170,9 @@ def _fill(learner, stream, rehearsal):
     bytearray(_FILL_BYTES)  # MemoryError here: import would tell of a module that is not there
     from .continual.rehearsal import fill
 
-    held = fill(learner, stream, rehearsal)
+    count = fill(learner, stream, rehearsal)
     forget(("engram.continual.rehearsal",))
-    return held
+    return count
 
 
 def _most_slots(device, spec):
@@ -244,11 +244,11 @@ def _parts(device, state_bytes, program_bytes, header, most_units):
     if header is None or header.units > blocks - 2:
         return regions(device, state_bytes, program_bytes, most_units)
     rest = blocks - header.units
-    needed = units_for(state_bytes, header.erase_bytes, program_bytes)
-    if needed > rest // 2:
+    units = units_for(state_bytes, header.erase_bytes, program_bytes)
+    if units > rest // 2:
         raise StoreError(
             "expected %d bytes of flash per saved state for these options, got %d, set aside when "
-            "the store was made" % (needed * header.erase_bytes, rest // 2 * header.erase_bytes)
+            "the store was made" % (units * header.erase_bytes, rest // 2 * header.erase_bytes)
         )
     return Region(device, 0, header.units), Region(device, header.units, rest)
 

@@ -5,13 +5,13 @@ _WIDTH = 24
 
 def show(record):
     """Prints one line for a record of Learner.steps(), over the line before it."""
-    done = record["step"] * _WIDTH // record["of"]
+    count = record["step"] * _WIDTH // record["of"]
     acc = record["acc"]
     print(
         "\r[%s%s] step %d of %d  loss %.3f%s"
         % (
-            "#" * done,
-            "." * (_WIDTH - done),
+            "#" * count,
+            "." * (_WIDTH - count),
             record["step"],
             record["of"],
             record["loss"],

@@ -34,13 +34,13 @@ def _make_way(device, program_bytes, error):
     from .store.contents import contents
     from .store.wipe import wipe
 
-    found = contents(device, program_bytes, PAST)
-    if found is None:
+    counts = contents(device, program_bytes, PAST)
+    if counts is None:
         raise error
-    if any(found):
+    if any(counts):
         raise StoreError(
             "%s: its %d samples and the state of generation %d would be lost; open the model as "
             "it was, or with fresh=True (engram push model --fresh), which erases them"
-            % ((str(error).split(";")[0],) + found)
+            % ((str(error).split(";")[0],) + counts)
         )
     wipe(device, program_bytes)

@@ -13,7 +13,7 @@ import time
 _KINDS = {"mps2": "icount", "linux": "host"}
 _UNITS = 24  # erase units of the store
 
-_told = {
+_facts = {
     "name": sys.platform,
     "root": __file__[: __file__.find("/lib/")] if "/lib/" in __file__ else "",
     "store": {"kind": "files", "units": _UNITS, "erase_bytes": 4096},
@@ -26,13 +26,13 @@ def _read():
     try:
         from engram_firmware import FACTS  # in firmware of `engram build` for a real board
 
-        _told.update(FACTS)
+        _facts.update(FACTS)
     except ImportError:
         pass
     for folder in sys.path:
         try:
             with open(folder + "/engram_board.json") as file:
-                _told.update(json.load(file))
+                _facts.update(json.load(file))
             return
         except OSError:
             pass
@@ -42,11 +42,11 @@ _read()
 _tick = {"us": time.ticks_us, "instructions": time.ticks_cpu}
 _store = None
 
-NAME = _told["name"]
-FS_ROOT = _told["root"] + "/engram_files"
-MAX_PAYLOAD_BYTES = _told["max_payload_bytes"]
-COUNTER_KIND = _told["counter"]["kind"]
-COUNTER_UNIT = _told["counter"]["unit"]
+NAME = _facts["name"]
+FS_ROOT = _facts["root"] + "/engram_files"
+MAX_PAYLOAD_BYTES = _facts["max_payload_bytes"]
+COUNTER_KIND = _facts["counter"]["kind"]
+COUNTER_UNIT = _facts["counter"]["unit"]
 PROGRAM_BYTES = 1
 PROGRAM_ONCE = False
 
@@ -56,7 +56,7 @@ counter = _tick[COUNTER_UNIT]
 def _files(units, erase_bytes):
     from engram.store.file_units import FileUnits
 
-    return FileUnits(_told["root"] + "/engram_store", units, erase_bytes)
+    return FileUnits(_facts["root"] + "/engram_store", units, erase_bytes)
 
 
 def _ram(units, erase_bytes):
@@ -71,9 +71,9 @@ _STORES = {"files": _files, "ram": _ram}
 def store_device():
     """Block device of the replay region; made when first asked for. None where there is none."""
     global _store
-    wanted = _told["store"]
-    if _store is None and wanted["kind"] in _STORES:
-        _store = _STORES[wanted["kind"]](wanted["units"], wanted["erase_bytes"])
+    store = _facts["store"]
+    if _store is None and store["kind"] in _STORES:
+        _store = _STORES[store["kind"]](store["units"], store["erase_bytes"])
     return _store
 
 

@@ -21,7 +21,7 @@ class Packs:
 
     def __init__(self, folder):
         self.packs = [folder + "/" + n for n in os.listdir(folder) if n.endswith(".pack")]
-        self._found = None
+        self._place = None
 
     def mount(self, readonly, mkfs):
         pass
@@ -44,19 +44,19 @@ class Packs:
         return None
 
     def stat(self, path):
-        found = self._find(path)
-        if found is None:
+        place = self._find(path)
+        if place is None:
             raise OSError(2)
-        if found:
-            self._found = found
+        if place:
+            self._place = place
             # The bytes that the search read are freed before the module is made and loaded: the
             # module then lies low in the heap, and above it is one large hole.
             gc.collect()
-        return (0x8000 if found else 0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        return (0x8000 if place else 0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def open(self, path, mode):
         """The module that stat() found last: import asks in that order."""
-        pack, at, size = self._found
+        pack, at, size = self._place
         with open(pack, "rb") as file:
             file.seek(at)
             return io.BytesIO(file.read(size))

@@ -25,16 +25,16 @@ class Sizes:
 
     def __init__(self, spec, batch, learns):
         graph = spec.net
-        owned = spec.parameters()
+        tensors = spec.parameters()
         self.batch, self.classes, self.latent = batch, spec.classes, spec.latent_elems
-        self.params = sum([n for _, n, _ in owned])
+        self.params = sum([n for _, n, _ in tensors])
         self.learned = sum([
-            n for name, n, is_bias in owned
+            n for name, n, is_bias in tensors
             if learns.get(name) == "all" or (learns.get(name) == "bias" and is_bias)
         ])
         head = graph.head
         self.features = elems(head["shapes"][0]) if head else 0
-        self.head = sum([n for name, n, _ in owned if head and name == head["name"]])
+        self.head = sum([n for name, n, _ in tensors if head and name == head["name"]])
 
 
 class Config:
@@ -78,14 +78,14 @@ class Config:
         """Raises DataError where the strategy cannot work with this model."""
         objectives = [output["objective"] for output in graph.outputs]
         formats = set([node["format"] for node in graph.adaptive if node["name"] in self.learns])
-        for what, has, can in (
+        for what, parts, choice in (
             ("objectives", set(objectives), self.strategy.OBJECTIVES),
             ("number formats", formats, self.strategy.FORMATS),
         ):
-            if not has <= set(can):
+            if not parts <= set(choice):
                 raise DataError(
                     "strategy %s: expected %s among %s, got %s; choose another strategy"
-                    % (self.strategy_name, what, ", ".join(can), ", ".join(sorted(has)))
+                    % (self.strategy_name, what, ", ".join(choice), ", ".join(sorted(parts)))
                 )
 
     def sizes(self, micro):
@@ -100,11 +100,11 @@ class Config:
         least = None
         for way in self.ways():
             plan = self.plan_of(*way, slots, bits)
-            needed = plan.layout.total_bytes
-            if available is None or needed + spare <= available:
+            size = plan.layout.total_bytes
+            if available is None or size + spare <= available:
                 return plan
-            if least is None or needed < least[0]:
-                least = needed, way
+            if least is None or size < least[0]:
+                least = size, way
             plan = None  # a board has no room for two
         if least[0] <= available:
             return self.plan_of(*least[1], slots, bits)

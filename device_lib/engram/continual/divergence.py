@@ -64,9 +64,9 @@ class Divergence:
         return loss
 
     def _of_end(self):
-        lost = kernels.check_finite(self._learner.stage.params)
-        if lost:
-            return "finite weights", "%d that are not" % lost
+        count = kernels.check_finite(self._learner.stage.params)
+        if count:
+            return "finite weights", "%d that are not" % count
         if self._first is None or not self._replay:
             return None
         late = self._steps - self._late + 1

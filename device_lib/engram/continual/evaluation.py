@@ -20,15 +20,15 @@ class Scores:
         answer, as Learner.expected() returns it.
         """
         label, target = expected
-        said = None
+        answer = None
         for name, (score, at, n) in self._scores.items():
             out = outputs[name]
             n_out = len(out) // rows
             if at is None:
-                said = score.add(out, row, n_out, label)
+                answer = score.add(out, row, n_out, label)
             else:
                 score.add(out, row, n_out, target[at : at + n])
-        return said
+        return answer
 
     def result(self):
         """The results of all outputs in one dict; those of an output that regresses under its
@@ -48,30 +48,30 @@ class Scores:
 class Evaluation:
     """Scores samples a micro-batch at a time. learner: continual.learner.Learner.
 
-    said: None, or a list that gets the class that the model gives each sample, where it has
+    answers: None, or a list that gets the class that the model gives each sample, where it has
     classes.
     """
 
-    def __init__(self, learner, said=None):
-        self._said = said
+    def __init__(self, learner, answers=None):
+        self._answers = answers
         self._learner, self._stage = learner, learner.stage
         self._expected = [None] * learner.stage.micro
         self._scores = Scores(learner)
-        self._filled = 0
+        self._rows = 0
 
     def run(self, samples):
         """Evaluates (x, y) pairs: a generator of results so far."""
         learner, stage = self._learner, self._stage
         for x, y in samples:
             expected = learner.inputs.expected(y)
-            row = stage.micro - 1 - self._filled
+            row = stage.micro - 1 - self._rows
             learner.infer(x, row)
             self._expected[row] = expected
-            self._filled += 1
-            if self._filled == stage.micro:
+            self._rows += 1
+            if self._rows == stage.micro:
                 self._score()
                 yield self._scores.result()
-        if self._filled:
+        if self._rows:
             self._score()
         yield self._scores.result()
 
@@ -80,8 +80,8 @@ class Evaluation:
         kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
         stage.forward()
         last = stage.micro - 1
-        for row in range(last, last - self._filled, -1):  # as they came
+        for row in range(last, last - self._rows, -1):  # as they came
             label = self._scores.add(stage.outputs, row, stage.micro, self._expected[row])
-            if self._said is not None and label is not None:
-                self._said.append(label)
-        self._filled = 0
+            if self._answers is not None and label is not None:
+                self._answers.append(label)
+        self._rows = 0

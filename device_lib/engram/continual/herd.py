@@ -19,29 +19,29 @@ def herd(learner, slots, keep):
     unit.centre()
     if 2 * keep > len(slots):
         return _without(unit, keep)
-    chosen, off = set(), unit.zeros()  # sum of the chosen less as many means
+    choice, off = set(), unit.zeros()  # sum of the chosen less as many means
     for _ in range(keep):
-        best = _best(unit.scores(off), chosen | unit.damaged)
+        best = _best(unit.scores(off), choice | unit.damaged)
         if best is None:
             break
-        chosen.add(best)
+        choice.add(best)
         kernels.axpy_f32(off, unit.vector(best), ONE)
-    return chosen
+    return choice
 
 
 def _without(unit, keep):
     """The same by leaving out one after the other."""
-    gone, off = set(unit.damaged), unit.zeros()  # sum of those that are left, less their means
+    drops, off = set(unit.damaged), unit.zeros()  # sum of those that are left, less their means
     for i in range(len(unit.slots)):
-        if i not in gone:
+        if i not in drops:
             kernels.axpy_f32(off, unit.vector(i), ONE)
-    while len(unit.slots) - len(gone) > keep:
+    while len(unit.slots) - len(drops) > keep:
         kernels.scale_f32(off, off, MINUS_ONE)  # |v - off| is the length without v
-        best = _best(unit.scores(off), gone)
+        best = _best(unit.scores(off), drops)
         kernels.axpy_f32(off, unit.vector(best), ONE)
         kernels.scale_f32(off, off, MINUS_ONE)
-        gone.add(best)
-    return set(range(len(unit.slots))) - gone
+        drops.add(best)
+    return set(range(len(unit.slots))) - drops
 
 
 def _best(scores, but):

@@ -319,8 +319,8 @@ class Learner:
         bytes, 16 at most, with a bit for each class that was learned before and is tested first;
         these classes count as a session that has been learned.
         """
-        began = self.session - (1 if known else 0)
-        self.stream.begin(number, max(0, began), sessions, known)
+        first = self.session - (1 if known else 0)
+        self.stream.begin(number, max(0, first), sessions, known)
         return self.save()
 
     def observed_since_save(self):
@@ -328,10 +328,10 @@ class Learner:
         stores a choice of them, the store was full, or no such state tells."""
         if not self.stream.saved:
             return None
-        stored = self.store.next_sequence - self.stream.began_at
-        if stored and (self.policy_name not in TRIMMING or len(self.store) >= room_in(self.store)):
+        count = self.store.next_sequence - self.stream.began_at
+        if count and (self.policy_name not in TRIMMING or len(self.store) >= room_in(self.store)):
             return None
-        return stored
+        return count
 
     def forget_current(self):
         """Deletes the records of the current session; returns how many there were."""
@@ -412,13 +412,13 @@ class Learner:
         """
         from .rehearsal import unrehearsed
 
-        forgotten = unrehearsed(self) if replay and self.store is not None else 0
+        classes = unrehearsed(self) if replay and self.store is not None else 0
         forget(("engram.continual.rehearsal",))
-        if forgotten:
+        if classes:
             print(
                 "Warning: expected stored samples of the %d classes that the model knows beside "
                 "the new ones, got none: it will forget them. Observe some and call "
-                "end_session() first" % forgotten
+                "end_session() first" % classes
             )
         first = last = None
         for record in self.steps(epochs, replay, steps):
@@ -429,7 +429,7 @@ class Learner:
         self.end_session()
         return {
             "steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"],
-            "unrehearsed": forgotten,
+            "unrehearsed": classes,
         }
 
     def end_session(self):
@@ -471,9 +471,9 @@ class Learner:
     def close(self):
         """Gives its memory back, without saving; whatever it is asked for from then on raises
         StoreError."""
-        released = Released()
+        stub = Released()
         for name in list(self.__dict__):
-            setattr(self, name, released)
+            setattr(self, name, stub)
         self.is_open = False
 
     def info(self):
@@ -490,8 +490,8 @@ class Learner:
 
     def heap_growth(self):
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
-        used = heap_used()
-        return used - self.heap_base if used and self.heap_base is not None else None
+        size = heap_used()
+        return size - self.heap_base if size and self.heap_base is not None else None
 
 
 def _infer(learner, x, row):

@@ -25,12 +25,12 @@ def forgetting(matrix):
     test j in its first position j <= i. 0.0 when there is only one session.
     """
     last = matrix[-1]
-    lost = []
+    losses = []
     for j in range(len(last) - 1):
         best = max([row[j] for row in matrix[:-1] if row[j] is not None] + [0.0])
         if last[j] is not None:
-            lost.append(best - last[j])
-    return sum(lost) / len(lost) if lost else 0.0
+            losses.append(best - last[j])
+    return sum(losses) / len(losses) if losses else 0.0
 
 
 def backward_transfer(matrix):
@@ -40,12 +40,12 @@ def backward_transfer(matrix):
     learned after a test's session, as with a single test for all of them.
     """
     last = matrix[-1]
-    gained = []
+    gains = []
     for j in range(min(len(last), len(matrix)) - 1):
         own = _at(matrix[j], j)
         if own is not None and last[j] is not None:
-            gained.append(last[j] - own)
-    return sum(gained) / len(gained) if gained else None
+            gains.append(last[j] - own)
+    return sum(gains) / len(gains) if gains else None
 
 
 def forward_transfer(matrix, start):
@@ -53,12 +53,12 @@ def forward_transfer(matrix, start):
 
     The same source; the start is the model as it came to the board. None where it is not known.
     """
-    gained = []
+    gains = []
     for j in range(1, min(len(start), len(matrix))):
         before = _at(matrix[j - 1], j)
         if before is not None and start[j] is not None:
-            gained.append(before - start[j])
-    return sum(gained) / len(gained) if gained else None
+            gains.append(before - start[j])
+    return sum(gains) / len(gains) if gains else None
 
 
 def _at(row, j):
@@ -124,9 +124,9 @@ class AccuracyMatrix:
         width = max([len(row) for row in matrix] + [len(start)])
         for row in matrix + [start]:
             row.extend([None] * (width - len(row)))
-        told = {"matrix": matrix, "start": start}
-        told["average_accuracy"] = average_accuracy(matrix) if matrix else None
-        told["forgetting"] = forgetting(matrix) if matrix else None
-        told["backward_transfer"] = backward_transfer(matrix) if matrix else None
-        told["forward_transfer"] = forward_transfer(matrix, start) if matrix else None
-        return told
+        result = {"matrix": matrix, "start": start}
+        result["average_accuracy"] = average_accuracy(matrix) if matrix else None
+        result["forgetting"] = forgetting(matrix) if matrix else None
+        result["backward_transfer"] = backward_transfer(matrix) if matrix else None
+        result["forward_transfer"] = forward_transfer(matrix, start) if matrix else None
+        return result

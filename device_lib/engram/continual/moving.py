@@ -18,28 +18,28 @@ def move(learner, state, checkpoints):
     than the learner has room for; nothing has changed then.
     """
     sizes, classes = checkpoints.sizes(), len(state.brought)
-    saved = sizes[0] // 4 - INTS  # classes that it has room for
-    grown = _Grown(learner.stage, classes, saved)
-    at = _place_of_parameters(sizes, 4 * (len(learner.stage.params) - grown.in_head))
-    numbers = array("i", range(INTS + saved))
+    old = sizes[0] // 4 - INTS  # classes that it has room for
+    growth = _Grown(learner.stage, classes, old)
+    at = _place_of_parameters(sizes, 4 * (len(learner.stage.params) - growth.in_head))
+    numbers = array("i", range(INTS + old))
     checkpoints.read_part(0, bytes_of(numbers))
     if numbers[6] > classes:
         raise StoreError(
             "expected room for the %d classes that were learned, got %d; open the model with "
             "classes=%d" % (numbers[6], classes, numbers[6])
         )
-    grown.read(checkpoints, at, learner.stage.params, grown.head_places)
+    growth.read(checkpoints, at, learner.stage.params, growth.head_places)
     if at == 2 and learner.policy.saved:
-        counts = [(1 + i * classes, classes, saved) for i in range(3)]
-        grown.read(checkpoints, 1, learner.policy.saved[0], counts)
+        counts = [(1 + i * classes, classes, old) for i in range(3)]
+        growth.read(checkpoints, 1, learner.policy.saved[0], counts)
     state.take(numbers)
     own = state.parts[2 + len(learner.policy.saved) :]
     rest = sizes[at + 1 :]
     same = numbers[1] in (0, kind_of(learner)) and len(rest) in (len(own), len(own) + 1)
-    places = [grown.places_of(len(own[i]), rest[i] // 4) for i in range(len(own))] if same else []
+    places = [growth.places_of(len(own[i]), rest[i] // 4) for i in range(len(own))] if same else []
     if same and None not in places:
         for i, window in enumerate(own):
-            grown.read(checkpoints, at + 1 + i, window, places[i])
+            growth.read(checkpoints, at + 1 + i, window, places[i])
         if len(rest) > len(own):
             extra = bytearray(rest[-1])
             checkpoints.read_part(len(sizes) - 1, extra)
@@ -70,27 +70,27 @@ class _Grown:
     another size; all else is alike.
     """
 
-    def __init__(self, stage, classes, saved):
+    def __init__(self, stage, classes, old):
         head = stage.head
-        self.classes, self.saved, self.n = classes, saved, head.n if head else 0
-        self.in_head = (classes - saved) * (self.n + 1) if head else 0
+        self.classes, self.old, self.n = classes, old, head.n if head else 0
+        self.in_head = (classes - old) * (self.n + 1) if head else 0
         self.head_places = self._of_head(*head.places) if head else []
         self._learned = stage.learned
 
     def _of_head(self, w, b):
-        n, classes, saved = self.n, self.classes, self.saved
-        return sorted([(w, n * classes, n * saved), (b, classes, saved)])
+        n, classes, old = self.n, self.classes, self.old
+        return sorted([(w, n * classes, n * old), (b, classes, old)])
 
-    def places_of(self, elems, saved):
+    def places_of(self, elems, old):
         """The places in a buffer of a strategy; None where it does not say."""
-        if elems == saved:
+        if elems == old:
             return []
         n, classes = self.n, self.classes
-        if (elems, saved) == (classes, self.saved):
-            return [(0, elems, saved)]
-        if elems == (n + 1) * classes and elems - saved == self.in_head:
+        if (elems, old) == (classes, self.old):
+            return [(0, elems, old)]
+        if elems == (n + 1) * classes and elems - old == self.in_head:
             return self._of_head(0, n * classes)
-        if elems == self._learned.elems and elems - saved == self.in_head:
+        if elems == self._learned.elems and elems - old == self.in_head:
             w, b = [self._learned.place(first) for first, _, _ in self.head_places]
             return None if w is None or b is None else self._of_head(w, b)
         return None
@@ -99,9 +99,9 @@ class _Grown:
     def read(checkpoints, part, window, places):
         """Reads a part of the saved state into a window of 4-byte items."""
         here = there = 0
-        for first, elems, saved in places + [(len(window), 0, 0)]:
-            count = first - here + min(elems, saved)
+        for first, elems, old in places + [(len(window), 0, 0)]:
+            count = first - here + min(elems, old)
             if count:
                 checkpoints.read_part(part, bytes_of(window[here : here + count]), 4 * there)
-            there += first - here + saved
+            there += first - here + old
             here = first + elems

@@ -45,8 +45,8 @@ def next_session(store, session):
 
 
 def _in_use(store, number):
-    for slot, found in enumerate(store.sessions):
-        if found == number and store.labels[slot] != DEAD:
+    for slot, session in enumerate(store.sessions):
+        if session == number and store.labels[slot] != DEAD:
             return True
     return False
 

@@ -89,34 +89,34 @@ def prepare(spec, options, slots=0, bits=8, available=None, unload=None, least=F
         _reserve(room, spec, options, slots, bits, available, unload, least)
         return _bind(spec, room, _optimiser(options))
     except MemoryError:
-        needed = room.total_bytes + _PLANNING_BYTES
+        size = room.total_bytes + _PLANNING_BYTES
     finally:
         forget_code()  # after a failure too: a smaller learner may be asked for next
     raise FitError(
-        "this learner, while its layers are planned and bound,", needed, available,
+        "this learner, while its layers are planned and bound,", size, available,
         "reduce the batch, what learns (scope), or the model",
     )
 
 
 def _optimiser(options):
-    given = {name: options[name] for name in _OPTIMISER if name in options}
-    return Optimiser(options.get("optimiser", "momentum"), **given)
+    values = {name: options[name] for name in _OPTIMISER if name in options}
+    return Optimiser(options.get("optimiser", "momentum"), **values)
 
 
 def _reserve(room, spec, options, slots, bits, available, unload, least):
     """Plans a learner and takes its arena: of the first plan for which the heap has a piece."""
-    limit, failed = available, None
+    limit, error = available, None
     while True:
         try:
             _plan_beside_piece(room, spec, options, slots, bits, limit, least)
         except FitError as e:
-            raise failed or e
+            raise error or e
         if unload:
             unload()
         try:
             return room.take(available)
         except FitError as e:
-            limit, failed = room.total_bytes - 1, e
+            limit, error = room.total_bytes - 1, e
 
 
 def _plan_beside_piece(room, spec, options, slots, bits, available, least):

@@ -33,15 +33,15 @@ class LatentReader:
             )
         self._targets = targets
         self._codes = code_values(qp, store.bits)
-        self._mapped = store.mapped
+        self._log = store.mapped
         self._layout = store.gather_layout()
 
     def rows(self):
         """Rows of a tape that reads the whole batch and returns what read() would; None where the
         processor does not see the flash."""
-        if self._mapped is None:
+        if self._log is None:
             return None
-        where = (self._mapped, self._slots, self._layout)
+        where = (self._log, self._slots, self._layout)
         count, rows = len(self._slots), []
         if self._targets is not None:
             rows.append((kernels.gather_targets, self._targets) + where + (0, count))
@@ -65,8 +65,8 @@ class LatentReader:
 
     def _read(self, out, at, count):
         store = self._store
-        if self._mapped is not None:
-            return self._gather(out, self._mapped, at, count)
+        if self._log is not None:
+            return self._gather(out, self._log, at, count)
         for row in range(at, at + count):
             store.fetch(self._slots[row])
             if self._gather(out, store.fetched, row, 1) == row:

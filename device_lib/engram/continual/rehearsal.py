@@ -15,20 +15,20 @@ def fill(learner, stream, rehearsal):
     the store. A fill that was cut short goes on behind its last record: a record that is not whole
     has no sequence number. Returns how many such records the store holds.
     """
-    store, held = learner.store, 0
+    store, count = learner.store, 0
     for slot, label in enumerate(store.labels):
         if label != DEAD and store.sessions[slot] == PAST:
-            held += 1
-    if store.next_sequence - 1 == held:
-        held += _append(learner, stream, rehearsal, held)
+            count += 1
+    if store.next_sequence - 1 == count:
+        count += _append(learner, stream, rehearsal, count)
     for slot, label in enumerate(store.labels):
         if label != DEAD and store.sessions[slot] == PAST:
             learner.brought[group_of(label, len(learner.brought))] += 1
-    return held
+    return count
 
 
-def _append(learner, stream, rehearsal, held):
-    """Appends the records of the file behind the first `held`; returns how many."""
+def _append(learner, stream, rehearsal, count):
+    """Appends the records of the file behind the first `count`; returns how many."""
     n, latents, labels, targets = rehearsal
     store, latent, label = learner.store, learner.stage.latent, bytearray(1)
     target = array("f", [0] * learner.targets)
@@ -40,13 +40,13 @@ def _append(learner, stream, rehearsal, held):
         place += 1
         if place > most:
             break
-        if place > held:
+        if place > count:
             _read(stream, latents + i * len(latent), latent)
             if targets:
                 _read(stream, targets + 4 * i * len(target), bytes_of(target))
             kernels.pack_s8(learner.packed, latent, store.bits)
             store.append(learner.packed, label[0], PAST, bytes_of(target) if targets else None)
-    return max(0, min(place, most) - held)
+    return max(0, min(place, most) - count)
 
 
 def _read(stream, offset, window):

@@ -28,8 +28,8 @@ def _by_stream(sampler, labels, batch, brought):
     weights = {}
     for i in range(sampler.present_count):
         c = sampler.present[i]
-        stored = sampler.start[c + 1] - sampler.start[c]
-        weights[c] = max(stored, brought[c] if brought else 0)
+        count = sampler.start[c + 1] - sampler.start[c]
+        weights[c] = max(count, brought[c] if brought else 0)
     total = sum(weights.values())
     due = dict(weights)
     for turn in range(len(sampler.present)):

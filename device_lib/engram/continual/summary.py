@@ -18,8 +18,8 @@ def words(learner):
     if store is not None:
         counts = (len(store), store.capacity, learner.policy_name, learner.budget)
         lines.append("%d records stored, room for %d; policy %s keeps %d" % counts)
-    used = learner.heap_growth()
-    measured = "" if used is None else ", %d measured" % used
-    lines.append("%d bytes of RAM planned%s" % (learner.planned_bytes, measured))
+    size = learner.heap_growth()
+    text = "" if size is None else ", %d measured" % size
+    lines.append("%d bytes of RAM planned%s" % (learner.planned_bytes, text))
     lines.append("observe(x, y)  learn(epochs)  predict(x)  evaluate(samples)  save()  info()")
     return "\n  ".join(lines)

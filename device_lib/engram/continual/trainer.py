@@ -37,7 +37,7 @@ class Trainer:
         self._spans = array("i", range(len(PHASES)))
         self._fills = {}
         self.fresh = 0
-        self._began = self._ended = self._spent_before = self._spent_after = 0
+        self._start = self._end = self._spent_before = self._spent_after = 0
         self._spent = getattr(kernels, "spent", _nothing_spent)
 
     def steps(self, epochs, replay, steps=None):
@@ -88,7 +88,7 @@ class Trainer:
         if self._learner.head_name and top >= stage.known:
             stage.resize(top + 1)
 
-    def _diverged(self, n, expected, got):
+    def _diverged(self, n, expected, value):
         """Sets the learner back; the error that says so."""
         from .recovery import set_back
 
@@ -97,7 +97,7 @@ class Trainer:
         return DivergedError(
             "expected %s, got %s at step %d: learning diverges with a learning rate of %g; %s; "
             "the samples stay stored, learn them with a smaller rate, such as %g"
-            % (expected, got, n, lr, where, min(lr / 10, 0.03))
+            % (expected, value, n, lr, where, min(lr / 10, 0.03))
         )
 
     def _bind_fills(self):
@@ -129,28 +129,28 @@ class Trainer:
         """One step on the batch that the sampler composes. Allocates nothing."""
         counter, spans, learner = self.counter, self._spans, self._learner
         strategy, rows = learner.strategy, self._stage.micro
-        fresh, left = learner.sampler.new_per_batch, learner.batch
+        fresh, rest = learner.sampler.new_per_batch, learner.batch
         self._spent_before = self._spent()
-        self._began = now = counter()
+        self._start = now = counter()
         self._stage.begin()
         spans[0] = spans[1] = spans[2] = 0
-        while left:
+        while rest:
             start = now
             self.fresh = fresh if fresh < rows else rows
             self._fill(self.fresh)
-            read = counter()
+            read_end = counter()
             strategy.forward()
-            done = counter()
+            step_end = counter()
             strategy.backward()
             now = counter()
-            spans[0] += read - start
-            spans[1] += done - read
-            spans[2] += now - done
+            spans[0] += read_end - start
+            spans[1] += step_end - read_end
+            spans[2] += now - step_end
             fresh = fresh - rows if fresh > rows else 0
-            left -= rows
+            rest -= rows
         strategy.update()
-        self._ended = counter()
-        spans[3] = self._ended - now
+        self._end = counter()
+        spans[3] = self._end - now
         self._spent_after = self._spent()
         learner.steps_done += 1
 
@@ -182,7 +182,7 @@ class Trainer:
     def _record(self, n, total):
         learner, stats = self._learner, self._stage.stats
         loss = sum([numbers[0] for numbers in stats.values()]) / learner.batch
-        total_units = ticks_diff(self._ended, self._began)
+        total_units = ticks_diff(self._end, self._start)
         inside = ticks_diff(self._spent_after, self._spent_before)
         right = [numbers[1] for numbers in stats.values() if len(numbers) > 1]
         return {
@@ -192,7 +192,7 @@ class Trainer:
             "acc": sum(right) / learner.batch if right else None,
             "new": learner.sampler.new_per_batch,
             "replayed": learner.batch - learner.sampler.new_per_batch,
-            "at": self._began,
+            "at": self._start,
             "phases": {name: ticks_diff(self._spans[i], 0) for i, name in enumerate(PHASES)},
             "total": total_units,
             "outside": total_units - inside,

@@ -174,17 +174,17 @@ def _steps(rows, at):
         else:
             at[size], size = len(at), None
         steps.append((i, name, letter, size, factors, getattr(conditions, word, None)))
-        for found in SIZES.get(word, "").split():
-            at[found] = len(at)
+        for part in SIZES.get(word, "").split():
+            at[part] = len(at)
     return steps
 
 
 def _compiled(kernel):
     """The check of a kernel's row: a function of the kernel's arguments."""
-    rows, returned = parsed(ROWS[kernel])
+    rows, names = parsed(ROWS[kernel])
     at = {row[0]: i for i, row in enumerate(rows)}  # argument or size: its place in `values`
     steps = _steps(rows, at)
-    places = [at[name] for name in returned]
+    places = [at[name] for name in names]
     only = places[0] if len(places) == 1 else None
 
     def check(*args):

@@ -151,16 +151,16 @@ def pack_s8(out, x, bits):
     """out (packed_bytes(n, bits)) = x (n) in 1 to 8 bits an element"""
     n = check.pack_s8(out, x, bits)
     top = (1 << bits) - 1
-    word = held = at = 0
+    word = count = at = 0
     for i in range(n):
-        word |= ((s8(x[i]) + 128) * top + 127) // 255 << held
-        held += bits
-        while held >= 8:
+        word |= ((s8(x[i]) + 128) * top + 127) // 255 << count
+        count += bits
+        while count >= 8:
             store_s8(out, at, s8(word & 255))
             at += 1
             word >>= 8
-            held -= 8
-    if held:
+            count -= 8
+    if count:
         store_s8(out, at, s8(word))
 
 

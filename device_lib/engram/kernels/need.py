@@ -23,8 +23,8 @@ _WIDE = {1: memoryview(bytearray(1)), 2: memoryview(array("H", (0,)))}
 _WIDE[4] = memoryview(array("i", (0,)))
 
 
-def _refuse_type(kernel, name, expected, got):
-    raise TypeError("%s: %s: expected %s, got %s" % (kernel, name, expected, got))
+def _refuse_type(kernel, name, expected, value):
+    raise TypeError("%s: %s: expected %s, got %s" % (kernel, name, expected, value))
 
 
 def integer(kernel, name, value, least):
@@ -48,14 +48,14 @@ def _typecode(buf):
     return "B" if isinstance(buf, (bytes, bytearray)) else None
 
 
-def _difference(view, codes, size, written):
+def _difference(view, codes, size, is_output):
     """The words that say how a memoryview without a format differs from these typecodes, or None.
 
     An empty copy between two views compares the widths of their elements on MicroPython, and
     fails on a read-only view; an element that is read from a view is a float or an int.
     """
     try:
-        if written:
+        if is_output:
             view[0:0] = _WIDE[size][0:0]
         else:
             _WIDE[size][0:0] = view[0:0]
@@ -75,14 +75,14 @@ def _stand_in(kernel, letter, name, buf, view, code):
     words, codes, size = TYPES[letter]
     if isinstance(buf, str):  # MicroPython views it
         _refuse_type(kernel, name, words, "str")
-    written = letter < "a"
-    got = "typecode '%s'" % code if code else _difference(view, codes, size, written)
-    if not got:
+    is_output = letter < "a"
+    difference = "typecode '%s'" % code if code else _difference(view, codes, size, is_output)
+    if not difference:
         return buf
     if letter in "Ll" and len(view) % 4 == 0:
-        if code in TYPES["b"][1] if code else not _difference(view, "B", 1, written):
+        if code in TYPES["b"][1] if code else not _difference(view, "B", 1, is_output):
             return _numbers(view)
-    _refuse_type(kernel, name, words, got)
+    _refuse_type(kernel, name, words, difference)
 
 
 def _numbers(view):
@@ -114,13 +114,13 @@ def buffer(kernel, letter, name, buf):
         if letter == "o" and buf is None:
             return None
         _refuse_type(kernel, name, words, type(buf).__name__)
-    found = buf
+    result = buf
     code = getattr(view, "format", None) or _typecode(buf)
     if code is None or code not in codes or code == "l" and getattr(view, "itemsize", 4) != 4:
-        found = view = _stand_in(kernel, letter, name, buf, view, code)
+        result = view = _stand_in(kernel, letter, name, buf, view, code)
     if letter < "a" and getattr(view, "readonly", isinstance(buf, bytes)):
         _refuse_type(kernel, name, words, "a read-only one")
-    return found
+    return result
 
 
 def length(kernel, name, buf, expected):

@@ -278,8 +278,8 @@ if _ULAB:
         return at
 
     def conv2d_s8(out, x, w, bias, mult, shift, geom, q, B):
-        found = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
-        bias, mult, shift, geometry, q4 = found
+        args = check.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
+        bias, mult, shift, geometry, q4 = args
         H, W, C, K, R, S = geometry[:6]
         if R * S * C > _EXACT:
             return _py.conv2d_s8(out, x, w, bias, mult, shift, geom, q, B)
@@ -449,8 +449,8 @@ if not _ULAB:
         pixels, rows = _views(x, geom, B)
         inside = (pixels >= 0)[..., None]
         best = np.where(inside, rows, -np.inf).max(axis=1)
-        chosen = (((rows == best[:, None]) | np.isnan(rows)) & inside).argmax(axis=1)
-        at = np.take_along_axis(pixels, chosen, axis=1)
+        choice = (((rows == best[:, None]) | np.isnan(rows)) & inside).argmax(axis=1)
+        at = np.take_along_axis(pixels, choice, axis=1)
         return np.where(inside.any(axis=1), best, 0.0), at
 
     def maxpool_fwd(out, x, geom, B):

@@ -84,15 +84,15 @@ def packed_size(n, bits):
 
 def fields(x, n, bits):
     """The n elements of a packed buffer, 0 to 2**bits - 1."""
-    word = held = at = 0
+    word = count = at = 0
     for _ in range(n):
-        if held < bits:
-            word |= (x[at] & 255) << held
+        if count < bits:
+            word |= (x[at] & 255) << count
             at += 1
-            held += 8
+            count += 8
         yield word & (1 << bits) - 1
         word >>= bits
-        held -= bits
+        count -= bits
 
 
 def slot_at(layout, slot):

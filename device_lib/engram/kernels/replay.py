@@ -41,8 +41,8 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
     end, present = the classes that have old records, `groups` of them; new records that have all
     been served are shuffled and served again
     """
-    written = slots, random, place
-    slots, random, place = check.draw_batch(*written, order, start, present, fresh, groups)
+    buffers = slots, random, place
+    slots, random, place = check.draw_batch(*buffers, order, start, present, fresh, groups)
     turn = place[1]
     for i in range(fresh):
         if place[0] >= start[0]:
@@ -57,7 +57,7 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
         c = present[turn] & 255
         slots[i] = order[start[c] + _below(random, start[c + 1] - start[c])]
     place[1] = turn
-    for buf, values in zip(written, (slots, random, place)):
+    for buf, values in zip(buffers, (slots, random, place)):
         write_back(buf, values)
 
 
@@ -68,8 +68,8 @@ def gather_latents(out, labels, raw, slots, layout, codes, at, count):
     and its end in the slot; returns at + count, or the first row whose record is deleted or fails
     its crc32
     """
-    found = check.gather_latents(out, labels, raw, slots, layout, codes, at, count)
-    slots, layout, bits = found
+    args = check.gather_latents(out, labels, raw, slots, layout, codes, at, count)
+    slots, layout, bits = args
     n = len(out) // len(slots) if len(slots) else 0
     record_at, latent_at, targets_at, end = layout[4:8]
     for row in range(at, at + count):

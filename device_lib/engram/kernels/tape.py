@@ -42,6 +42,6 @@ def put(tape, at, row):
     _check_index("put: at", at, 0, len(tape) - 1)
     kernel = tape[at][0]
     if row[0] is not kernel:
-        got = getattr(row[0], "__name__", row[0])
-        raise ValueError("put: row %d: expected %s, got %s" % (at, kernel.__name__, got))
+        name = getattr(row[0], "__name__", row[0])
+        raise ValueError("put: row %d: expected %s, got %s" % (at, kernel.__name__, name))
     tape[at] = kernel, row[1:]

@@ -51,7 +51,7 @@ class Agent:
                     self.receive(line)
                 except MemoryError:  # not in what was asked for: in the answer, or a broken frame
                     self.device.measure()  # collects; the host asks again
-                self.device.busy += ticks_diff(self.device.board.counter(), self.device.came)
+                self.device.busy += ticks_diff(self.device.board.counter(), self.device.arrival)
         except KeyboardInterrupt:
             pass
         finally:
@@ -62,7 +62,7 @@ class Agent:
         """Act on one line: answer a request, repeat an answer, report a broken frame."""
         device = self.device
         counter = device.board.counter
-        device.came = counter()
+        device.arrival = counter()
         if device.marker:
             device.marker.receiving()
         try:
@@ -76,7 +76,7 @@ class Agent:
             return
         if seq != self.seq:
             self.reply = b""
-            device.decoding = ticks_diff(counter(), device.came)
+            device.decoding = ticks_diff(counter(), device.arrival)
             self.beaten_ms = ticks_ms()
             self.reply = self._act(kind, seq, payload)
             self.seq = seq
@@ -92,10 +92,10 @@ class Agent:
 
     def _hello(self, payload):
         """A new conversation forgets the last answer; the same one (a repeated HELLO) keeps it."""
-        wanted = json.loads(payload)
-        known = wanted["session"] == self.conversation  # its name in every version
+        request = json.loads(payload)
+        known = request["session"] == self.conversation  # its name in every version
         if not known:
-            self.conversation = wanted["session"]
+            self.conversation = request["session"]
             self.seq = None
             self.reply = b""
         return json.dumps(
@@ -147,13 +147,13 @@ def _shortened(e, limit):
 
 
 def _call(agent, payload):
-    wanted = json.loads(payload)
-    name = wanted["f"]
+    request = json.loads(payload)
+    name = request["f"]
     agent.answer = b""  # the last one's room is free for the work
     if name not in SLICES:
         agent.device.measure()  # collects: what stays lies low, one large hole stays free
     function = call_of(agent.device, name)
-    agent.answer = json.dumps(function(agent.device, **wanted["a"])).encode()
+    agent.answer = json.dumps(function(agent.device, **request["a"])).encode()
     return agent._part(0)
 
 
@@ -167,8 +167,8 @@ def _put_open(agent, payload):
 
 def _put_data(agent, payload):
     offset = struct.unpack_from("<I", payload, 0)[0]
-    held = agent.files.put_data(offset, memoryview(payload)[4:])
-    return wire.OK, struct.pack("<I", held)
+    count = agent.files.put_data(offset, memoryview(payload)[4:])
+    return wire.OK, struct.pack("<I", count)
 
 
 def _put_close(agent, payload):

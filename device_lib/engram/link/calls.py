@@ -32,12 +32,12 @@ class Device:
         self.streams = ()
         self.marker = None  # of the phases on pins, while somebody measures
         self.decoding = 0  # counter units that the frame at hand took to be taken apart
-        self.came = 0  # the counter when that frame was there
-        self.slices, self.held = 0, (None, 0)  # of a run; heap of the learner, in use in all
+        self.arrival = 0  # the counter when that frame was there
+        self.slices, self.heap = 0, (None, 0)  # of a run; heap of the learner, in use in all
         self.busy = 0  # counter units from frames to their answers, of all requests before
         self.idle_bytes = 1 << 29  # least heap in use before a learner was opened
         self.passing_bytes = 0  # of code that goes when the call under way is answered
-        self.learner = self.lent = None  # lent: by a program on this board
+        self.learner = self.loan = None  # loan: by a program on this board
         self.forget_work()
         self.take_over()
 
@@ -51,7 +51,7 @@ class Device:
         if name is None:
             release(self.board)  # the host could not name its model
         else:
-            self.learner = self.lent = learner
+            self.learner = self.loan = learner
             self.model, self.options = name, options
 
     def close(self):
@@ -65,7 +65,7 @@ class Device:
         """The agent ends: a program on this board has its learner back, others are released."""
         if self.marker:
             self.end_phases()
-        if self.learner is self.lent:
+        if self.learner is self.loan:
             self.learner = None
         self.close()
 
@@ -103,9 +103,9 @@ class Device:
 
     def measure(self):
         """Bytes of heap in use now, after a collection; remembers the most it ever was."""
-        used = heap_used()
-        self.peak_bytes = max(self.peak_bytes, used)
-        return used
+        size = heap_used()
+        self.peak_bytes = max(self.peak_bytes, size)
+        return size
 
     def region(self):
         """Block device of the replay region. Raises CommandError on a board that has none."""
@@ -130,7 +130,7 @@ class Device:
     def end_steps(self):
         """Nothing is being learned or evaluated any more."""
         self.steps = None
-        self.said = None  # classes that the model gave while it was evaluated
+        self.answers = None  # classes that the model gave while it was evaluated
         for stream in self.streams:
             stream.close()
         self.streams = ()
@@ -169,8 +169,8 @@ def info(device):
 
 def mem(device):
     """Heap in bytes: in use after a collection, the most that ever was, free."""
-    used = device.measure()
-    return {"used_bytes": used, "peak_bytes": device.peak_bytes, "free_bytes": heap_free()}
+    size = device.measure()
+    return {"used_bytes": size, "peak_bytes": device.peak_bytes, "free_bytes": heap_free()}
 
 
 def busy(device):
@@ -215,16 +215,16 @@ def learn_step(device, ms, rows):
     amid the run.
     """
     if device.slices < 2:
-        base, used = device.need_learner().heap_base, device.measure()
-        device.held = used - base if used and base is not None else None, used
+        base, size = device.need_learner().heap_base, device.measure()
+        device.heap = size - base if size and base is not None else None, size
         device.slices += 1
-    out, done = _slice(device, ms, rows)
+    out, is_over = _slice(device, ms, rows)
     return {
         "rows": out,
-        "done": done,
-        "busy": device.busy + ticks_diff(device.board.counter(), device.came),
-        "ram_bytes": device.held[1],
-        "learner_ram_bytes": device.held[0],
+        "done": is_over,
+        "busy": device.busy + ticks_diff(device.board.counter(), device.arrival),
+        "ram_bytes": device.heap[1],
+        "learner_ram_bytes": device.heap[0],
         "flash_bytes": flash_bytes(device.learner),
     }
 
@@ -253,21 +253,21 @@ def eval_begin(device, x, y, session=None, targets=None, said=False):
     names = (x, y) if targets is None else (x, y, targets)
     device.streams = tuple([device.files.open(name) for name in names])
     samples = Samples(*device.streams)
-    device.said = [] if said else None
-    device.steps = learner.evaluating(samples, session, device.said)
+    device.answers = [] if said else None
+    device.steps = learner.evaluating(samples, session, device.answers)
     return {"of": len(samples)}
 
 
 def eval_step(device, ms):
     """Evaluate for about `ms` milliseconds. Returns {"result": counts so far, "done"}, and "out",
     the classes that the model gave since the last call, where eval_begin was asked for them."""
-    said = device.said
-    out, done = _slice(device, ms, 1 << 20, last_only=True)
-    told = {"result": out[-1] if out else None, "done": done}
-    if said is not None:
-        told["out"] = said[:]
-        said.clear()
-    return told
+    answers = device.answers
+    out, is_over = _slice(device, ms, 1 << 20, last_only=True)
+    result = {"result": out[-1] if out else None, "done": is_over}
+    if answers is not None:
+        result["out"] = answers[:]
+        answers.clear()
+    return result
 
 
 def stop(device):
@@ -293,7 +293,7 @@ def _slice(device, ms, rows, last_only=False):
             out.clear()
         out.append(result)
         device.beat()
-        if device.said and len(device.said) >= _SAID:
+        if device.answers and len(device.answers) >= _SAID:
             break
     return out, False
 
@@ -343,13 +343,13 @@ def call_of(device, name):
     if name in CALLS:
         return CALLS[name]
     module = _MODULES[name in _STATES]
-    used = heap_used()
-    found = __import__(module, None, None, ("CALLS",)).CALLS
-    device.passing_bytes = heap_used() - used
+    before = heap_used()
+    calls = __import__(module, None, None, ("CALLS",)).CALLS
+    device.passing_bytes = heap_used() - before
     forget((module,))
-    if name in found:
-        return found[name]
+    if name in calls:
+        return calls[name]
     raise CommandError(
         "expected one of %s, got %r; update the board or the host"
-        % (", ".join(sorted(list(CALLS) + list(_STATES) + list(found))), name)
+        % (", ".join(sorted(list(CALLS) + list(_STATES) + list(calls))), name)
     )

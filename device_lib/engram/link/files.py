@@ -78,7 +78,7 @@ class Files:
         self._path = ""
         self._size = 0
         self._crc = 0
-        self._held = 0
+        self._at = 0
         self._unsynced = 0
         self._out = None
         self._out_name = ""
@@ -110,12 +110,12 @@ class Files:
         if size_of(path) == size and crc_of(path)[1] == crc:
             return {"have": size, "crc": crc, "same": True}
         make_parents(self.root, name)
-        held, held_crc = crc_of(path + PART)
+        part_size, part_crc = crc_of(path + PART)
         self._path = path
         self._size = size
         self._crc = crc
-        self._held = held
-        return {"have": held, "crc": held_crc, "same": False, "space": self.space()}
+        self._at = part_size
+        return {"have": part_size, "crc": part_crc, "same": False, "space": self.space()}
 
     def put_data(self, offset, data):
         """Append `data` at `offset`; offset 0 starts again. Returns the bytes held now."""
@@ -123,9 +123,9 @@ class Files:
             raise CommandError("no transfer is open: send PUT_OPEN first")
         if self._in is None:
             self._in = open(self._path + PART, "wb" if offset == 0 else "ab")
-            self._held = 0 if offset == 0 else self._held
-        if offset != self._held:
-            raise CommandError("expected data for offset %d, got it for %d" % (self._held, offset))
+            self._at = 0 if offset == 0 else self._at
+        if offset != self._at:
+            raise CommandError("expected data for offset %d, got it for %d" % (self._at, offset))
         if offset + len(data) > self._size:
             total = offset + len(data)
             raise CommandError("expected the announced %d bytes, got %d" % (self._size, total))
@@ -138,8 +138,8 @@ class Files:
         except OSError:
             self.close()  # open, it would hold blocks that nobody can use
             raise
-        self._held += len(data)
-        return self._held
+        self._at += len(data)
+        return self._at
 
     def put_close(self):
         """Check the whole file as it stands in flash and give it its name.
@@ -152,19 +152,19 @@ class Files:
         if self._in is None and size == 0:
             self._in = open(path + PART, "wb")
         self.close()
-        held, held_crc = crc_of(path + PART)
-        if held < size:
+        part_size, part_crc = crc_of(path + PART)
+        if part_size < size:
             raise CommandError(
-                "expected the announced %d bytes, got only %d; send the rest" % (size, held)
+                "expected the announced %d bytes, got only %d; send the rest" % (size, part_size)
             )
-        if held != size or held_crc != crc:
+        if part_size != size or part_crc != crc:
             os.remove(path + PART)
             raise CommandError(
                 "expected the announced crc32 %08x, got %08x; the part is thrown away, send it "
-                "again" % (crc, held_crc)
+                "again" % (crc, part_crc)
             )
         replace(path + PART, path)
-        return {"size": held, "crc": held_crc}
+        return {"size": part_size, "crc": part_crc}
 
     def get_data(self, name, offset, count):
         """At most `count` bytes of a file from `offset` on; b"" at its end."""
@@ -203,29 +203,29 @@ class Files:
 
     def list(self):
         """[[name, bytes]], directories walked."""
-        found = []
+        rows = []
         for name in sorted(os.listdir(self.root)):
-            self._list_into(found, name)
-        return found
+            self._list_into(rows, name)
+        return rows
 
-    def _list_into(self, found, name):
+    def _list_into(self, rows, name):
         path = self.root + "/" + name
         if os.stat(path)[0] & 0x4000:
             for inner in sorted(os.listdir(path)):
-                self._list_into(found, name + "/" + inner)
+                self._list_into(rows, name + "/" + inner)
         else:
-            found.append([name, os.stat(path)[6]])
+            rows.append([name, os.stat(path)[6]])
 
     def remove(self, name):
         """Delete a file (and its part file). Raises CommandError if there is neither."""
         self.close()
         path = safe_path(self.root, name)
-        gone = 0
+        count = 0
         for each in (path, path + PART):
             if size_of(each) >= 0:
                 os.remove(each)
-                gone += 1
-        if not gone:
+                count += 1
+        if not count:
             raise CommandError("expected a file on the board, got no file %r" % name)
 
     def _close_out(self):

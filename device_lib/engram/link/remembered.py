@@ -11,8 +11,8 @@ def read(root):
     """(name of the model file, options); (None, {}) where nothing is remembered."""
     try:
         with open(root + "/" + NAME) as file:
-            told = json.load(file)
-        return told["model"], told["options"]
+            facts = json.load(file)
+        return facts["model"], facts["options"]
     except (OSError, ValueError, KeyError, TypeError):  # none, or a cut in its first writing
         return None, {}
 

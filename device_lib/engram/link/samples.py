@@ -35,7 +35,7 @@ class SampleStream:
         self._parts = [memoryview(part) for part in parts]
         self.sample_bytes = sum([len(part) for part in parts])
         self._at = self._part = self._fill = 0  # byte of the stream, part of a sample, byte of it
-        self._n = self._units = self._received = self._written = 0
+        self._n = self._units = self._frame_units = self._write_units = 0
         self._before = learner.stored
         self._take = _SINKS[sink]
         self._scores = None
@@ -62,8 +62,8 @@ class SampleStream:
                 "begin the stream of samples again" % (self._at, self._sink, offset, sink)
             )
         device, out, marks, at = self._device, [], [], 0
-        counter, spent = device.board.counter, self._units
-        began = counter()
+        counter, before = device.board.counter, self._units
+        start = counter()
         while at < len(data):
             part = self._parts[self._part]
             n = min(len(part) - self._fill, len(data) - at)
@@ -77,20 +77,20 @@ class SampleStream:
                 self._part = 0
                 self._complete(counter, out, marks)
         self._at += len(data)
-        self._received += device.decoding
-        self._received += ticks_diff(counter(), began) - (self._units - spent)
-        told = {
+        self._frame_units += device.decoding
+        self._frame_units += ticks_diff(counter(), start) - (self._units - before)
+        result = {
             "n": self._n,
             "right": 0 if self._scores is None else self._scores.result().get("correct", 0),
             "stored": self._learner.stored - self._before,
             "units": self._units,
-            "receive": self._received,
-            "flash_write": self._written,
+            "receive": self._frame_units,
+            "flash_write": self._write_units,
             "out": out,
         }
         if marks:
-            told["marks"] = marks
-        return told
+            result["marks"] = marks
+        return result
 
     def result(self):
         """The scores of the samples so far, as Learner.evaluating() yields them."""
@@ -105,14 +105,14 @@ class SampleStream:
             device.marker.inference()
         start = counter()
         self._take(self, out)
-        took = ticks_diff(counter(), start)
-        self._units += took
+        units = ticks_diff(counter(), start)
+        self._units += units
         self._n += 1
         if self._sink == wire.OBSERVE:
             write = self._learner.write_units
-            self._written += write
+            self._write_units += write
             if device.marker:
-                marks.append((device.came, start, took - write, write))
+                marks.append((device.arrival, start, units - write, write))
         device.beat()
 
     def _y(self):
@@ -128,10 +128,10 @@ class SampleStream:
     def _evaluate(self, out):
         learner = self._learner
         expected = learner.inputs.expected(self._y())
-        said = learner.predict(self._x)
+        answer = learner.predict(self._x)
         self._scores.add(learner.stage.single, 0, 1, expected)
         if learner.head_name:
-            out.append((said[learner.head_name] if learner.targets else said)[0])
+            out.append((answer[learner.head_name] if learner.targets else answer)[0])
 
     def _predict(self, out):
         out.append(self._learner.predict(self._x))

@@ -61,9 +61,9 @@ def idle_heap(device):
     The collector is conservative: a stale pointer may still hold a learner that was closed.
     Then what is in use now is no measure, and the least that ever was counts.
     """
-    used = heap_used() - device.passing_bytes
-    device.idle_bytes = min(used, device.idle_bytes)
-    return used if used < device.idle_bytes + _HELD_BYTES else device.idle_bytes
+    size = heap_used() - device.passing_bytes
+    device.idle_bytes = min(size, device.idle_bytes)
+    return size if size < device.idle_bytes + _HELD_BYTES else device.idle_bytes
 
 
 def room(device):

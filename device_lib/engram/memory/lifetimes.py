@@ -25,9 +25,9 @@ class Timeline:
         for kernel, args, takes in rows:
             names = [arg[0] if isinstance(arg, tuple) else None for arg in args]
             self.touch([name for name in names if name])
-            for written, read in takes:
-                others = [n for i, n in enumerate(names) if n and i != written and i != read]
-                self._takes.append((self.at - 1, names[written], names[read], others,
+            for target, source in takes:
+                others = [n for i, n in enumerate(names) if n and i != target and i != source]
+                self._takes.append((self.at - 1, names[target], names[source], others,
                                     kernel == view))
 
     def touch(self, names):
@@ -58,9 +58,9 @@ class Timeline:
             lambda name: (name not in self._always, -sizes[name][1]),
         ):
             todo.sort(key=order)
-            placed = _first_fit(todo, sizes, spans)
-            if best is None or _end(placed) < _end(best):
-                best = placed
+            rows = _first_fit(todo, sizes, spans)
+            if best is None or _end(rows) < _end(best):
+                best = rows
         best.sort(key=lambda row: row[3])
         return best, owners
 
@@ -69,37 +69,37 @@ class Timeline:
         spans = self._spans
         owners = {name: name for name in spans}
         last = {name: span[1] for name, span in spans.items()}
-        for at, written, read, others, is_view in self._takes:
-            owner = owners[read]
-            if written in self._always or spans[written][0] != at or sizes[written] != sizes[read]:
+        for at, target, source, others, is_view in self._takes:
+            owner = owners[source]
+            if target in self._always or spans[target][0] != at or sizes[target] != sizes[source]:
                 continue
             free = owner not in self._always and last[owner] == at
             if not is_view and (not free or owner in [owners[name] for name in others]):
                 continue
-            owners[written] = owner
-            last[owner] = max(last[owner], last[written])
+            owners[target] = owner
+            last[owner] = max(last[owner], last[target])
             spans[owner][1] = last[owner]
         return owners
 
 
 def _first_fit(names, sizes, spans):
     """Rows of buffers, each at the lowest offset that the ones before it leave."""
-    placed = []
+    rows = []
     for name in names:
         kind, nbytes = sizes[name]
         first, last = spans[name]
-        placed.append((name, kind, nbytes, _gap(placed, nbytes, first, last), first, last))
-    return placed
+        rows.append((name, kind, nbytes, _gap(rows, nbytes, first, last), first, last))
+    return rows
 
 
 def _end(rows):
     return max([row[3] + row[2] for row in rows] + [0])
 
 
-def _gap(placed, nbytes, first, last):
+def _gap(rows, nbytes, first, last):
     """Lowest offset at which no buffer that lives in [first, last] is in the way."""
     offset = 0
-    for row in sorted([(r[3], r[2]) for r in placed if r[4] <= last and r[5] >= first]):
+    for row in sorted([(r[3], r[2]) for r in rows if r[4] <= last and r[5] >= first]):
         if offset + nbytes <= row[0]:
             break
         offset = max(offset, (row[0] + row[1] + ALIGN - 1) // ALIGN * ALIGN)

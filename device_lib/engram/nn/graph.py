@@ -31,9 +31,9 @@ def build(nodes, latent, input_shape, latent_shape, outputs):
             raise ModelError("expected the latent to be a node, got %s" % latent)
         at = names.index(latent) + 1
     frozen = _stage(nodes[:at], {INPUT: (list(input_shape), "s8")}, "frozen")
-    made = frozen[-1]["out"] if frozen else input_shape
-    if list(made) != list(latent_shape):
-        raise ModelError("expected a latent of shape %s, got %s" % (made, latent_shape))
+    shape = frozen[-1]["out"] if frozen else input_shape
+    if list(shape) != list(latent_shape):
+        raise ModelError("expected a latent of shape %s, got %s" % (shape, latent_shape))
     rest = nodes[at:]
     for node in rest:
         node["in"] = [LATENT if value == latent else value for value in node["in"]]
@@ -168,11 +168,11 @@ def _cast(node, i, values, before):
 
 
 def _set_shape(node):
-    expects, shapes = node.pop("expects", None), node["shapes"]
-    if expects is not None and node["op"] != "dense" and list(expects) != list(shapes[0]):
-        raise ModelError("expected an input %s, got %s" % (shapes[0], expects))
-    if expects is not None and elems(expects) != elems(shapes[0]):
-        raise ModelError("expected an input of %d elements, got %s" % (elems(shapes[0]), expects))
+    own, shapes = node.pop("expects", None), node["shapes"]
+    if own is not None and node["op"] != "dense" and list(own) != list(shapes[0]):
+        raise ModelError("expected an input %s, got %s" % (shapes[0], own))
+    if own is not None and elems(own) != elems(shapes[0]):
+        raise ModelError("expected an input of %d elements, got %s" % (elems(shapes[0]), own))
     if node["op"] == "conv2d" and _is_pointwise(node):
         node["op"] = "pointwise"
     if len(shapes) != arity(node["op"]):

@@ -44,7 +44,7 @@ class Optimiser:
         self.clip = clip
         self.states = _STATES[name]
         self.start()
-        self._fused = {}  # group: (minus the rate, what weight decay leaves)
+        self._scales = {}  # group: (minus the rate, what weight decay leaves)
 
     def gradients(self, batch, whole):
         """The buffer to which a backward pass adds gradients: GRADS; VELOCITY, which then needs no
@@ -62,10 +62,10 @@ class Optimiser:
         """function(node name) -> (minus the rate, what weight decay leaves), as
         program.backward() takes it. heads: names of the nodes of group "head"."""
         for group, hyper in hypers.items():
-            self._fused[group] = (array("f", (0,)), array("f", (0,)))
+            self._scales[group] = (array("f", (0,)), array("f", (0,)))
             self.set_rate(hyper, hyper[0], group)
 
-        return lambda name: self._fused["head" if name in heads else "below"]
+        return lambda name: self._scales["head" if name in heads else "below"]
 
     def hyper(self, gradients):
         """array('f') of hyperparameters, as the kernel takes them that applies these gradients."""
@@ -85,9 +85,9 @@ class Optimiser:
     def set_rate(self, hyper, rate, group):
         """The rate of the next step of a group."""
         hyper[0] = rate
-        if group in self._fused:
-            minus_rate, keep = self._fused[group]
-            minus_rate[0], keep[0] = -rate, 1 - rate * self.weight_decay
+        if group in self._scales:
+            minus_rate, decay = self._scales[group]
+            minus_rate[0], decay[0] = -rate, 1 - rate * self.weight_decay
         if self.name == "adam":
             hyper[5], hyper[6] = self._weights
 

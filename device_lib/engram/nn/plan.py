@@ -59,19 +59,19 @@ class Plan(Sections):
     def _lay_out(self, spec, extras, slots, bits):
         program, micro = self.program, self.micro
         graph, line, sizes = spec.net, Timeline(), program.sizes
-        kept = [(PARAMS, 4 * program.param_elems)]
+        lasting = [(PARAMS, 4 * program.param_elems)]
         if self.choice.gradients:
-            kept.append((self.choice.gradients, 4 * program.learned_elems))
-        kept += [(name, 4 * program.learned_elems) for name in self.states]
+            lasting.append((self.choice.gradients, 4 * program.learned_elems))
+        lasting += [(name, 4 * program.learned_elems) for name in self.states]
         brief = []
         for name, n, kind in extras:
-            (brief if kind == BRIEF else kept).append((name, 4 * n))
-        kept.append((TARGETS, 4 * micro * self.losses.targets))
+            (brief if kind == BRIEF else lasting).append((name, 4 * n))
+        lasting.append((TARGETS, 4 * micro * self.losses.targets))
         _check_names(
-            [INPUT, LATENT, LABELS, LATENTS] + [name for name, _ in kept + brief]
+            [INPUT, LATENT, LABELS, LATENTS] + [name for name, _ in lasting + brief]
             + [node["name"] for node in graph.frozen + graph.adaptive] + list(program.persistent)
         )
-        for name, nbytes in kept + brief:
+        for name, nbytes in lasting + brief:
             sizes[name] = ("f32", nbytes)
         sizes[LABELS] = ("i8", micro)
         sizes[LATENTS] = ("i8", micro * elems(graph.latent_shape))
@@ -95,7 +95,7 @@ class Plan(Sections):
             line.touch([AGAIN + LATENT])
             line.rows(self._counted("again"), VIEW)
         line.touch([name for name, _ in brief])
-        for name in list(program.persistent) + [name for name, _ in kept] + [LABELS]:
+        for name in list(program.persistent) + [name for name, _ in lasting] + [LABELS]:
             line.always(name)
         for name in self.sections:  # their buffers are those of the others
             if name not in ("frozen", "forward", "teacher", "backward", "again"):

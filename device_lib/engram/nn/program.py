@@ -109,46 +109,46 @@ class Program:
         """
         return self._forward(self._upper, batch, prefix, params)
 
-    def backward(self, batch, fused=None):
+    def backward(self, batch, scales_of=None):
         """Rows that add the gradients of what learns to their buffer, from the gradients of the
         outputs. Raises ModelError where a number format stops them.
 
-        fused: None, or function(node name) -> (minus the learning rate, what weight decay
+        scales_of: None, or function(node name) -> (minus the learning rate, what weight decay
         leaves), both array('f') of 1: the gradients are applied where they are computed, with no
         buffer for them.
         """
-        needs, made, names, rows = self.needs_gradient(), {}, set(), []
+        needs, grads, names, rows = self.needs_gradient(), {}, set(), []
         for output in self.graph.outputs:
-            made[output["node"]] = gradient(output["node"])
-            names.add(made[output["node"]])
+            grads[output["node"]] = gradient(output["node"])
+            names.add(grads[output["node"]])
         for node in reversed(self.graph.adaptive):
-            if node["name"] not in made or not needs[node["name"]]:
+            if node["name"] not in grads or not needs[node["name"]]:
                 continue
-            symbols = {"B": batch, "dout": (made[node["name"]], node["name"])}
+            symbols = {"B": batch, "dout": (grads[node["name"]], node["name"])}
             sums = []
             for i, value in enumerate(node["in"]):
                 if needs[value]:
                     name = _another(gradient(value), names)
                     symbols[_GRADIENTS[i]] = (name, value)
-                    if value in made:
-                        sums.append((value, made[value], name, _another(name + "+", names)))
+                    if value in grads:
+                        sums.append((value, grads[value], name, _another(name + "+", names)))
                         name = sums[-1][3]
-                    made[value] = name
+                    grads[value] = name
             own, inputs = self._backward_texts(node, symbols)
-            if fused and own:
+            if scales_of and own:
                 rows += self._node_rows(node, inputs, symbols, "", PARAMS)
-                rows += self._applied(node, own, symbols, fused(node["name"]), names)
+                rows += self._applied(node, own, symbols, scales_of(node["name"]), names)
             else:
                 rows += self._node_rows(node, own + inputs, symbols, "", PARAMS)
             for value, first, second, total in sums:
                 args = [self.window(name, value, batch) for name in (total, second, first)]
                 rows.append(("add_f32", args, ((0, 1),)))
-        self._all_learn(made)
+        self._all_learn(grads)
         return rows
 
-    def _all_learn(self, made):
+    def _all_learn(self, grads):
         for name in self.learns:
-            if name not in made:
+            if name not in grads:
                 raise ModelError(
                     "node %s cannot learn: expected nodes with gradients between it and an output "
                     "of the model, got int8 ones; let other nodes learn" % name
@@ -168,22 +168,22 @@ class Program:
         mode = self.learns.get(node["name"])
         own = {"all": backward, "bias": bias}.get(mode, ())
         inputs = [text for text in backward if _written(text) in _GRADIENTS]
-        wanted = [text for text in inputs if _written(text) in symbols]
-        return [text for text in own if _written(text) not in _GRADIENTS], wanted
+        rows = [text for text in inputs if _written(text) in symbols]
+        return [text for text in own if _written(text) not in _GRADIENTS], rows
 
     def _applied(self, node, texts, symbols, scales, names):
         """Rows that add minus the learning rate times the gradients to the parameters."""
-        minus_rate, keep = scales
+        minus_rate, decay = scales
         buffer, value = symbols["dout"]
-        scaled = _another(buffer + "*", names)
-        windows = [self.window(name, value, symbols["B"]) for name in (scaled, buffer)]
+        scratch = _another(buffer + "*", names)
+        windows = [self.window(name, value, symbols["B"]) for name in (scratch, buffer)]
         rows = [("scale_f32", windows + [minus_rate], ((0, 1),))]
-        if keep[0] != 1:
+        if decay[0] != 1:
             for _, _, tensor, _, _ in self.learned:
                 if tensor in node.values():
-                    rows.append(("scale_f32", [self._windows[tensor]] * 2 + [keep], ()))
+                    rows.append(("scale_f32", [self._windows[tensor]] * 2 + [decay], ()))
         symbols = dict(symbols)
-        symbols["dout"] = (scaled, value)
+        symbols["dout"] = (scratch, value)
         for kernel, args, takes in self._node_rows(node, texts, symbols, "", PARAMS):
             rows.append((kernel, [self._in_place(arg) for arg in args], takes))
         return rows

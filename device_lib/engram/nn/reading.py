@@ -133,12 +133,12 @@ def _crc_node(spec, node, crc, fraction):
 def _crc_tensors(spec, node, crc):
     stream = spec.file.stream
     for key, _, _ in formats.load(node["format"]).tensors(node):
-        offset, left = spec.file.entries[node[key]][2:]
+        offset, rest = spec.file.entries[node[key]][2:]
         stream.seek(offset)
-        while left > 0:
-            chunk = stream.read(min(left, 256))
+        while rest > 0:
+            chunk = stream.read(min(rest, 256))
             crc = crc32(chunk, crc)
-            left -= len(chunk)
+            rest -= len(chunk)
     return crc & 0xFFFFFFFF
 
 

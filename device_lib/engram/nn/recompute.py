@@ -15,22 +15,22 @@ def split(program, below, backward):
 
     program: program.Program. below, backward: its rows of these names.
     """
-    made = [LATENT] + [_names(row)[0] for row in below]
-    reads = [[name for name in _names(row) if name in made] for row in backward]
+    values = [LATENT] + [_names(row)[0] for row in below]
+    reads = [[name for name in _names(row) if name in values] for row in backward]
     first = 0
     while first < len(reads) and not reads[first]:
         first += 1
-    wanted = set(sum(reads, []))
-    if not wanted:
+    copies = set(sum(reads, []))
+    if not copies:
         return backward, []
     again = []
     for row in reversed(below):
-        if _names(row)[0] in wanted:
+        if _names(row)[0] in copies:
             again.insert(0, row)
-            wanted.update([name for name in _names(row) if name in made])
-    for name in wanted:
+            copies.update([name for name in _names(row) if name in values])
+    for name in copies:
         program.sizes[AGAIN + name] = program.sizes[name]
-    rest = [_renamed(row, wanted) for row in again + backward[first:]]
+    rest = [_renamed(row, copies) for row in again + backward[first:]]
     return backward[:first], rest
 
 
@@ -38,10 +38,10 @@ def _names(row):
     return [arg[0] for arg in row[1] if isinstance(arg, tuple)]
 
 
-def _renamed(row, wanted):
+def _renamed(row, copies):
     kernel, args, takes = row
-    renamed = [
-        (AGAIN + arg[0],) + arg[1:] if isinstance(arg, tuple) and arg[0] in wanted else arg
+    new = [
+        (AGAIN + arg[0],) + arg[1:] if isinstance(arg, tuple) and arg[0] in copies else arg
         for arg in args
     ]
-    return kernel, renamed, takes
+    return kernel, new, takes

@@ -82,10 +82,10 @@ class TensorFile:
             raise ModelError(
                 "expected a tensor %s in the model file, got none; convert it again" % name
             )
-        got = self.entries[name]
-        if got[0] != dtype or got[1] != shape:
+        entry = self.entries[name]
+        if entry[0] != dtype or entry[1] != shape:
             raise ModelError(
-                "tensor %s: expected %s %s, got %s %s" % (name, dtype, shape, got[0], got[1])
+                "tensor %s: expected %s %s, got %s %s" % (name, dtype, shape, entry[0], entry[1])
             )
 
     def elems(self, name):
@@ -99,6 +99,6 @@ class TensorFile:
         if len(window) != nbytes:
             raise ModelError("tensor %s: window of %d bytes for %d" % (name, len(window), nbytes))
         self.stream.seek(offset)
-        got = self.stream.readinto(window)
-        if got != nbytes:
-            raise ModelError("tensor %s: expected %d bytes, got %d" % (name, nbytes, got))
+        count = self.stream.readinto(window)
+        if count != nbytes:
+            raise ModelError("tensor %s: expected %d bytes, got %d" % (name, nbytes, count))

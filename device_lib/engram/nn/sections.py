@@ -57,17 +57,17 @@ class Sections:
         }
         self.runs = _runs(self.program, choice.heads)
         self.states = choice.optimiser.states if choice.gradients == GRADS else ()
-        self._fused = None
+        self._scales_of = None
         if not choice.gradients:
-            self._fused = choice.optimiser.fused(self.groups, choice.heads)
+            self._scales_of = choice.optimiser.fused(self.groups, choice.heads)
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
-        for name, wanted in (
+        for name, is_there in (
             ("update", choice.gradients),
             ("start", choice.gradients),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
         ):
-            if wanted:
+            if is_there:
                 self.sections.append(name)
         self._recompute = recompute
         if recompute and self.section("again"):
@@ -100,7 +100,7 @@ class Sections:
 
     def _backward(self):
         """(rows of the backward pass, those of its end that come after latents are read again)"""
-        rows = self.program.backward(self.micro, self._fused)
+        rows = self.program.backward(self.micro, self._scales_of)
         if not self._recompute:
             return rows, []
         from .recompute import split  # few learners need it

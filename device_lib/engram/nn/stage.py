@@ -18,15 +18,15 @@ class Tape:
 
     def __init__(self, rows, window, known):
         self._growing = []  # (row, kernel, arguments; a growing one is (window, per class))
-        bound = []
+        calls = []
         for at, (kernel, args, _) in enumerate(rows):
             kernel = _kernel(kernel)
             args = [_resolved(arg, window) for arg in args]
             if any([arg is KNOWN or isinstance(arg, tuple) for arg in args]):
                 self._growing.append((at, kernel, args))
-            bound.append(_row(kernel, args, known))
-        self.rows = len(bound)
-        self._tape = kernels.bind(bound)
+            calls.append(_row(kernel, args, known))
+        self.rows = len(calls)
+        self._tape = kernels.bind(calls)
 
     def run(self):
         kernels.run(self._tape)
@@ -119,8 +119,8 @@ class Stage:
         self._states = [arena.window(name) for name in plan.states]
         self.micro, self.known = plan.micro, spec.known
         self.params = arena.window(PARAMS)
-        kept = plan.choice.gradients
-        self.learned = Learned(self.params, arena.window(kept) if kept else None, plan.runs)
+        buffer = plan.choice.gradients
+        self.learned = Learned(self.params, arena.window(buffer) if buffer else None, plan.runs)
         self.stats = plan.losses.stats
         self.labels = arena.window(LABELS)
         self.targets = arena.window(TARGETS) if plan.losses.targets else None
@@ -172,8 +172,8 @@ class Stage:
 
     def _set_outputs(self):
         self.outputs, self.single = {}, {}
-        for name, room, n, grows in self._rooms:
-            n = self.known if grows else n
+        for name, room, n, by_class in self._rooms:
+            n = self.known if by_class else n
             self.outputs[name] = room[: self.micro * n]
             self.single[name] = room[:n]
 

@@ -99,7 +99,7 @@ class FolderBoard:
 
     def __init__(self, folder, store_bytes=None, sync=True, fresh_bytes=_STORE_BYTES):
         self.folder = os.fspath(folder)
-        self._wanted, self._fresh, self._sync = store_bytes, fresh_bytes, sync
+        self._store_bytes, self._fresh, self._sync = store_bytes, fresh_bytes, sync
         self._device = None
 
     def store_device(self):
@@ -116,11 +116,11 @@ class FolderBoard:
         os.makedirs(self.folder, exist_ok=True)
         path = os.path.join(os.path.realpath(self.folder), "flash.bin")
         size = os.path.getsize(path) if os.path.exists(path) else 0
-        blocks = -(-(self._wanted or size or self._fresh) // _ERASE_BYTES)
+        blocks = -(-(self._store_bytes or size or self._fresh) // _ERASE_BYTES)
         if size and size != blocks * _ERASE_BYTES:
             raise StoreError(
                 "expected the flash of %d bytes that is in %s, got store_bytes=%d; leave "
-                "store_bytes out, or name another folder=" % (size, self.folder, self._wanted)
+                "store_bytes out, or name another folder=" % (size, self.folder, self._store_bytes)
             )
         device = _devices.get(path)  # of a learner that is open: opening again closes it
         if device is None or not device.is_at(path):

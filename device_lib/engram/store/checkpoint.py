@@ -69,7 +69,7 @@ class Checkpoints:
         self._units = blocks // 2  # of one generation
         self._buffer = bytearray(_chunk_bytes(flash.erase_bytes, program_bytes))
         self._data_at = round_up(HEADER_BYTES, len(self._buffer))
-        self._found = False
+        self._is_read = False
         self._area = self._header = None  # of the newest valid generation
         if erase:
             for unit in range(2 * self._units):
@@ -105,7 +105,7 @@ class Checkpoints:
         self._find()
         area = self._older()
         generation = self._last + 1
-        self._found = False
+        self._is_read = False
         for i in range(round_up(self._data_at + length, self._flash.erase_bytes)
                        // self._flash.erase_bytes):
             self._erase(self._block(area, 0) + i)
@@ -134,12 +134,12 @@ class Checkpoints:
         parts = [_window(buf) for buf in buffers]
         generation, crc = self._header[5], self._header[7]
         sizes = self._read_sizes()
-        saved = struct.unpack("<%dI" % (len(sizes) // 4), sizes)
-        given = tuple([len(part) for part in parts])
-        if saved != given:
+        old = struct.unpack("<%dI" % (len(sizes) // 4), sizes)
+        lengths = tuple([len(part) for part in parts])
+        if old != lengths:
             raise StoreError(
                 "expected buffers of %r bytes, the parts of the saved state, got %r: it was saved "
-                "by another version of this model" % (saved, given)
+                "by another version of this model" % (old, lengths)
             )
         at = self._data_at + len(sizes)
         check = crc32(sizes)
@@ -265,7 +265,7 @@ class Checkpoints:
 
     def _find(self):
         """Finds the newest generation whose header and payload are intact."""
-        if self._found:
+        if self._is_read:
             return
         self._area = self._header = None
         self._last = 0
@@ -277,7 +277,7 @@ class Checkpoints:
             newer = self._header is None or header[5] > self._header[5]
             if newer and self._payload_crc(area, header[6]) == header[7]:
                 self._area, self._header = area, header
-        self._found = True
+        self._is_read = True
 
     def _header_of(self, area):
         """The fields of an intact header, else None."""
@@ -294,7 +294,7 @@ class Checkpoints:
 
     def _give_up(self, area):
         """Erases the unit with the header, without which an area holds nothing."""
-        self._found = False
+        self._is_read = False
         if not self._flash.is_blank(self._block(area, 0)):
             self._erase(self._block(area, 0))
 
@@ -317,33 +317,33 @@ class Checkpoints:
     def _read(self, area, window, at):
         """Fills a byte window from an offset of an area, across erase units."""
         erase_bytes = self._flash.erase_bytes
-        done = 0
-        while done < len(window):
-            offset = (at + done) % erase_bytes
-            n = min(len(window) - done, erase_bytes - offset)
+        count = 0
+        while count < len(window):
+            offset = (at + count) % erase_bytes
+            n = min(len(window) - count, erase_bytes - offset)
             self._flash.read(
-                self._block(area, at + done), memoryview(window)[done : done + n], offset
+                self._block(area, at + count), memoryview(window)[count : count + n], offset
             )
-            done += n
+            count += n
 
     def _write(self, area, parts):
         """Streams byte windows into an erased area, a chunk at a time; their crc32."""
         buffer = self._buffer
-        at, filled, crc = self._data_at, 0, 0
+        at, fill, crc = self._data_at, 0, 0
         for part in parts:
             crc = crc32(part, crc)
-            done = 0
-            while done < len(part):
-                n = min(len(part) - done, len(buffer) - filled)
-                buffer[filled : filled + n] = memoryview(part)[done : done + n]
-                filled += n
-                done += n
-                if filled == len(buffer):
+            start = 0
+            while start < len(part):
+                n = min(len(part) - start, len(buffer) - fill)
+                buffer[fill : fill + n] = memoryview(part)[start : start + n]
+                fill += n
+                start += n
+                if fill == len(buffer):
                     self._program(area, buffer, at)
-                    at += filled
-                    filled = 0
-        if filled:
-            self._program(area, memoryview(buffer)[:filled], at)
+                    at += fill
+                    fill = 0
+        if fill:
+            self._program(area, memoryview(buffer)[:fill], at)
         return crc & 0xFFFFFFFF
 
     def _program(self, area, data, at):

@@ -7,10 +7,10 @@ from .regions import Region
 from .wipe import first_header
 
 
-def contents(dev, program_bytes, carried):
+def contents(dev, program_bytes, past):
     """(samples, generation of the last saved state or 0) of a region; None where it holds no log.
 
-    The log is mounted as it was made. carried: session of records that do not count, as the
+    The log is mounted as it was made. past: session of records that do not count, as the
     model file carries them.
     """
     header = first_header(dev)
@@ -25,10 +25,10 @@ def contents(dev, program_bytes, carried):
     raw = bytearray(HEADER_BYTES)
     for first in (header.units, header.units + area) if area else ():
         dev.readblocks(first, raw, 0)
-        found = unpack_header(raw)
-        generation = max(generation, found[5] if found else 0)
+        fields = unpack_header(raw)
+        generation = max(generation, fields[5] if fields else 0)
     samples = [
         slot for slot, label in enumerate(store.labels)
-        if label != EMPTY and store.sessions[slot] != carried
+        if label != EMPTY and store.sessions[slot] != past
     ]
     return len(samples), generation

@@ -48,9 +48,9 @@ class FileUnits:
         """The open file of a unit, made if there is none."""
         for i in range(len(self._open)):
             if self._open[i][0] == block:
-                held = self._open.pop(i)
-                self._open.append(held)
-                return held[1]
+                pair = self._open.pop(i)
+                self._open.append(pair)
+                return pair[1]
         if len(self._open) == _HELD:
             self._open.pop(0)[1].close()
         file = open(self._path(block), "r+b" if self._there[block] else "w+b")
@@ -94,7 +94,7 @@ class FileUnits:
             return self.erase_bytes
         if op == 6:
             self._check(arg, 0, self.erase_bytes)
-            self._open = [held for held in self._open if held[0] != arg or held[1].close()]
+            self._open = [pair for pair in self._open if pair[0] != arg or pair[1].close()]
             if self._there[arg]:
                 os.remove(self._path(arg))
                 self._there[arg] = 0

@@ -70,11 +70,11 @@ class Flash:
         if len(self._pages) < size:
             self._pages = bytearray(size)
         window = memoryview(self._pages)[:size]
-        filled = 0
-        while filled < size:
-            n = min(size - filled, len(self._ones))
-            window[filled : filled + n] = self._ones[:n]
-            filled += n
+        end = 0
+        while end < size:
+            n = min(size - end, len(self._ones))
+            window[end : end + n] = self._ones[:n]
+            end += n
         window[at : at + len(data)] = data
         return window
 

@@ -32,8 +32,8 @@ class Geometry:
         says it, when both do and the caller's would harm, and when the device is no flash with
         the extended protocol."""
         self.blocks, self.erase_bytes = extended(dev)
-        said = getattr(dev, "program_bytes", None)
-        page = self.program_bytes = said if program_bytes is None else program_bytes
+        own = getattr(dev, "program_bytes", None)
+        page = self.program_bytes = own if program_bytes is None else program_bytes
         if page is None:
             raise StoreError(
                 "expected program_bytes, how many bytes this flash programs at once: 256 on most "
@@ -45,20 +45,20 @@ class Geometry:
                 "program_bytes must divide the erase unit of %d bytes; %d does not"
                 % (self.erase_bytes, page)
             )
-        if said and page % said:
+        if own and page % own:
             raise StoreError(
                 "expected a multiple of the device's own program_bytes of %d, got %d"
-                % (said, page)
+                % (own, page)
             )
-        said = getattr(dev, "program_once", None)
-        self.once = said if once is None else once
+        own = getattr(dev, "program_once", None)
+        self.once = own if once is None else once
         if self.once is None:
             raise StoreError(
                 "expected align, whether no page may be programmed twice between erases: False "
                 "for serial NOR flash, True for flash with ECC (STM32 L4, G4, H7); got none, and "
                 "the device has no attribute program_once"
             )
-        if said and not self.once:
+        if own and not self.once:
             raise StoreError(
                 "expected align=True, got False; the device says that a page is programmed only "
                 "once between erases"

@@ -163,14 +163,14 @@ class ReplayStore:
 
     def _mount(self):
         """Builds the RAM index from flash, and finishes work that a power cut interrupted."""
-        started = ticks_us()
+        start = ticks_us()
         self._unsettled = True
         units = self._units
-        found = units.survey()
-        if found == FORMATTING:
+        state = units.survey()
+        if state == FORMATTING:
             units.format()
-            found = units.survey()
-        if found == BLANK:
+            state = units.survey()
+        if state == BLANK:
             if not self._format_if_blank:
                 raise StoreError(
                     "expected a replay store, got blank flash; make one with "
@@ -179,7 +179,7 @@ class ReplayStore:
             units.begin()
         self._scan()
         self._unsettled = False
-        self._mount_us = ticks_diff(ticks_us(), started)
+        self._mount_us = ticks_diff(ticks_us(), start)
 
     def _scan(self):
         """Enters every record. Two of one sequence number: a collection was cut short."""
@@ -198,10 +198,10 @@ class ReplayStore:
         if newest >= 0 and (twins or not self._units.free()):
             self._resolve(newest, twins)
 
-    def _scan_unit(self, unit, known, found):
+    def _scan_unit(self, unit, known, numbers):
         """Enters the records of a unit; returns the slot after the last written one.
 
-        found: set that takes their sequence numbers; those in `known`, if that is a set.
+        numbers: set that takes their sequence numbers; those in `known`, if that is a set.
         """
         self._flash.beat()
         end = 0
@@ -217,7 +217,7 @@ class ReplayStore:
                 session = record_session(self._slot, label_at)
                 enter(slot + index, self._slot[label_at], session)
                 if known is None or self._seen >= least and self._seen in known:
-                    found.add(self._seen)
+                    numbers.add(self._seen)
         return end
 
     def _inspect(self, unit, index):
@@ -505,17 +505,17 @@ class ReplayStore:
         turns with the unit that has the fewest records, because moving a full one frees no slot.
         """
         erases, live = self._units.erases, self._index.live
-        used = self._units.used()
-        fewest = min(used, key=lambda unit: live[unit]) if used else -1
+        all_units = self._units.used()
+        fewest = min(all_units, key=lambda unit: live[unit]) if all_units else -1
         if fewest < 0 or live[fewest] == self._slots_per_unit:
             raise StoreError(
                 "no slot can be freed, %d of %d units are damaged: delete records or format "
                 "the region" % (self._bad_units(), self._units.count)
             )
-        least = min([erases[unit] for unit in used])
-        allowed = [unit for unit in used if erases[unit] < least + self.wear_spread]
-        victim = min(allowed, key=lambda unit: live[unit])
-        uneven = max([erases[unit] for unit in used]) > least + self.wear_spread + 1
+        least = min([erases[unit] for unit in all_units])
+        units = [unit for unit in all_units if erases[unit] < least + self.wear_spread]
+        victim = min(units, key=lambda unit: live[unit])
+        uneven = max([erases[unit] for unit in all_units]) > least + self.wear_spread + 1
         self._levelled = not (
             uneven and self._levelled and live[victim] == self._slots_per_unit
         )
@@ -588,13 +588,13 @@ class ReplayStore:
         """
         self.settle()
         flash, layout, units = self._flash, self._layout, self._units
-        written = len(units.used()) * self._slots_per_unit
+        count = len(units.used()) * self._slots_per_unit
         if units.open >= 0:
-            written -= self._slots_per_unit - self._next
+            count -= self._slots_per_unit - self._next
         return {
             "capacity": self.capacity,
             "live": self._index.total,
-            "dead": written - self._index.total,
+            "dead": count - self._index.total,
             "torn": self.torn,
             "bad": self.bad,
             "corrected": units.corrected,

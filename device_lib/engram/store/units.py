@@ -62,7 +62,7 @@ class Units:
         """
         self.open, self._open_sequence, self._newest = -1, 0, 0
         self.corrected = self.bad = 0
-        ours = torn = 0
+        ours = damage = 0
         version = None
         unknown, least = [], None
         raw = bytearray(HEADER_BYTES)
@@ -84,12 +84,12 @@ class Units:
             unknown.append(unit)
             if not is_blank(raw):
                 self.status[unit] = TORN
-                torn += 1
+                damage += 1
                 version = version or foreign_version(raw)
         for unit in unknown:
             self.erases[unit] = least or 0
         if ours:
-            if torn > 1:
+            if damage > 1:
                 self._give_up_torn()
             return FOUND
         foreign = self._first_foreign()
@@ -153,11 +153,11 @@ class Units:
         self.flash.read(0, raw, 0)
         firsts = self._header(KIND_STORE, 1, 0).pack(), self._header(KIND_FORMATTING, 0, 0).pack()
         # Not the erase count: a format that is cut twice counts on.
-        begun = [first for first in firsts if could_become(raw, first[:COUNT_AT])]
+        matches = [first for first in firsts if could_become(raw, first[:COUNT_AT])]
         begun_to = self.layout.mark_at + MARK_BYTES
         for unit in range(self.count):
             self.flash.beat()
-            if not self.flash.is_blank(unit, begun_to if begun and unit == 0 else 0):
+            if not self.flash.is_blank(unit, begun_to if matches and unit == 0 else 0):
                 return unit
         return -1
 
@@ -173,15 +173,15 @@ class Units:
     def format(self):
         """Erases everything; unit 0 says so meanwhile, so that a mount can go on with it."""
         raw = bytearray(HEADER_BYTES)
-        begun = False
+        is_ours = False
         for unit in range(self.count):
             self.flash.read(unit, raw, 0)
             old = None if is_blank(raw) else unpack_header(raw)[0]
             self.erases[unit] = old.erases if old else 0
             if unit == 0 and old and old.kind == KIND_FORMATTING:
                 mine = self._header(KIND_FORMATTING, 0, 0)
-                begun = old.model_id == mine.model_id and old.geometry() == mine.geometry()
-        if not begun:  # else what says so is left until all else is done
+                is_ours = old.model_id == mine.model_id and old.geometry() == mine.geometry()
+        if not is_ours:  # else what says so is left until all else is done
             self._erase_to_format(0)
             self.flash.program(0, self._header(KIND_FORMATTING, 0, self.erases[0]).pack(), 0)
         for unit in range(1, self.count):
@@ -309,11 +309,11 @@ class Units:
         least = min([
             self.erases[unit] for unit in range(self.count) if self.status[unit] != BAD
         ])
-        allowed, laggard = 0, -1
+        count, laggard = 0, -1
         for unit in range(self.count):
             if self.status[unit] == USED:
                 if self.erases[unit] == least and (laggard < 0 or live[unit] < live[laggard]):
                     laggard = unit
             elif self.status[unit] != BAD and self.erases[unit] < least + spread:
-                allowed += 1
-        return laggard if allowed < 2 else -1
+                count += 1
+        return laggard if count < 2 else -1

@@ -41,9 +41,9 @@ def budget_of(store, latents, budget_bytes):
 
     Raises DataError where both budgets are given, and on one that is no whole number from 0 on.
     """
-    for given in (latents, budget_bytes):
-        if given is not None and (not isinstance(given, int) or given < 0):
-            raise DataError("expected a budget of 0 or more, got %r" % (given,))
+    for value in (latents, budget_bytes):
+        if value is not None and (not isinstance(value, int) or value < 0):
+            raise DataError("expected a budget of 0 or more, got %r" % (value,))
     if store is None:
         return 0
     if budget_bytes is None:

@@ -25,24 +25,24 @@ class Policy(TakesAll):
             keep_random(learner, old, budget)
             del old[budget:]
         brought = list(learner.brought)
-        kept = {}
+        groups = {}
         for slot in old:
-            kept.setdefault(group_of(labels[slot], len(brought)), []).append(slot)
+            groups.setdefault(group_of(labels[slot], len(brought)), []).append(slot)
         room = budget - len(old)
         rng.shuffle(new, len(new))
         for slot in new:
             label = group_of(labels[slot], len(brought))
-            own = kept.setdefault(label, [])
+            own = groups.setdefault(label, [])
             brought[label] += 1
             if room > 0:
                 room -= 1
                 own.append(slot)
                 continue
-            share = _share([brought[c] for c in kept], budget)
-            above = [c for c in sorted(kept) if len(kept[c]) > share]
+            share = _share([brought[c] for c in groups], budget)
+            above = [c for c in sorted(groups) if len(groups[c]) > share]
             if above and len(own) < min(share, brought[label]):
                 most = max(above, key=lambda c: brought[c])
-                store.delete(_take(kept[most], rng))
+                store.delete(_take(groups[most], rng))
                 own.append(slot)
             elif own and rng.below(brought[label]) < len(own):
                 store.delete(_take(own, rng))
@@ -83,13 +83,13 @@ def _share(brought, budget):
 
     brought: records of each class in the stream.
     """
-    left = budget
+    rest = budget
     brought.sort()
     for i, count in enumerate(brought):
-        share = left // (len(brought) - i)
+        share = rest // (len(brought) - i)
         if count > share:
             return share
-        left -= count
+        rest -= count
     return budget
 
 

@@ -81,9 +81,9 @@ class Policy(TakesAll):
         window = memoryview(state)
         self.keep = window[1 : 1 + classes]
         self.seen = window[1 + classes : 1 + 2 * classes]
-        self._stored = window[1 + 2 * classes :]
+        self._records = window[1 + 2 * classes :]
         self._rng = rng
-        self._loses = bytearray(classes)
+        self._losers = bytearray(classes)
         self._behind = True  # the store may know more than the state
         self._store = store
         if store is not None:
@@ -115,23 +115,23 @@ class Policy(TakesAll):
     def thin(self, store):
         """Drops a random unit of those that may go, if all that may be are in use; whether it
         did."""
-        used = store.used_units()
-        k = len(used)
+        units = store.used_units()
+        k = len(units)
         if k < 2 or k < self.units and store.free_units() > 3:  # fewer are free where some are bad
             return False
         self._catch_up()
         expected = self._expected()
         numerator, denominator = _PART
         fair = share(expected, sum(expected) * numerator // denominator)
-        for label, wanted in enumerate(expected):
-            # 1 - 2 lack = 2 wanted / fair - 1
-            self._loses[label] = self._rng.below(_COIN) * fair < (2 * wanted - fair) * _COIN
-        holding = [unit for unit in used if self._loses_in(unit)]
-        if len(holding) > 1:
-            used, k = holding, len(holding)
-        store.drop_unit(used[self._rng.below(k)], self._stays)
-        for label, loses in enumerate(self._loses):
-            if loses:
+        for label, target in enumerate(expected):
+            # 1 - 2 lack = 2 target / fair - 1
+            self._losers[label] = self._rng.below(_COIN) * fair < (2 * target - fair) * _COIN
+        losers = [unit for unit in units if self._loses_in(unit)]
+        if len(losers) > 1:
+            units, k = losers, len(losers)
+        store.drop_unit(units[self._rng.below(k)], self._stays)
+        for label, is_loser in enumerate(self._losers):
+            if is_loser:
                 self.keep[label] = max(1, (self.keep[label] * (k - 1) + k // 2) // k)
         return True
 
@@ -148,7 +148,7 @@ class Policy(TakesAll):
         return False
 
     def _stays(self, label):
-        return not self._loses[group_of(label, len(self._loses))]
+        return not self._losers[group_of(label, len(self._losers))]
 
     # -- the saved state ---------------------------------------------------------------
 
@@ -157,10 +157,10 @@ class Policy(TakesAll):
             return
         self._catch_up()
         self._state[0] = self._store.next_sequence
-        last = len(self._stored) - 1
+        last = len(self._records) - 1
         for label in range(last + 1):
-            self._stored[label] = self._store.counts(label)
-        self._stored[last] += self._store.counts(NO_CLASS)
+            self._records[label] = self._store.counts(label)
+        self._records[last] += self._store.counts(NO_CLASS)
 
     def loaded(self):
         self._behind = True
@@ -174,11 +174,11 @@ class Policy(TakesAll):
             for i in range(len(self._state)):
                 self._state[i] = 0
         older, newer = self._counts()
-        for label, stored in enumerate(self._stored):
+        for label, count in enumerate(self._records):
             keep = self.keep[label] or ONE  # 0: nothing was ever saved
-            if stored:
-                left = min(max(1, older[label]), stored)
-                keep = max(1, (keep * left + stored // 2) // stored)
+            if count:
+                rest = min(max(1, older[label]), count)
+                keep = max(1, (keep * rest + count // 2) // count)
             self.keep[label] = keep
             self.seen[label] += (newer[label] * ONE + keep // 2) // keep
 
@@ -200,13 +200,13 @@ def _units(store, budget):
     """How many erase units a policy may use: two stay free for what moves, one for a bad one."""
     if not hasattr(store, "drop_unit"):
         raise StoreError("expected a store in flash, got none; this policy drops erase units")
-    told = store.info()
-    slots = told["slots_per_block"]
-    most = min(told["blocks"] - 3, store.capacity // slots - 1)
+    facts = store.info()
+    slots = facts["slots_per_block"]
+    most = min(facts["blocks"] - 3, store.capacity // slots - 1)
     if most < 2:
         raise StoreError(
             "expected a replay region of which this policy may fill 2 erase units, got %d of %d; "
-            "make the region larger" % (max(0, most), told["blocks"])
+            "make the region larger" % (max(0, most), facts["blocks"])
         )
     if budget < 2 * slots:
         raise DataError(
@@ -216,13 +216,13 @@ def _units(store, budget):
     return min(budget // slots, most)
 
 
-def share(wanted, total):
+def share(sizes, total):
     """The share s with sum(min(w, s)) = total: what small ones leave goes to the large ones.
 
-    wanted: ints; total: less than their sum, so that the largest wants more than s.
+    sizes: ints; total: less than their sum, so that the largest is more than s.
     """
-    count = len(wanted)
-    for i, w in enumerate(sorted(wanted)):
+    count = len(sizes)
+    for i, w in enumerate(sorted(sizes)):
         if w * (count - i) > total:
             return total // (count - i)
         total -= w

@@ -24,7 +24,7 @@ class Policy(TakesAll):
             return keep_random(learner, slots, count)
         from ..herd import herd
 
-        chosen = herd(learner, slots, count)
+        choice = herd(learner, slots, count)
         for i, slot in enumerate(slots):
-            if i not in chosen:
+            if i not in choice:
                 learner.store.delete(slot)

@@ -64,7 +64,7 @@ def parts_of(part, new, old, room, old_stay, new_stay):
     """
     stay = len(old)
     if room - stay < new_stay:
-        wanted = old_stay + new_stay
-        stay = max(old_stay * min(room, wanted) // wanted, room - len(new))
+        total = old_stay + new_stay
+        stay = max(old_stay * min(room, total) // total, room - len(new))
         stay = min(stay, len(old))
     return [(OLD, old, stay), (part, new, max(0, room - stay))]

@@ -7,19 +7,19 @@ from .records import keep_random, new_and_old, old_share, parts_of
 class Policy(TakesAll):
     def trim(self, learner):
         store, rng, budget = learner.store, learner.rng, learner.budget
-        new, kept = new_and_old(learner)
-        keep_random(learner, kept, budget)  # the budget may have been larger before
-        kept = kept[:budget]
+        new, old = new_and_old(learner)
+        keep_random(learner, old, budget)  # the budget may have been larger before
+        old = old[:budget]
         seen = sum(learner.brought)
         for slot in new:
             seen += 1
-            if len(kept) < budget:
-                kept.append(slot)
+            if len(old) < budget:
+                old.append(slot)
                 continue
             at = rng.below(seen)
             if at < budget:
-                store.delete(kept[at])
-                kept[at] = slot
+                store.delete(old[at])
+                old[at] = slot
             else:
                 store.delete(slot)
 

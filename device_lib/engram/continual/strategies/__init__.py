@@ -14,13 +14,13 @@ def strategy_class(name):
     return __import__(__name__ + "." + name, None, None, ("Strategy",)).Strategy
 
 
-def options_of(strategy, given):
-    """{name: number} of a strategy's OPTIONS: its defaults, and what was given instead.
+def options_of(strategy, choices):
+    """{name: number} of a strategy's OPTIONS: its defaults, and the choices instead.
 
-    given: dict or None. Raises DataError on a name it does not have and on a value out of range.
+    choices: dict or None. Raises DataError on a name it does not have and on a value out of range.
     """
     options = {name: row[0] for name, row in strategy.OPTIONS.items()}
-    for name, value in (given or {}).items():
+    for name, value in (choices or {}).items():
         if name not in options:
             raise DataError(
                 "expected an option of the strategy (%s), got %s"

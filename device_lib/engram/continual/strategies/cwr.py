@@ -40,9 +40,9 @@ class Strategy(Base):
         head = self.stage.head
         weights, biases = head.w, head.b
         n = len(weights)
-        saved = arena.window("saved")
+        bank = arena.window("saved")
         # (the head's, the saved ones, how many of them a class has)
-        self._parts = ((weights, saved[:n], head.n), (biases, saved[n:], 1))
+        self._parts = ((weights, bank[:n], head.n), (biases, bank[n:], 1))
         self._past, self._current = arena.window("past"), arena.window("current")
         self._past_of_file = options["past"]
         self.fresh()
@@ -62,12 +62,12 @@ class Strategy(Base):
         for i in range(sampler.new + sampler.old):
             counts[labels[sampler.order[i]]] += 1
         fresh = not any(current)
-        for values, saved, n in self._parts:
+        for values, bank, n in self._parts:
             if fresh:
                 kernels.zero_f32(values)
             for c in range(len(current)):
                 if counts[c] and not current[c]:
-                    kernels.copy_f32(values[c * n : c * n + n], saved[c * n : c * n + n])
+                    kernels.copy_f32(values[c * n : c * n + n], bank[c * n : c * n + n])
         for c in range(len(current)):
             if counts[c]:
                 current[c] = counts[c]
@@ -81,16 +81,16 @@ class Strategy(Base):
         classes = [c for c in range(len(current)) if current[c]]
         if not classes:
             return
-        for values, saved, n in self._parts:
+        for values, bank, n in self._parts:
             means = row_means(values, n)
             mean = sum([means[c] for c in classes]) / len(classes)
             for c in classes:
-                row, kept = values[c * n : c * n + n], saved[c * n : c * n + n]
+                row, own = values[c * n : c * n + n], bank[c * n : c * n + n]
                 p = sqrt(past[c] / current[c])
                 add_to_all(row, -mean)
-                kernels.scale_f32(kept, kept, scalar(p / (p + 1)))
-                kernels.axpy_f32(kept, row, scalar(1 / (p + 1)))
-            kernels.copy_f32(values, saved)
+                kernels.scale_f32(own, own, scalar(p / (p + 1)))
+                kernels.axpy_f32(own, row, scalar(1 / (p + 1)))
+            kernels.copy_f32(values, bank)
         for c in classes:
             past[c] += current[c]
             current[c] = 0

@@ -31,7 +31,7 @@ class Strategy(Base):
 
     def __init__(self, learner, arena, options):
         super().__init__(learner, arena, options)
-        self._teacher, self._taught = arena.window(TEACHER), arena.window("taught")
+        self._teacher, self._classes = arena.window(TEACHER), arena.window("taught")
         self._room = (arena.window("q"), arena.window("p"))
         self._answers = arena.window(SECOND + learner.head_name)
         self._cool = scalar(1 / options["temperature"])
@@ -40,7 +40,7 @@ class Strategy(Base):
         self.fresh()
 
     def begin(self):
-        rows, known = self.stage.micro, min(int(self._taught[0]), self.stage.known)
+        rows, known = self.stage.micro, min(int(self._classes[0]), self.stage.known)
         self.stage.tapes["teacher"].resize(known)
         self._q, self._p, self._logits = [
             window[: rows * known] for window in self._room + (self._answers,)
@@ -51,11 +51,11 @@ class Strategy(Base):
 
     def _windows_of_new(self, known):
         """{new rows of a micro-batch: their window of p}, for all that a run will have."""
-        windows, left = {}, self.learner.sampler.new_per_batch
-        while left:
-            fresh = min(left, self.stage.micro)
+        windows, rest = {}, self.learner.sampler.new_per_batch
+        while rest:
+            fresh = min(rest, self.stage.micro)
             windows[fresh] = self._room[1][: fresh * known]
-            left -= fresh
+            rest -= fresh
         return windows
 
     def _widen(self, known):
@@ -98,4 +98,4 @@ class Strategy(Base):
 
     def end(self):
         kernels.run(self._to_teacher)
-        self._taught[0] = self.stage.known
+        self._classes[0] = self.stage.known

@@ -24,7 +24,7 @@ class Strategy(Replay):
     def __init__(self, learner, arena, options):
         super().__init__(learner, arena, options)
         self._anchor, self._strength = arena.window("anchor"), scalar(options["anchor"])
-        self._share, self._keep = scalar(0), scalar(0)
+        self._share, self._factor = scalar(0), scalar(0)
 
     def begin(self):
         head, learner = self.stage.head, self.learner
@@ -32,18 +32,18 @@ class Strategy(Replay):
         labels = learner.store.labels
         brought = set([labels[slot] for slot in learner.current_slots()])
         rate = memoryview(learner.trainer.hyper("head"))[:1]
-        share, keep = self._share, self._keep
+        share, factor = self._share, self._factor
         rows = [
             (kernels.scale_f32, share, rate, self._strength),
-            (kernels.copy_f32, keep, ONE),
-            (kernels.axpy_f32, keep, share, MINUS_ONE),
+            (kernels.copy_f32, factor, ONE),
+            (kernels.axpy_f32, factor, share, MINUS_ONE),
         ]
         for of, first, n in ((head.w, 0, head.n), (head.b, weights, 1)):
             kernels.copy_f32(self._anchor[first : first + len(of)], of)
             for start, end in _runs(self.stage.known, brought):
                 now = of[start * n : end * n]
                 before = self._anchor[first + start * n : first + end * n]
-                rows.append((kernels.scale_f32, now, now, keep))
+                rows.append((kernels.scale_f32, now, now, factor))
                 rows.append((kernels.axpy_f32, now, before, share))
         self._pull = kernels.bind(rows)
 
