@@ -329,10 +329,11 @@ def reboot(port: Port = None) -> None:
 def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[str, Any]:
     """Go back to a saved state: the "last" one, the "previous" one, or "factory", the model file.
 
-    What is gone back from is erased; stored samples stay. Returns the learner's facts, the
-    "generation" of the state, None for "factory", and the changes, by the names of
-    undo.roll_back(). Raises DeviceError when there is no such state or the board's flash belongs
-    to another model.
+    The states after it are erased; stored samples stay. Returns the learner's facts, and beside
+    them "to", the "generation" of the state (None for "factory"), the state "before", the sessions
+    and steps that are "undone", the number of stored samples that are "new" again, and the
+    "accuracy" before and after. Raises DeviceError when there is no such state or the board's
+    flash belongs to another model.
     """
     with _device(port) as device:
         device.need_open(model)

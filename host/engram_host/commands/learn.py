@@ -48,7 +48,7 @@ _ONLY_STREAMS = ("test", "per_class", "test_per_class", "known_first", "fresh", 
 @click.option(
     "--steps", type=click.IntRange(1), metavar="N", help="Learn for N steps instead."
 )
-@click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
+@options.log
 @click.option(
     "--sessions",
     metavar="GROUPS",

@@ -62,6 +62,13 @@ def model(function: F) -> F:
     )(function)
 
 
+def log(function: F) -> F:
+    """--log"""
+    return click.option(
+        "--log", type=FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl"
+    )(function)
+
+
 def labels(function: F) -> F:
     """--labels"""
     return click.option(

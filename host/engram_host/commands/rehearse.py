@@ -20,7 +20,7 @@ A model file can carry such samples itself: engram convert --help, option --rehe
 @click.command(epilog=_EXAMPLES)
 @click.argument("data", type=options.DATA)
 @options.labels
-@click.option("--log", type=options.FILE, metavar="FILE", help="Default: out/log/TIME-BOARD.jsonl")
+@options.log
 @options.model
 @options.learner
 @options.port
