@@ -30,8 +30,8 @@ def deploy(
     """
     floats, device = FLOATS / f"{name}_float.safetensors", MODELS / f"{name}.safetensors"
     write(floats, name, frozen, adaptive, source)
-    spread = np.linspace(0, len(calibration) - 1, CALIBRATION).astype(int)
-    report = convert(floats, np.ascontiguousarray(calibration[spread]), device)
+    rows = np.linspace(0, len(calibration) - 1, CALIBRATION).astype(int)
+    report = convert(floats, np.ascontiguousarray(calibration[rows]), device)
     latent = report["latent"]["shape"]
     print(f"{name}: {report['bytes']} bytes, latent {latent}, agreement {report['agreement']:.3f}")
     return DeviceModel(device)

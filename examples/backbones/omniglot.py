@@ -68,7 +68,7 @@ def pretrained(characters: Tensor, steps: int) -> nn.Sequential:
     net = nn.Sequential(frozen, Flatten())
     optimiser = torch.optim.Adam(net.parameters(), RATE)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    wanted = torch.arange(WAYS).repeat_interleave(QUERIES)
+    target = torch.arange(WAYS).repeat_interleave(QUERIES)
     for step in range(1, steps + 1):
         task = torch.stack(
             [
@@ -79,7 +79,7 @@ def pretrained(characters: Tensor, steps: int) -> nn.Sequential:
         places = net(bent(task.flatten(0, 1))).view(WAYS, SHOTS + QUERIES, -1)
         prototypes, queries = places[:, :SHOTS].mean(dim=1), places[:, SHOTS:].flatten(0, 1)
         distance = torch.cdist(queries, prototypes).square() / LATENT**0.5
-        loss = nn.functional.cross_entropy(-distance, wanted)
+        loss = nn.functional.cross_entropy(-distance, target)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -107,10 +107,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500, help="tasks to train on (1500)")
     options = parser.parse_args()
     deterministic(options.seed)
-    drawn = omniglot_small()
-    held, pixels = drawn.of_alphabets(HELD_OUT), drawn.pixels(SIDE)
+    data = omniglot_small()
+    is_test, pixels = data.of_alphabets(HELD_OUT), data.pixels(SIDE)
     frozen = pretrained(
-        by_character(planes(pixels[~held], SCALE), drawn.label[~held]), options.steps
+        by_character(planes(pixels[~is_test], SCALE), data.label[~is_test]), options.steps
     )
     frozen.eval()
 
@@ -118,11 +118,11 @@ def main() -> None:
     nn.init.zeros_(adaptive[1].weight)
     nn.init.zeros_(adaptive[1].bias)
     source = {"shape": [SIDE, SIDE, 1], "dtype": "uint8", "scale": SCALE, "zero_point": -128}
-    model = deploy("omniglot", frozen, adaptive, source, pixels[~held])
+    model = deploy("omniglot", frozen, adaptive, source, pixels[~is_test])
     print(f"omniglot: {parameters(frozen)} + {parameters(adaptive)} parameters")
-    labels = drawn.label[held]
-    real = outputs(nn.Sequential(frozen, Flatten()), planes(pixels[held], SCALE))
-    whole = latents(model, pixels[held]).reshape(len(labels), -1).astype(np.float32)
+    labels = data.label[is_test]
+    real = outputs(nn.Sequential(frozen, Flatten()), planes(pixels[is_test], SCALE))
+    whole = latents(model, pixels[is_test]).reshape(len(labels), -1).astype(np.float32)
     for shots in (5, 1):
         scores = [
             few_shot(by_character(torch.as_tensor(places), labels).numpy(), 20, shots)

@@ -61,8 +61,8 @@ def digits() -> Task:
 
 def words() -> Task:
     """Speech Commands' test set; 70 of 100 speakers to train on, the others to test."""
-    spoken = speech_commands()
-    x, y, train = as_input(spoken.features), spoken.label, spoken.of_training()
+    data = speech_commands()
+    x, y, train = as_input(data.features), data.label, data.of_training()
     known = [0, 1, 2, 3, UNKNOWN, SILENCE]
     return Task("spoken_words", x[train], y[train], x[~train], y[~train], len(CLASSES), known)
 
@@ -81,8 +81,8 @@ def varied(x: Tensor) -> Tensor:
     x = x * (1 + 0.15 * torch.randn(n, 1, 1, 1)) + 0.35 * torch.randn(n, 1, 1, x.shape[3])
     x = x + 0.25 * torch.randn_like(x)
     first = torch.randint(0, FRAMES - MASK, (n, 1))
-    lost = (at >= first) & (at < first + torch.randint(0, MASK, (n, 1)))
-    return x * ~lost[:, None, :, None]
+    gap = (at >= first) & (at < first + torch.randint(0, MASK, (n, 1)))
+    return x * ~gap[:, None, :, None]
 
 
 def pretrained(x: Tensor, y: Tensor, epochs: int) -> nn.Sequential:
@@ -103,7 +103,7 @@ def main() -> None:
     options = parser.parse_args()
     deterministic(options.seed)
     task = TASKS[options.task]()
-    base, tested = np.isin(task.y_train, task.known), np.isin(task.y_test, task.known)
+    base, is_known = np.isin(task.y_train, task.known), np.isin(task.y_test, task.known)
     x_base = task.x_train[base]
     x, y = planes(x_base, SCALE, MIDDLE), torch.from_numpy(task.y_train[base])
     frozen = pretrained(x, torch.searchsorted(torch.tensor(task.known), y), options.epochs)
@@ -120,7 +120,7 @@ def main() -> None:
         ),
     }
     source = {"shape": [FRAMES, 10, 1], "dtype": "uint8", "scale": SCALE, "zero_point": 0}
-    x_known, y_known = task.x_test[tested], task.y_test[tested]
+    x_known, y_known = task.x_test[is_known], task.y_test[is_known]
     for name, stage in adaptive.items():
         fit(stage, shuffled(latents, y, 32), 10 * (len(x) // 32), 0.03, decay=1e-3)
         model = deploy(name, frozen, stage, source, x_base)

@@ -56,8 +56,8 @@ def shuffled(
     while True:
         order = torch.randperm(len(x))
         for start in range(0, len(x) - batch + 1, batch):
-            chosen = order[start : start + batch]
-            yield change(x[chosen]), y[chosen]
+            rows = order[start : start + batch]
+            yield change(x[rows]), y[rows]
 
 
 def outputs(net: nn.Module, x: Tensor, batch: int = 500) -> Tensor:

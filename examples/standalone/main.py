@@ -24,10 +24,10 @@ def main():
     button = source
 
     learner = engram.open(MODEL, batch=8, lr=0.05, bits=8)  # nine numbers are small as they are
-    stored, waiting = len(learner.store), len(learner.current_slots())
-    print("opened: %d windows stored, %d of them not learned yet" % (stored, waiting))
+    count, new = len(learner.store), len(learner.current_slots())
+    print("opened: %d windows stored, %d of them not learned yet" % (count, new))
     window, x = features.window(), None
-    label, left, idle = 0, 0, 0
+    label, rest, idle = 0, 0, 0
     while True:
         source.fill(window)
         x = features.of(window, x)
@@ -35,16 +35,16 @@ def main():
         if presses > len(NAMES):
             print("%d presses: there are %d states" % (presses, len(NAMES)))
         elif presses:
-            label, left = presses - 1, TAUGHT
-        if left:
+            label, rest = presses - 1, TAUGHT
+        if rest:
             learner.observe(x, label)  # in flash when it returns
-            left -= 1
+            rest -= 1
             idle = 0
             print("stored: %s" % NAMES[label])
             continue
         answer, probability = learner.predict(x)
-        told = "" if source.truth is None else ", is %s" % source.truth
-        print("%s %d %%%s" % (NAMES[answer], 100 * probability, told))
+        truth = "" if source.truth is None else ", is %s" % source.truth
+        print("%s %d %%%s" % (NAMES[answer], 100 * probability, truth))
         idle += 1
         if idle == IDLE and learner.current_slots():
             print("learning")

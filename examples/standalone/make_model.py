@@ -63,8 +63,8 @@ def train(x: F32, y: NDArray[np.uint8], seed: int) -> dict[str, F32]:
         b2 -= d.sum(axis=0)
         w1 -= below.T @ x
         b1 -= below.sum(axis=0)
-    named = {"hidden.w": w1, "hidden.b": b1, "states.w": w2, "states.b": b2}
-    return {name: tensor.astype(np.float32) for name, tensor in named.items()}
+    tensors = {"hidden.w": w1, "hidden.b": b1, "states.w": w2, "states.b": b2}
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
 
 
 def answers(weights: dict[str, F32], x: F32) -> NDArray[np.intp]:
@@ -94,19 +94,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the model file for the board")
     parser.add_argument("--seed", type=int, default=1, help="of windows and weights (1)")
-    chosen = parser.parse_args()
-    x, y = windows(KNOWN, WINDOWS, chosen.seed, simulated.DESK)
-    weights = train(x, y, chosen.seed)
+    options = parser.parse_args()
+    x, y = windows(KNOWN, WINDOWS, options.seed, simulated.DESK)
+    weights = train(x, y, options.seed)
     for name, mounting in (("desk", simulated.DESK), ("field", simulated.FIELD)):
-        test_x, test_y = windows(KNOWN, WINDOWS, chosen.seed + 1, mounting)
+        test_x, test_y = windows(KNOWN, WINDOWS, options.seed + 1, mounting)
         right = (answers(weights, test_x) == test_y).mean()
         print(f"mounted as in the {name}: {100 * right:.1f} % of the known states are right")
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    floats, calibration = chosen.out.with_suffix(".float"), chosen.out.with_suffix(".npz")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    floats, calibration = options.out.with_suffix(".float"), options.out.with_suffix(".npz")
     save(weights, floats)
     np.savez(calibration, x=x, y=y)
-    api.convert(floats, calibration, chosen.out)
-    print(f"wrote {chosen.out}, {chosen.out.stat().st_size} bytes")
+    api.convert(floats, calibration, options.out)
+    print(f"wrote {options.out}, {options.out.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -53,10 +53,10 @@ def state_at(n):
     First the states come in turn, then the hand teaches each of them, then they come in turn for
     ever.
     """
-    taught = n - BEFORE
-    if 0 <= taught < TAUGHT * len(STATES):
-        state = taught // TAUGHT
-        return state, 0 if taught % TAUGHT else state + 1
+    lesson = n - BEFORE
+    if 0 <= lesson < TAUGHT * len(STATES):
+        state = lesson // TAUGHT
+        return state, 0 if lesson % TAUGHT else state + 1
     return n // ROUND % len(STATES), 0
 
 

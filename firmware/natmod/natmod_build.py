@@ -69,14 +69,14 @@ def check(arch: str) -> None:
 
 def micropython() -> str:
     """The MicroPython source tree: $MICROPY_DIR, else the bootstrap's."""
-    named = os.environ.get("MICROPY_DIR")
-    if named:
-        return str(Path(named).resolve())
+    folder = os.environ.get("MICROPY_DIR")
+    if folder:
+        return str(Path(folder).resolve())
     script = ROOT / "host" / "bootstrap" / "micropython.py"
-    found = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    if found.returncode:
-        raise Failed(found.stderr.strip() or "no MicroPython source; set MICROPY_DIR")
-    return found.stdout.strip().splitlines()[-1]
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    if result.returncode:
+        raise Failed(result.stderr.strip() or "no MicroPython source; set MICROPY_DIR")
+    return result.stdout.strip().splitlines()[-1]
 
 
 def check_source(source: str) -> None:
@@ -107,15 +107,15 @@ def build(arch: str, module: str = modules.WHOLE, source: str | None = None) -> 
         "OUT": OUT / arch,
         "PYTHON": sys.executable,
     }
-    done = subprocess.run(
+    result = subprocess.run(
         ["make", "-C", HERE, f"-j{os.cpu_count() or 2}"]
         + [f"{name}={value}" for name, value in arguments.items()],
         env=environment,
         capture_output=True,
         text=True,
     )
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).rstrip().splitlines()[-20:])
+    if result.returncode:
+        tail = "\n".join((result.stdout + result.stderr).rstrip().splitlines()[-20:])
         raise Failed(f"{module} for {arch} failed:\n{tail}")
     return OUT / arch / f"{module}.mpy"
 
@@ -124,11 +124,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("arch", nargs="?", help="default: every one whose compiler is here")
     parser.add_argument("module", nargs="?", choices=modules.MODULES, help="default: all")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     try:
         source = micropython()
-        for arch in [chosen.arch] if chosen.arch else available():
-            for module in [chosen.module] if chosen.module else modules.MODULES:
+        for arch in [options.arch] if options.arch else available():
+            for module in [options.module] if options.module else modules.MODULES:
                 path = build(arch, module, source)
                 size = path.stat().st_size
                 print(f"{size:7d} bytes  {os.path.relpath(path)}", flush=True)

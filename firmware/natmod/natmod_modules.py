@@ -49,8 +49,8 @@ MODULES = (WHOLE, CORE, *FAMILIES, SMALL)
 
 def rows(text=None):
     """Kernel name -> its row of the list, as text."""
-    found = re.findall(r"^ENGRAM_KERNEL\((?:.|\n)*?\)\)$", text or LIST.read_text(), re.M)
-    return {re.match(r"ENGRAM_KERNEL\((\w+)", row)[1]: row for row in found}
+    macros = re.findall(r"^ENGRAM_KERNEL\((?:.|\n)*?\)\)$", text or LIST.read_text(), re.M)
+    return {re.match(r"ENGRAM_KERNEL\((\w+)", row)[1]: row for row in macros}
 
 
 def family(kernel):

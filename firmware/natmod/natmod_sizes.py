@@ -45,19 +45,19 @@ STACK_LIMIT = 2048
 def frames(path: Path) -> dict[str, int]:
     """Function -> bytes of its frame, from what -fstack-usage wrote next to an object."""
     report = path.with_suffix(".su")
-    found = {}
+    sizes = {}
     for line in report.read_text().splitlines():
         place, size, _ = line.split("\t")
-        found[place.rsplit(":", 1)[1]] = int(size)
-    return found
+        sizes[place.rsplit(":", 1)[1]] = int(size)
+    return sizes
 
 
 def functions(arch: str, path: Path) -> list[dict]:
     """Rows of one object: its functions, and its constants as one row."""
     nm = build.COMPILERS[arch][0].removesuffix("gcc") + "nm"
-    told = subprocess.run([nm, "-S", path], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run([nm, "-S", path], check=True, capture_output=True, text=True).stdout
     stack, rows, constants = frames(path), [], 0
-    for words in (line.split() for line in told.splitlines()):
+    for words in (line.split() for line in listing.splitlines()):
         if len(words) != 4:
             continue  # undefined, or without a size
         _, size, kind, name = words
@@ -73,8 +73,8 @@ def functions(arch: str, path: Path) -> list[dict]:
 
 def compiler(arch: str) -> dict:
     program = build.COMPILERS[arch][0]
-    told = subprocess.run([program, "-dumpfullversion"], capture_output=True, text=True)
-    return {"arch": arch, "file": "", "name": f"gcc {told.stdout.strip()}", "text": 0, "stack": 0}
+    text = subprocess.run([program, "-dumpfullversion"], capture_output=True, text=True)
+    return {"arch": arch, "file": "", "name": f"gcc {text.stdout.strip()}", "text": 0, "stack": 0}
 
 
 def measure(arches: list[str], say=print) -> list[dict]:
@@ -87,8 +87,8 @@ def measure(arches: list[str], say=print) -> list[dict]:
             size = path.stat().st_size
             rows.append({"arch": arch, "file": "", "name": module, "text": size, "stack": 0})
             say(f"{size:7d} bytes  {os.path.relpath(path)}", flush=True)
-        wanted = {Path(name).stem for name in build.sources()}
-        objects = [p for p in (build.OUT / arch / "obj").glob("*.o") if p.stem in wanted]
+        stems = {Path(name).stem for name in build.sources()}
+        objects = [p for p in (build.OUT / arch / "obj").glob("*.o") if p.stem in stems]
         objects += [path.parent / f"{modules.WHOLE}.build" / f"{face}.o" for face in build.FACE]
         for path in sorted(objects, key=lambda p: p.name):
             rows += functions(arch, path)
@@ -135,25 +135,25 @@ def grown(before: list[dict], now: list[dict]) -> list[str]:
     """
     old = {_key(row): row for row in before}
     both = {row["arch"] for row in before} & {row["arch"] for row in now}
-    found = []
+    problems = []
     for row in now:
         if row["arch"] not in both:
             continue
-        was = old.get(_key(row))
+        base = old.get(_key(row))
         place = " ".join(filter(None, _key(row)))
-        if was is None:
+        if base is None:
             if row["stack"] > STACK_LIMIT:
-                found.append(f"{place}: a frame of {row['stack']} bytes, limit {STACK_LIMIT}")
+                problems.append(f"{place}: a frame of {row['stack']} bytes, limit {STACK_LIMIT}")
             continue
-        more, part = row["text"] - was["text"], FUNCTION_BUDGET if row["file"] else MODULE_BUDGET
+        more, part = row["text"] - base["text"], FUNCTION_BUDGET if row["file"] else MODULE_BUDGET
         least = FUNCTION_BYTES if row["file"] else 0
-        if more > least and more > part * was["text"]:
-            change = f"{was['text']} -> {row['text']} bytes"
-            found.append(f"{place}: {change}, budget {part:.0%}")
-        if row["stack"] > was["stack"] + STACK_BYTES:
-            change = f"frame {was['stack']} -> {row['stack']} bytes"
-            found.append(f"{place}: {change}, budget {STACK_BYTES}")
-    return found
+        if more > least and more > part * base["text"]:
+            change = f"{base['text']} -> {row['text']} bytes"
+            problems.append(f"{place}: {change}, budget {part:.0%}")
+        if row["stack"] > base["stack"] + STACK_BYTES:
+            change = f"frame {base['stack']} -> {row['stack']} bytes"
+            problems.append(f"{place}: {change}, budget {STACK_BYTES}")
+    return problems
 
 
 def main() -> None:
@@ -161,15 +161,15 @@ def main() -> None:
     parser.add_argument("--arch", action="append", help="default: every one with a compiler")
     parser.add_argument("--baseline", action="store_true", help="write docs/sizes.csv")
     parser.add_argument("--diff", action="store_true", help="compare with docs/sizes.csv")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     try:
-        rows = measure(chosen.arch or build.available())
+        rows = measure(options.arch or build.available())
     except build.Failed as why:
         sys.exit(f"engram: {why}")
-    target = BASELINE if chosen.baseline else RESULT
+    target = BASELINE if options.baseline else RESULT
     write(target, rows)
     print(f"{len(rows)} rows in {os.path.relpath(target)}")
-    if chosen.diff:
+    if options.diff:
         before = read(BASELINE)
         lines = grown(before, rows)
         print("\n".join(other_compilers(before, rows) + lines) or "nothing grew beyond its budget")

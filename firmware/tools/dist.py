@@ -64,9 +64,9 @@ def firmware(strips: dict[str, str], out: Path) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     for name, strip in strips.items():
         board = boards.load(name)
-        built = build.build(board, say=print)
+        binary = build.build(board, say=print)
         (out / name).mkdir(parents=True)
-        subprocess.run([strip, "-o", out / name / built.name, built], check=True)
+        subprocess.run([strip, "-o", out / name / binary.name, binary], check=True)
     source = build.find_source().path
     shutil.copyfile(source / "LICENSE", out / "LICENSE.micropython")
     if NEWLIB.exists():
@@ -77,11 +77,11 @@ def firmware(strips: dict[str, str], out: Path) -> Path:
 def wheels(out: Path) -> list[Path]:
     """Two wheels of the host part: for any computer, and for those like this one."""
     out.mkdir(parents=True)
-    for extension, carried in (("0", ANYWHERE), ("1", ANYWHERE | HERE)):
+    for extension, strips in (("0", ANYWHERE), ("1", ANYWHERE | HERE)):
         place = ROOT / "build" / "wheel"
-        ready = firmware(carried, ROOT / "build" / "wheel-firmware")
+        ready = firmware(strips, ROOT / "build" / "wheel-firmware")
         shutil.rmtree(place, ignore_errors=True)
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "setup.py", "-q", "bdist_wheel", "--bdist-dir", place / "tree"]
             + ["--dist-dir", out],
             cwd=ROOT,
@@ -90,8 +90,8 @@ def wheels(out: Path) -> list[Path]:
             capture_output=True,
             text=True,
         )
-        if told.returncode:
-            sys.exit(f"engram: the wheel was not built:\n{told.stderr[-3000:]}")
+        if result.returncode:
+            sys.exit(f"engram: the wheel was not built:\n{result.stderr[-3000:]}")
     return sorted(out.glob("*.whl"))
 
 
@@ -124,9 +124,9 @@ def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, 
     """Name -> Markdown table: what the archive holds, and the sizes of what goes to boards."""
     lines = ["| part | files | bytes |", "|---|---:|---:|"]
     for part in ("wheels", "mip"):
-        found = [p for p in (tree / part).rglob("*") if p.is_file()]
-        size = sum(p.stat().st_size for p in found)
-        lines.append(f"| `{part}/` | {len(found)} | {size:,} |")
+        paths = [p for p in (tree / part).rglob("*") if p.is_file()]
+        size = sum(p.stat().st_size for p in paths)
+        lines.append(f"| `{part}/` | {len(paths)} | {size:,} |")
     for path in sorted((tree / "wheels").glob("*.whl")):
         name = re.sub(r"cp311-abi3-\w+", "cp311-abi3-<platform>", path.name)
         lines.append(f"| `wheels/{name}` | | {path.stat().st_size:,} |")
@@ -143,9 +143,9 @@ def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, 
     return {"contents": contents, "kernels": "\n".join(lines)}
 
 
-def write_docs(found: dict[str, str]) -> None:
+def write_docs(texts: dict[str, str]) -> None:
     text = DOCS.read_text()
-    for name, table in found.items():
+    for name, table in texts.items():
         mark = re.compile(rf"(<!-- dist: {name} -->\n).*?(<!-- end -->)", re.S)
         if not mark.search(text):
             sys.exit(f"engram: {DOCS} has no place for the table {name}")
@@ -173,11 +173,11 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="tables into docs/install.md")
     parser.add_argument("--out", type=Path, default=DIST, help="default: build/dist")
     parser.add_argument("arch", nargs="*", help="default: every one whose compiler is here")
-    chosen = parser.parse_args()
-    target, found = make(chosen.arch or natmod_build.available(), chosen.out)
-    if chosen.docs:
-        write_docs(found)
-    print(found["contents"])
+    options = parser.parse_args()
+    target, texts = make(options.arch or natmod_build.available(), options.out)
+    if options.docs:
+        write_docs(texts)
+    print(texts["contents"])
     print(os.path.relpath(target))
 
 

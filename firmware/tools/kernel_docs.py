@@ -109,36 +109,36 @@ def cell(text):
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
 
 
-def row(name, letters, args, told):
+def row(name, letters, args, summary):
     names = [arg.split("=")[0] for arg in args]
     types = ", ".join(
         (f"**{arg}** " if letter.isupper() else f"{arg} ").replace("_", "\\_") + TYPES[letter]
         for arg, letter in zip(names, letters, strict=True)
     )
     place = ", ".join("`{}` = `{}`".format(*arg.split("=")) for arg in args if "=" in arg)
-    told = re.sub(r"; \w+ may be \w+$", "", told)
-    return f"| `{name}` | {types} | {cell(told)} | {place or '-'} |"
+    summary = re.sub(r"; \w+ may be \w+$", "", summary)
+    return f"| `{name}` | {types} | {cell(summary)} | {place or '-'} |"
 
 
 def page():
     """The whole document."""
-    told = definitions()
+    summaries = definitions()
     lines = [HEAD]
     comment = []
     for line in LIST.read_text().splitlines():
-        found = ROW.match(line)
+        match = ROW.match(line)
         if line.startswith("//"):
             comment.append(line.removeprefix("//").strip())
         elif not line.strip():
             comment = []
-        if found:
-            name, letters, args = found.groups()
+        if match:
+            name, letters, args = match.groups()
             if comment:
                 title = " ".join(comment).rstrip(".")
                 lines += [f"\n## {title}\n", "| kernel | arguments | result | in place |"]
                 lines += ["|---|---|---|---|"]
                 comment = []
-            lines.append(row(name, letters, args.split(), told[name]))
+            lines.append(row(name, letters, args.split(), summaries[name]))
     return "\n".join(lines) + "\n"
 
 

@@ -70,8 +70,8 @@ def run(command: list[str], timeout_s: float, env: dict[str, str] | None = None)
             child.wait()
     if child.returncode:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
-        told = [line for line in lines if line.startswith(("fatal:", "E:", "Err:"))] or lines
-        raise Unavailable(f"{command[0]}: {(told or ['failed without a word'])[-1]}")
+        problems = [line for line in lines if line.startswith(("fatal:", "E:", "Err:"))] or lines
+        raise Unavailable(f"{command[0]}: {(problems or ['failed without a word'])[-1]}")
     return output
 
 
@@ -163,16 +163,16 @@ def archive_entries(etc_apt: Path) -> list[dict[str, str]]:
     Which entries those are is told by suite and component, never by the name of a server. Entries
     that come out the same are given once. Keys and trust options stay as they were.
     """
-    found: list[dict[str, str]] = []
+    rows: list[dict[str, str]] = []
     files = [etc_apt / "sources.list", *sorted((etc_apt / "sources.list.d").glob("*"))]
     readers = {".sources": stanzas, ".list": one_liners}
     for path in files:
-        read = readers.get(path.suffix)
+        reader = readers.get(path.suffix)
         try:
-            text = path.read_text(errors="replace") if read and path.is_file() else ""
+            text = path.read_text(errors="replace") if reader and path.is_file() else ""
         except OSError:
             continue
-        for entry in read(text) if read else ():
+        for entry in reader(text) if reader else ():
             suites = set(entry.get("suites", "").split())
             uris = [u for u in entry.get("uris", "").split() if not u.startswith("cdrom:")]
             if (
@@ -188,14 +188,14 @@ def archive_entries(etc_apt: Path) -> list[dict[str, str]]:
                 "suites": DEBIAN_SUITE,
                 "components": "main",
             }
-            kept = ("signed-by", "trusted", "check-valid-until", "check-date", "allow-insecure")
-            ours.update({name: entry[name] for name in kept if name in entry})
-            if ours not in found:
-                found.append(ours)
+            trust = ("signed-by", "trusted", "check-valid-until", "check-date", "allow-insecure")
+            ours.update({name: entry[name] for name in trust if name in entry})
+            if ours not in rows:
+                rows.append(ours)
     # Other publishers too call their suites by Debian's names: an entry that names its own key is
     # rather theirs, unless it is the archive's. They are not left out, only asked later.
     archive_key = "debian-archive"
-    return sorted(found, key=lambda entry: archive_key not in entry.get("signed-by", archive_key))
+    return sorted(rows, key=lambda entry: archive_key not in entry.get("signed-by", archive_key))
 
 
 def private_apt(root: Path, entry: dict[str, str]) -> dict[str, str]:
@@ -251,7 +251,7 @@ def from_debian(pin: Pin, into: Path) -> Path:
     types, fetch = "deb-src", ["source", "--download-only"]
     if pin.debian_file.endswith(".deb"):
         types, fetch = "deb", ["download"]
-    said: list[str] = []
+    reasons: list[str] = []
     for number, entry in enumerate(entries):
         root = into / f"apt{number}"
         try:
@@ -263,17 +263,17 @@ def from_debian(pin: Pin, into: Path) -> Path:
             run(["env", "-C", str(root), *command], FETCH_S, env)
             return unpacked(pin, root / pin.debian_file, into / "unpacked")
         except Unavailable as why:
-            said.append(str(why))
-    raise Unavailable("; ".join(dict.fromkeys(said)))
+            reasons.append(str(why))
+    raise Unavailable("; ".join(dict.fromkeys(reasons)))
 
 
 def unpacked(pin: Pin, file: Path, into: Path) -> Path:
     """Check a package against the pinned hash and unpack it. Returns the tree in it."""
     if not file.is_file():
         raise Unavailable(f"apt-get brought another version than {pin.debian_file}")
-    got = sha256_of(file)
-    if got != pin.debian_sha256:
-        raise Unavailable(f"{file.name}: expected SHA-256 {pin.debian_sha256}, got {got}")
+    digest = sha256_of(file)
+    if digest != pin.debian_sha256:
+        raise Unavailable(f"{file.name}: expected SHA-256 {pin.debian_sha256}, got {digest}")
     into.mkdir()
     if file.suffix == ".deb":
         run(["dpkg-deb", "-x", str(file), str(into)], FETCH_S)
@@ -297,8 +297,8 @@ def ways_of(pin: Pin) -> dict[str, Way]:
 
 
 def cache_dir() -> Path:
-    named = os.environ.get("ENGRAM_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "engram"
+    folder = os.environ.get("ENGRAM_CACHE")
+    return Path(folder) if folder else Path.home() / ".cache" / "engram"
 
 
 def into_cache(

@@ -43,15 +43,15 @@ def version_of(tree: Path) -> tuple[int, int, int] | None:
         text = (tree / "py" / "mpconfig.h").read_text(errors="replace")
     except OSError:
         return None
-    found = {
+    numbers = {
         part: int(number)
         for part, number in re.findall(
             r"^#define MICROPY_VERSION_(MAJOR|MINOR|MICRO) (\d+)", text, re.M
         )
     }
-    if len(found) != 3:
+    if len(numbers) != 3:
         return None
-    return found["MAJOR"], found["MINOR"], found["MICRO"]
+    return numbers["MAJOR"], numbers["MINOR"], numbers["MICRO"]
 
 
 def checked(tree: Path) -> Path:
@@ -64,9 +64,9 @@ def checked(tree: Path) -> Path:
             f"        Point MICROPY_DIR at a checkout, or unset it to have one fetched."
         )
     if version < OLDEST:
-        have, need = (".".join(map(str, v)) for v in (version, OLDEST))
+        actual, least = (".".join(map(str, v)) for v in (version, OLDEST))
         sys.exit(
-            f"engram: MICROPY_DIR={tree} is MicroPython {have}; {need} or later is needed "
+            f"engram: MICROPY_DIR={tree} is MicroPython {actual}; {least} or later is needed "
             f"({RELEASE} is what is tested).\n"
             f"        Check out a later tag there, or unset MICROPY_DIR to have one fetched."
         )
@@ -112,8 +112,8 @@ def main() -> None:
         help="try only this source (may be given again; default: all, official first)",
     )
     options = parser.parse_args()
-    named = os.environ.get("MICROPY_DIR")
-    print(checked(Path(named)) if named else provide(cache_dir(), options.source or list(SOURCES)))
+    tree = os.environ.get("MICROPY_DIR")
+    print(checked(Path(tree)) if tree else provide(cache_dir(), options.source or list(SOURCES)))
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ def from_npm(into: Path) -> Path:
     say(f"fetching {spec} with npm")
     run(["npm", "pack", spec, "--silent", "--pack-destination", str(into)], FETCH_S)
     tarball = into / f"{NPM_NAME}-{NPM_RELEASE}.tgz"
-    got = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
-    if got != NPM_SHA512:
-        raise Unavailable(f"{spec}: expected SHA-512 {NPM_SHA512}, got {got}")
+    digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
+    if digest != NPM_SHA512:
+        raise Unavailable(f"{spec}: expected SHA-512 {NPM_SHA512}, got {digest}")
     run(["tar", "-xf", str(tarball), "-C", str(into), "--no-same-owner"], FETCH_S)
     return into / "package"
 
@@ -116,22 +116,22 @@ def provide(name: str, cache: Path) -> Path:
 
     Raises Unavailable: nothing usable is there, or no way leads to it.
     """
-    wanted = WANTED[name]
+    part = WANTED[name]
     value = os.environ.get(name)
-    if value and not (Path(value) / wanted.mark).is_file():
+    if value and not (Path(value) / part.mark).is_file():
         raise Unavailable(
-            f"{name}={value}: expected a folder with {wanted.mark} in it, got none; unset it to "
+            f"{name}={value}: expected a folder with {part.mark} in it, got none; unset it to "
             "have one fetched"
         )
     if value:
         return Path(value).resolve()
-    target = cache / f"{wanted.title}-{wanted.release}"
+    target = cache / f"{part.title}-{part.release}"
     try:
-        return into_cache(target, wanted.ways, lambda tree: (tree / wanted.mark).is_file())
+        return into_cache(target, part.ways, lambda tree: (tree / part.mark).is_file())
     except Unavailable as reasons:
         raise Unavailable(
-            f"could not get {wanted.title} {wanted.release}:\n{reasons}\n"
-            f"        Get it by hand ({wanted.by_hand}),\n"
+            f"could not get {part.title} {part.release}:\n{reasons}\n"
+            f"        Get it by hand ({part.by_hand}),\n"
             f"        and say where it is: {name}=/path"
         ) from None
 
@@ -142,11 +142,11 @@ def main() -> int:
     options = parser.parse_args()
     names = [name for name in WANTED if name != EMULATOR or not options.no_emulator]
     try:
-        found = {name: provide(name, cache_dir()) for name in names}
+        paths = {name: provide(name, cache_dir()) for name in names}
     except Unavailable as why:
         print(f"engram: {why}", file=sys.stderr)
         return EX_UNAVAILABLE
-    for name, path in found.items():
+    for name, path in paths.items():
         print(f"{name}={path}")
     return 0
 
