@@ -256,7 +256,8 @@ def test_a_part_damaged_in_flash_is_thrown_away(board, tmp_path):
     def spoil(done):
         if done == len(data):
             part = tmp_path / "m.bin.part"
-            part.write_bytes(b"X" + part.read_bytes()[1:] + data[part.stat().st_size :])
+            first = bytes([data[0] ^ 1])
+            part.write_bytes(first + part.read_bytes()[1:] + data[part.stat().st_size :])
 
     told = "expected the announced crc32 .*, got .*; the part is thrown away"
     with pytest.raises(DeviceError, match=told):
