@@ -26,7 +26,7 @@ HEAD = "# measured: python tests/bench/board_room.py"
 
 
 def measure(name: str) -> dict[str, int]:
-    """What [room] says of a board: {"heap_bytes", "fs_bytes"}, of a stock board "store_bytes"."""
+    """The [room] of a board: {"heap_bytes", "fs_bytes"}, of a stock board "store_bytes" too."""
     board = boards.load(name)
     if not board.artefact.exists():
         build.build(board)

@@ -43,7 +43,7 @@ def check_frames():
 
 
 def opened(store, data, crc):
-    """What put_open() says, without the space of this host's file system."""
+    """The answer of put_open(), without the space of this host's file system."""
     answer = store.put_open("in/a.bin", len(data), crc)
     space = answer.pop("space")
     if not 0 < space["free_bytes"] <= space["total_bytes"]:

@@ -32,7 +32,7 @@ def shell_lines():
 
 
 def repl_lines():
-    """What a person types: without prompts, with the empty line that ends a block."""
+    """The text that a person types: without prompts, with the empty line that ends a block."""
     (block,) = re.findall(r"^```python\n(.*?)^```", section("At the board's REPL"), re.M | re.S)
     return "".join(line[4:] + "\n" for line in block.splitlines())
 

@@ -114,7 +114,7 @@ def run(situation: situations.Situation, seed: int, settings: dict) -> float:
 
 
 def observe(learner: Learner, part: situations.Part) -> None:
-    """What Learner.observe does behind the frozen stage."""
+    """Does the part of Learner.observe() behind the frozen stage."""
     store = learner.store
     packed = bytearray(store.latent_bytes)
     for x, y in zip(part.x, part.y.tolist()):
@@ -165,7 +165,7 @@ def tuned(get: Situations, name: str) -> dict:
 
 
 def columns(name: str, settings: dict) -> dict[str, dict]:
-    """What is run: {column: settings}."""
+    """The runs of the table: {column: settings}."""
     return {
         "before": BEFORE,
         "now": {},

@@ -103,7 +103,7 @@ def _same(size, kernel, stride):
 
 
 def features(noises: tuple[str, ...]) -> Features:
-    """Of all clips of audio_8k, clean and in each noise, at an SNR of SNR_DB in turn."""
+    """The features of all clips of audio_8k, clean and in each noise at SNRs of SNR_DB in turn."""
     kept = CACHE / f"keywords-{'-'.join(noises)}.npz"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)

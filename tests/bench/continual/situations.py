@@ -45,11 +45,12 @@ class Part(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """What a board knows, what comes, and what is asked afterwards.
+    """The knowledge of a board, the sessions that come, and the tests afterwards.
 
     model: a model file, as bytes, whose head knows the first `known` classes. memory: samples of
-    what it knows, observed first. sessions: what comes. tests: of what it knows, then one for each
-    session. score: (accuracies of each session's end on all tests so far) -> the figure.
+    these classes, observed first. sessions: the samples that come. tests: one of the known
+    classes, then one for each session. score: (accuracies of each session's end on all tests so
+    far) -> the figure.
     """
 
     name: str

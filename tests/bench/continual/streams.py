@@ -105,7 +105,7 @@ def _learner(cell: cells.Cell, data: Data, capacity: int, how: dict) -> Learner:
 
 
 def _observe(learner: Learner, cell: cells.Cell, data: Data, chosen: np.ndarray) -> None:
-    """What Learner.observe does behind the frozen stage, which never changes."""
+    """Does the part of Learner.observe() behind the frozen stage, which never changes."""
     store = learner.store
     packed = bytearray(store.latent_bytes)
     for i in chosen:
