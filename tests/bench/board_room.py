@@ -69,14 +69,14 @@ def main() -> None:
     parser.add_argument("boards", nargs="+")
     parser.add_argument("--write", action="store_true", help="into board.toml")
     parser.add_argument("--no-stock", action="store_true", help="not the twin with stock firmware")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as state:
         os.environ["ENGRAM_STATE"] = state
-        for name in chosen.boards:
-            stock = None if chosen.no_stock else measure(name + boards.STOCK)
+        for name in options.boards:
+            stock = None if options.no_stock else measure(name + boards.STOCK)
             tables = text(name, measure(name), stock)
             print(name, tables, sep="\n")
-            if chosen.write:
+            if options.write:
                 write(name, tables)
 
 

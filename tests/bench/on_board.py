@@ -37,13 +37,13 @@ def bracket(counter, f, out, x, w, b):
 
 def each(statement, *names):
     """Instructions of a statement: a function with CALLS of it in a row, less one with none."""
-    taken = []
+    times = []
     for statements in ([statement] * CALLS, ["pass"]):
-        found = {}
-        exec(FUNCTION.format("\n    ".join(statements)), found)
+        namespace = {}
+        exec(FUNCTION.format("\n    ".join(statements)), namespace)
         gc.collect()
-        taken.append(found["bracket"](engram_board.counter, *names))
-    n, rest = divmod(taken[0] - taken[1], CALLS)
+        times.append(namespace["bracket"](engram_board.counter, *names))
+    n, rest = divmod(times[0] - times[1], CALLS)
     if rest:
         raise ValueError(statement + ": two calls took different numbers of instructions")
     return n

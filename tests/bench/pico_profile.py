@@ -65,11 +65,11 @@ def code_map(text):
     """
     pieces = []
     for line in text.splitlines():
-        found = SECTION.match(line)
-        if found:
-            start, size = int(found[1], 16), int(found[2], 16)
+        match = SECTION.match(line)
+        if match:
+            start, size = int(match[1], 16), int(match[2], 16)
             if start and size:
-                pieces.append((start, start + size, owner_of(found[3])))
+                pieces.append((start, start + size, owner_of(match[3])))
     return sorted(pieces)
 
 
@@ -100,21 +100,21 @@ def at_or_before(rows, address):
 
 def shares(profile, pieces, names, rom, busy_cycles):
     """{owner: cycles}, most first. busy_cycles: of the flash chip, found at the ROM's loop."""
-    found = {}
+    totals = {}
     for address, cycles in profile.items():
         at = int(address)
         if at < 0x4000:
             owner = rom_owner(at_or_before(rom, at)[1])
         else:
             piece, name = at_or_before(pieces, at), at_or_before(names, at)[1]
-            named = [owner for pattern, owner in NAMED if pattern.match(name)]
+            owners = [owner for pattern, owner in NAMED if pattern.match(name)]
             owner = piece[2] if at < piece[1] else "native code in RAM"
-            owner = named[0] if named else owner
-        found[owner] = found.get(owner, 0) + cycles
+            owner = owners[0] if owners else owner
+        totals[owner] = totals.get(owner, 0) + cycles
     if busy_cycles:
-        found["flash"] = found.get("flash", 0) - busy_cycles
-        found["flash chip at work"] = busy_cycles
-    return dict(sorted(found.items(), key=lambda row: -row[1]))
+        totals["flash"] = totals.get("flash", 0) - busy_cycles
+        totals["flash chip at work"] = busy_cycles
+    return dict(sorted(totals.items(), key=lambda row: -row[1]))
 
 
 class Profiled:
@@ -136,11 +136,11 @@ class Profiled:
         os.kill(virtual.status(NAME).child, signal.SIGUSR2)
         while not self.file.exists():
             time.sleep(0.05)
-        told = json.loads(self.file.read_text())
-        busy = told["flash"]["busyNanos"]
+        report = json.loads(self.file.read_text())
+        busy = report["flash"]["busyNanos"]
         cycles = round((busy - self.busy_before) * self.board.facts["chip"]["clock_hz"] / 1e9)
         self.busy_before = busy
-        return shares(told["addresses"], self.pieces, self.names, self.rom, cycles)
+        return shares(report["addresses"], self.pieces, self.names, self.rom, cycles)
 
 
 def measure(place):
@@ -178,10 +178,10 @@ def measure(place):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="engram-profile-") as place:
-        told = measure(Path(place))
+        figures = measure(Path(place))
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(told, indent=1) + "\n")
-    for name, part in told.items():
+    OUT.write_text(json.dumps(figures, indent=1) + "\n")
+    for name, part in figures.items():
         total = sum(part.values())
         print(f"{name}: {total:,} cycles")
         for owner, cycles in part.items():

@@ -61,11 +61,11 @@ def native_module(arch, module, flags):
         f"PYTHON={sys.executable}",
     ]  # fmt: skip
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
+    result = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PATH": path}
     )
-    if done.returncode:
-        sys.exit(f"bench: {module} for {arch} does not build:\n{done.stdout}{done.stderr}")
+    if result.returncode:
+        sys.exit(f"bench: {module} for {arch} does not build:\n{result.stdout}{result.stderr}")
     return out / f"{module}.mpy"
 
 
@@ -86,10 +86,10 @@ def reference(case):
 
 def measure(host, build, wrong):
     """Rows of one build; appends to `wrong` what does not give the reference's answer."""
-    arch, module, flags, wanted = BUILDS[build]
+    arch, module, flags, names = BUILDS[build]
     if module:
         host.put(native_module(arch, module, flags))
-    for case in wanted:
+    for case in names:
         name, _, _, _, shape = case
         n, crcs = count(host, module or "_engram", cases.CASES.index(case), module is None)
         if crcs != reference(case):

@@ -28,7 +28,7 @@ def least(fill):
     return 1 / (fill * low)
 
 
-def swinging(kept):
+def swinging(share):
     """(write amplification, least fill, mean fill) of a round that `kept` of the records survive.
 
     First the empty units are filled, while nothing is dropped, from the least fill n up to all;
@@ -37,12 +37,12 @@ def swinging(kept):
     as likely to be there; at the end n is left: n = kept (1 - n ln kept). The best schedule that
     is known here, not shown to be the best there is.
     """
-    lost = -log(kept)
-    n = kept / (1 - kept * lost)
-    moved = n * kept
+    lost = -log(share)
+    n = share / (1 - share * lost)
+    moved = n * share
     filling = (1 - n) * (1 + n) / 2
     # fill u (1 - n ln u) while the part u of the records from before falls from 1 to `kept`
-    area = (1 - kept**2) / 2 + n * ((1 - kept**2) / 4 - kept**2 / 2 * lost)
+    area = (1 - share**2) / 2 + n * ((1 - share**2) / 4 - share**2 / 2 * lost)
     dropping = n * area  # over the n (1 - kept) records that are admitted then
     return 1 / (1 - moved), n, (filling + dropping) / (1 - moved)
 
@@ -51,6 +51,6 @@ def least_swinging(fill):
     """(write amplification, least fill) of swinging() with a mean fill."""
     low, high = 0.05, 0.99
     while high - low > 1e-12:
-        kept = (low + high) / 2
-        low, high = (kept, high) if swinging(kept)[2] < fill else (low, kept)
+        share = (low + high) / 2
+        low, high = (share, high) if swinging(share)[2] < fill else (low, share)
     return swinging(low)[:2]

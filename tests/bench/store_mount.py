@@ -34,13 +34,13 @@ HEAP = ("units", "slots", "records", "heap_bytes")
 
 def parse(text, **common):
     """(rows of mounts, rows of heaps) from what store_mounts prints."""
-    found = {"mount": [], "heap": []}
+    entries = {"mount": [], "heap": []}
     for line in text.splitlines():
         kind, *numbers = line.split()
         names = MOUNT if kind == "mount" else HEAP
         row = dict(zip(names, map(int, numbers), strict=True))
-        found[kind].append({**common, **row})
-    return found["mount"], found["heap"]
+        entries[kind].append({**common, **row})
+    return entries["mount"], entries["heap"]
 
 
 def on_board(name, state):
@@ -59,11 +59,11 @@ def on_board(name, state):
 
 def on_cpython():
     """Rows of mounts on this computer, flash in RAM: the least of 15 times."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         device = RamFlash(max(store_mounts.SIZES), 4096, 256)
         store_mounts.mounts(device, lambda: perf_counter_ns() // 1000, 15)
-    return parse(printed.getvalue(), host="cpython", unit="us", kind="host")[0]
+    return parse(output.getvalue(), host="cpython", unit="us", kind="host")[0]
 
 
 def slope(rows, x, y):
@@ -89,10 +89,10 @@ def rows():
     return {"mount": mounted + on_cpython(), "index": heaps}
 
 
-def table(found):
+def table(tables):
     """The rows as text."""
-    boards = [row for row in found["mount"] if row["host"] == BOARD]
-    here = {(r["units"], r["records"]): r["taken"] for r in found["mount"] if r["host"] != BOARD}
+    boards = [row for row in tables["mount"] if row["host"] == BOARD]
+    here = {(r["units"], r["records"]): r["taken"] for r in tables["mount"] if r["host"] != BOARD}
     lines = [
         "A mount reads the header of every unit, and every slot of those in use. `info()` says "
         "how many slots (`mount_slots`) and how long it took (`mount_us`). Latents of 256 bytes, "
@@ -112,7 +112,7 @@ def table(found):
                 f"| {units} | {row['records']} | {row['slots_read']} | {row['taken']} | "
                 f"{off:+.2%} | {here[units, row['records']]} |"
             )
-    a_record, fixed = slope(found["index"], "records", "heap_bytes")
+    a_record, fixed = slope(tables["index"], "records", "heap_bytes")
     lines += [
         "",
         f"A slot more is {each:.0f} instructions more, in the largest region. The line is through "
@@ -122,7 +122,7 @@ def table(found):
         "|---:|---:|---:|---:|",
         *(
             f"| {r['units']} | {r['slots']} | {r['records']} | {r['heap_bytes']} |"
-            for r in found["index"]
+            for r in tables["index"]
         ),
         "",
         f"A record more takes {a_record:.2f} bytes of RAM, beside {fixed:.0f} bytes for the store "
@@ -141,11 +141,11 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--docs", action="store_true", help="table into docs/store.md")
     options = options.parse_args()
-    found = rows()
+    tables = rows()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     whole = json.loads(OUT.read_text()) if OUT.exists() else {}
-    OUT.write_text(json.dumps({**whole, **found}, indent=1) + "\n")
-    text = table(found)
+    OUT.write_text(json.dumps({**whole, **tables}, indent=1) + "\n")
+    text = table(tables)
     print(text)
     if options.docs:
         put(text)

@@ -26,8 +26,8 @@ def mounts(device, counter, times=1):
             store = open_store(device, units)
             latent = bytearray(LATENT_BYTES)
             slots = store.info()["slots_per_block"]
-            wanted = fill * store.capacity // 100 // slots * slots
-            while len(store) < wanted:
+            count = fill * store.capacity // 100 // slots * slots
+            while len(store) < count:
                 latent[len(store) % LATENT_BYTES] += 1
                 store.append(latent, len(store) % 10, 0)
             records = len(store)
@@ -37,8 +37,8 @@ def mounts(device, counter, times=1):
                 gc.collect()
                 start = counter()
                 store = open_store(device, units)
-                taken = counter() - start
-                least = taken if least is None or taken < least else least
+                span = counter() - start
+                least = span if least is None or span < least else least
             info = store.info()
             if info["live"] != records:
                 raise ValueError(records)

@@ -260,19 +260,19 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--docs", action="store_true", help="tables into docs/store.md")
     options = options.parse_args()
-    told = json.loads(OUT.read_text()) if OUT.exists() else {}
+    tables = json.loads(OUT.read_text()) if OUT.exists() else {}
     for key, (rows, table) in SECTIONS.items():
-        told[key] = rows()
-        print(table(told[key]), flush=True)
+        tables[key] = rows()
+        print(table(tables[key]), flush=True)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(told, indent=1) + "\n")
+    OUT.write_text(json.dumps(tables, indent=1) + "\n")
     print(f"wrote {OUT.relative_to(ROOT)}")
     if options.docs:
         text = DOCUMENT.read_text()
         for key, (_, table) in SECTIONS.items():
             begin, end = f"<!-- store_{key}: begin -->", f"<!-- store_{key}: end -->"
             before, rest = text.split(begin)
-            text = f"{before}{begin}\n{table(told[key])}\n{end}{rest.split(end)[1]}"
+            text = f"{before}{begin}\n{table(tables[key])}\n{end}{rest.split(end)[1]}"
         DOCUMENT.write_text(text)
         print(f"wrote {DOCUMENT.relative_to(ROOT)}")
 

@@ -34,11 +34,11 @@ HALF_OF_BEST = "f32_depthwise3x3"
 
 def best_peers():
     """(kernel, shape, arch) -> (instructions per product, peer), the fewest of each."""
-    found = {}
+    best = {}
     for row in json.loads(PEERS.read_text())["figures"]:
         key = row["kernel"], row["shape"], row["arch"]
-        found[key] = min(found.get(key, (1e9, "")), (row["instr_per_mac"], row["peer"]))
-    return found
+        best[key] = min(best.get(key, (1e9, "")), (row["instr_per_mac"], row["peer"]))
+    return best
 
 
 def markdown(rows):

@@ -49,14 +49,14 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows(data):
-    made = [
+    grid = [
         cells.Cell(strategy="finetune", buffer=100),
         cells.Cell(strategy="replay", buffer=100),
         cells.Cell(strategy="replay", buffer=100, bits=4),
         cells.Cell(strategy="replay", buffer=100, bits=32),
     ]
     how = {"epochs": 2, "lr": 0.03, "lr_decay": 1.0, "batch": 16}
-    return {(c.strategy, c.bits): streams.run(c, data, how, EACH) for c in made}
+    return {(c.strategy, c.bits): streams.run(c, data, how, EACH) for c in grid}
 
 
 def test_replay_forgets_less_than_plain_training_and_less_than_joint_knows(data, rows):
@@ -115,16 +115,16 @@ def test_few_shot_episodes_are_learned_in_one_pass():
 
 
 def test_results_survive_a_new_start_and_make_the_document(rows, tmp_path):
-    stored = results.Results(tmp_path / "continual.json")
+    grid = results.Results(tmp_path / "continual.json")
     for row in rows.values():
         for seed in cells.SEEDS:
-            stored.put({**row, "seed": seed, "buffer": 500})
+            grid.put({**row, "seed": seed, "buffer": 500})
     again = results.Results(tmp_path / "continual.json")
-    assert again.rows == stored.rows and again.has(cells.Cell(strategy="replay"))
+    assert again.rows == grid.rows and again.has(cells.Cell(strategy="replay"))
     again.save_csv(tmp_path / "continual.csv")
     assert len((tmp_path / "continual.csv").read_text().splitlines()) == 1 + len(again.rows)
-    told = pages.text(again)
-    assert "| replay |" in told and "| finetune |" in told and "±" in told
+    page = pages.text(again)
+    assert "| replay |" in page and "| finetune |" in page and "±" in page
     assert [name for _, name in plots.draw(again, tmp_path)] == ["continual-p1.png"]
     assert (tmp_path / "continual-p1.png").stat().st_size > 10_000
 

@@ -88,9 +88,9 @@ def test_the_share_of_before_is_by_number(new_user):
 def test_the_page_has_a_row_for_each_situation_and_says_what_was_not_run():
     names = (*defaults.NAMES, defaults.SKEWED)
     columns = ("before", "now", "tuned", "replay_lwf", "replay_anchor", *defaults.GOALS)
-    stored = {n: {c: [90.0, 92.0] for c in columns} | {"settings": {"lr": 0.1}} for n in names}
-    stored["P3"]["tuned"] = [93.0, 95.0]
-    text = defaults_page.tables(stored, {"P1": {"scores": [80.0, 81.0], "settings": {}}})
+    figures = {n: {c: [90.0, 92.0] for c in columns} | {"settings": {"lr": 0.1}} for n in names}
+    figures["P3"]["tuned"] = [93.0, 95.0]
+    text = defaults_page.tables(figures, {"P1": {"scores": [80.0, 81.0], "settings": {}}})
     assert text.count("not run") == 10
     assert "| 91.0 ± 1.4 | **91.0 ± 1.4** | 94.0 ± 1.4 | -3.0 | not run |" in text
     assert "80.5 ± 0.7" in text and defaults_page.BEGIN in defaults_page.DOCUMENT.read_text()

@@ -63,9 +63,9 @@ def test_latents_are_those_of_the_converters_reference(name):
     device = DeviceModel(model)
     shape = (6, *device.graph["input"]["shape"])
     x = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
-    found = latents.frozen_latents(model, x)
-    assert found.dtype == np.int8 and (found == device.latents(x).reshape(6, -1)).all()
-    assert len(np.unique(found)) > 20
+    values = latents.frozen_latents(model, x)
+    assert values.dtype == np.int8 and (values == device.latents(x).reshape(6, -1)).all()
+    assert len(np.unique(values)) > 20
 
 
 def test_latents_are_computed_once(tmp_path, pictures, monkeypatch):
@@ -107,9 +107,9 @@ def test_logits_are_those_of_the_converters_reference(pictures):
     device = DeviceModel(FASHION)
     values = latents.frozen_latents(FASHION, pictures)
     learner = latents.joint_learner(FASHION, values, np.arange(12) % 10, epochs=1, lr=0.0)
-    found = latents.logits(FASHION, learner, values)
-    wanted = device.adaptive(values.reshape(12, 4, 4, 16)).reshape(12, -1)
-    assert found.shape == (12, 10) and np.abs(found - wanted).max() < 1e-4
+    outputs = latents.logits(FASHION, learner, values)
+    target = device.adaptive(values.reshape(12, 4, 4, 16)).reshape(12, -1)
+    assert outputs.shape == (12, 10) and np.abs(outputs - target).max() < 1e-4
 
 
 # ---------------------------------------------------------------- protocols
@@ -167,20 +167,20 @@ def test_members_are_all_of_a_group_in_order():
 
 def test_drawn_takes_as_many_of_each_class():
     labels = np.array([0] * 50 + [1] * 50 + [2] * 4)
-    chosen = protocols.drawn(labels, (0, 2), 10, seed=1)
-    assert len(set(chosen.tolist())) == 14
-    assert np.bincount(labels[chosen]).tolist() == [10, 0, 4]
-    assert (protocols.drawn(labels, (0, 2), 10, seed=1) == chosen).all()
-    assert set(protocols.drawn(labels, (0, 2), 10, seed=2)) != set(chosen)
+    rows = protocols.drawn(labels, (0, 2), 10, seed=1)
+    assert len(set(rows.tolist())) == 14
+    assert np.bincount(labels[rows]).tolist() == [10, 0, 4]
+    assert (protocols.drawn(labels, (0, 2), 10, seed=1) == rows).all()
+    assert set(protocols.drawn(labels, (0, 2), 10, seed=2)) != set(rows)
 
 
 def test_few_shot_learning_sees_only_held_out_alphabets():
     alphabets = np.array(["Greek", "Korean", "Latin"])
     ink = np.random.default_rng(7).random((6, 105, 105)) < 0.1
-    drawn = Characters(ink, np.array([0, 1, 2, 2, 1, 0]), np.arange(6), alphabets)
-    chosen = protocols.drawings(drawn)
-    assert chosen.label.tolist() == [0, 2, 2, 0] and chosen.drawer.tolist() == [0, 2, 3, 5]
-    assert (chosen.x == drawn.pixels(28)[[0, 2, 3, 5]]).all()
+    drawings = Characters(ink, np.array([0, 1, 2, 2, 1, 0]), np.arange(6), alphabets)
+    part = protocols.drawings(drawings)
+    assert part.label.tolist() == [0, 2, 2, 0] and part.drawer.tolist() == [0, 2, 3, 5]
+    assert (part.x == drawings.pixels(28)[[0, 2, 3, 5]]).all()
 
 
 def characters(classes=30, drawers=20):

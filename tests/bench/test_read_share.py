@@ -47,8 +47,8 @@ def test_reading_takes_a_twentieth_of_a_step_at_most(model, bits, latent_bytes, 
         host.put(path)
         host.put(HERE / "read_share.py")
         call = f"import read_share; read_share.measure({path.name!r}, {bits})"
-        found, read, total = (int(n) for n in host.exec(call).split())
+        size, read, total = (int(n) for n in host.exec(call).split())
     finally:
         host.stop()
-    assert found == latent_bytes
+    assert size == latent_bytes
     assert 0 < read <= MOST * total, f"{read} of {total} instructions: {read / total:.2%}"

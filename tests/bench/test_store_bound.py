@@ -26,10 +26,10 @@ def test_so_many_records_of_a_reservoir_survive():
     assert sum(old) == pytest.approx(size * exp(-admitted / size), rel=0.05)
 
 
-@pytest.mark.parametrize("kept", [0.3, 0.45, 0.6])
-def test_a_swinging_round_is_what_it_says(kept):
+@pytest.mark.parametrize("share", [0.3, 0.45, 0.6])
+def test_a_swinging_round_is_what_it_says(share):
     """The round in small steps: amounts by the probability that they are still to stay."""
-    amplification, least, mean = store_bound.swinging(kept)
+    amplification, least, mean = store_bound.swinging(share)
     steps = 20000
     # in units of all slots; new: admitted and still there; p: of a record to be in the store
     new, old, moved, admitted, area, p = 0.0, least, 0.0, 0.0, 0.0, 1.0
@@ -39,13 +39,13 @@ def test_a_swinging_round_is_what_it_says(kept):
         area += part * (new + old)
     for i in range(steps):  # the others, each of which moves with `kept`, else is dropped
         part = least / steps
-        moved += kept * part
-        admitted += (1 - kept) * part
-        p, before = 1 - (i + 1) / steps * (1 - kept), p
+        moved += share * part
+        admitted += (1 - share) * part
+        p, before = 1 - (i + 1) / steps * (1 - share), p
         old = least * p
-        new = new * p / before + (1 - kept) * part
-        area += (1 - kept) * part * (new + old)
-    assert p == pytest.approx(kept) and old + new == pytest.approx(least, rel=1e-3)
+        new = new * p / before + (1 - share) * part
+        area += (1 - share) * part * (new + old)
+    assert p == pytest.approx(share) and old + new == pytest.approx(least, rel=1e-3)
     assert admitted + moved == pytest.approx(1)
     assert (admitted + moved) / admitted == pytest.approx(amplification, rel=1e-3)
     assert area / admitted == pytest.approx(mean, rel=1e-3)

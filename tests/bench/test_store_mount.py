@@ -47,10 +47,10 @@ def test_a_mount_takes_what_the_slots_take(emulated, units):
 
 def test_what_does_not_depend_on_slots_grows_with_the_units(emulated):
     """And not faster than they do: twice as many units take less than twice as much."""
-    taken = []
+    arguments = []
     for units in store_mounts.SIZES:
         some = store_mount.of_size(emulated[0], units)
         each, fixed = store_mount.slope(some, "slots_read", "taken")
-        taken.append(fixed)
+        arguments.append(fixed)
     assert store_mounts.SIZES == (24, 48, 96)
-    assert taken[0] < taken[1] < taken[2] < 2 * taken[1] < 4 * taken[0]
+    assert arguments[0] < arguments[1] < arguments[2] < 2 * arguments[1] < 4 * arguments[0]

@@ -27,9 +27,9 @@ def printed():
 @pytest.mark.parametrize(("name", "shape", "arch", "build"), ROWS)
 def test_the_document_has_a_figure_for_every_row(name, shape, arch, build):
     start = f"| {name} | {shape} | {arch} {build} | "
-    found = [line for line in printed().splitlines() if line.startswith(start)]
-    assert len(found) == 1
-    assert int(found[0].removeprefix(start).split(" | ")[0]) > 0
+    lines = [line for line in printed().splitlines() if line.startswith(start)]
+    assert len(lines) == 1
+    assert int(lines[0].removeprefix(start).split(" | ")[0]) > 0
 
 
 def test_every_bar_is_of_a_row():

@@ -107,20 +107,20 @@ def _depths(protocol: str) -> Iterator[Cell]:
 
 def settings() -> list[Cell]:
     """Every setting once, first seed, what matters most first."""
-    found: list[Cell] = list(_shown())
+    cells_of_grid: list[Cell] = list(_shown())
     for protocol in ("P1", "P3", "P5"):
-        found += _strategies(protocol, DENSE)
-    found += peers()
-    found += _memory("P1", BEST)
-    found += _memory("P1", "replay")
-    found += _policies("P1")
-    found += _depths("P1")
-    found += _strategies("P1", DEEP)
+        cells_of_grid += _strategies(protocol, DENSE)
+    cells_of_grid += peers()
+    cells_of_grid += _memory("P1", BEST)
+    cells_of_grid += _memory("P1", "replay")
+    cells_of_grid += _policies("P1")
+    cells_of_grid += _depths("P1")
+    cells_of_grid += _strategies("P1", DEEP)
     for protocol in ("P3", "P5"):
-        found += _memory(protocol, BEST)
-        found += _policies(protocol)
-        found += _depths(protocol)
-    return list(dict.fromkeys(found))
+        cells_of_grid += _memory(protocol, BEST)
+        cells_of_grid += _policies(protocol)
+        cells_of_grid += _depths(protocol)
+    return list(dict.fromkeys(cells_of_grid))
 
 
 def grid() -> Iterator[Cell]:
@@ -133,7 +133,7 @@ def grid() -> Iterator[Cell]:
 
 def training(cell: Cell) -> dict:
     """epochs, lr, lr_decay, batch; weight_decay and options of the strategy where it has any."""
-    found = {**TRAINING, **OWN_TRAINING.get(cell.strategy, {})}
+    recipe = {**TRAINING, **OWN_TRAINING.get(cell.strategy, {})}
     if (cell.protocol, cell.model) == ("P1", DENSE["P1"]):
-        found["lr"] = RATES.get(cell.strategy, {}).get(cell.buffer, found["lr"])
-    return found
+        recipe["lr"] = RATES.get(cell.strategy, {}).get(cell.buffer, recipe["lr"])
+    return recipe

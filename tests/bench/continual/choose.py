@@ -48,11 +48,11 @@ def main() -> None:
     data = streams.data_of(protocols.fashion(), cells.DENSE["P1"])
     for strategy in sys.argv[1:] or [name for name in peers.SETTINGS if name != "slda"]:
         for buffer in peers.BUFFERS if strategy in peers.REPLAYING else (500,):
-            found = []
+            choices = []
             for accuracy, how in tried(strategy, buffer, data):
-                found.append((accuracy, how))
+                choices.append((accuracy, how))
                 print(f"{strategy} {buffer} {how}: {accuracy:.4f}", flush=True)
-            best = max(found, key=lambda one: one[0])
+            best = max(choices, key=lambda one: one[0])
             print(f"{strategy} {buffer}, the best: {best[1]}: {best[0]:.4f}", flush=True)
 
 

@@ -52,11 +52,11 @@ def of(cell: cells.Cell, model, learner, steps: int, new: int) -> dict:
     config = Config(spec, learner.batch, strategy=cell.strategy, depth=cell.depth)
     step = learner.batch * step_macs(config)
     there = config.plan(store.capacity, store.bits).layout
-    wanted = config.plan(cell.buffer + new, cell.bits).layout
+    layout = config.plan(cell.buffer + new, cell.bits).layout
     return {
         "latent_bytes": (latent * cell.bits + 7) // 8,
         "flash_bytes": cell.buffer * slot_bytes(latent, cell.bits),
-        "ram_bytes": learner.planned_bytes + wanted.total_bytes - there.total_bytes,
+        "ram_bytes": learner.planned_bytes + layout.total_bytes - there.total_bytes,
         "step_instructions": estimate_instructions(0, step),
         "session_instructions": estimate_instructions(new * frozen, steps * step),
         "cost_kind": "model",

@@ -182,10 +182,10 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="tune anew")
     parser.add_argument("--out", type=Path, default=OUT / "defaults.json")
     options = parser.parse_args()
-    stored = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    results = json.loads(options.out.read_text()) if options.out.is_file() else {}
     get = Situations()
     for name in NAMES:
-        row = stored.setdefault(name, {})
+        row = results.setdefault(name, {})
         if options.again or "settings" not in row:
             row["settings"] = tuned(get, name)
             print(f"{name}: tuned: {row['settings']}", flush=True)
@@ -193,15 +193,15 @@ def main() -> None:
             row[column] = scores(get, name, settings, SEEDS)
             print(f"{name} {column}: {statistics.mean(row[column]):.1f}", flush=True)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(stored, indent=1) + "\n")
-    row = stored.setdefault(SKEWED, {})
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+    row = results.setdefault(SKEWED, {})
     for goal in GOALS:
         row[goal] = scores(get, SKEWED, {"goal": goal}, SEEDS)
         print(f"{SKEWED} {goal}: {statistics.mean(row[goal]):.1f}", flush=True)
-    options.out.write_text(json.dumps(stored, indent=1) + "\n")
+    options.out.write_text(json.dumps(results, indent=1) + "\n")
     if options.docs:
         peer = options.out.with_name("torch_replay.json")
-        defaults_page.write(stored, json.loads(peer.read_text()) if peer.is_file() else {})
+        defaults_page.write(results, json.loads(peer.read_text()) if peer.is_file() else {})
         print("wrote docs/defaults.md")
 
 

@@ -30,10 +30,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def _judged(stored: Row, torch: Row) -> str:
+def _judged(results: Row, torch: Row) -> str:
     rows = []
     for name in JUDGED:
-        row = stored[name]
+        row = results[name]
         behind = statistics.mean(row["now"]) - statistics.mean(row["tuned"])
         peer = _figure(torch[name]["scores"]) if name in torch else "not run"
         rows.append([
@@ -44,18 +44,18 @@ def _judged(stored: Row, torch: Row) -> str:
     return _table(head, rows)
 
 
-def _goals(stored: Row) -> str:
+def _goals(results: Row) -> str:
     rows = [
-        [TITLES[name], *(_figure(stored[name][goal]) for goal in ("classes", "domain", "user"))]
+        [TITLES[name], *(_figure(results[name][goal]) for goal in ("classes", "domain", "user"))]
         for name in (*JUDGED, "skewed")
     ]
     return _table(["situation", "`classes` (default)", "`domain`", "`user`"], rows)
 
 
-def _strategies(stored: Row) -> str:
+def _strategies(results: Row) -> str:
     rows = []
     for name in JUDGED:
-        row = stored[name]
+        row = results[name]
         rows.append([TITLES[name], _figure(row["now"])])
         for other in ("replay_lwf", "replay_anchor"):
             differences = [a - b for a, b in zip(row[other], row["now"])]
@@ -63,29 +63,29 @@ def _strategies(stored: Row) -> str:
     return _table(["situation", "`replay`", "`replay_lwf`", "`replay_anchor`"], rows)
 
 
-def _tuned(stored: Row, torch: Row) -> str:
+def _tuned(results: Row, torch: Row) -> str:
     lines = []
     for name in JUDGED:
         theirs = torch.get(name, {}).get("settings", "not run")
-        lines.append(f"* {name}: `{stored[name]['settings']}`; PyTorch `{theirs}`")
+        lines.append(f"* {name}: `{results[name]['settings']}`; PyTorch `{theirs}`")
     return "\n".join(lines)
 
 
-def tables(stored: Row, torch: Row) -> str:
+def tables(results: Row, torch: Row) -> str:
     return "\n\n".join([
-        _judged(stored, torch),
+        _judged(results, torch),
         "## Which goal",
-        _goals(stored),
+        _goals(results),
         "## Other strategies: points more or less than `replay`",
-        _strategies(stored),
+        _strategies(results),
         "## The tuned settings",
-        _tuned(stored, torch),
+        _tuned(results, torch),
     ])  # fmt: skip
 
 
-def write(stored: Row, torch: Row) -> None:
+def write(results: Row, torch: Row) -> None:
     """Puts the tables between the marks of the document."""
     text = DOCUMENT.read_text()
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{tables(stored, torch)}\n{END}{after}")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{tables(results, torch)}\n{END}{after}")

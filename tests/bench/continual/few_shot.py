@@ -24,11 +24,11 @@ MODEL = latents.MODELS / "omniglot.safetensors"
 
 def rows(folder=None) -> Iterator[dict]:
     """A row for 1 and 5 shots, 8 and 4 bits, and each seed: the mean over TASKS episodes."""
-    drawn = protocols.drawings()
-    values = latents.cached(MODEL, drawn.x, folder or latents.CACHE)
+    drawings = protocols.drawings()
+    values = latents.cached(MODEL, drawings.x, folder or latents.CACHE)
     for shots, bits in ((5, 8), (1, 8), (5, 4)):
         for seed in cells.SEEDS:
-            tasks = protocols.episodes(drawn.label, drawn.drawer, WAYS, shots, TASKS, seed)
+            tasks = protocols.episodes(drawings.label, drawings.drawer, WAYS, shots, TASKS, seed)
             right = [episode_accuracy(values, task, bits, seed) for task in tasks]
             yield {
                 "row": "few_shot",

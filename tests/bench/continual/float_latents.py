@@ -46,11 +46,11 @@ def _layer(spec: ModelSpec, layer: dict, x: np.ndarray) -> np.ndarray:
     elif op == "depthwise":
         sums = np.einsum("nhwrsc,rsc->nhwc", _windows(x, layer), w)
     else:
-        taken = _windows(x, layer)
-        flat = taken.reshape(-1, w[0].size).astype(np.float32) @ w.reshape(len(w), -1).T.astype(
+        patches = _windows(x, layer)
+        flat = patches.reshape(-1, w[0].size).astype(np.float32) @ w.reshape(len(w), -1).T.astype(
             np.float32
         )
-        sums = flat.reshape(*taken.shape[:3], len(w))
+        sums = flat.reshape(*patches.shape[:3], len(w))
     return np.maximum((sums + bias) * mult * 2.0 ** (shift - 31), low - zero)
 
 

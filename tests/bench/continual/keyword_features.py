@@ -104,13 +104,13 @@ def _same(size, kernel, stride):
 
 def features(noises: tuple[str, ...]) -> Features:
     """The features of all clips of audio_8k, clean and in each noise at SNRs of SNR_DB in turn."""
-    kept = CACHE / f"keywords-{'-'.join(noises)}.npz"
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(kept, **_computed(noises))
-    with np.load(kept) as stored:
+    file = CACHE / f"keywords-{'-'.join(noises)}.npz"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(file, **_computed(noises))
+    with np.load(file) as arrays:
         return Features(
-            stored["clean"], {n: stored[n] for n in noises}, stored["y"], stored["part"]
+            arrays["clean"], {n: arrays[n] for n in noises}, arrays["y"], arrays["part"]
         )
 
 
@@ -127,15 +127,15 @@ def _computed(noises: tuple[str, ...]) -> dict[str, np.ndarray]:
             "mlperf_tiny/kws_ref_model_float32.tflite in ENGRAM_DATA"
         )
     network = Network(paths[2])
-    with np.load(paths[0]) as stored:
-        audio, y, part = stored["audio"], stored["label"].astype(int), stored["part"]
+    with np.load(paths[0]) as arrays:
+        audio, y, part = arrays["audio"], arrays["label"].astype(int), arrays["part"]
     out = {"y": y, "part": part, "clean": _features(network, front, audio)}
-    with np.load(paths[1]) as stored:
-        names = list(stored["class_names"])
+    with np.load(paths[1]) as arrays:
+        names = list(arrays["class_names"])
         for name in noises:
-            of = stored["label"] == names.index(name)
-            folds = np.isin(stored["fold"], ADAPT_FOLDS)
-            tracks = stored["audio"][of & folds], stored["audio"][of & ~folds]
+            of = arrays["label"] == names.index(name)
+            folds = np.isin(arrays["fold"], ADAPT_FOLDS)
+            tracks = arrays["audio"][of & folds], arrays["audio"][of & ~folds]
             rng = np.random.default_rng(1)
             mixed = [
                 front.mix(clip, tracks[p][i % len(tracks[p])], SNR_DB[i // 7 % len(SNR_DB)], rng)

@@ -55,16 +55,16 @@ def cached(model: Path, x: np.ndarray, folder: Path = CACHE) -> np.ndarray:
     with open(model, "rb") as stream:
         identity = ModelSpec(stream).latent_id
     rows = np.ascontiguousarray(x)
-    kept = folder / f"{model.stem}-{identity:08x}-{crc32(rows.data):08x}-{len(rows)}.npz"
-    if kept.is_file():
-        with np.load(kept) as stored:
-            return stored["latents"]
+    file = folder / f"{model.stem}-{identity:08x}-{crc32(rows.data):08x}-{len(rows)}.npz"
+    if file.is_file():
+        with np.load(file) as arrays:
+            return arrays["latents"]
     folder.mkdir(parents=True, exist_ok=True)
-    found = frozen_latents(model, rows)
-    part = kept.with_suffix(".part.npz")
-    np.savez_compressed(part, latents=found)
-    part.replace(kept)
-    return found
+    values = frozen_latents(model, rows)
+    part = file.with_suffix(".part.npz")
+    np.savez_compressed(part, latents=values)
+    part.replace(file)
+    return values
 
 
 def joint_learner(
@@ -102,9 +102,9 @@ def logits(model: Path, learner: Learner, latents: np.ndarray) -> np.ndarray:
         filled[: len(part)] = part
         kernels.dequantize_s8(stage.x, filled.reshape(-1).view(np.uint8), qp)
         stage.forward()
-        said = np.frombuffer(stage.outputs[learner.head_name], np.float32)
-        said = said.reshape(batch, learner.classes)
-        out[start : start + len(part)] = said[: len(part)]
+        answers = np.frombuffer(stage.outputs[learner.head_name], np.float32)
+        answers = answers.reshape(batch, learner.classes)
+        out[start : start + len(part)] = answers[: len(part)]
     return out
 
 
@@ -129,12 +129,14 @@ def joint(name: str, epochs: int, lr: float, seed: int) -> None:
 
 def few_shot(tasks: int, seed: int) -> None:
     """Prints what nearest prototypes reach on P11's alphabets."""
-    drawn = protocols.drawings()
-    values = cached(MODELS / "omniglot.safetensors", drawn.x)
+    drawings = protocols.drawings()
+    values = cached(MODELS / "omniglot.safetensors", drawings.x)
     for shots in (1, 5):
         right = [
             protocols.prototype_accuracy(values, episode)
-            for episode in protocols.episodes(drawn.label, drawn.drawer, 20, shots, tasks, seed)
+            for episode in protocols.episodes(
+                drawings.label, drawings.drawer, 20, shots, tasks, seed
+            )
         ]
         print(
             f"P11 omniglot: {values.shape[1]} bytes a latent; 20-way {shots}-shot "

@@ -96,8 +96,10 @@ class Drawings(NamedTuple):
 def drawings(characters: Characters | None = None) -> Drawings:
     """P11: every drawing of the alphabets that the backbone has not seen."""
     characters = characters or omniglot_small()
-    held = characters.of_alphabets(HELD_OUT)
-    return Drawings(characters.pixels(28)[held], characters.label[held], characters.drawer[held])
+    is_test = characters.of_alphabets(HELD_OUT)
+    return Drawings(
+        characters.pixels(28)[is_test], characters.label[is_test], characters.drawer[is_test]
+    )
 
 
 class Episode(NamedTuple):
@@ -122,8 +124,8 @@ def episodes(
     if (table < 0).any():
         raise ValueError("a class lacks a drawing by one of the drawers")
     for _ in range(count):
-        chosen = table[rng.permutation(len(classes))[:ways]][:, rng.permutation(len(people))]
-        yield Episode(chosen[:, :shots], chosen[:, shots:])
+        rows = table[rng.permutation(len(classes))[:ways]][:, rng.permutation(len(people))]
+        yield Episode(rows[:, :shots], rows[:, shots:])
 
 
 def prototype_accuracy(latents: np.ndarray, episode: Episode) -> float:

@@ -22,37 +22,37 @@ TITLES = {
 }
 
 
-def best_bound(stored: Results, protocol: str, model: str) -> tuple[float, str] | None:
+def best_bound(results: Results, protocol: str, model: str) -> tuple[float, str] | None:
     """Mean accuracy of joint training, the best of the settings tried, and that setting."""
-    rows = stored.bounds(protocol, model)
-    found = {}
+    rows = results.bounds(protocol, model)
+    means = {}
     for setting in {row["setting"] for row in rows}:
-        found[setting] = mean([row for row in rows if row["setting"] == setting])
-    best = max(found, key=lambda setting: found[setting], default=None)
-    return None if best is None else (found[best], best)
+        means[setting] = mean([row for row in rows if row["setting"] == setting])
+    best = max(means, key=lambda setting: means[setting], default=None)
+    return None if best is None else (means[best], best)
 
 
-def shown(stored: Results) -> dict:
+def shown(results: Results) -> dict:
     """The claims that the issue of the benchmark makes, as figures; empty where not yet run."""
-    told: dict = {}
-    bound = best_bound(stored, "P1", cells.DENSE["P1"])
+    figures: dict = {}
+    bound = best_bound(results, "P1", cells.DENSE["P1"])
     cell = cells.Cell(strategy=cells.BEST)
-    wanted = {
+    cells_by_title = {
         "500 latents, 8 bits": cell,
         "500 latents, 4 bits": cell._replace(bits=4),
         "100 latents, 8 bits": cell._replace(buffer=100),
     }
     if bound:
-        told["joint training"] = round(bound[0], 4)
-    for name, one in wanted.items():
-        rows = stored.of(one)
+        figures["joint training"] = round(bound[0], 4)
+    for name, one in cells_by_title.items():
+        rows = results.of(one)
         if rows:
-            told[name] = f"{mean(rows):.4f} ± {spread(rows):.4f}"
+            figures[name] = f"{mean(rows):.4f} ± {spread(rows):.4f}"
             if bound:
-                told[name + ", points below joint"] = round(100 * (bound[0] - mean(rows)), 2)
-    for row in stored.few_shot():
-        told.setdefault(row["setting"], []).append(round(row["accuracy"], 4))
-    return told
+                figures[name + ", points below joint"] = round(100 * (bound[0] - mean(rows)), 2)
+    for row in results.few_shot():
+        figures.setdefault(row["setting"], []).append(round(row["accuracy"], 4))
+    return figures
 
 
 def _percent(rows: list[dict], field: str = "accuracy") -> str:
@@ -81,38 +81,38 @@ def _costs(rows: list[dict]) -> list[str]:
 _COSTS = ["flash, kB", "RAM, kB", "10^6 instructions a step"]
 
 
-def strategies(stored: Results, protocol: str, model: str) -> str:
-    found = stored.settings(
+def strategies(results: Results, protocol: str, model: str) -> str:
+    cells_of_grid = results.settings(
         lambda c: (
             (c.protocol, c.model, c.bits, c.buffer, c.policy, c.depth)
             == (protocol, model, 8, 500, "balanced", None)
         )
     )
-    rows = sorted((stored.of(c) for c in dict.fromkeys(found)), key=mean, reverse=True)
+    rows = sorted((results.of(c) for c in dict.fromkeys(cells_of_grid)), key=mean, reverse=True)
     body = [[r[0]["strategy"], _percent(r), _percent(r, "forgetting"), *_costs(r)] for r in rows]
     return _table(["strategy", "accuracy, %", "forgetting, points", *_COSTS], body)
 
 
-def memory(stored: Results, protocol: str, strategy: str) -> str:
+def memory(results: Results, protocol: str, strategy: str) -> str:
     """Bits by buffer; each entry with the flash it takes."""
     body = []
     for bits in cells.BITS:
         line = [str(bits)]
         for buffer in cells.BUFFERS:
             cell = cells.Cell(protocol, cells.DENSE[protocol], strategy, bits, buffer)
-            rows = stored.of(cell)
+            rows = results.of(cell)
             full = len(rows) == len(cells.SEEDS)
             line.append(f"{_percent(rows)} ({_kilo(rows[0]['flash_bytes'])} kB)" if full else "–")
         body.append(line)
     return _table(["bits", *[f"{b} latents" for b in cells.BUFFERS]], body)
 
 
-def policies(stored: Results, protocol: str) -> str:
+def policies(results: Results, protocol: str) -> str:
     body = []
     for policy in cells.POLICIES:
         line = [policy]
         for buffer in (100, 500):
-            rows = stored.of(
+            rows = results.of(
                 cells.Cell(protocol, cells.DENSE[protocol], cells.BEST, 8, buffer, policy)
             )
             line.append(_percent(rows) if len(rows) == len(cells.SEEDS) else "–")
@@ -120,9 +120,9 @@ def policies(stored: Results, protocol: str) -> str:
     return _table(["policy", "100 latents", "500 latents"], body)
 
 
-def depths(stored: Results, protocol: str) -> str:
-    found = stored.settings(lambda c: c.protocol == protocol and c.depth is not None)
-    rows = [stored.of(cell) for cell in found]
+def depths(results: Results, protocol: str) -> str:
+    cells_of_grid = results.settings(lambda c: c.protocol == protocol and c.depth is not None)
+    rows = [results.of(cell) for cell in cells_of_grid]
     body = [
         [r[0]["strategy"], r[0]["depth"], r[0]["bits"], _percent(r), *_costs(r)[1:]] for r in rows
     ]
@@ -130,23 +130,23 @@ def depths(stored: Results, protocol: str) -> str:
     return _table(head, body)
 
 
-def few_shot(stored: Results) -> str:
-    rows = stored.few_shot()
+def few_shot(results: Results) -> str:
+    rows = results.few_shot()
     by = {row["setting"]: [r for r in rows if r["setting"] == row["setting"]] for row in rows}
     return _table(
-        ["P11, Omniglot", "accuracy, %"], [[name, _percent(found)] for name, found in by.items()]
+        ["P11, Omniglot", "accuracy, %"], [[name, _percent(scores)] for name, scores in by.items()]
     )
 
 
-def peers(stored: Results) -> str:
+def peers(results: Results) -> str:
     """Ours beside Avalanche's on the same latents and memory; empty where its job has not run."""
-    path = stored.path.parent / "peers" / "avalanche.json"
+    path = results.path.parent / "peers" / "avalanche.json"
     body = []
     for row in json.loads(path.read_text()) if path.is_file() else []:
         cell = cells.Cell(strategy=row["strategy"], buffer=row["buffer"] or 500)
         seeds = row["seeds"]
-        ours = stored.of(cell, seeds)
-        packed = stored.of(cell._replace(bits=4, buffer=1000), seeds) if row["buffer"] else []
+        ours = results.of(cell, seeds)
+        packed = results.of(cell._replace(bits=4, buffer=1000), seeds) if row["buffer"] else []
         if len(ours) == len(seeds):
             body.append([
                 row["strategy"], row["buffer"] or "–", _percent(ours),
@@ -175,44 +175,44 @@ def difference(ours: list[float], theirs: list[float]) -> tuple[str, str]:
     return f"{middle:+.1f} ± {reach:.1f}", says
 
 
-def bound_line(stored: Results, protocol: str, model: str) -> str:
-    bound = best_bound(stored, protocol, model)
+def bound_line(results: Results, protocol: str, model: str) -> str:
+    bound = best_bound(results, protocol, model)
     if not bound:
         return ""
-    rows = [r for r in stored.bounds(protocol, model) if r["setting"] == bound[1]]
+    rows = [r for r in results.bounds(protocol, model) if r["setting"] == bound[1]]
     return f"Joint training on the same latents: {_percent(rows)} % ({bound[1]})."
 
 
-def text(stored: Results) -> str:
+def text(results: Results) -> str:
     parts = []
     for protocol, title in TITLES.items():
         for models, what in ((cells.DENSE, "one layer learns"), (cells.DEEP, "two layers learn")):
             model = models[protocol]
-            table = strategies(stored, protocol, model)
+            table = strategies(results, protocol, model)
             if table.count("\n") > 1:
                 parts.append(f"## {title}; {what}")
-                parts += [bound_line(stored, protocol, model), table]
+                parts += [bound_line(results, protocol, model), table]
         for strategy in dict.fromkeys((cells.BEST, "replay")):
-            table = memory(stored, protocol, strategy)
+            table = memory(results, protocol, strategy)
             if "±" in table:
                 parts += [f"### {protocol}: bits and buffer, `{strategy}`, accuracy in %", table]
         for name, table in (
-            (f"policies, `{cells.BEST}`, accuracy in %", policies(stored, protocol)),
-            (f"depth, model `{cells.DEEP[protocol]}`, 500 latents", depths(stored, protocol)),
+            (f"policies, `{cells.BEST}`, accuracy in %", policies(results, protocol)),
+            (f"depth, model `{cells.DEEP[protocol]}`, 500 latents", depths(results, protocol)),
         ):
             if "±" in table:
                 parts += [f"### {protocol}: {name}", table]
-    if peers(stored):
-        parts += ["## Avalanche on the same latents (P1, accuracy in %)", peers(stored)]
-    if stored.few_shot():
-        parts += ["## Few-shot learning", few_shot(stored)]
+    if peers(results):
+        parts += ["## Avalanche on the same latents (P1, accuracy in %)", peers(results)]
+    if results.few_shot():
+        parts += ["## Few-shot learning", few_shot(results)]
     return "\n\n".join(part for part in parts if part)
 
 
-def write(stored: Results) -> None:
+def write(results: Results) -> None:
     """Plots into docs/images, tables into the document."""
-    pictures = plots.draw(stored, IMAGES)
+    pictures = plots.draw(results, IMAGES)
     links = "\n\n".join(f"![{title}](images/{name})" for title, name in pictures)
     before, rest = DOCUMENT.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{links}\n\n{text(stored)}\n{END}{after}")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{links}\n\n{text(results)}\n{END}{after}")

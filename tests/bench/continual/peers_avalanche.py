@@ -157,8 +157,8 @@ def run(name: str, data, setting, buffer: int, seed: int) -> float:
             keep_known(model, plugins[0], head, data)
     model.eval()
     with torch.no_grad():
-        said = model(x_test).argmax(1).numpy()
-    return float((said == y_test).mean())
+        answers = model(x_test).argmax(1).numpy()
+    return float((answers == y_test).mean())
 
 
 def keep_known(model, plugin, head, data) -> None:
@@ -186,8 +186,8 @@ def run_slda(data, stream, x_test, y_test, quiet) -> float:
     for experience in stream:
         strategy.train(experience)
     with torch.no_grad():
-        said = strategy.predict(x_test).argmax(1).numpy()
-    return float((said == y_test).mean())
+        answers = strategy.predict(x_test).argmax(1).numpy()
+    return float((answers == y_test).mean())
 
 
 def main() -> None:
@@ -215,14 +215,14 @@ def main() -> None:
                 for setting in SETTINGS[name]
             }
             best = max(tried, key=lambda s: tried[s])
-            found = [run(name, data[seed], best, buffer, seed) for seed in SEEDS]
+            scores = [run(name, data[seed], best, buffer, seed) for seed in SEEDS]
             rows.append({
                 "strategy": name, "buffer": buffer, "setting": best, "tried": len(tried),
-                "seeds": SEEDS, "accuracy": found, "mean": statistics.mean(found),
-                "spread": statistics.stdev(found),
+                "seeds": SEEDS, "accuracy": scores, "mean": statistics.mean(scores),
+                "spread": statistics.stdev(scores),
             })  # fmt: skip
             out.write_text(json.dumps(rows, indent=1) + "\n")
-            print(name, buffer, best, [round(a, 4) for a in found], flush=True)
+            print(name, buffer, best, [round(a, 4) for a in scores], flush=True)
 
 
 if __name__ == "__main__":

@@ -38,11 +38,11 @@ def export(folder: Path) -> None:
     test = (data.x_test.astype(np.float32) - zero) * scale
     for seed in (*peers_settings.TUNING_SEEDS, *peers_settings.SEEDS):
         brings = streams.drawn(data, cells.EACH["P1"], seed)
-        chosen = np.concatenate(brings)
+        rows = np.concatenate(brings)
         np.savez_compressed(
             folder / f"seed-{seed}.npz",
-            x=(data.x_train[chosen].astype(np.float32) - zero) * scale,
-            y=data.y_train[chosen].astype(np.int64),
+            x=(data.x_train[rows].astype(np.float32) - zero) * scale,
+            y=data.y_train[rows].astype(np.int64),
             ends=np.cumsum([len(b) for b in brings]),
             x_test=test,
             y_test=data.y_test.astype(np.int64),

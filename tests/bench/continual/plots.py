@@ -27,27 +27,27 @@ def front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return best
 
 
-def draw(stored: Results, folder: Path) -> list[tuple[str, str]]:
+def draw(results: Results, folder: Path) -> list[tuple[str, str]]:
     """One picture a protocol that has cells; [(title, file name)]."""
-    drawn = []
+    pictures = []
     for protocol in cells.DENSE:
-        found = stored.settings(lambda c, p=protocol: c.protocol == p)
-        if found:
+        grid = results.settings(lambda c, p=protocol: c.protocol == p)
+        if grid:
             name = f"continual-{protocol.lower()}.png"
-            title = f"{protocol}: accuracy and what it costs, {len(found)} settings"
-            _picture(stored, found, title, folder / name)
-            drawn.append((title, name))
-    return drawn
+            title = f"{protocol}: accuracy and what it costs, {len(grid)} settings"
+            _picture(results, grid, title, folder / name)
+            pictures.append((title, name))
+    return pictures
 
 
-def _picture(stored: Results, found: list[cells.Cell], title: str, path: Path) -> None:
+def _picture(results: Results, grid: list[cells.Cell], title: str, path: Path) -> None:
     figure, axes = plt.subplots(1, len(AXES), figsize=(12, 4), sharey=True, layout="constrained")
-    names = sorted({cell.strategy for cell in found})
+    names = sorted({cell.strategy for cell in grid})
     colours = dict(zip(names, plt.get_cmap("tab20").colors, strict=False))
     for axis, (field, unit, label) in zip(axes, AXES, strict=True):
         points = []
-        for cell in found:
-            rows = stored.of(cell)
+        for cell in grid:
+            rows = results.of(cell)
             cost, accuracy = rows[0][field] / unit, 100 * mean(rows)
             points.append((cost, accuracy))
             axis.errorbar(

@@ -36,13 +36,13 @@ class Results:
 
     def drop(self, strategies: Iterable[str]) -> None:
         """Forgets what these strategies reached, which then is run again."""
-        gone = set(strategies)
-        self.rows = {k: r for k, r in self.rows.items() if r.get("strategy") not in gone}
+        names = set(strategies)
+        self.rows = {k: r for k, r in self.rows.items() if r.get("strategy") not in names}
 
     def of(self, cell: cells.Cell, seeds: Iterable[int] = cells.SEEDS) -> list[dict]:
         """The rows of a setting, one a seed."""
-        found = (self.rows.get(cell._replace(seed=seed).key) for seed in seeds)
-        return [row for row in found if row]
+        rows = (self.rows.get(cell._replace(seed=seed).key) for seed in seeds)
+        return [row for row in rows if row]
 
     def bounds(self, protocol: str, model: str) -> list[dict]:
         """Rows of joint training."""
@@ -51,9 +51,11 @@ class Results:
     def few_shot(self) -> list[dict]:
         return list(self._kind("few_shot"))
 
-    def settings(self, wanted: Callable[[cells.Cell], bool]) -> list[cells.Cell]:
+    def settings(self, condition: Callable[[cells.Cell], bool]) -> list[cells.Cell]:
         """Settings with all seeds, in the order of the grid, that a function wants."""
-        return [c for c in cells.settings() if wanted(c) and len(self.of(c)) == len(cells.SEEDS)]
+        return [
+            c for c in cells.settings() if condition(c) and len(self.of(c)) == len(cells.SEEDS)
+        ]
 
     def _kind(self, kind: str) -> Iterator[dict]:
         return (row for row in self.rows.values() if row.get("row") == kind)

@@ -54,29 +54,29 @@ def small_cells() -> list[cells.Cell]:
     ]
 
 
-def fill(stored: results.Results, budget: float, small: bool) -> int:
+def fill(grid: results.Results, budget: float, small: bool) -> int:
     """Runs what is missing until `budget` minutes are over; how many cells that were."""
-    load, until, done = Loaded(), time.monotonic() + 60 * budget, 0
+    load, until, count = Loaded(), time.monotonic() + 60 * budget, 0
     if not small:
         for protocol in cells.DENSE:
             for model in (cells.DENSE[protocol], cells.DEEP[protocol]):
-                if not stored.bounds(protocol, model) and time.monotonic() < until:
+                if not grid.bounds(protocol, model) and time.monotonic() < until:
                     for row in bounds.of(protocol, load(protocol, model)):
-                        stored.put(row)
-        if not stored.few_shot():
+                        grid.put(row)
+        if not grid.few_shot():
             for row in few_shot.rows():
-                stored.put(row)
+                grid.put(row)
     for cell in small_cells() if small else cells.grid():
         if time.monotonic() >= until:
             break
-        if stored.has(cell) or (not small and cell.protocol not in cells.DENSE):
+        if grid.has(cell) or (not small and cell.protocol not in cells.DENSE):
             continue
         data = load(cell.protocol, cell.model, cell.bits == cells.FULL)
         row = streams.run(cell, data)
-        stored.put(row)
-        done += 1
+        grid.put(row)
+        count += 1
         print(f"{cell.key}: {row['accuracy']:.4f} ({row['seconds']} s)", flush=True)
-    return done
+    return count
 
 
 def main() -> None:
@@ -88,15 +88,15 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="tables and plots into docs/")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    stored = results.Results(options.out / "continual.json")
-    stored.drop(options.again)
-    done = fill(stored, options.budget, options.small)
-    stored.save_csv(options.out / "continual.csv")
-    missing = sum(not stored.has(cell) for cell in cells.grid())
-    print(f"{done} cells run, {missing} of the grid are left; wrote {stored.path}")
-    print(json.dumps(pages.shown(stored), indent=1))
+    grid = results.Results(options.out / "continual.json")
+    grid.drop(options.again)
+    count = fill(grid, options.budget, options.small)
+    grid.save_csv(options.out / "continual.csv")
+    missing = sum(not grid.has(cell) for cell in cells.grid())
+    print(f"{count} cells run, {missing} of the grid are left; wrote {grid.path}")
+    print(json.dumps(pages.shown(grid), indent=1))
     if options.docs:
-        pages.write(stored)
+        pages.write(grid)
         print("wrote docs/benchmarks-continual.md")
 
 

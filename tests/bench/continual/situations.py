@@ -144,13 +144,13 @@ def new_user(seed: int) -> Situation:
     speakers = sorted(set(clips.speaker))
     user = clips.speaker == speakers[seed % len(speakers)]
     rng = np.random.default_rng(seed)
-    taken = rng.permutation(TEST_TAKES)[:TAKES]
+    takes = rng.permutation(TEST_TAKES)[:TAKES]
     known = Part(x[~user], clips.label[~user])
-    comes = user & np.isin(clips.take, taken)
+    comes = user & np.isin(clips.take, takes)
     test = user & (clips.take >= TEST_TAKES)
     old = known.y.size // 5
-    held = rng.permutation(known.y.size)
-    learned = Part(known.x[held[old:]], known.y[held[old:]])
+    draw = rng.permutation(known.y.size)
+    learned = Part(known.x[draw[old:]], known.y[draw[old:]])
     memory = rng.permutation(len(learned.y))[:KNOWN]
     order = rng.permutation(int(comes.sum()))
     return Situation(
@@ -159,7 +159,7 @@ def new_user(seed: int) -> Situation:
         10,
         Part(learned.x[memory], learned.y[memory]),
         [Part(x[comes][order], clips.label[comes][order])],
-        [Part(known.x[held[:old]], known.y[held[:old]]), Part(x[test], clips.label[test])],
+        [Part(known.x[draw[:old]], known.y[draw[:old]]), Part(x[test], clips.label[test])],
         lambda rows: rows[-1][1],
     )
 
@@ -208,8 +208,8 @@ def drift(seed: int) -> Situation:
     path = latents.MODELS / f"{cells.DENSE['P1']}.safetensors"
     rng = np.random.default_rng(seed)
     clean = latents.cached(path, data.x_train)
-    chosen = rng.permutation(len(clean))[: KNOWN * 5]
-    learned = Part(clean[chosen], data.y_train[chosen])
+    picks = rng.permutation(len(clean))[: KNOWN * 5]
+    learned = Part(clean[picks], data.y_train[picks])
     test = rng.permutation(len(data.x_test))[:1000]
     tests = [Part(latents.cached(path, data.x_test)[test], data.y_test[test])]
     sessions = []
@@ -237,8 +237,8 @@ def _most_of_one(part: Part, main: int, count: int, rng: np.random.Generator) ->
     ours, others = np.flatnonzero(part.y == main), np.flatnonzero(part.y != main)
     many = min(len(ours), int(count * SKEW))
     few = rng.choice(others, int(many * (1 - SKEW) / SKEW + 0.5), replace=False)
-    chosen = rng.permutation(np.concatenate([rng.choice(ours, many, replace=False), few]))
-    return Part(part.x[chosen], part.y[chosen])
+    rows = rng.permutation(np.concatenate([rng.choice(ours, many, replace=False), few]))
+    return Part(part.x[rows], part.y[rows])
 
 
 def skewed(seed: int) -> Situation:

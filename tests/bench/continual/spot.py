@@ -58,10 +58,10 @@ def differences(here: list[str], there: list[str]) -> list[str]:
 
 
 def on_this_computer(folder: Path, strategy: str) -> list[str]:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         spot_cell.main(f"{folder}/", strategy)
-    return said.getvalue().splitlines()
+    return output.getvalue().splitlines()
 
 
 def on_the_board(folder: Path, strategies: list[str]) -> list[list[str]]:
@@ -72,12 +72,12 @@ def on_the_board(folder: Path, strategies: list[str]) -> list[list[str]]:
             for name in ("spot.bin", "spot.safetensors"):
                 host.put(folder / name)
             host.put(Path(spot_cell.__file__))
-            found = []
+            outputs = []
             for strategy in strategies:
                 host.transport.enter_raw_repl(soft_reset=True)
-                said = host.exec(f"import spot_cell; spot_cell.main('', {strategy!r})")
-                found.append(said.splitlines())
-            return found
+                output = host.exec(f"import spot_cell; spot_cell.main('', {strategy!r})")
+                outputs.append(output.splitlines())
+            return outputs
         finally:
             host.stop()
 

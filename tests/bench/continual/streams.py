@@ -104,11 +104,11 @@ def _learner(cell: cells.Cell, data: Data, capacity: int, how: dict) -> Learner:
     return learner
 
 
-def _observe(learner: Learner, cell: cells.Cell, data: Data, chosen: np.ndarray) -> None:
+def _observe(learner: Learner, cell: cells.Cell, data: Data, rows: np.ndarray) -> None:
     """Does the part of Learner.observe() behind the frozen stage, which never changes."""
     store = learner.store
     packed = bytearray(store.latent_bytes)
-    for i in chosen:
+    for i in rows:
         label = int(data.y_train[i])
         if label >= learner.stage.known:
             learner.stage.resize(label + 1)
@@ -121,8 +121,8 @@ def _observe(learner: Learner, cell: cells.Cell, data: Data, chosen: np.ndarray)
 def _row(learner: Learner, cell: cells.Cell, data: Data) -> tuple[list[float], float]:
     """Accuracy on the classes of each group so far, and on all test samples."""
     full = cell.bits == cells.FULL
-    said = logits(learner, data.real_test if full else data.x_test)
-    right = said.argmax(axis=1) == data.y_test
+    values = logits(learner, data.real_test if full else data.x_test)
+    right = values.argmax(axis=1) == data.y_test
     row = [float(right[np.isin(data.y_test, g)].mean()) for g in data.groups]
     return row, float(right.mean())
 
@@ -141,8 +141,8 @@ def logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
         else:
             into[:] = part
         stage.forward()
-        said = np.frombuffer(stage.outputs[learner.head_name], np.float32)
-        out[at : at + n] = said.reshape(batch, -1)[:n]
+        answers = np.frombuffer(stage.outputs[learner.head_name], np.float32)
+        out[at : at + n] = answers.reshape(batch, -1)[:n]
     return out
 
 
@@ -155,11 +155,11 @@ def run(cell: cells.Cell, data: Data, how: dict | None = None, each: int | None 
     how = how or cells.training(cell)
     started = time.perf_counter()
     brings = drawn(data, each or cells.EACH[cell.protocol], cell.seed)
-    room = cell.buffer + max(len(chosen) for chosen in brings)
+    room = cell.buffer + max(len(rows) for rows in brings)
     learner = _learner(cell, data, room, how)
     matrix, steps = [], 0
-    for session, chosen in enumerate(brings):
-        _observe(learner, cell, data, chosen)
+    for session, rows in enumerate(brings):
+        _observe(learner, cell, data, rows)
         if session or cell.strategy in cells.FROM_THE_START:
             for record in learner.steps(epochs=how["epochs"]):
                 steps = max(steps, record["of"])
@@ -189,17 +189,17 @@ def joint(data: Data, seed: int, each: int, epochs: int, lr: float, weight_decay
     The bound that the cells are compared with: the same latents, learner and optimiser, no limit
     on memory.
     """
-    chosen = np.concatenate(drawn(data, each, seed))
-    labels = data.y_train[chosen].astype(np.uint8)
+    rows = np.concatenate(drawn(data, each, seed))
+    labels = data.y_train[rows].astype(np.uint8)
     learner = Learner(
         spec_of(data),
-        LatentStore.of(data.x_train[chosen], labels),
+        LatentStore.of(data.x_train[rows], labels),
         batch=16,
         lr=lr,
         lr_decay=1.0,
         weight_decay=weight_decay,
         seed=seed,
-        budget=len(chosen),
+        budget=len(rows),
     )
     for _ in learner.steps(epochs=epochs, replay=False):
         pass

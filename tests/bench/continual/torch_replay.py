@@ -27,11 +27,11 @@ KNOBS = (("share", (None, 0.25, 0.5, 0.75)), ("lr", (0.01, 0.03, 0.05, 0.1, 0.2)
 
 def parts(data, name):
     """[(x, y)] of memory, session or test."""
-    found = []
-    while f"{name}{len(found)}_x" in data:
-        i = len(found)
-        found.append((torch.tensor(data[f"{name}{i}_x"]), torch.tensor(data[f"{name}{i}_y"])))
-    return found
+    sessions = []
+    while f"{name}{len(sessions)}_x" in data:
+        i = len(sessions)
+        sessions.append((torch.tensor(data[f"{name}{i}_x"]), torch.tensor(data[f"{name}{i}_y"])))
+    return sessions
 
 
 def trimmed(x, y, rng):
@@ -40,12 +40,12 @@ def trimmed(x, y, rng):
     counts = np.bincount(y.numpy(), minlength=1)
     while counts.sum() > MEMORY:
         counts[counts.argmax()] -= 1
-    kept, left = [], counts.copy()
+    rows, left = [], counts.copy()
     for i in order:
         if left[y[i]] > 0:
             left[y[i]] -= 1
-            kept.append(i)
-    return x[kept], y[kept]
+            rows.append(i)
+    return x[rows], y[rows]
 
 
 def fair_share(new, old):
@@ -118,22 +118,22 @@ def tuned(folder, name):
                 settings = {**best, knob: value}
                 if settings == best:
                     continue
-                found = statistics.mean(run(folder, name, s, settings) for s in TUNING_SEEDS)
-                if found > reached:
-                    best, reached = settings, found
+                average = statistics.mean(run(folder, name, s, settings) for s in TUNING_SEEDS)
+                if average > reached:
+                    best, reached = settings, average
     return best
 
 
 def main():
     torch.set_num_threads(1)
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-    stored = {}
+    results = {}
     for name in NAMES:
         settings = tuned(folder, name)
         figures = [round(run(folder, name, seed, settings), 2) for seed in SEEDS]
-        stored[name] = {"settings": settings, "scores": figures}
+        results[name] = {"settings": settings, "scores": figures}
         print(f"{name}: {statistics.mean(figures):.1f} {settings}", flush=True)
-        out.write_text(json.dumps(stored, indent=1) + "\n")
+        out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
