@@ -49,11 +49,11 @@ def run_cpython(host, check):
     program = _START.format(
         without=WITHOUT[host], device=str(DEVICE), backend=BACKEND[host], check=check
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout.splitlines()
 
 
 @contextlib.contextmanager
@@ -71,18 +71,18 @@ def _environment(name, value):
 
 def needed(check):
     """The files of tests/device that a check imports at their top, and it itself."""
-    found, names = set(), [check]
+    paths, names = set(), [check]
     while names:
         path = DEVICE / (names.pop() + ".py")
-        if path in found or not path.exists():
+        if path in paths or not path.exists():
             continue
-        found.add(path)
+        paths.add(path)
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import):
                 names += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 names.append(node.module)
-    return found
+    return paths
 
 
 class BoardHost:
@@ -97,8 +97,8 @@ class BoardHost:
 
     def start(self):
         with _environment("ENGRAM_STATE", self.state):
-            running = virtual.start(self.name, self.board.command)
-        self.transport = SerialTransport(str(running.tty), baudrate=self.board.baud)
+            status = virtual.start(self.name, self.board.command)
+        self.transport = SerialTransport(str(status.tty), baudrate=self.board.baud)
         self.transport.enter_raw_repl(soft_reset=False)
 
     def stop(self):
@@ -125,11 +125,11 @@ class BoardHost:
         """
         self.transport.enter_raw_repl(soft_reset=True)
         there = set(self.exec("import os; print('\\n'.join(os.listdir()))").splitlines())
-        wanted = needed(check)
+        paths = needed(check)
         for path in sorted(DEVICE.glob("*.py")):
-            if path.name in there and path not in wanted:
+            if path.name in there and path not in paths:
                 self.exec(f"os.remove({path.name!r})")
-            elif path.name not in there and path in wanted:
+            elif path.name not in there and path in paths:
                 self.put(path)
         self.transport.enter_raw_repl(soft_reset=True)  # copying leaves the heap in pieces
         return self.exec(f"import {check}; {check}.main()").splitlines()

@@ -17,12 +17,12 @@ def run(*args, **options):
 
 def engram(*words, **options):
     """What `engram` prints as a process of its own, which must end well."""
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "engram_host", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=300,
         **options,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout

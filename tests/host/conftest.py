@@ -56,9 +56,9 @@ def some(data):
     """some([labels], n): the first n training samples of each label, in the order of the set."""
 
     def pick(labels, n):
-        chosen = np.concatenate([np.flatnonzero(data.y_train == c)[:n] for c in labels])
-        chosen.sort()
-        return samples.make(data.x_train[chosen], data.y_train[chosen])
+        rows = np.concatenate([np.flatnonzero(data.y_train == c)[:n] for c in labels])
+        rows.sort()
+        return samples.make(data.x_train[rows], data.y_train[rows])
 
     return pick
 
@@ -68,9 +68,9 @@ def board(tmp_path):
     """The real agent and library on this computer, with a blank replay region."""
     root = tmp_path / "flash"
     root.mkdir()
-    running = FakeBoard(BoardFacts(root, RamFlash(96, 4096, 256)))
-    yield running
-    running.close()
+    fake = FakeBoard(BoardFacts(root, RamFlash(96, 4096, 256)))
+    yield fake
+    fake.close()
 
 
 @pytest.fixture

@@ -56,13 +56,15 @@ def arrays(n, *outputs, seed=1):
         "place": np.stack([x[:, 0] - x[:, 1], x[:, 2] / 2], axis=1),
         "size": x.mean(axis=1, keepdims=True),
     }
-    chosen = [values[name] for name in outputs if name != "classes"]
-    told = {"x": x}
+    columns = [values[name] for name in outputs if name != "classes"]
+    columns_of_file = {"x": x}
     if "classes" in outputs:
-        told["y"] = x[:, :3].argmax(axis=1)
-    if chosen:
-        told["targets" if "classes" in outputs else "y"] = np.concatenate(chosen, axis=1)
-    return told
+        columns_of_file["y"] = x[:, :3].argmax(axis=1)
+    if columns:
+        columns_of_file["targets" if "classes" in outputs else "y"] = np.concatenate(
+            columns, axis=1
+        )
+    return columns_of_file
 
 
 def some(n, *outputs, seed=1):

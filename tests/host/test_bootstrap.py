@@ -42,34 +42,34 @@ def run(tmp_path, **environment):
 
 def test_a_tree_of_ones_own_is_used_as_it_is(tmp_path):
     mine = tree(tmp_path / "mine", "1.23.0")
-    told = run(tmp_path, MICROPY_DIR=mine)
-    assert (told.returncode, told.stdout) == (0, f"{mine}\n"), told.stderr
+    result = run(tmp_path, MICROPY_DIR=mine)
+    assert (result.returncode, result.stdout) == (0, f"{mine}\n"), result.stderr
     assert not (tmp_path / "cache").exists()
 
 
 def test_an_old_tree_is_refused_with_both_versions(tmp_path):
-    told = run(tmp_path, MICROPY_DIR=tree(tmp_path / "old", "1.22.2"))
-    assert told.returncode == 1 and told.stdout == ""
-    assert "1.22.2" in told.stderr and "1.23 or later" in told.stderr
+    result = run(tmp_path, MICROPY_DIR=tree(tmp_path / "old", "1.22.2"))
+    assert result.returncode == 1 and result.stdout == ""
+    assert "1.22.2" in result.stderr and "1.23 or later" in result.stderr
 
 
 def test_a_folder_that_is_no_tree_is_refused(tmp_path):
-    told = run(tmp_path, MICROPY_DIR=tmp_path)
-    assert told.returncode == 1 and "py/mpconfig.h" in told.stderr
-    assert "Traceback" not in told.stderr
+    result = run(tmp_path, MICROPY_DIR=tmp_path)
+    assert result.returncode == 1 and "py/mpconfig.h" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_cached_tree_needs_nothing_else(tmp_path):
     cached = tree(tmp_path / "cache" / "micropython-1.25.0")
-    told = run(tmp_path)
-    assert (told.returncode, told.stdout) == (0, f"{cached}\n"), told.stderr
+    result = run(tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"{cached}\n"), result.stderr
 
 
 def test_when_no_source_answers_the_error_says_what_to_do(tmp_path):
-    told = run(tmp_path)
-    assert told.returncode == 1 and told.stdout == ""
+    result = run(tmp_path)
+    assert result.returncode == 1 and result.stdout == ""
     for text in ("git is not installed", "apt-get is not installed", "git clone", "MICROPY_DIR="):
-        assert text in told.stderr
+        assert text in result.stderr
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -111,10 +111,10 @@ def test_a_tarball_with_another_content_is_not_unpacked(tmp_path):
     pin = bootstrap.MICROPYTHON
     tarball = tmp_path / pin.debian_file
     tarball.write_bytes(b"something else")
-    with pytest.raises(bootstrap.Unavailable) as refused:
+    with pytest.raises(bootstrap.Unavailable) as error:
         fetching.unpacked(pin, tarball, tmp_path / "into")
-    assert hashlib.sha256(b"something else").hexdigest() in str(refused.value)
-    assert pin.debian_sha256 in str(refused.value)
+    assert hashlib.sha256(b"something else").hexdigest() in str(error.value)
+    assert pin.debian_sha256 in str(error.value)
     assert not (tmp_path / "into").exists()
 
 
@@ -189,8 +189,8 @@ def test_deb822_sources_are_turned_to_the_wanted_suite(tmp_path):
 
 
 def test_classic_sources_are_too_and_those_with_a_key_of_their_own_come_last(tmp_path):
-    found = fetching.archive_entries(etc_apt(tmp_path, sources_list=CLASSIC))
-    assert [(e["uris"], e.get("signed-by")) for e in found] == [
+    entries = fetching.archive_entries(etc_apt(tmp_path, sources_list=CLASSIC))
+    assert [(e["uris"], e.get("signed-by")) for e in entries] == [
         ("http://classic.example/debian/", None),
         ("http://other.example/apt", "/usr/share/keyrings/other.gpg"),
     ]
@@ -212,15 +212,15 @@ def test_disabled_and_unreadable_files_are_passed_over(tmp_path):
 def test_the_private_apt_sees_only_the_private_sources(tmp_path):
     entry = {"types": "deb-src", "uris": "http://only.example/d", "suites": "trixie"}
     env = fetching.private_apt(tmp_path / "apt", entry | {"components": "main"})
-    told = subprocess.run(
+    result = subprocess.run(
         ["apt-get", "--print-uris", "update"],
         env=os.environ | env,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert told
-    for line in told.splitlines():
+    assert result
+    for line in result.splitlines():
         assert line.startswith("'http://only.example/d/dists/trixie/")
     where = subprocess.run(
         ["apt-config", "dump", "--format", "%F %v%n"],

@@ -49,14 +49,14 @@ class Port:
 
 @pytest.fixture
 def port():
-    made = []
+    port_list = []
 
     def make(**behaviour):
-        made.append(Port(**behaviour))
-        return made[-1]
+        port_list.append(Port(**behaviour))
+        return port_list[-1]
 
     yield make
-    for one in made:
+    for one in port_list:
         one.close()
 
 
@@ -68,21 +68,21 @@ def test_a_port_that_says_nothing_is_left_after_a_second(port, monkeypatch):
         return read(transport, timeout)
 
     monkeypatch.setattr(census.SerialTransport, "read", reading)
-    found = census.look(port().url)
-    assert found["state"] == census.SILENT and "no MicroPython" in found["why"]
+    state = census.look(port().url)
+    assert state["state"] == census.SILENT and "no MicroPython" in state["why"]
     assert 0 < sum(waits) < 4
 
 
 def test_a_program_that_prints_is_busy_and_hears_nothing(port):
     one = port(every_s=0.02, answer=lambda data: b"")
-    found = census.look(one.url)
-    assert (found["state"], one.heard) == (census.BUSY, b"")
+    state = census.look(one.url)
+    assert (state["state"], one.heard) == (census.BUSY, b"")
 
 
 def test_a_program_that_echoes_lines_is_not_interrupted(port):
     one = port(answer=lambda data: data)
-    found = census.look(one.url)
-    assert found["state"] == census.BUSY
+    state = census.look(one.url)
+    assert state["state"] == census.BUSY
     assert b"\x03" not in one.heard and b"\x01" not in one.heard
 
 
@@ -101,9 +101,9 @@ def test_a_prompt_that_comes_in_pieces_is_no_program_that_prints(port):
 def test_a_port_that_another_program_holds_is_told(port):
     one = port()
     holder = SerialTransport(one.url)
-    found = census.look(one.url)
+    state = census.look(one.url)
     holder.close()
-    assert found["state"] == census.IN_USE and "another program" in found["why"]
+    assert state["state"] == census.IN_USE and "another program" in state["why"]
 
 
 def test_a_port_that_is_not_there_is_told(tmp_path):
@@ -112,18 +112,18 @@ def test_a_port_that_is_not_there_is_told(tmp_path):
 
 def test_a_board_that_answers_nonsense_at_its_prompt_is_told(port):
     one = port(answer=lambda data: b"\r\n>>> " if data.endswith(b"\r") else data[:1])
-    found = census.look(one.url)
-    assert found["state"] == census.SILENT and "raw REPL" in found["why"]
+    state = census.look(one.url)
+    assert state["state"] == census.SILENT and "raw REPL" in state["why"]
 
 
 @pytest.mark.parametrize(
-    ("printed", "state"),
+    ("text", "state"),
     [
         (b'tick\r\n{"system": "micropython", "version": "1.25.0"}\r\n', census.AT_PROMPT),
         (b"no JSON\r\n", census.SILENT),
     ],
 )
-def test_what_a_board_prints_beside_its_answer_is_no_matter(port, printed, state):
+def test_what_a_board_prints_beside_its_answer_is_no_matter(port, text, state):
     raw = []
 
     def answer(data):
@@ -131,14 +131,14 @@ def test_what_a_board_prints_beside_its_answer_is_no_matter(port, printed, state
             raw.append(True)
             return b"\r\nraw REPL; CTRL-B to exit\r\n>"
         if data.endswith(b"\x04"):
-            return b"OK" + printed + b"\x04\x04>"
+            return b"OK" + text + b"\x04\x04>"
         if data[-1:] in (b"\r", b"\x02"):
             return b"\r\n>>> "
         return b"" if raw else data[:1]
 
-    found = census.look(port(answer=answer).url)
-    assert found["state"] == state
-    assert found.get("system") == "micropython" or "no JSON" in found["why"]
+    facts = census.look(port(answer=answer).url)
+    assert facts["state"] == state
+    assert facts.get("system") == "micropython" or "no JSON" in facts["why"]
 
 
 def test_a_port_that_hangs_does_not_hold_the_others(port, monkeypatch):
@@ -152,9 +152,9 @@ def test_a_port_that_hangs_does_not_hold_the_others(port, monkeypatch):
         return passed_over
 
     monkeypatch.setattr(census, "look", look)
-    found = census.survey([stuck, ready], limit_s=2)  # returns while the one still hangs
+    state = census.survey([stuck, ready], limit_s=2)  # returns while the one still hangs
     ended.set()
-    assert found[stuck]["why"] == "nothing within 2 s" and found[ready] == passed_over
+    assert state[stuck]["why"] == "nothing within 2 s" and state[ready] == passed_over
 
 
 # ---------------------------------------------------------------- boards
@@ -169,18 +169,18 @@ def board(tmp_path, monkeypatch):
     facts = boards.load("unix")
     if not facts.artefact.exists():
         build.build(facts)
-    running = virtual.start("unix", facts.command)
-    yield str(running.tty)
+    status = virtual.start("unix", facts.command)
+    yield str(status.tty)
     virtual.stop("unix")
 
 
 @pytest.mark.board
 def test_a_board_is_asked_at_its_prompt_again_and_again(board):
     for _ in range(12):  # the HELLO's random part may open a bracket
-        found = census.look(board)
-        assert found["state"] == census.AT_PROMPT, found
-    assert found["engram"] and found["system"] == "micropython" and found["free_bytes"] > 100_000
-    assert found["version"].count(".") == 2 and "firmware_board" not in found
+        state = census.look(board)
+        assert state["state"] == census.AT_PROMPT, state
+    assert state["engram"] and state["system"] == "micropython" and state["free_bytes"] > 100_000
+    assert state["version"].count(".") == 2 and "firmware_board" not in state
 
 
 @pytest.mark.board
@@ -201,8 +201,8 @@ def test_an_agent_tells_its_board(board):
     transport = SerialTransport(board)
     census.Link(transport).open()
     transport.close()
-    found = census.look(board)
-    assert (found["state"], found["board"]) == (census.AGENT, "unix") and found["free_bytes"] > 0
+    state = census.look(board)
+    assert (state["state"], state["board"]) == (census.AGENT, "unix") and state["free_bytes"] > 0
 
 
 @pytest.mark.board

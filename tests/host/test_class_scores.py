@@ -38,12 +38,12 @@ def test_scores_of_a_case_worked_out_by_hand():
     predicted = [0, 0, 0, 1, 1, 0, 1]
     counts = scores.confusion(labels, predicted, 4)
     assert counts.tolist() == [[3, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]
-    told = scores.per_class(counts)
-    assert told["recall"] == [3 / 4, 1 / 2, None, 0]
-    assert told["precision"] == [3 / 4, 1 / 3, None, None]
-    assert told["f1"] == [3 / 4, 2 / 5, None, 0]
-    assert told["macro_recall"] == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)
-    assert told["macro_f1"] == pytest.approx((3 / 4 + 2 / 5 + 0) / 3)
+    figures = scores.per_class(counts)
+    assert figures["recall"] == [3 / 4, 1 / 2, None, 0]
+    assert figures["precision"] == [3 / 4, 1 / 3, None, None]
+    assert figures["f1"] == [3 / 4, 2 / 5, None, 0]
+    assert figures["macro_recall"] == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)
+    assert figures["macro_f1"] == pytest.approx((3 / 4 + 2 / 5 + 0) / 3)
     assert scores.largest(counts, 2) == [(0, 1, 1), (1, 0, 1)]
     assert len(scores.largest(counts, 10)) == 3
 
@@ -53,17 +53,17 @@ def test_scores_are_what_their_definitions_say(pairs):
     labels, predicted = [a for a, _ in pairs], [b for _, b in pairs]
     counts = scores.confusion(labels, predicted, 6)
     assert counts.sum() == len(pairs)
-    told = scores.per_class(counts)
+    figures = scores.per_class(counts)
     for c in range(6):
         right = sum(a == b == c for a, b in pairs)
         recall = right / labels.count(c) if c in labels else None
         precision = right / predicted.count(c) if c in predicted else None
-        assert (told["recall"][c], told["precision"][c]) == (recall, precision)
+        assert (figures["recall"][c], figures["precision"][c]) == (recall, precision)
         if recall and precision:
-            assert told["f1"][c] == pytest.approx(2 / (1 / recall + 1 / precision))
+            assert figures["f1"][c] == pytest.approx(2 / (1 / recall + 1 / precision))
     accuracy = sum(a == b for a, b in pairs) / max(1, len(pairs))
-    known = [told["recall"][c] for c in set(labels)]
-    assert told["macro_recall"] == (pytest.approx(sum(known) / len(known)) if known else None)
+    known = [figures["recall"][c] for c in set(labels)]
+    assert figures["macro_recall"] == (pytest.approx(sum(known) / len(known)) if known else None)
     assert counts.trace() == pytest.approx(accuracy * len(pairs))
 
 
@@ -75,25 +75,25 @@ def test_a_board_tells_what_is_taken_for_what(device, model, data):
     the board has room for."""
     api.push_model(device, model)
     test = samples.make(data.x_test, data.y_test)
-    kept = api.eval(device, test)
-    assert np.array(kept["confusion"]).shape == (10, 10)
-    assert np.array(kept["confusion"]).sum(axis=1).tolist() == [36] * 10 == kept["total"]
-    assert np.diag(kept["confusion"]).tolist() == kept["right"]
-    assert kept["recall"][0] > 0.9 and kept["recall"][9] == 0  # it knows 0 to 4
-    assert kept["macro_recall"] == pytest.approx(kept["accuracy"])  # as many of each
-    assert api.eval(device) == kept == api.eval(device, test, stream=True)
+    result = api.eval(device, test)
+    assert np.array(result["confusion"]).shape == (10, 10)
+    assert np.array(result["confusion"]).sum(axis=1).tolist() == [36] * 10 == result["total"]
+    assert np.diag(result["confusion"]).tolist() == result["right"]
+    assert result["recall"][0] > 0.9 and result["recall"][9] == 0  # it knows 0 to 4
+    assert result["macro_recall"] == pytest.approx(result["accuracy"])  # as many of each
+    assert api.eval(device) == result == api.eval(device, test, stream=True)
     answers = np.array([label for label, _ in api.predict(device, test)])
-    assert kept["confusion"] == scores.confusion(data.y_test, answers, 10).tolist()
+    assert result["confusion"] == scores.confusion(data.y_test, answers, 10).tolist()
 
 
 def test_classes_beside_values_are_counted_too(device, tmp_path):
     path = regression_model.write(tmp_path / "m", "classes", "place")
     api.push_model(device, path)
     some = regression_model.some(40, "classes", "place")
-    kept = api.eval(device, some)
-    assert np.array(kept["confusion"]).sum() == 40 and "mse" in kept["place"]
+    result = api.eval(device, some)
+    assert np.array(result["confusion"]).sum() == 40 and "mse" in result["place"]
     streamed = api.eval(device, some, stream=True)
-    assert streamed["confusion"] == kept["confusion"]
+    assert streamed["confusion"] == result["confusion"]
 
 
 def test_a_regression_has_no_confusion(device, tmp_path):
@@ -122,16 +122,16 @@ def test_names_that_are_none_are_refused(tmp_path, content, words):
 
 def test_names_are_in_the_model_file(tmp_path, model):
     """In its metadata: the tensors stay, and with them what the board has learned and stored."""
-    named = model_file.with_metadata(model.read_bytes(), class_names="\n".join(DIGITS))
-    (tmp_path / "named").write_bytes(named)
+    data = model_file.with_metadata(model.read_bytes(), class_names="\n".join(DIGITS))
+    (tmp_path / "named").write_bytes(data)
     tensors, metadata = model_file.read(tmp_path / "named")
     assert metadata["class_names"].split("\n") == DIGITS
     before, _ = model_file.read(model)
     assert all(np.array_equal(tensors[name], before[name]) for name in before)
-    one, two = ModelSpec(io.BytesIO(named)), ModelSpec(io.BytesIO(model.read_bytes()))
+    one, two = ModelSpec(io.BytesIO(data)), ModelSpec(io.BytesIO(model.read_bytes()))
     assert (one.latent_id, one.model_id) == (two.latent_id, two.model_id)
     assert one.class_names.split("\n") == DIGITS and two.class_names == ""
-    assert struct.unpack_from("<Q", named)[0] % 8 == 0
+    assert struct.unpack_from("<Q", data)[0] % 8 == 0
 
 
 def test_convert_names_the_classes(tmp_path, data):
@@ -158,8 +158,8 @@ def test_the_names_of_a_board_are_those_of_its_model(device, model, data):
 
 
 def test_a_program_shows_the_names(tmp_path, model):
-    named = model_file.with_metadata(model.read_bytes(), class_names="\n".join(DIGITS))
-    (tmp_path / "m.safetensors").write_bytes(named)
+    data = model_file.with_metadata(model.read_bytes(), class_names="\n".join(DIGITS))
+    (tmp_path / "m.safetensors").write_bytes(data)
     learner = engram.load(str(tmp_path / "m.safetensors"))
     assert learner.class_name(7) == "seven" and learner.class_name(12) == "12"
     assert "classes zero, one, two" in repr(learner)
@@ -167,11 +167,11 @@ def test_a_program_shows_the_names(tmp_path, model):
 
 def test_a_log_has_the_classes_and_their_names(device, model, some):
     api.push_model(device, model, class_names=DIGITS)
-    done = api.learn(device, some([5, 7], 9))
-    records = list(api.log(done.log))
-    assert records[0]["classes"] == {"5": 9, "7": 9} == done.summary["classes"]
+    result = api.learn(device, some([5, 7], 9))
+    records = list(api.log(result.log))
+    assert records[0]["classes"] == {"5": 9, "7": 9} == result.summary["classes"]
     assert records[0]["class_names"] == DIGITS
-    page = api.report(done.log, done.log.parent / "report")["report"].read_text()
+    page = api.report(result.log, result.log.parent / "report")["report"].read_text()
     assert "five, seven" in page
 
 
@@ -184,8 +184,8 @@ def port(tmp_path_factory):
     root = tmp_path_factory.mktemp("board")
     path = os.pathsep.join([os.environ["PYTHONPATH"], str(HERE.parent)])
     argv = [sys.executable, str(HERE / "board_process.py"), str(root)]
-    running = virtual.start("scores", lambda flash: (argv, {"PYTHONPATH": path}))
-    yield running.tty
+    status = virtual.start("scores", lambda flash: (argv, {"PYTHONPATH": path}))
+    yield status.tty
     virtual.stop("scores")
 
 
@@ -198,8 +198,8 @@ def here(tmp_path, monkeypatch, data, some):
     return tmp_path
 
 
-def refused(told, words):
-    assert told.exit_code == 2 and words in " ".join(told.stderr.replace("│", "").split())
+def refused(result, words):
+    assert result.exit_code == 2 and words in " ".join(result.stderr.replace("│", "").split())
 
 
 def test_eval_shows_scores_and_confusions_by_name(port, here, model):
@@ -219,10 +219,10 @@ def test_eval_shows_scores_and_confusions_by_name(port, here, model):
     ):
         assert words in text
     row = next(line for line in text.splitlines() if re.match(" 0 zero.*·", line))
-    told = json.loads(run("eval", "--port", port, "--json").stdout)
-    shown = [0 if cell == "·" else int(cell) for cell in row.split()[2:]]
-    assert shown == told["confusion"][0] and told["class_names"] == digits
-    assert {"recall", "precision", "f1", "macro_recall", "macro_f1"} <= told.keys()
+    result = json.loads(run("eval", "--port", port, "--json").stdout)
+    cells = [0 if cell == "·" else int(cell) for cell in row.split()[2:]]
+    assert cells == result["confusion"][0] and result["class_names"] == digits
+    assert {"recall", "precision", "f1", "macro_recall", "macro_f1"} <= result.keys()
     (here / "letters.txt").write_text("\n".join("abcdefghij"))
     for option in ("--classes", "--class-names"):
         text = run("eval", option, "letters.txt", "--port", port).stdout
@@ -237,12 +237,12 @@ def test_eval_shows_scores_and_confusions_by_name(port, here, model):
 
 def test_learn_and_log_show_names(port, here, model):
     (here / "names.txt").write_text("\n".join("abcdefghij"))
-    named = ("push", "model", model, "--class-names", "names.txt", "--port", port)
-    assert run(*named).exit_code == 0
+    words_of_push = ("push", "model", model, "--class-names", "names.txt", "--port", port)
+    assert run(*words_of_push).exit_code == 0
     assert re.search(r"classes +5 f \(40\)", run("learn", "fives.npz", "--port", port).stdout)
     assert "classes: 5 f (40)" in run("log").stdout
-    told = run("learn", "fives.npz", "--classes", "1", "--port", port)
-    refused(told, "1 is not in the range 2<=x<=254")
+    result = run("learn", "fives.npz", "--classes", "1", "--port", port)
+    refused(result, "1 is not in the range 2<=x<=254")
     refused(run("learn", "fives.npz", "--classes", "none.txt", "--port", port), "got no file")
 
 

@@ -49,8 +49,8 @@ def port(root):
     """The serial port of a board that runs for all tests of this file."""
     path = os.pathsep.join([os.environ["PYTHONPATH"], str(HERE.parent)])
     argv = [sys.executable, str(HERE / "board_process.py"), str(root)]
-    running = virtual.start("process", lambda flash: (argv, {"PYTHONPATH": path}))
-    yield running.tty
+    status = virtual.start("process", lambda flash: (argv, {"PYTHONPATH": path}))
+    yield status.tty
     virtual.stop("process")
 
 
@@ -81,13 +81,13 @@ def test_file(here, data):
 @pytest.mark.parametrize("verb", [*([v] for v in VERBS), *SUBVERBS], ids=" ".join)
 def test_every_verb_explains_itself(verb):
     """A sentence on what it does, an example that names it, a word on every option."""
-    told = run(*verb, "--help")
-    text = re.sub(r"[│╭╮╰╯─\s]+", " ", told.stdout)
-    assert told.exit_code == 0 and f"Usage: engram {' '.join(verb)}" in text
+    result = run(*verb, "--help")
+    text = re.sub(r"[│╭╮╰╯─\s]+", " ", result.stdout)
+    assert result.exit_code == 0 and f"Usage: engram {' '.join(verb)}" in text
     if verb != ["push"]:
         assert f"Example: engram {' '.join(verb)}" in text
         assert "--debug Show where an error was raised." in text
-    for option in re.findall(r"^│ +(--[\w-]+)\s*│?$", told.stdout, re.M):
+    for option in re.findall(r"^│ +(--[\w-]+)\s*│?$", result.stdout, re.M):
         pytest.fail(f"{option} has no help")
 
 
@@ -105,29 +105,33 @@ def test_version():
 
 
 def test_a_session_from_the_command_line(port, here, model, fives, test_file):
-    told = run("push", "model", model, "--port", port, "--lr", "0.03")
-    assert told.exit_code == 0 and "✓ digits: 10 classes" in told.stdout
-    assert "push model.safetensors" in told.stderr and "19.3/19.3 kB" in told.stderr
+    result = run("push", "model", model, "--port", port, "--lr", "0.03")
+    assert result.exit_code == 0 and "✓ digits: 10 classes" in result.stdout
+    assert "push model.safetensors" in result.stderr and "19.3/19.3 kB" in result.stderr
 
     before = json.loads(run("eval", test_file, "--port", port, "--json").stdout)
     assert before["n"] == 360 and before["right"][5] == 0
 
-    told = run("learn", fives, "--port", port, "--epochs", "3", "--log", "l.jsonl", "--json")
-    assert told.exit_code == 0
-    summary = json.loads(told.stdout)
+    result = run("learn", fives, "--port", port, "--epochs", "3", "--log", "l.jsonl", "--json")
+    assert result.exit_code == 0
+    summary = json.loads(result.stdout)
     assert summary["kind"] == "summary" and summary["log"] == "l.jsonl" and summary["steps"] > 0
-    assert "observe" in told.stderr and "samples/s" in told.stderr and "steps/s" in told.stderr
+    assert (
+        "observe" in result.stderr and "samples/s" in result.stderr and "steps/s" in result.stderr
+    )
 
-    told = run("eval", "--port", port)
-    assert re.search(r"5\s+\d+\.\d%\s+36", told.stdout) and re.search(r"all\s+\d+", told.stdout)
+    result = run("eval", "--port", port)
+    assert re.search(r"5\s+\d+\.\d%\s+36", result.stdout) and re.search(
+        r"all\s+\d+", result.stdout
+    )
     after = json.loads(run("eval", "--port", port, "--json").stdout)
     assert after["right"][5] > 25
 
-    told = run("predict", fives, "--port", port)
-    assert re.match(r"(\d\t[01]\.\d{4}\n){40}$", told.stdout)
+    result = run("predict", fives, "--port", port)
+    assert re.match(r"(\d\t[01]\.\d{4}\n){40}$", result.stdout)
 
-    told = json.loads(run("info", "--port", port, "--json").stdout)
-    assert told["learner"]["session"] == 1 and told["flash"]["store"]["live"] == 40
+    result = json.loads(run("info", "--port", port, "--json").stdout)
+    assert result["learner"]["session"] == 1 and result["flash"]["store"]["live"] == 40
     text = run("info", "--port", port).stdout
     assert "digits (model.safetensors)" in text and "40 of" in text and "generation 1" in text
     assert "strategy replay, at most" in text and "latents of 4 bits" in " ".join(text.split())
@@ -139,13 +143,13 @@ def test_a_session_from_the_command_line(port, here, model, fives, test_file):
     lines = run("log", "--json", "l.jsonl").stdout.splitlines()
     kinds = [json.loads(line)["kind"] for line in lines]
     assert kinds[0] == "begin" and kinds[-1] == "summary"
-    told = run("report", "l.jsonl")
-    assert told.exit_code == 0 and (here / "out/report/report.html").exists()
+    result = run("report", "l.jsonl")
+    assert result.exit_code == 0 and (here / "out/report/report.html").exists()
 
     assert run("reset", "--port", port, input="n\n").exit_code == 1
     assert run("reset", "--yes", "--port", port).exit_code == 0
-    told = json.loads(run("info", "--port", port, "--json").stdout)
-    assert told["learner"]["session"] == 0 and told["flash"]["store"]["live"] == 0
+    result = json.loads(run("info", "--port", port, "--json").stdout)
+    assert result["learner"]["session"] == 0 and result["flash"]["store"]["live"] == 0
 
 
 def test_a_stream_of_sessions_from_the_command_line(port, here, model, data, test_file):
@@ -154,9 +158,9 @@ def test_a_stream_of_sessions_from_the_command_line(port, here, model, data, tes
     stream = ["--sessions", "0-4,5,6", "--known-first", "--per-class", "20", "--test", test_file]
     strategy = ["--strategy", "ewc", "--set", "lambda=10", "--budget", "9kB", "--policy", "ecbrs"]
     where = ["--test-per-class", "6", "--fresh", "--log", "l.jsonl", "--port", port, "--bits", "4"]
-    told = run("learn", "train.npz", *stream, *strategy, *where)
-    assert told.exit_code == 0, told.stderr
-    text = told.stdout
+    result = run("learn", "train.npz", *stream, *strategy, *where)
+    assert result.exit_code == 0, result.stderr
+    text = result.stdout
     assert re.search(r"start +│ +\d+\.\d% +│ +0\.0% +│ +0\.0%", text)
     for words in ("average accuracy", "forgetting", "backward transfer", "latents of 4 bits"):
         assert words in " ".join(text.split())
@@ -170,8 +174,8 @@ def test_a_stream_of_sessions_from_the_command_line(port, here, model, data, tes
     assert "3 sessions (class-incremental): 0-4, 5, 6" in text and "forgetting: " in text
     assert run("report", "l.jsonl").exit_code == 0
     assert "stream_matrix.png" in os.listdir(here / "out" / "report")
-    told = run("learn", "train.npz", *stream, "--json", "--strategy", "replay", *where)
-    summary = json.loads(told.stdout)
+    result = run("learn", "train.npz", *stream, "--json", "--strategy", "replay", *where)
+    summary = json.loads(result.stdout)
     assert summary["kind"] == "metrics" and np.array(summary["matrix"]).shape == (3, 3)
     assert run("push", "model", model, "--port", port, "--bits", "8").exit_code == 1
     assert json.loads(run("info", "--port", port, "--json").stdout)["options"]["bits"] == 4
@@ -186,8 +190,8 @@ def test_the_port_may_come_from_the_environment(port, monkeypatch):
 
 def test_data_can_be_put_on_the_board(port, here, model, test_file):
     run("push", "model", model, "--port", port)
-    told = run("push", "data", test_file, "--name", "digits", "--port", port)
-    assert told.stdout == "✓ on the board as digits.x.npy, digits.y.npy\n"
+    result = run("push", "data", test_file, "--name", "digits", "--port", port)
+    assert result.stdout == "✓ on the board as digits.x.npy, digits.y.npy\n"
     assert run("eval", "--name", "digits", "--port", port).exit_code == 0
 
 
@@ -195,26 +199,26 @@ def test_inputs_and_labels_may_be_two_files(port, here, model, data):
     np.save(here / "x.npy", data.x_test[:20])
     np.save(here / "y.npy", data.y_test[:20])
     run("push", "model", model, "--port", port)
-    told = run("eval", "x.npy", "--labels", "y.npy", "--stream", "--json", "--port", port)
-    assert json.loads(told.stdout)["n"] == 20
+    result = run("eval", "x.npy", "--labels", "y.npy", "--stream", "--json", "--port", port)
+    assert json.loads(result.stdout)["n"] == 20
 
 
 def test_convert_and_plan_need_no_board(here, data):
     np.savez(here / "train.npz", x=data.x_train[:300], y=data.y_train[:300])
     source = HERE.parents[1] / "examples" / "digits" / "digits_float.safetensors"
-    told = run("convert", source, "--data", "train.npz", "--out", "d.safetensors")
-    assert told.exit_code == 0 and "✓ d.safetensors" in told.stdout
-    told = run("plan", "d.safetensors")
-    assert told.exit_code == 0 and "peak RAM" in told.stdout and "(model)" in told.stdout
-    told = json.loads(run("plan", "d.safetensors", "--json", "--batch", "8").stdout)
-    assert told["batch"] == 8 and told["source"] == "model"
+    result = run("convert", source, "--data", "train.npz", "--out", "d.safetensors")
+    assert result.exit_code == 0 and "✓ d.safetensors" in result.stdout
+    result = run("plan", "d.safetensors")
+    assert result.exit_code == 0 and "peak RAM" in result.stdout and "(model)" in result.stdout
+    result = json.loads(run("plan", "d.safetensors", "--json", "--batch", "8").stdout)
+    assert result["batch"] == 8 and result["source"] == "model"
 
 
 def test_boards_are_listed():
-    told = json.loads(run("boards", "--json").stdout)
-    assert {"unix", "qemu_m4f"} <= {row["name"] for row in told["boards"]}
+    report = json.loads(run("boards", "--json").stdout)
+    assert {"unix", "qemu_m4f"} <= {row["name"] for row in report["boards"]}
     text = run("boards", "--no-ask").stdout
-    for row in told["boards"]:  # names are there to be typed: none is cut, in 80 columns
+    for row in report["boards"]:  # names are there to be typed: none is cut, in 80 columns
         assert re.search(rf"^ {row['name']} ", text, re.M), row["name"]
     assert "not run on hardware" in text
 
@@ -241,11 +245,11 @@ def test_lines_can_be_piped_to_the_repl():
 NO_TRACEBACK = re.compile(r"^(?!.*Traceback).*$", re.S)
 
 
-def failed(told, code, *words):
+def failed(result, code, *words):
     """It ended so, told so on stderr, and showed no traceback."""
-    text = " ".join(told.stderr.split())
-    assert told.exit_code == code, text
-    assert not told.stdout.strip() and "Traceback" not in text
+    text = " ".join(result.stderr.split())
+    assert result.exit_code == code, text
+    assert not result.stdout.strip() and "Traceback" not in text
     for word in words:
         assert word in text, text
 
@@ -257,8 +261,8 @@ def test_an_unknown_verb_or_option_is_wrong_usage():
     failed(run("learn", "x.npz", "--strategy", "magic"), 2, "'finetune'", "'replay'", "'ewc'")
     failed(run("learn", "x.npz", "--policy", "magic"), 2, "'balanced'", "'herding'")
     failed(run("learn", "x.npz", "--bits", "2"), 2, "2 is not in the range 3<=x<=8")
-    wanted = "expected a budget in latents (500) or bytes of"
-    failed(run("learn", "x.npz", "--budget", "lots"), 2, wanted, "flash (200kB", "got 'lots'")
+    pattern = "expected a budget in latents (500) or bytes of"
+    failed(run("learn", "x.npz", "--budget", "lots"), 2, pattern, "flash (200kB", "got 'lots'")
     failed(run("learn", "x.npz", "--set", "lambda"), 2, "a strategy's option as name=number, got")
     words = "expected a range that goes up", "'4-0'; write 0-4"
     failed(run("learn", "x.npz", "--sessions", "4-0"), 2, *words)
@@ -323,8 +327,8 @@ def test_a_file_that_is_no_log_is_refused(here, content, words):
 
 def test_a_log_that_is_being_written_is_shown(here):
     (here / "log.txt").write_text('{"kind": "a"}\n{"kind": "ste')
-    told = run("log", "log.txt", "--json")
-    assert told.exit_code == 0 and told.stdout == '{"kind": "a"}\n'
+    result = run("log", "log.txt", "--json")
+    assert result.exit_code == 0 and result.stdout == '{"kind": "a"}\n'
 
 
 @pytest.mark.parametrize("words", [("log", "long.jsonl"), ("log", "long.jsonl", "--json")])
@@ -344,8 +348,8 @@ def test_an_error_on_the_board_is_told(port, here, model, fives):
     failed(run("eval", "--name", "none", "--port", port), 1, "no file 'none.x.npy'; push it first")
     wrong = here / "wrong.npz"
     np.savez(wrong, x=np.zeros((2, 10), np.uint8), y=np.array([1, 2]))
-    wanted = "expected samples of 64 uint8, as the model takes them, got samples of 10 uint8"
-    failed(run("learn", wrong, "--port", port), 1, wanted)
+    pattern = "expected samples of 64 uint8, as the model takes them, got samples of 10 uint8"
+    failed(run("learn", wrong, "--port", port), 1, pattern)
 
 
 def test_an_unknown_board_is_told():
@@ -355,16 +359,16 @@ def test_an_unknown_board_is_told():
 
 @pytest.mark.parametrize("words", ["unix --stock", "unix_stock --stock", "unix_stock"])
 def test_stock_firmware_is_named_as_its_board(words, monkeypatch):
-    built = []
+    names = []
 
     def make(board, *args, **options):
-        built.append(board.name)
+        names.append(board.name)
         return board.artefact
 
     monkeypatch.setattr(build, "build", make)
-    told = json.loads(run("build", *words.split(), "--json").stdout)
-    assert built == ["unix_stock"] == [told["board"]]
-    assert Path(told["firmware"]).parent.name == "unix_stock"
+    report = json.loads(run("build", *words.split(), "--json").stdout)
+    assert names == ["unix_stock"] == [report["board"]]
+    assert Path(report["firmware"]).parent.name == "unix_stock"
 
 
 def test_what_cannot_be_built_so_is_told():
@@ -373,8 +377,8 @@ def test_what_cannot_be_built_so_is_told():
 
 
 def test_debug_shows_where_an_error_came_from(here):
-    told = run("log", "none", "--debug")
-    assert told.exit_code == 1 and "Traceback" in told.stderr
+    result = run("log", "none", "--debug")
+    assert result.exit_code == 1 and "Traceback" in result.stderr
 
 
 def test_an_error_that_nobody_foresaw_is_told_in_words(monkeypatch):
@@ -413,8 +417,8 @@ def test_ctrl_c_stops_learning_and_leaves_the_board_usable(port, here, model, fi
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert records[-1]["kind"] == "summary" and records[-1]["stopped"]
     assert records[-1]["steps"] == steps_in(path)
-    told = run("learn", fives, "--port", port)
-    assert told.exit_code == 0, told.stderr
+    result = run("learn", fives, "--port", port)
+    assert result.exit_code == 0, result.stderr
 
 
 def test_ctrl_c_in_a_transfer_leaves_it_to_be_resumed(port, root, here):
@@ -427,9 +431,9 @@ def test_ctrl_c_in_a_transfer_leaves_it_to_be_resumed(port, root, here):
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=20)
     assert child.returncode == 130 and not out and "Traceback" not in err, err
-    told = json.loads(run("info", "--port", port, "--json").stdout)
-    held = told["files"]["big.x.npy.part"]
-    assert 0 < held < rows * 64
-    assert "big.x.npy" not in told["files"]
+    facts = json.loads(run("info", "--port", port, "--json").stdout)
+    size = facts["files"]["big.x.npy.part"]
+    assert 0 < size < rows * 64
+    assert "big.x.npy" not in facts["files"]
     assert run("push", "data", big, "--name", "big", "--port", port).exit_code == 0
     assert (root / "big.x.npy").stat().st_size > rows * 64

@@ -60,12 +60,12 @@ SHAPES = {
 
 def tensors(seed=0):
     rng = np.random.default_rng(seed)
-    found = {}
+    result = {}
     for name, shape in SHAPES.items():
-        found[name] = rng.normal(0, 0.5, shape).astype(np.float32)
+        result[name] = rng.normal(0, 0.5, shape).astype(np.float32)
         outputs = shape[-1] if name == "d.w" else shape[0]
-        found[name[0] + ".b"] = rng.normal(0, 0.3, outputs).astype(np.float32)
-    return found
+        result[name[0] + ".b"] = rng.normal(0, 0.3, outputs).astype(np.float32)
+    return result
 
 
 def float_model(path, *, weights=None, version="1", **changes):
@@ -112,8 +112,8 @@ def by_definition(acc, mult, shift):
 )
 def test_requantization_is_the_reference(accumulators, mult, shift):
     acc = np.array(accumulators, np.int64)[:, None]
-    got = requantize(acc, np.array([mult], np.int32), np.array([shift], np.int32))
-    assert got[:, 0].tolist() == [by_definition(a, mult, shift) for a in accumulators]
+    result = requantize(acc, np.array([mult], np.int32), np.array([shift], np.int32))
+    assert result[:, 0].tolist() == [by_definition(a, mult, shift) for a in accumulators]
 
 
 @given(st.floats(1e-9, 1e4))
@@ -196,8 +196,8 @@ def test_the_device_library_computes_the_same_int8(converted):
         spec = ModelSpec(stream)
         learner = Learner(spec)
     inputs = samples(20, seed=2)
-    for x, want in zip(inputs, device.latents(inputs)):
-        assert learner.latent(array("f", x.ravel().tolist())) == want.tobytes()
+    for x, target in zip(inputs, device.latents(inputs)):
+        assert learner.latent(array("f", x.ravel().tolist())) == target.tobytes()
 
 
 def test_uint8_samples_flip_their_top_bit(tmp_path):
@@ -374,8 +374,8 @@ def with_outlier():
 def test_a_ruined_model_is_refused(tmp_path):
     """One outlier takes the whole range of the input: all that is left is one level of int8."""
     path = float_model(tmp_path / "f.st")
-    refused = r"expected .* to agree .* at least 90% .*, got \d.*%.*--percentile 99.9.*agreement 0"
-    with pytest.warns(EngramWarning), pytest.raises(DataError, match=refused):
+    pattern = r"expected .* to agree .* at least 90% .*, got \d.*%.*--percentile 99.9.*agreement 0"
+    with pytest.warns(EngramWarning), pytest.raises(DataError, match=pattern):
         convert(path, with_outlier(), tmp_path / "d.st")
     assert [p.name for p in tmp_path.iterdir()] == ["f.st"]
     with pytest.warns(EngramWarning):
@@ -394,8 +394,8 @@ def test_the_percentile_covers_the_input(tmp_path):
 
 def test_an_outlier_is_told(tmp_path):
     model = graph.load(float_model(tmp_path / "f.st"))
-    told = r"expected values all over .* to 3000, got 99.9 % of them within .*--percentile 99.9"
-    with pytest.warns(EngramWarning, match=told):
+    pattern = r"expected values all over .* to 3000, got 99.9 % of them within .*--percentile 99.9"
+    with pytest.warns(EngramWarning, match=pattern):
         calibrate.input_scale(model, with_outlier(), 100)
 
 
@@ -451,17 +451,19 @@ def test_the_command_prints_the_agreement(tmp_path):
     np.save(tmp_path / "x.npy", samples())
     np.save(tmp_path / "bad.npy", with_outlier())
     words = "convert", path, "--out", tmp_path / "d.st", "--data"
-    done = command.run(*words, tmp_path / "x.npy")
-    told = " ".join(done.stdout.split())
-    assert done.exit_code == 0 and "agreement of float and int8, output c: 9" in told
-    assert "% of 200 samples in the same class, signal to noise" in told
-    done = command.run(*words, tmp_path / "bad.npy")
-    assert done.exit_code == 1 and "Warning: calibration data: expected values all" in done.stderr
-    assert "Error: expected the int8 model to agree" in done.stderr
-    done = command.run(*words, tmp_path / "bad.npy", "--percentile", 99.9)
-    assert done.exit_code == 0 and "Warning" not in done.stderr
-    done = command.run(*words, tmp_path / "bad.npy", "--min-agreement", 0)
-    assert done.exit_code == 0 and "learn with --bits" in " ".join(done.stdout.split())
+    result = command.run(*words, tmp_path / "x.npy")
+    text = " ".join(result.stdout.split())
+    assert result.exit_code == 0 and "agreement of float and int8, output c: 9" in text
+    assert "% of 200 samples in the same class, signal to noise" in text
+    result = command.run(*words, tmp_path / "bad.npy")
+    assert (
+        result.exit_code == 1 and "Warning: calibration data: expected values all" in result.stderr
+    )
+    assert "Error: expected the int8 model to agree" in result.stderr
+    result = command.run(*words, tmp_path / "bad.npy", "--percentile", 99.9)
+    assert result.exit_code == 0 and "Warning" not in result.stderr
+    result = command.run(*words, tmp_path / "bad.npy", "--min-agreement", 0)
+    assert result.exit_code == 0 and "learn with --bits" in " ".join(result.stdout.split())
 
 
 # ---------------------------------------------------------------- the digits
@@ -515,11 +517,11 @@ def test_pretraining_follows_its_gradient(pretrain):
     grads = network.gradients(x, y)
     for param, grad in zip(network.params, grads):
         for at in rng.integers(0, param.size, 4):
-            kept, results = param.flat[at], []
+            value, results = param.flat[at], []
             for nudge in (1e-6, -1e-6):
-                param.flat[at] = kept + nudge
+                param.flat[at] = value + nudge
                 results.append(loss())
-            param.flat[at] = kept
+            param.flat[at] = value
             slope = (results[0] - results[1]) / 2e-6
             assert grad.flat[at] == pytest.approx(slope, rel=1e-3, abs=1e-6)
 

@@ -122,10 +122,10 @@ def test_relu6_cuts_where_the_scale_goes_on(tmp_path):
     wide = {"name": "w", "op": "global_avgpool", "in": ["last"]}
     head = {**HEAD[1], "in": ["w"], "w": "t8.w"}
     path = float_file(tmp_path / "f", [CONV, act, big, both, wide, head])
-    found, metadata = model_file.read(path)
-    found["a.w"] *= 4
-    found["t8.w"] = np.ones((3, 8), np.float32)
-    model_file.write(path, found, metadata)
+    content, metadata = model_file.read(path)
+    content["a.w"] *= 4
+    content["t8.w"] = np.ones((3, 8), np.float32)
+    model_file.write(path, content, metadata)
     report = convert(path, samples(), tmp_path / "d")
     nodes = {node["name"]: node for node in DeviceModel(tmp_path / "d").graph["nodes"]}
     zero_point, low, high = nodes["a"]["q"][1:]
@@ -149,9 +149,9 @@ def test_a_concatenation_of_a_fixed_scale_changes_it(tmp_path):
     both = {"name": "last", "op": "concat", "in": ["s", "input"]}
     pool = {"name": "w", "op": "global_avgpool", "in": ["last"]}
     path = float_file(tmp_path / "f", [CONV, squashed, both, pool, {**HEAD[1], "in": ["w"]}])
-    found, metadata = model_file.read(path)
-    found["head.w"] = np.ones((3, 8), np.float32)
-    model_file.write(path, found, metadata)
+    content, metadata = model_file.read(path)
+    content["head.w"] = np.ones((3, 8), np.float32)
+    model_file.write(path, content, metadata)
     rows = {row["name"]: row for row in convert(path, samples(), tmp_path / "d")["layers"]}
     assert rows["s"]["scale"] == 1 / 256 and rows["s"]["zero_point"] == -128
     assert rows["last:scale0"]["scale"] == rows["last:scale1"]["scale"] == rows["last"]["scale"]
@@ -162,7 +162,7 @@ def test_a_concatenation_of_a_fixed_scale_changes_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "stride", "pad", "dilation"),
+    ("extras", "stride", "pad", "dilation"),
     [
         ({"pad": "same"}, [1, 1], [1, 1, 1, 1], None),
         ({"pad": "same", "stride": 2}, [2, 2], [0, 0, 1, 1], None),
@@ -173,14 +173,14 @@ def test_a_concatenation_of_a_fixed_scale_changes_it(tmp_path):
         ({"pad": [0, 1, 2, 0], "kernel": 3}, [1, 1], [0, 1, 2, 0], None),
     ],
 )
-def test_attributes_may_be_integers_and_pads_words(tmp_path, given, stride, pad, dilation):
-    conv = {**without("pad", CONV), **given}
+def test_attributes_may_be_integers_and_pads_words(tmp_path, extras, stride, pad, dilation):
+    conv = {**without("pad", CONV), **extras}
     wide = {"name": "wide", "op": "global_avgpool", "in": ["a"]}
     nodes = [conv, wide, {**HEAD[1], "in": ["wide"]}]
     path = float_file(tmp_path / "f", nodes, latent="a")
-    found, metadata = model_file.read(path)
-    found["head.w"] = found["head.w"][:, :4]
-    model_file.write(path, found, metadata)
+    content, metadata = model_file.read(path)
+    content["head.w"] = content["head.w"][:, :4]
+    model_file.write(path, content, metadata)
     node = graph.load(path).frozen[0]
     assert (node.attributes["stride"], node.attributes["pad"]) == (stride, pad)
     assert node.attributes.get("dilation") == dilation and node.attributes["kernel"] == [3, 3]
@@ -192,8 +192,8 @@ def test_attributes_may_be_integers_and_pads_words(tmp_path, given, stride, pad,
 def test_same_pads_to_the_input_divided_by_the_stride(size, kernel, stride, dilation):
     """As TensorFlow's SAME, which is PyTorch's where the stride is 1."""
     entry = {"op": "maxpool", "kernel": kernel, "stride": stride, "dilation": dilation}
-    found = attributes.normalised({**entry, "pad": "same"}, None, (size, size, 1))
-    top, left, bottom, right = found["pad"]
+    attrs = attributes.normalised({**entry, "pad": "same"}, None, (size, size, 1))
+    top, left, bottom, right = attrs["pad"]
     assert (top, bottom) == (left, right) and 0 <= bottom - top <= 1
     assert out_size(size, top, bottom, kernel, stride, dilation) == -(-size // stride)
 
@@ -209,8 +209,8 @@ def test_tables_of_rectifiers_are_tensorflow_lites(source, target, slope):
     factors = [multiplier(factor * source.scale / target.scale) for factor in (slope, 1.0)]
     q = 0, target.zero_point, -128, 127
     centred = [x - source.zero_point for x in range(-128, 128)]
-    want = [tflite_reference.finish(x, *factors[x >= 0], q) for x in centred]
-    assert rectifier_table(slope, source, target, 127).tolist() == want
+    row = [tflite_reference.finish(x, *factors[x >= 0], q) for x in centred]
+    assert rectifier_table(slope, source, target, 127).tolist() == row
 
 
 def test_tables_of_functions_round_halves_away_from_zero():
@@ -223,8 +223,8 @@ def test_tables_of_functions_round_halves_away_from_zero():
 def test_the_table_of_softmax_is_tensorflow_lites(source):
     """To 2 in a million: its exponential is a polynomial in fixed point."""
     factor = multiplier(source.scale * 2**26)  # 5 integer bits
-    want = np.array(tflite_reference.softmax_exponentials(*factor, -255), np.int64)
-    assert np.abs(softmax_table(source) - want).max() < 2**31 * 2e-6
+    target = np.array(tflite_reference.softmax_exponentials(*factor, -255), np.int64)
+    assert np.abs(softmax_table(source) - target).max() < 2**31 * 2e-6
 
 
 @given(SCALES, SCALES, SCALES, st.integers(-128, 127), st.integers(-128, 127))
@@ -328,10 +328,10 @@ CHAIN_SHAPES["c.w"] = (4, 7)
 
 
 @pytest.mark.parametrize(
-    ("frozen", "percentile", "wanted"),
+    ("frozen", "percentile", "crc"),
     [(7, 100.0, 0xC5D52740), (3, 100.0, 0x68D1A023), (7, 95.0, 0x49B879A4)],
 )
-def test_chains_convert_to_the_bytes_of_release_0_1(tmp_path, frozen, percentile, wanted):
+def test_chains_convert_to_the_bytes_of_release_0_1(tmp_path, frozen, percentile, crc):
     """Else a store that holds their latents would be taken for another model's."""
     rng, weights = np.random.default_rng(0), {}
     for name, shape in CHAIN_SHAPES.items():
@@ -345,7 +345,7 @@ def test_chains_convert_to_the_bytes_of_release_0_1(tmp_path, frozen, percentile
     )
     x = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 2)).astype(np.uint8)
     convert(tmp_path / "f", x, tmp_path / "d", percentile=percentile)
-    assert crc32((tmp_path / "d").read_bytes()) == wanted
+    assert crc32((tmp_path / "d").read_bytes()) == crc
 
 
 def test_a_chain_takes_every_op_too(tmp_path):

@@ -92,10 +92,10 @@ def tone(hertz, rate, seconds=1.0):
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "fsdd", "omniglot_small", "speech_commands"])
 def test_a_set_that_cannot_be_had_says_where_to_put_it(name):
-    with pytest.raises(datasets.DataUnavailable) as told:
+    with pytest.raises(datasets.DataUnavailable) as error:
         getattr(datasets, name)()
     for part in ("ENGRAM_DATA is unset", "ENGRAM_OFFLINE forbids", "set ENGRAM_DATA to a folder"):
-        assert part in str(told.value)
+        assert part in str(error.value)
 
 
 def test_a_file_is_fetched_once_and_checked(tmp_path, monkeypatch):
@@ -261,8 +261,8 @@ def test_the_front_end_is_its_definition():
     rng = np.random.default_rng(3)
     noise = rng.normal(0, 3000, 8000).clip(-32768, 32767).astype(np.int16)
     sound = (tone(440, 8000) // 2 + noise // 3).astype(np.int16)
-    found = mfcc.FrontEnd().mfcc(sound)
-    assert found.shape == (49, 10) and np.abs(found - reference_mfcc(sound)).max() < 2e-3
+    values = mfcc.FrontEnd().mfcc(sound)
+    assert values.shape == (49, 10) and np.abs(values - reference_mfcc(sound)).max() < 2e-3
 
 
 def test_silence_is_the_floor():
@@ -297,10 +297,10 @@ def test_omniglot_is_the_same_from_a_folder_and_from_the_archives(folder, cached
     ink = rng.random((3, 105, 105)) < 0.1
     names = [("Greek", 1, 1), ("Greek", 2, 20), ("Latin", 1, 3)]
 
-    def archive(chosen):
+    def archive(rows):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as target:
-            for i in chosen:
+            for i in rows:
                 picture = io.BytesIO()
                 Image.fromarray(~ink[i]).save(picture, "png")  # one bit a pixel, ink is black
                 alphabet, character, drawer = names[i]
@@ -318,22 +318,22 @@ def test_omniglot_is_the_same_from_a_folder_and_from_the_archives(folder, cached
         drawer=np.array([1, 20, 3], np.uint8),
         class_alphabet=np.array(["Greek", "Greek", "Latin"]),
     )
-    for drawn in (from_archive, datasets.omniglot_small()):
-        assert (drawn.ink == ink).all() and drawn.label.tolist() == [0, 1, 2]
-        assert drawn.drawer.tolist() == [1, 20, 3]
-        assert drawn.alphabet.tolist() == ["Greek", "Greek", "Latin"]
-        assert drawn.of_alphabets(["Latin"]).tolist() == [False, False, True]
+    for data in (from_archive, datasets.omniglot_small()):
+        assert (data.ink == ink).all() and data.label.tolist() == [0, 1, 2]
+        assert data.drawer.tolist() == [1, 20, 3]
+        assert data.alphabet.tolist() == ["Greek", "Greek", "Latin"]
+        assert data.of_alphabets(["Latin"]).tolist() == [False, False, True]
 
 
 def test_pixels_are_shares_of_ink():
     ink = np.zeros((1, 105, 105), bool)
     ink[0, :, :5] = True
-    drawn = omniglot.Characters(ink, np.zeros(1, int), np.zeros(1, int), np.array(["a"]))
-    pixels = drawn.pixels(28)[0, :, :, 0]
+    drawings = omniglot.Characters(ink, np.zeros(1, int), np.zeros(1, int), np.array(["a"]))
+    pixels = drawings.pixels(28)[0, :, :, 0]
     # a pixel is 3.75 wide: the first is full, the second has 1.25 of 3.75, the others nothing
     assert pixels.shape == (28, 28)
     assert set(map(tuple, pixels[:, :3].tolist())) == {(255, 85, 0)} and pixels[:, 2:].max() == 0
-    assert drawn.pixels(105)[0, 0, :6, 0].tolist() == [255] * 5 + [0]
+    assert drawings.pixels(105)[0, 0, :6, 0].tolist() == [255] * 5 + [0]
 
 
 def test_the_digits_are_the_scans_of_the_data_set():

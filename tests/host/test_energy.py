@@ -93,18 +93,18 @@ def test_an_assumed_count_gives_a_range_that_holds_the_count_of_its_own_code():
 
 def test_the_boards_without_fpu_say_nothing_of_the_chips_with_one():
     facts = {board.name: board.facts for board in boards.load_all()}
-    named = {name for name, board in facts.items() if "power" in board}
+    names = {name for name, board in facts.items() if "power" in board}
     assert ESTIMATE_CODE == code_of(facts["qemu_m4f"])  # the benchmarks that it rests on
-    assert {row["board"] for row in costs(1, facts.values(), code_of(facts["qemu_m4f"]))} == named
-    with_fpu = {name for name in named if "fpu" in facts[name]["chip"]}
+    assert {row["board"] for row in costs(1, facts.values(), code_of(facts["qemu_m4f"]))} == names
+    with_fpu = {name for name in names if "fpu" in facts[name]["chip"]}
     for counted in ("qemu_m3", "qemu_m0p"):
         assert with_fpu <= set(left_out(facts.values(), code_of(facts[counted])))
 
 
 def test_three_chips_have_figures_with_their_sources():
-    named = [board for board in boards.load_all() if board.has_power_figures]
-    assert len({board.facts["chip"]["name"] for board in named}) >= 3
-    for board in named:
+    rows = [board for board in boards.load_all() if board.has_power_figures]
+    assert len({board.facts["chip"]["name"] for board in rows}) >= 3
+    for board in rows:
         power = board.facts["power"]
         assert 1 <= power["cycles_per_instruction"] < 4 and 1 < power["active_mw"] < 2000
         assert len(power["source"]) > 20 and len(power["cpi_source"]) > 20
@@ -168,8 +168,8 @@ def test_the_plans_table_shows_layers_and_chips(model):
     console = Console(file=io.StringIO(), width=130)
     console.print(plan_table(report))
     text = console.file.getvalue()
-    for shown in ("global_avgpool", "13,824", f"{report['ram_peak_bytes']:,} B", "i.MX RT1062"):
-        assert shown in text
+    for word in ("global_avgpool", "13,824", f"{report['ram_peak_bytes']:,} B", "i.MX RT1062"):
+        assert word in text
     assert "(model)" in text
     json.dumps(report)
 

@@ -68,12 +68,16 @@ def test_a_small_run_remembers(files):
     board = ["--port", "unix", "--json", "--fresh", "--bits", 4, "--budget", "200kB"]
     engram("build", "unix", cwd=files)
     engram("push", "model", MODEL, "--port", "unix", cwd=files)
-    told = {}
+    summaries = {}
     for name in ("replay", "finetune"):
         log = ["--strategy", name, "--log", f"{name}.jsonl"]
-        told[name] = json.loads(engram("learn", "train.npz", *stream, *board, *log, cwd=files))
-    assert told["replay"]["accuracy"] > 0.75 and told["replay"]["replay_bytes"] <= 200_000
-    assert told["finetune"]["accuracy"] < 0.3
-    assert told["finetune"]["forgetting"] > told["replay"]["forgetting"] + 0.4
+        summaries[name] = json.loads(
+            engram("learn", "train.npz", *stream, *board, *log, cwd=files)
+        )
+    assert (
+        summaries["replay"]["accuracy"] > 0.75 and summaries["replay"]["replay_bytes"] <= 200_000
+    )
+    assert summaries["finetune"]["accuracy"] < 0.3
+    assert summaries["finetune"]["forgetting"] > summaries["replay"]["forgetting"] + 0.4
     engram("report", "replay.jsonl", "--out", "report", cwd=files)
     assert (files / "report" / "stream_matrix.png").exists()

@@ -44,15 +44,15 @@ def test_the_largest_file_that_is_let_in_has_room_and_is_the_largest(name):
     with api.connect(name) as board:
         board.put("other.bin", os.urandom(40_000))
         space = board.info()["fs"]
-        held = space["block_bytes"] - 8
-        most = (space["free_bytes"] // space["block_bytes"] - 1) * held
+        payload = space["block_bytes"] - 8
+        most = (space["free_bytes"] // space["block_bytes"] - 1) * payload
         with pytest.raises(NoRoom):
             board.put("most.bin", os.urandom(most + 1))
         data = os.urandom(most)
         board.put("most.bin", data)
         assert board.get("most.bin") == data
         with pytest.raises(DeviceError, match="file system is full"):
-            pour(board.link, 2 * held)
+            pour(board.link, 2 * payload)
 
 
 def test_data_without_room_are_refused_before_anything_is_sent(name, tmp_path):
@@ -74,8 +74,8 @@ def test_files_are_listed_and_removed_at_the_command_line(name, tmp_path):
     assert [line.split()[0] for line in text.splitlines() if "interrupted" in line] == [
         "model.part"
     ]
-    told = run("remove", "test.x.npy", "model.part", "--port", name)
-    assert told.exit_code == 0 and "removed test.x.npy, model.part" in told.stdout
-    told = run("remove", "test.x.npy", "--port", name)
-    assert told.exit_code == 1 and "no file 'test.x.npy'" in told.stderr
+    result = run("remove", "test.x.npy", "model.part", "--port", name)
+    assert result.exit_code == 0 and "removed test.x.npy, model.part" in result.stdout
+    result = run("remove", "test.x.npy", "--port", name)
+    assert result.exit_code == 1 and "no file 'test.x.npy'" in result.stderr
     assert "test.y.npy" in run("files", "--port", name).stdout

@@ -31,15 +31,15 @@ def model(tmp_path_factory, data):
 
 
 def test_joint_training_learns_every_class(model, data):
-    told = []
+    calls = []
     short = joint_training(model, data, GROUPS, epochs=1, lr=0.01)["accuracy"]
     accuracy = joint_training(
-        model, data, GROUPS, epochs=6, lr=0.04, progress=lambda *done: told.append(done)
+        model, data, GROUPS, epochs=6, lr=0.04, progress=lambda *counts: calls.append(counts)
     )["accuracy"]
     assert accuracy[0] > 0.95  # it knew these
     assert accuracy[1] > 0.8 > short[1]
     # 150 and 300 samples in batches of 16, six times
-    assert told[-1] == (6 * (10 + 19), 6 * (10 + 19)) and len(told) == told[-1][0]
+    assert calls[-1] == (6 * (10 + 19), 6 * (10 + 19)) and len(calls) == calls[-1][0]
 
 
 def test_the_same_seed_gives_the_same_bound(model, data):

@@ -7,7 +7,7 @@ from engram_host.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "options"),
     [
         ("500", {"budget": 500}),
         (500, {"budget": 500}),
@@ -19,8 +19,8 @@ from engram_host.errors import InputError
         ("800B", {"budget_bytes": 800}),
     ],
 )
-def test_a_budget_is_in_latents_or_in_bytes(text, told):
-    assert learner_options.budget(text) == told
+def test_a_budget_is_in_latents_or_in_bytes(text, options):
+    assert learner_options.budget(text) == options
 
 
 @pytest.mark.parametrize("text", ["", "many", "-5", "200k", "1.5", "20GB", "kB"])
@@ -30,9 +30,11 @@ def test_what_is_no_budget_is_told(text):
 
 
 def test_a_strategys_own_options_are_assignments():
-    told = learner_options.for_board({"strategy_options": ("decay=0.9", "steps = 3"), "lr": None})
-    assert told == {"strategy_options": {"decay": 0.9, "steps": 3}}
-    assert isinstance(told["strategy_options"]["steps"], int)
+    options = learner_options.for_board(
+        {"strategy_options": ("decay=0.9", "steps = 3"), "lr": None}
+    )
+    assert options == {"strategy_options": {"decay": 0.9, "steps": 3}}
+    assert isinstance(options["strategy_options"]["steps"], int)
 
 
 @pytest.mark.parametrize("text", ["decay", "decay=", "=3", "decay=much", "a b=1"])
@@ -106,11 +108,11 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("name", "value", "example"), NUMBERS)
 def test_a_number_that_no_learner_takes_is_refused_by_name(name, value, example):
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         learner_options.for_board({name: value})
     flag = "--" + name.replace("_", "-")
-    assert str(told.value).startswith(f"{flag}: expected ")
-    assert f"got {value!r}; give {flag} {example}" in str(told.value)
+    assert str(error.value).startswith(f"{flag}: expected ")
+    assert f"got {value!r}; give {flag} {example}" in str(error.value)
     example = float(example) if "." in example else int(example)
     assert learner_options.for_board({name: example}) == {name: example}
 
@@ -122,9 +124,9 @@ def test_epochs_are_refused_by_name(epochs):
 
 
 @pytest.mark.parametrize("name", ["ar1", "bias", "head", "replay", "replay_lwf", None])
-@pytest.mark.parametrize("given", ["budget", "budget_bytes"])
-def test_nothing_to_replay_is_refused_where_the_strategy_replays(name, given):
-    options = {given: 0} if name is None else {given: 0, "strategy": name}
+@pytest.mark.parametrize("option", ["budget", "budget_bytes"])
+def test_nothing_to_replay_is_refused_where_the_strategy_replays(name, option):
+    options = {option: 0} if name is None else {option: 0, "strategy": name}
     words = f"--budget: expected .*{name or 'replay'} .* got 0; give"
     with pytest.raises(InputError, match=words):
         learner_options.check_budget(options)

@@ -39,8 +39,8 @@ def test_what_was_learned_is_there_after_a_restart(board, device, model, some, d
     board.transport.write(b"\x03")  # the agent ends, and its learner with it
     again = Device(Link(board.transport, timing=QUICK))
     assert again.info()["learner"] is None
-    told = api.push_model(again, model)
-    assert told["session"] == 1
+    result = api.push_model(again, model)
+    assert result["session"] == 1
     assert api.eval(again) == before
     assert again.store_info()["store"]["live"] == 40
 
@@ -50,8 +50,8 @@ def test_a_board_knows_again_how_many_bits_its_latents_have(board, device, model
     api.learn(device, some([5], 20))
     board.transport.write(b"\x03")  # the agent ends, and its options with it
     again = Device(Link(board.transport, timing=QUICK))
-    told = api.push_model(again, model)
-    assert told["bits"] == 4 and told["session"] == 1
+    result = api.push_model(again, model)
+    assert result["bits"] == 4 and result["session"] == 1
     assert again.store_info()["store"]["live"] == 20
     with pytest.raises(DeviceError, match="4 bits"):
         api.push_model(again, model, bits=5)
@@ -60,8 +60,8 @@ def test_a_board_knows_again_how_many_bits_its_latents_have(board, device, model
 def test_a_session_is_written_down_as_it_happens(device, model, some, tmp_path):
     api.push_model(device, model, batch=8)
     seen = []
-    done = api.learn(device, some([5], 20), log=tmp_path / "l.jsonl", on_step=seen.append)
-    records = list(log.read(done.log))
+    result = api.learn(device, some([5], 20), log=tmp_path / "l.jsonl", on_step=seen.append)
+    records = list(log.read(result.log))
     assert [r["kind"] for r in records] == ["begin", "observe", *["step"] * len(seen), "summary"]
     begin, observe, step, summary = records[0], records[1], records[2], records[-1]
     assert begin["options"]["batch"] == 8 and begin["samples"] == 20 and begin["board"] == "fake"
@@ -70,7 +70,7 @@ def test_a_session_is_written_down_as_it_happens(device, model, some, tmp_path):
         assert key in step
     for record in (observe, step, summary):
         assert (record["unit"], record["source"]) == ("us", "host")
-    assert summary == done.summary and seen == done.steps
+    assert summary == result.summary and seen == result.steps
     assert summary["generation"] == 1 and summary["stopped"] is False
     assert summary["total"] == sum(s["total"] for s in seen)
     assert summary["flash_bytes"] >= step["flash_bytes"] > 0
@@ -95,10 +95,10 @@ def test_fine_tuning_mixes_nothing_old_in(device, model, some):
 
 def test_predictions_come_with_their_probability(device, model, some, data):
     api.push_model(device, model)
-    told = api.predict(device, samples.make(data.x_test[:40]))
-    assert len(told) == 40
-    assert all(0 <= label < 10 and 0 < probability <= 1 for label, probability in told)
-    right = sum(label == y for (label, _), y in zip(told, data.y_test[:40].tolist()) if y < 5)
+    answers = api.predict(device, samples.make(data.x_test[:40]))
+    assert len(answers) == 40
+    assert all(0 <= label < 10 and 0 < probability <= 1 for label, probability in answers)
+    right = sum(label == y for (label, _), y in zip(answers, data.y_test[:40].tolist()) if y < 5)
     assert right > 0.9 * int((data.y_test[:40] < 5).sum())
 
 
@@ -119,8 +119,8 @@ def test_options_stay_in_force_until_others_are_given(device, model, some):
 def test_reset_forgets(device, model, some):
     api.push_model(device, model)
     api.learn(device, some([5], 20))
-    told = api.reset(device)
-    assert told["session"] == 0 and device.store_info()["store"]["live"] == 0
+    result = api.reset(device)
+    assert result["session"] == 0 and device.store_info()["store"]["live"] == 0
     assert device.load() is None
 
 
@@ -129,10 +129,10 @@ def test_reset_forgets(device, model, some):
 
 def test_samples_of_another_shape_or_type_are_refused_before_they_are_sent(device, model):
     api.push_model(device, model)
-    wanted = "expected samples of 64 uint8, as the model takes them, got samples of"
-    with pytest.raises(InputError, match=f"{wanted} 63 uint8"):
+    pattern = "expected samples of 64 uint8, as the model takes them, got samples of"
+    with pytest.raises(InputError, match=f"{pattern} 63 uint8"):
         api.learn(device, samples.make(np.zeros((2, 63), np.uint8), [5, 5]))
-    with pytest.raises(InputError, match=f"{wanted} 64 float64; .* within 0 to 1: give .x . 255"):
+    with pytest.raises(InputError, match=f"{pattern} 64 float64; .* within 0 to 1: give .x . 255"):
         api.predict(device, samples.make(np.full((2, 64), 0.5)))
     with pytest.raises(InputError, match="expected labels from 0 to 9, got 12"):
         api.eval(device, samples.make(np.zeros((1, 64), np.uint8), [12]), stream=True)
@@ -141,9 +141,9 @@ def test_samples_of_another_shape_or_type_are_refused_before_they_are_sent(devic
 def test_a_label_the_model_has_not_is_refused_by_the_board(device, model):
     api.push_model(device, model)
     wrong = samples.make(np.zeros((3, 64), np.uint8), [5, 6, 10])
-    with pytest.raises(DeviceError, match="expected a label from 0 to 9, got 10") as caught:
+    with pytest.raises(DeviceError, match="expected a label from 0 to 9, got 10") as error:
         api.learn(device, wrong, classes=10)  # else the head grows
-    assert caught.value.kind == "DataError"
+    assert error.value.kind == "DataError"
     summary = list(log.read(log.latest()))[-1]
     assert summary["kind"] == "summary" and "label" in summary["error"]
 
@@ -164,8 +164,8 @@ def test_a_file_that_is_no_model_is_refused_before_it_is_sent(device, tmp_path):
     wrong.write_bytes(b"\x10\0\0\0\0\0\0\0" + b'{"a": 1}        ')
     with pytest.raises(ModelError, match="its header does not describe tensors"):
         api.push_model(device, wrong)
-    told = "none.safetensors: expected a device model file, got no file"
-    with pytest.raises(InputError, match=told):
+    pattern = "none.safetensors: expected a device model file, got no file"
+    with pytest.raises(InputError, match=pattern):
         api.push_model(device, tmp_path / "none.safetensors")
     assert device.files() == {}
 
@@ -196,8 +196,8 @@ def test_ctrl_c_stops_at_the_next_step_and_the_board_goes_on(device, model, some
     records = list(log.read(log.latest()))
     assert [r["kind"] for r in records].count("step") == 3
     assert records[-1]["kind"] == "summary" and records[-1]["stopped"] is True
-    told = device.info()["learner"]
-    assert told["session"] == 0  # what was sent is still to be learned
+    learner = device.info()["learner"]
+    assert learner["session"] == 0  # what was sent is still to be learned
     assert len(device.files()) == 1
     assert api.learn(device, some([5], 1)).steps[0]["loss"] > 0
 
@@ -212,11 +212,11 @@ def test_ctrl_c_is_pythons_own_again_afterwards(device, model, some):
 def test_learning_works_outside_the_main_thread(device, model, some):
     """There signals cannot be caught; a program with windows learns in the background."""
     api.push_model(device, model)
-    done = []
-    thread = threading.Thread(target=lambda: done.append(api.learn(device, some([5], 8))))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(api.learn(device, some([5], 8))))
     thread.start()
     thread.join(30)
-    assert done and done[0].summary["steps"] > 0
+    assert results and results[0].summary["steps"] > 0
 
 
 # --- a bad cable --------------------------------------------------------------------------------
@@ -304,8 +304,8 @@ def test_a_model_that_is_too_large_is_told_at_once(device, model, monkeypatch):
 
 def test_a_reset_takes_options_and_keeps_the_others(device, model):
     api.push_model(device, model, batch=8, strategy="head")
-    told = device.reset(bits=4, budget="3kB")
-    assert told["bits"] == 4 and told["batch"] == 8 and told["strategy"] == "head"
+    result = device.reset(bits=4, budget="3kB")
+    assert result["bits"] == 4 and result["batch"] == 8 and result["strategy"] == "head"
     assert device.info()["options"] == {
         "batch": 8, "strategy": "head", "bits": 4, "budget_bytes": 3000,
     }

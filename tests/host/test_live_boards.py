@@ -48,8 +48,8 @@ def engram(*args, **options):
 def test_a_board_is_started_found_and_left_as_it_is(name):
     virtual.stop(name)
     with api.connect(name) as board:  # a name as port starts it
-        told = board.info()
-        assert (told["board"], told["runtime"][:11]) == (name, "micropython")
+        facts = board.info()
+        assert (facts["board"], facts["runtime"][:11]) == (name, "micropython")
     with api.connect(name) as board:
         assert board.link.counts["damaged"] == 0  # no REPL echoed: the agent was still there
         assert board.link.max_payload == boards.load(name).max_payload_bytes
@@ -79,9 +79,9 @@ def test_a_file_with_every_byte_arrives(name):
 def test_an_interrupt_on_the_line_brings_the_repl_back_and_a_transfer_goes_on(name):
     data, hits = os.urandom(12_000), []
 
-    def press(done):
-        if not hits and done > 5_000:
-            hits.append(done)
+    def press(count):
+        if not hits and count > 5_000:
+            hits.append(count)
             board.link.leave_to_repl()
 
     with api.connect(name) as board:
@@ -107,8 +107,8 @@ def test_a_board_learns_saves_and_remembers_across_a_power_cut(name, model, some
         assert learned.steps[0]["ram_bytes"] > 10_000
     virtual.kill(name)
     with api.connect(name) as board:
-        told = api.push_model(board, model)
-        assert told["session"] == 1 and board.store_info()["store"]["live"] == 48
+        result = api.push_model(board, model)
+        assert result["session"] == 1 and board.store_info()["store"]["live"] == 48
         assert api.eval(board) == after  # the test samples were in flash, too
 
 
@@ -163,11 +163,11 @@ def test_flash_is_saved_loaded_and_blank_when_wanted(name, tmp_path):
     assert run("start", name, "--fresh").exit_code == 0
     with api.connect(name) as board:
         assert board.files() == {}
-    told = run("start", name, "--flash", image)
-    assert told.exit_code == 1 and "runs already" in " ".join(told.stderr.split())
+    result = run("start", name, "--flash", image)
+    assert result.exit_code == 1 and "runs already" in " ".join(result.stderr.split())
     run("stop", name)
-    told = json.loads(run("start", name, "--flash", image, "--json").stdout)
-    assert told["board"] == name and told["tty"] == str(Place.of(name).tty)
+    result = json.loads(run("start", name, "--flash", image, "--json").stdout)
+    assert result["board"] == name and result["tty"] == str(Place.of(name).tty)
     with api.connect(name) as board:
         assert board.get("a.bin") == b"kept"
 
@@ -233,9 +233,9 @@ def test_a_person_can_talk_to_the_repl(unix):
     os.close(screen)
 
 
-def read_until(fd, wanted, seconds=20):
+def read_until(fd, mark, seconds=20):
     seen, end = b"", time.monotonic() + seconds
-    while not seen.endswith(wanted):
+    while not seen.endswith(mark):
         assert time.monotonic() < end, seen
         if select.select([fd], [], [], 0.2)[0]:
             seen += os.read(fd, 4096)
@@ -243,7 +243,7 @@ def read_until(fd, wanted, seconds=20):
 
 
 def test_what_the_board_prints_is_shown_to_the_user(unix):
-    said = bytearray()
+    text = bytearray()
     with api.connect(unix) as board:
         board.link.leave_to_repl()
         board.link.enter_repl()
@@ -251,9 +251,9 @@ def test_what_the_board_prints_is_shown_to_the_user(unix):
             b"import engram.link.calls as c; c.CALLS['hi'] = lambda d: print('hi there')\r"
         )
         board.link.open()
-        board.link.on_text = said.extend
+        board.link.on_text = text.extend
         assert board.link.call("hi") is None
-    assert said == b"hi there\r\n"
+    assert text == b"hi there\r\n"
 
 
 def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
@@ -267,8 +267,8 @@ def test_a_heap_in_pieces_is_emptied_by_a_soft_reset(tmp_path):
     api.convert(model, calibration, tmp_path / "digits.safetensors")
     with api.connect("qemu_m4f") as device:
         api.push_model(device, tmp_path / "digits.safetensors", lr=0.03)
-        told = device.link.soft_reset()
-        assert told["board"] == "qemu_m4f" and device.info()["learner"] is None
+        facts = device.link.soft_reset()
+        assert facts["board"] == "qemu_m4f" and device.info()["learner"] is None
         for batch in (26, 22, 27, 20, 24):  # no two fit side by side
             assert device.open(batch=batch, lr=0.01)["batch"] == batch
         assert device.reset(seed=3)["session"] == 0

@@ -36,8 +36,8 @@ BOARD = {
 )
 def test_the_board_opens_what_was_planned(device, model, options):
     fit = plan_report(model, [BOARD], **options)["fit"][0]
-    told = device.push_model(model, **options)
-    assert fit["needed_bytes"] == told["ram_planned_bytes"]
+    result = device.push_model(model, **options)
+    assert fit["needed_bytes"] == result["ram_planned_bytes"]
     store = device.store_info()["store"]
     assert fit["flash"]["latents"] == store["capacity"]
     assert fit["flash"]["slot_bytes"] == store["slot_bytes"]
@@ -48,9 +48,9 @@ def test_the_board_opens_what_was_planned(device, model, options):
 @pytest.mark.parametrize("name", ["teensy41", "rpi_pico"])
 def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, tmp_path):
     fit = plan_report(model, [boards.load(name).facts], bits=8)["fit"][0]
-    kept = boards.store(boards.load(name).facts)
-    assert kept.kind == "files"
-    files = FileUnits(str(tmp_path / "engram_store"), kept.units, kept.erase_bytes)
+    region = boards.store(boards.load(name).facts)
+    assert region.kind == "files"
+    files = FileUnits(str(tmp_path / "engram_store"), region.units, region.erase_bytes)
     with open(model, "rb") as stream:
         store, _, _ = open_flash(ModelSpec(stream), files, files.program_bytes, 8)
     assert fit["flash"]["latents"] == store.capacity > 0
@@ -139,9 +139,9 @@ def test_a_stock_board_by_name_has_less_room_and_its_store_in_files(model):
 
 def test_a_refusal_names_the_way_out_at_the_command_line(model):
     words = ["--board", "qemu_m4f_stock", "--strategy", "ewc", "--batch", "32", "--micro", "32"]
-    shown = " ".join(run("plan", model, *words).stdout.split())
-    assert "qemu_m4f_stock: RAM: expected" in shown and "too few" in shown
-    assert re.search(r"it fits with --(scope|strategy|batch) \w+", shown)
+    text = " ".join(run("plan", model, *words).stdout.split())
+    assert "qemu_m4f_stock: RAM: expected" in text and "too few" in text
+    assert re.search(r"it fits with --(scope|strategy|batch) \w+", text)
 
 
 def test_a_connected_board_is_asked(device, model):
@@ -198,11 +198,11 @@ def test_what_learning_keeps_follows_its_options(model):
 
 def test_the_command_takes_the_options_of_learning(model):
     words = "--micro 2 --scope head --optimiser adam --clip 1 --board teensy41 --json".split()
-    told = json.loads(run("plan", model, *words).stdout)
-    assert (told["micro"], told["scope"], told["optimiser"]) == (2, "head", "adam")
-    assert told["fit"][0]["micro"] == 2
-    shown = run("plan", model, "--momentum", "0", "--batch", "8").stdout
-    assert "mini-batches of 8" in shown and "frozen" in shown
+    report = json.loads(run("plan", model, *words).stdout)
+    assert (report["micro"], report["scope"], report["optimiser"]) == (2, "head", "adam")
+    assert report["fit"][0]["micro"] == 2
+    output = run("plan", model, "--momentum", "0", "--batch", "8").stdout
+    assert "mini-batches of 8" in output and "frozen" in output
     wrong = run("plan", model, "--scope", "nothing")
     assert wrong.exit_code != 0 and "a3" in wrong.stderr
 

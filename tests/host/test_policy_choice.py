@@ -19,22 +19,22 @@ CHOSEN = {"policy": "flash_balanced", "budget": "16kB"}
 def test_a_session_tells_how_many_samples_were_stored(device, model, some, tmp_path):
     facts = api.push_model(device, model, **CHOSEN)
     assert facts["policy"] == "flash_balanced"
-    told = api.learn(device, some(range(6), 90), log=tmp_path / "a.jsonl").summary
+    summary = api.learn(device, some(range(6), 90), log=tmp_path / "a.jsonl").summary
     store = device.store_info()["store"]
-    assert told["samples"] == 540 and 0 < told["stored"] < 540
-    assert told["stored"] == store["appended"] == store["live"] + store["dropped"]
+    assert summary["samples"] == 540 and 0 < summary["stored"] < 540
+    assert summary["stored"] == store["appended"] == store["live"] + store["dropped"]
     learner = device.info()["learner"]
-    assert learner["seen"] == 540 and learner["skipped"] == 540 - told["stored"]
+    assert learner["seen"] == 540 and learner["skipped"] == 540 - summary["stored"]
     observed = next(row for row in log.read(tmp_path / "a.jsonl") if row["kind"] == "observe")
-    assert (observed["samples"], observed["stored"]) == (540, told["stored"])
+    assert (observed["samples"], observed["stored"]) == (540, summary["stored"])
 
 
 def test_it_goes_on_where_it_was_saved(board, device, model, some):
     api.push_model(device, model, **CHOSEN)
     api.learn(device, some(range(6), 90))
     api.push_model(device, model, **CHOSEN)  # opens it again
-    told = api.learn(device, some(range(6), 20)).summary
-    assert told["stored"] < 120
+    summary = api.learn(device, some(range(6), 20)).summary
+    assert summary["stored"] < 120
     assert device.info()["learner"]["seen"] == 660
 
 
@@ -43,21 +43,21 @@ def small_device(tmp_path, monkeypatch):
     """A board with room for far fewer digits than there are."""
     root = tmp_path / "small"
     root.mkdir()
-    running = FakeBoard(BoardFacts(root, RamFlash(20, 4096, 256)))
+    fake = FakeBoard(BoardFacts(root, RamFlash(20, 4096, 256)))
     monkeypatch.chdir(tmp_path)
-    yield Device(Link(running.transport, timing=QUICK))
-    running.close()
+    yield Device(Link(fake.transport, timing=QUICK))
+    fake.close()
 
 
 def test_a_stream_may_be_larger_than_the_flash(small_device, model, data, tmp_path):
     np.savez(tmp_path / "all.npz", x=data.x_train, y=data.y_train)
     api.push_model(small_device, model, policy="flash_balanced")
-    told = api.learn_stream(small_device, tmp_path / "all.npz", sessions="0-4,5-9").summary
+    result = api.learn_stream(small_device, tmp_path / "all.npz", sessions="0-4,5-9").summary
     store = small_device.store_info()["store"]
-    assert told["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
+    assert result["samples"] == len(data.y_train) > 2 * store["capacity"] > 0
     assert small_device.info()["learner"]["seen"] == len(data.y_train)
-    told = api.push_model(small_device, model, policy="reservoir")
-    assert told["policy"] == "reservoir" and told["session"] == 2
+    result = api.push_model(small_device, model, policy="reservoir")
+    assert result["policy"] == "reservoir" and result["session"] == 2
 
 
 @pytest.mark.parametrize("policy", ["balanced", "ecbrs", "herding", "random", "reservoir"])
@@ -85,15 +85,15 @@ def test_a_session_may_be_larger_than_the_flash(small_device, model, data):
         np.concatenate([data.x_train, data.x_train, data.x_train])[:3000],
         np.concatenate([data.y_train, data.y_train, data.y_train])[:3000],
     )
-    told = api.learn(small_device, many).summary
-    assert told["samples"] == 3000 > 8 * capacity
-    assert small_device.info()["learner"]["skipped"] == 3000 - told["stored"] > 0
+    summary = api.learn(small_device, many).summary
+    assert summary["samples"] == 3000 > 8 * capacity
+    assert small_device.info()["learner"]["skipped"] == 3000 - summary["stored"] > 0
 
 
 def test_every_sample_is_stored_by_other_policies(device, model, some):
     api.push_model(device, model, policy="reservoir")
-    told = api.learn(device, some([5], 20)).summary
-    assert told["stored"] == told["samples"] == 20
+    summary = api.learn(device, some([5], 20)).summary
+    assert summary["stored"] == summary["samples"] == 20
 
 
 def test_a_budget_below_two_units_is_refused(device, model):

@@ -66,15 +66,15 @@ def test_every_line_works(reader):
     ran = 0
     for argv in shell_lines():
         if argv[1] == "repl":
-            done = run(argv, reader, typed())
-            assert "Traceback" not in done.stdout, done.stdout
-            assert re.search(r"step \d+ of \d+  loss", done.stdout)
-            accuracy = re.findall(r"^[01]\.\d+", done.stdout, re.M)
-            assert accuracy and float(accuracy[0]) > 0.9, done.stdout
-            assert re.search(r"^\(7, 0\.\d+\)", done.stdout, re.M), done.stdout
+            result = run(argv, reader, typed())
+            assert "Traceback" not in result.stdout, result.stdout
+            assert re.search(r"step \d+ of \d+  loss", result.stdout)
+            accuracy = re.findall(r"^[01]\.\d+", result.stdout, re.M)
+            assert accuracy and float(accuracy[0]) > 0.9, result.stdout
+            assert re.search(r"^\(7, 0\.\d+\)", result.stdout, re.M), result.stdout
         else:
-            done = run(argv + SHORT * (argv[1] == "learn"), reader)
-        assert done.returncode == 0, (argv, done.stdout, done.stderr)
+            result = run(argv + SHORT * (argv[1] == "learn"), reader)
+        assert result.returncode == 0, (argv, result.stdout, result.stderr)
         ran += 1
     assert ran > 8
 
@@ -88,9 +88,9 @@ def test_the_lines_of_the_command_line_end_where_they_promise(own_boards, reader
         argv = shlex.split(line.replace("qemu_m4f", "unix"), comments=True)
         if argv[0] != "engram" or "--port" not in argv:
             continue
-        done = run([*argv, "--json"], reader)
-        assert done.returncode == 0 and "Warning" not in done.stderr, (argv, done.stderr)
-        told = json.loads(done.stdout)
+        result = run([*argv, "--json"], reader)
+        assert result.returncode == 0 and "Warning" not in result.stderr, (argv, result.stderr)
+        summary = json.loads(result.stdout)
         if argv[1] == "push" and argv[2] == "model":
-            assert told["rehearsed"] > 0
-    assert told["accuracy"] > PROMISED - 0.01
+            assert summary["rehearsed"] > 0
+    assert summary["accuracy"] > PROMISED - 0.01

@@ -49,15 +49,15 @@ def place(tmp_path_factory):
 def command(line, port, place, typed=None):
     words = [sys.executable, "-m", "engram_host", *line.split()[1:]]
     words = [port if word == "qemu_m4f" else word for word in words]
-    told = subprocess.run(words, cwd=place, input=typed, capture_output=True, text=True)
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
+    result = subprocess.run(words, cwd=place, input=typed, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
-def check(shown):
+def check(output):
     """What the lines showed: no echo per sample, an accuracy, an answer, the learner."""
-    text = shown.replace("\r", "\n")
-    assert "True" not in text and "Traceback" not in text, shown
+    text = output.replace("\r", "\n")
+    assert "True" not in text and "Traceback" not in text, output
     results = [line for line in text.splitlines() if line and not line.startswith((">>>", "..."))]
     assert results[0] == "500"
     numbers = [float(line) for line in results if re.fullmatch(r"[01]\.\d+", line)]
@@ -96,7 +96,7 @@ def test_the_lines_run_on_a_board(name, place, tmp_path, monkeypatch):
 
 def typed(folder, lines):
     """What the REPL of this computer's Python shows."""
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-q", "-i", "-c", "import sys; sys.ps1 = sys.ps2 = '>>> '"],
         cwd=folder,
         input=lines,
@@ -105,7 +105,7 @@ def typed(folder, lines):
         text=True,
         env=os.environ,
     )
-    return re.sub(r"^(>>> )+", "", told.stdout, flags=re.M)
+    return re.sub(r"^(>>> )+", "", result.stdout, flags=re.M)
 
 
 def test_the_lines_run_on_this_computer(place, tmp_path):
@@ -118,12 +118,12 @@ def test_the_lines_run_on_this_computer(place, tmp_path):
 
 def test_help_and_dir_show_no_private_names(place, tmp_path):
     shutil.copyfile(place / "out" / "demo" / "digits.safetensors", tmp_path / "model.safetensors")
-    shown = typed(
+    text = typed(
         tmp_path,
         'import engram\nlearner = engram.open("model.safetensors")\nhelp(learner)\n'
         "print('names', dir(learner) + dir(engram))\n",
     )
-    assert "A model that keeps learning" in shown and "observe(self, x, y)" in shown
-    names = re.findall(r"'(\w+)'", re.search(r"^names (.*)", shown, re.M)[1])
+    assert "A model that keeps learning" in text and "observe(self, x, y)" in text
+    names = re.findall(r"'(\w+)'", re.search(r"^names (.*)", text, re.M)[1])
     assert {"observe", "learn", "predict", "load", "open", "Learner"} <= set(names)
     assert [name for name in names if name[0] == "_" and name[1] != "_"] == []

@@ -39,8 +39,8 @@ def test_a_program_that_holds_a_learner_does_not_block_the_host(name, model, som
         board.put("main.py", MAIN.encode())
     api.reboot(name)
     with api.connect(name) as board:
-        told = board.info()
-        assert told["learner"]["batch"] == 8 and told["options"] == {"batch": 8}
+        facts = board.info()
+        assert facts["learner"]["batch"] == 8 and facts["options"] == {"batch": 8}
         log = tmp_path / "a.jsonl"
         learned = api.learn(board, some([5], 16), epochs=1, log=log)  # by that learner
         assert learned.summary["samples"] == 16
@@ -61,8 +61,8 @@ def test_what_was_interrupted_goes_on_after_a_reboot(name, model, some, data, tm
         with pytest.raises(Stopped):
             api.learn(board, some([5], 24), epochs=1, on_step=stop, log=tmp_path / "a.jsonl")
         api.reboot(board)
-        told = board.info()
-        assert told["learner"] is None and told["options"] == {"batch": 8, "lr": 0.03}
+        facts = board.info()
+        assert facts["learner"] is None and facts["options"] == {"batch": 8, "lr": 0.03}
         learned = api.learn(board, some([6], 8), epochs=1, log=tmp_path / "b.jsonl")
         assert board.store_info()["store"]["live"] == 32
         assert learned.steps[0]["of"] == 32 // 8  # of the samples before the reboot too
@@ -85,12 +85,12 @@ def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
         api.push_model(board, model, batch=8, bits=4)
         with pytest.raises(Stopped):
             api.learn_stream(board, tmp_path / "all.npz", on_step=stop, epochs=1, **stream)
-        told = board.stream()
+        state = board.stream()
         api.reboot(board)
         words = []
         api.learn_stream(board, tmp_path / "all.npz", say=words.append, epochs=1, **stream)
-        assert board.stream()["id"] == told["id"] and board.stream()["done"] == 2
-        assert words == [f"goes on after {told['done']} of 2 sessions"]
+        assert board.stream()["id"] == state["id"] and board.stream()["done"] == 2
+        assert words == [f"goes on after {state['done']} of 2 sessions"]
 
 
 def test_the_verb_reboots_and_says_so(name):
@@ -104,6 +104,6 @@ def test_a_learner_is_opened_twice_at_the_repl(name, model, some):
     with api.connect(name) as board:
         board.put("model.safetensors", model.read_bytes())
         board.push_data("base", some([5], 8))
-    shown = run("repl", "--port", name, input=REPL).stdout
-    assert "(8, 4)" in shown and "got one that was released" in shown
-    assert "object <module 'engram'" in shown and shown.rstrip().rstrip("> ").endswith("16")
+    output = run("repl", "--port", name, input=REPL).stdout
+    assert "(8, 4)" in output and "got one that was released" in output
+    assert "object <module 'engram'" in output and output.rstrip().rstrip("> ").endswith("16")

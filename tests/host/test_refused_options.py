@@ -12,8 +12,8 @@ def test_refused_options_do_not_stick(device, model, some, data):
     before = api.eval(device, some([5], 20))
     with pytest.raises(DeviceError, match="got 9"):
         api.learn(device, some([5], 20), micro=9)
-    told = device.info()
-    assert told["options"] == {"lr": 0.03, "batch": 8}
+    facts = device.info()
+    assert facts["options"] == {"lr": 0.03, "batch": 8}
     assert api.eval(device) == before  # by the options that the board had
 
 
@@ -28,8 +28,8 @@ def test_refused_options_of_a_push_do_not_stick(device, model, some):
 def test_a_refused_first_push_leaves_no_options(device, model, some):
     with pytest.raises(DeviceError, match="got 9"):
         api.push_model(device, model, micro=9)
-    told = device.info()
-    assert (told["model"], told["options"], told["learner"]) == (None, {}, None)
+    facts = device.info()
+    assert (facts["model"], facts["options"], facts["learner"]) == (None, {}, None)
     assert api.learn(device, some([5], 20)).summary["generation"] == 1
 
 

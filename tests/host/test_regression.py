@@ -71,31 +71,31 @@ def test_a_board_learns_to_regress(opened):
 def test_a_board_learns_classes_and_values_together(opened):
     device = opened(*BOTH, batch=8, optimiser="adam", lr=0.02)
     api.learn(device, some(150, *BOTH), epochs=8)
-    told = api.eval(device, some(60, *BOTH, seed=2))
-    assert told["accuracy"] > 0.8 and told["correct"] == sum(told["right"])
-    assert told["place"]["mse"] < 0.02 and told["size"]["mse"] < 0.02
-    assert told["n"] == told["place"]["n"] == sum(told["total"]) == 60
+    result = api.eval(device, some(60, *BOTH, seed=2))
+    assert result["accuracy"] > 0.8 and result["correct"] == sum(result["right"])
+    assert result["place"]["mse"] < 0.02 and result["size"]["mse"] < 0.02
+    assert result["n"] == result["place"]["n"] == sum(result["total"]) == 60
 
 
 @pytest.mark.parametrize("outputs", [("place",), ("size", "place"), BOTH])
 def test_streamed_samples_score_as_those_on_the_board(opened, outputs):
     device, test = opened(*outputs), some(37, *outputs)
     streamed = api.eval(device, test, stream=True)
-    kept = api.eval(device, test)
-    assert streamed == kept == api.eval(device)  # without data: those that are there
+    result = api.eval(device, test)
+    assert streamed == result == api.eval(device)  # without data: those that are there
 
 
 def test_errors_are_those_of_the_predictions(opened):
     device, test = opened(*BOTH), some(20, *BOTH)
-    said = api.predict(device, test)
-    told = api.eval(device, test)
+    answers = api.predict(device, test)
+    result = api.eval(device, test)
     parts = {"place": test.targets[:, :2], "size": test.targets[:, 2:]}
     for name, expected in parts.items():
-        errors = np.array([each[name] for each in said]) - expected
-        assert told[name]["mse"] == pytest.approx((errors**2).mean(), rel=1e-5)
-        assert told[name]["mae"] == pytest.approx(abs(errors).mean(), rel=1e-5)
-    right = [each["classes"][0] for each in said] == test.labels
-    assert told["correct"] == right.sum()
+        errors = np.array([each[name] for each in answers]) - expected
+        assert result[name]["mse"] == pytest.approx((errors**2).mean(), rel=1e-5)
+        assert result[name]["mae"] == pytest.approx(abs(errors).mean(), rel=1e-5)
+    right = [each["classes"][0] for each in answers] == test.labels
+    assert result["correct"] == right.sum()
 
 
 def test_predictions_are_what_the_outputs_say(opened):
@@ -103,9 +103,9 @@ def test_predictions_are_what_the_outputs_say(opened):
     for label, probability in api.predict(opened("classes"), inputs):
         assert 0 <= label < 3 and 0 < probability <= 1
     assert {len(values) for values in api.predict(opened("place"), inputs)} == {2}
-    said = api.predict(opened(*BOTH), inputs)
-    assert len(said) == 70 and list(said[0]) == list(BOTH)
-    assert isinstance(said[0]["classes"], tuple) and len(said[0]["size"]) == 1
+    answers = api.predict(opened(*BOTH), inputs)
+    assert len(answers) == 70 and list(answers[0]) == list(BOTH)
+    assert isinstance(answers[0]["classes"], tuple) and len(answers[0]["size"]) == 1
 
 
 # --- over the line ------------------------------------------------------------------------------
@@ -142,8 +142,8 @@ def test_a_sample_may_be_spread_over_frames(opened, count):
     raw = b"".join(data.records())
     for at in range(0, len(raw), count):
         head = struct.pack("<BI", wire.EVALUATE, at)
-        told = json.loads(device.link.request(wire.SAMPLES, head + raw[at : at + count])[1])
-        assert told["n"] == min(len(raw), at + count) // (1 + 16 + 12)
+        answer = json.loads(device.link.request(wire.SAMPLES, head + raw[at : at + count])[1])
+        assert answer["n"] == min(len(raw), at + count) // (1 + 16 + 12)
     assert device.link.call("scored") == whole
 
 
@@ -174,9 +174,9 @@ def test_what_goes_over_the_line_for_classes_is_what_it_was(opened, sent):
         (wire.EVALUATE, labelled, keys),
         (wire.PREDICT, data.x.tobytes(), keys),
     ]
-    told = device.link.samples(wire.EVALUATE, data.records())
-    assert [type(label) for label in told["out"]] == [int] * 3
-    assert told["right"] == sum(a == b for a, b in zip(told["out"], data.labels.tolist()))
+    answer = device.link.samples(wire.EVALUATE, data.records())
+    assert [type(label) for label in answer["out"]] == [int] * 3
+    assert answer["right"] == sum(a == b for a, b in zip(answer["out"], data.labels.tolist()))
 
 
 def test_a_board_that_knows_no_targets_is_talked_to(opened, monkeypatch):
@@ -187,11 +187,11 @@ def test_a_board_that_knows_no_targets_is_talked_to(opened, monkeypatch):
     def older(function, **arguments):
         if function in ("scored",) or "targets" in arguments:
             pytest.fail(f"an older board has no {function} {arguments}")
-        told = call(function, **arguments)
+        answer = call(function, **arguments)
         if function == "opened":
             for key in ("targets", "outputs", "optimiser", "clip"):
-                del told[key]
-        return told
+                del answer[key]
+        return answer
 
     monkeypatch.setattr(device.link, "call", older)
     assert [api.eval(device, data), api.eval(device, data, stream=True)] == expected
@@ -257,7 +257,7 @@ def test_labels_and_targets_of_other_lengths_are_refused_on_the_board(opened):
 
 
 @pytest.mark.parametrize(
-    ("outputs", "given", "words"),
+    ("outputs", "names", "words"),
     [
         (
             ("place",),
@@ -275,16 +275,16 @@ def test_labels_and_targets_of_other_lengths_are_refused_on_the_board(opened):
         (BOTH, ("place", "size"), "labels and targets of 3 values.*got targets of 3 values"),
     ],
 )
-def test_samples_that_a_model_cannot_learn_from_are_refused(opened, outputs, given, words):
-    device, data = opened(*outputs), some(4, *given)
-    for refused in (
+def test_samples_that_a_model_cannot_learn_from_are_refused(opened, outputs, names, words):
+    device, data = opened(*outputs), some(4, *names)
+    for call in (
         lambda: device.observe(data),
         lambda: api.learn(device, data),
         lambda: api.eval(device, data),
         lambda: api.eval(device, data, stream=True),
     ):
         with pytest.raises(InputError, match=f"expected samples with .*{words}"):
-            refused()
+            call()
     assert list(device.files()) == ["model.safetensors"]
 
 
@@ -370,8 +370,8 @@ def test_options_reach_the_learner_and_the_log(opened):
     device = opened(*BOTH, **options)
     facts = device.need_open()
     assert {key: facts[key] for key in options} == options
-    done = api.learn(device, some(16, *BOTH))
-    begin = next(log.read(done.log))
+    result = api.learn(device, some(16, *BOTH))
+    begin = next(log.read(result.log))
     assert begin["options"] == options
     assert {key: begin["learner"][key] for key in options} == options
     assert begin["learner"]["targets"] == 3
@@ -416,9 +416,9 @@ def engram(device, monkeypatch):
         yield device
 
     def said(*words):
-        told = run(*words)
-        assert told.exit_code == 0, told.stderr
-        return told.stdout, told.stderr
+        result = run(*words)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout, result.stderr
 
     monkeypatch.setattr(api, "connect", connect)
     return said
@@ -434,9 +434,9 @@ def test_a_regression_from_the_command_line(engram, tmp_path):
     wishes = ["--optimiser", "adam", "--scope", "last:2", "--batch", "8", "--micro", "4"]
     out, _ = engram("push", "model", model, *wishes, "--clip", "1")
     assert "plane: 2 target values, 86 trained parameters" in out
-    out, shown = engram("learn", data, "--log", "l.jsonl", "--lr", "0.01", "--epochs", "1")
+    out, text = engram("learn", data, "--log", "l.jsonl", "--lr", "0.01", "--epochs", "1")
     assert "24 samples in 3 steps, replay" in out and "→" in out
-    assert re.search(r"loss 0\.\d+", shown) and "right" not in shown
+    assert re.search(r"loss 0\.\d+", text) and "right" not in text
     begin = json.loads(Path("l.jsonl").read_text().splitlines()[0])
     assert begin["options"]["clip"] == 1 and begin["learner"]["scope"] == "last:2"
     out, _ = engram("log", "l.jsonl")
@@ -444,9 +444,9 @@ def test_a_regression_from_the_command_line(engram, tmp_path):
     out, _ = engram("report", "l.jsonl", "--out", "r")
     assert sorted(path.name for path in Path("r").glob("*.png")) == ["loss.png", "phases.png"]
     assert "Right in the mini-batch" not in Path("r/report.html").read_text()
-    out, shown = engram("eval", data)
+    out, text = engram("eval", data)
     assert re.search(r"mse +mae +samples\s+[\d.]+ +[\d.]+ +24", out) and "class" not in out
-    assert "mse 0." in shown
+    assert "mse 0." in text
     out, _ = engram("eval", data, "--json")
     assert set(json.loads(out)) == {"n", "mse", "mae"}
     out, _ = engram("predict", data)
@@ -461,17 +461,17 @@ def test_several_outputs_from_the_command_line(engram, tmp_path):
     assert "plane: 3 classes and 3 target values" in engram("push", "model", model)[0]
     out, _ = engram("push", "data", data)
     assert out == "✓ on the board as test.x.npy, test.y.npy, test.targets.npy\n"
-    out, shown = engram("eval")
+    out, text = engram("eval")
     assert re.search(r"all +\d+\.\d% +24", out) and re.search(r"place +[\d.]+ +[\d.]+ +24", out)
-    assert "% right  place: mse" in shown
+    assert "% right  place: mse" in text
     out, _ = engram("predict", data)
     assert re.fullmatch(r"([012]\t[01]\.\d{4}(\t-?[\d.e-]+){3}\n){24}", out)
     first = json.loads(engram("predict", data, "--json")[0])[0]
     assert (
         first["classes"].keys() == {"label", "probability"} and len(first["size"]["values"]) == 1
     )
-    out, shown = engram("learn", data)
-    assert re.search(r"loss \d\.\d+ +right", " ".join(shown.split()))
+    out, text = engram("learn", data)
+    assert re.search(r"loss \d\.\d+ +right", " ".join(text.split()))
 
 
 def test_inputs_and_targets_may_be_two_files(engram, tmp_path):
@@ -526,8 +526,8 @@ def test_a_virtual_board_regresses(name, tmp_path, monkeypatch):
         assert streamed["place"] == pytest.approx(after["place"])
         assert after["place"]["mse"] < 0.5 * before["place"]["mse"]
         assert after["accuracy"] > before["accuracy"]
-        said = api.predict(board, test)
-        assert [len(each["place"]) for each in said] == [2] * 30
+        answers = api.predict(board, test)
+        assert [len(each["place"]) for each in answers] == [2] * 30
 
 
 def test_targets_survive_a_restart(board, opened):

@@ -26,15 +26,15 @@ def carrying(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("carrying") / "digits.safetensors"
     source = home() / "examples" / "digits" / "digits_float.safetensors"
     known = samples.make(*data.train_of(KNOWN))
-    told = convert(source, known.x, path, rehearse=known, rehearse_per_class=PER_CLASS)
-    assert told["rehearsal"] == PER_CLASS * len(KNOWN)
+    report = convert(source, known.x, path, rehearse=known, rehearse_per_class=PER_CLASS)
+    assert report["rehearsal"] == PER_CLASS * len(KNOWN)
     return path
 
 
 @pytest.fixture
 def of_known(data):
-    chosen = np.isin(data.y_test, KNOWN)
-    return samples.make(data.x_test[chosen], data.y_test[chosen])
+    rows = np.isin(data.y_test, KNOWN)
+    return samples.make(data.x_test[rows], data.y_test[rows])
 
 
 def share(result, classes=KNOWN):
@@ -50,11 +50,11 @@ def test_a_file_carries_latents_as_a_board_stores_them(carrying, data):
     labels = model.tensors["rehearsal.labels"].tolist()
     assert labels == KNOWN * PER_CLASS  # any number of them is balanced
     x, y = data.train_of(KNOWN)
-    stored = model.tensors["rehearsal.latents"]
+    latents = model.tensors["rehearsal.latents"]
     rows = model.latents(x).reshape(len(x), -1)
     for label in KNOWN:
         own = {row.tobytes() for row in rows[y == label]}
-        mine = [row.tobytes() for row in stored[np.array(labels) == label]]
+        mine = [row.tobytes() for row in latents[np.array(labels) == label]]
         assert len(set(mine)) == PER_CLASS and own >= set(mine)
 
 
@@ -66,9 +66,9 @@ def test_the_model_is_the_one_without_them(carrying, model):
 def test_herding_keeps_the_mean_of_a_class():
     vectors = np.random.default_rng(0).normal(1, 1, (60, 8)).astype(np.float32)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    chosen = herded(vectors, 10)
-    assert len(set(chosen)) == 10 and herded(vectors, 4) == chosen[:4]
-    off = np.linalg.norm(unit[chosen].mean(axis=0) - unit.mean(axis=0))
+    rows = herded(vectors, 10)
+    assert len(set(rows)) == 10 and herded(vectors, 4) == rows[:4]
+    off = np.linalg.norm(unit[rows].mean(axis=0) - unit.mean(axis=0))
     others = [np.linalg.norm(unit[at : at + 10].mean(axis=0) - unit.mean(axis=0))
               for at in range(0, 60, 10)]  # fmt: skip
     assert off < min(others)
@@ -112,11 +112,11 @@ def test_a_fresh_board_does_not_forget(device, carrying, model, some, of_known):
     for path in (model, carrying):
         api.push_model(device, path)
         device.reset()
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings(record=True) as records:
             warnings.simplefilter("always")
             api.learn(device, some([7], 60))
         after[path] = share(api.eval(device, of_known))
-        assert bool(caught) == (path is model)
+        assert bool(records) == (path is model)
     assert after[carrying] > 0.9 and after[model] < 0.3
 
 
@@ -131,8 +131,8 @@ def test_they_are_there_again_after_a_reset(device, carrying, some):
 def test_a_board_that_holds_nothing_else_starts_a_stream(device, carrying, data, tmp_path):
     api.push_model(device, carrying, lr=0.03)
     np.savez(tmp_path / "train.npz", x=data.x_train, y=data.y_train)
-    told = api.learn_stream(device, tmp_path / "train.npz", sessions="5,6", per_class=20)
-    assert len(told.sessions) == 2 and "warning" not in told.summary
+    result = api.learn_stream(device, tmp_path / "train.npz", sessions="5,6", per_class=20)
+    assert len(result.sessions) == 2 and "warning" not in result.summary
 
 
 # --- the warning ------------------------------------------------------------------------------
@@ -147,8 +147,8 @@ def test_learning_with_an_empty_memory_warns_before_a_sample_is_sent(device, mod
             api.learn(device, some([5], 20))
     assert device.store_info()["store"]["live"] == 0
     with pytest.warns(EngramWarning):
-        told = api.learn(device, some([5], 20)).summary
-    assert "learning will forget them" in told["warning"]
+        summary = api.learn(device, some([5], 20)).summary
+    assert "learning will forget them" in summary["warning"]
     assert "warning" not in api.learn(device, some([6], 20)).summary  # there is something old now
 
 
@@ -157,8 +157,8 @@ def test_a_strategy_that_begins_anew_says_so(device, model, some, name):
     """Once: in the next session its means are of what it has learned."""
     api.push_model(device, model, strategy=name)
     with pytest.warns(EngramWarning, match=f"9 classes that digits knows.*{name} begins anew"):
-        taught = api.learn(device, some([5], 20))
-    assert "begins anew" in taught.summary["warning"]
+        result = api.learn(device, some([5], 20))
+    assert "begins anew" in result.summary["warning"]
     assert "warning" not in api.learn(device, some([6], 20)).summary
 
 
@@ -173,16 +173,16 @@ def test_no_warning_where_nothing_is_forgotten_unawares(device, model, some, how
         if how == "rehearsed":
             api.rehearse(device, some(KNOWN, 4))
         whole = how in ("all classes", "slda")
-        taught = api.learn(device, some(range(10), 2) if whole else some([5], 8))
-    assert "warning" not in taught.summary
+        result = api.learn(device, some(range(10), 2) if whole else some([5], 8))
+    assert "warning" not in result.summary
 
 
 def test_a_stream_of_sessions_warns_too(device, model, data, tmp_path):
     api.push_model(device, model, batch=8)
     np.savez(tmp_path / "train.npz", x=data.x_train, y=data.y_train)
     with pytest.warns(EngramWarning, match="learning will forget them"):
-        told = api.learn_stream(device, tmp_path / "train.npz", sessions="5,6", per_class=8)
-    assert "learning will forget them" in told.summary["warning"]
+        result = api.learn_stream(device, tmp_path / "train.npz", sessions="5,6", per_class=8)
+    assert "learning will forget them" in result.summary["warning"]
 
 
 def test_finetune_says_that_it_forgets():
@@ -196,8 +196,8 @@ def test_finetune_says_that_it_forgets():
 def test_rehearsed_samples_are_stored_and_not_trained_on(device, model, some, of_known):
     api.push_model(device, model, lr=0.03)
     before = api.eval(device, of_known)
-    told = api.rehearse(device, some(KNOWN, 20)).summary
-    assert told["stored"] == 100 and told["steps"] == 0 and told["generation"] == 1
+    summary = api.rehearse(device, some(KNOWN, 20)).summary
+    assert summary["stored"] == 100 and summary["steps"] == 0 and summary["generation"] == 1
     assert device.stored() == {"new": 0, "old": 100} and api.eval(device) == before
     api.learn(device, some([7], 60), epochs=2)
     assert share(api.eval(device)) > 0.9

@@ -30,8 +30,8 @@ ANSWER = b'print("a > b", end="")\r\na > b>>> '
 
 @pytest.mark.parametrize("cuts", list(itertools.combinations(range(20, len(ANSWER)), 2)))
 def test_a_prompt_that_comes_in_pieces_is_not_shown(cuts):
-    shown = io.StringIO()
+    output = io.StringIO()
     board = Slow(ANSWER, cuts)
-    console._type(board, 'print("a > b", end="")', shown)
+    console._type(board, 'print("a > b", end="")', output)
     assert board.sent == b'print("a > b", end="")\r'
-    assert shown.getvalue() == '>>> print("a > b", end="")\na > b\n'
+    assert output.getvalue() == '>>> print("a > b", end="")\na > b\n'

@@ -106,9 +106,9 @@ def test_a_count_without_fpu_gives_no_energy_on_chips_with_one(result):
     assert summary["energy_mj"] == summary["time_ms"] == {}
     assert list(summary["energy_left_out"]) == ["nano", "nucleo", "teensy"]
     assert "cortex-m3 (armv7m, no FPU)" in summary["energy_left_out"]["nano"]
-    shown = page_of(soft, CHIPS)
-    assert "Energy on real chips" not in shown and "all sessions on an" not in shown
-    assert "Chips without a figure for energy" in shown and "cortex-m3 (armv7m, no FPU)" in shown
+    text = page_of(soft, CHIPS)
+    assert "Energy on real chips" not in text and "all sessions on an" not in text
+    assert "Chips without a figure for energy" in text and "cortex-m3 (armv7m, no FPU)" in text
     console = Console(file=io.StringIO(), width=130)
     console.print(report.summary_table(summary))
     assert console.file.getvalue().count("no figure: other code") == 3
@@ -166,14 +166,14 @@ def test_cycles_are_time_at_the_frequency_of_the_chip(result):
 
 def test_the_page_of_cycles_says_the_frequency(result):
     run = counted_in_cycles(result)
-    shown = page_of(run, CHIPS)
+    text = page_of(run, CHIPS)
     summary = figures.summarise(run, CHIPS)
     together = readable_time(summary["sessions_us"] / 1000)
-    assert "a training step at 125 MHz" in shown
-    assert f"All of them together: {together} at 125 MHz." in shown
+    assert "a training step at 125 MHz" in text
+    assert f"All of them together: {together} at 125 MHz." in text
     last = figures.phase_totals(run["replay"]["sessions"][-1])
     seconds = readable_time(sum(last.values()) / 125e3)
-    assert re.search(f"together at 125 MHz.*{seconds}", shown, re.DOTALL)
+    assert re.search(f"together at 125 MHz.*{seconds}", text, re.DOTALL)
     assert " MHz" not in page_of(result, CHIPS)
 
 
@@ -259,7 +259,7 @@ def test_the_page_follows_the_readers_theme(page):
 
 def test_the_page_shows_the_figures(page, result):
     summary = figures.summarise(result, CHIPS)
-    for shown in (
+    for figure in (
         f"{summary['accuracy_replay']:.1%}",
         f"{summary['accuracy_joint']:.1%}",
         f"{result['ram']['planned_bytes']:,} bytes",
@@ -268,7 +268,7 @@ def test_the_page_shows_the_figures(page, result):
         "3.4% of a training step",
         "<title>replay, after + 7: 93.1%</title>",
     ):
-        assert shown in page
+        assert figure in page
     for source in ("icount", "model", "host"):
         assert f'<span class="source">{source}</span>' in page
     assert '<span class="source">device</span>' not in page  # nothing ran on silicon

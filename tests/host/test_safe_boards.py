@@ -16,9 +16,9 @@ def test_a_run_that_diverges_leaves_what_the_board_knew(name, model, some, tmp_p
         knew = api.eval(board)
         for generation, where in enumerate(("model file", "last saved state, generation 1")):
             words = f"learning diverges .* back at its {where}"
-            with pytest.raises(DeviceError, match=words) as told:
+            with pytest.raises(DeviceError, match=words) as error:
                 api.learn(board, some([5, 6], 8), lr=1e10, log=tmp_path / "bad.jsonl")
-            assert told.value.kind == "DivergedError"
+            assert error.value.kind == "DivergedError"
             assert board.store_info()["checkpoints"]["generation"] == generation
             assert api.eval(board) == knew
             api.learn(board, some([0, 5], 8), lr=0.03, log=tmp_path / "good.jsonl")

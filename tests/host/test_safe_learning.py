@@ -21,8 +21,8 @@ def taught(device, model, some):
 
 @pytest.fixture
 def test_set(data):
-    chosen = data.y_test < 7
-    return samples.make(data.x_test[chosen], data.y_test[chosen])
+    rows = data.y_test < 7
+    return samples.make(data.x_test[rows], data.y_test[rows])
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_a_model_is_not_sent_for_a_learner_without_a_budget(device, model):
 def test_a_run_that_diverges_is_not_saved(taught, some, test_set):
     before = api.eval(taught, test_set)
     generation = taught.store_info()["checkpoints"]["generation"]
-    with pytest.raises(DeviceError) as told:
+    with pytest.raises(DeviceError) as error:
         api.learn(taught, some([7], 30), lr=1e10)
-    assert told.value.kind == "DivergedError"
-    assert f"back at its last saved state, generation {generation}" in str(told.value)
-    assert "learn them with a smaller rate, such as 0.03" in str(told.value)
+    assert error.value.kind == "DivergedError"
+    assert f"back at its last saved state, generation {generation}" in str(error.value)
+    assert "learn them with a smaller rate, such as 0.03" in str(error.value)
     assert taught.store_info()["checkpoints"]["generation"] == generation
     assert api.eval(taught) == before
     summary = list(log.read(log.latest()))[-1]
@@ -76,13 +76,13 @@ def test_a_first_run_that_diverges_leaves_the_model_of_the_file(device, model, s
 
 def test_a_rollback_says_what_changed(taught):
     before = taught.info()["learner"]
-    told = api.rollback(taught, "previous")
-    assert told["generation"] == 2
-    assert told["before"] == {"generation": 3, "session": 3, "steps": before["steps"]}
-    assert told["undone"]["generation"] == 1 and told["undone"]["session"] == 1
-    assert told["undone"]["steps"] == before["steps"] - told["steps"] > 0
-    assert told["new"] == 30  # those of the session undone
-    assert told["accuracy"] == [None, None]
+    result = api.rollback(taught, "previous")
+    assert result["generation"] == 2
+    assert result["before"] == {"generation": 3, "session": 3, "steps": before["steps"]}
+    assert result["undone"]["generation"] == 1 and result["undone"]["session"] == 1
+    assert result["undone"]["steps"] == before["steps"] - result["steps"] > 0
+    assert result["new"] == 30  # those of the session undone
+    assert result["accuracy"] == [None, None]
 
 
 def test_a_rollback_tells_the_accuracies_that_were_tested(device, model, some, data):
@@ -94,7 +94,7 @@ def test_a_rollback_tells_the_accuracies_that_were_tested(device, model, some, d
         for tested in range(session + 1):
             api.eval(device, some([(0, 5)[tested]], 20), stream=True, session=tested)
     before = device.metrics()["average_accuracy"]
-    told = api.rollback(device, "previous")
-    assert told["accuracy"] == [before, device.metrics()["average_accuracy"]]
-    assert None not in told["accuracy"]
-    assert json.dumps(told)
+    result = api.rollback(device, "previous")
+    assert result["accuracy"] == [before, device.metrics()["average_accuracy"]]
+    assert None not in result["accuracy"]
+    assert json.dumps(result)

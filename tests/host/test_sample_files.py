@@ -37,18 +37,18 @@ def table(folder, text):
     ],
 )
 def test_a_table_has_a_row_per_sample(tmp_path, text):
-    found = samples.load(table(tmp_path, text))
-    assert found.x.tolist() == [[1, 2.5], [3, 4]] and found.y.tolist() == [0, 1]
-    assert found.x.dtype == np.float32 and found.targets is None
+    content = samples.load(table(tmp_path, text))
+    assert content.x.tolist() == [[1, 2.5], [3, 4]] and content.y.tolist() == [0, 1]
+    assert content.x.dtype == np.float32 and content.targets is None
 
 
 def test_labels_of_a_table_may_be_names_or_targets(tmp_path):
-    found = samples.load(table(tmp_path, "a,b,class\n1,2,dog\n3,4,cat\n5,6,dog\n"))
-    assert found.class_names == ("cat", "dog") and found.y.tolist() == [1, 0, 1]
-    found = samples.load(table(tmp_path, "1,2,0.5\n3,4,1\n"))
-    assert found.y is None and found.targets.tolist() == [[0.5], [1]]
-    found = samples.load(table(tmp_path, "a,label,target_x,target_y\n1,0,2,3\n1,1,4,5\n"))
-    assert found.y.tolist() == [0, 1] and found.targets.tolist() == [[2, 3], [4, 5]]
+    content = samples.load(table(tmp_path, "a,b,class\n1,2,dog\n3,4,cat\n5,6,dog\n"))
+    assert content.class_names == ("cat", "dog") and content.y.tolist() == [1, 0, 1]
+    content = samples.load(table(tmp_path, "1,2,0.5\n3,4,1\n"))
+    assert content.y is None and content.targets.tolist() == [[0.5], [1]]
+    content = samples.load(table(tmp_path, "a,label,target_x,target_y\n1,0,2,3\n1,1,4,5\n"))
+    assert content.y.tolist() == [0, 1] and content.targets.tolist() == [[2, 3], [4, 5]]
 
 
 def test_a_table_may_have_inputs_alone(tmp_path):
@@ -103,18 +103,18 @@ def test_a_folder_has_a_sub_folder_per_class(tmp_path):
         for j in range(3):
             image(tmp_path / "pets" / name / f"{j}.png", level=100 * i + j)
     (tmp_path / "pets" / "cat" / "notes.txt").write_text("no image")
-    found = samples.load(tmp_path / "pets")
-    assert found.x.shape == (6, 8, 8, 1) and found.x.dtype == np.uint8
-    assert found.x[:, 0, 0, 0].tolist() == [0, 1, 2, 100, 101, 102]
-    assert found.y.tolist() == [0, 0, 0, 1, 1, 1] and found.class_names == ("cat", "dog")
+    content = samples.load(tmp_path / "pets")
+    assert content.x.shape == (6, 8, 8, 1) and content.x.dtype == np.uint8
+    assert content.x[:, 0, 0, 0].tolist() == [0, 1, 2, 100, 101, 102]
+    assert content.y.tolist() == [0, 0, 0, 1, 1, 1] and content.class_names == ("cat", "dog")
 
 
 def test_a_table_may_list_files(tmp_path):
     image(tmp_path / "a" / "1.png", level=7)
     image(tmp_path / "2.png", level=9)
-    found = samples.load(table(tmp_path, "file,label\na/1.png,red\n2.png,blue\n"))
-    assert found.x[:, 0, 0, 0].tolist() == [7, 9]
-    assert [found.class_names[label] for label in found.y] == ["red", "blue"]
+    content = samples.load(table(tmp_path, "file,label\na/1.png,red\n2.png,blue\n"))
+    assert content.x[:, 0, 0, 0].tolist() == [7, 9]
+    assert [content.class_names[label] for label in content.y] == ["red", "blue"]
     with pytest.raises(InputError, match="3.png: expected a file that ends in .*, got no file"):
         samples.load(table(tmp_path, "file,label\n3.png,red\n"))
 
@@ -123,9 +123,9 @@ def test_a_table_may_list_files(tmp_path):
 def test_grey_or_colour_as_the_model_takes_it(tmp_path, mode, channels):
     image(tmp_path / "i.png", (6, 4), mode, level=255)
     assert samples.load(tmp_path / "i.png").x.shape == (1, 4, 6, channels)
-    for wanted in (1, 3):
-        taken = samples.load(tmp_path / "i.png", model=Input(24 * wanted, "uint8"))
-        assert taken.x.shape == (1, 4, 6, wanted) and taken.x.min() == 255
+    for depth in (1, 3):
+        content = samples.load(tmp_path / "i.png", model=Input(24 * depth, "uint8"))
+        assert content.x.shape == (1, 4, 6, depth) and content.x.min() == 255
     with pytest.raises(
         InputError, match="of 64 values, as the model takes, got 6 x 4 pixels; res"
     ):
@@ -163,18 +163,18 @@ def sound(path, values, rate=8000, channels=1):
 def test_a_sound_is_cut_into_windows_of_the_model(tmp_path):
     sound(tmp_path / "s" / "on" / "1.wav", np.arange(10) * 3276.8)
     sound(tmp_path / "s" / "off" / "1.wav", [16384, -32768])
-    found = samples.load(tmp_path / "s", model=FLOATS)
-    assert found.x.shape == (3, 4) and found.y.tolist() == [0, 1, 1]
-    assert found.class_names == ("off", "on")
-    assert found.x[0].tolist() == [0.5, -1, 0, 0]  # zeros behind a short one
-    assert found.x[1:].ravel() == pytest.approx(np.arange(8) / 10, abs=1e-4)  # 8 of 10
+    content = samples.load(tmp_path / "s", model=FLOATS)
+    assert content.x.shape == (3, 4) and content.y.tolist() == [0, 1, 1]
+    assert content.class_names == ("off", "on")
+    assert content.x[0].tolist() == [0.5, -1, 0, 0]  # zeros behind a short one
+    assert content.x[1:].ravel() == pytest.approx(np.arange(8) / 10, abs=1e-4)  # 8 of 10
 
 
 def test_a_front_end_is_applied_where_the_model_names_it(tmp_path):
     values = (np.sin(np.arange(8000) / 5) * 9000).astype(np.int16)
     sound(tmp_path / "s.wav", values)
-    found = samples.load(tmp_path / "s.wav", model=Input(490, "uint8", "mfcc"))
-    assert np.array_equal(found.x, mfcc.as_input(mfcc.FrontEnd().features(values)[None]))
+    content = samples.load(tmp_path / "s.wav", model=Input(490, "uint8", "mfcc"))
+    assert np.array_equal(content.x, mfcc.as_input(mfcc.FrontEnd().features(values)[None]))
     sound(tmp_path / "fast.wav", np.repeat(values, 2), 16000)
     assert samples.load(tmp_path / "fast.wav", model=Input(490, "uint8", "mfcc")).x.shape[1:] == (
         49, 10, 1,
@@ -221,37 +221,37 @@ def test_names_become_the_labels_of_the_model():
         names.labels(["cat", "dog"], [], None)
 
 
-def digit_images(folder, data, labels, count, named):
+def digit_images(folder, data, labels, count, by_name):
     for label in labels:
         for i, x in enumerate(data.x_train[data.y_train == label][:count]):
-            path = folder / (DIGITS[label] if named else str(label)) / f"{i}.png"
+            path = folder / (DIGITS[label] if by_name else str(label)) / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(x.reshape(8, 8)).save(path)
     return folder
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_board_learns_from_a_folder_of_images(device, model, data, tmp_path, named):
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_board_learns_from_a_folder_of_images(device, model, data, tmp_path, by_name):
     """To the same result as from arrays of the same samples."""
-    folder = digit_images(tmp_path / "digits", data, (5, 7), 12, named)
-    api.push_model(device, model, class_names=DIGITS if named else None)
+    folder = digit_images(tmp_path / "digits", data, (5, 7), 12, by_name)
+    api.push_model(device, model, class_names=DIGITS if by_name else None)
     api.push_data(device, folder)
     assert sorted(set(device.labels("test").tolist())) == [5, 7]
-    done = api.learn(device, folder, epochs=2)
-    assert done.summary["classes"] == {"5": 12, "7": 12}
-    told = api.eval(device, folder)
-    assert told["n"] == 24 and told["total"][5] == told["total"][7] == 12
-    assert api.eval(device, folder, stream=True) == told
+    result = api.learn(device, folder, epochs=2)
+    assert result.summary["classes"] == {"5": 12, "7": 12}
+    scores = api.eval(device, folder)
+    assert scores["n"] == 24 and scores["total"][5] == scores["total"][7] == 12
+    assert api.eval(device, folder, stream=True) == scores
     assert len(api.predict(device, folder)) == 24
 
 
 def test_a_board_rehearses_a_folder_of_images(device, model, data, tmp_path):
-    folder = digit_images(tmp_path / "digits", data, (0, 4), 6, named=True)
+    folder = digit_images(tmp_path / "digits", data, (0, 4), 6, by_name=True)
     api.push_model(device, model)
     with pytest.raises(InputError, match="expected class names to find the labels of four, zero"):
         api.rehearse(device, folder)
-    done = api.rehearse(device, folder, class_names=DIGITS)
-    assert done.summary["classes"] == {"0": 6, "4": 6} and done.summary["stored"] == 12
+    result = api.rehearse(device, folder, class_names=DIGITS)
+    assert result.summary["classes"] == {"0": 6, "4": 6} and result.summary["stored"] == 12
 
 
 def test_a_board_learns_from_a_table_as_from_arrays(device, tmp_path):
@@ -268,10 +268,10 @@ def test_convert_calibrates_with_a_folder_and_names_the_front_end(tmp_path, data
     from engram_host import boards
 
     source = boards.home() / "examples" / "digits" / "digits_float.safetensors"
-    folder = digit_images(tmp_path / "digits", data, range(10), 5, named=True)
+    folder = digit_images(tmp_path / "digits", data, range(10), 5, by_name=True)
     words = "convert", source, "--out", tmp_path / "d", "--front-end", "mfcc", "--data"
-    done = command.run(*words, folder)
-    assert done.exit_code == 0, done.stderr
+    result = command.run(*words, folder)
+    assert result.exit_code == 0, result.stderr
     assert model_file.read(tmp_path / "d")[1]["front_end"] == "mfcc"
     pixels = np.concatenate([data.x_train[data.y_train == c][:5] for c in range(10)])
     order = np.argsort(DIGITS)

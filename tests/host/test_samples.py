@@ -47,9 +47,9 @@ def test_numbers_that_are_none_are_refused(message):
 def test_numbers_become_those_a_board_takes():
     assert samples.make(np.ones((2, 3), np.int64)).x.dtype == np.uint8
     assert samples.make(np.ones((2, 3), bool)).x.dtype == np.uint8
-    made = samples.make(np.full((2, 3), 0.5))
-    assert made.x.dtype == np.float32 and made.dtype == "float64"
-    assert made.part(0, 1).dtype == "float64"
+    result = samples.make(np.full((2, 3), 0.5))
+    assert result.x.dtype == np.float32 and result.dtype == "float64"
+    assert result.part(0, 1).dtype == "float64"
 
 
 def test_integers_go_to_a_model_of_floats_and_back():
@@ -58,8 +58,8 @@ def test_integers_go_to_a_model_of_floats_and_back():
     assert floats.x.dtype == np.float32 and floats.dtype == "int64"
     assert np.array_equal(floats.taken_as("uint8").x, pixels.x)
     for values in ([[0.5, 1.0]], [[-1.0, 0.0]], [[256.0, 1.0]]):
-        made = samples.make(values)
-        assert made.taken_as("uint8") is made
+        result = samples.make(values)
+        assert result.taken_as("uint8") is result
 
 
 # ---- the range of a model -----------------------------------------------------------------------
@@ -78,12 +78,12 @@ def test_integers_go_to_a_model_of_floats_and_back():
     ],
 )
 def test_a_remark_on_inputs_that_can_hardly_be_meant(x, words):
-    told = samples.remark(x, 1 / 255, -128)
+    text = samples.remark(x, 1 / 255, -128)
     if words is None:
-        assert told is None
+        assert text is None
     else:
         with pytest.raises(InputError, match=words):
-            raise InputError(told)
+            raise InputError(text)
 
 
 def test_one_value_in_a_hundred_may_lie_outside():

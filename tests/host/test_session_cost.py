@@ -34,9 +34,9 @@ def test_the_steps_share_what_their_requests_took(device, model, some):
     device.observe(some([5], 40))
     before = device.busy()
     steps = list(device.learning(4))
-    told = sum(step["total"] + step["link"] for step in steps)
+    total = sum(step["total"] + step["link"] for step in steps)
     whole = device.busy() - before
-    assert 0 < told <= whole  # the last answer's own encoding is in the next request
+    assert 0 < total <= whole  # the last answer's own encoding is in the next request
 
 
 def test_time_and_energy_are_of_the_whole_session(monkeypatch, device, model, some, tmp_path):
@@ -44,9 +44,9 @@ def test_time_and_energy_are_of_the_whole_session(monkeypatch, device, model, so
     counted = energy.model_of("qemu_m4f", "instructions", known)
     monkeypatch.setattr(energy, "model_of", lambda *_: counted)
     device.push_model(model)
-    done = api.learn(device, some([5], 20), epochs=1, log=tmp_path / "l.jsonl")
-    assert done.summary["energy"] == counted.energy(done.summary["busy_units"])
-    step = done.steps[0]
+    result = api.learn(device, some([5], 20), epochs=1, log=tmp_path / "l.jsonl")
+    assert result.summary["energy"] == counted.energy(result.summary["busy_units"])
+    step = result.steps[0]
     assert step["energy"] == counted.energy(step["total"] + step["link"])
 
 
@@ -113,8 +113,8 @@ def test_the_link_takes_less_than_a_step_on_a_board(own_boards, model, some, tmp
     api.start("qemu_m4f", fresh=True)
     with api.connect("qemu_m4f") as board:
         board.push_model(model, batch=16)
-        done = api.learn(board, some([5], 100), epochs=2, log=tmp_path / "l.jsonl")
-    summary = done.summary
+        result = api.learn(board, some([5], 100), epochs=2, log=tmp_path / "l.jsonl")
+    summary = result.summary
     link = summary["busy"]["learn"] / summary["steps"] - summary["total"] / summary["steps"]
     assert 0 < link < 1_000_000
     assert 0.8 * summary["busy"]["learn"] < summary["total"] + summary["link"]

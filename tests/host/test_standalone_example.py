@@ -136,14 +136,14 @@ class Field:
         self.host.start()
         line = self.host.transport
         line.exec_raw_no_follow(WAIT + program)
-        shown = line.read_until(1, b"waiting", timeout=SILENCE_S).decode()
+        text = line.read_until(1, b"waiting", timeout=SILENCE_S).decode()
         self.off()
-        return shown.splitlines()
+        return text.splitlines()
 
     def on(self):
         """Power comes back; whatever runs then runs by itself."""
-        running = virtual.start(self.host.name, self.host.board.command)
-        self.screen = Screen(running.tty)
+        status = virtual.start(self.host.name, self.host.board.command)
+        self.screen = Screen(status.tty)
         return self.screen
 
 
@@ -151,7 +151,7 @@ def share_right(lines):
     answers = [re.match(r"(\w+) \d+ %, is (\w+)", line) for line in lines]
     pairs = [match.groups() for match in answers if match]
     assert len(pairs) >= LEAST
-    return sum(told == truth for told, truth in pairs) / len(pairs)
+    return sum(answer == truth for answer, truth in pairs) / len(pairs)
 
 
 @pytest.mark.board
@@ -163,38 +163,38 @@ def test_it_learns_from_the_button_and_goes_on_after_power_cuts(
     world = load("simulated", monkeypatch)
     field = Field(name, tmp_path / "state", model)
     try:
-        shown = field.off_at(AT_WINDOW.format(world.BEFORE + world.TAUGHT + 3))
-        assert "opened: 0 windows stored, 0 of them not learned yet" in shown
-        assert share_right(shown) <= 0.6
-        assert [sum(line == f"stored: {s}" for line in shown) for s in ("off", "steady")] == [8, 3]
+        text = field.off_at(AT_WINDOW.format(world.BEFORE + world.TAUGHT + 3))
+        assert "opened: 0 windows stored, 0 of them not learned yet" in text
+        assert share_right(text) <= 0.6
+        assert [sum(line == f"stored: {s}" for line in text) for s in ("off", "steady")] == [8, 3]
 
         screen = field.on()
-        opened = "opened: %d windows stored, %d of them not learned yet"
-        assert screen.until("opened")[-1] == opened % (11, 11)
+        template = "opened: %d windows stored, %d of them not learned yet"
+        assert screen.until("opened")[-1] == template % (11, 11)
         screen.until("learned", 2)  # what was stored before the cut; then the two other states
         assert share_right(screen.until("off", 2 * world.ROUND)) >= 0.9
         field.off()
 
         screen = field.on()
-        assert screen.until("opened")[-1] == opened % (27, 0)
+        assert screen.until("opened")[-1] == template % (27, 0)
         assert share_right(screen.until("off", 2 * world.ROUND)) >= 0.9
         _computer_visits(field, 27, tmp_path / "samples.jsonl")
 
         field.off()
         screen = field.on()
-        assert screen.until("opened")[-1] == opened % (27, 16)
+        assert screen.until("opened")[-1] == template % (27, 16)
         assert screen.until("learned")[-1].endswith("saved as 2")
     finally:
         virtual.stop(name)
 
 
-def _computer_visits(field, stored, out):
+def _computer_visits(field, count, out):
     """It ends main.py by connecting, fetches what was stored, and undoes the last learning."""
     os.close(field.screen.fd)
     field.screen = None
     with api.connect(field.host.name) as device:
         device.need_open()
-        assert device.store_info()["store"]["live"] == stored
+        assert device.store_info()["store"]["live"] == count
         api.store_dump(None, out, port=device)
         api.rollback(device, "previous")
     labels = [json.loads(line)["label"] for line in out.read_text().splitlines()]
@@ -207,8 +207,8 @@ def test_a_cut_between_learning_and_saving_is_learned_again(model, tmp_path, mon
     field = Field("unix", tmp_path / "state", model)
     try:
         field.off_at(BEFORE_SAVING)
-        opened = field.on().until("opened")[-1]
-        assert opened == "opened: 32 windows stored, 32 of them not learned yet"
+        line = field.on().until("opened")[-1]
+        assert line == "opened: 32 windows stored, 32 of them not learned yet"
         assert field.screen.until("learned")[-1].endswith("saved as 1")
     finally:
         virtual.stop("unix")

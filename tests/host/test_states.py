@@ -65,8 +65,8 @@ def test_a_refused_option_at_a_push_leaves_the_old_model_at_work(device, other, 
 
 
 def test_fresh_lets_another_model_in(device, other, some, taught):
-    told = api.push_model(device, other, fresh=True)
-    assert told["session"] == 0 and device.store_info()["store"]["live"] == 0
+    result = api.push_model(device, other, fresh=True)
+    assert result["session"] == 0 and device.store_info()["store"]["live"] == 0
     assert device.get("model.safetensors") == other.read_bytes()
     assert set(device.files()) == {"model.safetensors"}
     assert api.learn(device, some([5], 10), epochs=1).summary["generation"] == 1
@@ -82,10 +82,10 @@ def test_reset_then_push_lets_another_model_in(device, other, taught):
 
 
 def test_the_same_model_is_not_sent_again(device, model, taught, monkeypatch):
-    sent = []
-    monkeypatch.setattr(device.link, "put", lambda name, *rest: sent.append(name))
+    names = []
+    monkeypatch.setattr(device.link, "put", lambda name, *rest: names.append(name))
     api.push_model(device, model, lr=0.01)
-    assert sent in ([], ["model.safetensors"])
+    assert names in ([], ["model.safetensors"])
 
 
 def test_a_cut_between_the_old_model_and_the_new_one_is_mended(board, device, model, some, taught):
@@ -107,8 +107,8 @@ STRATEGIES = ("replay", "lwf", "replay_lwf", "ewc", "cwr", "ar1", "head", "finet
 def test_another_strategy_goes_on_from_what_was_learned(
     board, device, model, some, taught, strategy
 ):
-    told = api.push_model(device, model, lr=0.03, strategy=strategy)
-    assert told["session"] == 1 and told["seen"] == 90
+    result = api.push_model(device, model, lr=0.03, strategy=strategy)
+    assert result["session"] == 1 and result["seen"] == 90
     assert device.store_info()["store"]["live"] == 90
     after = api.eval(device, some(range(6), 20), stream=True)
     if strategy not in ("cwr", "ar1"):  # these take the mean off the head's rows
@@ -141,19 +141,19 @@ def test_flash_is_set_aside_anew_where_nothing_would_be_lost(device, model):
 
 @pytest.mark.parametrize("strategy", ["ncm", "slda"])
 def test_strategies_of_means_keep_samples_and_sessions(device, model, some, taught, strategy):
-    told = api.push_model(device, model, strategy=strategy)
-    assert told["session"] == 1 and device.store_info()["store"]["live"] == 90
+    result = api.push_model(device, model, strategy=strategy)
+    assert result["session"] == 1 and device.store_info()["store"]["live"] == 90
     assert api.learn(device, some([1, 2], 20)).summary["session"] == 2
 
 
 @pytest.mark.parametrize("policy", ["flash_balanced", "reservoir", "herding"])
 def test_another_policy_goes_on_from_what_was_learned(device, model, some, taught, policy):
-    told = api.push_model(device, model, lr=0.03, policy=policy, budget=200)
-    assert told["policy"] == policy and told["session"] == 1
+    result = api.push_model(device, model, lr=0.03, policy=policy, budget=200)
+    assert result["policy"] == policy and result["session"] == 1
     assert api.eval(device, some(range(6), 20), stream=True) == taught
     assert api.learn(device, some([1], 20), epochs=1).summary["generation"] == 2
-    told = api.push_model(device, model, lr=0.03, policy="balanced")
-    assert told["session"] == 2 and device.store_info()["store"]["live"] == 110
+    result = api.push_model(device, model, lr=0.03, policy="balanced")
+    assert result["session"] == 2 and device.store_info()["store"]["live"] == 110
 
 
 def test_another_budget_is_reached_when_a_session_ends(device, model, some, taught):
@@ -178,14 +178,14 @@ def test_a_late_eleventh_class_makes_the_head_grow(board, device, model, some, s
     api.learn(device, some(range(10), 20), epochs=2)
     before = api.eval(device, some(range(10), 10), stream=True)
     late = samples.make(255 - some([0], 30).x, np.full(30, 10))
-    told = api.learn(device, late, epochs=3)
+    result = api.learn(device, late, epochs=3)
     assert device.info()["learner"]["classes"] == device.info()["learner"]["known"] == 11
-    assert told.summary["session"] == 2 and device.info()["learner"]["seen"] == 230
+    assert result.summary["session"] == 2 and device.info()["learner"]["seen"] == 230
     after = api.eval(device, late, stream=True)
     assert after["right"][10] > 20
     if strategy != "ewc":
-        kept = api.eval(device, some(range(10), 10), stream=True)
-        assert kept["correct"] > 0.7 * before["correct"]
+        scores = api.eval(device, some(range(10), 10), stream=True)
+        assert scores["correct"] > 0.7 * before["correct"]
     device = again(board)
     assert device.need_open()["classes"] == 11
 

@@ -38,8 +38,8 @@ def test_a_board_is_looked_into_goes_back_and_is_emptied(name, model, some, data
     assert told("store-dump", tmp_path / "s.npy", "--port", name)["samples"] == 80
     assert np.load(tmp_path / "s.npy").shape == (80, facts["latent_bytes"])
 
-    asked = run("rollback", "--to", "previous", "--port", name, input="n\n")
-    assert asked.exit_code == 1 and "last saved state is erased" in asked.stderr
+    result = run("rollback", "--to", "previous", "--port", name, input="n\n")
+    assert result.exit_code == 1 and "last saved state is erased" in result.stderr
     assert told("rollback", "--to", "previous", "--yes", "--port", name)["generation"] == 1
     virtual.kill(name)
     with api.connect(name) as board:

@@ -43,9 +43,9 @@ def lived(request, tmp_path):
 
 def test_an_intact_image(lived):
     _, store, write = lived
-    told = run("store-check", "--image", write(), "--json")
-    assert told.exit_code == 0, told.output
-    facts, info = json.loads(told.output), store.info()
+    result = run("store-check", "--image", write(), "--json")
+    assert result.exit_code == 0, result.output
+    facts, info = json.loads(result.output), store.info()
     assert facts["live"] == info["live"] and facts["damaged"] == 0
     assert facts["labels"] == {str(label): store.counts(label) for label in range(3)}
     assert (facts["model_id"], facts["bits"], facts["latent_bytes"]) == ("c0ffee11", 4, 40)
@@ -79,9 +79,9 @@ def test_a_bit_that_fell_over_is_shown(lived):
     latent = bytearray(40)
     store.read_into(slot, latent)
     flash.data[flash.data.find(bytes(latent)) + 7] ^= 16
-    told = run("store-check", "--image", write(), "--json")
-    facts = json.loads(told.output)
-    assert told.exit_code == 1 and facts["damaged"] == 1
+    result = run("store-check", "--image", write(), "--json")
+    facts = json.loads(result.output)
+    assert result.exit_code == 1 and facts["damaged"] == 1
     assert facts["live"] == store.info()["live"] - 1
     unit, index = divmod(slot, facts["slots_per_unit"])
     assert f"unit {unit - facts_first(flash)}, slot {index}" in run(
@@ -98,30 +98,30 @@ def test_dumps_hold_every_sample_once(lived, tmp_path):
     _, store, write = lived
     lines, arrays = tmp_path / "all.jsonl", tmp_path / "all.npy"
     for out in (lines, arrays):
-        told = run("store-dump", out, "--image", write())
-        assert told.exit_code == 0, told.output
+        result = run("store-dump", out, "--image", write())
+        assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in lines.read_text().splitlines()]
-    want = set()
+    target = set()
     for slot, label in enumerate(store.labels):
         if label != 255:
             latent = bytearray(40)
             store.read_into(slot, latent)
-            want.add((latent.hex(), label))
-    assert len(rows) == len(want) and {(row["latent"], row["label"]) for row in rows} == want
+            target.add((latent.hex(), label))
+    assert len(rows) == len(target) and {(row["latent"], row["label"]) for row in rows} == target
     assert all(row["latent"] == f"{row['session']:02x}" * 40 for row in rows)
     latents = np.load(arrays)
-    assert latents.shape == (len(want), 40) and latents[0].tobytes().hex() == rows[0]["latent"]
+    assert latents.shape == (len(target), 40) and latents[0].tobytes().hex() == rows[0]["latent"]
 
 
 def test_what_is_no_image_is_refused(tmp_path):
     file = tmp_path / "noise.bin"
     file.write_bytes(bytes(8192))
-    told = run("store-check", "--image", file)
-    assert told.exit_code == 1 and "expected a replay log" in told.stderr
-    told = run("store-check", "--image", tmp_path / "none.bin")
-    assert told.exit_code == 1 and "expected a flash image" in told.stderr
-    told = run("store-dump", tmp_path / "x.csv", "--image", file)
-    assert told.exit_code == 1 and ".jsonl, .npy or .bin" in told.stderr
+    result = run("store-check", "--image", file)
+    assert result.exit_code == 1 and "expected a replay log" in result.stderr
+    result = run("store-check", "--image", tmp_path / "none.bin")
+    assert result.exit_code == 1 and "expected a flash image" in result.stderr
+    result = run("store-dump", tmp_path / "x.csv", "--image", file)
+    assert result.exit_code == 1 and ".jsonl, .npy or .bin" in result.stderr
 
 
 # --- figures, formats, boards -------------------------------------------------------------------
@@ -146,9 +146,9 @@ def region(tmp_path):
 
 def test_figures_are_those_of_the_store(region):
     flash, store, file = region
-    told = run("store-info", "--image", file, "--json")
-    assert told.exit_code == 0, told.output
-    facts, info = json.loads(told.output), store.info()
+    result = run("store-info", "--image", file, "--json")
+    assert result.exit_code == 0, result.output
+    facts, info = json.loads(result.output), store.info()
     for name, key in (
         ("live", "live"), ("capacity", "capacity"), ("dead", "dead"), ("damaged", "torn"),
         ("free_units", "free_blocks"), ("wear_min", "wear_min"), ("wear_max", "wear_max"),
@@ -188,9 +188,9 @@ def test_the_log_is_found_where_its_first_unit_lost_its_header(region):
 def test_formats_of_an_image(region):
     _, store, file = region
     before = file.read_bytes()
-    told = CliRunner().invoke(main, ["store-format", "--image", str(file)], input="n\n")
-    assert told.exit_code == 1 and file.read_bytes() == before
-    text = " ".join(told.stderr.split())
+    result = CliRunner().invoke(main, ["store-format", "--image", str(file)], input="n\n")
+    assert result.exit_code == 1 and file.read_bytes() == before
+    text = " ".join(result.stderr.split())
     assert f"{len(store)} stored samples of model c0ffee11" in text
     assert "generation 3 of model 0000beef" in text and "Erase that?" in text
     assert run("store-format", "--image", file, "--yes", "--keep-wear").exit_code == 0
@@ -200,14 +200,14 @@ def test_formats_of_an_image(region):
     assert run("store-format", "--image", file, "--yes").exit_code == 0
     assert file.read_bytes() == before[:4096] + b"\xff" * (12 * 1024)
     file.write_bytes(b"\xff" * 12 * 1024)
-    told = run("store-info", "--image", file)
-    text = " ".join(told.stderr.split())
-    assert told.exit_code == 1 and "expected stored samples, got blank flash" in text
+    result = run("store-info", "--image", file)
+    text = " ".join(result.stderr.split())
+    assert result.exit_code == 1 and "expected stored samples, got blank flash" in text
 
 
 def test_an_image_and_a_port_are_one_too_many(region):
-    told = run("store-info", "--image", region[2], "--port", "unix")
-    assert told.exit_code == 2 and "got both" in told.stderr
+    result = run("store-info", "--image", region[2], "--port", "unix")
+    assert result.exit_code == 2 and "got both" in result.stderr
 
 
 def test_a_board_is_read_as_its_image_is(board, device, model, some, tmp_path):
@@ -239,16 +239,16 @@ def test_a_board_goes_back(device, model, some, data):
         api.learn(device, some([label], 30), epochs=2)
         right.append(api.eval(device, test))
     assert right[0] != right[1] != right[2]
-    told = api.rollback(device, "last")
-    assert (told["generation"], told["session"]) == (2, 2)
+    result = api.rollback(device, "last")
+    assert (result["generation"], result["session"]) == (2, 2)
     assert api.eval(device) == right[2]
-    told = api.rollback(device, "previous")
-    assert (told["generation"], told["session"]) == (1, 1)
+    result = api.rollback(device, "previous")
+    assert (result["generation"], result["session"]) == (1, 1)
     assert api.eval(device) == right[1]
     with pytest.raises(DeviceError, match="generation 1 is the only saved state"):
         api.rollback(device, "previous")
-    told = api.rollback(device, "factory")
-    assert (told["generation"], told["session"]) == (None, 0)
+    result = api.rollback(device, "factory")
+    assert (result["generation"], result["session"]) == (None, 0)
     assert api.eval(device) == right[0] and device.store_info()["store"]["live"] == 60
 
 
@@ -268,5 +268,5 @@ def test_states_of_another_model_are_no_way_back(board, device, model, some):
     with pytest.raises(DeviceError, match=r"state of model.*20 samples.*would be lost.*--fresh"):
         api.rollback(again, "factory")
     assert flash.data == image
-    told = api.store_format(port=again)
-    assert told is None and flash.data == b"\xff" * len(flash.data)
+    result = api.store_format(port=again)
+    assert result is None and flash.data == b"\xff" * len(flash.data)

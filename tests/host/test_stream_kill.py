@@ -57,13 +57,13 @@ def test_a_board_killed_after_session_2_of_4_ends_with_the_same_matrix(name, mod
             virtual.kill(name)
 
     blank(name, model)
-    said = []
+    messages = []
     for callback in ({"on_test": kill_after_2}, {"on_step": kill_in_learning}):
         with pytest.raises((LinkLost, PortError)):
-            learn(name, stream, say=said.append, **callback)
-    told = learn(name, stream, say=said.append).summary
-    assert said == ["goes on after 2 of 4 sessions"] * 2
-    assert told["matrix"] == expected["matrix"] and len(told["matrix"]) == 4
-    assert told["start"] == expected["start"]
+            learn(name, stream, say=messages.append, **callback)
+    summary = learn(name, stream, say=messages.append).summary
+    assert messages == ["goes on after 2 of 4 sessions"] * 2
+    assert summary["matrix"] == expected["matrix"] and len(summary["matrix"]) == 4
+    assert summary["start"] == expected["start"]
     for key in ("accuracy", "forgetting", "backward_transfer", "forward_transfer"):
-        assert told[key] == expected[key]
+        assert summary[key] == expected[key]

@@ -94,7 +94,7 @@ def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, s
     api.push_model(whole.on(), model, **OPENED, strategy=strategy)
     expected = run(whole.device, digits, strategy=strategy).summary
     api.push_model(parts.on(), model, **OPENED, strategy=strategy)
-    said, points = [], []
+    messages, points = [], []
     cuts = [
         cut_in_testing(-1, 2),
         cut_in_testing(0, 3),
@@ -105,17 +105,17 @@ def test_a_stream_goes_on_to_the_result_of_the_uncut_one(power, model, digits, s
     ]
     for cut in cuts:
         with pytest.raises(Cut):
-            run(parts.device, digits, strategy=strategy, say=said.append, **cut)
+            run(parts.device, digits, strategy=strategy, say=messages.append, **cut)
         if reset:
             parts.on()
         points.append(parts.device.stream()["done"] if not reset else None)
-    done = run(parts.device, digits, strategy=strategy, say=said.append)
+    result = run(parts.device, digits, strategy=strategy, say=messages.append)
     for key in ("matrix", "start", "average_accuracy", "forgetting", "backward_transfer"):
-        assert done.summary[key] == expected[key], key
-    assert done.summary["accuracy"] == expected["accuracy"]
+        assert result.summary[key] == expected[key], key
+    assert result.summary["accuracy"] == expected["accuracy"]
     assert np.array(expected["matrix"]).shape == (SESSIONS, SESSIONS)
-    assert said[-1] == f"goes on after {SESSIONS} of {SESSIONS} sessions"
-    assert f"goes on after 2 of {SESSIONS} sessions" in said
+    assert messages[-1] == f"goes on after {SESSIONS} of {SESSIONS} sessions"
+    assert f"goes on after 2 of {SESSIONS} sessions" in messages
     states = [p.device.info()["learner"] for p in (whole, parts)]
     assert states[0]["steps"] == states[1]["steps"]
     assert states[0]["session"] == states[1]["session"] == SESSIONS
@@ -127,12 +127,12 @@ def test_samples_that_the_board_has_are_not_sent_again(power, model, digits, mon
     api.push_model(whole.on(), model, **OPENED)
     expected = run(whole.device, digits, per_class=90).summary
     api.push_model(parts.on(), model, **OPENED)
-    send, sent = Device.observe_quietly, []
+    send, frames_sent = Device.observe_quietly, []
 
     def cut(self, samples):
-        if len(sent) == 2 + frames:
+        if len(frames_sent) == 2 + frames:
             raise Cut  # of the second session, after so many portions of it
-        sent.append(len(samples))
+        frames_sent.append(len(samples))
         return send(self, samples)
 
     monkeypatch.setattr(Device, "observe_quietly", cut)
@@ -140,11 +140,11 @@ def test_samples_that_the_board_has_are_not_sent_again(power, model, digits, mon
         run(parts.device, digits, per_class=90)
     monkeypatch.undo()
     monkeypatch.chdir(parts.root.parent)
-    told = run(parts.on(), digits, per_class=90)
-    assert sent == [64, 36, 64][: 2 + frames]
-    assert told.sessions[0].summary["samples"] == 90
-    assert told.summary["matrix"] == expected["matrix"]
-    assert told.summary["replay_records"] == expected["replay_records"]
+    result = run(parts.on(), digits, per_class=90)
+    assert frames_sent == [64, 36, 64][: 2 + frames]
+    assert result.sessions[0].summary["samples"] == 90
+    assert result.summary["matrix"] == expected["matrix"]
+    assert result.summary["replay_records"] == expected["replay_records"]
 
 
 def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
@@ -155,8 +155,8 @@ def test_another_stream_is_refused_and_fresh_starts_over(power, model, digits):
     for other in ({"sessions": "0-4,6,5,7"}, {"seed": 2}, {"epochs": 3}, {"lr": 0.02}):
         with pytest.raises(InputError, match="middle of .2 of 4 sessions learned.*--fresh to"):
             run(board.device, digits, **other)
-    told = run(board.device, digits, fresh=True)
-    assert len(told.sessions) == SESSIONS and told.summary["start"][0] > 0.8
+    result = run(board.device, digits, fresh=True)
+    assert len(result.sessions) == SESSIONS and result.summary["start"][0] > 0.8
 
 
 def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, digits):
@@ -166,19 +166,19 @@ def test_a_policy_that_stores_a_choice_cannot_say_how_far_it_is(power, model, di
     with pytest.raises(Cut):
         run(board.device, digits, **more, **cut_in_testing(1, 0))
     board.on()
-    said = []
-    told = run(board.device, digits, **more, say=said.append)  # nothing of a session came
-    assert said == ["goes on after 2 of 4 sessions"] and len(told.sessions) == 2
+    messages = []
+    result = run(board.device, digits, **more, say=messages.append)  # nothing of a session came
+    assert messages == ["goes on after 2 of 4 sessions"] and len(result.sessions) == 2
 
 
 def cut_in_sending(monkeypatch, portions):
     """The host dies after so many portions of samples."""
-    send, sent = Device.observe_quietly, []
+    send, frames_sent = Device.observe_quietly, []
 
     def cut(self, samples):
-        if len(sent) == portions:
+        if len(frames_sent) == portions:
             raise Cut
-        sent.append(len(samples))
+        frames_sent.append(len(samples))
         return send(self, samples)
 
     monkeypatch.setattr(Device, "observe_quietly", cut)
@@ -197,10 +197,10 @@ def test_a_session_whose_samples_are_chosen_from_begins_again(
         run(board.device, digits, **more)
     monkeypatch.undo()
     monkeypatch.chdir(board.root.parent)
-    said = []
-    told = run(board.on(), digits, **more, say=said.append)
-    assert said[0].startswith("begins the session under way again: its ")
-    assert told.summary["samples"] == 3 * 140  # the first session was learned
+    messages = []
+    result = run(board.on(), digits, **more, say=messages.append)
+    assert messages[0].startswith("begins the session under way again: its ")
+    assert result.summary["samples"] == 3 * 140  # the first session was learned
     assert board.device.stream()["done"] == SESSIONS
 
 
@@ -212,8 +212,8 @@ def test_an_interrupted_stream_can_be_left_for_another(power, model, digits):
     other = {"sessions": "6,7", "known_first": False}
     with pytest.raises(InputError, match="--abandon to leave it"):
         run(board.device, digits, **other)
-    told = run(board.device, digits, **other, abandon=True)
-    assert told.summary["tests"] == ["0-5", "6", "7"] and len(told.sessions) == 2
+    result = run(board.device, digits, **other, abandon=True)
+    assert result.summary["tests"] == ["0-5", "6", "7"] and len(result.sessions) == 2
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["power cut", "host gone"])
@@ -229,17 +229,17 @@ def test_a_later_stream_goes_on_to_the_result_of_the_uncut_one(power, model, dig
             run(parts.device, digits, **later, **cut)
         if reset:
             parts.on()
-    said = []
-    told = run(parts.device, digits, **later, say=said.append)
-    assert said == ["goes on after 2 of 3 sessions"]
-    assert told.summary["matrix"] == expected["matrix"]
-    assert told.summary["forgetting"] == expected["forgetting"]
+    messages = []
+    result = run(parts.device, digits, **later, say=messages.append)
+    assert messages == ["goes on after 2 of 3 sessions"]
+    assert result.summary["matrix"] == expected["matrix"]
+    assert result.summary["forgetting"] == expected["forgetting"]
 
 
 def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some, data):
     """A test at a time, stored there, gives the figures of the ones that are sent."""
     api.push_model(device, model, lr=0.03)
-    told = api.learn_stream(device, **digits, **STREAM, epochs=2).summary
+    summary = api.learn_stream(device, **digits, **STREAM, epochs=2).summary
     api.push_model(device, model, lr=0.03)
     device.reset()
     from engram_host.learning import streams
@@ -250,7 +250,7 @@ def test_tests_that_the_board_keeps_fill_the_matrix(device, model, digits, some,
     for j, test in enumerate(stream.tests):
         api.push_data(device, test.samples, name=f"t{j}")
         api.eval(device, name=f"t{j}", session=j)
-    assert api.metrics(device)["start"] == told["start"]
+    assert api.metrics(device)["start"] == summary["start"]
     assert api.metrics(device)["matrix"] == []
     api.learn(device, some([5], 20))
     row = [api.eval(device, name=f"t{j}", session=j)["accuracy"] for j in range(SESSIONS)]

@@ -28,7 +28,7 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "result"),
     [
         ("0-4,5,6", [[0, 1, 2, 3, 4], [5], [6]]),
         ("0+2, 1", [[0, 2], [1]]),
@@ -36,8 +36,8 @@ def file(tmp_path):
         ("0-1+5", [[0, 1, 5]]),
     ],
 )
-def test_groups(text, found):
-    assert streams.groups(text) == found
+def test_groups(text, result):
+    assert streams.groups(text) == result
 
 
 @pytest.mark.parametrize(
@@ -130,32 +130,34 @@ def test_a_board_learns_a_stream_of_sessions_and_measures_itself(device, model, 
     run = api.learn_stream(
         device, **digits, **STREAM, epochs=3, budget=100, fresh=True, bits=4, on_test=seen.append
     )
-    told = run.summary
-    matrix = np.array(told["matrix"])
-    assert matrix.shape == (3, 3) and told["protocol"] == "class" and told["bits"] == 4
+    summary = run.summary
+    matrix = np.array(summary["matrix"])
+    assert matrix.shape == (3, 3) and summary["protocol"] == "class" and summary["bits"] == 4
     assert matrix[0, 0] > 0.9 and matrix[0, 1] == 0  # five is not known yet
     assert matrix[2].min() > 0.7, matrix
-    assert told["average_accuracy"] == pytest.approx(matrix[2].mean(), abs=1e-6)
+    assert summary["average_accuracy"] == pytest.approx(matrix[2].mean(), abs=1e-6)
     last = [r for r in seen if r["after"] == 2]
-    assert told["accuracy"] == sum(r["correct"] for r in last) / (12 * 7)
+    assert summary["accuracy"] == sum(r["correct"] for r in last) / (12 * 7)
     drop = np.mean([matrix[:2, j].max() - matrix[2, j] for j in range(2)])
-    assert told["forgetting"] == pytest.approx(drop, abs=1e-6)
+    assert summary["forgetting"] == pytest.approx(drop, abs=1e-6)
     own = np.mean([matrix[2, j] - matrix[j, j] for j in range(2)])
-    assert told["backward_transfer"] == pytest.approx(own, abs=1e-6)
-    assert told["forward_transfer"] == pytest.approx(
-        np.mean([matrix[j - 1, j] - told["start"][j] for j in (1, 2)]), abs=1e-6
+    assert summary["backward_transfer"] == pytest.approx(own, abs=1e-6)
+    assert summary["forward_transfer"] == pytest.approx(
+        np.mean([matrix[j - 1, j] - summary["start"][j] for j in (1, 2)]), abs=1e-6
     )
     assert [len(s.steps) > 0 for s in run.sessions] == [False, True, True]
-    assert told["samples"] == 100 + 30 + 30  # of the known session no more than the budget holds
-    assert told["replay_records"] == 100
+    assert (
+        summary["samples"] == 100 + 30 + 30
+    )  # of the known session no more than the budget holds
+    assert summary["replay_records"] == 100
     records = list(log.read(run.log))
     kinds = [r["kind"] for r in records if r["kind"] != "step"]
     sessions = ["begin", "observe", "summary", *["evaluation"] * 3] * 3
     assert kinds == ["stream", *["evaluation"] * 3, *sessions, "metrics"]
-    assert records[-1] == told
+    assert records[-1] == summary
     for record in records:
         if record["kind"] == "evaluation":
-            row = told["start"] if record["after"] < 0 else told["matrix"][record["after"]]
+            row = summary["start"] if record["after"] < 0 else summary["matrix"][record["after"]]
             assert record["accuracy"] == pytest.approx(row[record["test"]], abs=1e-6)
             assert record["n"] == 12 * (5 if record["test"] == 0 else 1)
     assert len(seen) == 12
@@ -191,32 +193,32 @@ def test_a_report_shows_the_matrix_and_the_metrics(device, model, data, tmp_path
 
 def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
     api.push_model(device, model, lr=0.03)
-    kept = api.learn_stream(device, **digits, **STREAM, epochs=5, budget=150).summary
+    summary = api.learn_stream(device, **digits, **STREAM, epochs=5, budget=150).summary
     lost = api.learn_stream(
         device, **digits, **STREAM, epochs=5, strategy="finetune", fresh=True
     ).summary
-    assert lost["forgetting"] > kept["forgetting"] + 0.3
+    assert lost["forgetting"] > summary["forgetting"] + 0.3
 
 
 def test_a_budget_in_bytes_is_flash_that_the_records_take(device, model, digits):
     api.push_model(device, model, budget="10kB", bits=4)
-    told = api.learn_stream(device, **digits, sessions="0-4,5", per_class=20).summary
-    assert 0.95 * 10_000 < told["replay_bytes"] <= 10_000
-    told = api.learn_stream(device, **digits, sessions="0,5", per_class=20, budget=7, fresh=True)
-    assert told.summary["replay_records"] == 7
+    result = api.learn_stream(device, **digits, sessions="0-4,5", per_class=20).summary
+    assert 0.95 * 10_000 < result["replay_bytes"] <= 10_000
+    result = api.learn_stream(device, **digits, sessions="0,5", per_class=20, budget=7, fresh=True)
+    assert result.summary["replay_records"] == 7
 
 
 def test_a_stream_goes_on_from_what_was_learned_before(device, model, digits, some):
     """By a session without sessions: the classes that it brought are tested with the new ones."""
     api.push_model(device, model, lr=0.03)
     api.learn(device, some([0, 1, 2, 3, 4], 20), epochs=1)
-    said = []
-    more = {"per_class": 30, "epochs": 3, "say": said.append}
-    told = api.learn_stream(device, **digits, sessions="5,6", **more)
-    assert said == ["goes on from what was learned in 1 session"]
-    summary = told.summary
+    messages = []
+    more = {"per_class": 30, "epochs": 3, "say": messages.append}
+    result = api.learn_stream(device, **digits, sessions="5,6", **more)
+    assert messages == ["goes on from what was learned in 1 session"]
+    summary = result.summary
     assert summary["sessions"] == summary["tests"] == ["0-4", "5", "6"] and summary["diagonal"]
-    assert np.array(summary["matrix"]).shape == (3, 3) and len(told.sessions) == 2
+    assert np.array(summary["matrix"]).shape == (3, 3) and len(result.sessions) == 2
     before, after = summary["matrix"][0], summary["matrix"][2]
     assert before[0] > 0.8 and before[1:] == [0, 0] and after[2] > 0.5
     expected = (max(row[0] for row in summary["matrix"][:2]) - after[0]) + (
@@ -244,8 +246,8 @@ def test_a_later_stream_without_tests_has_no_matrix(device, model, digits):
     del digits["test"]
     api.push_model(device, model)
     api.learn_stream(device, **digits, sessions="0-4", per_class=5)
-    told = api.learn_stream(device, **digits, sessions="5,7", per_class=5)
-    assert told.summary["sessions"] == ["5", "7"] and len(told.sessions) == 2
+    result = api.learn_stream(device, **digits, sessions="5,7", per_class=5)
+    assert result.summary["sessions"] == ["5", "7"] and len(result.sessions) == 2
     assert device.stream()["done"] == 2 and device.info()["learner"]["session"] == 3
 
 
@@ -256,8 +258,8 @@ def test_a_session_may_be_larger_than_the_flash(device, model, data, tmp_path):
     x, y = (np.concatenate([part, part]) for part in (data.x_train, data.y_train))
     twice = save(tmp_path / "twice.npz", x=x, y=y)
     assert capacity < len(x)
-    told = api.learn_stream(device, twice, sessions="0,1-9", budget=200, batch=64)
-    last = told.sessions[-1].summary
+    result = api.learn_stream(device, twice, sessions="0,1-9", budget=200, batch=64)
+    last = result.sessions[-1].summary
     assert last["samples"] > last["stored"] and device.store_info()["store"]["live"] == 200
     assert device.info()["learner"]["seen"] == len(x)
 

@@ -53,16 +53,16 @@ def gone(pid):
     return False
 
 
-def open_tty(running):
-    return os.open(running.tty, os.O_RDWR | os.O_NOCTTY)
+def open_tty(status):
+    return os.open(status.tty, os.O_RDWR | os.O_NOCTTY)
 
 
 def test_a_board_lives_on_after_the_command_that_started_it():
-    running = virtual.start("fake", child())
-    assert virtual.status("fake") == running
-    assert running.supervisor != os.getpid() and os.getpgid(running.child) == running.child
+    status = virtual.start("fake", child())
+    assert virtual.status("fake") == status
+    assert status.supervisor != os.getpid() and os.getpgid(status.child) == status.child
     for text in (b"one", b"two"):  # clients come and go
-        port = open_tty(running)
+        port = open_tty(status)
         os.write(port, text)
         assert read(port, 3 + 7 * (text == b"one")).endswith(text)
         os.close(port)
@@ -76,18 +76,18 @@ def test_pyserial_opens_it():
 
 
 def test_stop_ends_both_processes_and_takes_the_tty_away():
-    running = virtual.start("fake", child())
+    status = virtual.start("fake", child())
     assert virtual.stop("fake") is True
-    assert gone(running.supervisor) and gone(running.child)
-    assert not running.tty.is_symlink() and virtual.status("fake") is None
+    assert gone(status.supervisor) and gone(status.child)
+    assert not status.tty.is_symlink() and virtual.status("fake") is None
     assert virtual.stop("fake") is False
 
 
 def test_a_child_that_does_not_want_to_end_is_killed(monkeypatch):
-    running = virtual.start("fake", child("sleep"))
+    status = virtual.start("fake", child("sleep"))
     assert virtual.stop("fake")
     assert "signal SIGKILL" in Place.of("fake").log.read_text()
-    assert gone(running.child)
+    assert gone(status.child)
 
 
 def test_a_power_cut_and_a_new_start():
@@ -121,16 +121,16 @@ def test_it_is_not_started_twice():
 
 
 def test_two_commands_may_want_it_at_once():
-    found = []
+    states = []
     threads = [
-        threading.Thread(target=lambda: found.append(virtual.ensure("fake", child())))
+        threading.Thread(target=lambda: states.append(virtual.ensure("fake", child())))
         for _ in range(4)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [virtual.status("fake")] * 4
+    assert states == [virtual.status("fake")] * 4
 
 
 def test_a_stale_pid_file_is_not_believed():
@@ -152,18 +152,18 @@ def test_the_flash_file_is_prepared_before_the_start():
 
 
 def test_no_byte_is_lost_and_the_rate_is_over_a_megabyte_a_second():
-    running = virtual.start("fake", child())
-    port = open_tty(running)
+    status = virtual.start("fake", child())
+    port = open_tty(status)
     read(port, 7)
     data = os.urandom(6_000_000)
     writer = threading.Thread(target=lambda: _write_all(port, data))
     start = time.monotonic()
     writer.start()
-    got = read(port, len(data), timeout_s=30)
+    echo = read(port, len(data), timeout_s=30)
     seconds = time.monotonic() - start
     writer.join()
     os.close(port)
-    assert hashlib.sha256(got).digest() == hashlib.sha256(data).digest()
+    assert hashlib.sha256(echo).digest() == hashlib.sha256(data).digest()
     assert len(data) / seconds > 1e6, f"{len(data) / seconds / 1e6:.2f} MB/s there and back"
 
 
@@ -174,12 +174,12 @@ def _write_all(port, data):
 
 def test_output_that_nobody_reads_waits():
     """A flood with nobody listening stops neither the supervisor nor loses a byte."""
-    running = virtual.start("fake", child("flood"))
+    status = virtual.start("fake", child("flood"))
     time.sleep(0.5)
-    assert virtual.status("fake") == running
-    port = open_tty(running)
-    said = b"hello\r\n" + bytes(range(256)) * 12000
-    assert read(port, len(said)) == said
+    assert virtual.status("fake") == status
+    port = open_tty(status)
+    text = b"hello\r\n" + bytes(range(256)) * 12000
+    assert read(port, len(text)) == text
     os.write(port, b"still there")
     assert read(port, 11) == b"still there"
     os.close(port)
@@ -192,10 +192,10 @@ def test_the_command_that_starts_it_leaves_no_zombie_and_no_open_pipe():
         f"child = [sys.executable, {str(CHILD)!r}, 'echo'];"
         "print(virtual.start('fake', lambda flash: (child, {})).name)"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=20, text=True, check=True
     )
-    assert done.stdout == "fake\n"
+    assert result.stdout == "fake\n"
 
 
 # ---------------------------------------------------------------- whose board it is
@@ -212,14 +212,14 @@ def checkouts(tmp_path, monkeypatch):
 
 
 def test_two_checkouts_share_no_board(checkouts, monkeypatch):
-    running = []
+    states = []
     try:
         for checkout in checkouts:
             monkeypatch.setenv("ENGRAM_HOME", str(checkout))
             assert virtual.status("fake") is None
-            running.append(virtual.start("fake", child()))
-            assert virtual.status("fake") == running[-1]
-        first, second = running
+            states.append(virtual.start("fake", child()))
+            assert virtual.status("fake") == states[-1]
+        first, second = states
         assert first.tty != second.tty and first.child != second.child
         assert Place.of("fake").flash.parent.parent.name.startswith("engram-")
     finally:
