@@ -32,8 +32,8 @@ def leaf(x):
     return torch.tensor(np.asarray(x, np.float64), requires_grad=True)
 
 
-def close(got, tensor):
-    np.testing.assert_allclose(got, tensor.detach().numpy(), rtol=RTOL, atol=ATOL)
+def close(values, tensor):
+    np.testing.assert_allclose(values, tensor.detach().numpy(), rtol=RTOL, atol=ATOL)
 
 
 def gradient(kernels, name, written, *args):

@@ -77,8 +77,8 @@ def test_gradients_are_those_of_autograd(case):
     loss.backward()
     assert run.accumulate() == pytest.approx(loss.item(), rel=1e-5)
     for name, gradient in run.gradients().items():
-        wanted = tensors[name].grad.numpy()
-        np.testing.assert_allclose(gradient, wanted, rtol=RTOL, atol=ATOL, err_msg=name)
+        target = tensors[name].grad.numpy()
+        np.testing.assert_allclose(gradient, target, rtol=RTOL, atol=ATOL, err_msg=name)
 
 
 def test_every_op_is_there():

@@ -38,8 +38,8 @@ def windows(builder, written, shape):
     result = getattr(definition, kernel_name(builder))(*args)
     expected = builder(Source(True), *shape)
     assert result == getattr(definition, kernel_name(builder))(*expected)
-    for got, wanted in zip(args[:written], expected):
-        assert crc(got) == crc(wanted), builder.__name__
+    for values, target in zip(args[:written], expected):
+        assert crc(values) == crc(target), builder.__name__
 
 
 def tapes():

@@ -301,7 +301,7 @@ MISUSE_SHAPE = {7: GEOM[1], 3: (2, 3, 5), 2: (2, 3), 1: (6,)}
 def misused(K, builder, written, shape):
     """(argument index, message) for every wrong argument; an error must have written nothing."""
     name = kernel_name(builder)
-    found = []
+    faults = []
     for i in range(len(builder(Source(True), *shape))):
         arg = builder(Source(True), *shape)[i]
         for value in wrong(arg, i < written):
@@ -312,12 +312,12 @@ def misused(K, builder, written, shape):
             before = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
             try:
                 getattr(K, name)(*args)
-                found.append((i, "no error"))
+                faults.append((i, "no error"))
             except (ValueError, TypeError) as error:
-                found.append((i, "%s %s" % (type(error).__name__, error)))
+                faults.append((i, "%s %s" % (type(error).__name__, error)))
                 after = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
                 assert before == after, (name, i, "was written to")
-    return found
+    return faults
 
 
 def misuse_shape(shapes):
@@ -328,7 +328,7 @@ def misuse_shape(shapes):
 def overlapping(K, builder, written, shape):
     """Messages for every written buffer that is also another argument of its type."""
     name = kernel_name(builder)
-    found = []
+    faults = []
     count = len(builder(Source(True), *shape))
     for i in range(written):
         for j in range(count):
@@ -344,10 +344,10 @@ def overlapping(K, builder, written, shape):
             args[i], args[j] = shared[: len(args[i])], shared[whole : len(args[j]) + whole]
             try:
                 getattr(K, name)(*args)
-                found.append("no error")
+                faults.append("no error")
             except ValueError as error:
-                found.append(str(error))
-    return found
+                faults.append(str(error))
+    return faults
 
 
 def main():

@@ -24,10 +24,10 @@ class Journal:
         at, data = step
         if self._length % _CHUNK == 0:
             self._chunks.append((array("I", []), array("I", [0]), bytearray()))
-        offsets, starts, stored = self._chunks[-1]
+        offsets, starts, data_of_chunk = self._chunks[-1]
         offsets.append(at)
-        stored.extend(data)
-        starts.append(len(stored))
+        data_of_chunk.extend(data)
+        starts.append(len(data_of_chunk))
         self._length += 1
 
     def __len__(self):
@@ -35,10 +35,10 @@ class Journal:
 
     def apply(self, number, image):
         """Does step `number` to an image of the flash."""
-        offsets, starts, stored = self._chunks[number // _CHUNK]
+        offsets, starts, content = self._chunks[number // _CHUNK]
         n = number % _CHUNK
         at, start, end = offsets[n], starts[n], starts[n + 1]
-        image[at : at + end - start] = stored[start:end]
+        image[at : at + end - start] = content[start:end]
 
 
 class PowerCut(Exception):

@@ -12,23 +12,23 @@ from learner_check import open_learner
 class Pin:
     """One of three: the code that all of them show goes into a buffer."""
 
-    def __init__(self, line, shown):
+    def __init__(self, line, trace):
         self.line = line
-        self.shown = shown
+        self.trace = trace
 
     def __call__(self, value):
-        shown = self.shown
+        trace = self.trace
         bit = 1 << self.line
-        shown[1] = shown[1] & ~bit | value << self.line
+        trace[1] = trace[1] & ~bit | value << self.line
         if self.line == 2:
-            shown[2 + shown[0]] = shown[1]
-            shown[0] = shown[0] + 1
+            trace[2 + trace[0]] = trace[1]
+            trace[0] = trace[0] + 1
 
 
 def main():
     learner = open_learner(*flash())
-    shown = bytearray(200)  # entries, the level now, then the codes
-    marker = PhaseMarker([Pin(line, shown) for line in range(3)], learner.counter)
+    trace = bytearray(200)  # entries, the level now, then the codes
+    marker = PhaseMarker([Pin(line, trace) for line in range(3)], learner.counter)
     for i in range(12):
         learner.observe(tiny_model.sample(2, i), 2)
     learner.counter = marker.count
@@ -36,7 +36,7 @@ def main():
     steps = learner.steps(epochs=9)
     next(steps)
     gc.collect()
-    shown[0] = 0
+    trace[0] = 0
     try:
         heap_lock()
         for _ in range(5):
@@ -45,7 +45,7 @@ def main():
         heap_unlock()
     names = {code: name for name, code in CODES.items()}
     print("exact step with pins allocates nothing")
-    codes = shown[2 : 2 + shown[0]]
+    codes = trace[2 : 2 + trace[0]]
     print("exact", " ".join([names[code] for code in codes[:5]]))
     print("exact all steps alike", bytes(codes) == bytes(codes[:5]) * 5)
 

@@ -194,7 +194,7 @@ def records_of(store):
 
     AssertionError when it serves a record twice, or its figures disagree.
     """
-    found = {}
+    contents = {}
     by_label = {}
     for slot in range(len(store.labels)):
         label = store.labels[slot]
@@ -202,13 +202,13 @@ def records_of(store):
             continue
         found_label, data = read_record(store, slot)
         assert found_label == label
-        assert data not in found, "a record is served twice"
-        found[data] = (label, store.sessions[slot])
+        assert data not in contents, "a record is served twice"
+        contents[data] = (label, store.sessions[slot])
         by_label[label] = by_label.get(label, 0) + 1
-    assert len(store) == len(found), "len() and the index disagree"
+    assert len(store) == len(contents), "len() and the index disagree"
     for label in by_label:
         assert store.counts(label) == by_label[label], "counts() and the index disagree"
-    return found
+    return contents
 
 
 def saved_of(scene, checkpoints):
@@ -224,16 +224,16 @@ def check(scene, flash, allowed, boot=0):
     """
     store = scene.store(flash)
     checkpoints = scene.checkpoints(flash)
-    found = records_of(store), saved_of(scene, checkpoints)
-    for records, saved in allowed:
-        if found == (records, None if saved is None else comparable(scene, saved)):
+    state = records_of(store), saved_of(scene, checkpoints)
+    for records, last in allowed:
+        if state == (records, None if last is None else comparable(scene, last)):
             break
     else:
-        explain(scene, found, allowed)
+        explain(scene, state, allowed)
     info = store.info()
     assert info["live"] == len(store) and info["free_blocks"] > 0, info
     if boot:
-        after = Life(scene, flash, boot, records, saved)
+        after = Life(scene, flash, boot, records, last)
         after.mount()
         if len(after.store) == after.store.capacity:
             after.delete()
@@ -243,15 +243,15 @@ def check(scene, flash, allowed, boot=0):
         after.save()
         assert records_of(after.store) == after.records, "the running store differs"
         check(scene, flash, [after.state()])
-    return records, saved
+    return records, last
 
 
-def explain(scene, found, allowed):
-    lost = [len([d for d in records if d not in found[0]]) for records, _ in allowed]
-    odd = [len([d for d in found[0] if d not in records]) for records, _ in allowed]
+def explain(scene, state, allowed):
+    lost = [len([d for d in records if d not in state[0]]) for records, _ in allowed]
+    odd = [len([d for d in state[0] if d not in records]) for records, _ in allowed]
     raise AssertionError(
         "%r: not an allowed state: lost %r, not expected %r, saved state %s"
-        % (scene, lost, odd, "ok" if found[1] in [
+        % (scene, lost, odd, "ok" if state[1] in [
             None if s is None else comparable(scene, s) for _, s in allowed] else "wrong")
     )
 
@@ -327,11 +327,11 @@ def try_cuts(scene, every=1, goes_on=3, second=0, steps=FULL_LIFE, on_cut=None):
             continue
         cuts += 1
         boot = 2 + cut % 30000
-        found = check(scene, kind.like(image), allowed, boot if cuts % goes_on == 0 else 0)
+        state = check(scene, kind.like(image), allowed, boot if cuts % goes_on == 0 else 0)
         if second and cuts % second == 0:
-            cuts2 += _cut_again(scene, kind, image, boot, found, cut)
+            cuts2 += _cut_again(scene, kind, image, boot, state, cut)
         if on_cut:
-            on_cut(cut, len(found[0]))
+            on_cut(cut, len(state[0]))
     return cuts, cuts2
 
 
@@ -351,10 +351,10 @@ class SecondLife(FullLife):
             super().act(operation, *args)
 
 
-def _cut_again(scene, kind, image, boot, found, salt):
+def _cut_again(scene, kind, image, boot, state, salt):
     flash = kind.like(image)
     flash.journal = Journal()
-    life = SecondLife(scene, flash, boot, found[0], found[1])
+    life = SecondLife(scene, flash, boot, state[0], state[1])
     life.live(_AFTERWARDS)
     stride = max(1, len(flash.journal) // 20)
     tried = 0

@@ -113,8 +113,8 @@ def check_strategy(name):
     params = learner.stage.params
     for at in range(0, len(params), 32):
         print("close", name + "-params", " ".join(["%.6g" % v for v in params[at : at + 32]]))
-    said = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]
-    print("exact", name, "predict", said)
+    answers = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]
+    print("exact", name, "predict", answers)
     other.end_session()
     observe(other, SESSIONS[2])
     run(other)
@@ -129,8 +129,8 @@ def check_policy(name):
         run(learner)
         learner.end_session()
         store = learner.store
-        kept = [(a, b) for a, b in zip(store.labels, store.sessions) if a != 255]
-        print("exact", name, len(kept), "%08x" % crc32(bytes(store.labels)), kept)
+        pairs = [(a, b) for a, b in zip(store.labels, store.sessions) if a != 255]
+        print("exact", name, len(pairs), "%08x" % crc32(bytes(store.labels)), pairs)
         print("exact", name, list(learner.brought), learner.skipped)
 
 

@@ -206,8 +206,8 @@ def size():
     rows.append((kernels.dense_fwd, array("f", (0,)), view[6:7], view[7:8], None, 1, 1, 1))
     rows.append(rows[0])
     words = 5 + 5 * (1 + 2 * 3) + (1 + 2 * 7)
-    held = 4 * 3 + 2 + 2
-    blocks = (words + 3) // 4 + (held + 3) // 4  # of four words each
+    tensors = 4 * 3 + 2 + 2
+    blocks = (words + 3) // 4 + (tensors + 3) // 4  # of four words each
     before = heap_used()
     tape = kernels.bind(rows)
     grown = heap_used() - before

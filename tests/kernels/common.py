@@ -32,12 +32,12 @@ BACKENDS = [C, NUMPY, PYTHON]
 def rows():
     """Every row of engram_kernels.def: {name: (letters, argument names, call)}."""
     text = (KERNELS / "engram_kernels.def").read_text()
-    found = re.findall(
+    rows_of_list = re.findall(
         r'^ENGRAM_KERNEL\((\w+), MP_QSTR_(\w+), "(\w+)", "([^"]+)",\s*\(([^()]*)\)\)$', text, re.M
     )
-    assert len(found) == len(re.findall(r"^ENGRAM_KERNEL\(", text, re.M))
-    assert all(name == qstr for name, qstr, *_ in found)
-    return {name: (letters, names.split(), call) for name, _, letters, names, call in found}
+    assert len(rows_of_list) == len(re.findall(r"^ENGRAM_KERNEL\(", text, re.M))
+    assert all(name == qstr for name, qstr, *_ in rows_of_list)
+    return {name: (letters, names.split(), call) for name, _, letters, names, call in rows_of_list}
 
 
 @contextlib.contextmanager

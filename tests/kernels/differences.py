@@ -17,25 +17,25 @@ def values(n, seed):
 
 def slope(forward, at, dout):
     """d(sum of forward(at) * dout) / d at, element by element."""
-    found = []
+    slopes = []
     for i in range(len(at)):
         moved = array("d", at)
         moved[i] = at[i] + STEP
         up = np.dot(forward(moved), dout)
         moved[i] = at[i] - STEP
-        found.append((up - np.dot(forward(moved), dout)) / (2 * STEP))
-    return found
+        slopes.append((up - np.dot(forward(moved), dout)) / (2 * STEP))
+    return slopes
 
 
-def close(got, wanted):
-    np.testing.assert_allclose(got, wanted, rtol=RTOL, atol=ATOL)
+def close(result, target):
+    np.testing.assert_allclose(result, target, rtol=RTOL, atol=ATOL)
 
 
 def zeros(n):
     return array("d", [0.0]) * n
 
 
-def close_at_some(got, at, forward, dout, count=25):
+def close_at_some(gradient, at, forward, dout, count=25):
     """The gradient `got` at `at` is the slope of forward, at a sample of its elements.
 
     For a sum that is linear in each argument a sample tells as much as all of them.
@@ -48,4 +48,4 @@ def close_at_some(got, at, forward, dout, count=25):
             whole[i] = v
         return forward(whole)
 
-    close([got[i] for i in some], slope(moved, array("d", [at[i] for i in some]), dout))
+    close([gradient[i] for i in some], slope(moved, array("d", [at[i] for i in some]), dout))

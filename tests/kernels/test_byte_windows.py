@@ -19,9 +19,9 @@ BUILDERS = [
 def window(buf, code="B", shift=0):
     """The bytes of a buffer, `shift` bytes behind an aligned address."""
     room = memoryview(bytearray(8 + memoryview(buf).nbytes))
-    found = room[shift : shift + memoryview(buf).nbytes]
-    found[:] = memoryview(buf).cast("B")
-    return found.cast(code)
+    view = room[shift : shift + memoryview(buf).nbytes]
+    view[:] = memoryview(buf).cast("B")
+    return view.cast(code)
 
 
 @pytest.mark.parametrize("kernels", [C])
@@ -36,8 +36,8 @@ def test_windows_give_the_same_bytes(kernels, builder, written, shapes, code):
         for a in builder(cases.Source(False), *shape)
     ]
     assert kernel(*args) == kernel(*expected)
-    for got, wanted in zip(args[:written], expected, strict=False):
-        assert bytes(got) == bytes(wanted)
+    for result, target in zip(args[:written], expected, strict=False):
+        assert bytes(result) == bytes(target)
 
 
 @pytest.mark.parametrize("kernels", [C])

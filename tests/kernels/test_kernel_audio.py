@@ -25,11 +25,11 @@ def spectrum(kernels, x):
 def test_fft_is_numpys(kernels, N):
     """Within 2**-24 times log2 N of the length of the spectrum, as its rounding errors add up."""
     x = np.random.default_rng(N).uniform(-1, 1, N).astype(np.float32)
-    _, got = spectrum(kernels, x)
-    wanted = np.fft.rfft(x.astype(np.float64))
+    _, result = spectrum(kernels, x)
+    target = np.fft.rfft(x.astype(np.float64))
     bound = 2.0**-24 * np.log2(N) * np.sqrt((x.astype(float) ** 2).sum()) * 2
-    assert np.abs(got - wanted).max() <= bound
-    assert got[0].imag == 0 and got[-1].imag == 0
+    assert np.abs(result - target).max() <= bound
+    assert result[0].imag == 0 and result[-1].imag == 0
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
@@ -37,9 +37,9 @@ def test_fft_is_numpys(kernels, N):
 def test_fft_of_a_tone_and_an_impulse(kernels, N):
     for k in range(N // 2 + 1):
         tone = np.cos(2 * np.pi * k * np.arange(N) / N)
-        wanted = np.zeros(N // 2 + 1)
-        wanted[k] = N if k in (0, N // 2) else N / 2
-        np.testing.assert_allclose(spectrum(kernels, tone)[1], wanted, atol=1e-6 * N)
+        target = np.zeros(N // 2 + 1)
+        target[k] = N if k in (0, N // 2) else N / 2
+        np.testing.assert_allclose(spectrum(kernels, tone)[1], target, atol=1e-6 * N)
     impulse = np.zeros(N)
     impulse[0] = 1
     assert (spectrum(kernels, impulse)[1] == 1).all()
@@ -79,12 +79,12 @@ def test_a_frame_becomes_cepstral_coefficients(kernels, N, M):
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N) / N)
     energy = np.abs(np.fft.rfft(sound * hann)) ** 2
     np.testing.assert_allclose(power, energy, rtol=1e-4, atol=1e-5)
-    wanted = np.log(np.maximum(mel_filters(N, M) @ energy, 1e-6))
-    np.testing.assert_allclose(mels, wanted, atol=2e-3)
+    target = np.log(np.maximum(mel_filters(N, M) @ energy, 1e-6))
+    np.testing.assert_allclose(mels, target, atol=2e-3)
     k, m = np.arange(K)[:, None], np.arange(M)
     dct = np.sqrt(2 / M) * np.cos(np.pi * k * (2 * m + 1) / (2 * M))
     dct[0] /= np.sqrt(2)
-    np.testing.assert_allclose(cepstrum, dct @ wanted, atol=5e-3)
+    np.testing.assert_allclose(cepstrum, dct @ target, atol=5e-3)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
@@ -94,10 +94,10 @@ def test_places_on_the_mel_scale(kernels, N, M):
     kernels.mel_table(table, array("f", [RATE, LOW, HIGH]), N, M)
     hertz = np.arange(N // 2 + 1) * RATE / N
     low, high = np.log1p(np.array([LOW, HIGH]) / 700)
-    wanted = (np.log1p(hertz / 700) - low) / (high - low) * (M + 1)
+    target = (np.log1p(hertz / 700) - low) / (high - low) * (M + 1)
     inside = (hertz > LOW) & (hertz < HIGH)
     assert (np.array(table)[~inside] == -1).all()
-    assert np.abs(np.array(table) - wanted)[inside].max() <= 1e-5 * (M + 1)
+    assert np.abs(np.array(table) - target)[inside].max() <= 1e-5 * (M + 1)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)

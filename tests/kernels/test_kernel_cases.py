@@ -26,8 +26,8 @@ RTOL, ATOL = 1e-5, 1e-5
 @pytest.mark.parametrize("kernels", BACKENDS)
 @pytest.mark.parametrize(("builder", "written", "exact", "shape"), EXACT)
 def test_exact_inputs_give_the_bytes_of_the_definition(kernels, builder, written, exact, shape):
-    got = cases.run(kernels, builder, written, shape, True)
-    assert got == cases.run(definition, builder, written, shape, True)
+    result = cases.run(kernels, builder, written, shape, True)
+    assert result == cases.run(definition, builder, written, shape, True)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
@@ -37,9 +37,9 @@ def test_real_inputs_are_close_to_float64(kernels, builder, written, exact, shap
     args = list(builder(cases.Source(False), *shape))
     expected = reference(name, args)
     getattr(kernels, name)(*args)
-    for got, wanted in zip(args[:written], expected[:written], strict=True):
-        got, wanted = np.array(got, float), np.array(wanted, float)
-        np.testing.assert_allclose(got, wanted, rtol=RTOL, atol=ATOL)
+    for result, target in zip(args[:written], expected[:written], strict=True):
+        result, target = np.array(result, float), np.array(target, float)
+        np.testing.assert_allclose(result, target, rtol=RTOL, atol=ATOL)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)

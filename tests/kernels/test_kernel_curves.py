@@ -24,10 +24,10 @@ def over(kernels, name, x):
     return out
 
 
-def ulps(got, wanted):
+def ulps(values, target):
     """Distance in units of the last place of the true value, which is float64."""
-    place = np.spacing(np.abs(wanted.astype(np.float32))).astype(np.float64)
-    return np.max(np.abs(got.astype(np.float64) - wanted) / place)
+    place = np.spacing(np.abs(target.astype(np.float32))).astype(np.float64)
+    return np.max(np.abs(values.astype(np.float64) - target) / place)
 
 
 def every(low, high, step):
@@ -98,26 +98,26 @@ def table(kernels, name, n, *args):
 @pytest.mark.parametrize("N", [4, 8, 64, 1024, 32768])
 def test_tables_of_an_fft(kernels, N):
     angle = 2 * np.pi * np.arange(N // 2) / N
-    wanted = np.stack([np.cos(angle), np.sin(angle)], 1).ravel()
-    assert np.abs(table(kernels, "rfft_table", N, N) - wanted).max() <= TURN_ERROR
+    target = np.stack([np.cos(angle), np.sin(angle)], 1).ravel()
+    assert np.abs(table(kernels, "rfft_table", N, N) - target).max() <= TURN_ERROR
 
 
 @pytest.mark.parametrize("kernels", [C])
 @pytest.mark.parametrize("n", [1, 2, 3, 25, 400, 480, 32767])
 def test_windows(kernels, n):
-    wanted = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
-    assert np.abs(table(kernels, "hann_window", n) - wanted).max() <= HANN_ERROR
+    target = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
+    assert np.abs(table(kernels, "hann_window", n) - target).max() <= HANN_ERROR
 
 
 @pytest.mark.parametrize("kernels", [C])
 @pytest.mark.parametrize("M", [1, 2, 13, 40, 80])
 def test_cosine_transform(kernels, M):
-    got = table(kernels, "dct_matrix", M * M, M, M).reshape(M, M)
+    result = table(kernels, "dct_matrix", M * M, M, M).reshape(M, M)
     k, m = np.arange(M)[:, None], np.arange(M)
-    wanted = np.sqrt(2 / M) * np.cos(np.pi * k * (2 * m + 1) / (2 * M))
-    wanted[0] = np.sqrt(1 / M)
-    assert np.abs(got - wanted).max() <= DCT_ERROR
-    np.testing.assert_allclose(got @ got.T, np.eye(M), atol=M * DCT_ERROR)  # orthonormal
+    target = np.sqrt(2 / M) * np.cos(np.pi * k * (2 * m + 1) / (2 * M))
+    target[0] = np.sqrt(1 / M)
+    assert np.abs(result - target).max() <= DCT_ERROR
+    np.testing.assert_allclose(result @ result.T, np.eye(M), atol=M * DCT_ERROR)  # orthonormal
 
 
 # ---- random numbers ---------------------------------------------------------------------------
@@ -140,10 +140,10 @@ def test_a_stream_is_its_seed_and_position(kernels, name):
 def test_gaussian_is_the_quantile_of_the_uniform_stream(kernels):
     n = 200_000
     middle = stream(kernels, "uniform_f32", n, 9) + 2.0**-25
-    got = stream(kernels, "gaussian_f32", n, 9)
-    wanted = np.array([NormalDist().inv_cdf(p) for p in middle])
-    assert (np.abs(got - wanted) <= GAUSSIAN_ERROR * np.abs(wanted)).all()
-    assert np.abs(got).max() < 5.42
+    result = stream(kernels, "gaussian_f32", n, 9)
+    target = np.array([NormalDist().inv_cdf(p) for p in middle])
+    assert (np.abs(result - target) <= GAUSSIAN_ERROR * np.abs(target)).all()
+    assert np.abs(result).max() < 5.42
 
 
 @pytest.mark.parametrize("kernels", [C])

@@ -158,6 +158,6 @@ def test_every_gradient_kernel_is_here_or_with_the_first_ones():
 
     here = Path(__file__).parent.glob("test_kernel_gradients*.py")
     text = "".join(path.read_text() for path in here)
-    named = {f"{name}_bwd_dx" for name in ACTIVATIONS}
-    named |= {name for name in rows() if f'"{name}"' in text}
-    assert {name for name in rows() if "_bwd_" in name} <= named
+    names = {f"{name}_bwd_dx" for name in ACTIVATIONS}
+    names |= {name for name in rows() if f'"{name}"' in text}
+    assert {name for name in rows() if "_bwd_" in name} <= names

@@ -36,23 +36,23 @@ def functions(*modules):
 
 def prototypes():
     """{name: (shape line, [(type letter, argument name)])}"""
-    found = {}
+    table = {}
     for comment, name, text in PROTOTYPE.findall(HEADER):
         if name == "call":  # the table's, not a kernel
             continue
         args = [a.split() for a in text.replace("\n", " ").split(",") if a.strip()]
         letters = [("i" if kind == "int32_t" else kind[len("engram_")], arg) for kind, arg in args]
         shape = " ".join(line.removeprefix("//").strip() for line in comment.splitlines())
-        found[name] = shape, letters
-    return found
+        table[name] = shape, letters
+    return table
 
 
 @pytest.mark.parametrize("name", LIST)
 def test_letters_match_the_call(name):
     """Every member of the union has the same address: the compiler takes any of them."""
     letters, _, call = LIST[name]
-    wanted = [f"a[{i}].{letter}" for i, letter in enumerate(letters)]
-    assert call.split(", ") == [*wanted, "fault"]
+    arguments = [f"a[{i}].{letter}" for i, letter in enumerate(letters)]
+    assert call.split(", ") == [*arguments, "fault"]
 
 
 @pytest.mark.parametrize("name", LIST)
@@ -73,10 +73,10 @@ def test_in_place_is_declared_and_told(name):
     """`out=x` in the list, "out may be x" in the shape line, and a case."""
     names = names_of(LIST[name])
     declared = [tuple(n.split("=")) for n in LIST[name][1] if "=" in n]
-    told = re.findall(r"(\w+) may be (\w+)", prototypes()[name][0])
-    assert declared == told
+    pairs = re.findall(r"(\w+) may be (\w+)", prototypes()[name][0])
+    assert declared == pairs
     cased = cases.IN_PLACE.get(name)
-    assert [(names[cased[0]], names[cased[1]])] == told if cased else not told
+    assert [(names[cased[0]], names[cased[1]])] == pairs if cased else not pairs
 
 
 def test_every_prototype_is_listed():
@@ -103,8 +103,8 @@ def test_every_kernel_has_one_row_of_demands_with_its_arguments():
 
 def test_every_condition_of_a_row_is_there_and_every_one_is_used():
     rows = [demands.parsed(row)[0] for row in demands.ROWS.values()]
-    named = {condition for row in rows for *_, condition in row} - {""}
-    assert named == set(functions("conditions"))
+    conditions = {condition for row in rows for *_, condition in row} - {""}
+    assert conditions == set(functions("conditions"))
 
 
 def test_numpy_has_the_same_arguments_and_inherits_the_rest():

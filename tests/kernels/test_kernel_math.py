@@ -52,10 +52,10 @@ def functions(tmp_path_factory):
     return over(library.exps), over(library.logs), over(library.quotients)
 
 
-def ulps(got, wanted):
+def ulps(values, target):
     """Distance in units of the last place of the true value, which is float64."""
-    place = np.spacing(np.abs(wanted.astype(np.float32))).astype(np.float64)
-    return np.max(np.abs(got.astype(np.float64) - wanted) / place)
+    place = np.spacing(np.abs(target.astype(np.float32))).astype(np.float64)
+    return np.max(np.abs(values.astype(np.float64) - target) / place)
 
 
 def every(low, high, step):
@@ -113,7 +113,7 @@ def test_division_is_ieee_754(functions):
     x = np.concatenate([x, np.repeat(special, len(special))])
     y = np.concatenate([y, np.tile(special, len(special))])
     with np.errstate(all="ignore"):
-        wanted = x / y
-    np.testing.assert_array_equal(divide(x, y), wanted)
-    finite = ~np.isnan(wanted)
-    assert (np.signbit(divide(x, y)) == np.signbit(wanted))[finite].all()
+        target = x / y
+    np.testing.assert_array_equal(divide(x, y), target)
+    finite = ~np.isnan(target)
+    assert (np.signbit(divide(x, y)) == np.signbit(target))[finite].all()

@@ -27,12 +27,12 @@ print("fuzz", *fuzz.main(4000))
 
 def sanitizer(name):
     """Path of the sanitizer's runtime; skips the test when the compiler has none."""
-    found = subprocess.run(
+    answer = subprocess.run(
         ["cc", f"-print-file-name={name}"], capture_output=True, text=True
     ).stdout.strip()
-    if not os.path.isabs(found):
+    if not os.path.isabs(answer):
         pytest.skip(f"the C compiler has no {name}")
-    return found
+    return answer
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -52,7 +52,7 @@ def test_every_case_and_misuse_is_clean(tmp_path):
     )
     place = str(tmp_path)
     program = PROGRAM.format(paths=[place, *FOLDERS], place=place)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
@@ -64,11 +64,11 @@ def test_every_case_and_misuse_is_clean(tmp_path):
             "PYTHONMALLOC": "malloc",
         },
     )
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert done.stderr == ""
-    assert done.stdout.count("exact misuse") > 20
-    succeeded, refused = map(int, done.stdout.splitlines()[-1].removeprefix("fuzz ").split())
-    assert min(succeeded, refused) > 1000
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert result.stderr == ""
+    assert result.stdout.count("exact misuse") > 20
+    succeeded, refusals = map(int, result.stdout.splitlines()[-1].removeprefix("fuzz ").split())
+    assert min(succeeded, refusals) > 1000
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -81,10 +81,10 @@ def test_the_sanitizer_would_speak(tmp_path):
     flags = "-O1 -shared -fPIC -fsanitize=address -fno-sanitize-recover=all".split()
     subprocess.run(["cc", *flags, tmp_path / "bad.c", "-o", tmp_path / "bad.so"], check=True)
     program = f"import ctypes; ctypes.CDLL({str(tmp_path / 'bad.so')!r}).read_past(9)"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         env={**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"},
     )
-    assert done.returncode != 0 and "heap-buffer-overflow" in done.stderr
+    assert result.returncode != 0 and "heap-buffer-overflow" in result.stderr

@@ -140,16 +140,16 @@ def requantized(kernels, acc, mult, shift):
 )
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_requantization_is_tflite(kernels, acc, mult, shift):
-    wanted = tflite.multiply_by_quantized_multiplier(acc, mult, shift)
-    assert requantized(kernels, acc, mult, shift) == min(max(wanted, -128), 127)
+    target = tflite.multiply_by_quantized_multiplier(acc, mult, shift)
+    assert requantized(kernels, acc, mult, shift) == min(max(target, -128), 127)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
 def test_requantization_rounds_halves_away_from_zero(kernels):
     half = 1 << 30  # times one half
-    for acc, shift, wanted in ((6, -1, 2), (-6, -1, -2), (2, -1, 1), (-2, -1, -1), (3, 0, 2)):
+    for acc, shift, target in ((6, -1, 2), (-6, -1, -2), (2, -1, 1), (-2, -1, -1), (3, 0, 2)):
         # the second rounding is of 3, -3, 1, -1 halves; the first, of 1.5, is upwards
-        assert requantized(kernels, acc, half, shift) == wanted
+        assert requantized(kernels, acc, half, shift) == target
     assert requantized(kernels, -3, half, 0) == math.ceil(-1.5)
 
 
@@ -157,12 +157,12 @@ def test_requantization_rounds_halves_away_from_zero(kernels):
 @pytest.mark.parametrize("M", [1, 4])
 def test_a_sum_at_the_end_of_int32_is_clamped_not_wrapped(kernels, M):
     """A multiplier of nearly 1 leaves no room for a zero point to be added."""
-    for acc, zero_point, wanted in ((2**31 - 1, 5, 127), (-(2**31), -5, 128)):
+    for acc, zero_point, target in ((2**31 - 1, 5, 127), (-(2**31), -5, 128)):
         out = bytearray(M)
         layer = (array("i", [v] * M) for v in (acc, 2**31 - 1, 0))
         q = array("i", [0, zero_point, -128, 127])
         kernels.dense_s8(out, b"", b"", *layer, q, 1, 0, M)
-        assert out == bytes([wanted] * M)
+        assert out == bytes([target] * M)
 
 
 @pytest.mark.parametrize("kernels", FAST)
@@ -177,7 +177,7 @@ def test_even_an_invalid_model_gives_the_same_bytes(kernels, data, B, N, M):
     x, w = data.draw(st.binary(min_size=B * N, max_size=B * N)), bytes(M * N)
     layer = numbers(-(2**31), 2**31 - 1), numbers(0, 2**31 - 1), numbers(-31, 30)
     q = array("i", [data.draw(st.integers(-128, 127)), 5, -128, 127])
-    got, wanted = bytearray(B * M), bytearray(B * M)
-    kernels.dense_s8(got, x, w, *layer, q, B, N, M)
-    definition.dense_s8(wanted, x, w, *layer, q, B, N, M)
-    assert got == wanted
+    result, target = bytearray(B * M), bytearray(B * M)
+    kernels.dense_s8(result, x, w, *layer, q, B, N, M)
+    definition.dense_s8(target, x, w, *layer, q, B, N, M)
+    assert result == target

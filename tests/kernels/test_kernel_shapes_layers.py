@@ -80,11 +80,11 @@ def test_one_dimension_is_a_height_of_one(kernels):
     geom = array("i", [1, W, channels, K, 1, S, 1, 1, 0, 2, 1, 1, 1, W])
     out = array("f", bytes(4 * W * K))
     kernels.conv2d_fwd(out, array("f", x.ravel()), array("f", w.ravel()), None, geom, 1)
-    wanted = np.zeros((W, K))
+    target = np.zeros((W, K))
     for k in range(K):
         for c in range(channels):
-            wanted[:, k] += np.convolve(x[0, :, c], w[k, ::-1, c], "same")
-    np.testing.assert_array_equal(np.reshape(out, (W, K)), wanted)
+            target[:, k] += np.convolve(x[0, :, c], w[k, ::-1, c], "same")
+    np.testing.assert_array_equal(np.reshape(out, (W, K)), target)
 
 
 @ON
@@ -145,8 +145,8 @@ def test_a_transposed_convolution_undoes_the_shape(kernels):
     out = array("f", bytes(64))
     tile, bias = array("f", [1, 2, 3, 4]), array("f", [0.5])
     kernels.conv2d_t_fwd(out, array("f", [1, 10, 100, 1000]), tile, bias, geom, 1)
-    wanted = np.kron([[1, 10], [100, 1000]], [[1, 2], [3, 4]]) + 0.5
-    np.testing.assert_array_equal(np.reshape(out, (4, 4)), wanted)
+    target = np.kron([[1, 10], [100, 1000]], [[1, 2], [3, 4]]) + 0.5
+    np.testing.assert_array_equal(np.reshape(out, (4, 4)), target)
 
 
 @ON
@@ -198,8 +198,8 @@ def test_long_sums_of_squares_keep_their_digits(kernels):
     """The bound is (64 + n / 64) units in the last place; adding one by one would lose more."""
     x, total = array("f", [0.1]) * 100_000, array("f", [0])
     kernels.sum_squares(total, x)
-    wanted = 100_000 * float(np.float32(0.1)) ** 2
-    assert abs(total[0] - wanted) < (64 + 100_000 / 64) * 2**-24 * wanted
+    target = 100_000 * float(np.float32(0.1)) ** 2
+    assert abs(total[0] - target) < (64 + 100_000 / 64) * 2**-24 * target
 
 
 # ---- int8 against the specification --------------------------------------------------------
@@ -257,8 +257,8 @@ def test_add_s8_adds(kernels):
     out = array("b", bytes(200))
     kernels.add_s8(out, a, b, array("i", q))
     real = scales[0] * (np.array(a) - zeros[0]) + scales[1] * (np.array(b) - zeros[1])
-    wanted = np.clip(real / scales[2] + zeros[2], -128, 127)
-    assert np.abs(out - wanted).max() <= 0.5 + 1e-4
+    target = np.clip(real / scales[2] + zeros[2], -128, 127)
+    assert np.abs(out - target).max() <= 0.5 + 1e-4
 
 
 @ON
@@ -299,8 +299,8 @@ def test_softmax_s8_is_tflite(kernels, data, B, K, power):
 @pytest.mark.parametrize("scale", [1 / 256, 0.05, 0.25, 1.0])
 def test_the_exponentials_of_tflite_are_exponentials(scale):
     """So that what the kernel is held to is a softmax."""
-    wanted = np.exp(-scale * np.arange(256)) * 2**31
-    np.testing.assert_allclose(softmax_table(scale), wanted, rtol=0, atol=512)
+    target = np.exp(-scale * np.arange(256)) * 2**31
+    np.testing.assert_allclose(softmax_table(scale), target, rtol=0, atol=512)
 
 
 @ON
@@ -314,8 +314,8 @@ def test_softmax_s8_is_a_softmax(kernels, K):
         out = array("b", bytes(K))
         kernels.softmax_s8(out, row, array("i", table), 1, K)
         e = np.exp(scale * np.array(row, float))
-        wanted = np.minimum(256 * e / e.sum() - 128, 127)
-        assert np.abs(np.array(out) - wanted).max() <= 0.5 + 1e-3
+        target = np.minimum(256 * e / e.sum() - 128, 127)
+        assert np.abs(np.array(out) - target).max() <= 0.5 + 1e-3
 
 
 @ON

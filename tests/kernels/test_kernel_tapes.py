@@ -60,11 +60,11 @@ def test_rows_run_in_order_and_in_part(kernels):
 
 
 def test_an_error_is_the_kernels_own_and_rows_before_it_have_run(kernels):
-    (first, done), (last, never) = relu(kernels, -1), relu(kernels, 1)
+    (first, second), (last, never) = relu(kernels, -1), relu(kernels, 1)
     tape = kernels.bind([first, (kernels.relu_fwd, floats(1, 2), floats(1)), last])
     with pytest.raises(ValueError, match="^relu_fwd: x: expected 2 elements for its shape, got 1"):
         kernels.run(tape)
-    assert (done[0], never[0]) == (0, 9)
+    assert (second[0], never[0]) == (0, 9)
 
 
 def test_put_replaces_a_row_by_one_of_its_kernel(kernels):

@@ -21,9 +21,9 @@ BUILDERS = [
 def window(numbers, code="B"):
     """The bytes of int32 numbers, in a block with other things."""
     block = memoryview(bytearray(8 + 4 * len(numbers)))
-    found = block[4:-4]
-    found[:] = numbers.tobytes()
-    return found.cast(code)
+    view = block[4:-4]
+    view[:] = numbers.tobytes()
+    return view.cast(code)
 
 
 @pytest.mark.parametrize("kernels", [NUMPY, PYTHON])
@@ -38,8 +38,8 @@ def test_windows_give_the_same_bytes(kernels, builder, written, shapes, code):
         for a in builder(cases.Source(True), *shape)
     ]
     assert kernel(*args) == kernel(*expected)
-    for got, wanted in zip(args[:written], expected, strict=False):
-        assert bytes(got) == bytes(wanted)
+    for result, target in zip(args[:written], expected, strict=False):
+        assert bytes(result) == bytes(target)
 
 
 @pytest.mark.parametrize("kernels", [NUMPY, PYTHON])
@@ -53,11 +53,11 @@ def test_bytes_are_refused_where_they_are_no_numbers(kernels):
             getattr(kernels, name)(*args)
 
     int32 = r"expected an int32 buffer \(array 'i'\), got typecode 'B'"
-    written = r"expected a writable int32 buffer \(array 'i'\), got "
+    pattern = r"expected a writable int32 buffer \(array 'i'\), got "
     refused(int32, "dense_s8", 3, bytes(21))
     refused("expected 5 elements for its shape, got 6", "dense_s8", 3, bytes(24))
     refused("entry 0: expected -128 to 127, got 131072", "dense_s8", 6, bytes([0, 0, 2, 0]) * 4)
-    refused(written + "typecode 'B'", "draw_batch", 1, bytearray(13))
-    refused(written + "a read-only one", "draw_batch", 1, bytes(12))
-    refused(written + "a read-only one", "draw_batch", 1, memoryview(bytes(12)))
+    refused(pattern + "typecode 'B'", "draw_batch", 1, bytearray(13))
+    refused(pattern + "a read-only one", "draw_batch", 1, bytes(12))
+    refused(pattern + "a read-only one", "draw_batch", 1, memoryview(bytes(12)))
     refused("expected a float32 .*, got typecode 'B'", "dense_fwd", 1, bytearray(24))

@@ -117,8 +117,8 @@ def test_a_wrong_argument_is_refused_in_the_words_of_a_call(builder, shapes, exa
             args[i] = value
             expected = message(kernel, *args)
             before = contents(args)
-            found = message(lambda: K.run(K.bind([(kernel, *args)])))  # noqa: B023
-            assert found == expected
+            text = message(lambda: K.run(K.bind([(kernel, *args)])))  # noqa: B023
+            assert text == expected
             if expected:
                 assert contents(args) == before
                 seen += 1
@@ -144,15 +144,15 @@ def test_types_ranges_alignment_and_overlap_are_checked_when_the_tape_is_bound()
 
 
 def test_dimensions_and_values_are_checked_when_the_tape_runs():
-    first, done, _ = relu(-1)
+    first, second, _ = relu(-1)
     hyper = floats(2)
     x = floats(1)
     tape = K.bind([first, (K.clip_norm, x, floats(4), hyper), relu(1)[0]])
     K.run(tape)
-    hyper[0], done[0] = 0, 9
+    hyper[0], second[0] = 0, 9
     with pytest.raises(ValueError, match="clip_norm: limit: expected a finite number above 0"):
         K.run(tape)
-    assert done[0] == 0  # what stands before it has run
+    assert second[0] == 0  # what stands before it has run
     bad = K.bind([(K.relu_fwd, floats(1, 2), floats(1))])
     refused(ValueError, "relu_fwd: x: expected 2 elements for its shape, got 1", K.run, bad)
 
@@ -234,16 +234,16 @@ class Room(bytearray):
 
 def test_a_tape_keeps_its_buffers():
     out, x = Room(8), Room(floats(-3, 4).tobytes())
-    gone = weakref.ref(x)
+    reference = weakref.ref(x)
     view = memoryview(out)
     tape = K.bind([(K.relu_fwd, out, x)])
     del out, x
     gc.collect()
-    assert gone() is not None
+    assert reference() is not None
     K.run(tape)
     assert array("f", bytes(view)).tolist() == [0, 4]
     del tape
-    assert gone() is None
+    assert reference() is None
 
 
 def test_a_buffer_cannot_be_resized_while_a_tape_holds_it():
@@ -289,11 +289,11 @@ def test_no_reference_is_lost():
 
 def test_a_cycle_through_a_tape_is_collected():
     room = Room(8)
-    gone = weakref.ref(room)
+    reference = weakref.ref(room)
     room.tape = K.bind([(K.zero_f32, room)])
     del room
     gc.collect()
-    assert gone() is None
+    assert reference() is None
 
 
 def test_an_argument_that_changes_the_rows_while_they_are_read():
@@ -346,10 +346,10 @@ def test_memoryviews_in_a_cycle_are_collected_with_their_tape():
     learner.window = memoryview(floats(1, -2, 3))[1:]
     learner.tape = K.bind([(K.relu_fwd, learner.window, learner.window)])
     learner.self = learner
-    gone = weakref.ref(learner)
+    reference = weakref.ref(learner)
     del learner
     gc.collect()
-    assert gone() is None
+    assert reference() is None
 
 
 def test_a_released_memoryview_does_not_move_what_a_tape_uses():

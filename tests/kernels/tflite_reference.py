@@ -198,11 +198,11 @@ def exp_on_negative_values(a):
 
 def softmax_exponentials(multiplier, left_shift, diff_min):
     """The numbers that SOFTMAX computes for each difference from a row's largest."""
-    found = []
+    values = []
     for diff in range(0, -256, -1):
         scaled = times(saturating(diff << left_shift), multiplier)
-        found.append(exp_on_negative_values(scaled) if diff >= diff_min else 0)
-    return found
+        values.append(exp_on_negative_values(scaled) if diff >= diff_min else 0)
+    return values
 
 
 def one_over_one_plus_x(a):

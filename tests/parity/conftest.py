@@ -8,19 +8,19 @@ from hosts import BOARDS, BoardHost, run_cpython
 @pytest.fixture(scope="session")
 def outputs(tmp_path_factory):
     """outputs(host, check): what tests/device/<check>.py prints there, each run once."""
-    running, seen = {}, {}
+    hosts_there, seen = {}, {}
 
     def run(host, check):
         if (host, check) not in seen:
             if host in BOARDS:
-                if host not in running:
-                    running[host] = BoardHost(host, tmp_path_factory.mktemp(host))
-                    running[host].start()
-                seen[host, check] = running[host].run(check)
+                if host not in hosts_there:
+                    hosts_there[host] = BoardHost(host, tmp_path_factory.mktemp(host))
+                    hosts_there[host].start()
+                seen[host, check] = hosts_there[host].run(check)
             else:
                 seen[host, check] = run_cpython(host, check)
         return seen[host, check]
 
     yield run
-    for host in running.values():
+    for host in hosts_there.values():
         host.stop()

@@ -57,14 +57,14 @@ with real inputs, so its figures are smaller.
 
 def by_kernel(lines):
     """(kernel, "exact" or "bits") -> its lines, in the order of the output."""
-    found = {}
+    rows = {}
     for line in lines:
         words = line.split()
         if words[0] not in ("exact", "bits"):
             continue
         at = {"in": 3, "misuse": 2}.get(words[1], 1)  # exact in place <kernel>, exact misuse ...
-        found.setdefault((words[at].split("_no_")[0], words[0]), []).append(line)
-    return found
+        rows.setdefault((words[at].split("_no_")[0], words[0]), []).append(line)
+    return rows
 
 
 def compare(lines, expected):
@@ -73,11 +73,11 @@ def compare(lines, expected):
     return [both.total(), max(len(lines), len(expected))]
 
 
-def cell(kernel, found, definition, reference):
+def cell(kernel, cases, definition, reference):
     """Counts of one kernel on one host. found, definition, reference: as by_kernel gives them."""
-    exact = compare(found.get((kernel, "exact"), []), definition.get((kernel, "exact"), []))
-    bits = found.get((kernel, "bits"), [])
-    expected = reference.get((kernel, "bits"), []) if any(k == "bits" for _, k in found) else []
+    exact = compare(cases.get((kernel, "exact"), []), definition.get((kernel, "exact"), []))
+    bits = cases.get((kernel, "bits"), [])
+    expected = reference.get((kernel, "bits"), []) if any(k == "bits" for _, k in cases) else []
     return {"exact": exact, "bits": compare(bits, expected)}
 
 
@@ -97,19 +97,19 @@ def on_board(name, arch=None):
 
 def outputs():
     """Title of a host -> the lines that kernels_check prints there."""
-    found = {TITLES[host]: run_cpython(host, CHECK[0]) for host in CPYTHON}
+    rows = {TITLES[host]: run_cpython(host, CHECK[0]) for host in CPYTHON}
     for arch in {arch for _, arch in NATIVE}:
         natmod.build.build(arch)  # before the boards, which run at the same time
     runs = [(name, None) for name in BOARDS] + list(NATIVE)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for (name, arch), lines in zip(runs, pool.map(on_board, *zip(*runs))):
-            found[f"{name}, {arch} .mpy" if arch else name] = lines
-    return found
+            rows[f"{name}, {arch} .mpy" if arch else name] = lines
+    return rows
 
 
-def matrix(found):
+def matrix(lines_of):
     """Kernel -> host -> cell."""
-    split = {host: by_kernel(lines) for host, lines in found.items()}
+    split = {host: by_kernel(lines) for host, lines in lines_of.items()}
     definition, reference = split[TITLES[DEFINITION]], split[TITLES[C_REFERENCE]]
     return {
         kernel: {h: cell(kernel, lines, definition, reference) for h, lines in split.items()}
@@ -122,38 +122,38 @@ def shown(counts):
     return str(equal) if equal == compared else f"{equal}/{compared}"
 
 
-def markdown(told):
-    hosts = list(next(iter(told.values())))
+def markdown(tables):
+    hosts = list(next(iter(tables.values())))
     rows = ["| kernel | " + " | ".join(hosts) + " |", "|---|" + "---:|" * len(hosts)]
-    for kernel, cells in told.items():
+    for kernel, cells in tables.items():
         rows.append(f"| `{kernel}` | " + " | ".join(shown(cells[h]) for h in hosts) + " |")
     return "\n".join(rows) + "\n"
 
 
-def faults(told):
+def faults(tables):
     """A line for every cell with a difference or with nothing compared."""
-    found = []
-    for kernel, cells in told.items():
+    problems = []
+    for kernel, cells in tables.items():
         for host, counts in cells.items():
             equal, compared = (sum(pair) for pair in zip(counts["exact"], counts["bits"]))
             if not compared or equal != compared:
-                found.append(f"{kernel} on {host}: {equal} of {compared} cases equal")
-    return found
+                problems.append(f"{kernel} on {host}: {equal} of {compared} cases equal")
+    return problems
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--docs", action="store_true", help="write docs/parity.md")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(LIBRARIES)  # for the processes that are the hosts
-    told = matrix(outputs())
+    tables = matrix(outputs())
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"tolerance": 0, "kernels": told}, indent=1) + "\n")
-    table, wrong = markdown(told), faults(told)
+    OUT.write_text(json.dumps({"tolerance": 0, "kernels": tables}, indent=1) + "\n")
+    table, wrong = markdown(tables), faults(tables)
     print(table)
     if wrong:
         sys.exit("\n".join(wrong))
-    if chosen.docs:
+    if options.docs:
         DOCUMENT.write_text(HEAD + table)
 
 

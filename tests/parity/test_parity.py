@@ -52,11 +52,11 @@ def test_exact_lines_are_equal(outputs, host, check):
 @pytest.mark.parametrize("check", ["learner_check", "strategies_check", "objectives_check"])
 def test_float32_values_are_close(outputs, host, check):
     _, expected = split(outputs(REFERENCE, check))
-    _, got = split(outputs(host, check))
-    assert expected.keys() == got.keys()
+    _, result = split(outputs(host, check))
+    assert expected.keys() == result.keys()
     assert sum(map(len, expected.values())) > 300
     for name, values in expected.items():
-        assert got[name] == pytest.approx(values, rel=RTOL, abs=ATOL), name
+        assert result[name] == pytest.approx(values, rel=RTOL, abs=ATOL), name
 
 
 def test_micro_batches_take_the_steps_of_the_whole_batch(outputs):

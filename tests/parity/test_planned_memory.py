@@ -50,8 +50,8 @@ def board(request, tmp_path_factory):
 def check(board, name, batch, bits=8):
     """Compares; returns whether the learner recomputes activations."""
     board.transport.enter_raw_repl(soft_reset=True)
-    told = board.exec(MEASURE.format(name=name + ".safetensors", batch=batch, bits=bits))
-    planned, measured, recompute = told.split()
+    output = board.exec(MEASURE.format(name=name + ".safetensors", batch=batch, bits=bits))
+    planned, measured, recompute = output.split()
     print(f"{name}, batch {batch}: planned {planned}, measured {measured}")
     assert int(planned) == pytest.approx(int(measured), rel=0.01)
     return recompute == "True"

@@ -70,10 +70,10 @@ def test_ctrl_c_ends_a_tape_between_rows(tmp_path):
         time.sleep(0.3)
         line.serial.write(b"\x03")
         _, error = line.follow(60)
-        done = float(host.exec("print(n[0])"))
+        steps = float(host.exec("print(n[0])"))
         calls = int(host.exec("kernels.run(tape, 0, 2); print(int(n[0]))"))
     finally:
         host.stop()
     assert b"KeyboardInterrupt" in error
-    assert 0 < done < 1000
-    assert calls == done + 1
+    assert 0 < steps < 1000
+    assert calls == steps + 1

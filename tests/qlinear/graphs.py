@@ -19,7 +19,7 @@ IR_VERSION = 10
 
 def run(nodes, inputs, constants):
     """Runs nodes (operator, input names, output name, attributes) on arrays; the int8 output y."""
-    made = [
+    node_list = [
         helper.make_node(op, names.split(), [to], **attributes)
         for op, names, to, attributes in nodes
     ]
@@ -28,8 +28,8 @@ def run(nodes, inputs, constants):
         for n, a in inputs.items()
     ]
     result = helper.make_tensor_value_info("y", TensorProto.INT8, None)
-    held = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
-    graph = helper.make_graph(made, "layer", values, [result], held)
+    constants_of_graph = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
+    graph = helper.make_graph(node_list, "layer", values, [result], constants_of_graph)
     model = helper.make_model(graph, opset_imports=OPSETS, ir_version=IR_VERSION)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -68,9 +68,9 @@ def table_by_shift():
     """The shares by the right shift of the multiplier, as Markdown."""
     lines = [HEAD_SHIFT, "|---:|---|---:|---:|---:|"]
     for shift, r in BY_SHIFT.items():
-        told = f"{100 * double_rounding(shift):.3f} %"
+        percent = f"{100 * double_rounding(shift):.3f} %"
         span = f"1/{2 ** (shift + 1)} to {f'1/{2**shift}' if shift else 1}"
-        lines.append(f"| {shift} | {span} | {r.inside:,} | {r.share(r.differ)} | {told} |")
+        lines.append(f"| {shift} | {span} | {r.inside:,} | {r.share(r.differ)} | {percent} |")
     return "\n".join(lines) + "\n"
 
 

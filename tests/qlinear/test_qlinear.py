@@ -60,9 +60,9 @@ def with_weights(rng, rates, sums, x_zp, call, reference, channels):
     mult, shift, reach = multipliers(factors)
     clamps = layers.activation(rng, yq[1])
     q = array("i", (x_zp, yq[1], *clamps))
-    got = call(array("i", bias.tolist()), mult, shift, q)
-    wanted = reference(bias, (xs, x_zp), ws, yq)
-    rates.compare(got, wanted, (sums + bias) * factors, yq[1], clamps, reach)
+    result = call(array("i", bias.tolist()), mult, shift, q)
+    target = reference(bias, (xs, x_zp), ws, yq)
+    rates.compare(result, target, (sums + bias) * factors, yq[1], clamps, reach)
 
 
 @ON
@@ -119,9 +119,11 @@ def test_dense(kernels, operator, rng):
             xs, ws, bias, yq, factors = layer(rng, sums, M)
             mult, shift, reach = multipliers(factors)
             clamps = layers.activation(rng, yq[1])
-            got = call(array("i", bytes(4 * M)), mult, shift, array("i", (x_zp, yq[1], *clamps)))
-            wanted = graphs.matmul(x, w, (xs, x_zp), ws, yq)
-            rates.compare(got, wanted, sums * factors, yq[1], clamps, reach)
+            result = call(
+                array("i", bytes(4 * M)), mult, shift, array("i", (x_zp, yq[1], *clamps))
+            )
+            target = graphs.matmul(x, w, (xs, x_zp), ws, yq)
+            rates.compare(result, target, sums * factors, yq[1], clamps, reach)
         else:
 
             def reference(bias, xq, ws, yq, x=x, w=w):
@@ -144,11 +146,11 @@ def test_how_often_by_the_shift_of_the_multiplier(kernels, right, rng):
         factor = np.float32(2.0**-right * rng.uniform(0.501, 0.999, M)).astype(float)
         mult, shift, reach = multipliers(factor)
         assert set(shift) == {-right}
-        got = dense(kernels, x, w)(
+        result = dense(kernels, x, w)(
             array("i", bytes(4 * M)), mult, shift, array("i", (0, 0, -128, 127))
         )
-        wanted = graphs.matmul(x, w, (1.0, 0), factor, (1.0, 0))
-        rates.compare(got, wanted, sums * factor, 0, (-128, 127), reach)
+        target = graphs.matmul(x, w, (1.0, 0), factor, (1.0, 0))
+        rates.compare(result, target, sums * factor, 0, (-128, 127), reach)
     held(rates)
     assert rates.differ <= 1.5 * double_rounding(right) * rates.inside + 5
 
@@ -169,8 +171,8 @@ def test_pool(kernels, kernel, rng):
         out = np.zeros(real.shape, np.int8)
         getattr(kernels, kernel)(out, x.tobytes(), array("i", geom), q, B)
         if mean:
-            wanted = graphs.average_pool(x, geom, pads, (layers.scale(rng), zp))
-            rates.compare(out, wanted, real - zp, zp, clamps, 0.0)
+            target = graphs.average_pool(x, geom, pads, (layers.scale(rng), zp))
+            rates.compare(out, target, real - zp, zp, clamps, 0.0)
         else:
             rates.compare(out, graphs.max_pool(x, geom, pads), real, 0, clamps, 0.0)
     held(rates, 1 if mean else 0)
@@ -192,8 +194,8 @@ def test_add(kernels, rng):
         q = array("i", (int(az), int(bz), zp, *clamps, LEFT_SHIFT, *scaled))
         out = np.zeros(n, np.int8)
         kernels.add_s8(out, a.tobytes(), b.tobytes(), q)
-        wanted = graphs.add(a, b, (sa, az), (sb, bz), (so, zp))
-        rates.compare(out, wanted, sums / so, zp, clamps, ADD_REACH)
+        target = graphs.add(a, b, (sa, az), (sb, bz), (so, zp))
+        rates.compare(out, target, sums / so, zp, clamps, ADD_REACH)
     held(rates)
 
 
@@ -207,6 +209,6 @@ def test_requantize(kernels, rng):
         clamps = layers.activation(rng, yz)
         out = np.zeros(256, np.int8)
         kernels.requantize_s8(out, x.tobytes(), mult, shift, array("i", (xz, yz, *clamps)))
-        wanted = graphs.requantize(x, (xs, xz), (ys, yz))
-        rates.compare(out, wanted, (x - float(xz)) * (xs / ys), yz, clamps, reach[0])
+        target = graphs.requantize(x, (xs, xz), (ys, yz))
+        rates.compare(out, target, (x - float(xz)) * (xs / ys), yz, clamps, reach[0])
     held(rates)
