@@ -42,8 +42,8 @@ def losses(outputs, values, labels, targets):
     for output in outputs:
         value = values[output["node"]].reshape(len(labels), -1)
         if output["objective"] == "classify":
-            chosen = softmax(value)[np.arange(len(labels)), labels]
-            out[output["node"]] = -np.log(chosen).mean()
+            probabilities = softmax(value)[np.arange(len(labels)), labels]
+            out[output["node"]] = -np.log(probabilities).mean()
         else:
             out[output["node"]] = ((value - targets[output["node"]]) ** 2).mean()
     return out

@@ -87,9 +87,9 @@ class Network:
     def samples(self, count, seed=1):
         """(x (count, *shape) float32, labels (count)): a pattern for each class, and noise."""
         shape = self.shapes["input"]
-        made = np.random.default_rng(99)
-        bright = made.normal(0, 1.5, (self.classes, *[1] * (len(shape) - 1), shape[-1]))
-        patterns = bright + made.normal(0, 0.7, (self.classes, *shape))
+        generator = np.random.default_rng(99)
+        bright = generator.normal(0, 1.5, (self.classes, *[1] * (len(shape) - 1), shape[-1]))
+        patterns = bright + generator.normal(0, 0.7, (self.classes, *shape))
         rng = np.random.default_rng(seed)
         labels = np.arange(count) % self.classes
         x = patterns[labels] + rng.normal(0, 0.3, (count, *shape))

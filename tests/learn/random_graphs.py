@@ -155,8 +155,8 @@ class _Model:
 
     def _grow(self, op, value):
         """Puts a node of an op on a value, and before it what the op needs; its name."""
-        made = getattr(self, "_" + op, None)
-        self._last = made(value) if made else self._node(op, [value])
+        builder = getattr(self, "_" + op, None)
+        self._last = builder(value) if builder else self._node(op, [value])
         return self._last
 
     def _node(self, op, values, shape=None, **attributes):

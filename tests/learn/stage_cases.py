@@ -132,8 +132,8 @@ class Assembled:
         return {**tensors, **own}
 
     def reference_loss(self, values):
-        found = reference.losses(self.outputs, values, self.labels, self.targets)
-        return sum(output["weight"] * found[output["node"]] for output in self.outputs)
+        losses = reference.losses(self.outputs, values, self.labels, self.targets)
+        return sum(output["weight"] * losses[output["node"]] for output in self.outputs)
 
     def slopes(self, step=1e-6):
         """{tensor: central differences of the total loss by its elements}, in float64.
@@ -144,7 +144,7 @@ class Assembled:
         tensors = self.parameters()
         base, slopes = self.reference_values(tensors), {}
         for node, _, name, shape, _ in self.plan.program.learned:
-            above, found = self.nodes[self.nodes.index(node) :], np.zeros(shape)
+            above, gradient = self.nodes[self.nodes.index(node) :], np.zeros(shape)
             for at in np.ndindex(*shape):
                 losses = []
                 for sign in (1, -1):
@@ -153,6 +153,6 @@ class Assembled:
                     values = dict(base)
                     reference.forward(above, values, self._in_use({**tensors, name: moved}))
                     losses.append(self.reference_loss(values))
-                found[at] = (losses[0] - losses[1]) / (2 * step)
-            slopes[name] = found
+                gradient[at] = (losses[0] - losses[1]) / (2 * step)
+            slopes[name] = gradient
         return slopes

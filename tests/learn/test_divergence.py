@@ -45,14 +45,14 @@ def taught(model, on, **options):
 def test_the_last_saved_state_is_back(model):
     on = board()
     learner = taught(model, on)
-    saved = state(learner)
+    content = state(learner)
     again = opened(model, on, lr=1e10)
     observe(again, 1)
-    with pytest.raises(DivergedError) as told:
+    with pytest.raises(DivergedError) as error:
         again.learn()
-    assert same(state(again), saved)
+    assert same(state(again), content)
     assert again.checkpoints.info()["generation"] == 1
-    words = str(told.value)
+    words = str(error.value)
     assert words.startswith("expected a ") and " at step " in words
     assert "learning rate of 1e+10" in words and "such as 0.03" in words
     assert "generation 1" in words
@@ -124,9 +124,9 @@ class FakeLearner:
 def verdict(losses, accuracies=None, replay=True, **facts):
     watch = Divergence(FakeLearner(**facts), len(losses), replay)
     for n, loss in enumerate(losses, 1):
-        found = watch.of_step(n, loss, accuracies[n - 1] if accuracies else None)
-        if found:
-            return n, *found
+        verdict_of_step = watch.of_step(n, loss, accuracies[n - 1] if accuracies else None)
+        if verdict_of_step:
+            return n, *verdict_of_step
     return None
 
 
@@ -136,9 +136,9 @@ def test_a_loss_that_is_no_number_stops_at_once(loss):
 
 
 def test_the_mean_loss_may_not_rise_far_above_the_start():
-    n, expected, got = verdict([1.0] + [100.0] * 9)
+    n, expected, result = verdict([1.0] + [100.0] * 9)
     assert n == 3 and expected == f"a mean loss below {MARGIN * math.log(10):.3g}"
-    assert float(got) > MARGIN * math.log(10)
+    assert float(result) > MARGIN * math.log(10)
     assert verdict([9.0] + [80.0] * 40) is None  # a start that is high already
     assert verdict([9.0] + [100.0] * 40)
 
@@ -158,8 +158,8 @@ def test_a_model_that_knows_its_samples_well_may_find_others_hard():
 
 def test_an_accuracy_that_collapses_shows_at_the_end():
     falling = [0.8] * 10 + [0.1] * 30
-    n, expected, got = verdict([1.0] * 40, falling)
-    assert n == 40 and "half of the 80 %" in expected and got == "10 %"
+    n, expected, result = verdict([1.0] * 40, falling)
+    assert n == 40 and "half of the 80 %" in expected and result == "10 %"
     assert verdict([1.0] * 40, falling, replay=False) is None
 
 

@@ -22,7 +22,7 @@ def test_a_sample_is_scored_by_its_own_latent(seed, frozen):
     answers = [learner.predict(x) for x in xs]
     result = learner.evaluate(zip(xs, ys, strict=True))
     for name, (_, at, n) in learner.outputs.items():
-        said = [answer[name] if isinstance(answer, dict) else answer for answer in answers]
-        wanted = [y[at : at + n] for y in ys]
-        found = result.get(name, result)
-        assert found["mse"] == pytest.approx(np.mean((np.array(said) - np.array(wanted)) ** 2))
+        values = [answer[name] if isinstance(answer, dict) else answer for answer in answers]
+        target = [y[at : at + n] for y in ys]
+        figures = result.get(name, result)
+        assert figures["mse"] == pytest.approx(np.mean((np.array(values) - np.array(target)) ** 2))

@@ -261,21 +261,21 @@ def open_learner(flash, **options):
 
 def observe(learner, samples):
     """Whether each sample was stored."""
-    told = []
+    flags = []
     for n in samples:
         before = learner.stored
         assert learner.observe(tiny_model.sample(n % 3, n), n % 3) is None, "a REPL would echo it"
-        told.append(learner.stored == before + 1)
-    return told
+        flags.append(learner.stored == before + 1)
+    return flags
 
 
 def test_a_learner_counts_what_it_saw_and_what_it_stored():
     learner = open_learner(RamFlash(16, 1024, 16), budget=80)
-    told = observe(learner, range(300))
-    stored = learner.store.info()
-    assert 0 < told.count(False) == learner.skipped == learner.info()["skipped"]
-    assert learner.stored == told.count(True)
-    assert stored["appended"] == learner.stored == stored["live"] + stored["dropped"]
+    flags = observe(learner, range(300))
+    facts = learner.store.info()
+    assert 0 < flags.count(False) == learner.skipped == learner.info()["skipped"]
+    assert learner.stored == flags.count(True)
+    assert facts["appended"] == learner.stored == facts["live"] + facts["dropped"]
     learner.learn()
     assert learner.seen == learner.info()["seen"] == 300 and list(learner.brought)[:3] == [100] * 3
 
@@ -305,9 +305,9 @@ def test_nothing_stored_is_nothing_to_learn():
 
 def test_another_policy_takes_the_parameters_and_not_its_state():
     flash = RamFlash(16, 1024, 16)
-    saved = open_learner(flash, budget=80)
-    saved.stage.params[0] = 0.125
-    saved.save()
+    first = open_learner(flash, budget=80)
+    first.stage.params[0] = 0.125
+    first.save()
     other = Learner(
         ModelSpec(io.BytesIO(tiny_model.model_bytes())),
         checkpoints=open_learner(flash, budget=80).checkpoints,
@@ -365,7 +365,7 @@ def test_hardly_anything_moves_and_wear_is_even():
 @pytest.mark.parametrize("classes", [1, 3])
 def test_records_without_a_class_are_the_last_class(classes):
     """The same draws, the same records left and the same state, also after a cut."""
-    told = []
+    rows = []
     for none in (classes - 1, 254):
         store, rng = open_store(RamFlash(12, 256, 1)), Rng(3)
         policy = Policy(store, classes, rng, 8 * SLOTS)
@@ -375,10 +375,10 @@ def test_records_without_a_class_are_the_last_class(classes):
                 store.append(n.to_bytes(POSITION, "little"), label, 0)
             if n == 250:
                 policy.saving()
-                saved = bytes(policy.saved[0])
+                content = bytes(policy.saved[0])
         again = Policy(store, classes, rng, 8 * SLOTS)
-        memoryview(again.saved[0]).cast("B")[:] = saved
+        memoryview(again.saved[0]).cast("B")[:] = content
         again.admit(none)
         left = [bytes(store._index.labels).count(none), store.info()["dropped"], len(store)]
-        told.append((left, saved, bytes(policy.saved[0]), bytes(again.saved[0])))
-    assert told[0] == told[1] and told[0][0][1] > 20
+        rows.append((left, content, bytes(policy.saved[0]), bytes(again.saved[0])))
+    assert rows[0] == rows[1] and rows[0][0][1] > 20

@@ -70,8 +70,8 @@ def test_classes_share_alike_when_the_store_was_full(name):
     learner.take([0] * 100 + [1] * 40 + [2] * 4)
     assert learner.kept(1) == {0: 10, 1: 10, 2: 4}
     learner.take([3] * 200)
-    kept = learner.kept(1)
-    assert kept[2] == 4 and all(6 <= kept[c] <= 7 for c in (0, 1, 3))
+    counts = learner.kept(1)
+    assert counts[2] == 4 and all(6 <= counts[c] <= 7 for c in (0, 1, 3))
 
 
 @pytest.mark.parametrize("name", ["balanced", "ecbrs", "random", "reservoir"])

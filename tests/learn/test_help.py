@@ -13,12 +13,12 @@ def test_help_of_every_package_is_shown_after_modules_were_dropped(name, tmp_pat
     host = BoardHost(name, tmp_path / "state")
     host.start()
     try:
-        shown = host.run("help_check")
+        text = host.run("help_check")
     finally:
         host.stop()
-    assert shown[-1] == "ok"
+    assert text[-1] == "ok"
     for package in PACKAGES:
-        assert any(line.startswith(f"object <module 'engram{package}'") for line in shown), package
+        assert any(line.startswith(f"object <module 'engram{package}'") for line in text), package
 
 
 @pytest.mark.parametrize("host", CPYTHON)

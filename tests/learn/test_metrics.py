@@ -19,39 +19,39 @@ def test_backward_transfer_compares_with_the_session_that_brought_the_samples():
 
 
 def test_forward_transfer_compares_with_the_model_as_it_came():
-    told = forward_transfer(MATRIX, [0.8, 0.0, 0.1])
-    assert told == pytest.approx(((0.1 - 0.0) + (0.3 - 0.1)) / 2)
+    transfer = forward_transfer(MATRIX, [0.8, 0.0, 0.1])
+    assert transfer == pytest.approx(((0.1 - 0.0) + (0.3 - 0.1)) / 2)
     assert forward_transfer(MATRIX, []) is None
     assert forward_transfer(MATRIX, [0.8, None, 0.1]) == pytest.approx(0.3 - 0.1)
 
 
 def test_a_matrix_fills_as_it_is_measured():
-    found = AccuracyMatrix()
-    assert found.summary()["average_accuracy"] is None
+    matrix = AccuracyMatrix()
+    assert matrix.summary()["average_accuracy"] is None
     for session, row in ((0, [0.8, 0.0]), (1, [0.9, 0.1]), (4, [0.7, 0.6])):
         for test in (1, 0):
-            found.put(session, test, row[test])
-    found.put(4, 2, 0.5)
-    told = found.summary()
-    assert told["start"] == [0.8, 0.0, None]
-    assert told["matrix"] == [[0.9, 0.1, None], [0.7, 0.6, 0.5]]
-    assert told["average_accuracy"] == pytest.approx(0.6)
-    assert told["backward_transfer"] == pytest.approx(0.7 - 0.9)
-    assert told["forward_transfer"] == pytest.approx(0.1 - 0.0)
+            matrix.put(session, test, row[test])
+    matrix.put(4, 2, 0.5)
+    figures = matrix.summary()
+    assert figures["start"] == [0.8, 0.0, None]
+    assert figures["matrix"] == [[0.9, 0.1, None], [0.7, 0.6, 0.5]]
+    assert figures["average_accuracy"] == pytest.approx(0.6)
+    assert figures["backward_transfer"] == pytest.approx(0.7 - 0.9)
+    assert figures["forward_transfer"] == pytest.approx(0.1 - 0.0)
 
 
 def test_a_matrix_comes_back_from_its_bytes():
-    found, again = AccuracyMatrix(), AccuracyMatrix()
-    assert not len(found) and found.pack() == b""
+    matrix, again = AccuracyMatrix(), AccuracyMatrix()
+    assert not len(matrix) and matrix.pack() == b""
     for session, test, accuracy in ((0, 1, 1 / 3), (2, 0, 0.7), (2, 3, 0.0), (3, 1, 1.0)):
-        found.put(session, test, accuracy)
-    again.unpack(found.pack())
-    assert again.summary() == found.summary() and len(again) == 3
+        matrix.put(session, test, accuracy)
+    again.unpack(matrix.pack())
+    assert again.summary() == matrix.summary() and len(again) == 3
     assert again.summary()["matrix"][0] == [0.7, None, None, 0.0]
     again.forget_after(2)
     assert again.summary()["matrix"] == [[0.7, None, None, 0.0]]
     again.put(2, 0, 0.9)
-    again.unpack(found.pack())  # what was measured since is not undone
+    again.unpack(matrix.pack())  # what was measured since is not undone
     assert [row[0] for row in again.summary()["matrix"]] == [0.9, None]
 
 
@@ -61,8 +61,8 @@ def test_a_matrix_comes_back_from_its_bytes():
 def open_learner(flash, blocks=4):
     spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
     store = ReplayStore(Region(flash, 0, 8), 16, spec.latent_id, spec.latent_elems)
-    saved = Checkpoints(Region(flash, 8, blocks), 16, spec.model_id)
-    return Learner(spec, store, saved, batch=4)
+    region = Checkpoints(Region(flash, 8, blocks), 16, spec.model_id)
+    return Learner(spec, store, region, batch=4)
 
 
 def test_a_matrix_is_saved_with_what_was_learned():

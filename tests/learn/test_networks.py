@@ -35,12 +35,12 @@ class Made:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """function(name) -> Made, each once."""
-    folder, found = tmp_path_factory.mktemp("networks"), {}
+    folder, rows = tmp_path_factory.mktemp("networks"), {}
 
     def get(name):
-        if name not in found:
-            found[name] = Made(name, folder / f"{name}.safetensors")
-        return found[name]
+        if name not in rows:
+            rows[name] = Made(name, folder / f"{name}.safetensors")
+        return rows[name]
 
     return get
 
@@ -59,8 +59,8 @@ def test_the_kernels_compute_the_references_int8(made, name):
     """The numpy reference and the kernels were written apart; every bit must agree."""
     learner, device = Learner(made(name).spec()), DeviceModel(made(name).path)
     x, _ = made(name).net.samples(6, seed=5)
-    for row, want in zip(x, device.latents(x)):
-        assert learner.latent(array("f", row.ravel().tolist())) == want.tobytes()
+    for row, target in zip(x, device.latents(x)):
+        assert learner.latent(array("f", row.ravel().tolist())) == target.tobytes()
 
 
 @EACH
@@ -70,9 +70,9 @@ def test_the_kernels_compute_the_references_outputs(made, name):
     latents = device.latents(x)
     learner.stage.x[:] = array("f", device.latent_scale.dequantize(latents).ravel().tolist())
     learner.stage.forward()
-    for output, want in device.outputs(latents).items():
-        out = np.array(learner.stage.outputs[output]).reshape(want.shape)
-        assert out == pytest.approx(want, rel=2e-5, abs=2e-5)
+    for output, target in device.outputs(latents).items():
+        out = np.array(learner.stage.outputs[output]).reshape(target.shape)
+        assert out == pytest.approx(target, rel=2e-5, abs=2e-5)
 
 
 @EACH
@@ -138,10 +138,10 @@ def test_a_keyword_spotter_learns_in_140_kb(made, options, limit):
 
 def test_what_fits_no_other_way_is_recomputed(made):
     config = Config(made("ds_cnn").spec(), 4, scope="last:2")
-    kept, again = [config.plan_of(1, flag).layout.total_bytes for flag in (False, True)]
-    assert kept - again == 4 * 25 * 5 * 64  # a map
-    assert "again" not in config.plan(available=kept).sections
-    least = config.plan(available=kept - 1)
+    whole, again = [config.plan_of(1, flag).layout.total_bytes for flag in (False, True)]
+    assert whole - again == 4 * 25 * 5 * 64  # a map
+    assert "again" not in config.plan(available=whole).sections
+    least = config.plan(available=whole - 1)
     assert "again" in least.sections and least.layout.total_bytes == again
     with pytest.raises(FitError, match=f"needs {again} bytes"):
         config.plan(available=again - 1)

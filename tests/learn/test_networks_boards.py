@@ -39,17 +39,17 @@ def learned(host, path, options):
     return [float(value) for value in text.split()[2:]]
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("unix", UNIX), ("qemu_m4f", CORTEX)])
-def test_a_network_learns_on_a_board_as_on_cpython(folder, tmp_path, name, wanted):
+@pytest.mark.parametrize(("name", "networks_of_run"), [("unix", UNIX), ("qemu_m4f", CORTEX)])
+def test_a_network_learns_on_a_board_as_on_cpython(folder, tmp_path, name, networks_of_run):
     host = BoardHost(name, tmp_path)
     host.start()
     try:
         host.put(DEVICE / "networks_check.py")
-        for network, options in wanted.items():
+        for network, options in networks_of_run.items():
             path = folder / f"{network}.safetensors"
             expected = networks_check.losses(str(path), micro=1, **options)
             assert expected[-1] < expected[0]
-            got = learned(host, path, options)
-            assert got == pytest.approx(expected, rel=RTOL, abs=ATOL), network
+            result = learned(host, path, options)
+            assert result == pytest.approx(expected, rel=RTOL, abs=ATOL), network
     finally:
         host.stop()

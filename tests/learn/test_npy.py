@@ -59,8 +59,8 @@ def test_samples_pair_inputs_with_labels():
 def test_samples_pair_inputs_with_targets(shape):
     x = np.arange(12, dtype="uint8").reshape(4, 3)
     y = np.linspace(-1, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
-    got = [list(b) for _, b in Samples(npy(x), npy(y))]
-    assert got == y.reshape(4, -1).tolist()
+    result = [list(b) for _, b in Samples(npy(x), npy(y))]
+    assert result == y.reshape(4, -1).tolist()
 
 
 def test_samples_may_have_labels_and_targets():
@@ -68,14 +68,14 @@ def test_samples_may_have_labels_and_targets():
     targets = np.arange(8, dtype="float32").reshape(4, 2)
     samples = Samples(npy(x), npy(np.array([3, 1, 0, 2], "uint8")), npy(targets))
     for _ in range(2):
-        got = [(label, list(values)) for _, (label, values) in samples]
-        assert got == list(zip([3, 1, 0, 2], targets.tolist()))
+        result = [(label, list(values)) for _, (label, values) in samples]
+        assert result == list(zip([3, 1, 0, 2], targets.tolist()))
 
 
 def test_samples_refuse_targets_of_another_type():
     x, y = np.zeros((4, 3), "uint8"), np.zeros(4, "uint8")
-    told = "labels: expected uint8 of shape .4,. or float32 of 4 rows"
-    with pytest.raises(DataError, match=told):
+    pattern = "labels: expected uint8 of shape .4,. or float32 of 4 rows"
+    with pytest.raises(DataError, match=pattern):
         Samples(npy(x), npy(np.zeros((4, 2), "uint8")))
     with pytest.raises(DataError, match=r"targets: expected float32 of 4 rows, got \|u1"):
         Samples(npy(x), npy(y), npy(y))

@@ -84,8 +84,8 @@ def test_a_missing_model_is_named_and_makes_no_folder(tmp_path):
 
 
 def test_a_folder_that_went_is_made_again(model, tmp_path):
-    kept = engram.load(model)
-    observe(kept)
+    learner = engram.load(model)
+    observe(learner)
     for path in (tmp_path / "digits.engram").iterdir():
         path.unlink()
     assert len(engram.load(model).store) == 0
@@ -143,8 +143,8 @@ def test_a_process_that_dies_leaves_what_it_observed(model):
 @pytest.mark.skipif(pc_board.fcntl is None, reason="this system has no fcntl")
 def test_a_second_process_is_refused_in_words(model):
     learner = engram.load(model)
-    told = run(model, "")
-    assert told.returncode and "StoreError: expected a state that no other process" in told.stderr
+    end = run(model, "")
+    assert end.returncode and "StoreError: expected a state that no other process" in end.stderr
     observe(learner, 3)
     assert len(learner.store) == 3
     del learner

@@ -153,11 +153,11 @@ def test_no_gradient_is_kept_where_it_is_applied_at_once(spec):
 
 def test_what_does_not_fit_is_refused_before_allocating(spec):
     layout = plan(spec, 16)
-    with pytest.raises(FitError) as caught:
+    with pytest.raises(FitError) as error:
         Arena(layout, available=layout.total_bytes - 1)
-    assert caught.value.needed == layout.total_bytes
-    assert caught.value.available == layout.total_bytes - 1
-    assert "reduce the batch" in str(caught.value)
+    assert error.value.needed == layout.total_bytes
+    assert error.value.available == layout.total_bytes - 1
+    assert "reduce the batch" in str(error.value)
     arena = Arena(layout, available=layout.total_bytes)
     arena.lay_out(layout.offsets)
     assert len(arena.window("params")) == sum(row[3] for row in layout.layers[4:])

@@ -95,9 +95,9 @@ def test_records_without_a_class_count_as_one_class(name):
     for stream in ([0] * 20, [254] * 30, [254] * 5 + [1] * 25):
         learner.take(name, stream)
         assert len(learner.store) == min(30, len(learner.origin))
-    kept = learner.kept(1)
+    counts = learner.kept(1)
     if name in ("balanced", "ecbrs", "herding"):
-        assert kept == {0: 10, 1: 10, 254: 10}
+        assert counts == {0: 10, 1: 10, 254: 10}
     policy = policy_class(name)(learner.store, 10, learner.rng, learner.budget)
     learner.current_slots = lambda: new_and_old(learner)[0]
     learner.session -= 1
@@ -116,8 +116,8 @@ def test_every_class_has_an_equal_share(name):
     learner.take(name, [0] * 50 + [1] * 30 + [2] * 8)
     assert learner.kept(1) == {0: 26, 1: 26, 2: 8}
     learner.take(name, [3] * 40)
-    kept = learner.kept(1)
-    assert kept[2] == 8 and all(17 <= kept[c] <= 18 for c in (0, 1, 3))
+    counts = learner.kept(1)
+    assert counts[2] == 8 and all(17 <= counts[c] <= 18 for c in (0, 1, 3))
 
 
 def uniform(counts, expected, variance):
@@ -136,13 +136,13 @@ RUNS = 400
 )
 def test_every_record_of_the_stream_is_as_likely_to_stay(name, classes):
     """reservoir: over all classes; ecbrs: within one, whenever it came."""
-    kept = Counter()
+    tally = Counter()
     for seed in range(RUNS):
         learner = FakeLearner(20, seed)
         for label in classes:
             learner.take(name, [label] * 20)
-        kept.update((origin[0], origin[2]) for origin in learner.origin.values())
-    counts = [kept[e, n] for e in range(3) for n in range(20)]
+        tally.update((origin[0], origin[2]) for origin in learner.origin.values())
+    counts = [tally[e, n] for e in range(3) for n in range(20)]
     assert sum(counts) == 20 * RUNS
     assert uniform(counts, RUNS / 3, RUNS / 3 * (1 - 1 / 3))
 
@@ -186,14 +186,14 @@ def test_random_replaces_as_many_as_ar1(session):
 
 
 def test_random_picks_uniformly():
-    kept = Counter()
+    tally = Counter()
     for seed in range(RUNS):
         learner = FakeLearner(30, seed)
         learner.take("random", [0] * 30)
         learner.take("random", [1] * 30)
-        kept.update((origin[0], origin[2]) for origin in learner.origin.values())
+        tally.update((origin[0], origin[2]) for origin in learner.origin.values())
     for session in (0, 1):
-        counts = [kept[session, n] for n in range(30)]
+        counts = [tally[session, n] for n in range(30)]
         assert sum(counts) == 15 * RUNS
         assert uniform(counts, RUNS / 2, RUNS / 4)
 
@@ -202,13 +202,13 @@ def herded(vectors, keep):
     """Indices that iCaRL's algorithm 4 picks from vectors (n, features)."""
     unit = vectors / np.linalg.norm(vectors, axis=1)[:, None]
     mean = unit.mean(axis=0)
-    chosen = []
+    rows = []
     for k in range(1, keep + 1):
-        centres = (unit[chosen].sum(axis=0) + unit) / k
+        centres = (unit[rows].sum(axis=0) + unit) / k
         distance = np.linalg.norm(centres - mean, axis=1)
-        distance[chosen] = np.inf
-        chosen.append(int(distance.argmin()))
-    return chosen
+        distance[rows] = np.inf
+        rows.append(int(distance.argmin()))
+    return rows
 
 
 @pytest.mark.parametrize("free", [1 << 30, 100])  # features kept in memory; read again
@@ -257,10 +257,10 @@ def test_herding_looks_at_the_inputs_of_the_head():
     for slot in (0, 3):
         np.testing.assert_allclose(life.learner.features(slot), features[slot], 1e-4, 1e-5)
     life.learner.end_session()
-    kept = {slot for slot in range(60) if life.store.labels[slot] != DEAD}
+    slots = {slot for slot in range(60) if life.store.labels[slot] != DEAD}
     expected = set(herded(features[:20] + 1e-30, 6))
     expected |= {20 + i for i in herded(features[20:] + 1e-30, 6)}
-    assert kept == expected
+    assert slots == expected
 
 
 @pytest.mark.parametrize("free", [1 << 30, 100])

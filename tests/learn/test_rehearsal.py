@@ -35,13 +35,13 @@ def model(tmp_path):
 
 def records(learner):
     """[(label, packed latent)] in the order in which they were stored."""
-    store, found = learner.store, []
+    store, triples = learner.store, []
     packed = bytearray(store.latent_bytes)
     for slot, label in enumerate(store.labels):
         if label != 255 and store.sessions[slot] == PAST:
             store.read_into(slot, packed)
-            found.append((store.sequence(slot), label, bytes(packed)))
-    return [row[1:] for row in sorted(found)]
+            triples.append((store.sequence(slot), label, bytes(packed)))
+    return [row[1:] for row in sorted(triples)]
 
 
 def packed(latents, labels, bits=8):
@@ -81,8 +81,8 @@ def test_a_store_that_was_trimmed_gets_none_back(model):
     observe(learner, 0, 1)
     learner.learn()  # trims to the budget
     learner.save()
-    kept = opened(model, on, budget=8)
-    assert len(kept.store) == 8 and kept.rehearsed < len(LABELS)
+    smaller = opened(model, on, budget=8)
+    assert len(smaller.store) == 8 and smaller.rehearsed < len(LABELS)
 
 
 def test_the_budget_limits_them_class_by_class(model):
@@ -96,8 +96,8 @@ def test_a_store_without_a_budget_gets_none(model):
 
 def test_classes_that_do_not_count_as_known_are_left_out(model):
     learner = opened(model, board(), known=2)
-    chosen = [i for i, label in enumerate(LABELS) if label < 2]
-    assert records(learner) == packed(LATENTS[chosen], [LABELS[i] for i in chosen])
+    rows = [i for i, label in enumerate(LABELS) if label < 2]
+    assert records(learner) == packed(LATENTS[rows], [LABELS[i] for i in rows])
 
 
 def test_they_are_replayed(model):
@@ -126,7 +126,7 @@ class CutFlash(RamFlash):
 
 
 def test_a_fill_that_is_cut_anywhere_is_completed_and_never_doubled(model):
-    wanted, cuts = packed(LATENTS, LABELS), 0
+    target, cuts = packed(LATENTS, LABELS), 0
     for at in range(40):
         flash = CutFlash(48, 1024, PROGRAM_BYTES)
         flash.left = at
@@ -136,7 +136,7 @@ def test_a_fill_that_is_cut_anywhere_is_completed_and_never_doubled(model):
             cuts += 1
         flash.left = None
         learner = opened(model, board(flash=flash))
-        assert records(learner) == wanted, at
+        assert records(learner) == target, at
         assert list(learner.brought) == [3, 3, 3, 3]
     assert cuts > len(LABELS)
 
@@ -175,12 +175,12 @@ def test_targets_come_with_them(tmp_path):
     path = tmp_path / "m.safetensors"
     path.write_bytes(struct.pack("<Q", len(text)) + text + rest)
     learner = opened(path, board())
-    out, target, found = bytearray(ELEMS), bytearray(8), {}
+    out, target, values = bytearray(ELEMS), bytearray(8), {}
     for slot, label in enumerate(learner.store.labels):
         if label != 255:
             learner.store.read_into(slot, out, target)
-            found[learner.store.sequence(slot)] = np.frombuffer(target, "<f4").tolist()
-    assert [found[key] for key in sorted(found)] == targets.tolist()
+            values[learner.store.sequence(slot)] = np.frombuffer(target, "<f4").tolist()
+    assert [values[key] for key in sorted(values)] == targets.tolist()
 
 
 def test_no_session_has_the_number_of_the_past(model):
@@ -204,9 +204,9 @@ def test_learning_with_an_empty_memory_warns_before_it_starts(plain, capsys):
     learner = opened(plain, board(), known=3)
     observe(learner, 3)
     seen = []
-    told = learner.learn(on_step=lambda record: seen.append(capsys.readouterr().out))
+    summary = learner.learn(on_step=lambda record: seen.append(capsys.readouterr().out))
     assert "the 3 classes that the model knows" in seen[0] and "end_session() first" in seen[0]
-    assert told["unrehearsed"] == 3
+    assert summary["unrehearsed"] == 3
 
 
 @pytest.mark.parametrize("how", ["carried", "observed", "new", "finetune", "no replay"])
@@ -217,5 +217,5 @@ def test_nothing_is_said_where_nothing_is_forgotten_unawares(plain, model, capsy
         observe(learner, 0, 1, 2)
         learner.end_session()
     observe(learner, *((0, 1, 2, 3) if how == "new" else (3,)))
-    told = learner.learn(replay=how != "no replay")
-    assert capsys.readouterr().out == "" and told["unrehearsed"] == 0
+    summary = learner.learn(replay=how != "no replay")
+    assert capsys.readouterr().out == "" and summary["unrehearsed"] == 0

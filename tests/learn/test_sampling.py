@@ -64,12 +64,12 @@ def make_sampler(
 
 def served_of(sampler, labels, batch, batches=400):
     """How often each class was drawn from old records."""
-    slots, served = array("i", range(batch)), [0] * 10
+    slots, counts = array("i", range(batch)), [0] * 10
     for _ in range(batches):
         sampler.draw(slots)
         for slot in slots[sampler.new_per_batch :]:
-            served[labels[slot]] += 1
-    return served
+            counts[labels[slot]] += 1
+    return counts
 
 
 @pytest.mark.parametrize("composition", ["balanced", "ar1", "as_stored", "as_seen"])
@@ -80,27 +80,27 @@ def test_records_without_a_class_are_a_class_of_their_own(composition):
         sampler = Sampler(24, classes, Rng(2), composition)
         sampler.begin(labels, [0] * 12 + [3] * 12, 3, 6, True)
         assert (sampler.new, sampler.old) == (12, 12)
-        slots, served = array("i", range(6)), [0] * 255
+        slots, counts = array("i", range(6)), [0] * 255
         for _ in range(300):
             sampler.draw(slots)
             assert all(slot >= 12 for slot in slots[: sampler.new_per_batch])
             for slot in slots[sampler.new_per_batch :]:
                 assert slot < 12
-                served[labels[slot]] += 1
+                counts[labels[slot]] += 1
         kinds = len(set(labels))
-        assert all(served[label] > sum(served) / kinds * 0.8 for label in set(labels))
+        assert all(counts[label] > sum(counts) / kinds * 0.8 for label in set(labels))
 
 
 def test_the_share_of_new_records_is_that_of_ar1():
     sampler, labels = make_sampler(300, {0: 1000, 1: 500}, 128, composition="ar1")
     assert (sampler.new_per_batch, sampler.steps_per_epoch) == (21, 15)
-    slots, served = array("i", range(128)), [0] * 10
+    slots, counts = array("i", range(128)), [0] * 10
     for _ in range(200):
         sampler.draw(slots)
         for slot in slots[21:]:
-            served[labels[slot]] += 1
-    assert sum(served[:2]) == 200 * 107  # each record as likely: twice as many of class 0
-    assert 1.9 < served[0] / served[1] < 2.1
+            counts[labels[slot]] += 1
+    assert sum(counts[:2]) == 200 * 107  # each record as likely: twice as many of class 0
+    assert 1.9 < counts[0] / counts[1] < 2.1
 
 
 @pytest.mark.parametrize(("old", "share"), [
@@ -115,8 +115,8 @@ def test_a_balanced_batch_gives_every_class_the_same(old, share):
 def test_as_stored_draws_every_record_alike():
     sampler, labels = make_sampler(100, {0: 270, 1: 30}, 16, composition="as_stored")
     assert sampler.new_per_batch == 4
-    served = served_of(sampler, labels, 16)
-    assert served[0] / sum(served) == pytest.approx(0.9, abs=0.02)
+    counts = served_of(sampler, labels, 16)
+    assert counts[0] / sum(counts) == pytest.approx(0.9, abs=0.02)
 
 
 def test_as_seen_draws_classes_as_the_stream_brought_them():
@@ -124,20 +124,20 @@ def test_as_seen_draws_classes_as_the_stream_brought_them():
     brought = [900, 100] + [0] * 8
     sampler, labels = make_sampler(250, {0: 20, 1: 20}, 16, composition="as_seen", brought=brought)
     assert sampler.new_per_batch == 3  # 250 of 1,250
-    served = served_of(sampler, labels, 16)
-    assert served[0] / sum(served) == pytest.approx(0.9, abs=0.02)
-    assert served[1] > 0
+    counts = served_of(sampler, labels, 16)
+    assert counts[0] / sum(counts) == pytest.approx(0.9, abs=0.02)
+    assert counts[1] > 0
 
 
 def test_as_seen_serves_more_classes_than_it_has_turns():
     labels = list(range(200)) * 2 + [200]
     sampler = Sampler(len(labels), 201, Rng(2), "as_seen")
     sampler.begin(labels, [1] * 400 + [3], 3, 8, True, [2] * 201)
-    slots, served = array("i", range(8)), set()
+    slots, classes = array("i", range(8)), set()
     for _ in range(60):
         sampler.draw(slots)
-        served |= {labels[slot] for slot in slots[sampler.new_per_batch :]}
-    assert served == set(range(200))
+        classes |= {labels[slot] for slot in slots[sampler.new_per_batch :]}
+    assert classes == set(range(200))
 
 
 @pytest.mark.parametrize(("share", "new"), [(0.5, 8), (0.75, 12), (1, 16), (0.01, 1)])
@@ -155,15 +155,15 @@ def test_a_goal_is_a_composition_and_a_share():
     assert of_goal("user", "as_seen", 0.6) == ("as_seen", 0.6)
 
 
-@pytest.mark.parametrize(("given", "words"), [
+@pytest.mark.parametrize(("arguments", "words"), [
     (("fun", None, None), "expected a goal of classes, domain, user, got fun"),
     ((None, "mixed", None), "expected a composition of balanced or .*, got mixed"),
     ((None, None, 0), "expected a share of new samples above 0, up to 1, got 0"),
     ((None, None, 1.5), "expected a share of new samples .*, got 1.5"),
 ])  # fmt: skip
-def test_what_a_batch_cannot_be_made_of_is_refused(given, words):
+def test_what_a_batch_cannot_be_made_of_is_refused(arguments, words):
     with pytest.raises(DataError, match=words):
-        of_goal(*given)
+        of_goal(*arguments)
 
 
 def test_every_new_record_comes_once_an_epoch():
@@ -179,16 +179,16 @@ def test_every_new_record_comes_once_an_epoch():
 
 def test_old_records_are_balanced_by_class():
     sampler, labels = make_sampler(10, {0: 100, 1: 10, 2: 40}, 16)
-    slots, served = array("i", range(16)), [0] * len(labels)
+    slots, tally = array("i", range(16)), [0] * len(labels)
     old = 16 - sampler.new_per_batch
     for _ in range(2000):
         sampler.draw(slots)
         picks = [labels[slot] for slot in slots[-old:]]
         assert max(picks.count(c) for c in range(3)) - min(picks.count(c) for c in range(3)) <= 1
         for slot in slots[-old:]:
-            served[slot] += 1
+            tally[slot] += 1
     for c in range(3):  # within a class every record is as likely
-        counts = [n for n, label in zip(served, labels) if label == c]
+        counts = [n for n, label in zip(tally, labels) if label == c]
         expected = sum(counts) / len(counts)
         chi2 = sum((n - expected) ** 2 / expected for n in counts)
         assert chi2 < {100: 148.2, 10: 27.9, 40: 72.1}[len(counts)]  # p = 0.001

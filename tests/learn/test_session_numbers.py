@@ -23,9 +23,9 @@ class Board:
 
     def switch_on(self):
         spec = ModelSpec(io.BytesIO(tiny_model.model_bytes()))
-        log, saved = regions(self.device, 4000)
+        log, region = regions(self.device, 4000)
         store = ReplayStore(log, 256, spec.latent_id, spec.latent_elems)
-        checkpoints = Checkpoints(saved, 256, spec.model_id)
+        checkpoints = Checkpoints(region, 256, spec.model_id)
         self.learner = Learner(spec, store, checkpoints, batch=16, budget=60)
         self.learner.load()
 
@@ -108,9 +108,9 @@ def test_a_life_of_records_that_stay_never_confuses_two_sessions():
     mine, session, stay = {}, 65536 - 10, []
     for _ in range(200):
         if len(store) == store.capacity:
-            gone = stay.pop(len(stay) // 2)
-            store.delete(gone)
-            del mine[gone]
+            victim = stay.pop(len(stay) // 2)
+            store.delete(victim)
+            del mine[victim]
         number = number_of(session)
         assert number not in mine.values()
         slot = store.append(bytes(4), 0, number)

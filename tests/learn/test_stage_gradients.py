@@ -43,11 +43,11 @@ def errors(run):
 
 def check(run):
     """Raises AssertionError on a wrong gradient; enters the errors in `worst`."""
-    found = errors(run)
+    worst_of_run = errors(run)
     for node, _, name, _, _ in run.plan.program.learned:
         for op in {node["op"], *_ops_above(run.nodes, node)}:
-            worst[op] = max(worst[op], found[name])
-    assert max(found.values()) < TOLERANCE, (str(run.case), found)
+            worst[op] = max(worst[op], worst_of_run[name])
+    assert max(worst_of_run.values()) < TOLERANCE, (str(run.case), worst_of_run)
 
 
 def _ops_above(nodes, node):
@@ -108,8 +108,8 @@ def answered(case):
         needs[node["name"]] = bool(mode) or any(below)
         out |= {(node["op"], key) for key, need in zip(("dx", "dx2"), below) if need}
         own = [symbol for symbol in asked(node["op"]) if symbol not in ("dx", "dx2")]
-        wanted = [symbol for symbol in own if symbol.endswith("alone") == (mode == "bias")]
-        out |= {(node["op"], symbol) for symbol in wanted if mode}
+        symbols = [symbol for symbol in own if symbol.endswith("alone") == (mode == "bias")]
+        out |= {(node["op"], symbol) for symbol in symbols if mode}
     return out
 
 
@@ -153,7 +153,7 @@ FAULTS = [(op, symbol, 0.75) for op, symbol in ASKED] + [
 
 @pytest.mark.parametrize("op, symbol, factor", FAULTS)
 def test_a_wrong_gradient_is_found(monkeypatch, op, symbol, factor):
-    some = [case for case, found in all_answered().items() if (op, symbol) in found]
+    some = [case for case, answers in all_answered().items() if (op, symbol) in answers]
     plant(monkeypatch, op, symbol, factor)
     assert any(max(errors(Assembled(case)).values()) > 100 * TOLERANCE for case in some)
 
@@ -180,9 +180,9 @@ RECOMPUTED = [case for case in QUICK if "again" in Assembled(case, recompute=Tru
 def test_recomputation_gives_the_same_gradients_to_the_last_bit():
     assert len(RECOMPUTED) > len(QUICK) / 2
     for case in RECOMPUTED:
-        kept, again = [Assembled(case, recompute=flag) for flag in (False, True)]
-        assert again.accumulate() == kept.accumulate()
-        assert bytes(again.stage.learned.grads) == bytes(kept.stage.learned.grads), str(case)
+        whole, again = [Assembled(case, recompute=flag) for flag in (False, True)]
+        assert again.accumulate() == whole.accumulate()
+        assert bytes(again.stage.learned.grads) == bytes(whole.stage.learned.grads), str(case)
 
 
 def test_the_backward_pass_has_the_latents_of_the_second_reading_alone():
@@ -227,9 +227,9 @@ def rates_of(run):
     }
 
 
-def assert_parameters(run, wanted):
+def assert_parameters(run, target):
     for name, values in run.parameters().items():
-        np.testing.assert_allclose(values, wanted[name], rtol=1e-5, atol=2e-6, err_msg=name)
+        np.testing.assert_allclose(values, target[name], rtol=1e-5, atol=2e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.05])
@@ -244,11 +244,11 @@ def test_gradients_applied_at_once_do_what_an_update_does(case, decay):
         run.stage.start()
     for number in range(3):
         plain.stage.params[:] = fused.stage.params
-        wanted = plain.parameters()
+        target = plain.parameters()
         step(fused, number)
         for name, gradient in step(plain, number).items():
-            wanted[name] = wanted[name] - rates[name] * (gradient + decay * wanted[name])
-        assert_parameters(fused, wanted)
+            target[name] = target[name] - rates[name] * (gradient + decay * target[name])
+        assert_parameters(fused, target)
 
 
 def sgd(state, t, g, rate):
@@ -277,18 +277,18 @@ def test_updates_are_those_of_the_definition(optimiser, decay, clip):
     run = Assembled(case, **options)
     run.stage.start()
     run.config.optimiser.start()
-    wanted, rates, states = run.parameters(), rates_of(run), {}
+    target, rates, states = run.parameters(), rates_of(run), {}
     for number in range(4):
         gradients = step(run, number)
         norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
         shrink = min(1, clip / norm) if clip else 1
         for name, gradient in gradients.items():
-            g = shrink * gradient + decay * wanted[name]
+            g = shrink * gradient + decay * target[name]
             state = states.setdefault(name, {})
-            wanted[name] = wanted[name] - optimiser(state, number + 1, g, rates[name])
-        assert_parameters(run, wanted)
+            target[name] = target[name] - optimiser(state, number + 1, g, rates[name])
+        assert_parameters(run, target)
         assert any(run.stage.learned.grads) == (run.config.choice.gradients == VELOCITY)
-        wanted = run.parameters()
+        target = run.parameters()
 
 
 # -- a head that grows -----------------------------------------------------------------------

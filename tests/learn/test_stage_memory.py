@@ -162,8 +162,8 @@ def _sweep(some):
     for i, case in enumerate(some):
         options = OPTIONS[i % len(OPTIONS)]
         case = fitting(case, options)
-        found = differences(case, **options)
-        assert not found, (str(case), options, found)
+        faults = differences(case, **options)
+        assert not faults, (str(case), options, faults)
 
 
 def test_shared_memory_changes_nothing():

@@ -53,14 +53,14 @@ def test_plain_sgd_moves_the_parameters_that_learn(name, mask):
     assert not moved[np.broadcast_to(mask, moved.shape) == 0].any()
 
 
-@pytest.mark.parametrize("asked, steps", [
+@pytest.mark.parametrize("arguments, steps", [
     ({}, 800), ({"epochs": 1}, 3), ({"epochs": 3}, 9), ({"steps": 7}, 7),
 ])  # fmt: skip
-def test_few_samples_are_learned_in_as_many_steps_as_are_asked_for(asked, steps):
+def test_few_samples_are_learned_in_as_many_steps_as_are_asked_for(arguments, steps):
     """One pass over few samples is a handful of steps: by default a run takes 800."""
     life = Life("replay", batch=8)
     session(life, 0, 1)
-    records = list(life.learner.steps(**asked))
+    records = list(life.learner.steps(**arguments))
     assert [record["step"] for record in records] == list(range(1, steps + 1))
     assert {record["of"] for record in records} == {steps}
 
@@ -94,11 +94,11 @@ def test_an_anchor_pulls_rows_of_classes_that_do_not_come(momentum):
     session(life, 0, 1)
     learn(life)
     session(life, 1, 3)
-    net, held = life.net(), life.net().p.copy()
+    net, start = life.net(), life.net().p.copy()
     sgd, rows = Sgd(net, life), absent_rows(0, 2)
     for x, y in life.steps(3):
         sgd.step(net.gradient(x, net.cross_entropy(x, y)))
-        net.p[rows] += life.lr * 2 * (held[rows] - net.p[rows])
+        net.p[rows] += life.lr * 2 * (start[rows] - net.p[rows])
     assert_close(life, net)
 
 
@@ -154,11 +154,11 @@ def test_a_class_can_come_in_the_middle_of_a_session(name):
 
 def test_bias_keeps_neither_weight_gradients_nor_layer_inputs():
     weights = HIDDEN * LATENT + 5 * HIDDEN
-    for clip, kept in ((None, 1), (1.0, 2)):  # the velocity; where gradients are clipped these too
+    for clip, n in ((None, 1), (1.0, 2)):  # the velocity; where gradients are clipped these too
         small, large = (
             Life(name, batch=16, clip=clip).learner.planned_bytes for name in ("bias", "replay")
         )
-        assert large - small >= kept * 4 * weights
+        assert large - small >= n * 4 * weights
 
 
 class Cwr:
@@ -169,25 +169,25 @@ class Cwr:
         _, _, w, b = net.parts()
         known = net.known
         self.saved = [w.copy(), b.copy()]
-        for saved in self.saved:
-            saved[:known] -= saved[:known].mean()
-            saved[known:] = 0
+        for bank in self.saved:
+            bank[:known] -= bank[:known].mean()
+            bank[known:] = 0
         self.past = np.where(np.arange(len(b)) < known, past, 0)
 
     def begin(self, counts):
         self.counts = np.array(counts)
-        for values, saved in zip(self.net.parts()[2:], self.saved):
+        for values, bank in zip(self.net.parts()[2:], self.saved):
             values[:] = 0
-            values[self.counts > 0] = saved[self.counts > 0]
+            values[self.counts > 0] = bank[self.counts > 0]
 
     def end(self):
         here = self.counts > 0
         p = np.sqrt(self.past[here] / self.counts[here])
-        for values, saved in zip(self.net.parts()[2:], self.saved):
+        for values, bank in zip(self.net.parts()[2:], self.saved):
             new = values[here] - values[here].mean()
             weight = p.reshape(-1, *[1] * (new.ndim - 1))
-            saved[here] = (saved[here] * weight + new) / (weight + 1)
-            values[:] = saved
+            bank[here] = (bank[here] * weight + new) / (weight + 1)
+            values[:] = bank
         self.past = self.past + self.counts
 
 
@@ -368,9 +368,9 @@ def test_ncm_predicts_the_nearest_mean(cosine, count):
         logits = features @ net.parts()[2].T + net.parts()[3]
         clear = np.diff(np.sort(near, axis=1)[:, -2:]).ravel() > 1e-4
         assert clear.sum() > 150
-        said = logits.argmax(axis=1)[clear]
-        assert (said == np.array(classes)[near.argmax(axis=1)][clear]).all()
-        assert len(set(said)) > 1
+        answers = logits.argmax(axis=1)[clear]
+        assert (answers == np.array(classes)[near.argmax(axis=1)][clear]).all()
+        assert len(set(answers)) > 1
 
 
 def test_ncm_goes_on_from_means_in_the_model_file():
@@ -426,11 +426,11 @@ def test_slda_of_one_sample_a_class_is_the_nearest_mean():
 
 
 def test_slda_that_does_not_fit_is_refused_with_its_number():
-    with pytest.raises(FitError, match="needs .* bytes, 4000 are available") as caught:
+    with pytest.raises(FitError, match="needs .* bytes, 4000 are available") as error:
         Life("slda", available=4000, micro=8)
-    small = Life("slda", available=caught.value.needed, micro=8)
-    assert small.learner.planned_bytes == caught.value.needed
-    assert caught.value.needed - Life("ncm").learner.planned_bytes >= 4 * HIDDEN * HIDDEN
+    small = Life("slda", available=error.value.needed, micro=8)
+    assert small.learner.planned_bytes == error.value.needed
+    assert error.value.needed - Life("ncm").learner.planned_bytes >= 4 * HIDDEN * HIDDEN
 
 
 @pytest.mark.parametrize("name", ["cwr", "lwf", "ncm", "replay"])
@@ -507,8 +507,8 @@ def test_means_take_a_record_once_however_often_they_learn(name, stop):
         sums.append(added - np.outer(strategy._counts, shift))
     np.testing.assert_allclose(sums[0], sums[1], 1e-4, 1e-3)
     x = parts.rng.normal(1, 1, (100, LATENT))
-    said = [life.net().logits(x).argmax(axis=1) for life in (whole, parts)]
-    assert (said[0] == said[1]).mean() > 0.98
+    answers = [life.net().logits(x).argmax(axis=1) for life in (whole, parts)]
+    assert (answers[0] == answers[1]).mean() > 0.98
 
 
 @pytest.mark.parametrize("name", ["ncm", "slda"])
@@ -519,17 +519,17 @@ def test_a_means_run_with_slots_out_of_order_takes_each_once(name):
     for slot in life.rng.permutation(40)[:25].tolist():
         life.store.delete(slot)
     session(life, 2, count=20)
-    kept = sorted(range(200), key=lambda slot: life.store.sequence(slot))
-    kept = [slot for slot in kept if life.store.labels[slot] != 255]
-    expected = [list(life.y[kept]).count(c) for c in range(5)]
-    drawn = []
+    slots = sorted(range(200), key=lambda slot: life.store.sequence(slot))
+    slots = [slot for slot in slots if life.store.labels[slot] != 255]
+    expected = [list(life.y[slots]).count(c) for c in range(5)]
+    draws = []
     steps = life.learner.steps(1)
     for _ in steps:
-        drawn += list(life.learner.slots)
+        draws += list(life.learner.slots)
         mark = life.learner.strategy._once._mark
-        at = min(len(drawn), len(kept)) - 1
-        assert mark[0] * 65536 + mark[1] == life.store.sequence(kept[at])
-    assert drawn[: len(kept)] == kept
+        at = min(len(draws), len(slots)) - 1
+        assert mark[0] * 65536 + mark[1] == life.store.sequence(slots[at])
+    assert draws[: len(slots)] == slots
     assert list(life.learner.strategy._counts) == expected
 
 

@@ -7,9 +7,9 @@ from link.fake_board import BoardFacts, FakeBoard
 @pytest.fixture
 def board(tmp_path):
     """The real agent in a thread of this process, an empty directory as its file system."""
-    running = FakeBoard(BoardFacts(tmp_path))
-    yield running
-    running.close()
+    fake = FakeBoard(BoardFacts(tmp_path))
+    yield fake
+    fake.close()
 
 # A busy computer is no failure of the code under test.
 settings.register_profile("patient", deadline=None)

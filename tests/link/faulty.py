@@ -52,9 +52,9 @@ class FaultyTransport:
         self._delayed = False  # whether the last piece was
 
     def write(self, data):
-        kept, self._kept = self._kept, b""
-        if kept:
-            self._inner.write(kept)
+        rest, self._kept = self._kept, b""
+        if rest:
+            self._inner.write(rest)
         for piece in self._damage(data, self._to_device):
             if self._delayed:
                 self._kept += piece  # until the host sends again

@@ -33,14 +33,14 @@ def disk(board, tmp_path, monkeypatch):
 def test_a_file_without_room_is_refused_before_its_first_byte_with_the_figures(board, disk):
     link = connect(board)
     link.put("old.bin", os.urandom(60_000))
-    sent = []
-    with pytest.raises(NoRoom) as refused:
-        link.put("new.bin", os.urandom(80_000), sent.append)
-    assert str(refused.value) == (
+    counts = []
+    with pytest.raises(NoRoom) as error:
+        link.put("new.bin", os.urandom(80_000), counts.append)
+    assert str(error.value) == (
         "new.bin: expected 86,016 bytes free in the board's file system for 80,000 bytes, got "
         "61,440 of 131,072; do: engram remove old.bin"
     )
-    assert sent == [] and link.call("list") == [["old.bin", 60_000]]
+    assert counts == [] and link.call("list") == [["old.bin", 60_000]]
     link.call("remove", name="old.bin")
     assert link.put("new.bin", os.urandom(80_000)) is True
 

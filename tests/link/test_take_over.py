@@ -29,9 +29,9 @@ def facts(tmp_path, model):  # noqa: F811
 @pytest.fixture
 def connect(facts, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    running = FakeBoard(facts)
-    yield lambda: Device(Link(running.transport, timing=QUICK))
-    running.close()
+    fake = FakeBoard(facts)
+    yield lambda: Device(Link(fake.transport, timing=QUICK))
+    fake.close()
 
 
 def opened(facts, **options):
@@ -77,9 +77,9 @@ def test_the_agent_goes_on_with_the_learner_of_a_program(facts, connect, data, s
     for i in range(20):
         learner.observe(data.x_train[i].tobytes(), int(data.y_train[i]))
     device = connect()
-    told = device.info()
-    assert told["model"] == "model.safetensors" and told["options"] == {"batch": 8, "bits": 4}
-    assert told["learner"]["batch"] == 8
+    state = device.info()
+    assert state["model"] == "model.safetensors" and state["options"] == {"batch": 8, "bits": 4}
+    assert state["learner"]["batch"] == 8
     api.learn(device, some([5], 20))
     assert learner.session == 1 and len(learner.store) == 40  # it is one learner
     device.link.leave_to_repl()
@@ -119,9 +119,9 @@ def test_the_board_remembers_model_and_options(facts, connect, model, some):  # 
     assert "model.safetensors" in device.files() and len(device.files()) == 1
     device.link.leave_to_repl()  # the agent ends, as at a reset
     device.link.open()
-    told = device.info()
-    assert told["learner"] is None
-    assert (told["model"], told["options"]) == ("model.safetensors", {"batch": 8, "lr": 0.03})
+    state = device.info()
+    assert state["learner"] is None
+    assert (state["model"], state["options"]) == ("model.safetensors", {"batch": 8, "lr": 0.03})
     learned = api.learn(device, some([5], 20))
     assert device.info()["learner"]["batch"] == 8 and learned.summary["session"] == 2
 
@@ -130,30 +130,30 @@ def test_the_board_remembers_model_and_options(facts, connect, model, some):  # 
 def test_a_damaged_memory_of_options_is_none(facts, connect, content):
     with open(facts.FS_ROOT + "/.engram.json", "wb") as file:
         file.write(content)
-    told = connect().info()
-    assert (told["model"], told["options"]) == (None, {})
+    state = connect().info()
+    assert (state["model"], state["options"]) == (None, {})
 
 
 def test_a_program_that_leaves_no_memory_for_the_agent_gives_way(facts):
     """Then the board starts again without its main.py."""
-    running = FakeBoard(facts)
+    fake = FakeBoard(facts)
     try:
-        running.full = True
-        assert Device(Link(running.transport, timing=QUICK)).info()["board"] == "fake"
-        assert (running.resets, running.starts) == (1, 1)
+        fake.full = True
+        assert Device(Link(fake.transport, timing=QUICK)).info()["board"] == "fake"
+        assert (fake.resets, fake.starts) == (1, 1)
     finally:
-        running.close()
+        fake.close()
 
 
 def test_a_soft_reset_empties_the_heap_and_starts_the_agent(facts):
-    running = FakeBoard(facts)
+    fake = FakeBoard(facts)
     try:
-        device = Device(Link(running.transport, timing=QUICK))
+        device = Device(Link(fake.transport, timing=QUICK))
         device.link.soft_reset()
         assert device.info()["board"] == "fake"
-        assert (running.resets, running.starts) == (1, 2)
+        assert (fake.resets, fake.starts) == (1, 2)
     finally:
-        running.close()
+        fake.close()
 
 
 def test_a_board_that_cannot_reset_says_so(connect):

@@ -27,8 +27,8 @@ def connect(board, transport=None, timing=QUICK, **options):
 
 
 def test_the_agent_is_started_at_the_repl_and_then_found(board):
-    said = connect(board).open()
-    assert said["board"] == "fake" and said["known"] is False
+    facts = connect(board).open()
+    assert facts["board"] == "fake" and facts["known"] is False
     assert board.starts == 1
 
 
@@ -57,8 +57,8 @@ def test_an_interrupt_brings_the_repl_back(board):
 def test_a_repeated_request_is_answered_from_memory(board):
     """The same seq twice acts once: else an answer lost on its way would count a sample twice."""
     link = connect(board)
-    opened = {"name": "a.bin", "size": 8, "crc": crc32(b"12345678")}
-    link.request(wire.PUT_OPEN, str(opened).replace("'", '"').encode())
+    request = {"name": "a.bin", "size": 8, "crc": crc32(b"12345678")}
+    link.request(wire.PUT_OPEN, str(request).replace("'", '"').encode())
     frame = wire.encode(wire.PUT_DATA, link._seq + 1, struct.pack("<I", 0) + b"1234")
     board.transport.write(frame + frame)
     assert link.request(wire.PUT_DATA, struct.pack("<I", 0) + b"1234")[1] == struct.pack("<I", 4)
@@ -75,15 +75,15 @@ def test_a_new_session_is_not_answered_from_the_memory_of_the_old(board):
 
 def test_an_error_on_the_board_is_told_and_the_agent_goes_on(board):
     link = connect(board)
-    told = "expected a file on the board, got no file 'nothing'"
-    with pytest.raises(DeviceError, match=told) as caught:
+    pattern = "expected a file on the board, got no file 'nothing'"
+    with pytest.raises(DeviceError, match=pattern) as error:
         link.get("nothing")
-    assert caught.value.kind == "CommandError"
+    assert error.value.kind == "CommandError"
     with pytest.raises(DeviceError, match="expected one of .*, got 'dance'"):
         link.call("dance")
-    with pytest.raises(DeviceError) as caught:
+    with pytest.raises(DeviceError) as error:
         link.call("info", colour="red")
-    assert caught.value.kind == "TypeError"
+    assert error.value.kind == "TypeError"
     with pytest.raises(DeviceError, match="does not know message 0x3f"):
         link.request(0x3F)
     assert link.call("list") == []
@@ -118,12 +118,12 @@ def test_a_heap_too_full_for_a_frame_is_no_end_of_the_agent(board, monkeypatch):
 
 
 def test_console_output_reaches_the_user(board):
-    said = bytearray()
-    link = connect(board, on_text=said.extend)
-    said.clear()
+    text = bytearray()
+    link = connect(board, on_text=text.extend)
+    text.clear()
     board.transport.device.write(b"hello from the board\r\n")
     link.call("list")
-    assert said == b"hello from the board\r\n"
+    assert text == b"hello from the board\r\n"
 
 
 def test_a_long_answer_comes_in_parts(board, tmp_path):
@@ -143,19 +143,19 @@ def test_no_board_at_all_is_told():
 
 def test_a_board_that_beats_is_waited_for_and_asked_no_more(board, monkeypatch):
     """Long work is done once, however short the host's patience."""
-    done = []
+    work = []
 
     def slow(device):
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
             device.beat()
             time.sleep(0.01)
-        done.append(1)
+        work.append(1)
         return "done"
 
     monkeypatch.setitem(calls.CALLS, "slow", slow)
     link = connect(board, timing=QUICK._replace(resend_most=0.6, silence=0.8))
-    assert link.call("slow") == "done" and done == [1]
+    assert link.call("slow") == "done" and work == [1]
     assert link.counts["beats"] >= 3 and link.counts["resent"] <= 3
     assert link.call("list") == []  # answers to what was asked too often are passed over
 
@@ -163,8 +163,8 @@ def test_a_board_that_beats_is_waited_for_and_asked_no_more(board, monkeypatch):
 def test_a_board_that_says_nothing_is_given_up_and_may_come_back(board, monkeypatch):
     monkeypatch.setitem(calls.CALLS, "stuck", lambda device: time.sleep(1.0))
     link = connect(board, timing=QUICK._replace(silence=0.4))
-    told = "CALL: expected an answer from fake board, got none for 0 s; reset"
-    with pytest.raises(LinkError, match=told):
+    pattern = "CALL: expected an answer from fake board, got none for 0 s; reset"
+    with pytest.raises(LinkError, match=pattern):
         link.call("stuck")
     time.sleep(0.7)
     assert link.call("list") == []
@@ -172,8 +172,8 @@ def test_a_board_that_says_nothing_is_given_up_and_may_come_back(board, monkeypa
 
 def test_numbers_that_json_has_not_are_read():
     """MicroPython writes nan and inf; a loss may be one. Text stays as it is."""
-    told = link_module._loads(b'{"a": [nan, -inf, inf], "b": "a nan, inf"}')
-    assert str(told) == "{'a': [nan, -inf, inf], 'b': 'a nan, inf'}"
+    value = link_module._loads(b'{"a": [nan, -inf, inf], "b": "a nan, inf"}')
+    assert str(value) == "{'a': [nan, -inf, inf], 'b': 'a nan, inf'}"
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -209,8 +209,8 @@ def test_a_file_replaces_the_one_before_it_only_when_it_is_whole(board, tmp_path
 def interrupted(link, name, data, at):
     """A transfer that the user stops after `at` bytes."""
 
-    def stop(done):
-        if done >= at:
+    def stop(count):
+        if count >= at:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -240,9 +240,9 @@ def test_a_transfer_survives_an_interrupt_on_the_board(board):
     data, link = os.urandom(20000), connect(board)
     hits = []
 
-    def press(done):
-        if len(hits) < 3 and done > 5000 * (len(hits) + 1):
-            hits.append(done)
+    def press(count):
+        if len(hits) < 3 and count > 5000 * (len(hits) + 1):
+            hits.append(count)
             board.transport.write(b"\x03")
 
     assert link.put("m.bin", data, press) is True
@@ -253,14 +253,14 @@ def test_a_transfer_survives_an_interrupt_on_the_board(board):
 def test_a_part_damaged_in_flash_is_thrown_away(board, tmp_path):
     data, link = os.urandom(5000), connect(board)
 
-    def spoil(done):
-        if done == len(data):
+    def spoil(count):
+        if count == len(data):
             part = tmp_path / "m.bin.part"
             first = bytes([data[0] ^ 1])
             part.write_bytes(first + part.read_bytes()[1:] + data[part.stat().st_size :])
 
-    told = "expected the announced crc32 .*, got .*; the part is thrown away"
-    with pytest.raises(DeviceError, match=told):
+    pattern = "expected the announced crc32 .*, got .*; the part is thrown away"
+    with pytest.raises(DeviceError, match=pattern):
         link.put("m.bin", data, spoil)
     assert list(tmp_path.iterdir()) == []
     assert link.put("m.bin", data) is True

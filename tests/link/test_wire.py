@@ -46,7 +46,7 @@ def test_a_console_may_turn_the_newline_into_two_bytes(kind, seq, payload):
 
 
 @pytest.mark.parametrize(
-    "line, told",
+    "line, pattern",
     [
         (b"hello\n", "starts with '~'"),
         (b"~", "ends with a newline"),
@@ -56,8 +56,8 @@ def test_a_console_may_turn_the_newline_into_two_bytes(kind, seq, payload):
         (b"~k\x01\x02\x00abABCD\n", "checksum"),
     ],
 )
-def test_what_is_wrong_with_a_frame_is_told(line, told):
-    with pytest.raises(WireError, match=told):
+def test_what_is_wrong_with_a_frame_is_told(line, pattern):
+    with pytest.raises(WireError, match=pattern):
         wire.decode(line)
 
 
@@ -95,10 +95,10 @@ def test_a_damaged_frame_never_becomes_data(data, kind, seq, payload):
     """The device's reader: the frame is refused, or (when the damage undid itself) whole."""
     line = data.draw(damages(wire.encode(kind, seq, payload)))
     try:
-        got = wire.decode(line)
+        result = wire.decode(line)
     except WireError:
         return
-    assert got == (kind, seq, payload)
+    assert result == (kind, seq, payload)
 
 
 def split(stream, sizes):
@@ -139,8 +139,8 @@ def test_frames_and_console_output_are_told_apart(sent, said, pieces):
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_console_output_with_a_tilde_is_still_shown(line):
-    said = b"~" + line.encode() + b"\r\n"
-    assert text_of(split(said, [])) == said
+    text = b"~" + line.encode() + b"\r\n"
+    assert text_of(split(text, [])) == text
 
 
 @settings(max_examples=400)
@@ -148,8 +148,8 @@ def test_console_output_with_a_tilde_is_still_shown(line):
 def test_a_damaged_stream_gives_only_frames_that_were_sent(data, sent, pieces):
     """Cut, merged, doubled, changed: what comes out was sent, and in that order (some twice)."""
     stream = data.draw(damages(b"".join(wire.encode(*m) for m in sent)))
-    got = frames_of(split(stream, pieces))
-    assert set(got) <= set(sent)
+    result = frames_of(split(stream, pieces))
+    assert set(result) <= set(sent)
 
 
 @given(messages, messages, st.binary(max_size=60), sizes)

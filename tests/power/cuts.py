@@ -56,11 +56,11 @@ def cut_recoveries(scene, kind, image, allowed, figures, rng, depth=1):
             cut_recoveries(scene, kind, bytes(wreck), allowed, figures, rng, depth + 1)
 
 
-def cut_further_life(scene, kind, image, found, boot, figures, rng, places=6):
+def cut_further_life(scene, kind, image, state, boot, figures, rng, places=6):
     """Lives on for a few operations, and cuts these at random places."""
     flash = kind.like(image)
     flash.journal = Journal()
-    life = SecondLife(scene, flash, boot, *found)
+    life = SecondLife(scene, flash, boot, *state)
     life.live((("mount", 1), ("replace", 3), ("save", 1), ("mount", 1)))
     picked = {rng.randrange(len(flash.journal) + 1) for _ in range(places)}
     for cut, wreck, allowed in wrecks(image, flash.journal, life.acts):
@@ -83,10 +83,10 @@ def cut_twice(scene, rng, figures, most=None, in_time=lambda: True, lived=None):
         if not in_time():
             return
         figures["cuts"] += 1
-        found = check(scene, kind.like(image), allowed)
-        cut_recoveries(scene, kind, bytes(image), [found], figures, rng)
+        state = check(scene, kind.like(image), allowed)
+        cut_recoveries(scene, kind, bytes(image), [state], figures, rng)
         if rng.random() < 0.05:
-            cut_further_life(scene, kind, image, found, 2 + cut % 30000, figures, rng)
+            cut_further_life(scene, kind, image, state, 2 + cut % 30000, figures, rng)
     figures["scenes"] += 1
 
 

@@ -58,10 +58,12 @@ class DropLife(FullLife):
         if len(used) < self._units - 2:
             return False
         unit, loses = used[self.below(len(used))], LOSES[self.below(len(LOSES))]
-        gone, left = self._divided(unit, loses)
+        lost_records, left = self._divided(unit, loses)
         self._note()
         store.drop_unit(unit, lambda label: not loses(label))
-        self.records = {data: told for data, told in self.records.items() if data not in gone}
+        self.records = {
+            data: fact for data, fact in self.records.items() if data not in lost_records
+        }
         self._note()
         self.drops += 1
         self.moving += bool(left)
@@ -70,13 +72,13 @@ class DropLife(FullLife):
 
     def _divided(self, unit, loses):
         """Payloads of the records of a unit: (those that lose, the others)."""
-        store, found = self.store, (set(), set())
+        store, parts = self.store, (set(), set())
         slots = len(store.labels) // self._units
         for slot in range(unit * slots, unit * slots + slots):
             if store.labels[slot] != EMPTY:
                 label, data = read_record(store, slot)
-                found[not loses(label)].add(data)
-        return found
+                parts[not loses(label)].add(data)
+        return parts
 
     def _at(self):
         return len(self.flash.journal) if self.flash.journal is not None else 0
@@ -101,8 +103,8 @@ def lived(scene, boot=1):
 def cut_everywhere(scene):
     """Cuts the life after each step; (the life, cuts). AssertionError or an engram error where
     something is lost, torn or back again."""
-    life, told = lived(scene)
+    life, wreckage = lived(scene)
     kind = scene.flash()
-    for cut, image, allowed in wrecks(*told):
+    for cut, image, allowed in wrecks(*wreckage):
         check(scene, kind.like(image), allowed, 2 + cut % 30000 if cut % 7 == 0 else 0)
     return life, cut + 1

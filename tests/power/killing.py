@@ -68,12 +68,12 @@ class Image:
 def records_of(store):
     """[(latent, label)] of all that a store serves. Raises what the store raises."""
     buf = bytearray(store.latent_bytes)
-    found = []
+    pairs = []
     for slot, label in enumerate(store.labels):
         if label != 255:
             store.read_into(slot, buf)
-            found.append((bytes(buf), label))
-    return found
+            pairs.append((bytes(buf), label))
+    return pairs
 
 
 def live_slot(store, rng):
@@ -190,12 +190,12 @@ class Campaign:
         image = Image(self.board.flash, before)
         try:
             learner = open_learner(str(self.model), image, **STORED)
-            found = records_of(learner.store)
+            records = records_of(learner.store)
         except EngramError as error:
             return self.fault("unmountable", f"the flash file does not mount: {error}")
-        if len(set(found)) != len(found):
+        if len(set(records)) != len(records):
             self.fault("twice", "a record is served twice")
-        lost, torn = self.ledger.judge(found)
+        lost, torn = self.ledger.judge(records)
         if lost or torn:
             self.fault("lost", f"{lost} lost", lost)
             self.fault("torn", f"{torn} torn", torn)
@@ -203,8 +203,8 @@ class Campaign:
         self.figures["repaired_by_mount"] += bytes(image.flash.data) != before
         self.figures["left_a_torn_slot"] += torn_slots > self.torn_slots
         self.torn_slots = torn_slots
-        self.ledger.found(found)
-        self.live = len(found)
+        self.ledger.found(records)
+        self.live = len(records)
 
     def fault(self, kind, text, count=1):
         if count:
@@ -235,8 +235,8 @@ class Campaign:
 
     def check(self, device):
         """The board sees what this computer saw in the flash file."""
-        told = device.store_info()["store"]
-        live, self.collections = told["live"], told["collections"]
+        store = device.store_info()["store"]
+        live, self.collections = store["live"], store["collections"]
         if live != self.live:
             self.fault("disagreements", f"{live} records on the board, {self.live} in the file")
         generation = device.load() or 0

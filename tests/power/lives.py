@@ -78,14 +78,14 @@ class RandomLife(Life):
         self.records, self.saved = self.compare(allowed)
 
     def compare(self, allowed):
-        found = records_of(self.store)
-        saved = saved_of(self.scene, self.checkpoints)
+        contents = records_of(self.store)
+        last = saved_of(self.scene, self.checkpoints)
         for records, state in allowed:
             expected = None if state is None else comparable(self.scene, state)
-            if found == records and saved == expected:
+            if contents == records and last == expected:
                 return records, state
-        lost = [len([d for d in records if d not in found]) for records, _ in allowed]
-        odd = [len([d for d in found if d not in records]) for records, _ in allowed]
+        lost = [len([d for d in records if d not in contents]) for records, _ in allowed]
+        odd = [len([d for d in contents if d not in records]) for records, _ in allowed]
         raise AssertionError(f"{self.scene}: lost {lost}, not expected {odd}")
 
 

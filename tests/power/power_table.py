@@ -30,22 +30,22 @@ KILLS = {
 }
 
 
-def rows(told, fields):
+def rows(figures, fields):
     lines = ["| | |", "|---|---:|"]
-    return lines + [f"| {title} | {told.get(field, 0)} |" for title, field in fields.items()]
+    return lines + [f"| {title} | {figures.get(field, 0)} |" for title, field in fields.items()]
 
 
-def kills(told):
-    lines = rows(told, KILLS)
-    where = ", ".join(f"{phase} {n}" for phase, n in told["killed_in"].items())
+def kills(figures):
+    lines = rows(figures, KILLS)
+    where = ", ".join(f"{phase} {n}" for phase, n in figures["killed_in"].items())
     return "\n".join([*lines, f"| killed in | {where} |"])
 
 
-def write(name, told):
+def write(name, figures):
     """Puts figures into out/bench/NAME.json."""
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"{name}.json"
-    path.write_text(json.dumps(told, indent=1) + "\n")
+    path.write_text(json.dumps(figures, indent=1) + "\n")
     print(f"wrote {path.relative_to(ROOT)}")
 
 
@@ -75,11 +75,11 @@ POWER = {
 }
 
 
-def power(told):
+def power(figures):
     lines = ["| | |", "|---|---:|"]
-    lines += [f"| {title} | {told[part].get(f, 0)} |" for title, (part, f) in POWER.items()]
-    lines += [f"| acknowledged records lost | {told['lost']} |"]
-    return "\n".join([*lines, f"| torn records served | {told['torn']} |"])
+    lines += [f"| {title} | {figures[part].get(f, 0)} |" for title, (part, f) in POWER.items()]
+    lines += [f"| acknowledged records lost | {figures['lost']} |"]
+    return "\n".join([*lines, f"| torn records served | {figures['torn']} |"])
 
 
 TABLES = {"kills": kills, "power": power}

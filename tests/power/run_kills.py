@@ -34,9 +34,9 @@ def main():
         killing.own_boards(state)
         campaign = killing.Campaign(Path(state), options.seed)
         campaign.run(options.kills, options.budget, tell)
-    told = {"board": killing.BOARD, "seed": options.seed, **campaign.report()}
-    power_table.write("kills", told)
-    print(power_table.kills(told))
+    figures = {"board": killing.BOARD, "seed": options.seed, **campaign.report()}
+    power_table.write("kills", figures)
+    print(power_table.kills(figures))
     if options.docs:
         power_table.put()
     for fault in campaign.faults:

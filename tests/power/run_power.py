@@ -87,22 +87,22 @@ def main():
     print(dict(of_lives), flush=True)
     wear = lives.wear_is_counted(WEAR, REPLACEMENTS, rng)
     print(wear, flush=True)
-    planted, caught = mutants_caught()
-    told = {
+    planted, finds = mutants_caught()
+    figures = {
         "seed": options.seed,
         "minutes": options.budget,
         "cuts": dict(of_cuts),
         "lives": dict(of_lives),
         "wear": wear,
-        "mutants": {"in_table": mutants_in_tables(), "planted": planted, "caught": caught},
+        "mutants": {"in_table": mutants_in_tables(), "planted": planted, "caught": finds},
         "lost": 0,  # the first loss ends this program before it comes here
         "torn": 0,
     }
-    power_table.write("power", told)
-    print(power_table.power(told))
+    power_table.write("power", figures)
+    print(power_table.power(figures))
     if options.docs:
         power_table.put()
-    return 0 if planted == caught == mutants_in_tables() else 1
+    return 0 if planted == finds == mutants_in_tables() else 1
 
 
 def mutants_in_tables():

@@ -70,5 +70,5 @@ def test_geometries_differ():
 
 
 def test_the_simulator_counts_the_same_wear():
-    told = wear_is_counted(Scene(12, 512, 16, 40, reserve=3), 6000, random.Random(1))
-    assert told["erases"] > 600
+    figures = wear_is_counted(Scene(12, 512, 16, 40, reserve=3), 6000, random.Random(1))
+    assert figures["erases"] > 600

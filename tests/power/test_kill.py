@@ -17,12 +17,12 @@ def test_nothing_acknowledged_is_lost(tmp_path, monkeypatch):
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path))
     campaign = Campaign(tmp_path, SEED)
     campaign.run(KILLS)
-    told = campaign.figures
+    figures = campaign.figures
     print(f"\n{campaign.report()}")
-    assert campaign.faults == [] and not any(told[bad] for bad in BAD)
-    assert told["kills"] == KILLS
-    assert told["observed"] > KILLS and told["steps"] > KILLS and told["saves"] > 0
-    assert told["collections"] > 0 and len(campaign.killed_in) >= 3
+    assert campaign.faults == [] and not any(figures[bad] for bad in BAD)
+    assert figures["kills"] == KILLS
+    assert figures["observed"] > KILLS and figures["steps"] > KILLS and figures["saves"] > 0
+    assert figures["collections"] > 0 and len(campaign.killed_in) >= 3
 
 
 def test_the_ledger_notices():

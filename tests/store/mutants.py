@@ -56,14 +56,14 @@ def victim_erased_before_survivors_move(patch):
 
     def collect(self, victim):
         first = victim * self._slots_per_unit
-        kept = []
+        survivors = []
         for index in range(self._slots_per_unit):
             if self.labels[first + index] != log.EMPTY:
                 self._read_slot(victim, index)
-                kept.append((first + index, bytes(self._slot)))
+                survivors.append((first + index, bytes(self._slot)))
         self._open(victim)
         self.collections += 1
-        for slot, data in kept:
+        for slot, data in survivors:
             self._index.forget(slot)
             self._slot[:] = data
             self._program_slot(data[self._record_at], data[self._record_at + 1])
@@ -92,11 +92,11 @@ def torn_header_is_foreign(patch):
     real = units.Units.survey
 
     def survey(self):
-        found = real(self)
+        state = real(self)
         for unit in range(self.count):
             if self.status[unit] == units.TORN:
                 self.status[unit] = units.BAD
-        return found
+        return state
 
     patch.setattr(units.Units, "survey", survey)
 
@@ -370,18 +370,18 @@ def dropped_unit_erased_before_survivors_move(patch):
 
     def drop_unit(self, unit, keeps):
         first = unit * self._slots_per_unit
-        kept = []
+        survivors = []
         for index in range(self._slots_per_unit):
             if self.labels[first + index] != log.EMPTY:
                 if keeps(self.labels[first + index]):
                     self._read_slot(unit, index)
-                    kept.append(bytes(self._slot))
+                    survivors.append(bytes(self._slot))
                 self._index.forget(first + index)
         self.collections += 1
         self._units.retire(unit)
-        if kept:
+        if survivors:
             self._open(self._units.next_free())
-        for data in kept:
+        for data in survivors:
             self._slot[:] = data
             self._program_slot(data[self._record_at], data[self._record_at + 1])
 

@@ -27,22 +27,22 @@ def settled(scene):
 def try_flips(scene, every):
     """Flips one bit of every so-many-th byte, then mounts; (flips, those that cost a record)."""
     flash, life, first_saved = settled(scene)
-    states = [comparable(scene, saved) for saved in (life.saved, first_saved)]
+    states = [comparable(scene, last) for last in (life.saved, first_saved)]
     store_bytes = scene.regions(flash)[0].count * scene.erase_bytes
     costs = flips = 0
     for at in range(0, len(flash.data), every):
         bit = (at * 5 + at // 8) % 8
         flipped = flash.like(flash.data)
         flipped.data[at] ^= 1 << bit
-        found = records_of(scene.store(flipped))
-        lost = [data for data in life.records if data not in found]
-        wrong = [data for data in found if life.records.get(data) != found[data]]
+        records = records_of(scene.store(flipped))
+        lost = [data for data in life.records if data not in records]
+        wrong = [data for data in records if life.records.get(data) != records[data]]
         assert not wrong, f"bit {bit} of byte {at} made a record"
         assert len(lost) <= 1, f"bit {bit} of byte {at} cost {len(lost)} records"
-        saved = saved_of(scene, scene.checkpoints(flipped))
-        assert saved in states
+        last = saved_of(scene, scene.checkpoints(flipped))
+        assert last in states
         if at < store_bytes:
-            assert saved == states[0]
+            assert last == states[0]
         else:
             assert not lost
         flips += 1
@@ -63,7 +63,7 @@ def test_a_flip_and_a_cut_collection():
     first, journal, acts = journaled(scene, steps=STEPS)
     kind = scene.flash()
     store_bytes = scene.regions(kind)[0].count * scene.erase_bytes
-    tried = kept = 0
+    tried = moves = 0
     for cut, image, allowed in wrecks(first, journal, acts):
         if cut < len(journal) // 2 or cut % 61:
             continue
@@ -71,20 +71,20 @@ def test_a_flip_and_a_cut_collection():
             flipped = kind.like(image)
             flipped.data[at] ^= 1 << at % 8
             store = scene.store(flipped)
-            found = records_of(store)
+            contents = records_of(store)
             losses = []
             for records, _ in allowed:
-                if all(records.get(data) == value for data, value in found.items()):
-                    losses.append(len(records) - len(found))
+                if all(records.get(data) == value for data, value in contents.items()):
+                    losses.append(len(records) - len(contents))
             assert losses and min(losses) <= 1, f"bit of byte {at}, cut {cut}: {losses}"
             assert store.info()["free_blocks"] > 0
-            kept += store.moved
+            moves += store.moved
             if len(store) < store.capacity:
                 store.append(bytes(scene.latent_bytes), 1, 1)
-                assert len(scene.store(flipped)) == len(found) + 1
+                assert len(scene.store(flipped)) == len(contents) + 1
             tried += 1
     assert tried > 2000
-    assert kept > 0, "no cut met the copy of a record whose original rotted"
+    assert moves > 0, "no cut met the copy of a record whose original rotted"
 
 
 def test_a_flip_after_the_mount_is_noticed_when_read():
@@ -133,6 +133,6 @@ def test_two_flips_in_one_header_leave_the_rest():
     flash, life, _ = settled(scene)
     used = [u for u in range(4) if flash.data[u * 512 + 36 : u * 512 + 40] == b"\xff" * 4]
     flash.data[used[0] * 512 + 21] ^= 0x11
-    found = records_of(scene.store(flash))
-    assert 0 < len(life.records) - len(found) <= life.store.info()["slots_per_block"]
-    assert all(life.records[data] == found[data] for data in found)
+    records = records_of(scene.store(flash))
+    assert 0 < len(life.records) - len(records) <= life.store.info()["slots_per_block"]
+    assert all(life.records[data] == records[data] for data in records)

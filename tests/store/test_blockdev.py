@@ -125,16 +125,16 @@ def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path):
         flash = FileFlash(path, 8, 1024, 64)
         store = ReplayStore(flash, 64, 5, 40)
         buf = bytearray(40)
-        found = set()
+        values = set()
         for slot in range(len(store.labels)):
             if store.labels[slot] != 255:
                 label = store.read_into(slot, buf)
                 value = int.from_bytes(buf[:4], "little")
                 assert buf == value.to_bytes(4, "little") * 10 and label == value % 255
-                found.add(value)
-        assert len(found) == len(store)
-        assert acknowledged in found and max(found) <= acknowledged + 1
-        assert len(found) >= min(acknowledged, store.capacity - 1)
+                values.add(value)
+        assert len(values) == len(store)
+        assert acknowledged in values and max(values) <= acknowledged + 1
+        assert len(values) >= min(acknowledged, store.capacity - 1)
         flash.close()
         n = acknowledged + 2
     assert n > 300

@@ -47,13 +47,13 @@ def test_the_newest_state_comes_back():
 )
 def test_flat_buffers_of_any_items(make):
     flash = NorFlash(4, 512, 16)
-    saved, loaded, beside = make(), make(), array("f", [1.0, -2.0])
-    view = memoryview(saved).cast("B") if len(saved) else b""
+    source, loaded, beside = make(), make(), array("f", [1.0, -2.0])
+    view = memoryview(source).cast("B") if len(source) else b""
     for i in range(len(view)):
         view[i] = (i * 7) & 0x3F
-    open_checkpoints(flash).save([beside, saved])
+    open_checkpoints(flash).save([beside, source])
     assert open_checkpoints(flash).load_into([array("f", [0, 0]), loaded]) == 1
-    assert bytes(memoryview(loaded)) == bytes(memoryview(saved))
+    assert bytes(memoryview(loaded)) == bytes(memoryview(source))
 
 
 @pytest.mark.parametrize("program_bytes", [1, 4, 16, 256, 512])
@@ -106,8 +106,8 @@ def test_other_buffers_than_were_saved_are_refused(buffers):
     checkpoints = open_checkpoints(flash)
     checkpoints.save(state(1))
     before = [bytes(b) for b in buffers]
-    told = r"expected buffers of \(32, 400\) bytes, the parts .*, got \("
-    with pytest.raises(StoreError, match=told):
+    pattern = r"expected buffers of \(32, 400\) bytes, the parts .*, got \("
+    with pytest.raises(StoreError, match=pattern):
         checkpoints.load_into(buffers)
     assert [bytes(b) for b in buffers] == before
 
@@ -170,8 +170,8 @@ def test_another_model_is_refused_and_kept():
     flash = NorFlash(4, 512, 16)
     open_checkpoints(flash).save(state(1))
     image = bytes(flash.data)
-    told = r"expected .* model 00000007 .*got one of model c0ffee11.*format"
-    with pytest.raises(StoreError, match=told):
+    pattern = r"expected .* model 00000007 .*got one of model c0ffee11.*format"
+    with pytest.raises(StoreError, match=pattern):
         Checkpoints(flash, 16, 7)
     assert flash.data == image
 

@@ -238,8 +238,8 @@ class NativeBlocks(Nor):
 
 
 def test_the_protocol_is_chosen_before_blocks_are_counted():
-    replay, saved = regions(NativeBlocks(), 100, 16)
-    assert (replay.count, saved.count) == (4, 2)
+    replay, region = regions(NativeBlocks(), 100, 16)
+    assert (replay.count, region.count) == (4, 2)
     info = ReplayStore(NativeBlocks(), 16, MODEL, LATENT, align=False).info()
     assert (info["blocks"], info["erase_bytes"]) == (6, 4096)
 

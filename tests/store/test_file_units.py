@@ -71,7 +71,7 @@ def test_a_mount_and_a_format_beat_at_every_unit(tmp_path):
 def test_what_changes_flash_beats_once_a_record_and_a_part_of_a_state(tmp_path):
     """A board with files takes a tenth of a second for each: it must not be silent for all."""
     dev, beats = FileUnits(str(tmp_path / "s"), 12, 1024), []
-    replay, saved = regions(dev, 1024, 1)
+    replay, region = regions(dev, 1024, 1)
     beat = lambda: beats.append(1)  # noqa: E731
     store = ReplayStore(replay, 1, 7, 60, align=False, beat=beat)
     slots = [store.append(bytes(60), 1, 0) for _ in range(20)]
@@ -79,7 +79,7 @@ def test_what_changes_flash_beats_once_a_record_and_a_part_of_a_state(tmp_path):
     for slot in slots:
         store.delete(slot)
     assert len(beats) >= 20
-    checkpoints = Checkpoints(saved, 1, 7, beat=beat)
+    checkpoints = Checkpoints(region, 1, 7, beat=beat)
     beats.clear()
     checkpoints.save([bytearray(1000)])
     assert len(beats) >= 1000 // 256

@@ -111,8 +111,8 @@ def test_the_document_and_the_unit_header_agree():
     for offset, size, field in table("3 An erase unit")[:13]:
         assert int(offset) == at
         raw = bytes(flash.data[at : at + int(size)])
-        want = values[field]
-        assert raw == (want if isinstance(want, bytes) else want.to_bytes(int(size), "little"))
+        part = values[field]
+        assert raw == (part if isinstance(part, bytes) else part.to_bytes(int(size), "little"))
         names.append(field)
         at += int(size)
     assert names == list(values)

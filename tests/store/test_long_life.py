@@ -55,13 +55,13 @@ def test_store_and_dictionary_agree(kind, seed):
             flash.fuel = -1
             collections += store.collections
             store = mount(flash, latent_bytes, align)
-            found = records_of(store)
+            records = records_of(store)
             if victim is not None:
                 model.pop(victim)
-                assert found in (model, {**model, victim: found.get(victim)})
+                assert records in (model, {**model, victim: records.get(victim)})
             else:
-                assert found in (model, {**model, data: record})
-            model = found
+                assert records in (model, {**model, data: record})
+            model = records
         if n % 100 == 0:
             assert records_of(store) == model
         if rng.random() < 0.01:

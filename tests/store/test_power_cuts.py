@@ -92,11 +92,11 @@ def old_contents(scene, kind):
     if kind == "foreign":
         flash.data[:] = bytes((i * 37 + i // 256) & 0xFF for i in range(len(flash.data)))
     elif kind == "other model":
-        replay, saved = scene.regions(flash)
+        replay, region = scene.regions(flash)
         store = ReplayStore(replay, scene.program_bytes, 1, 20, align=scene.align)
         for i in range(store.capacity):
             store.append(bytes([i] * 20), i, 0)
-        Checkpoints(saved, scene.program_bytes, 1).save([bytearray(8)])
+        Checkpoints(region, scene.program_bytes, 1).save([bytearray(8)])
     elif kind == "own":
         life = FullLife(scene, flash, 1)
         life.live(FULL_LIFE)
@@ -112,7 +112,7 @@ def format_cuts(scene, kind):
     flash.journal = Journal()
     scene.store(flash, ReplayStore.format)
     acts = [(0, len(flash.journal), ({}, None), ({}, None))]
-    refused = 0
+    refusals = 0
     begun = False
     for cut, image, _ in wrecks(first, flash.journal, acts):
         wreck = flash.like(image)
@@ -122,20 +122,20 @@ def format_cuts(scene, kind):
         except StoreError as e:
             assert not begun, e
             assert "ReplayStore.format" in str(e)
-            refused += 1
+            refusals += 1
             store = scene.store(wreck, ReplayStore.format)
-        begun = begun or not refused or refused < cut
-        found = records_of(store)
-        assert all(old.get(data) == value for data, value in found.items())
+        begun = begun or not refusals or refusals < cut
+        records = records_of(store)
+        assert all(old.get(data) == value for data, value in records.items())
         info = store.info()
         assert info["bad_blocks"] == 0 and info["free_blocks"] >= 1
-        if not found:
+        if not records:
             assert info["free_blocks"] + 1 >= info["blocks"]
-        if len(found) < store.capacity:
+        if len(records) < store.capacity:
             store.append(bytes([cut & 0xFF]) * scene.latent_bytes, 1, 1)
-            assert len(records_of(scene.store(wreck))) == len(found) + 1
+            assert len(records_of(scene.store(wreck))) == len(records) + 1
     assert len(flash.journal) > 50
-    return refused
+    return refusals
 
 
 FORMAT_SCENES = (Scene(5, 512, 1, 60), Scene(5, 512, 16, 60, order=MIXED, align=True))
@@ -145,8 +145,8 @@ FORMAT_SCENES = (Scene(5, 512, 1, 60), Scene(5, 512, 16, 60, order=MIXED, align=
 @pytest.mark.parametrize("kind", ["blank", "foreign", "other model", "own"])
 def test_a_format_that_is_cut_is_finished_by_the_mount(scene, kind):
     """Once the region says that it is being formatted, no cut leaves it in between."""
-    refused = format_cuts(scene, kind)
-    assert (refused > 0) == (kind in ("foreign", "other model"))
+    refusals = format_cuts(scene, kind)
+    assert (refusals > 0) == (kind in ("foreign", "other model"))
 
 
 def test_formatting_checkpoints():
@@ -164,11 +164,11 @@ def test_check_notices_a_difference():
     flash = scene.flash()
     life = FullLife(scene, flash, 1)
     life.live((("mount", 1), ("append", 3), ("save", 1)))
-    records, saved = life.state()
-    check(scene, flash, [(records, saved)])
+    records, last = life.state()
+    check(scene, flash, [(records, last)])
     fewer = dict(list(records.items())[1:])
     other = {data: (label ^ 1, session) for data, (label, session) in records.items()}
-    for wrong in ((fewer, saved), (other, saved), (records, None), (records, saved[::-1])):
+    for wrong in ((fewer, last), (other, last), (records, None), (records, last[::-1])):
         with pytest.raises(AssertionError, match="not an allowed state"):
             check(scene, flash, [wrong])
 

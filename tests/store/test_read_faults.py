@@ -42,10 +42,10 @@ def try_reads(mapped, targets=3):
     flash, store, slots = a_store(targets)
     if not mapped:
         store.mapped = None
-    rows, out, labels, served = reader(store, slots)
+    rows, out, labels, counts = reader(store, slots)
     assert rows.read(0, 5) == 5 and list(labels) == [0, 1, 2, 3, 4]
     for n in range(5):
-        assert served[n * targets : (n + 1) * targets] == target_of(n, targets)
+        assert counts[n * targets : (n + 1) * targets] == target_of(n, targets)
         latent = bytearray(BYTES)
         store.read_into(slots[n], latent)
         assert [int(v) for v in out[n * BYTES : (n + 1) * BYTES]] == list(latent)
@@ -53,16 +53,16 @@ def try_reads(mapped, targets=3):
     tried = 0
     for byte in range(at - 7, at + BYTES + 4 * targets + 4):
         flash.flip(byte, byte % 8)
-        rows, out, _, served = reader(store, slots)
+        rows, out, _, counts = reader(store, slots)
         assert rows.read(0, 5) == 2, f"byte {byte} of a damaged record is served"
         assert set(out[2 * BYTES : 3 * BYTES]) == {-1.0}
-        assert set(served[2 * targets : 3 * targets]) <= {-1.0}
+        assert set(counts[2 * targets : 3 * targets]) <= {-1.0}
         flash.flip(byte, byte % 8)
         tried += 1
     store.delete(slots[1])
-    rows, out, _, served = reader(store, slots)
+    rows, out, _, counts = reader(store, slots)
     assert rows.read(0, 5) == 1, "a deleted record is served"
-    assert set(out[BYTES : 2 * BYTES]) == {-1.0} and set(served[targets:]) <= {-1.0}
+    assert set(out[BYTES : 2 * BYTES]) == {-1.0} and set(counts[targets:]) <= {-1.0}
     return tried
 
 

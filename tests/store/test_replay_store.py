@@ -110,7 +110,7 @@ def test_targets_come_back_with_their_record():
             store.delete(next(s for s, label in enumerate(store.labels) if label not in (255, 7)))
         store.append(bytes([i % 256]) * 20, NO_CLASS if i % 9 else 7, i, target(i, -i, i / 8))
     assert store.info()["moved"] > 10
-    again, found = open_store(flash, targets=3), 0
+    again, count = open_store(flash, targets=3), 0
     assert again.info()["targets"] == 3
     for slot, label in enumerate(again.labels):
         if label != 255:
@@ -119,8 +119,8 @@ def test_targets_come_back_with_their_record():
             i = again.sessions[slot]
             assert values.tolist() == [i, -i, i / 8] and latent == bytes([i % 256]) * 20
             assert label == (NO_CLASS if i % 9 else 7)
-            found += 1
-    assert found == len(store)
+            count += 1
+    assert count == len(store)
 
 
 @pytest.mark.parametrize("first, second", [(0, 2), (2, 0), (2, 3)])
@@ -150,13 +150,13 @@ BAD_TARGETS = (
 )
 
 
-@pytest.mark.parametrize("targets, given, text", BAD_TARGETS)
-def test_a_bad_target_changes_nothing(targets, given, text):
+@pytest.mark.parametrize("targets, value, text", BAD_TARGETS)
+def test_a_bad_target_changes_nothing(targets, value, text):
     flash = NorFlash(6, 512, 16)
     store = open_store(flash, targets=targets)
     image = bytes(flash.data)
     with pytest.raises(DataError, match=text):
-        store.append(bytes(20), 1, 1, given)
+        store.append(bytes(20), 1, 1, value)
     assert flash.data == image and len(store) == 0
 
 
@@ -183,10 +183,10 @@ def test_a_bad_read_changes_nothing(slot, buf, error, text):
     flash = NorFlash(4, 512, 16)
     store = open_store(flash)
     store.append(bytes([7] * 20), 1, 1)
-    before, image, given = snapshot(store), bytes(flash.data), bytes(buf)
+    before, image, content = snapshot(store), bytes(flash.data), bytes(buf)
     with pytest.raises(error, match=text):
         store.read_into(slot, buf)
-    assert snapshot(store) == before and flash.data == image and bytes(buf) == given
+    assert snapshot(store) == before and flash.data == image and bytes(buf) == content
 
 
 def test_deleted_records_stay_deleted():
@@ -481,16 +481,16 @@ def test_a_device_without_geometry_is_refused():
 
 def test_regions_split_a_device():
     flash = NorFlash(10, 512, 16)
-    replay, saved = regions(flash, 600, 16)
-    assert (replay.ioctl(4, 0), saved.ioctl(4, 0)) == (6, 4)
-    saved.writeblocks(0, b"\x00" * 16, 496)
+    replay, region = regions(flash, 600, 16)
+    assert (replay.ioctl(4, 0), region.ioctl(4, 0)) == (6, 4)
+    region.writeblocks(0, b"\x00" * 16, 496)
     assert flash.data[6 * 512 + 496] == 0
-    saved.ioctl(6, 0)
+    region.ioctl(6, 0)
     assert flash.data == b"\xff" * len(flash.data)
     for call in (
         lambda: replay.readblocks(6, bytearray(4)),
         lambda: replay.writeblocks(-1, bytes(16), 0),
-        lambda: saved.ioctl(6, 4),
+        lambda: region.ioctl(6, 4),
     ):
         with pytest.raises(OSError):
             call()
@@ -499,9 +499,9 @@ def test_regions_split_a_device():
 def test_a_replay_region_takes_no_more_units_than_its_index_shall_have():
     flash = NorFlash(40, 512, 16)
     units = units_of(flash, 16, False, 20, 0, 100)
-    replay, saved = regions(flash, 600, 16, units)
+    replay, region = regions(flash, 600, 16, units)
     store = ReplayStore(replay, 16, 1, 20, align=False)
-    assert 90 <= len(store.labels) <= 100 and replay.count + saved.count == 40
+    assert 90 <= len(store.labels) <= 100 and replay.count + region.count == 40
     assert units_of(flash, 16, False, 20, 0, 1) == 4, "a policy replaces whole units"
     assert regions(flash, 600, 16)[0].count == 36
 
