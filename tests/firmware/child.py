@@ -95,15 +95,15 @@ class Child:
 @contextlib.contextmanager
 def children():
     """start(name, flash): a board at its raw REPL; all of them end with the block."""
-    running = []
+    offspring = []
 
     def start(name, flash):
         child = Child(name, flash)
-        running.append(child)
+        offspring.append(child)
         child.enter_raw()
         return child
 
     yield start
-    for child in running:
+    for child in offspring:
         if child.process.poll() is None:
             child.kill()

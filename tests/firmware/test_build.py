@@ -35,8 +35,8 @@ def fake_source(tmp_path):
 
 def test_missing_tool_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    told = "expected .*arm-none-eabi-gcc to build .*, got none; .*gcc-arm-none-eabi"
-    with pytest.raises(BuildError, match=told):
+    pattern = "expected .*arm-none-eabi-gcc to build .*, got none; .*gcc-arm-none-eabi"
+    with pytest.raises(BuildError, match=pattern):
         build.build(boards.load("qemu_m4f"))
 
 
@@ -79,8 +79,8 @@ def test_a_model_board_is_not_built():
 def test_second_build_does_nothing(built, name):
     board = built(name)
     build.build(board)
-    made = board.artefact.stat().st_mtime_ns
+    stamp = board.artefact.stat().st_mtime_ns
     begin = time.monotonic()
     assert build.build(board) == board.artefact
-    assert board.artefact.stat().st_mtime_ns == made
+    assert board.artefact.stat().st_mtime_ns == stamp
     assert time.monotonic() - begin < 10

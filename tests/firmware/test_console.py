@@ -145,11 +145,11 @@ def test_boot_files_run(start, name):
 
 
 def test_time(child):
-    took = child.run(
+    units = child.run(
         "import time\nt = time.ticks_ms()\ntime.sleep_ms(150)\n"
         "print(time.ticks_diff(time.ticks_ms(), t))"
     )
-    assert 149 <= int(took) < 400
+    assert 149 <= int(units) < 400
 
 
 def cpu_seconds(pid):

@@ -127,8 +127,8 @@ def test_killed_while_programming(start, name):
             "    print(n)\n    n += 1"
         )
         time.sleep(draw.random() * 0.01)
-        said = child.kill().split(b"\x04")[0]
-        acknowledged = [int(line) for line in said.split(b"\r\n")[:-1]]
+        output = child.kill().split(b"\x04")[0]
+        acknowledged = [int(line) for line in output.split(b"\r\n")[:-1]]
         last = max(acknowledged, default=page - 1)
         child = start(name)
         child.run(DEVICE + "b = bytearray(P)")

@@ -38,12 +38,12 @@ PROVIDED = {
 @pytest.fixture(scope="session")
 def natmods():
     """natmods(arch, module): the path of a module, built once."""
-    made = {}
+    paths = {}
 
     def make(arch, module=modules.WHOLE):
-        if (arch, module) not in made:
-            made[arch, module] = build.build(arch, module)
-        return made[arch, module]
+        if (arch, module) not in paths:
+            paths[arch, module] = build.build(arch, module)
+        return paths[arch, module]
 
     return make
 
@@ -51,8 +51,8 @@ def natmods():
 def symbols(arch, *files):
     """(kind as nm gives it, name) of every symbol of some objects."""
     nm = build.COMPILERS[arch][0].removesuffix("gcc") + "nm"
-    told = subprocess.run([nm, "-A", *files], check=True, capture_output=True, text=True).stdout
-    return {tuple(line.split()[-2:]) for line in told.splitlines()}
+    output = subprocess.run([nm, "-A", *files], check=True, capture_output=True, text=True).stdout
+    return {tuple(line.split()[-2:]) for line in output.splitlines()}
 
 
 # ---------------------------------------------------------------- what is in which module
@@ -85,22 +85,22 @@ def test_backend_finds_every_part():
 
 def called_by_the_library():
     """Kernels that the device library calls, and those of the tapes of the ops that are small."""
-    found = {"softmax_xent", "sgd_step", "sgd_plain"}  # of classes; with momentum and without
+    names = {"softmax_xent", "sgd_step", "sgd_plain"}  # of classes; with momentum and without
     for path in (natmod.ROOT / "device_lib" / "engram").rglob("*.py"):
         if path.parent.name != "kernels":
-            found |= set(re.findall(r"\bkernels\.(\w+)\b(?!\.)(?!\")", path.read_text()))
+            names |= set(re.findall(r"\bkernels\.(\w+)\b(?!\.)(?!\")", path.read_text()))
     for form, ops in modules.SMALL_OPS.items():
         for op in ops.split():
             for rows in formats.load(form).rows(op):
-                found |= {row.split()[0] for row in rows}
-    return found - {"spent", "bind", "run", "put", "python", "numpy", VIEW}
+                names |= {row.split()[0] for row in rows}
+    return names - {"spent", "bind", "run", "put", "python", "numpy", VIEW}
 
 
 def test_the_small_module_holds_what_the_library_calls():
     """No more, and no less; the core and its int8 part have them too."""
-    held = {kernel for kernel in modules.rows() if modules.holds(modules.SMALL, kernel)}
-    assert held == called_by_the_library() == set(modules.SMALL_HOLDS)
-    assert {modules.family(kernel) for kernel in held} == {modules.CORE, "_engram_int8"}
+    kernels = {kernel for kernel in modules.rows() if modules.holds(modules.SMALL, kernel)}
+    assert kernels == called_by_the_library() == set(modules.SMALL_HOLDS)
+    assert {modules.family(kernel) for kernel in kernels} == {modules.CORE, "_engram_int8"}
 
 
 # ---------------------------------------------------------------- what they need
@@ -113,8 +113,8 @@ def test_an_unknown_architecture_is_refused():
 
 def test_a_missing_compiler_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    told = "expected arm-none-eabi-gcc, got none; apt-get install"
-    with pytest.raises(build.Failed, match=told):
+    pattern = "expected arm-none-eabi-gcc, got none; apt-get install"
+    with pytest.raises(build.Failed, match=pattern):
         build.build("armv6m")
 
 
@@ -132,9 +132,9 @@ def test_no_undefined_symbol(natmods, arch, module):
     """Whatever a module calls is in it, or is one of MicroPython's own."""
     path = natmods(arch, module)
     joined = path.parent / f"{module}.build" / f"{module}.o"
-    found = symbols(arch, joined)
-    assert ("T", "mpy_init") in found
-    assert {name for kind, name in found if kind in "Uw"} - PROVIDED == set()
+    table = symbols(arch, joined)
+    assert ("T", "mpy_init") in table
+    assert {name for kind, name in table if kind in "Uw"} - PROVIDED == set()
 
 
 @pytest.mark.slow
@@ -161,12 +161,12 @@ def test_parts_cost_less_than_the_whole(natmods, arch):
 CHECK = ["kernels_check", "kernels_cases", "kernels_source"]
 
 
-def lines_of(name, place, found):
+def lines_of(name, place, paths):
     """What kernels_check prints on a board of its own with these modules' kernels."""
     host = BoardHost(name, place)
     host.start()
     try:
-        return natmod.run(host, found, CHECK[0], CHECK)
+        return natmod.run(host, paths, CHECK[0], CHECK)
     finally:
         host.stop()
 
@@ -212,8 +212,8 @@ def test_the_parts_join_to_the_whole(natmods, built, tmp_path):
 def test_the_small_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
     """Its own kernels first; those that it lacks come from the whole one, in a part's place."""
     built(name)
-    found = {modules.SMALL: natmods(arch, modules.SMALL), "_engram_layers": natmods(arch)}
-    assert lines_of(name, tmp_path, found) == run_cpython("cpython-c", "kernels_check")
+    paths = {modules.SMALL: natmods(arch, modules.SMALL), "_engram_layers": natmods(arch)}
+    assert lines_of(name, tmp_path, paths) == run_cpython("cpython-c", "kernels_check")
 
 
 @pytest.mark.board
@@ -224,8 +224,8 @@ def test_training_with_the_universal_module(natmods, built, tmp_path):
     host = BoardHost("qemu_m4f", tmp_path)
     host.start()
     try:
-        found = {"native_kernels": natmods("armv6m")}
-        native = natmod.run(host, found, "learner_check", ["learner_check", "tiny_model", "nor"])
+        paths = {"native_kernels": natmods("armv6m")}
+        native = natmod.run(host, paths, "learner_check", ["learner_check", "tiny_model", "nor"])
         host.transport.enter_raw_repl(soft_reset=True)
         own = host.exec("import learner_check; learner_check.main()").splitlines()
     finally:

@@ -106,8 +106,8 @@ def test_what_is_frozen_carries_the_mark_that_flashing_looks_for(board, elsewher
     exec(frozen, names)
     assert (names["BOARD"], names["VERSION"]) == (board.name, __version__)
     planned = boards.store(board.facts)
-    told = names["FACTS"]["store"]
-    assert told == {"kind": "files", "units": planned.units, "erase_bytes": planned.erase_bytes}
+    store = names["FACTS"]["store"]
+    assert store == {"kind": "files", "units": planned.units, "erase_bytes": planned.erase_bytes}
     assert planned.units * planned.erase_bytes == board.flash.store_bytes
 
 
@@ -122,15 +122,17 @@ def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, mo
     tree = fake_source(tmp_path / "micropython", board)
     monkeypatch.setattr(steps.shutil, "which", lambda program: program)
     monkeypatch.setenv("BOARD", "of a calling make")
-    said = []
-    made = build_ports.build(board, tree, say=said.append)
-    assert made == board.build_dir / "firmware.hex" == build_ports.artefact(board)
-    told = dict(line.split("=", 1) for line in (made.parent / "told").read_text().splitlines())
+    messages = []
+    artefact = build_ports.build(board, tree, say=messages.append)
+    assert artefact == board.build_dir / "firmware.hex" == build_ports.artefact(board)
+    variables = dict(
+        line.split("=", 1) for line in (artefact.parent / "told").read_text().splitlines()
+    )
     root = board.build_dir.parent
-    assert told["BOARD"] == "ARDUINO_NANO_33_BLE_SENSE" and told["FS_SIZE"] == "512K"
-    assert told["MICROPY_MPYCROSS"] == str(root / "mpy-cross" / "mpy-cross")
-    assert told["FROZEN_MANIFEST"] == str(root / "arduino_nano_33_ble.inputs" / "manifest.py")
-    assert any("mpy-cross 1.25.0" in line for line in said)
+    assert variables["BOARD"] == "ARDUINO_NANO_33_BLE_SENSE" and variables["FS_SIZE"] == "512K"
+    assert variables["MICROPY_MPYCROSS"] == str(root / "mpy-cross" / "mpy-cross")
+    assert variables["FROZEN_MANIFEST"] == str(root / "arduino_nano_33_ble.inputs" / "manifest.py")
+    assert any("mpy-cross 1.25.0" in line for line in messages)
 
 
 def test_another_source_begins_anew(tmp_path, elsewhere, monkeypatch):
@@ -270,16 +272,16 @@ def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkey
     firmware = tmp_path / "firmware.uf2"
     shutil.copy(pico, firmware)
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
-    running = virtual.start("virtual_pico", lambda flash: emulated.command(flash, firmware))
+    status = virtual.start("virtual_pico", lambda flash: emulated.command(flash, firmware))
     try:
         end = time.monotonic() + 120  # it makes its file system first
-        while (found := census.look(str(running.tty)))["state"] != census.AT_PROMPT:
-            assert time.monotonic() < end, found
-        assert (found["firmware_board"], found["firmware_engram"]) == ("rpi_pico", __version__)
-        assert found["engram"] == __version__ and found["machine"].startswith("Raspberry Pi Pico")
-        with api.connect(str(running.tty)) as board:
-            told = api.info(board)
-        assert told["board"] == "rpi_pico" and told["counter"]["kind"] == "device"
-        assert told["fs"]["total_bytes"] == 1408 * 1024  # the port's file system, where it was
+        while (state := census.look(str(status.tty)))["state"] != census.AT_PROMPT:
+            assert time.monotonic() < end, state
+        assert (state["firmware_board"], state["firmware_engram"]) == ("rpi_pico", __version__)
+        assert state["engram"] == __version__ and state["machine"].startswith("Raspberry Pi Pico")
+        with api.connect(str(status.tty)) as board:
+            facts = api.info(board)
+        assert facts["board"] == "rpi_pico" and facts["counter"]["kind"] == "device"
+        assert facts["fs"]["total_bytes"] == 1408 * 1024  # the port's file system, where it was
     finally:
         virtual.stop("virtual_pico")

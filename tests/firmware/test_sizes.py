@@ -10,7 +10,7 @@ def row(name="engram_f", file="engram_x.c", text=400, stack=40):
 
 
 @pytest.mark.parametrize(
-    ("now", "said"),
+    ("now", "words"),
     [
         (row(), None),
         (row(text=400 + 60), None),  # 15 %
@@ -23,10 +23,10 @@ def row(name="engram_f", file="engram_x.c", text=400, stack=40):
         (row(text=10, stack=0), None),
     ],
 )
-def test_budget_of_a_function(now, said):
+def test_budget_of_a_function(now, words):
     lines = sizes.grown([row()], [now])
-    assert len(lines) == (said is not None)
-    assert not said or lines[0].startswith(said)
+    assert len(lines) == (words is not None)
+    assert not words or lines[0].startswith(words)
 
 
 def test_budget_of_a_module():
@@ -49,11 +49,11 @@ def test_another_compiler_is_told():
 
 def test_the_baseline_has_every_kernel():
     """A kernel without a baseline has no budget."""
-    found = {(r["arch"], r["name"]) for r in sizes.read(sizes.BASELINE)}
-    arches = {arch for arch, _ in found}
+    pairs = {(r["arch"], r["name"]) for r in sizes.read(sizes.BASELINE)}
+    arches = {arch for arch, _ in pairs}
     assert {"x64", "armv6m", "armv7m", "armv7emsp", "armv7emdp"} <= arches
-    wanted = {"engram_" + kernel for kernel in modules.rows()} | set(modules.MODULES)
-    assert {(a, k) for a in arches for k in wanted} - found == set()
+    names = {"engram_" + kernel for kernel in modules.rows()} | set(modules.MODULES)
+    assert {(a, k) for a in arches for k in names} - pairs == set()
 
 
 @pytest.mark.slow

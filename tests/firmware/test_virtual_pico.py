@@ -42,11 +42,11 @@ def fed(board, folder, text):
     folder.mkdir()
     argv, environment = board.command(folder / "flash.bin")
     argv += ["--feed", "--stat", str(folder / "stat.json")]
-    done = subprocess.run(
+    result = subprocess.run(
         argv, input=text, capture_output=True, timeout=120, env={**os.environ, **environment}
     )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout, json.loads((folder / "stat.json").read_text())
+    assert result.returncode == 0, result.stderr.decode()
+    return result.stdout, json.loads((folder / "stat.json").read_text())
 
 
 # ---------------------------------------------------------------- the firmware
@@ -108,8 +108,8 @@ def test_a_bad_access_is_a_fault(start, address, words):
     """It is told, and the board starts again."""
     child = start()
     child.begin(LOAD + f"load({address})")
-    said = child.read_until(b">>> ")
-    assert b"FATAL: processor fault, pc " in said and words in said and BANNER in said
+    output = child.read_until(b">>> ")
+    assert b"FATAL: processor fault, pc " in output and words in output and BANNER in output
 
 
 def test_a_stray_write_leaves_rom_and_flash_alone(start):
@@ -197,8 +197,8 @@ def test_killed_while_programming(start):
     )
     child.read_until(b"\r\n9\r\n")
     time.sleep(draw.random() * 0.05)
-    said = child.kill().split(b"\x04")[0]
-    acknowledged = [int(line) for line in said.split(b"\r\n")[:-1] if line]
+    output = child.kill().split(b"\x04")[0]
+    acknowledged = [int(line) for line in output.split(b"\r\n")[:-1] if line]
     last = max(acknowledged, default=9)
     child = start()
     whole = child.value(

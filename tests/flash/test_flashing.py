@@ -89,12 +89,12 @@ class BootLoader(threading.Thread):
 def test_a_uf2_file_arrives_whole_and_the_drive_goes_away(tmp_path):
     board = boards.load("rpi_pico")
     loader = BootLoader(tmp_path / "drive")
-    done = flash(board, firmware=firmware(tmp_path, board, "uf2"), volume=loader.place)
+    outcome = flash(board, firmware=firmware(tmp_path, board, "uf2"), volume=loader.place)
     loader.join(5)
-    got = b"".join(loader.content[at] for at in sorted(loader.content))
-    assert got == files.program("rpi_pico") and min(loader.content) == 0x10000000
-    assert done.done and not done.verified and "nothing back" in done.why_not
-    assert done.said is None  # there was no port to ask
+    content = b"".join(loader.content[at] for at in sorted(loader.content))
+    assert content == files.program("rpi_pico") and min(loader.content) == 0x10000000
+    assert outcome.done and not outcome.verified and "nothing back" in outcome.why_not
+    assert outcome.said is None  # there was no port to ask
 
 
 def test_the_drive_is_found_among_others(tmp_path):
@@ -122,8 +122,8 @@ def test_without_a_drive_it_says_what_to_press(tmp_path, monkeypatch):
 def test_the_drive_of_another_board_is_refused_and_stays_as_it_is(tmp_path):
     board = boards.load("rpi_pico2")
     loader = BootLoader(tmp_path / "drive")
-    told = "not flashed: .* expected .* Board-ID RP2350, got RPI-RP2"
-    with pytest.raises(FlashError, match=told):
+    pattern = "not flashed: .* expected .* Board-ID RP2350, got RPI-RP2"
+    with pytest.raises(FlashError, match=pattern):
         flash(board, firmware=firmware(tmp_path, board, "uf2"), volume=loader.place)
     assert [p.name for p in loader.place.iterdir()] == [volume.INFO]
 
@@ -168,8 +168,8 @@ PROGRAMS = [
 def test_it_is_programmed_and_compared(tmp_path, tools, name, way):
     board = boards.load(name)
     file = firmware(tmp_path, board, way)
-    done = flash(board, way=way, firmware=file)
-    assert done.done and done.verified is (way != "teensy")
+    outcome = flash(board, way=way, firmware=file)
+    assert outcome.done and outcome.verified is (way != "teensy")
     at = board.facts["upload"][way].get("offset", board.facts["build"]["address"])
     memory = (tmp_path / "memory").read_bytes()[at:]
     assert memory == (file.read_bytes() if way == "esptool" else files.program(name))
@@ -179,11 +179,11 @@ def test_it_is_programmed_and_compared(tmp_path, tools, name, way):
 def test_a_dry_run_shows_exactly_what_then_runs(tmp_path, tools, name, way):
     board = boards.load(name)
     file = firmware(tmp_path, board, way)
-    shown = flash(board, way=way, firmware=file, dry_run=True)
-    assert not shown.done and not shown.verified and tool_fakes.calls(tools) == []
+    outcome = flash(board, way=way, firmware=file, dry_run=True)
+    assert not outcome.done and not outcome.verified and tool_fakes.calls(tools) == []
     flash(board, way=way, firmware=file)
     ran = [" ".join(call) for call in tool_fakes.calls(tools)]
-    commands = [s.replace("'", "") for s in shown.steps if not s.startswith("compare ")]
+    commands = [s.replace("'", "") for s in outcome.steps if not s.startswith("compare ")]
     plain = lambda line: [w.rsplit("/", 1)[-1] for w in line.split()]  # noqa: E731
     assert [plain(line) for line in ran] == [plain(line) for line in commands]
 
@@ -231,34 +231,34 @@ def test_probe_and_port_reach_the_tool(tmp_path, tools):
     flash(board, firmware=firmware(tmp_path, board, "pyocd"), probe="0669FF")
     board = boards.load("esp32_generic")
     file = firmware(tmp_path, board, "esptool")
-    shown = flash(board, firmware=file, port="COM7", dry_run=True)
+    outcome = flash(board, firmware=file, port="COM7", dry_run=True)
     assert all(call[call.index("-u") + 1] == "0669FF" for call in tool_fakes.calls(tools))
-    assert all("--port COM7" in step for step in shown.steps)
+    assert all("--port COM7" in step for step in outcome.steps)
 
 
 # ---------------------------------------------------------------- what the board then says
 
 
-def says(monkeypatch, told):
+def says(monkeypatch, facts):
     """A serial port comes after flashing, and this is what is on it."""
-    came = iter([[]])
-    monkeypatch.setattr(ports, "serial_ports", lambda: next(came, [{"port": "COM3"}]))
-    monkeypatch.setattr(flasher.census, "look", lambda url: {"port": url, **told})
+    answers = iter([[]])
+    monkeypatch.setattr(ports, "serial_ports", lambda: next(answers, [{"port": "COM3"}]))
+    monkeypatch.setattr(flasher.census, "look", lambda url: {"port": url, **facts})
 
 
 def test_the_board_is_asked_on_the_port_that_came(tmp_path, tools, monkeypatch):
     board = boards.load("nucleo_wb55")
-    told = {"state": "prompt", "firmware_board": board.name, "firmware_engram": files.__version__}
-    says(monkeypatch, told)
-    done = flash(board, firmware=firmware(tmp_path, board, "pyocd"))
-    assert done.said == {"port": "COM3", **told}
+    facts = {"state": "prompt", "firmware_board": board.name, "firmware_engram": files.__version__}
+    says(monkeypatch, facts)
+    outcome = flash(board, firmware=firmware(tmp_path, board, "pyocd"))
+    assert outcome.said == {"port": "COM3", **facts}
 
 
 @pytest.mark.parametrize("name", [None, "nucleo_l4a6zg"])
 def test_a_board_that_runs_something_else_is_told(tmp_path, tools, monkeypatch, name):
     board = boards.load("nucleo_wb55")
-    told = {"firmware_board": name, "firmware_engram": files.__version__} if name else {}
-    says(monkeypatch, {"state": "prompt", **told})
+    facts = {"firmware_board": name, "firmware_engram": files.__version__} if name else {}
+    says(monkeypatch, {"state": "prompt", **facts})
     with pytest.raises(FlashError, match="on COM3 runs (none of|nucleo_l4a6zg)"):
         flash(board, firmware=firmware(tmp_path, board, "pyocd"))
 
@@ -286,15 +286,17 @@ def test_the_verb_prints_the_steps(tmp_path, tools, capsys):
     file = firmware(tmp_path, boards.load("esp32_generic"), "esptool")
     argv = ["flash", "esp32_generic", "--firmware", str(file), "--port", "COM9"]
     cli.main([*argv, "--dry-run"], standalone_mode=False)
-    shown = capsys.readouterr().out
-    assert f"write-flash 0x1000 {file}\n" in shown and "verify-flash 0x1000" in shown
+    text = capsys.readouterr().out
+    assert f"write-flash 0x1000 {file}\n" in text and "verify-flash 0x1000" in text
     cli.main([*argv, "--dry-run", "--json"], standalone_mode=False)
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     expected = ["esp32_generic", files.__version__]
-    first, enter, *steps, last = shown.splitlines()
-    assert told["steps"] == steps and told["engram"] == expected
+    first, enter, *steps, last = text.splitlines()
+    assert report["steps"] == steps and report["engram"] == expected
     assert first.startswith(f"# {file}: Engram {files.__version__}") and "esp32_generic" in first
-    assert enter == f"# {told['enter']}" and "BOOT" in enter and last.startswith("# ask the board")
+    assert (
+        enter == f"# {report['enter']}" and "BOOT" in enter and last.startswith("# ask the board")
+    )
 
 
 def test_the_verb_says_what_is_to_be_built_first(monkeypatch, capsys):

@@ -46,10 +46,10 @@ def read(tmp_path, data):
     ],
 )
 def test_every_kind_gives_content_address_and_mark(tmp_path, kind, data):
-    found = read(tmp_path, data)
-    assert (found.kind, found.spans) == (kind, ((AT, CONTENT),))
-    assert found.extent == (AT, AT + len(CONTENT)) and found.size == len(CONTENT)
-    assert found.engram == ("rpi_pico", files.__version__)
+    result = read(tmp_path, data)
+    assert (result.kind, result.spans) == (kind, ((AT, CONTENT),))
+    assert result.extent == (AT, AT + len(CONTENT)) and result.size == len(CONTENT)
+    assert result.engram == ("rpi_pico", files.__version__)
 
 
 def test_an_esp_image_tells_its_chip_and_a_raw_one_nothing(tmp_path):
@@ -60,15 +60,15 @@ def test_an_esp_image_tells_its_chip_and_a_raw_one_nothing(tmp_path):
 
 def test_hex_records_follow_their_segments(tmp_path):
     content = files.program(None, 0x300)
-    found = read(tmp_path, files.ihex(content, 0x1000FF00))
-    assert found.spans == ((0x1000FF00, content),)
+    result = read(tmp_path, files.ihex(content, 0x1000FF00))
+    assert result.spans == ((0x1000FF00, content),)
 
 
 def test_the_block_that_tools_put_in_front_for_rp2350_is_passed_over(tmp_path):
     family = 0xE48BFF59
     extra = files.uf2(bytes(256), 0x10FFFF00, image.UF2_ABSOLUTE)
-    found = read(tmp_path, extra + files.uf2(CONTENT, AT, family))
-    assert found.families == {family} and found.extent[1] == AT + len(CONTENT)
+    result = read(tmp_path, extra + files.uf2(CONTENT, AT, family))
+    assert result.families == {family} and result.extent[1] == AT + len(CONTENT)
 
 
 @pytest.mark.parametrize(

@@ -40,20 +40,20 @@ class Wrong(Exception):
 
 def taken(words, with_value, flags):
     """Split words into options and the rest; Wrong for an option that there is not."""
-    found, rest, words = {}, [], list(words)
+    options, rest, words = {}, [], list(words)
     while words:
         word = words.pop(0)
         if word in with_value:
             if not words:
                 raise Wrong(f"{word}: expected one argument")
-            found.setdefault(word, []).append(words.pop(0))
+            options.setdefault(word, []).append(words.pop(0))
         elif word in flags:
-            found[word] = True
+            options[word] = True
         elif word.startswith("-"):
             raise Wrong(f"no such option: {word}")
         else:
             rest.append(word)
-    return found, rest
+    return options, rest
 
 
 def spans(path):

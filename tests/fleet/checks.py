@@ -44,37 +44,37 @@ def fault(check, lines):
     return differing(exact, expected_exact) or far(close, expected_close)
 
 
-def differing(got, expected):
+def differing(lines, expected):
     """The first line that is not the expected one, None if all are; no line at all is wrong."""
-    if got == expected and got:
+    if lines == expected and lines:
         return None
-    for line, wanted in zip(got, expected):
-        if line != wanted:
-            return f"{wanted!r} expected, got {line!r}"
-    return f"{len(expected)} lines expected, got {len(got)}"
+    for line, target in zip(lines, expected):
+        if line != target:
+            return f"{target!r} expected, got {line!r}"
+    return f"{len(expected)} lines expected, got {len(lines)}"
 
 
-def far(got, expected):
+def far(figures, expected):
     """The first row of numbers that is not within the tolerance of the expected one, or None."""
-    if got.keys() != expected.keys():
-        return f"{sorted(expected)} expected, got {sorted(got)}"
+    if figures.keys() != expected.keys():
+        return f"{sorted(expected)} expected, got {sorted(figures)}"
     for name, values in expected.items():
-        if len(got[name]) != len(values) or any(
-            not abs(a - b) <= max(RTOL * abs(b), ATOL) for a, b in zip(got[name], values)
+        if len(figures[name]) != len(values) or any(
+            not abs(a - b) <= max(RTOL * abs(b), ATOL) for a, b in zip(figures[name], values)
         ):
-            return f"{name}: {values} expected, got {got[name]}"
+            return f"{name}: {values} expected, got {figures[name]}"
     return None
 
 
-def run(host, wanted=CHECKS):
+def run(host, checks=CHECKS):
     """Check -> fault or None, each in a fresh interpreter of a running BoardHost.
 
     A check that raises on the board has the exception as its fault.
     """
-    found = {}
-    for check in wanted:
+    faults = {}
+    for check in checks:
         try:
-            found[check] = fault(check, host.run(check))
+            faults[check] = fault(check, host.run(check))
         except Exception as error:  # whatever the board or the line to it did: it is this board's
-            found[check] = f"{type(error).__name__}: {error}"
-    return found
+            faults[check] = f"{type(error).__name__}: {error}"
+    return faults

@@ -36,14 +36,14 @@ LEAST_REPLAY, MOST_FINETUNE, MOST_BELOW_JOINT, PLAN_WITHIN = 0.90, 0.5, 0.04, 0.
 
 def demo_of(name, out):
     """What the demo measured on a board, for the table."""
-    done = demo.demo(name, out=out)
+    run_result = demo.demo(name, out=out)
     result = json.loads((out / "result.json").read_text())
     steps = [step for session in result["replay"]["sessions"] for step in session["steps"]]
-    wanted = (
+    names = (
         "accuracy_replay accuracy_finetune accuracy_joint ram_peak_bytes ram_planned_bytes "
         "share_outside_kernels flash_programmed_bytes wall_s"
     )
-    return {key: done["summary"][key] for key in wanted.split()} | {
+    return {key: run_result["summary"][key] for key in names.split()} | {
         "steps": len(steps),
         "per_step": round(sum(step["total"] for step in steps) / len(steps)),
         "unit": result["counter_unit"],
@@ -53,21 +53,21 @@ def demo_of(name, out):
 
 def faults_of(row):
     """A line for everything that is wrong in a board's row."""
-    found = [f"{check}: {why}" for check, why in row["device_tests"].items() if why]
-    told = row["demo"]
-    if told["accuracy_replay"] < LEAST_REPLAY:
-        found.append(f"accuracy with replay {told['accuracy_replay']:.3f} < {LEAST_REPLAY}")
-    if told["accuracy_finetune"] >= MOST_FINETUNE:
-        found.append(f"accuracy without replay {told['accuracy_finetune']:.3f}: no contrast")
-    if told["accuracy_joint"] - told["accuracy_replay"] > MOST_BELOW_JOINT:
-        found.append(
-            f"{told['accuracy_joint'] - told['accuracy_replay']:.3f} below joint training"
+    problems = [f"{check}: {why}" for check, why in row["device_tests"].items() if why]
+    figures = row["demo"]
+    if figures["accuracy_replay"] < LEAST_REPLAY:
+        problems.append(f"accuracy with replay {figures['accuracy_replay']:.3f} < {LEAST_REPLAY}")
+    if figures["accuracy_finetune"] >= MOST_FINETUNE:
+        problems.append(f"accuracy without replay {figures['accuracy_finetune']:.3f}: no contrast")
+    if figures["accuracy_joint"] - figures["accuracy_replay"] > MOST_BELOW_JOINT:
+        problems.append(
+            f"{figures['accuracy_joint'] - figures['accuracy_replay']:.3f} below joint training"
         )
-    planned, peak = told["ram_planned_bytes"], told["ram_peak_bytes"]
+    planned, peak = figures["ram_planned_bytes"], figures["ram_peak_bytes"]
     # The plan is for 32-bit processors; a process of this computer has wider pointers.
     if row["core"] != "host" and abs(planned - peak) > PLAN_WITHIN * peak:
-        found.append(f"RAM: {planned} bytes planned, {peak} used")
-    return found
+        problems.append(f"RAM: {planned} bytes planned, {peak} used")
+    return problems
 
 
 def measure(name):
@@ -158,16 +158,16 @@ def main():
     parser.add_argument("--budget", type=float, default=60, help="minutes")
     parser.add_argument("--docs", action="store_true", help="table into docs/boards.md")
     parser.add_argument("--row", type=Path, help="write the row of the one board named")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(LIBRARIES)
-    if chosen.row:
+    if options.row:
         # A job in the background of a shell ignores it; here it is how the budget ends.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        chosen.row.write_text(json.dumps(measure(chosen.boards[0])))
+        options.row.write_text(json.dumps(measure(options.boards[0])))
         return
-    names = chosen.boards or [board.name for board in boards.load_all() if board.is_virtual]
-    rows = all_rows(names, time.monotonic() + 60 * chosen.budget)
-    rows = with_earlier(rows, OUT) if chosen.boards else rows
+    names = options.boards or [board.name for board in boards.load_all() if board.is_virtual]
+    rows = all_rows(names, time.monotonic() + 60 * options.budget)
+    rows = with_earlier(rows, OUT) if options.boards else rows
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps({"boards": rows}, indent=1) + "\n")
     text = table.markdown(rows)
@@ -175,7 +175,7 @@ def main():
     wrong = [f"{row['board']}: {fault}" for row in rows for fault in row["faults"]]
     if wrong:
         sys.exit("\n".join(wrong))
-    if chosen.docs:
+    if options.docs:
         table.put(text)
 
 

@@ -26,7 +26,7 @@ COLUMNS = (
 
 def cells(row):
     """The cells of a board's row, as text."""
-    passed = sum(found is None for found in row["device_tests"].values())
+    passed = sum(fault is None for fault in row["device_tests"].values())
     tests = f"{passed}/{len(row['device_tests'])}"
     start = [f"`{row['board']}`", row["core"], f"{row['ram_bytes'] // 1024} KB", tests]
     demo = row["demo"]

@@ -68,8 +68,8 @@ def test_a_wrong_line_is_seen():
 )
 def test_a_bar_that_is_missed_is_told(change, words):
     assert run.faults_of(ROW) == []
-    (told,) = run.faults_of({**ROW, "demo": {**DEMO, **change}})
-    assert words in told
+    (message,) = run.faults_of({**ROW, "demo": {**DEMO, **change}})
+    assert words in message
 
 
 def test_a_failed_device_test_is_told():

@@ -17,10 +17,10 @@ def stock(tmp_path, monkeypatch):
         board = boards.load(name)
         if not board.artefact.exists():
             build.build(board)
-        running = virtual.ensure(name, board.command)
+        status = virtual.ensure(name, board.command)
         if name in lines:
             lines[name].close()
-        lines[name] = SerialTransport(str(running.tty), board.baud, name=name)
+        lines[name] = SerialTransport(str(status.tty), board.baud, name=name)
         return lines[name]
 
     yield start
@@ -34,8 +34,8 @@ def repl(stock):
     """repl(name): the raw REPL of such a board."""
 
     def enter(name):
-        found = RawRepl(stock(name))
-        found.enter()
-        return found
+        client = RawRepl(stock(name))
+        client.enter()
+        return client
 
     return enter

@@ -44,22 +44,22 @@ def usual() -> dict[str, list[str]]:
 
 def whole() -> dict[str, list[str]]:
     """Package -> every module of it, those that are loaded when an option asks for them too."""
-    found: dict[str, list[str]] = {name: [] for name in packages.USUAL}
+    lists: dict[str, list[str]] = {name: [] for name in packages.USUAL}
     library = ROOT / "device_lib" / "engram"
     for path in packages.sources(library):
         module = path.relative_to(library).with_suffix("").as_posix().removesuffix("/__init__")
         package = packages.package_of(module)
-        if package in found:
+        if package in lists:
             dotted = "engram" if module == "__init__" else "engram." + module.replace("/", ".")
-            found[package].append(dotted)
-    return found
+            lists[package].append(dotted)
+    return lists
 
 
-def frozen(repl: RawRepl, wanted: dict[str, list[str]]) -> dict[str, int]:
+def frozen(repl: RawRepl, modules_of: dict[str, list[str]]) -> dict[str, int]:
     """Package -> bytes of heap after its import, of firmware that has the library frozen."""
     repl.reset()
     repl.run(facts.script("check"))
-    rows = list(wanted.items())
+    rows = list(modules_of.items())
     return dict(json.loads(repl.run(f"_say(_cost({rows!r}))")))
 
 
@@ -69,17 +69,17 @@ def while_opening(repl: RawRepl) -> int:
     repl.run(facts.script("check"))
     for row in usual().items():
         repl.run(f"_cost({[row]!r})")
-    told = json.loads(repl.run(f"_say(_cost({[(OPENING, check.OPENING.split())]!r}))"))
-    return int(told[0][1])
+    costs = json.loads(repl.run(f"_say(_cost({[(OPENING, check.OPENING.split())]!r}))"))
+    return int(costs[0][1])
 
 
 def table() -> str:
     """The table, in Markdown."""
-    told, opening = {}, {}
+    runs, opening = {}, {}
     for name in STOCK:
         transport = line(name)
         wishes = installer.Wishes(board=boards.load(name).facts)
-        told[name] = installer.install(transport, wishes, Silent())
+        runs[name] = installer.install(transport, wishes, Silent())
         repl = RawRepl(transport)
         repl.enter()
         opening[name] = while_opening(repl)
@@ -87,20 +87,20 @@ def table() -> str:
     repl.enter()
     built_in, all_of_it = frozen(repl, usual()), frozen(repl, whole())
     opening[FROZEN] = while_opening(repl)
-    titles = [f"`{name}` ({told[name]['kernels']['arch']})" for name in STOCK]
+    titles = [f"`{name}` ({runs[name]['kernels']['arch']})" for name in STOCK]
     head = ["part", "bytes of files", *(f"heap, {title}" for title in titles)]
     head += [f"frozen, `{FROZEN}`", "frozen, every module loaded"]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    rows = {name: {row["part"]: row for row in told[name]["parts"]} for name in STOCK}
+    rows = {name: {row["part"]: row for row in runs[name]["parts"]} for name in STOCK}
     for part, row in rows[STOCK[-1]].items():
         cells = [f"{row['file_bytes']:,}"]
         cells += [f"{rows[name][part]['heap_bytes']:,}" for name in STOCK]
-        cells += [f"{found.get(part, 0):,}" for found in (built_in, all_of_it)]
+        cells += [f"{figures.get(part, 0):,}" for figures in (built_in, all_of_it)]
         lines.append(f"| {part} | " + " | ".join(cells) + " |")
     cells = [f"{opening[name]:,}" for name in (*STOCK, FROZEN)]
     lines.append(f"| {OPENING} | | " + " | ".join(cells) + " | |")
     for name in STOCK:
-        modules = ", ".join(f"`{m}` of {a}" for m, a in told[name]["kernels"]["modules"].items())
+        modules = ", ".join(f"`{m}` of {a}" for m, a in runs[name]["kernels"]["modules"].items())
         lines.append(f"\nKernels of `{name}`: {modules}.")
     return "\n".join(lines)
 
@@ -108,18 +108,18 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--docs", action="store_true", help="write it into docs/install.md")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as state:
         os.environ["ENGRAM_STATE"] = state
         try:
-            found = table()
+            text = table()
         finally:
             for name in (*STOCK, FROZEN):
                 virtual.stop(name)
-    print(found)
-    if chosen.docs:
+    print(text)
+    if options.docs:
         docs = ROOT / "docs" / "install.md"
-        docs.write_text(MARK.sub(lambda m: m[1] + found + "\n" + m[2], docs.read_text()))
+        docs.write_text(MARK.sub(lambda m: m[1] + text + "\n" + m[2], docs.read_text()))
 
 
 if __name__ == "__main__":

@@ -42,12 +42,12 @@ def row_of(out: Path) -> dict[str, Any]:
     result = json.loads((out / "result.json").read_text())
     summary = json.loads((out / "summary.json").read_text())
     steps = [step for session in result["replay"]["sessions"] for step in session["steps"]]
-    told = result["install"]
+    installation = result["install"]
     return {
         "board": result["board"],
         "ram_bytes": result["ram"]["board_bytes"],
-        "kernels": told["kernels"]["modules"],
-        "library_bytes": sum(part["heap_bytes"] for part in told["parts"]),
+        "kernels": installation["kernels"]["modules"],
+        "library_bytes": sum(part["heap_bytes"] for part in installation["parts"]),
         "micro": result["settings"]["learner"]["micro"],
         "free_bytes": result["ram"]["free_bytes"],
         "unit": result["counter_unit"],
@@ -87,9 +87,9 @@ def main() -> None:
     parser.add_argument("boards", nargs="*", help="names; none: all of them")
     parser.add_argument("--table", action="store_true", help="measure nothing")
     parser.add_argument("--docs", action="store_true", help="write it into docs/install.md")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     names = [name + boards.STOCK for name in NAMES]
-    for name in [] if chosen.table else chosen.boards or names:
+    for name in [] if options.table else options.boards or names:
         os.environ["ENGRAM_STATE"] = str(OUT / name / "state")
         measure(name, OUT / name)
     rows = [row_of(OUT / name) for name in names if (OUT / name / "result.json").exists()]
@@ -97,7 +97,7 @@ def main() -> None:
     wrong = [f"{row['board']}: {fault}" for row in rows for fault in faults_of(row)]
     if wrong:
         sys.exit("\n".join(wrong))
-    if chosen.docs:
+    if options.docs:
         docs = ROOT / "docs" / "install.md"
         docs.write_text(MARK.sub(lambda m: m[1] + table(rows) + "\n" + m[2], docs.read_text()))
 

@@ -17,17 +17,17 @@ BOARDS = ("unix_stock", "qemu_m0p_stock", "qemu_m7_stock", "virtual_pico_stock")
 def test_the_demo_installs_and_finds_how_many_samples_fit(name, tmp_path):
     if not boards.load(name).artefact.exists():
         pytest.skip(f"no firmware of {name}: `engram build {name}` makes it")
-    settings, said = demo.load_settings(), []
+    settings, messages = demo.load_settings(), []
     model = demo.prepare(tmp_path, digits(), settings)
-    with demo._board(name, tmp_path, said.append, None), api.connect(name) as device:
-        fitted = demo._fitted(device, model, settings, said.append)
+    with demo._board(name, tmp_path, messages.append, None), api.connect(name) as device:
+        fitted = demo._fitted(device, model, settings, messages.append)
         info = device.info()
     assert info["board"] == name
     assert info["learner"]["batch"] == settings["learner"]["batch"]
     assert info["learner"]["micro"] == fitted["learner"].get("micro", info["learner"]["micro"])
-    assert f"{name} has stock firmware: installing Engram, as `engram install` does" in said
-    told = next(line for line in said if line.startswith("installed:"))
-    assert "bytes of RAM; kernels: the board is" in told
-    smaller = [line for line in said if "too little RAM left for that" in line]
+    assert f"{name} has stock firmware: installing Engram, as `engram install` does" in messages
+    message = next(line for line in messages if line.startswith("installed:"))
+    assert "bytes of RAM; kernels: the board is" in message
+    smaller = [line for line in messages if "too little RAM left for that" in line]
     usual = {**settings["learner"], "budget": fitted["learner"]["budget"]}
     assert bool(smaller) == (fitted["learner"] != usual)

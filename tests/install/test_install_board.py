@@ -50,13 +50,14 @@ def test_what_runs_can_be_talked_to(repl):
 
 
 def test_the_board_says_what_it_is(repl):
-    told = facts.ask(repl(UNIX))
-    assert (told.name, told.arch, told.abi, told.float_bits) == ("micropython", "x64", "6.3", 32)
-    assert told.file_system["block_bytes"] == 4096 and told.file_system["writable"]
-    assert told.file_system["total_bytes"] == boards.load(UNIX).flash.data_bytes
-    assert told.missing == [] and told.frozen_engram is None
-    assert not told.user_module and not told.ulab
-    assert told.folder == "/lib" and told.heap["free_bytes"] > 500_000
+    board = facts.ask(repl(UNIX))
+    assert (board.name, board.arch, board.abi) == ("micropython", "x64", "6.3")
+    assert board.float_bits == 32
+    assert board.file_system["block_bytes"] == 4096 and board.file_system["writable"]
+    assert board.file_system["total_bytes"] == boards.load(UNIX).flash.data_bytes
+    assert board.missing == [] and board.frozen_engram is None
+    assert not board.user_module and not board.ulab
+    assert board.folder == "/lib" and board.heap["free_bytes"] > 500_000
 
 
 # ---------------------------------------------------------------- an install
@@ -64,17 +65,17 @@ def test_the_board_says_what_it_is(repl):
 
 def test_install_then_learn(stock, tmp_path):
     """Whole: from blank flash to a session over the link; what was stored survives a restart."""
-    told = install(stock(UNIX))
-    assert told["before"] == "nothing" and told["kernels"]["arch"] == "x64"
-    assert told["self_test"] == {"kernels": "_engram", "learner": True}
-    assert [row["part"] for row in told["parts"]] == [
+    result = install(stock(UNIX))
+    assert result["before"] == "nothing" and result["kernels"]["arch"] == "x64"
+    assert result["self_test"] == {"kernels": "_engram", "learner": True}
+    assert [row["part"] for row in result["parts"]] == [
         "kernels", "core", "store", "continual", "link"
     ]
-    assert all(row["heap_bytes"] > 0 for row in told["parts"])
+    assert all(row["heap_bytes"] > 0 for row in result["parts"])
     line = stock(UNIX)
     again = install(line)
     assert (again["send"], again["stale"], again["before"]) == ([], [], "Engram 0.1.0")
-    assert again["store"] == told["store"]
+    assert again["store"] == result["store"]
     line.close()
     _learn(tmp_path)
 
@@ -98,8 +99,8 @@ def _learn(tmp_path):
 
 
 def test_dry_run_changes_nothing(stock, repl):
-    told = install(stock(UNIX), dry_run=True)
-    assert told["dry_run"] and len(told["send"]) > 5 and told["send_bytes"] > 100_000
+    result = install(stock(UNIX), dry_run=True)
+    assert result["dry_run"] and len(result["send"]) > 5 and result["send_bytes"] > 100_000
     board = repl(UNIX)
     assert board.run("import os\nprint(os.listdir('/'))") == "[]\n"
 
@@ -108,9 +109,9 @@ def test_dry_run_changes_nothing(stock, repl):
 def test_a_cut_install_is_seen_and_mended(stock, repl, most):
     with pytest.raises(PortError):
         install(Cut(stock(UNIX), most))
-    told = install(stock(UNIX))
-    assert told["before"] == "Engram 0.1.0, cut off in the middle"
-    assert told["self_test"]["kernels"] == "_engram"
+    result = install(stock(UNIX))
+    assert result["before"] == "Engram 0.1.0, cut off in the middle"
+    assert result["self_test"]["kernels"] == "_engram"
     board = repl(UNIX)
     look = _look(board)
     assert look.manifest["complete"]
@@ -134,9 +135,9 @@ def test_a_damaged_file_is_sent_again_and_stale_ones_go(stock, repl):
         "open('/lib/_engram_int8.mpy', 'w').close()\n"
         "open('/lib/own.py', 'w').close()"
     )
-    told = install(board.transport)
-    assert told["send"] == ["engram/core.pack"]
-    assert told["stale"] == ["_engram_int8.mpy", "engram/nn/model.py"]
+    result = install(board.transport)
+    assert result["send"] == ["engram/core.pack"]
+    assert result["stale"] == ["_engram_int8.mpy", "engram/nn/model.py"]
     board.enter()
     assert board.run("import os\nprint('own.py' in os.listdir('/lib'))") == "True\n"
     assert "nn" not in board.run("print(os.listdir('/lib/engram'))")
@@ -163,8 +164,8 @@ def test_a_full_file_system_is_told_before_anything_is_sent(stock, repl):
 
 def test_a_firmware_with_engram_needs_none(repl):
     board = repl("unix")
-    told = facts.ask(board)
-    assert told.user_module and told.frozen_engram
+    answer = facts.ask(board)
+    assert answer.user_module and answer.frozen_engram
     with pytest.raises(InstallError, match="built in.*there is nothing to install"):
         install(board.transport)
 
@@ -191,9 +192,9 @@ def test_messages_are_whole(stock, repl):
 
 
 def test_python_kernels_where_they_are_asked_for(stock):
-    told = install(stock(UNIX), kernels="python")
-    assert told["self_test"]["kernels"] == "engram.kernels.python"
-    assert told["kernels"]["arch"] is None
+    result = install(stock(UNIX), kernels="python")
+    assert result["self_test"]["kernels"] == "engram.kernels.python"
+    assert result["kernels"]["arch"] is None
 
 
 # ---------------------------------------------------------------- on an emulated Cortex-M
@@ -205,11 +206,11 @@ FROZEN_BYTES = 8_000  # of heap, `import engram` and the core of firmware of our
 @pytest.mark.slow
 def test_a_cortex_m_and_what_the_library_takes_there(stock, repl):
     line = stock("qemu_m4f_stock")
-    told = install(line)
-    assert told["kernels"]["arch"] == "armv7emsp"
-    heap = {row["part"]: row["heap_bytes"] for row in told["parts"]}
+    result = install(line)
+    assert result["kernels"]["arch"] == "armv7emsp"
+    heap = {row["part"]: row["heap_bytes"] for row in result["parts"]}
     assert heap["core"] <= CORE_BYTES
-    assert told["self_test"]["learner"]
+    assert result["self_test"]["learner"]
 
 
 @pytest.mark.slow
@@ -225,8 +226,8 @@ def test_frozen_it_takes_less(repl):
 def test_the_manifest_lists_the_files_of_this_checkout(stock, repl):
     install(stock(UNIX))
     look = _look(repl(UNIX))
-    found = files.find(("x64",))
-    assert look.manifest["engram"] == found.version and look.manifest["arch"] == "x64"
+    device_files = files.find(("x64",))
+    assert look.manifest["engram"] == device_files.version and look.manifest["arch"] == "x64"
     assert look.manifest["files"] == len(look.files)
     assert MANIFEST not in look.files
     assert (tree.ROOT / "device_lib" / "stock" / "engram_board.py").exists()
@@ -235,19 +236,19 @@ def test_the_manifest_lists_the_files_of_this_checkout(stock, repl):
 def test_a_stock_firmware_that_is_missing_is_built_first(tmp_path, monkeypatch, stock):
     """In a new checkout nothing is built: the verb does it, and says so."""
     board, place = boards.load(UNIX), tmp_path / "micropython"
-    built = board.artefact
+    artefact = board.artefact
     stock(UNIX)  # builds it where no test has before
     virtual.stop(UNIX)
 
     def build(board, source, say):
         say(f"building the firmware of {board.name}")
-        place.symlink_to(built)
+        place.symlink_to(artefact)
         return place
 
     monkeypatch.setattr(boards.Board, "artefact", place)
     monkeypatch.setattr(api.firmware, "build", build)
-    said = []
-    assert api.install(UNIX, say=said.append, dry_run=True)["before"] == "nothing"
-    assert said == [f"building the firmware of {UNIX}"]
-    api.install(UNIX, say=said.append, dry_run=True)
-    assert len(said) == 1, "it is there now"
+    messages = []
+    assert api.install(UNIX, say=messages.append, dry_run=True)["before"] == "nothing"
+    assert messages == [f"building the firmware of {UNIX}"]
+    api.install(UNIX, say=messages.append, dry_run=True)
+    assert len(messages) == 1, "it is there now"

@@ -77,9 +77,9 @@ def files(tmp_path):
     ],
 )
 def test_a_refusal_says_what_was_expected_what_it_got_and_what_to_do(facts, words):
-    with pytest.raises(InstallError, match=words) as told:
+    with pytest.raises(InstallError, match=words) as error:
         choice.refuse(facts)
-    assert len(str(told.value).split("; ")) == 2
+    assert len(str(error.value).split("; ")) == 2
 
 
 @pytest.mark.parametrize("bits", [32, 64])
@@ -119,17 +119,17 @@ def test_no_native_module_where_none_can_or_need_be():
 )
 def test_kernels_leave_room_for_a_learner(files, free, modules):
     facts = replace(PICO, mpy=mpy("armv7emsp"), heap={"free_bytes": free, "used_bytes": 0})
-    chosen = choice.choose(facts, files("armv7emsp", "armv6m"), packages.USUAL, choice.AUTO)
-    assert chosen.kernels == modules
-    assert chosen.packages == ("core", "store", "continual", "link")
+    selection = choice.choose(facts, files("armv7emsp", "armv6m"), packages.USUAL, choice.AUTO)
+    assert selection.kernels == modules
+    assert selection.packages == ("core", "store", "continual", "link")
 
 
 def test_too_little_heap_is_told(files):
     facts = replace(PICO, heap={"free_bytes": 70_000, "used_bytes": 0})
     with pytest.raises(InstallError, match=r"expected \d+ kB of free heap .*got 70 kB"):
         choice.choose(facts, files("armv6m"), packages.USUAL, choice.AUTO)
-    chosen = choice.choose(facts, files("armv6m"), ["core"], choice.AUTO)
-    assert chosen.packages == ("core",)
+    selection = choice.choose(facts, files("armv6m"), ["core"], choice.AUTO)
+    assert selection.packages == ("core",)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_too_little_heap_is_told(files):
 def test_why_no_native_code(files, facts, kernels, why):
     import re
 
-    chosen = choice.choose(facts, files(), packages.USUAL, kernels)
-    assert chosen.kernels == {} and "python" in chosen.packages
-    assert re.search(why, chosen.why)
+    selection = choice.choose(facts, files(), packages.USUAL, kernels)
+    assert selection.kernels == {} and "python" in selection.packages
+    assert re.search(why, selection.why)
 
 
 def test_a_firmware_with_our_kernels_needs_none(files):
-    chosen = choice.choose(replace(PICO, user_module=True), files(), packages.USUAL, "auto")
-    assert chosen.kernels == {} and "python" not in chosen.packages
+    selection = choice.choose(replace(PICO, user_module=True), files(), packages.USUAL, "auto")
+    assert selection.kernels == {} and "python" not in selection.packages
 
 
 # ---------------------------------------------------------------- packages
@@ -214,6 +214,6 @@ def test_a_store_that_does_not_fit_is_told():
 def test_only_what_differs_is_sent_and_what_is_stale_goes():
     a, b = Payload(b"a"), Payload(b"b")
     present = transfer.Present({"a": (1, a.crc), "b": (1, 0), "old": (9, 9)}, {}, {})
-    found = transfer.changes(present, {"a": a, "b": b})
-    assert (found.kept, list(found.send), found.stale) == (1, ["b"], ["old"])
+    difference = transfer.changes(present, {"a": a, "b": b})
+    assert (difference.kept, list(difference.send), difference.stale) == (1, ["b"], ["old"])
     assert present.state == "files that no install lists"

@@ -50,8 +50,8 @@ def test_install_and_demo(name, tmp_path, monkeypatch):
 )
 def test_a_bar_that_is_missed_is_told(change, words):
     assert stock_boards.faults_of(ROW) == []
-    (told,) = stock_boards.faults_of({**ROW, **change})
-    assert words in told
+    (message,) = stock_boards.faults_of({**ROW, **change})
+    assert words in message
 
 
 def test_the_table_has_a_line_a_board():

@@ -48,15 +48,15 @@ def test_it_holds_what_a_user_needs(unpacked):
 
 
 def test_each_package_json_names_files_that_are_there(unpacked):
-    found = sorted((unpacked / "mip").rglob("*.json"))
+    paths = sorted((unpacked / "mip").rglob("*.json"))
     names = ["all", "core", "package", "small", "train"]
-    for arch in {path.parent for path in found}:
-        assert [path.stem for path in found if path.parent == arch] == names
-    assert (unpacked / "mip" / "choose.py").is_file() and len(found) >= len(names)
-    for path in found:
-        told = json.loads(path.read_text())
-        assert [u for _, u in told["urls"] if not (path.parent / u).is_file()] == []
-        assert len(told["urls"]) > 5 and told["deps"] == []
+    for arch in {path.parent for path in paths}:
+        assert [path.stem for path in paths if path.parent == arch] == names
+    assert (unpacked / "mip" / "choose.py").is_file() and len(paths) >= len(names)
+    for path in paths:
+        content = json.loads(path.read_text())
+        assert [u for _, u in content["urls"] if not (path.parent / u).is_file()] == []
+        assert len(content["urls"]) > 5 and content["deps"] == []
 
 
 ON_THIS_COMPUTER = """
@@ -82,8 +82,8 @@ def test_the_wheel_learns_on_this_computer(unpacked, tmp_path):
     assert all((library / "engram" / name).exists() for name in ("py.typed", "__init__.pyi"))
     demo.prepare(tmp_path, datasets.digits(), demo.load_settings())
     for times in range(2):
-        told = outside(library, tmp_path, ON_THIS_COMPUTER)
-        accuracy, generation = told.split()
+        output = outside(library, tmp_path, ON_THIS_COMPUTER)
+        accuracy, generation = output.split()
         assert float(accuracy) > 0.9 and int(generation) == 1 + times
     assert (tmp_path / "digits.engram" / "flash.bin").exists()
 
@@ -101,15 +101,15 @@ def test_the_demo_runs_from_a_wheel_in_a_new_environment(unpacked, tmp_path):
     (packages / "borrowed.pth").write_text(sysconfig.get_path("platlib") + "\n")
     home = tmp_path / "home"
     home.mkdir()
-    told = subprocess.run(
+    result = subprocess.run(
         ["engram", "demo", "--port", "unix", "--json"],
         cwd=home,
         env={"PATH": str(venv / "bin"), "HOME": str(home)},
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert json.loads(told.stdout)["accuracy_replay"] > 0.9
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout)["accuracy_replay"] > 0.9
     assert (home / "out" / "demo" / "report.html").exists()
 
 
@@ -126,9 +126,9 @@ def test_a_wheel_without_a_firmware_says_what_to_do(unpacked, tmp_path):
     library = tmp_path / "library"
     with zipfile.ZipFile(next((unpacked / "wheels").glob("*-any.whl"))) as file:
         file.extractall(library)
-    told = outside(library, tmp_path, NO_FIRMWARE)
-    assert "expected a checkout of Engram for the firmware of unix, got an installation" in told
-    assert "run `make demo` there" in told and "carries that of qemu_m4f, qemu_m4f_stock" in told
+    text = outside(library, tmp_path, NO_FIRMWARE)
+    assert "expected a checkout of Engram for the firmware of unix, got an installation" in text
+    assert "run `make demo` there" in text and "carries that of qemu_m4f, qemu_m4f_stock" in text
 
 
 def outside(library, folder, program, *arguments):
@@ -138,15 +138,15 @@ def outside(library, folder, program, *arguments):
         f"sys.path[:0] = [{str(library)!r}]\n"
         f"sys.path += [{sysconfig.get_path('platlib')!r}]\n"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", prepare + program, str(library), *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @pytest.mark.board
@@ -160,7 +160,7 @@ def test_the_wheel_installs_on_a_stock_board_without_a_compiler(unpacked, tmp_pa
     state = tmp_path / "state"
     os.environ["ENGRAM_STATE"], before = str(state), os.environ["ENGRAM_STATE"]
     try:
-        running = virtual.start(board.name, board.command)
+        status = virtual.start(board.name, board.command)
         program = (
             "import sys, shutil; "
             f"sys.path[:0] = [{str(library)!r}]; "
@@ -170,16 +170,16 @@ def test_the_wheel_installs_on_a_stock_board_without_a_compiler(unpacked, tmp_pa
             f"assert cli.__file__.startswith({str(library)!r}); sys.exit(cli.main())"
         )
         (tmp_path / "bin").mkdir()
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-I", "-S", "-c", program]
-            + ["install", "--port", str(running.tty), "--json"],
+            + ["install", "--port", str(status.tty), "--json"],
             env={"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
         )
-        assert told.returncode == 0, told.stdout + told.stderr
-        answer = json.loads(told.stdout)
+        assert result.returncode == 0, result.stdout + result.stderr
+        answer = json.loads(result.stdout)
         assert answer["kernels"]["modules"] == {"_engram": "x64"}
         assert answer["self_test"] == {"kernels": "_engram", "learner": True}
     finally:
@@ -192,9 +192,9 @@ def test_mip_installs_the_folder_of_an_architecture(unpacked, tmp_path, monkeypa
     """By mpremote, which reads a package.json of this computer."""
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
     board = boards.load("unix_stock")
-    running = virtual.start(board.name, board.command)
+    status = virtual.start(board.name, board.command)
     try:
-        mpremote = [sys.executable, "-m", "mpremote", "connect", str(running.tty)]
+        mpremote = [sys.executable, "-m", "mpremote", "connect", str(status.tty)]
         package = unpacked / "mip" / "x64" / "package.json"
         subprocess.run(
             [*mpremote, "mip", "install", "--no-mpy", "--target", "/lib", str(package)],
@@ -202,7 +202,7 @@ def test_mip_installs_the_folder_of_an_architecture(unpacked, tmp_path, monkeypa
             capture_output=True,
             timeout=300,
         )
-        told = subprocess.run(
+        result = subprocess.run(
             [*mpremote, "exec", "import engram.opener, engram.backend, engram_board as b;"
              "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0))"],
             check=True,
@@ -210,6 +210,6 @@ def test_mip_installs_the_folder_of_an_architecture(unpacked, tmp_path, monkeypa
             text=True,
             timeout=60,
         )
-        assert told.stdout.split() == ["_engram_small", "24"]
+        assert result.stdout.split() == ["_engram_small", "24"]
     finally:
         virtual.stop(board.name)

@@ -33,9 +33,9 @@ def test_often_while_it_is_loaded_rarely_while_it_learns(stock, repl):
 
 def test_firmware_with_engram_collects_when_it_must(repl):
     """Except while a learner is opened, whose arena needs one piece."""
-    told = repl("unix").run(
+    output = repl("unix").run(
         OPEN.split("print(round")[0]
         + "print(gc.threshold())\nc.collect_often()\nprint(gc.threshold())\n"
         + "c.collect_rarely()\nprint(gc.threshold())"
     )
-    assert told.split() == ["-1", "-1", "8192", "-1"]
+    assert output.split() == ["-1", "-1", "8192", "-1"]

@@ -26,9 +26,9 @@ ARCH = "x64"
 def folder(tmp_path_factory):
     """What the release archive has as mip/."""
     out = tmp_path_factory.mktemp("mip")
-    found = files.find((ARCH,))
-    mip.write(found, out / ARCH)
-    mip.write_choice(found.root, [ARCH], out)
+    device_files = files.find((ARCH,))
+    mip.write(device_files, out / ARCH)
+    mip.write_choice(device_files.root, [ARCH], out)
     return out
 
 
@@ -58,14 +58,14 @@ def serve():
 def mpremote(*words, name=UNIX):
     """What mpremote prints, at a board that nobody else talks to."""
     tty = str(virtual.status(name).tty)
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "mpremote", "connect", tty, *words],
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def there(repl):
@@ -73,23 +73,23 @@ def there(repl):
     board = repl(UNIX)
     look = Transfer(board, "/lib")
     look.begin()
-    found = look.look().files
+    files_there = look.look().files
     board.leave()
-    return {name: file for name, file in found.items() if name != SETTINGS}
+    return {name: file for name, file in files_there.items() if name != SETTINGS}
 
 
 @pytest.mark.parametrize("kernels", ["auto", "small"])
 def test_a_board_has_the_files_of_an_install(stock, repl, folder, serve, kernels):
     stock(UNIX).close()
-    chosen = f"{ARCH}/{kernels}.json"
+    index = f"{ARCH}/{kernels}.json"
     if kernels == "auto":
-        chosen = mpremote("run", str(folder / "choose.py")).strip()
-        assert chosen == f"{ARCH}/all.json"
-    address = f"{serve(folder)}/{chosen}"
+        index = mpremote("run", str(folder / "choose.py")).strip()
+        assert index == f"{ARCH}/all.json"
+    address = f"{serve(folder)}/{index}"
     mpremote("mip", "install", "--no-mpy", "--target", "/lib", address)
     by_mip = there(repl)
-    told = install(stock(UNIX), kernels=kernels)
-    assert (told["send"], told["stale"]) == ([], []), "nothing is left for an install to do"
+    result = install(stock(UNIX), kernels=kernels)
+    assert (result["send"], result["stale"]) == ([], []), "nothing is left for an install to do"
     assert there(repl) == by_mip and len(by_mip) > 8
 
 
@@ -98,13 +98,13 @@ def test_the_library_finds_its_folder_after_mip(stock, folder):
     stock(UNIX).close()
     package = str(folder / ARCH / "package.json")
     mpremote("mip", "install", "--no-mpy", "--target", "/flash/lib", package)
-    told = mpremote(
+    output = mpremote(
         "exec", "import sys; sys.path.insert(0, '/flash/lib');"
         "import engram.opener, engram.backend, engram_board as b;"
         "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0), b.FS_ROOT,"
         "b.MAX_PAYLOAD_BYTES)",
     )
-    assert told.split() == ["_engram_small", "24", "/flash/engram_files", "240"]
+    assert output.split() == ["_engram_small", "24", "/flash/engram_files", "240"]
 
 
 @pytest.mark.slow
@@ -118,11 +118,11 @@ def test_the_source_is_a_package_too(stock, serve):
     stock(name).close()
     address = serve(tree.ROOT / "device_lib") + "/package.json"
     mpremote("mip", "install", "--no-mpy", "--target", "/lib", address, name=name)
-    told = mpremote(
+    output = mpremote(
         "exec", "import engram.opener, engram.backend, engram_board as b;"
         "print(engram.backend.kernels.__name__, b.store_device().ioctl(4, 0))", name=name,
     )
-    assert told.split() == ["engram.kernels.python", "24"]
+    assert output.split() == ["engram.kernels.python", "24"]
 
 
 # ---------------------------------------------------------------- the choice
@@ -135,9 +135,9 @@ def chosen_by(program, free, arch):
         f"gc.mem_free = lambda: {free}\n"
         f"sys.implementation = types.SimpleNamespace(_mpy={arch} << 10 | 0x306)\n"
     )
-    told = subprocess.run([sys.executable, "-c", fake + program], capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    return told.stdout.strip()
+    result = subprocess.run([sys.executable, "-c", fake + program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 @pytest.mark.parametrize(

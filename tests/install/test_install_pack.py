@@ -53,10 +53,10 @@ def test_what_opening_a_model_takes_is_dropped_and_comes_again(stock, repl):
 
 def test_no_module_keeps_what_lies_behind_it_in_the_heap():
     """Modules of up to 40 names and no objects: a fourth of the tables of names fill blocks."""
-    cross, found = make_files.mpy_cross(), []
+    cross, flags = make_files.mpy_cross(), []
     for count in range(40):
         source = "".join(f"name{i} = {i}\n" for i in range(count))
-        found.append(make_files.holds_next(make_files._cross(cross, source, "m")))
+        flags.append(make_files.holds_next(make_files._cross(cross, source, "m")))
         assert not make_files.holds_next(make_files._compiled(cross, source, "m"))
-    assert sum(found) == 10
+    assert sum(flags) == 10
     assert not make_files.holds_next(make_files._cross(cross, "a = (1, 2.5)\n", "m"))

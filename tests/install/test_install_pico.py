@@ -31,17 +31,17 @@ def pico(stock):
 
 
 def test_from_blank_flash_through_a_power_cut_to_a_learner(pico, tmp_path):
-    told = install(pico(), dry_run=True)
-    assert (told["board"]["arch"], told["kernels"]["arch"]) == ("armv6m", "armv6m")
-    assert told["board"]["file_system"]["kind"] == "VfsLfs2"
-    assert told["before"] == "nothing" and not told["kept"] and len(told["send"]) > 5
+    result = install(pico(), dry_run=True)
+    assert (result["board"]["arch"], result["kernels"]["arch"]) == ("armv6m", "armv6m")
+    assert result["board"]["file_system"]["kind"] == "VfsLfs2"
+    assert result["before"] == "nothing" and not result["kept"] and len(result["send"]) > 5
 
     with pytest.raises(PortError):
         install(Cut(pico(), 120_000, lambda: virtual.kill(NAME)))
     mended = install(pico())
     assert mended["before"] == "Engram 0.1.0, cut off in the middle"
     assert mended["kept"] and mended["send"]
-    assert sorted(mended["send"]) != sorted(told["send"])
+    assert sorted(mended["send"]) != sorted(result["send"])
     assert mended["self_test"] == {"kernels": "_engram_small", "learner": True}
 
     again = install(pico())

@@ -47,8 +47,10 @@ def prints(tmp_path_factory):
         if board not in hosts:
             hosts[board] = ulab_boards.UlabHost(board, tmp_path_factory.mktemp(board))
             hosts[board].start()
-            told = hosts[board].exec("from engram.backend import kernels; print(kernels.__name__)")
-            assert told == "engram.kernels.numpy\n"
+            output = hosts[board].exec(
+                "from engram.backend import kernels; print(kernels.__name__)"
+            )
+            assert output == "engram.kernels.numpy\n"
         if (board, check) not in seen:
             seen[board, check] = hosts[board].run(check)
         return seen[board, check]
@@ -62,15 +64,15 @@ def prints(tmp_path_factory):
 
 
 def test_ulab_computes_where_it_is_asked_for(stock):
-    told = installer.install(stock(NAME), installer.Wishes(kernels="python"), Silent())
-    assert told["board"]["ulab"] and "ulab" in told["kernels"]["why"]
-    assert told["self_test"] == {"kernels": "engram.kernels.numpy", "learner": True}
+    result = installer.install(stock(NAME), installer.Wishes(kernels="python"), Silent())
+    assert result["board"]["ulab"] and "ulab" in result["kernels"]["why"]
+    assert result["self_test"] == {"kernels": "engram.kernels.numpy", "learner": True}
 
 
 def test_native_kernels_come_first(stock):
-    told = installer.install(stock(NAME), installer.Wishes(), Silent())
-    assert told["board"]["ulab"]
-    assert told["self_test"] == {"kernels": "_engram", "learner": True}
+    result = installer.install(stock(NAME), installer.Wishes(), Silent())
+    assert result["board"]["ulab"]
+    assert result["self_test"] == {"kernels": "_engram", "learner": True}
 
 
 # ---------------------------------------------------------------- parity
@@ -91,23 +93,23 @@ def floats(text):
 def float32_after(builder, written, shape):
     """The buffers that real_check prints, by the definition in float64."""
     args = list(builder(cases.Source(False), *shape))
-    wanted = reference(cases.kernel_name(builder), args)
-    return [wanted[i] for i in range(written) if getattr(args[i], "typecode", "") == "f"]
+    target = reference(cases.kernel_name(builder), args)
+    return [target[i] for i in range(written) if getattr(args[i], "typecode", "") == "f"]
 
 
 @ON_BOARDS
 def test_real_inputs_are_close_to_float64(prints, board):
     """Every case that writes float32, within the tolerance that holds for the other backends."""
-    wanted = {
+    target = {
         (builder.__name__, i): float32_after(builder, written, shape)
         for builder, written, _, shapes in cases.CASES
         for i, shape in enumerate(shapes)
     }
-    wanted = {case: buffers for case, buffers in wanted.items() if buffers}
+    target = {case: buffers for case, buffers in target.items() if buffers}
     lines = [line.split() for line in prints(board, "real_check") if line.startswith("real")]
-    assert {(name, int(i)) for _, name, i, *_ in lines} == set(wanted) and len(lines) > 400
+    assert {(name, int(i)) for _, name, i, *_ in lines} == set(target) and len(lines) > 400
     for _, name, i, *texts in lines:
-        for text, values in zip(texts, wanted[name, int(i)], strict=True):
+        for text, values in zip(texts, target[name, int(i)], strict=True):
             np.testing.assert_allclose(
                 floats(text), np.array(values), rtol=RTOL, atol=ATOL, err_msg=f"{name} {i}"
             )
@@ -115,9 +117,9 @@ def test_real_inputs_are_close_to_float64(prints, board):
 
 @ON_BOARDS
 def test_what_is_no_number_stays_none(prints, board):
-    wanted = [x for x in run_cpython(DEFINITION, "real_check") if x.startswith("exact")]
-    assert len(wanted) == 4
-    assert [line for line in prints(board, "real_check") if line.startswith("exact")] == wanted
+    target = [x for x in run_cpython(DEFINITION, "real_check") if x.startswith("exact")]
+    assert len(target) == 4
+    assert [line for line in prints(board, "real_check") if line.startswith("exact")] == target
 
 
 # ---------------------------------------------------------------- learning
@@ -125,8 +127,8 @@ def test_what_is_no_number_stays_none(prints, board):
 
 def test_a_learner_is_that_of_the_definition(prints):
     exact, close = parity.split(run_cpython(DEFINITION, "learner_check"))
-    got_exact, got = parity.split(prints(NAME, "learner_check"))
+    got_exact, result = parity.split(prints(NAME, "learner_check"))
     assert exact and got_exact == exact
-    assert got.keys() == close.keys()
+    assert result.keys() == close.keys()
     for name, values in close.items():
-        assert got[name] == pytest.approx(values, rel=parity.RTOL, abs=parity.ATOL), name
+        assert result[name] == pytest.approx(values, rel=parity.RTOL, abs=parity.ATOL), name

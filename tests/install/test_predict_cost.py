@@ -36,7 +36,7 @@ def model(tmp_path):
 
 
 def test_an_answer_costs_at_most_twice_as_much(stock, model):
-    took = {}
+    units = {}
     for name in ("qemu_m4f", "qemu_m4f_stock"):
         line = stock(name)
         if name.endswith(boards.STOCK):
@@ -47,5 +47,5 @@ def test_an_answer_costs_at_most_twice_as_much(stock, model):
         repl = RawRepl(stock(name))
         repl.enter()
         repl.reset()
-        took[name] = int(repl.run(CODE.format(n=ANSWERS)))
-    assert 50_000 < took["qemu_m4f"] < took["qemu_m4f_stock"] <= MOST * took["qemu_m4f"], took
+        units[name] = int(repl.run(CODE.format(n=ANSWERS)))
+    assert 50_000 < units["qemu_m4f"] < units["qemu_m4f_stock"] <= MOST * units["qemu_m4f"], units

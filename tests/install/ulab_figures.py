@@ -59,12 +59,12 @@ def speeds(name: str) -> dict[str, list[list[str]]]:
             native = natmod.build.build(ARCHES[name])
             host.transport.fs_writefile(NATIVE + ".mpy", native.read_bytes())
             host.put_checks("kernels_source", "speed_check")
-            found = {}
+            rows = {}
             for backend in BACKENDS:
                 host.transport.enter_raw_repl(soft_reset=True)
-                said = host.exec(f"import speed_check; speed_check.main({backend!r})")
-                found[backend] = [line.split() for line in said.splitlines()]
-            return found
+                output = host.exec(f"import speed_check; speed_check.main({backend!r})")
+                rows[backend] = [line.split() for line in output.splitlines()]
+            return rows
         finally:
             host.stop()
 
@@ -77,14 +77,14 @@ def figure(text: str) -> str:
 
 def kernels_table() -> str:
     """The table; ends the program where two backends wrote different bytes."""
-    found = {name: speeds(name) for name in ARCHES}
+    figures = {name: speeds(name) for name in ARCHES}
     lines = [
         "| kernel | shape | µs, native | ulab | Python | instructions, native | ulab | Python |",
         "|---|---|" + "---:|" * 6,
     ]
-    for i, (kernel, shape, *_) in enumerate(found[UNIX][NATIVE]):
+    for i, (kernel, shape, *_) in enumerate(figures[UNIX][NATIVE]):
         cells = []
-        for name, backends in found.items():
+        for name, backends in figures.items():
             rows = [backends[backend][i] for backend in BACKENDS]
             if any(row[3:] != rows[0][3:] for row in rows):
                 sys.exit(f"{kernel} on {name}: the backends wrote different bytes: {rows}")
@@ -102,8 +102,8 @@ def learn(home: bool, kernels: str, out: Path) -> dict[str, float]:
         build.build(boards.load(UNIX))
         api.start(UNIX, fresh=True)
         try:
-            told = api.install(UNIX, kernels=kernels)
-            print("digits with", told["self_test"]["kernels"])
+            result = api.install(UNIX, kernels=kernels)
+            print("digits with", result["self_test"]["kernels"])
             return _stream(out)
         finally:
             virtual.stop(UNIX)
@@ -145,11 +145,11 @@ def digits_table() -> str:
     lines.append("|---|---:|---:|---:|---:|")
     for title, home, kernels in ROWS:
         with tempfile.TemporaryDirectory() as out:
-            told = learn(home, kernels, Path(out))
-        print(told)
+            summary = learn(home, kernels, Path(out))
+        print(summary)
         lines.append(
-            f"| {title} | {told['correct']} of {told['tests']} | {told['step_ms']:.3g} "
-            f"| {told['observe_ms']:.3g} | {told['wall_s']:.0f} |"
+            f"| {title} | {summary['correct']} of {summary['tests']} | {summary['step_ms']:.3g} "
+            f"| {summary['observe_ms']:.3g} | {summary['wall_s']:.0f} |"
         )
     return "\n".join(lines)
 
@@ -168,15 +168,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="default: both")
     parser.add_argument("--docs", action="store_true", help="write them into docs/install.md")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     if ulab_boards.modules() is None:
         sys.exit("EXTRA_C_MODULES=<checkout of ulab> expected")
     os.environ["PYTHONPATH"] = os.pathsep.join(LIBRARIES)
-    for name in chosen.tables or TABLES:
+    for name in options.tables or TABLES:
         with ulab_boards.home() if name == "kernels" else nullcontext():
             table = TABLES[name]()
         print(table)
-        if chosen.docs:
+        if options.docs:
             put(name, table)
 
 

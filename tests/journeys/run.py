@@ -53,7 +53,7 @@ class Shell:
 
     def run(self, command: Command) -> tuple[str, int]:
         keep = f'status=$?; {{ export -p; echo "cd \\"$PWD\\""; }} > {self._state}; exit $status'
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-c", f". {self._state}\nset -a\n{command.text}\n{keep}"],
             input=statements(command.typed),
             stdout=subprocess.PIPE,
@@ -64,16 +64,16 @@ class Shell:
             timeout=SECONDS,
             check=False,
         )
-        return done.stdout.replace(str(self._folder), "~"), done.returncode
+        return result.stdout.replace(str(self._folder), "~"), result.returncode
 
 
 def environment(folder: Path, path: str | None = None) -> dict[str, str]:
     """Of a reader who has installed nothing: no virtual environment, no board that runs."""
-    kept = ("PATH", "HOME", "LANG", "TERM", "ENGRAM_CACHE", "ENGRAM_DATA", "PIP_INDEX_URL")
-    kept += ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
-    found = {name: os.environ[name] for name in kept if name in os.environ}
+    names = ("PATH", "HOME", "LANG", "TERM", "ENGRAM_CACHE", "ENGRAM_DATA", "PIP_INDEX_URL")
+    names += ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE")
+    variables = {name: os.environ[name] for name in names if name in os.environ}
     return {
-        **found,
+        **variables,
         **({"PATH": path} if path else {}),
         "ENGRAM_STATE": str(folder / "boards"),
         "COLUMNS": "100",
@@ -127,9 +127,9 @@ def page(journeys: dict[str, Journey], commit: str) -> str:
                 out.append(part + "\n")
                 continue
             lines = part.command.text.splitlines()
-            shown = [f"$ {lines[0]}", *lines[1:], *part.command.typed, *shortened(part.output)]
-            shown.append(f"({part.seconds:.0f} s)")
-            out.append("\n".join(["```console", *shown, "```"]) + "\n")
+            screen = [f"$ {lines[0]}", *lines[1:], *part.command.typed, *shortened(part.output)]
+            screen.append(f"({part.seconds:.0f} s)")
+            out.append("\n".join(["```console", *screen, "```"]) + "\n")
     return "\n".join(out)
 
 
@@ -149,8 +149,8 @@ def main() -> int:
                 journeys[name] = walk(name, folder, env)
             finally:
                 stop_boards(folder, env)
-            said = "; ".join(journeys[name].wrong) or "as its text says"
-            print(f"{name}: {said}", flush=True)
+            verdict = "; ".join(journeys[name].wrong) or "as its text says"
+            print(f"{name}: {verdict}", flush=True)
             for part in journeys[name].parts:
                 if journeys[name].wrong and isinstance(part, Step):
                     print(f"$ {part.command.text}\n{part.output}")
@@ -163,8 +163,10 @@ def main() -> int:
 def stop_boards(folder: Path, env: dict[str, str]) -> None:
     """Ends the virtual boards that a journey has started."""
     command = folder / "engram" / "build" / "venv" / "bin" / "engram"
-    running = folder / "boards"
-    for board in sorted(running.iterdir()) if running.is_dir() and command.exists() else ():
+    state_folder = folder / "boards"
+    for board in (
+        sorted(state_folder.iterdir()) if state_folder.is_dir() and command.exists() else ()
+    ):
         subprocess.run([command, "stop", board.name], env=env, capture_output=True, check=False)
 
 

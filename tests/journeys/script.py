@@ -47,11 +47,11 @@ def parse(text: str) -> list[str | Command]:
         prose.clear()
 
     for line in text.splitlines():
-        found = _MARKS.match(line)
-        if not found:
+        match = _MARKS.match(line)
+        if not match:
             prose.append(line)
             continue
-        mark, rest = found[1], found[2] or ""
+        mark, rest = match[1], match[2] or ""
         end_prose()
         if mark == "$":
             parts.append(Command(rest))
