@@ -13,16 +13,16 @@ __all__ = ["board", "data", "device", "model", "some"]
 def machine(monkeypatch):
     """A module `machine` with pins, as a board has it."""
     pins = Pins()
-    made = []
+    calls = []
 
     class Pin:
         OUT = 1
 
         def __new__(cls, name, mode, value):
-            made.append((name, mode, value))
-            return pins.pin((len(made) - 1) % 3)
+            calls.append((name, mode, value))
+            return pins.pin((len(calls) - 1) % 3)
 
     module = types.ModuleType("machine")
     module.Pin = Pin
     monkeypatch.setitem(sys.modules, "machine", module)
-    return pins, made
+    return pins, calls

@@ -15,54 +15,54 @@ SAMPLE = ("receive", "forward", "flash_write")
 
 def timeline(random, steps=12, samples=8, unit_ms=20.0, quiet_s=QUIET_S, scale=1.0) -> Timeline:
     """Samples arrive, then steps with pauses between; phases of 1 to 12 ms times `scale`."""
-    made = Timeline()
+    course = Timeline()
     now = float(random.uniform(1, 100))
-    now = _sync(made, now, unit_ms, quiet_s)
+    now = _sync(course, now, unit_ms, quiet_s)
     for n in range(samples):
-        now = _phases(made, SAMPLE, now, "sample", n, random, scale)
+        now = _phases(course, SAMPLE, now, "sample", n, random, scale)
     for n in range(steps):
         now += random.uniform(0, 0.004) * scale
-        now = _phases(made, STEP, now, "step", n + 1, random, scale)
+        now = _phases(course, STEP, now, "step", n + 1, random, scale)
     now += 0.002 * scale
-    made.intervals.append(Interval("flash_write", now, now + 0.03 * scale, "save", 0))
-    _sync(made, now + 0.04 * scale, unit_ms, quiet_s)
-    return made
+    course.intervals.append(Interval("flash_write", now, now + 0.03 * scale, "save", 0))
+    _sync(course, now + 0.04 * scale, unit_ms, quiet_s)
+    return course
 
 
-def _phases(made, names, now, of, number, random, scale):
+def _phases(course, names, now, of, number, random, scale):
     for name in names:
         end = now + random.uniform(0.001, 0.012) * scale
-        made.intervals.append(Interval(name, now, end, of, number))
+        course.intervals.append(Interval(name, now, end, of, number))
         now = end
     return now
 
 
-def _sync(made, now, unit_ms, quiet_s):
+def _sync(course, now, unit_ms, quiet_s):
     now += quiet_s
-    if made.syncs:
-        made.idles.append((now - 0.8 * quiet_s, now - 0.1 * quiet_s))
+    if course.syncs:
+        course.idles.append((now - 0.8 * quiet_s, now - 0.1 * quiet_s))
     edges = np.concatenate(([0], np.cumsum(PATTERN))) * unit_ms * 1e-3 + now
-    made.syncs.append(edges.tolist())
-    if len(made.syncs) == 1:
-        made.idles.append((edges[-1] + 0.1 * quiet_s, edges[-1] + 0.8 * quiet_s))
+    course.syncs.append(edges.tolist())
+    if len(course.syncs) == 1:
+        course.idles.append((edges[-1] + 0.1 * quiet_s, edges[-1] + 0.8 * quiet_s))
     return float(edges[-1]) + quiet_s
 
 
-def truth_mj(made: Timeline, power=None) -> dict[str, float]:
+def truth_mj(course: Timeline, power=None) -> dict[str, float]:
     """Net energy of each phase, and of a step and a sample on average."""
     level = {**POWER_W, **(power or {})}
-    cost = [level[i.phase] * (i.end - i.start) * 1e3 for i in made.intervals]
-    told: dict[str, float] = {}
-    for interval, mj in zip(made.intervals, cost):
-        told[interval.phase] = told.get(interval.phase, 0.0) + mj
+    cost = [level[i.phase] * (i.end - i.start) * 1e3 for i in course.intervals]
+    sums: dict[str, float] = {}
+    for interval, mj in zip(course.intervals, cost):
+        sums[interval.phase] = sums.get(interval.phase, 0.0) + mj
     for of in ("step", "sample"):
-        numbers = {i.number for i in made.intervals if i.of == of}
-        told[of] = sum(mj for i, mj in zip(made.intervals, cost) if i.of == of) / len(numbers)
-    told["total"] = sum(cost)
-    return told
+        numbers = {i.number for i in course.intervals if i.of == of}
+        sums[of] = sum(mj for i, mj in zip(course.intervals, cost) if i.of == of) / len(numbers)
+    sums["total"] = sum(cost)
+    return sums
 
 
-def measured(made: Timeline, meter: Simulated) -> Block:
+def measured(course: Timeline, meter: Simulated) -> Block:
     meter.start()
-    meter.told(made)
+    meter.told(course)
     return meter.read()

@@ -10,31 +10,31 @@ from engram_host.meters.spec import open_meter
 def read(tmp_path, text, options=""):
     file = tmp_path / "recording.csv"
     file.write_text(text, encoding="utf-8")
-    made = open_meter(f"csv:{file}{options}")
-    made.start()
-    return made, made.read()
+    probe = open_meter(f"csv:{file}{options}")
+    probe.start()
+    return probe, probe.read()
 
 
 def test_power_and_time_in_si(tmp_path):
-    made, block = read(tmp_path, "time,power\n10.0,0.5\n10.1,0.6\n10.2,0.7\n")
+    probe, block = read(tmp_path, "time,power\n10.0,0.5\n10.1,0.6\n10.2,0.7\n")
     assert np.allclose(block.t, [0, 0.1, 0.2]) and np.allclose(block.power, [0.5, 0.6, 0.7])
-    assert block.bits is None and made.capabilities.lines == 0
-    assert not made.capabilities.live and not len(made.read())
+    assert block.bits is None and probe.capabilities.lines == 0
+    assert not probe.capabilities.live and not len(probe.read())
 
 
 def test_nordics_export_with_its_digital_inputs(tmp_path):
     """nRF Connect Power Profiler: milliseconds, microamperes, D0 first."""
     text = "Timestamp(ms),Current(uA),D0-D7\n0.00,1500.0,10000000\n0.01,1600.0,01000001\n"
-    made, block = read(tmp_path, text, ",volts=3.0")
+    probe, block = read(tmp_path, text, ",volts=3.0")
     assert np.allclose(block.t, [0, 1e-5]) and np.allclose(block.power, [4.5e-3, 4.8e-3])
-    assert block.bits.tolist() == [0b1, 0b10000010] and made.capabilities.lines == 8
+    assert block.bits.tolist() == [0b1, 0b10000010] and probe.capabilities.lines == 8
 
 
 def test_a_voltage_column_and_a_line_column_each(tmp_path):
     text = "# made by a meter\n\nt [s];I [mA];U [V];D0;D1\n0;10;3.3;1;0\n0.5;20;3.0;1;1\n"
-    made, block = read(tmp_path, text)
+    probe, block = read(tmp_path, text)
     assert np.allclose(block.power, [0.033, 0.06]) and block.bits.tolist() == [1, 3]
-    assert made.capabilities.lines == 2
+    assert probe.capabilities.lines == 2
 
 
 def test_decimal_commas(tmp_path):
@@ -57,7 +57,7 @@ def test_a_lost_line_leaves_a_gap_and_a_limit_marks_overrange(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, options, said",
+    "text, options, words",
     [
         ("time,current_mA\n0,1\n1,1\n", "", "volts="),
         ("when,power\n0,1\n1,1\n", "", "time=HEAD"),
@@ -72,18 +72,18 @@ def test_a_lost_line_leaves_a_gap_and_a_limit_marks_overrange(tmp_path):
         ("time,power\n0,1\n1,1\n", ",decimal=dot", "point or comma"),
     ],
 )
-def test_what_cannot_be_read_is_said(tmp_path, text, options, said):
+def test_what_cannot_be_read_is_said(tmp_path, text, options, words):
     with pytest.raises(InputError) as error:
         read(tmp_path, text, options)
-    assert said in str(error.value)
+    assert words in str(error.value)
 
 
 def test_a_file_is_needed():
     with pytest.raises(InputError, match="csv:recording.csv"):
         open_meter("csv")
-    made = open_meter("csv:nowhere.csv")
+    probe = open_meter("csv:nowhere.csv")
     with pytest.raises(InputError, match=r"nowhere\.csv"):
-        made.read()
+        probe.read()
 
 
 @pytest.mark.parametrize("text", ["", "PPK2", "oscilloscope:1", ":x"])

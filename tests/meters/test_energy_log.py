@@ -50,19 +50,19 @@ def kinds(path):
 def test_a_simulated_meter_is_labelled_so_everywhere(device, model, some, tmp_path, quick):
     api.push_model(device, model, batch=8)
     path = tmp_path / "l.jsonl"
-    done = api.learn(device, some([5], 16), epochs=2, log=path, meter="simulated,rate=200000")
+    result = api.learn(device, some([5], 16), epochs=2, log=path, meter="simulated,rate=200000")
     assert kinds(path)[-3:] == ["timeline", "energy", "summary"]
     energy = next(r for r in log.read(path) if r["kind"] == "energy")
-    assert energy["source"] == "simulated" == done.summary["energy"]["source"]
-    assert "device" not in json.dumps([energy, done.summary["energy"]])
+    assert energy["source"] == "simulated" == result.summary["energy"]["source"]
+    assert "device" not in json.dumps([energy, result.summary["energy"]])
     assert [row[0] for row in energy["steps"]] == [1, 2, 3, 4]
     assert energy["total"]["mj"] > 0 and energy["sample"]["n"] == 16
     step = energy["step"]
-    assert step["s"] == pytest.approx(sum(s["total"] for s in done.steps) * 1e-6 / 4, rel=1e-3)
+    assert step["s"] == pytest.approx(sum(s["total"] for s in result.steps) * 1e-6 / 4, rel=1e-3)
     assert 12 < step["mj"] / step["s"] < 22  # mW: what was made up for the phases
-    assert all("energy" not in row for row in done.steps)
-    told = dict(energy_rows(done.summary, path))
-    assert told["energy, a step"].endswith("mJ (simulated, simulated)")
+    assert all("energy" not in row for row in result.steps)
+    rows = dict(energy_rows(result.summary, path))
+    assert rows["energy, a step"].endswith("mJ (simulated, simulated)")
     paths = api.report(path, tmp_path / "report")
     page = paths["report"].read_text()
     assert "Energy of a simulated meter" in page and "Energy, measured" not in page
@@ -71,10 +71,12 @@ def test_a_simulated_meter_is_labelled_so_everywhere(device, model, some, tmp_pa
 class Bench(Simulated):
     """The simulated meter in the guise of a real one, for a board that says it is real."""
 
-    def __init__(self, told=None, **settings):
+    def __init__(self, abilities=None, **settings):
         super().__init__(**settings)
         mine = self.capabilities
-        self.capabilities = told or Capabilities("bench", mine.rate_hz, mine.lines, mine.accuracy)
+        self.capabilities = abilities or Capabilities(
+            "bench", mine.rate_hz, mine.lines, mine.accuracy
+        )
 
 
 def test_only_a_meter_on_a_real_board_makes_it_device(
@@ -89,12 +91,14 @@ def test_only_a_meter_on_a_real_board_makes_it_device(
     with pytest.raises(InputError, match="no phase pins are known of a board 'fake'.*board=rpi_p"):
         api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=meter)
     with pytest.raises(InputError, match="no phase pins are known of a board 'unix'"):
-        told = replace(meter.capabilities, board="unix")
-        api.learn(device, some([5], 8), log=tmp_path / "no.jsonl", meter=Bench(told=told))
+        abilities = replace(meter.capabilities, board="unix")
+        api.learn(
+            device, some([5], 8), log=tmp_path / "no.jsonl", meter=Bench(abilities=abilities)
+        )
     meter.capabilities = replace(meter.capabilities, board="rpi_pico")
     path = tmp_path / "yes.jsonl"
-    done = api.learn(device, some([5], 8), log=path, meter=meter)
-    assert done.energy["source"] == "device" and done.energy["meter"] == "bench"
+    result = api.learn(device, some([5], 8), log=path, meter=meter)
+    assert result.energy["source"] == "device" and result.energy["meter"] == "bench"
     assert [name for name, *_ in machine[1]] == [2, 3, 4]  # of boards/rpi_pico/board.toml
     page = api.report(path, tmp_path / "report")["report"].read_text()
     assert "Energy, measured" in page
@@ -102,13 +106,13 @@ def test_only_a_meter_on_a_real_board_makes_it_device(
 
 def test_without_a_meter_it_is_the_models_or_nothing(device, board, model, some, tmp_path):
     api.push_model(device, model, batch=8)
-    done = api.learn(device, some([5], 8), log=tmp_path / "a.jsonl")
-    assert "energy" not in done.summary  # nothing is known of this board's power
+    result = api.learn(device, some([5], 8), log=tmp_path / "a.jsonl")
+    assert "energy" not in result.summary  # nothing is known of this board's power
     board.facts.NAME = "nucleo_l4r5zi"
-    done = api.learn(device, some([5], 8), log=tmp_path / "b.jsonl")
-    for record in (done.summary, *done.steps):
+    result = api.learn(device, some([5], 8), log=tmp_path / "b.jsonl")
+    for record in (result.summary, *result.steps):
         assert record["energy"]["source"] == "model"
-    step = done.steps[0]
+    step = result.steps[0]
     assert step["energy"]["mj"] == {
         "nucleo_l4r5zi": pytest.approx((step["total"] + step["link"]) * 1e-6 * 45.84, rel=1e-5)
     }
@@ -128,9 +132,9 @@ def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path,
     board.facts.COUNTER_KIND = "device"
     api.push_model(device, model, batch=8)
     path, file = tmp_path / "l.jsonl", tmp_path / "recording.csv"
-    done = api.learn(device, some([5], 16), log=path, meter=f"csv:{file},board=rpi_pico")
-    assert "energy" not in done.summary and "timeline" in kinds(path)
-    assert "engram measure" in dict(energy_rows(done.summary, path))["energy"]
+    result = api.learn(device, some([5], 16), log=path, meter=f"csv:{file},board=rpi_pico")
+    assert "energy" not in result.summary and "timeline" in kinds(path)
+    assert "engram measure" in dict(energy_rows(result.summary, path))["energy"]
     with pytest.raises(InputError, match=r"recording\.csv"):
         api.measure(path, f"csv:{file}")
     timeline = Timeline.from_record(next(r for r in log.read(path) if r["kind"] == "timeline"))
@@ -141,9 +145,11 @@ def test_a_recording_is_matched_afterwards(device, board, model, some, tmp_path,
     rows = zip(block.t * 1e3, block.power / 3e-6, block.bits)
     lines = [f"{t:.4f},{ua:.3f},{''.join(str(b >> i & 1) for i in range(8))}" for t, ua, b in rows]
     file.write_text("\n".join(["Timestamp(ms),Current(uA),D0-D7", *lines]))
-    told = api.measure(path, f"csv:{file},volts=3.0")
-    assert told["source"] == "device" and told["marked"] == "pins" and told["meter"] == "csv"
-    assert told["clock_ppm"] == pytest.approx(80, abs=100)
+    outcome = api.measure(path, f"csv:{file},volts=3.0")
+    assert (
+        outcome["source"] == "device" and outcome["marked"] == "pins" and outcome["meter"] == "csv"
+    )
+    assert outcome["clock_ppm"] == pytest.approx(80, abs=100)
     assert kinds(path)[-1] == "energy"
     api.report(path, tmp_path / "report")
 
@@ -216,15 +222,15 @@ def test_a_counter_that_stands_still_is_no_clock_for_a_meter():
 
 
 @pytest.mark.parametrize(
-    "mj, u, said",
+    "mj, u, text",
     [
         (1.23456, 0.0123, "1.235 ± 0.012 mJ"),
         (12.3, 3.4, "12.3 ± 3.4 mJ"),
         (900, 40, "900 ± 40 mJ"),
     ],
 )
-def test_figures_have_as_many_places_as_their_uncertainty(mj, u, said):
-    assert figure({"mj": mj, "u_mj": u}) == said
+def test_figures_have_as_many_places_as_their_uncertainty(mj, u, text):
+    assert figure({"mj": mj, "u_mj": u}) == text
 
 
 def test_blocks_without_samples_are_blocks():

@@ -49,9 +49,9 @@ def meter(chip, raw, failure=b"", shunt=0.1):
     return ina.Ina(FakeRepl(raw, failure), chip, shunt, start, 500, LIMITS)
 
 
-def everything(made):
-    made.start()
-    blocks = [made.read() for _ in range(80)]
+def everything(probe):
+    probe.start()
+    blocks = [probe.read() for _ in range(80)]
     return joined([block for block in blocks if len(block)])
 
 
@@ -121,33 +121,33 @@ def test_damaged_bytes_cost_a_frame_and_nothing_else():
     raw, _ = ina_chip.stream("ina226", ROWS, 64)
     size = len(raw) // 4
     broken = raw[: size + 20] + b"\x00" + raw[size + 21 : 2 * size] + b"noise" + raw[2 * size :]
-    made = meter("ina226", broken)
-    block = everything(made)
-    assert len(block) == 48 and made.damaged == size + 5
+    probe = meter("ina226", broken)
+    block = everything(probe)
+    assert len(block) == 48 and probe.damaged == size + 5
     assert np.max(np.diff(block.t)) > 16 * 400e-6
 
 
 def test_the_program_that_is_typed_is_the_script_and_its_start():
-    made = meter("ina219", b"")
-    made.start()
-    typed = made._transport.typed
+    probe = meter("ina219", b"")
+    probe.start()
+    typed = probe._transport.typed
     assert SCRIPT.read_bytes() in typed
     assert b"machine.I2C(1, sda=machine.Pin(6), scl=machine.Pin('P7'), freq=400000)" in typed
     program = typed[typed.index(b"\x01") + 1 : -1]
     compile(program, "typed", "exec")
     assert b"\x03" not in program and b"\x04" not in program
-    made.stop()
-    made.close()
-    assert made._transport.typed.endswith(b"\r") and made._transport.closed
+    probe.stop()
+    probe.close()
+    assert probe._transport.typed.endswith(b"\r") and probe._transport.closed
 
 
 def test_a_script_that_fails_says_so():
     failure = (
         b"\x04Traceback (most recent call last):\r\n  File ...\r\nOSError: [Errno 19] ENODEV\r\n"
     )
-    made = meter("ina219", b"", failure)
+    probe = meter("ina219", b"", failure)
     with pytest.raises(MeterError, match="ENODEV.*wiring"):
-        everything(made)
+        everything(probe)
 
 
 def test_a_port_and_a_known_chip_are_needed():
@@ -169,7 +169,7 @@ def test_the_script_gives_the_same_bytes_on_micropython(tmp_path):
     assert program.exists(), "build the unix board first: engram build unix"
     for path in (SCRIPT, Path(ina_chip.__file__)):
         (tmp_path / path.name).write_text(path.read_text())
-    told = subprocess.run(
+    result = subprocess.run(
         [str(program), str(tmp_path / "ina_chip.py")],
         capture_output=True,
         text=True,
@@ -179,5 +179,5 @@ def test_the_script_gives_the_same_bytes_on_micropython(tmp_path):
     here = subprocess.run(
         [sys.executable, "ina_chip.py"], capture_output=True, text=True, cwd=tmp_path
     )
-    assert told.returncode == here.returncode == 0, told.stderr + here.stderr
-    assert told.stdout == here.stdout and here.stdout.count("a5") >= 3
+    assert result.returncode == here.returncode == 0, result.stderr + here.stderr
+    assert result.stdout == here.stdout and here.stdout.count("a5") >= 3

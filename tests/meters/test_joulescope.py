@@ -51,9 +51,9 @@ class FakeDriver:
 
 def meter(path=PATH):
     driver = FakeDriver(path)
-    made = joulescope.Joulescope(driver, "", 100_000, LIMITS)
-    made.start()
-    return made, driver
+    probe = joulescope.Joulescope(driver, "", 100_000, LIMITS)
+    probe.start()
+    return probe, driver
 
 
 def lines(driver, first, codes):
@@ -64,56 +64,56 @@ def lines(driver, first, codes):
 
 
 def test_power_and_inputs_come_as_one_block():
-    made, driver = meter()
+    probe, driver = meter()
     codes = np.arange(16) % 8
     driver.send("s/p", 500, np.linspace(0.01, 0.02, 16, dtype=np.float32))
-    assert not len(made.read())  # the inputs have not come
+    assert not len(probe.read())  # the inputs have not come
     lines(driver, 500, codes)
-    block = made.read()
+    block = probe.read()
     assert block.bits.tolist() == codes.tolist()
     assert np.allclose(block.power, np.linspace(0.01, 0.02, 16), rtol=1e-6)
     assert np.allclose(np.diff(block.t), 1e-5) and block.t[0] == 0
 
 
 def test_signals_that_come_unevenly_meet_by_their_numbers():
-    made, driver = meter()
+    probe, driver = meter()
     driver.send("s/p", 0, np.full(24, 0.01, np.float32))
     lines(driver, 0, np.full(8, 3))
-    first = made.read()
+    first = probe.read()
     lines(driver, 8, np.full(16, 5))
-    second = made.read()
+    second = probe.read()
     whole = joined([first, second])
     assert whole.bits.tolist() == [3] * 8 + [5] * 16
     assert np.allclose(np.diff(whole.t), 1e-5)
 
 
 def test_dropped_samples_leave_a_gap():
-    made, driver = meter()
+    probe, driver = meter()
     power = np.full(16, 0.01, np.float32)
     power[4:6] = np.nan  # lost on the way over USB
     driver.send("s/p", 0, power)
     lines(driver, 0, np.zeros(16, int))
     driver.send("s/p", 32, np.full(8, 0.01, np.float32))
     lines(driver, 32, np.zeros(8, int))
-    gaps = np.round(np.diff(made.read().t) * 1e5).astype(int)
+    gaps = np.round(np.diff(probe.read().t) * 1e5).astype(int)
     assert gaps.tolist() == [1] * 3 + [3] + [1] * 9 + [17] + [1] * 7
 
 
 def test_a_js110_streams_current_and_voltage_for_the_power_and_has_two_inputs():
-    made, driver = meter("u/js110/004711")
-    assert made.capabilities.lines == 2
+    probe, driver = meter("u/js110/004711")
+    assert probe.capabilities.lines == 2
     assert ("u/js110/004711/s/i/ctrl", 1) in driver.published
     assert ("u/js110/004711/s/v/ctrl", 1) in driver.published
 
 
 def test_it_switches_off_what_it_switched_on():
-    made, driver = meter()
+    probe, driver = meter()
     started = {topic for topic, value in driver.published if topic.endswith("/ctrl") and value}
-    made.stop()
+    probe.stop()
     stopped = {topic for topic, value in driver.published if topic.endswith("/ctrl") and not value}
     assert started == stopped and not driver.listeners
     assert driver.opened == [(PATH, "defaults")]
-    made.close()
+    probe.close()
     assert driver.opened == []
 
 

@@ -44,10 +44,10 @@ def test_the_emulated_board_is_measured_end_to_end(model, some, tmp_path, monkey
         engram("push", "model", str(model), *port)
         path = tmp_path / "l.jsonl"
         options = ("--epochs", "2", "--log", str(path), "--meter", "simulated")
-        said = engram("learn", str(tmp_path / "new.npz"), *port, *options)
+        output = engram("learn", str(tmp_path / "new.npz"), *port, *options)
     finally:
         engram("stop", "qemu_m4f")
-    assert "(simulated, simulated)" in said and "(device" not in said
+    assert "(simulated, simulated)" in output and "(device" not in output
     records = list(log.read(path))
     energy = next(r for r in records if r["kind"] == "energy")
     steps = [r for r in records if r["kind"] == "step"]
@@ -57,6 +57,6 @@ def test_the_emulated_board_is_measured_end_to_end(model, some, tmp_path, monkey
     assert energy["step"]["s"] == pytest.approx(seconds, rel=0.01)
     power = {"replay_read": 12, "forward": 20, "backward": 22, "update": 18}
     for phase in ("backward", "update", "replay_read"):
-        told = energy["phases"][phase]
-        assert abs(told["mj"] - power[phase] * told["s"]) < told["u_mj"]
-        assert told["u_mj"] < 0.1 * told["mj"]
+        figures = energy["phases"][phase]
+        assert abs(figures["mj"] - power[phase] * figures["s"]) < figures["u_mj"]
+        assert figures["u_mj"] < 0.1 * figures["mj"]

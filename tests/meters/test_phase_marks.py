@@ -55,11 +55,11 @@ def test_sync_pulses_last_as_long_as_they_should():
 
 
 def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, machine):
-    pins, made = machine
+    pins, calls = machine
     api.push_model(device, model, batch=8)
     device.phases_begin(["GP2", "GP3", 4])
-    assert made == [("GP2", 1, 0), ("GP3", 1, 0), (4, 1, 0)]
-    told = device.observe_quietly(some([5], 10))
+    assert calls == [("GP2", 1, 0), ("GP3", 1, 0), (4, 1, 0)]
+    answer = device.observe_quietly(some([5], 10))
     list(device.learning(1))
     device.end_session()
     device.save()
@@ -67,7 +67,7 @@ def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, mach
     seen = named(pins.codes())
     runs = [name for i, name in enumerate(seen) if i == 0 or seen[i - 1] != name]
     text = " ".join(runs)
-    assert text.count("forward flash_write receive") == 10 == len(told["marks"])
+    assert text.count("forward flash_write receive") == 10 == len(answer["marks"])
     assert text.count("replay_read forward backward update idle") == 2
     assert runs[-1] == "idle" and "receive flash_write idle" in text  # the learned state
     before = len(pins.shown)
@@ -78,13 +78,15 @@ def test_a_session_shows_its_phases_on_the_boards_pins(device, model, some, mach
 def test_without_pins_the_device_still_tells_when(device, model, some):
     api.push_model(device, model, batch=8)
     device.phases_begin([])
-    told = device.observe_quietly(some([5], 9))
-    assert told["n"] == 9 == len(told["marks"])
-    for came, at, forward, write in told["marks"]:
-        assert came <= at and forward > 0 and write > 0
-    spent = sum(forward + write for _, _, forward, write in told["marks"])
-    assert spent == told["units"]
-    assert sum(mark[3] for mark in told["marks"]) == told["flash_write"] and told["receive"] > 0
+    answer = device.observe_quietly(some([5], 9))
+    assert answer["n"] == 9 == len(answer["marks"])
+    for arrival, at, forward, write in answer["marks"]:
+        assert arrival <= at and forward > 0 and write > 0
+    spent = sum(forward + write for _, _, forward, write in answer["marks"])
+    assert spent == answer["units"]
+    assert (
+        sum(mark[3] for mark in answer["marks"]) == answer["flash_write"] and answer["receive"] > 0
+    )
     rows = list(device.learning(2))
     ends = [row["at"] + sum(row["phases"].values()) for row in rows]
     assert all(end <= row["at"] for end, row in zip(ends, rows[1:]))

@@ -44,12 +44,12 @@ class FakeApi:
         return [float(w & 0x3FFF) for w in words], [w >> 24 for w in words]
 
 
-def meter(*sent, mode="source"):
+def meter(*chunks, mode="source"):
     api = FakeApi()
-    made = ppk2.Ppk2(api, 3.3, mode, LIMITS)
-    made.start()
-    api.sent += sent
-    return made, api
+    probe = ppk2.Ppk2(api, 3.3, mode, LIMITS)
+    probe.start()
+    api.sent += chunks
+    return probe, api
 
 
 def test_the_supply_is_set_before_it_is_switched_on():
@@ -66,8 +66,8 @@ def test_the_supply_is_set_before_it_is_switched_on():
 
 
 def test_microamperes_become_watts_with_the_digital_inputs():
-    made, _ = meter(b"".join(word(adc=1000 + n, counter=n, bits=n) for n in range(8)))
-    block = made.read()
+    probe, _ = meter(b"".join(word(adc=1000 + n, counter=n, bits=n) for n in range(8)))
+    block = probe.read()
     assert np.allclose(block.power, (1000 + np.arange(8)) * 1e-6 * 3.3)
     assert block.bits.tolist() == list(range(8))
     assert np.allclose(np.diff(block.t), 1e-5)
@@ -76,8 +76,8 @@ def test_microamperes_become_watts_with_the_digital_inputs():
 def test_samples_cut_anywhere_are_put_together():
     raw = b"".join(word(adc=n, counter=n) for n in range(100))
     cuts = [0, 1, 3, 10, 11, 200, 399, 400]
-    made, _ = meter(*(raw[a:b] for a, b in zip(cuts, cuts[1:])))
-    blocks = [made.read() for _ in cuts[1:]]
+    probe, _ = meter(*(raw[a:b] for a, b in zip(cuts, cuts[1:])))
+    blocks = [probe.read() for _ in cuts[1:]]
     power = np.concatenate([block.power for block in blocks])
     assert np.allclose(power / 3.3e-6, np.arange(100))
     assert np.allclose(np.diff(np.concatenate([b.t for b in blocks])), 1e-5)
@@ -85,19 +85,19 @@ def test_samples_cut_anywhere_are_put_together():
 
 def test_lost_samples_leave_a_gap_in_time():
     counters = [60, 61, 62, 63, 0, 1, 12, 13]
-    made, _ = meter(b"".join(word(5, counter=c) for c in counters))
-    gaps = np.round(np.diff(made.read().t) * 1e5).astype(int)
-    assert gaps.tolist() == [1, 1, 1, 1, 1, 11, 1] and made.lost == 10
+    probe, _ = meter(b"".join(word(5, counter=c) for c in counters))
+    gaps = np.round(np.diff(probe.read().t) * 1e5).astype(int)
+    assert gaps.tolist() == [1, 1, 1, 1, 1, 11, 1] and probe.lost == 10
 
 
 def test_it_begins_anew():
-    made, api = meter(word(1, counter=7) + b"\x01")
-    made.read()
-    made.stop()
-    made.start()
+    probe, api = meter(word(1, counter=7) + b"\x01")
+    probe.read()
+    probe.stop()
+    probe.start()
     api.sent.append(word(2, counter=50))
-    block = made.read()
-    assert len(block) == 1 and made.lost == 0
+    block = probe.read()
+    assert len(block) == 1 and probe.lost == 0
     assert api.calls[-2:] == [("stop_measuring",), ("start_measuring",)]
 
 
@@ -150,11 +150,11 @@ def test_the_package_itself_takes_what_we_give_it(monkeypatch):
     real = pytest.importorskip("ppk2_api.ppk2_api")
     port = FakePort(b"")
     monkeypatch.setattr(real.serial, "Serial", lambda *args, **kwargs: port)
-    made = open_meter("ppk2:/dev/none,volts=3.0")
-    made.start()
+    probe = open_meter("ppk2:/dev/none,volts=3.0")
+    probe.start()
     port._raw += b"".join(word(adc=400, counter=n, bits=n & 7) for n in range(50))[:-1]
-    block = made.read()
+    block = probe.read()
     assert len(block) == 49 and block.bits.tolist() == [n & 7 for n in range(49)]
     expected = 4 * 400 * (1.8 / 163840) / 10.15 * 3.0  # gains 1, offsets 0 in that calibration
     assert block.power[-1] == pytest.approx(expected, rel=0.01)
-    made.close()
+    probe.close()

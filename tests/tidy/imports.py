@@ -6,13 +6,13 @@ from pathlib import Path
 
 def modules(package: Path) -> dict[str, Path]:
     """Dotted name below the package ("" for its __init__) -> file, for each of its modules."""
-    found = {}
+    result = {}
     for path in sorted(package.rglob("*.py")):
         parts = list(path.relative_to(package).with_suffix("").parts)
         if parts[-1] == "__init__":
             parts.pop()
-        found[".".join(parts)] = path
-    return found
+        result[".".join(parts)] = path
+    return result
 
 
 def imported(path: Path, name: str, package: str) -> set[str]:
@@ -25,30 +25,30 @@ def imported(path: Path, name: str, package: str) -> set[str]:
     here = [package, *(name.split(".") if name else [])]
     if not is_package:
         here.pop()
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = here[: len(here) - node.level + 1] if node.level else []
             base = [*base, *(node.module.split(".") if node.module else [])]
-            found.update(".".join([*base, alias.name]) for alias in node.names)
+            names.update(".".join([*base, alias.name]) for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "__import__":
             if isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value)
-    return found
+                names.add(node.args[0].value)
+    return names
 
 
 def of_package(targets: set[str], package: str, known: dict[str, Path]) -> set[str]:
     """Those of the imported names that are modules of a package, as keys of ``known``."""
-    found = set()
+    names = set()
     for target in targets:
         first, _, rest = target.partition(".")
         if first == package:
             while rest not in known:  # the last part was a name in the module
                 rest = rest.rpartition(".")[0]
-            found.add(rest)
-    return found
+            names.add(rest)
+    return names
 
 
 def inside(path: Path, name: str, package: str, known: dict[str, Path]) -> set[str]:
@@ -85,13 +85,13 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
         for target in sorted(graph.get(node, ())):
             if state.get(target) == 1:
                 return [*trail[trail.index(target) :], target]
-            if target not in state and (found := visit(target)):
-                return found
+            if target not in state and (loop := visit(target)):
+                return loop
         trail.pop()
         state[node] = 2
         return []
 
     for start in sorted(graph):
-        if start not in state and (found := visit(start)):
-            return found
+        if start not in state and (loop := visit(start)):
+            return loop
     return []

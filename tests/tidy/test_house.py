@@ -48,8 +48,8 @@ def test_nothing_is_left_for_later_in_silence():
 
 def test_no_built_file_is_tracked():
     """What is built is built from what is here, on the reader's own machine."""
-    built = (".o", ".so", ".a", ".elf", ".mpy", ".pyc", ".whl", ".bin", ".uf2", ".hex")
-    assert [p.name for p in tree.files() if p.name.endswith(built)] == []
+    endings = (".o", ".so", ".a", ".elf", ".mpy", ".pyc", ".whl", ".bin", ".uf2", ".hex")
+    assert [p.name for p in tree.files() if p.name.endswith(endings)] == []
 
 
 # An extra that its user installs, loaded when its meter is named; nothing else of ours needs it.
@@ -59,9 +59,9 @@ OPTIONAL_GPL = ("host/engram_host/meters/ppk2.py", "tests/meters/")
 def test_gpl_packages_are_optional():
     """The project is MIT: tools under the GPL are called as programs, or are optional extras."""
     gpl = re.compile(r"(^\s*(import|from)\s+|import_module\(\W*)(esptool|ppk2_api)\b")
-    found = tree.matching(gpl, [".py"])
-    assert [line for line in found if not line.startswith(OPTIONAL_GPL)] == []
-    assert any(line.startswith(OPTIONAL_GPL[0]) for line in found), "the exception is not needed"
+    lines = tree.matching(gpl, [".py"])
+    assert [line for line in lines if not line.startswith(OPTIONAL_GPL)] == []
+    assert any(line.startswith(OPTIONAL_GPL[0]) for line in lines), "the exception is not needed"
 
 
 def test_text_ends_in_a_newline_and_has_no_trailing_space():
@@ -123,12 +123,12 @@ def test_a_kernel_includes_only_the_language(source):
 def make_targets():
     """Target -> its line of help, '' where there is none, for every target of the Makefile."""
     lines = (ROOT / "Makefile").read_text().splitlines()
-    found = {}
+    helps = {}
     for before, line in zip(["", *lines], lines, strict=False):
         target = re.match(r"([a-z][\w-]*):(?!=)", line)
         if target:
-            found[target[1]] = before[3:] if before.startswith("## ") else ""
-    return found
+            helps[target[1]] = before[3:] if before.startswith("## ") else ""
+    return helps
 
 
 def commands():
@@ -143,7 +143,7 @@ def commands():
 
 def test_every_make_target_has_a_line_of_help():
     """`make help` is the list of what one can do here; what is not on it is not found."""
-    assert [t for t, told in make_targets().items() if not told] == []
+    assert [t for t, text_of_help in make_targets().items() if not text_of_help] == []
 
 
 def test_every_make_target_is_phony():
@@ -154,8 +154,10 @@ def test_every_make_target_is_phony():
 
 def test_make_help_lists_every_target():
     """The help is made from the comments by awk; this runs it."""
-    told = subprocess.run(["make", "-C", ROOT, "help"], capture_output=True, text=True, check=True)
-    listed = re.findall(r"^  make (\S+)", told.stdout, re.M)
+    result = subprocess.run(
+        ["make", "-C", ROOT, "help"], capture_output=True, text=True, check=True
+    )
+    listed = re.findall(r"^  make (\S+)", result.stdout, re.M)
     assert sorted(listed) == sorted(make_targets())
 
 
@@ -164,8 +166,8 @@ def test_documents_name_only_make_targets_that_exist():
     wrong = []
     for name, line in commands():
         for words in re.findall(r"(?:^|&&|;)\s*make((?:\s+[\w=./-]+)*)", line):
-            named = [w for w in words.split() if "=" not in w and not w.startswith("-")]
-            wrong += [f"{name}: make {w}" for w in named if w not in make_targets()]
+            targets = [w for w in words.split() if "=" not in w and not w.startswith("-")]
+            wrong += [f"{name}: make {w}" for w in targets if w not in make_targets()]
     assert wrong == []
 
 
@@ -194,8 +196,8 @@ def test_the_command_is_where_the_last_line_of_make_demo_says():
     venv = re.search(r"^VENV +:= (.*)$", (ROOT / "Makefile").read_text(), re.M)[1]
     assert line == venv + "/bin/activate"
     activate = f". {sys.prefix}/bin/activate && command -v engram"
-    found = subprocess.run(["sh", "-c", activate], capture_output=True, text=True).stdout.strip()
-    assert found == f"{sys.prefix}/bin/engram"
+    output = subprocess.run(["sh", "-c", activate], capture_output=True, text=True).stdout.strip()
+    assert output == f"{sys.prefix}/bin/engram"
 
 
 def test_documents_link_only_to_files_that_exist():
@@ -223,8 +225,8 @@ def test_version_is_stated_once_and_the_same():
         "device_lib/manifest.py": r'version="([^"]+)"',
         "device_lib/package.json": r'"version": "([^"]+)"',
     }
-    found = {n: re.search(p, (ROOT / n).read_text(), re.M)[1] for n, p in stated.items()}
-    assert found == dict.fromkeys(stated, version)
+    versions = {n: re.search(p, (ROOT / n).read_text(), re.M)[1] for n, p in stated.items()}
+    assert versions == dict.fromkeys(stated, version)
 
 
 # ---------------------------------------------------------------- boards
@@ -240,9 +242,9 @@ def decisions(path):
             deciding = node.keys
         elif isinstance(node, ast.Subscript):
             deciding = [node.slice]
-        for found in deciding:
-            if isinstance(found, ast.Constant):
-                yield found.lineno, found.value
+        for value in deciding:
+            if isinstance(value, ast.Constant):
+                yield value.lineno, value.value
 
 
 def test_no_fact_about_a_board_outside_its_file():
@@ -252,11 +254,11 @@ def test_no_fact_about_a_board_outside_its_file():
     facts = {board["name"] for board in boards} - kinds
     facts |= {board["chip"]["clock_hz"] for board in boards if board["chip"]["clock_hz"]}
     assert facts
-    found = []
+    problems = []
     for top in ("device_lib", "host"):
         for path in (ROOT / top).rglob("*.py"):
-            found += [f"{path}:{line}: {v}" for line, v in decisions(path) if v in facts]
-    assert found == []
+            problems += [f"{path}:{line}: {v}" for line, v in decisions(path) if v in facts]
+    assert problems == []
 
 
 # ---------------------------------------------------------------- Python
@@ -274,10 +276,12 @@ def test_no_folder_of_tests_has_the_name_of_a_package():
     """tests/ is on the path: a folder tests/torch would be what `import torch` finds."""
     folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir()} - {"__pycache__"}
     text = (ROOT / "pyproject.toml").read_text()
-    named = set(re.findall(r'^(?:\w+ = \[)? *"([a-z][\w-]*)[<>=]', text, re.M))
-    assert "torch" in named
-    taken = named | set(importlib.metadata.packages_distributions()) | sys.stdlib_module_names
-    assert folders & taken == set()
+    packages_named = set(re.findall(r'^(?:\w+ = \[)? *"([a-z][\w-]*)[<>=]', text, re.M))
+    assert "torch" in packages_named
+    names = (
+        packages_named | set(importlib.metadata.packages_distributions()) | sys.stdlib_module_names
+    )
+    assert folders & names == set()
 
 
 def test_no_two_test_files_have_the_same_name():

@@ -9,10 +9,10 @@ from tidy import tree
 
 def test_the_table_of_kernels_is_up_to_date(tmp_path):
     """After a change to a kernel: python firmware/tools/kernel_docs.py"""
-    made = tmp_path / "kernels.md"
+    page = tmp_path / "kernels.md"
     tool = tree.ROOT / "firmware" / "tools" / "kernel_docs.py"
-    subprocess.run([sys.executable, tool, made], check=True)
-    assert (tree.ROOT / "docs" / "kernels.md").read_text() == made.read_text()
+    subprocess.run([sys.executable, tool, page], check=True)
+    assert (tree.ROOT / "docs" / "kernels.md").read_text() == page.read_text()
 
 
 def test_every_kernel_is_in_it():

@@ -176,13 +176,13 @@ def violations(package, name, rows):
 
 def reachable(start, edges):
     """Every node that can be reached from one node of a graph, itself included."""
-    found, todo = set(), [start]
+    nodes, todo = set(), [start]
     while todo:
         node = todo.pop()
-        if node not in found:
-            found.add(node)
+        if node not in nodes:
+            nodes.add(node)
             todo += edges[node]
-    return found
+    return nodes
 
 
 def graph(package, name):
@@ -201,14 +201,14 @@ def test_device_has_no_import_cycle():
 
 def test_device_imports_only_what_micropython_has():
     """A module that CPython has and MicroPython lacks would pass here and fail on the board."""
-    found = []
+    problems = []
     for module, path in imports.modules(DEVICE).items():
         extra = DEVICE_OUTSIDE_EXTRA.get(imports.row_for(module, DEVICE_OUTSIDE_EXTRA), set())
-        found += [
+        problems += [
             f"{path.relative_to(ROOT)} imports {target}"
             for target in sorted(imports.outside(path, module, "engram") - DEVICE_OUTSIDE - extra)
         ]
-    assert found == []
+    assert problems == []
 
 
 @pytest.mark.parametrize("module", sorted(set(imports.modules(DEVICE)) - MAY_ASK))
@@ -250,15 +250,15 @@ def test_no_row_of_the_host_allows_what_nobody_imports():
 def test_host_takes_only_data_and_pure_functions_from_the_device_library():
     """Else the command line would need kernels to push a file."""
     known = imports.modules(DEVICE)
-    found = []
+    problems = []
     for module, path in imports.modules(HOST).items():
         if imports.row_for(module, SIMULATES) is None:
-            taken = imports.imported(path, module, "engram_host")
-            found += [
+            targets = imports.imported(path, module, "engram_host")
+            problems += [
                 f"{path.relative_to(ROOT)} imports engram.{target}"
-                for target in sorted(imports.of_package(taken, "engram", known) - PURE - {""})
+                for target in sorted(imports.of_package(targets, "engram", known) - PURE - {""})
             ]
-    assert found == []
+    assert problems == []
 
 
 @pytest.mark.parametrize("module", sorted(PURE))
@@ -271,6 +271,6 @@ def test_no_row_of_a_table_is_stale():
     """A row for a module that is gone would allow what nobody decided."""
     for package, rows in ((DEVICE, DEVICE_ROWS), (HOST, HOST_ROWS)):
         known = imports.modules(package)
-        named = set(rows).union(*rows.values())
-        assert [n for n in sorted(named) if imports.row_for(n, known) != n] == []
+        names = set(rows).union(*rows.values())
+        assert [n for n in sorted(names) if imports.row_for(n, known) != n] == []
     assert SIMULATES <= set(imports.modules(HOST)) and PURE <= set(imports.modules(DEVICE))

@@ -14,7 +14,7 @@ RUFF = ["ruff", "check", "--output-format=concise", "."]
 @pytest.mark.parametrize("tool", [RUFF, ["mypy"]], ids=lambda t: t[0])
 def test_has_nothing_to_say(tool):
     """ruff: style and common mistakes, everywhere. mypy: the types of the host part."""
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", *tool], cwd=tree.ROOT, capture_output=True, text=True
     )
-    assert (told.returncode, told.stderr) == (0, ""), told.stdout
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout

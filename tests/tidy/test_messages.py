@@ -66,7 +66,7 @@ def test_what_was_expected_comes_first():
 def test_no_text_for_users_has_the_word(word):
     """Got is the word for an argument that is not the one expected; the others say nothing."""
     pattern = re.compile(rf"\b{word}\b", re.I)
-    found = []
+    problems = []
     for name, parsed in sources():
         docs = {
             id(node.body[0].value)
@@ -74,7 +74,7 @@ def test_no_text_for_users_has_the_word(word):
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
             and isinstance(node.body[0], ast.Expr)
         }
-        found += [
+        problems += [
             f"{name}:{node.lineno}: {node.value}"
             for node in ast.walk(parsed)
             if isinstance(node, ast.Constant)
@@ -82,7 +82,7 @@ def test_no_text_for_users_has_the_word(word):
             and id(node) not in docs
             and pattern.search(node.value)
         ]
-    assert found == []
+    assert problems == []
 
 
 def test_the_rules_see_what_they_forbid():

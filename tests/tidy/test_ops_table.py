@@ -98,14 +98,14 @@ def test_ops_are_named_in_no_other_place():
     quoted = re.compile("[\"'](" + "|".join(names) + ")[\"']")
     may = {"device_lib/engram/nn/ops.py", "device_lib/engram/nn/formats/s8.py"}
     may |= {f"host/engram_host/convert/{table}_ops.py" for table in ("float", "int8")}  # see below
-    found = {}
+    rows = {}
     for path in tree.files():
         name = path.relative_to(tree.ROOT).as_posix()
         if path.suffix == ".py" and name.startswith(("device_lib/engram/", "host/")):
             ops = set(quoted.findall(path.read_text()))
             if len(ops) > 3 and name not in may:
-                found[name] = ops
-    assert found == {}
+                rows[name] = ops
+    assert rows == {}
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ sys.modules.update(dict.fromkeys({POSIX_ONLY}))
 def after_import(names, prepare, question):
     """What a new Python answers to a question after it has imported some modules."""
     program = f"import sys\n{prepare}\nimport {', '.join(names)}\nprint({question})"
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    return told.stdout.strip()
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def test_nothing_that_only_posix_has_is_loaded_at_the_start():

@@ -68,23 +68,23 @@ def mypy(folder, program):
     (folder / "mypy.ini").write_text(
         f"[mypy]\nmypy_path = {tree.ROOT / 'device_lib'}\npython_version = 3.12\n"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "mypy", "program.py", "--cache-dir", folder / "cache"],
         cwd=folder,
         capture_output=True,
         text=True,
     )
-    return told.returncode, told.stdout + told.stderr
+    return result.returncode, result.stdout + result.stderr
 
 
 def test_mypy_accepts_a_program_and_finds_what_is_wrong(tmp_path):
-    code, told = mypy(tmp_path, PROGRAM)
-    assert code == 0, told
-    code, told = mypy(tmp_path, "import engram\n" + "\n".join(WRONG) + "\n")
-    lines = [line for line in told.splitlines() if ": error:" in line]
+    code, text = mypy(tmp_path, PROGRAM)
+    assert code == 0, text
+    code, text = mypy(tmp_path, "import engram\n" + "\n".join(WRONG) + "\n")
+    lines = [line for line in text.splitlines() if ": error:" in line]
     for n, (statement, word) in enumerate(WRONG.items(), 2):
         mine = [line for line in lines if line.startswith(f"program.py:{n}: ")]
-        assert any(word in line for line in mine), f"{statement}\n{told}"
+        assert any(word in line for line in mine), f"{statement}\n{text}"
 
 
 def body(name):
@@ -93,22 +93,22 @@ def body(name):
 
 def stub_of(name):
     """The class of this name in the stub: {method: its arguments}."""
-    (found,) = [n for n in body("__init__.pyi") if isinstance(n, ast.ClassDef) and n.name == name]
-    methods = [n for n in found.body if isinstance(n, ast.FunctionDef)]
-    return found, {n.name: n.args for n in methods}
+    (node,) = [n for n in body("__init__.pyi") if isinstance(n, ast.ClassDef) and n.name == name]
+    methods = [n for n in node.body if isinstance(n, ast.FunctionDef)]
+    return node, {n.name: n.args for n in methods}
 
 
 def test_the_stub_has_every_public_name_and_no_other():
-    named = set()
+    names = set()
     for node in body("__init__.pyi"):
         if isinstance(node, ast.ImportFrom) and node.level:
-            named |= {alias.asname for alias in node.names}
+            names |= {alias.asname for alias in node.names}
         elif isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name[0] != "_":
-            named.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Assign):  # open = load
-            named |= {target.id for target in node.targets}
-    assert named == {*engram.__all__, "open"}
-    assert all(hasattr(engram, name) for name in named)
+            names |= {target.id for target in node.targets}
+    assert names == {*engram.__all__, "open"}
+    assert all(hasattr(engram, name) for name in names)
 
 
 def test_a_star_import_keeps_the_open_of_python():
@@ -121,11 +121,11 @@ def test_a_star_import_keeps_the_open_of_python():
 def test_each_method_of_a_stub_is_there_with_its_arguments(name):
     real = getattr(engram, name)
     for method, args in stub_of(name)[1].items():
-        found = inspect.getattr_static(real, method)
-        if isinstance(found, property):
+        attribute = inspect.getattr_static(real, method)
+        if isinstance(attribute, property):
             continue
         names = [a.arg for a in (*args.args, *args.kwonlyargs)]
-        there = list(inspect.signature(found).parameters)
+        there = list(inspect.signature(attribute).parameters)
         assert names == there if not args.kwarg else set(names) <= set(there), f"{name}.{method}"
 
 
@@ -136,9 +136,9 @@ def options(name):
 def test_the_options_of_a_stub_are_those_of_the_learner():
     real = set(inspect.signature(engram.Learner.__init__).parameters)
     assert options("_Options") == real - PARTS
-    taken = set(inspect.signature(engram.load).parameters)
+    parameters = set(inspect.signature(engram.load).parameters)
     (stub,) = [n for n in body("__init__.pyi") if getattr(n, "name", None) == "load"]
-    assert {a.arg for a in stub.args.args} == taken - {"options"}
+    assert {a.arg for a in stub.args.args} == parameters - {"options"}
 
 
 def test_the_errors_of_a_stub_are_the_tree_that_is_there():

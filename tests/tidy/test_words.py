@@ -32,16 +32,16 @@ def test_a_docstring_begins_with_its_subject(room):
         if name.startswith(f"{room}/") and name.endswith(".py")
     }
     assert sources
-    found = {
+    places = {
         f"{name}:{line}": first
         for name, source in sources.items()
         for line, first in riddles(source)
     }
-    assert found == {}, "name the noun: 'The dtype of ...' in the place of 'Of ...'"
+    assert places == {}, "name the noun: 'The dtype of ...' in the place of 'Of ...'"
 
 
 @pytest.mark.parametrize(
-    "first, found",
+    "first, is_riddle",
     [
         ("Of the inputs.", True),
         ("What convert() did.", True),
@@ -51,9 +51,9 @@ def test_a_docstring_begins_with_its_subject(room):
         ("Whatever the board sends.", False),
     ],
 )
-def test_such_a_word_is_found_in_every_place(first, found):
+def test_such_a_word_is_found_in_every_place(first, is_riddle):
     for source in ('"""%s"""', 'class A:\n    """%s"""', 'async def f():\n    """%s"""'):
-        assert bool(riddles(source % first)) == found
+        assert bool(riddles(source % first)) == is_riddle
 
 
 ANOTHER_NAME = re.compile(r"(?<![a-z])(experience|task)s?(?![a-z])", re.IGNORECASE)
@@ -66,11 +66,11 @@ def test_a_session_has_one_name():
     With three words for it, `--tasks`, `end_experience` and the "session" of a report, readers
     looked for three things.
     """
-    found = [
+    problems = [
         f"{name}:{number}: {line.strip()}"
         for name, text in tree.text_files().items()
         if name.startswith(("device_lib/", "host/", "docs/", "README")) and name not in THEIR_WORD
         for number, line in enumerate(text.splitlines(), 1)
         if ANOTHER_NAME.search(line)
     ]
-    assert found == [], "say session"
+    assert problems == [], "say session"

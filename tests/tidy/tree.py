@@ -17,26 +17,26 @@ def files() -> tuple[Path, ...]:
         text=True,
     )
     if listing.returncode == 0:
-        found = (ROOT / name for name in listing.stdout.split("\0") if name)
+        paths = (ROOT / name for name in listing.stdout.split("\0") if name)
     else:
         inside = ((p, p.relative_to(ROOT).parts) for p in ROOT.rglob("*"))
-        found = (p for p, at in inside if at[0] not in LEFT_BEHIND and "__pycache__" not in at)
-    return tuple(sorted({p for p in found if p.is_file()}))
+        paths = (p for p, at in inside if at[0] not in LEFT_BEHIND and "__pycache__" not in at)
+    return tuple(sorted({p for p in paths if p.is_file()}))
 
 
 @functools.cache
 def text_files() -> dict[str, str]:
     """Path relative to the root -> text, for every file that is UTF-8 text."""
-    found = {}
+    texts = {}
     for path in files():
         data = path.read_bytes()
         if b"\0" in data:
             continue
         try:
-            found[path.relative_to(ROOT).as_posix()] = data.decode()
+            texts[path.relative_to(ROOT).as_posix()] = data.decode()
         except UnicodeDecodeError:
             continue
-    return found
+    return texts
 
 
 def matching(pattern, ends=("",)) -> list[str]:
