@@ -12,15 +12,15 @@ from ..compat import heap_free
 from .vector import MINUS_ONE, ONE, dot
 
 
-def herd(learner, slots, keep):
-    """Set of the indices of `keep` slots whose features, scaled to length 1, have a mean close to
+def herd(learner, slots, count):
+    """Set of the indices of `count` slots whose features, scaled to length 1, have a mean close to
     that of all. Damaged records are not chosen."""
     unit = _features(learner, slots)
     unit.centre()
-    if 2 * keep > len(slots):
-        return _without(unit, keep)
+    if 2 * count > len(slots):
+        return _without(unit, count)
     choice, off = set(), unit.zeros()  # sum of the chosen less as many means
-    for _ in range(keep):
+    for _ in range(count):
         best = _best(unit.scores(off), choice | unit.damaged)
         if best is None:
             break
@@ -29,13 +29,13 @@ def herd(learner, slots, keep):
     return choice
 
 
-def _without(unit, keep):
+def _without(unit, count):
     """The same by leaving out one after the other."""
     drops, off = set(unit.damaged), unit.zeros()  # sum of those that are left, less their means
     for i in range(len(unit.slots)):
         if i not in drops:
             kernels.axpy_f32(off, unit.vector(i), ONE)
-    while len(unit.slots) - len(drops) > keep:
+    while len(unit.slots) - len(drops) > count:
         kernels.scale_f32(off, off, MINUS_ONE)  # |v - off| is the length without v
         best = _best(unit.scores(off), drops)
         kernels.axpy_f32(off, unit.vector(best), ONE)

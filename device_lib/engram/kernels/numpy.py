@@ -488,8 +488,8 @@ if not _ULAB:
         if len(out):
             _vec(out)[:] = 0.0
         if len(x):
-            padded = _vec(out).reshape(B, OH, OW, C)
-            padded[:, top : top + H, left : left + W] = _vec(x).reshape(B, H, W, C)
+            grid = _vec(out).reshape(B, OH, OW, C)
+            grid[:, top : top + H, left : left + W] = _vec(x).reshape(B, H, W, C)
 
     def pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left):
         check.pad_bwd_dx(dx, dout, B, H, W, C, OH, OW, top, left)

@@ -284,9 +284,9 @@ def learn_stream(
     device.link.soft_reset()  # an empty heap for each stream; small boards need every byte
     device.reset()
     learner = device.push_model(model, **_options(settings, seed, strategy))
-    stored = learner["rehearsed"] // len(stream["base_classes"])
+    count = learner["rehearsed"] // len(stream["base_classes"])
     say(f"{strategy}, session 0: classes {_words(stream['base_classes'])} (known)")
-    more = stream["base_per_class"] - stored if strategy == "replay" else 0
+    more = stream["base_per_class"] - count if strategy == "replay" else 0
     sessions = [_base_session(device, data, stream, seed, more)]
     seen = list(stream["base_classes"])
     for label in stream["new_classes"]:

@@ -343,12 +343,12 @@ class Device:
 
         Closing the generator stops the board after the step it is at.
         """
-        busy, done = self.busy(), False
+        busy, is_over = self.busy(), False
         self.link.call("learn_begin", epochs=epochs, steps=steps)
         try:
-            while not done:
+            while not is_over:
                 answer = self.link.call("learn_step", ms=_SLICE_MS, rows=_SLICE_ROWS)
-                done = answer["done"]
+                is_over = answer["done"]
                 extra = {
                     key: answer[key] for key in ("ram_bytes", "learner_ram_bytes", "flash_bytes")
                 }
@@ -359,10 +359,10 @@ class Device:
                     share = rest // len(rows) + (number < rest % len(rows))
                     yield {**row, "link": share, **extra}
         except LinkError:
-            done = True  # there is nobody to tell
+            is_over = True  # there is nobody to tell
             raise
         finally:
-            if not done:
+            if not is_over:
                 self.stop()
 
     def stop(self) -> None:
@@ -414,17 +414,17 @@ class Device:
             about["said"] = True
         of = self.link.call("eval_begin", **names, **about)["of"]
         result: dict[str, Any] = {}
-        done = False
+        is_over = False
         with self.reporter.items("evaluate", of, "samples") as update:
             try:
-                while not done:
+                while not is_over:
                     answer = self.link.call("eval_step", ms=_SLICE_MS)
-                    done, result = answer["done"], answer["result"] or result
+                    is_over, result = answer["done"], answer["result"] or result
                     if predicted is not None:
                         predicted += answer["out"]
                     update(result.get("n", 0), note=_words(result, seen))
             finally:
-                if not done:
+                if not is_over:
                     self.stop()
         return result
 

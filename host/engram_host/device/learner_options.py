@@ -79,8 +79,8 @@ def assignment(text: str) -> tuple[str, int | float]:
 
 def check_number(name: str, value: Any) -> None:
     """Raises InputError where an option of _NUMBERS has a value that it cannot have."""
-    expected, fits, example = _NUMBERS[name]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not fits(value):
+    expected, condition, example = _NUMBERS[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not condition(value):
         flag = f"--{name.replace('_', '-')}"
         raise InputError(f"{flag}: expected {expected}, got {value!r}; give {flag} {example}")
 

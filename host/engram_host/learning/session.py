@@ -167,20 +167,20 @@ class Session:
 
     def _observe(self, samples: Samples, sent: int) -> None:
         chunk = 64  # samples between two looks at Ctrl-C
-        units, stored = 0, sent
+        units, count = 0, sent
         receive = write = 0
         self.figures["samples"] = sent
         with self.device.reporter.items("observe", len(samples), "samples") as update:
             for start in range(sent, len(samples), chunk):
                 self._check_stop()
                 answer = self.device.observe_quietly(samples.part(start, start + chunk))
-                units, stored = units + answer["units"], stored + answer.get("stored", answer["n"])
+                units, count = units + answer["units"], count + answer.get("stored", answer["n"])
                 receive, write = receive + answer["receive"], write + answer["flash_write"]
                 if self.measuring:
                     self.measuring.samples(answer)
                 self.figures["samples"] = min(len(samples), start + chunk)
                 update(self.figures["samples"])
-        figures: dict[str, Any] = {"observe_units": units, "stored": stored}
+        figures: dict[str, Any] = {"observe_units": units, "stored": count}
         figures["observe_phases"] = {
             "receive": receive,
             "forward": units - write,

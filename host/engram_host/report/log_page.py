@@ -138,12 +138,12 @@ _LOSSES = {"classify": "cross-entropy", "regress": "squared error"}
 def _loss_words(sessions: Sequence[LoggedSession]) -> str:
     """The losses that a model's loss is the sum of. Logs of version 0.1 say nothing of outputs:
     those of classes."""
-    found = {
+    objectives = {
         output["objective"]
         for session in sessions
         for output in session.begin.get("learner", {}).get("outputs", [{"objective": "classify"}])
     }
-    return " and ".join(words for objective, words in _LOSSES.items() if objective in found)
+    return " and ".join(words for objective, words in _LOSSES.items() if objective in objectives)
 
 
 def _page(
@@ -155,8 +155,8 @@ def _page(
 ) -> Page:
     svg = {name: inline_svg(picture, name) for name, picture in pictures.items()}
     begin = sessions[0].begin
-    measured = [(session.name, session.energy) for session in sessions if session.energy]
-    energy = energy_card(measured)
+    energies = [(session.name, session.energy) for session in sessions if session.energy]
+    energy = energy_card(energies)
     steps = [step for session in sessions for step in session.steps]
     samples = sum(session.begin["samples"] for session in sessions)
     per_step = sum(step["total"] + step.get("link", 0) for step in steps) / len(steps)
@@ -173,7 +173,7 @@ def _page(
             Tile(f"{per_step:,.0f}", f"{UNITS[unit]} a step", origin),
             *([Tile(readable_time(ms), f"a step{at}", origin)] if ms and at else []),
             *([Tile(f"{peak / 1024:.1f} KiB", "RAM of the learner", origin)] if peak else []),
-            *energy_tiles(measured),
+            *energy_tiles(energies),
         ],
         cards=[
             *(stream_cards.cards(stream, svg, origin) if stream else []),

@@ -93,10 +93,10 @@ class Samples:
     def check_inputs(self, elems: int, dtype: str) -> None:
         """Raises InputError unless the inputs are as a model takes them: elements of a dtype."""
         size = self.x[0].size if len(self) else elems
-        fits = self.taken_as(dtype).x.dtype == dtype
-        if size == elems and (fits or not len(self)):
+        is_right = self.taken_as(dtype).x.dtype == dtype
+        if size == elems and (is_right or not len(self)):
             return
-        advice = f"give inputs of {elems} values" if fits else _advice(self.x)
+        advice = f"give inputs of {elems} values" if is_right else _advice(self.x)
         raise InputError(
             f"expected samples of {elems} {dtype}, as the model takes them, got samples of "
             f"{size} {self.dtype}; {advice}"
