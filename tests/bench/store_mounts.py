@@ -59,8 +59,8 @@ def heap(device):
         before = gc.mem_alloc()
         store = open_store(device, units)
         gc.collect()
-        used = gc.mem_alloc() - before
-        print("heap", units, len(store.labels), len(store), used)
+        size = gc.mem_alloc() - before
+        print("heap", units, len(store.labels), len(store), size)
         store = None
 
 

@@ -93,7 +93,7 @@ def test_float_latents_are_the_int8_ones_before_rounding(data):
 
 
 def test_classes_are_numbered_as_they_come_with_their_own_rows_of_the_head(data):
-    turned = data._replace(order=(9, 8, 7, 6, 5, 4, 3, 2, 1, 0))
+    reverse = data._replace(order=(9, 8, 7, 6, 5, 4, 3, 2, 1, 0))
 
     def head(d):
         spec = streams.spec_of(d)
@@ -102,7 +102,7 @@ def test_classes_are_numbered_as_they_come_with_their_own_rows_of_the_head(data)
         spec.file.read_into(layer["w"], out.reshape(-1).view(np.uint8))
         return out
 
-    assert (head(turned) == head(data)[::-1]).all() and head(data).any()
+    assert (head(reverse) == head(data)[::-1]).all() and head(data).any()
 
 
 def test_few_shot_episodes_are_learned_in_one_pass():

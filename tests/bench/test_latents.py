@@ -216,5 +216,5 @@ def test_prototypes_find_the_nearest_mean():
     values = np.array([[0, 0], [2, 0], [10, 0], [12, 0], [3, 0], [9, 0]], np.int8)
     episode = protocols.Episode(np.array([[0, 1], [2, 3]]), np.array([[4], [5]]))
     assert protocols.prototype_accuracy(values, episode) == 1.0
-    turned = protocols.Episode(episode.support, episode.query[::-1])
-    assert protocols.prototype_accuracy(values, turned) == 0.0
+    reverse = protocols.Episode(episode.support, episode.query[::-1])
+    assert protocols.prototype_accuracy(values, reverse) == 0.0

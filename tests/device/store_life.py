@@ -357,14 +357,14 @@ def _cut_again(scene, kind, image, boot, state, salt):
     life = SecondLife(scene, flash, boot, state[0], state[1])
     life.live(_AFTERWARDS)
     stride = max(1, len(flash.journal) // 20)
-    tried = 0
+    count = 0
     for cut, wreck, allowed in wrecks(image, flash.journal, life.acts):
         # All of the first steps, which are the recovery, then samples.
         if cut > 12 and (cut + salt) % stride:
             continue
-        tried += 1
-        check(scene, kind.like(wreck), allowed, (boot + 1) if tried % 3 == 0 else 0)
-    return tried
+        count += 1
+        check(scene, kind.like(wreck), allowed, (boot + 1) if count % 3 == 0 else 0)
+    return count
 
 
 def refused(error, function, *args, **kwargs):

@@ -210,8 +210,8 @@ def size():
     blocks = (words + 3) // 4 + (tensors + 3) // 4  # of four words each
     before = heap_used()
     tape = kernels.bind(rows)
-    grown = heap_used() - before
-    print("size", grown == blocks * (32 if sys.maxsize > 1 << 32 else 16) if BOARD else True)
+    growth = heap_used() - before
+    print("size", growth == blocks * (32 if sys.maxsize > 1 << 32 else 16) if BOARD else True)
     del tape
 
 

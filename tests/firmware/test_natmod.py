@@ -131,8 +131,8 @@ def test_an_old_source_is_refused(tmp_path):
 def test_no_undefined_symbol(natmods, arch, module):
     """Whatever a module calls is in it, or is one of MicroPython's own."""
     path = natmods(arch, module)
-    joined = path.parent / f"{module}.build" / f"{module}.o"
-    table = symbols(arch, joined)
+    whole = path.parent / f"{module}.build" / f"{module}.o"
+    table = symbols(arch, whole)
     assert ("T", "mpy_init") in table
     assert {name for kind, name in table if kind in "Uw"} - PROVIDED == set()
 

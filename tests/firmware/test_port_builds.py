@@ -105,10 +105,10 @@ def test_what_is_frozen_carries_the_mark_that_flashing_looks_for(board, elsewher
     names = {}
     exec(frozen, names)
     assert (names["BOARD"], names["VERSION"]) == (board.name, __version__)
-    planned = boards.store(board.facts)
+    region = boards.store(board.facts)
     store = names["FACTS"]["store"]
-    assert store == {"kind": "files", "units": planned.units, "erase_bytes": planned.erase_bytes}
-    assert planned.units * planned.erase_bytes == board.flash.store_bytes
+    assert store == {"kind": "files", "units": region.units, "erase_bytes": region.erase_bytes}
+    assert region.units * region.erase_bytes == board.flash.store_bytes
 
 
 def test_the_vendors_tools_are_there_before_the_first_make(elsewhere):
@@ -194,8 +194,8 @@ def test_a_port_that_fails_shows_the_end_of_its_log(tmp_path, elsewhere, monkeyp
     board = boards.load("itsybitsy_m4")
     tree = fake_source(tmp_path / "micropython", board)
     monkeypatch.setattr(steps.shutil, "which", lambda program: program)
-    broken = "all:\n\t@echo 'region FLASH overflowed' >&2; false\n"
-    (tree / "ports" / "samd" / "Makefile").write_text(broken)
+    makefile = "all:\n\t@echo 'region FLASH overflowed' >&2; false\n"
+    (tree / "ports" / "samd" / "Makefile").write_text(makefile)
     with pytest.raises(BuildError, match="region FLASH overflowed"):
         build_ports.build(board, tree)
 

@@ -70,8 +70,8 @@ def qemu(request, start):
 def test_memory_is_that_of_the_chip(qemu):
     facts = qemu.board.facts
     memory = qemu.value("__import__('engram_board').memory()")
-    used = memory["data"] + memory["bss"] + memory["heap"] + memory["stack"]
-    assert used == memory["ram"] == facts["chip"]["ram_bytes"] == EMULATED[qemu.board.name]
+    total = memory["data"] + memory["bss"] + memory["heap"] + memory["stack"]
+    assert total == memory["ram"] == facts["chip"]["ram_bytes"] == EMULATED[qemu.board.name]
     assert memory["stack"] == facts["memory"]["stack_bytes"]
     assert memory["firmware"] <= facts["flash"]["firmware_bytes"]
     regions = ("firmware_bytes", "fs_bytes", "store_bytes")

@@ -61,8 +61,8 @@ def test_firmware_is_the_port_with_our_modules(start, pico):
     memory = child.value("__import__('engram_board').memory()")
     assert memory["ram"] == pico.facts["chip"]["ram_bytes"]
     assert memory["stack"] == pico.facts["memory"]["stack_bytes"]
-    used = memory["data"] + memory["bss"] + memory["heap"] + memory["stack"]
-    assert 0 <= memory["ram"] - used < 1024
+    total = memory["data"] + memory["bss"] + memory["heap"] + memory["stack"]
+    assert 0 <= memory["ram"] - total < 1024
     image = pico.build_dir / "firmware.bin"
     assert memory["firmware"] <= image.stat().st_size <= pico.flash.firmware_bytes
 
@@ -77,8 +77,8 @@ def test_uf2_is_the_firmware(pico):
     """512-byte blocks of 256 bytes each, from the start of the flash on."""
     uf2, image = pico.artefact.read_bytes(), (pico.build_dir / "firmware.bin").read_bytes()
     blocks = [uf2[at : at + 512] for at in range(0, len(uf2), 512)]
-    joined = b"".join(block[32 : 32 + 256] for block in blocks)
-    assert joined[: len(image)] == image
+    data = b"".join(block[32 : 32 + 256] for block in blocks)
+    assert data[: len(image)] == image
     assert {block[28:32] for block in blocks} == {struct.pack("<I", rp2.UF2_FAMILY_RP2040)}
 
 
@@ -181,9 +181,9 @@ def test_a_wait_after_erasing_is_no_longer_than_it_says(start, pico):
         "print('erased')\ntime.sleep_ms(200)\nprint('slept')\n"
     )
     child.read_until(b"erased")
-    began = time.monotonic()
+    start_s = time.monotonic()
     child.read_until(b"slept")
-    assert 0.15 < time.monotonic() - began < 512 * pico.facts["flash"]["erase_us"] / 1e6 / 4
+    assert 0.15 < time.monotonic() - start_s < 512 * pico.facts["flash"]["erase_us"] / 1e6 / 4
 
 
 def test_killed_while_programming(start):
@@ -262,12 +262,12 @@ def test_the_counter_outlives_its_timer(start):
     child = start()
     child.run(CYCLES)
     turns = 30_000_000
-    counted = child.run(
+    units = child.run(
         f"t = engram_board.counter()\nsums({turns})\n"
         "print(engram_board.counter() - t & 0x3fffffff)",
         timeout_s=60,
     )
-    assert int(counted) == pytest.approx(3 * turns, rel=0.001)  # and an interrupt a millisecond
+    assert int(units) == pytest.approx(3 * turns, rel=0.001)  # and an interrupt a millisecond
 
 
 def test_kernels_are_counted(start):

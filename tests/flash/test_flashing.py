@@ -182,10 +182,10 @@ def test_a_dry_run_shows_exactly_what_then_runs(tmp_path, tools, name, way):
     outcome = flash(board, way=way, firmware=file, dry_run=True)
     assert not outcome.done and not outcome.verified and tool_fakes.calls(tools) == []
     flash(board, way=way, firmware=file)
-    ran = [" ".join(call) for call in tool_fakes.calls(tools)]
+    calls = [" ".join(call) for call in tool_fakes.calls(tools)]
     commands = [s.replace("'", "") for s in outcome.steps if not s.startswith("compare ")]
     plain = lambda line: [w.rsplit("/", 1)[-1] for w in line.split()]  # noqa: E731
-    assert [plain(line) for line in ran] == [plain(line) for line in commands]
+    assert [plain(line) for line in calls] == [plain(line) for line in commands]
 
 
 @pytest.mark.parametrize(("name", "way"), [p for p in PROGRAMS if p[1] != "teensy"])
@@ -206,10 +206,10 @@ def test_a_tool_that_fails_is_quoted(tmp_path, tools, monkeypatch):
 
 def test_a_tool_that_hangs_is_ended(tmp_path, tools, monkeypatch):
     monkeypatch.setenv("FAKE_FAULT", "hang")
-    began = time.monotonic()
+    start_s = time.monotonic()
     with pytest.raises(FlashError, match="did not end within 1 s"):
         tool.run(["pyocd", "load"], 1.0)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - start_s < 5
 
 
 def test_a_tool_that_is_missing_is_named(tmp_path, monkeypatch):

@@ -96,11 +96,11 @@ def test_no_damage_whatever_gives_another_error(tmp_path):
     for data in (files.uf2(CONTENT, AT, RP2040), files.elf(CONTENT, AT),
                  files.dfuse(CONTENT, AT), files.ihex(CONTENT, AT)):  # fmt: skip
         for _ in range(150):
-            broken = bytearray(data[: rng.randrange(len(data)) + 1])
+            content = bytearray(data[: rng.randrange(len(data)) + 1])
             for _ in range(3):
-                broken[rng.randrange(len(broken))] = rng.randrange(256)
+                content[rng.randrange(len(content))] = rng.randrange(256)
             try:
-                read(tmp_path, bytes(broken))
+                read(tmp_path, bytes(content))
             except FlashError:
                 pass
 

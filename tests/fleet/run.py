@@ -63,10 +63,10 @@ def faults_of(row):
         problems.append(
             f"{figures['accuracy_joint'] - figures['accuracy_replay']:.3f} below joint training"
         )
-    planned, peak = figures["ram_planned_bytes"], figures["ram_peak_bytes"]
+    plan, peak = figures["ram_planned_bytes"], figures["ram_peak_bytes"]
     # The plan is for 32-bit processors; a process of this computer has wider pointers.
-    if row["core"] != "host" and abs(planned - peak) > PLAN_WITHIN * peak:
-        problems.append(f"RAM: {planned} bytes planned, {peak} used")
+    if row["core"] != "host" and abs(plan - peak) > PLAN_WITHIN * peak:
+        problems.append(f"RAM: {plan} bytes planned, {peak} used")
     return problems
 
 
@@ -82,7 +82,7 @@ def measure(name):
         "ram_bytes": chip["ram_bytes"],
         "flash_bytes": chip["flash_bytes"],
     }
-    began = time.monotonic()
+    start_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="engram-fleet-") as state:
         host = BoardHost(name, state)
         try:
@@ -91,22 +91,22 @@ def measure(name):
         finally:
             host.stop()
     row["demo"] = demo_of(name, OUT.parent / "boards" / name)
-    row["wall_s"] = round(time.monotonic() - began, 1)
+    row["wall_s"] = round(time.monotonic() - start_s, 1)
     row["faults"] = faults_of(row)
     return row
 
 
 def within(name, deadline):
     """The row of one board, measured by a process of its own that ends at the deadline."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+    rest_s = deadline - time.monotonic()
+    if rest_s <= 0:
         return unmeasured(name, "the budget was used up")
     with tempfile.TemporaryDirectory(prefix="engram-row-") as place:
         path = Path(place) / "row.json"
         command = [sys.executable, str(Path(__file__).resolve()), "--row", str(path), name]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            error = process.communicate(timeout=left)[1]
+            error = process.communicate(timeout=rest_s)[1]
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # so that it stops its board
             try:

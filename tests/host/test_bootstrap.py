@@ -60,9 +60,9 @@ def test_a_folder_that_is_no_tree_is_refused(tmp_path):
 
 
 def test_the_cached_tree_needs_nothing_else(tmp_path):
-    cached = tree(tmp_path / "cache" / "micropython-1.25.0")
+    folder = tree(tmp_path / "cache" / "micropython-1.25.0")
     result = run(tmp_path)
-    assert (result.returncode, result.stdout) == (0, f"{cached}\n"), result.stderr
+    assert (result.returncode, result.stdout) == (0, f"{folder}\n"), result.stderr
 
 
 def test_when_no_source_answers_the_error_says_what_to_do(tmp_path):

@@ -143,17 +143,17 @@ def test_what_a_board_prints_beside_its_answer_is_no_matter(port, text, state):
 
 def test_a_port_that_hangs_does_not_hold_the_others(port, monkeypatch):
     stuck, ready = port().url, port().url
-    ended = threading.Event()
+    end = threading.Event()
     passed_over = {"state": census.SILENT, "why": "no MicroPython"}
 
     def look(url):
         if url == stuck:
-            ended.wait()
+            end.wait()
         return passed_over
 
     monkeypatch.setattr(census, "look", look)
     state = census.survey([stuck, ready], limit_s=2)  # returns while the one still hangs
-    ended.set()
+    end.set()
     assert state[stuck]["why"] == "nothing within 2 s" and state[ready] == passed_over
 
 

@@ -35,8 +35,8 @@ DIGITS = "zero one two three four five six seven eight nine".split()
 
 def test_scores_of_a_case_worked_out_by_hand():
     labels = [0, 0, 0, 0, 1, 1, 3]
-    predicted = [0, 0, 0, 1, 1, 0, 1]
-    counts = scores.confusion(labels, predicted, 4)
+    answers = [0, 0, 0, 1, 1, 0, 1]
+    counts = scores.confusion(labels, answers, 4)
     assert counts.tolist() == [[3, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]
     figures = scores.per_class(counts)
     assert figures["recall"] == [3 / 4, 1 / 2, None, 0]
@@ -50,14 +50,14 @@ def test_scores_of_a_case_worked_out_by_hand():
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=60))
 def test_scores_are_what_their_definitions_say(pairs):
-    labels, predicted = [a for a, _ in pairs], [b for _, b in pairs]
-    counts = scores.confusion(labels, predicted, 6)
+    labels, answers = [a for a, _ in pairs], [b for _, b in pairs]
+    counts = scores.confusion(labels, answers, 6)
     assert counts.sum() == len(pairs)
     figures = scores.per_class(counts)
     for c in range(6):
         right = sum(a == b == c for a, b in pairs)
         recall = right / labels.count(c) if c in labels else None
-        precision = right / predicted.count(c) if c in predicted else None
+        precision = right / answers.count(c) if c in answers else None
         assert (figures["recall"][c], figures["precision"][c]) == (recall, precision)
         if recall and precision:
             assert figures["f1"][c] == pytest.approx(2 / (1 / recall + 1 / precision))
@@ -92,8 +92,8 @@ def test_classes_beside_values_are_counted_too(device, tmp_path):
     some = regression_model.some(40, "classes", "place")
     result = api.eval(device, some)
     assert np.array(result["confusion"]).sum() == 40 and "mse" in result["place"]
-    streamed = api.eval(device, some, stream=True)
-    assert streamed["confusion"] == result["confusion"]
+    by_stream = api.eval(device, some, stream=True)
+    assert by_stream["confusion"] == result["confusion"]
 
 
 def test_a_regression_has_no_confusion(device, tmp_path):

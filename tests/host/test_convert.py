@@ -69,7 +69,7 @@ def tensors(seed=0):
 
 
 def float_model(path, *, weights=None, version="1", **changes):
-    described = {
+    description = {
         "name": "every op",
         "classes": 4,
         "input": {"shape": [7, 6, 2], "dtype": "float32"},
@@ -77,7 +77,7 @@ def float_model(path, *, weights=None, version="1", **changes):
         "frozen": 7,
         **changes,
     }
-    metadata = {"engram_float": version, "graph": json.dumps(described)}
+    metadata = {"engram_float": version, "graph": json.dumps(description)}
     model_file.write(path, tensors() if weights is None else weights, metadata)
     return path
 
@@ -489,9 +489,9 @@ def test_the_digits_lose_next_to_nothing(tmp_path, data):
     assert min(row["snr_db"] for row in report["layers"]) > 35
     assert report["agreement"] > 0.99
     known = data.y_test < 5
-    predicted = DeviceModel(tmp_path / "d.st").predict(data.x_test)
-    assert (predicted[known] == data.y_test[known]).mean() > 0.97
-    assert (predicted[~known] == data.y_test[~known]).mean() < 0.05  # never seen
+    answers = DeviceModel(tmp_path / "d.st").predict(data.x_test)
+    assert (answers[known] == data.y_test[known]).mean() > 0.97
+    assert (answers[~known] == data.y_test[~known]).mean() < 0.05  # never seen
 
 
 @pytest.fixture(scope="module")

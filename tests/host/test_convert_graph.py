@@ -40,7 +40,7 @@ def tensors():
 
 
 def float_file(path, nodes, latent="last", **changes):
-    described = {
+    description = {
         "name": "graph",
         "classes": 3,
         "input": {"shape": SHAPE, "dtype": "float32"},
@@ -49,7 +49,7 @@ def float_file(path, nodes, latent="last", **changes):
         "outputs": [{"node": "head", "objective": "classify"}],
         **changes,
     }
-    model_file.write(path, tensors(), {"engram_float": "2", "graph": json.dumps(described)})
+    model_file.write(path, tensors(), {"engram_float": "2", "graph": json.dumps(description)})
     return path
 
 
@@ -64,20 +64,20 @@ def samples(count=60):
 def converted(tmp_path, nodes, **changes):
     """(report, nodes of the device model by name, its graph)"""
     report = convert(float_file(tmp_path / "f", nodes, **changes), samples(), tmp_path / "d")
-    described = DeviceModel(tmp_path / "d").graph
-    return report, {node["name"]: node for node in described["nodes"]}, described
+    description = DeviceModel(tmp_path / "d").graph
+    return report, {node["name"]: node for node in description["nodes"]}, description
 
 
 # ---- what becomes one kernel --------------------------------------------------------------------
 
 
 def test_a_device_model_has_named_nodes_and_a_format_for_each(tmp_path):
-    report, nodes, described = converted(tmp_path, [CONV, LAST, *HEAD])
+    report, nodes, description = converted(tmp_path, [CONV, LAST, *HEAD])
     assert list(nodes) == ["a", "last", "flat", "head"]
     assert [node["format"] for node in nodes.values()] == ["s8", "s8", "f32", "f32"]
     assert nodes["a"]["kernel"] == [3, 3] and nodes["a"]["stride"] == [1, 1]  # as the weights say
-    assert described["latent"]["node"] == "last" and described["latent"]["shape"] == SHAPE
-    assert described["outputs"] == [{"weight": 1, "node": "head", "objective": "classify"}]
+    assert description["latent"]["node"] == "last" and description["latent"]["shape"] == SHAPE
+    assert description["outputs"] == [{"weight": 1, "node": "head", "objective": "classify"}]
     assert report["outputs"][0]["agreement"] > 0.9
 
 
@@ -138,8 +138,8 @@ def test_relu6_cuts_where_the_scale_goes_on(tmp_path):
 
 def test_relu_is_short_for_a_node_behind(tmp_path):
     rectified = [{**CONV, "relu": True}, {**LAST, "relu": True}, *HEAD]
-    _, nodes, described = converted(tmp_path, rectified)
-    assert list(nodes) == ["a", "last", "flat", "head"] and described["latent"]["node"] == "last"
+    _, nodes, description = converted(tmp_path, rectified)
+    assert list(nodes) == ["a", "last", "flat", "head"] and description["latent"]["node"] == "last"
     _, nodes, _ = converted(tmp_path, [CONV, {**LAST, "relu": True}, *HEAD], latent="a")
     assert nodes["last:relu"]["op"] == "relu" and nodes["flat"]["in"] == ["last:relu"]
 
@@ -339,9 +339,15 @@ def test_chains_convert_to_the_bytes_of_release_0_1(tmp_path, frozen, percentile
         outputs = shape[-1] if name == "d.w" else shape[0]
         weights[name[0] + ".b"] = (rng.integers(-3, 4, outputs) / 4).astype(np.float32)
     source = {"shape": [8, 8, 2], "dtype": "uint8", "scale": 0.25, "zero_point": -8}
-    described = {"name": "exact", "classes": 4, "input": source, "layers": CHAIN, "frozen": frozen}
+    description = {
+        "name": "exact",
+        "classes": 4,
+        "input": source,
+        "layers": CHAIN,
+        "frozen": frozen,
+    }
     model_file.write(
-        tmp_path / "f", weights, {"engram_float": "1", "graph": json.dumps(described)}
+        tmp_path / "f", weights, {"engram_float": "1", "graph": json.dumps(description)}
     )
     x = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 2)).astype(np.uint8)
     convert(tmp_path / "f", x, tmp_path / "d", percentile=percentile)
@@ -360,9 +366,9 @@ def test_a_chain_takes_every_op_too(tmp_path):
         name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()
     }
     source = {"shape": [8, 8, 2], "dtype": "float32"}
-    described = {"name": "all", "classes": 4, "input": source, "layers": layers, "frozen": 2}
+    description = {"name": "all", "classes": 4, "input": source, "layers": layers, "frozen": 2}
     model_file.write(
-        tmp_path / "f", weights, {"engram_float": "1", "graph": json.dumps(described)}
+        tmp_path / "f", weights, {"engram_float": "1", "graph": json.dumps(description)}
     )
     x = rng.normal(0, 1, (40, 8, 8, 2)).astype(np.float32)
     report = convert(tmp_path / "f", x, tmp_path / "d")

@@ -60,12 +60,12 @@ SORTS = {
 
 
 @pytest.mark.parametrize(
-    ("counted", "holds"),
+    ("source", "holds"),
     [("m4f", ["m4f", "m7"]), ("m7", ["m7"]), ("m3", ["m3"]), ("m4", ["m4"])],
 )
-def test_a_count_stands_for_chips_that_run_the_same_code(counted, holds):
+def test_a_count_stands_for_chips_that_run_the_same_code(source, holds):
     """A float addition is one instruction with an FPU, and a call of some dozens without."""
-    code, chips = code_of(SORTS[counted]), list(SORTS.values())
+    code, chips = code_of(SORTS[source]), list(SORTS.values())
     assert [row["board"] for row in costs(1000, chips, code)] == holds
     reasons = left_out(chips, code)
     assert sorted([*reasons, *holds]) == sorted(SORTS)
@@ -76,19 +76,19 @@ def test_a_count_stands_for_chips_that_run_the_same_code(counted, holds):
 
 
 def test_what_is_assumed_of_a_chip_stands_beside_its_figure():
-    assumed = {row["board"]: row["assumption"] for row in costs(1, CHIPS, CORTEX_M4F)}
-    assert "subset of its own" in assumed.pop("teensy")
-    assert set(assumed.values()) == {""}
+    assumptions = {row["board"]: row["assumption"] for row in costs(1, CHIPS, CORTEX_M4F)}
+    assert "subset of its own" in assumptions.pop("teensy")
+    assert set(assumptions.values()) == {""}
 
 
 def test_an_assumed_count_gives_a_range_that_holds_the_count_of_its_own_code():
     """A training step of the digits: 1,000,701 instructions on qemu_m4f, 680,816 on qemu_m7."""
     teensy = [boards.load("teensy41").facts]
-    (assumed,) = costs(1_000_701, teensy, CORTEX_M4F)
+    (row,) = costs(1_000_701, teensy, CORTEX_M4F)
     (own,) = costs(680_816, teensy, code_of(boards.load("qemu_m7").facts))
     assert own["least_mj"] == own["mj"] and own["assumption"] == ""
-    assert assumed["least_mj"] <= own["mj"] < assumed["mj"]
-    assert "0.68 of the instructions" in assumed["assumption"]
+    assert row["least_mj"] <= own["mj"] < row["mj"]
+    assert "0.68 of the instructions" in row["assumption"]
 
 
 def test_the_boards_without_fpu_say_nothing_of_the_chips_with_one():
@@ -97,8 +97,8 @@ def test_the_boards_without_fpu_say_nothing_of_the_chips_with_one():
     assert ESTIMATE_CODE == code_of(facts["qemu_m4f"])  # the benchmarks that it rests on
     assert {row["board"] for row in costs(1, facts.values(), code_of(facts["qemu_m4f"]))} == names
     with_fpu = {name for name in names if "fpu" in facts[name]["chip"]}
-    for counted in ("qemu_m3", "qemu_m0p"):
-        assert with_fpu <= set(left_out(facts.values(), code_of(facts[counted])))
+    for source in ("qemu_m3", "qemu_m0p"):
+        assert with_fpu <= set(left_out(facts.values(), code_of(facts[source])))
 
 
 def test_three_chips_have_figures_with_their_sources():

@@ -37,8 +37,8 @@ def test_every_line_is_one_that_the_command_takes(words):
     rest = words[1:]
     while hasattr(verb, "commands"):
         verb, rest = verb.commands[rest[0]], rest[1:]
-    parsed = verb.make_context(words[0], list(rest))
-    assert parsed.params
+    parse = verb.make_context(words[0], list(rest))
+    assert parse.params
 
 
 @pytest.fixture

@@ -88,9 +88,9 @@ def test_fine_tuning_mixes_nothing_old_in(device, model, some):
     api.push_model(device, model)
     api.learn(device, some([5], 20))
     plain = api.learn(device, some([6], 20), strategy="finetune")
-    mixed = api.learn(device, some([7], 20), strategy="replay")
+    session = api.learn(device, some([7], 20), strategy="replay")
     assert {s["replayed"] for s in plain.steps} == {0}
-    assert all(s["replayed"] for s in mixed.steps)
+    assert all(s["replayed"] for s in session.steps)
 
 
 def test_predictions_come_with_their_probability(device, model, some, data):

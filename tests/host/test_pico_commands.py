@@ -55,8 +55,8 @@ def test_a_session_from_start_to_a_saved_flash(model, data, tmp_path):
     facts = told("info")
     assert facts["flash"]["store"]["live"] == 20
     assert facts["flash"]["checkpoints"]["generation"] == 1
-    planned, measured = (facts["learner"][f"ram_{word}_bytes"] for word in ("planned", "measured"))
-    assert planned == pytest.approx(measured, rel=0.01)
+    plan, use = (facts["learner"][f"ram_{word}_bytes"] for word in ("planned", "measured"))
+    assert plan == pytest.approx(use, rel=0.01)
 
     assert "is off" in shown("stop", NAME, "--save", image)
     assert "was not running" in shown("stop", NAME)

@@ -59,8 +59,8 @@ def test_the_verdict_of_the_plan_is_the_verdict_of_the_board(board_name, models)
 
 def test_the_measured_room_of_a_board_is_the_room_it_has(name):
     """[room] of board.toml, to 2 %; tests/bench/board_room.py measures it again."""
-    measured = room_of(boards.load(name).facts)
+    room = room_of(boards.load(name).facts)
     with api.connect(name) as board:
         heap, files = board.room()["heap_bytes"], board.info()["fs"]["free_bytes"]
-    assert measured.source == "measured" and measured.files == files
-    assert heap == pytest.approx(measured.heap, rel=0.02)
+    assert room.source == "measured" and room.files == files
+    assert heap == pytest.approx(room.heap, rel=0.02)

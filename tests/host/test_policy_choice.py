@@ -25,8 +25,8 @@ def test_a_session_tells_how_many_samples_were_stored(device, model, some, tmp_p
     assert summary["stored"] == store["appended"] == store["live"] + store["dropped"]
     learner = device.info()["learner"]
     assert learner["seen"] == 540 and learner["skipped"] == 540 - summary["stored"]
-    observed = next(row for row in log.read(tmp_path / "a.jsonl") if row["kind"] == "observe")
-    assert (observed["samples"], observed["stored"]) == (540, summary["stored"])
+    record = next(row for row in log.read(tmp_path / "a.jsonl") if row["kind"] == "observe")
+    assert (record["samples"], record["stored"]) == (540, summary["stored"])
 
 
 def test_it_goes_on_where_it_was_saved(board, device, model, some):

@@ -63,7 +63,7 @@ def reader(tmp_path, monkeypatch):
 @pytest.mark.board
 @pytest.mark.slow
 def test_every_line_works(reader):
-    ran = 0
+    count = 0
     for argv in shell_lines():
         if argv[1] == "repl":
             result = run(argv, reader, typed())
@@ -75,8 +75,8 @@ def test_every_line_works(reader):
         else:
             result = run(argv + SHORT * (argv[1] == "learn"), reader)
         assert result.returncode == 0, (argv, result.stdout, result.stderr)
-        ran += 1
-    assert ran > 8
+        count += 1
+    assert count > 8
 
 
 @pytest.mark.board

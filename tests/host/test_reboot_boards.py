@@ -74,11 +74,11 @@ def test_a_stream_goes_on_after_a_reboot_with_the_options_of_its_push(
     monkeypatch.chdir(tmp_path)
     np.savez(tmp_path / "all.npz", x=data.x_train[:200], y=data.y_train[:200])
     stream = {"sessions": "0-4,5", "per_class": 5}
-    ended = []
+    steps_done = []
 
     def stop(step):
-        ended.append(step["step"])
-        if len(ended) == 5:
+        steps_done.append(step["step"])
+        if len(steps_done) == 5:
             raise Stopped("now")
 
     with api.connect(name) as board:

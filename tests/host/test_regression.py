@@ -80,9 +80,9 @@ def test_a_board_learns_classes_and_values_together(opened):
 @pytest.mark.parametrize("outputs", [("place",), ("size", "place"), BOTH])
 def test_streamed_samples_score_as_those_on_the_board(opened, outputs):
     device, test = opened(*outputs), some(37, *outputs)
-    streamed = api.eval(device, test, stream=True)
+    by_stream = api.eval(device, test, stream=True)
     result = api.eval(device, test)
-    assert streamed == result == api.eval(device)  # without data: those that are there
+    assert by_stream == result == api.eval(device)  # without data: those that are there
 
 
 def test_errors_are_those_of_the_predictions(opened):
@@ -167,11 +167,11 @@ def test_what_goes_over_the_line_for_classes_is_what_it_was(opened, sent):
     device.observe(data)
     device.evaluate_stream(data)
     device.predict(data)
-    labelled = b"".join(struct.pack("<B4f", y, *x) for x, y in zip(data.x, data.labels.tolist()))
+    rows = b"".join(struct.pack("<B4f", y, *x) for x, y in zip(data.x, data.labels.tolist()))
     keys = ["flash_write", "n", "out", "receive", "right", "stored", "units"]
     assert sent == [
-        (wire.OBSERVE, labelled, keys),
-        (wire.EVALUATE, labelled, keys),
+        (wire.OBSERVE, rows, keys),
+        (wire.EVALUATE, rows, keys),
         (wire.PREDICT, data.x.tobytes(), keys),
     ]
     answer = device.link.samples(wire.EVALUATE, data.records())
@@ -321,8 +321,8 @@ def test_a_stream_of_sessions_carries_targets(opened, tmp_path):
         device, tmp_path / "all.npz", sessions="0+1,2", test=tmp_path / "test.npz", per_class=10
     )
     assert [session.summary["samples"] for session in run.sessions] == [20, 10]
-    tested = [record for record in log.read(run.log) if record["kind"] == "evaluation"]
-    assert tested[-1]["size"]["mse"] > 0 and run.summary["matrix"]
+    evaluations = [record for record in log.read(run.log) if record["kind"] == "evaluation"]
+    assert evaluations[-1]["size"]["mse"] > 0 and run.summary["matrix"]
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -521,9 +521,9 @@ def test_a_virtual_board_regresses(name, tmp_path, monkeypatch):
         before = api.eval(board, test)
         api.learn(board, some(60, *BOTH), epochs=6)
         after = api.eval(board)
-        streamed = api.eval(board, test, stream=True)
-        assert streamed["right"] == after["right"]
-        assert streamed["place"] == pytest.approx(after["place"])
+        by_stream = api.eval(board, test, stream=True)
+        assert by_stream["right"] == after["right"]
+        assert by_stream["place"] == pytest.approx(after["place"])
         assert after["place"]["mse"] < 0.5 * before["place"]["mse"]
         assert after["accuracy"] > before["accuracy"]
         answers = api.predict(board, test)

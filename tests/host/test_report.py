@@ -80,8 +80,8 @@ def test_the_summary_holds_what_a_run_promises(result):
     summary = figures.summarise(result, CHIPS)
     assert set(KEYS) <= set(summary)
     assert set(summary["sources"].values()) <= SOURCES
-    labelled = {key for key, value in summary.items() if isinstance(value, (int, float))}
-    assert labelled - {"steps", "latent_bits", "forgetting_finetune"} <= set(summary["sources"])
+    names = {key for key, value in summary.items() if isinstance(value, (int, float))}
+    assert names - {"steps", "latent_bits", "forgetting_finetune"} <= set(summary["sources"])
     last = result["replay"]["sessions"][-1]["evaluation"]
     assert summary["accuracy_replay"] == last["correct"] / last["n"]
     assert summary["accuracy_finetune"] < 0.2 < 0.9 < summary["accuracy_replay"]
@@ -90,13 +90,13 @@ def test_the_summary_holds_what_a_run_promises(result):
 
 
 def test_energy_is_that_of_all_that_was_counted(result):
-    counted = 0
+    units = 0
     for session in result["replay"]["sessions"]:
-        counted += session["observe_total"] + session["save_total"]
-        counted += sum(sum(step["phases"].values()) for step in session["steps"])
-    assert figures.learning_instructions(result) == (counted, "icount")
+        units += session["observe_total"] + session["save_total"]
+        units += sum(sum(step["phases"].values()) for step in session["steps"])
+    assert figures.learning_instructions(result) == (units, "icount")
     mj = figures.summarise(result, CHIPS)["energy_mj"]["nano"]
-    assert mj == pytest.approx(counted * 1.25 / 64e6 * 19.8)
+    assert mj == pytest.approx(units * 1.25 / 64e6 * 19.8)
 
 
 def test_a_count_without_fpu_gives_no_energy_on_chips_with_one(result):
@@ -123,12 +123,12 @@ def test_a_chip_of_other_code_shows_its_assumption(result, page):
 
 def clocked(result):
     """The same run on a board that measures in µs and does not look into its kernels."""
-    changed = copy.deepcopy(result)
-    changed.update(counter_kind="host", counter_unit="us")
-    for session in changed["replay"]["sessions"]:
+    other = copy.deepcopy(result)
+    other.update(counter_kind="host", counter_unit="us")
+    for session in other["replay"]["sessions"]:
         for step in session["steps"]:
             step["outside"] = step["total"]
-    return changed
+    return other
 
 
 def test_a_board_that_counts_no_instructions_has_an_estimate(result):
@@ -146,9 +146,9 @@ def test_a_board_that_counts_no_instructions_has_an_estimate(result):
 
 def counted_in_cycles(result):
     """The same run on the emulated Pico: 125 million cycles are a second."""
-    changed = copy.deepcopy(result)
-    changed.update(board="virtual_pico", counter_kind="cycles", counter_unit="cycles")
-    return changed
+    other = copy.deepcopy(result)
+    other.update(board="virtual_pico", counter_kind="cycles", counter_unit="cycles")
+    return other
 
 
 def test_cycles_are_time_at_the_frequency_of_the_chip(result):
@@ -158,8 +158,8 @@ def test_cycles_are_time_at_the_frequency_of_the_chip(result):
     assert summary["sessions_us"] == round(sum(phases.values()) / 125)
     assert summary["sources"]["sessions_us"] == "cycles"
     assert summary["instructions_per_step"] is None
-    counted = figures.summarise(result, CHIPS)
-    assert counted["us_per_step"] is counted["sessions_us"] is None
+    content = figures.summarise(result, CHIPS)
+    assert content["us_per_step"] is content["sessions_us"] is None
     unknown = figures.summarise(counted_in_cycles(result) | {"board": "somebody's own"}, CHIPS)
     assert unknown["us_per_step"] is None
 
@@ -232,20 +232,20 @@ class Structure(HTMLParser):
 
 
 def structure(page):
-    parsed = Structure()
-    parsed.feed(page)
-    parsed.close()
-    return parsed
+    tree = Structure()
+    tree.feed(page)
+    tree.close()
+    return tree
 
 
 def test_the_page_is_whole_and_needs_nothing_else(page):
     """It is opened from a disk, on a train: no script, no font, no picture from elsewhere."""
-    parsed = structure(page)
-    assert parsed.open == []
-    assert len(parsed.ids) == len(set(parsed.ids)) > 100
-    assert {"script", "link", "img"} & parsed.tags == set()
-    known = {f"#{name}" for name in parsed.ids}
-    assert set(parsed.addresses) <= known
+    tree = structure(page)
+    assert tree.open == []
+    assert len(tree.ids) == len(set(tree.ids)) > 100
+    assert {"script", "link", "img"} & tree.tags == set()
+    known = {f"#{name}" for name in tree.ids}
+    assert set(tree.addresses) <= known
     assert set(re.findall(r"url\((#[^)]*)\)", page)) <= known
     assert re.findall(r"@import|url\((?!#)", page) == []
 
@@ -288,22 +288,22 @@ def page_of(result, chips):
 
 
 def test_text_from_a_run_is_escaped(result):
-    changed = {**result, "title": "<script>alert(1)</script>", "board": 'a"<b>'}
-    page = page_of(changed, CHIPS)
+    other_result = {**result, "title": "<script>alert(1)</script>", "board": 'a"<b>'}
+    page = page_of(other_result, CHIPS)
     assert "<script>" not in page and "a&#34;&lt;b&gt;" in page
     structure(page)
 
 
 def test_a_page_of_less(result):
     """No chip, no map of the arena, other seeds, a clock: the page leaves out or changes cards."""
-    changed = clocked(result)
-    del changed["ram"]["rows"]
+    other = clocked(result)
+    del other["ram"]["rows"]
     seed = {"accuracy_replay": 0.95, "accuracy_finetune": 0.1, "accuracy_joint": 0.97}
-    changed["seeds"] = [
+    other["seeds"] = [
         {"seed": 1, "forgetting": 0.02, **seed},
         {"seed": 2, "forgetting": 0.04, **seed},
     ]
-    page = page_of(changed, [])
+    page = page_of(other, [])
     assert "Energy on real chips" not in page and "Repeated with other seeds" in page
     assert "<td>mean</td><td>95.0%</td><td>10.0%</td><td>97.0%</td><td>3.0%</td>" in page
     structure(page)
@@ -420,9 +420,9 @@ def test_logs_that_say_nothing_are_refused(result, tmp_path):
         report.write_log_report([headless], tmp_path / "out")
     clock = {**COUNTER, "unit": "us", "source": "host"}
     other = write_log(tmp_path / "c.jsonl", log_lines(result, [2], clock))
-    mixed = [write_log(tmp_path / "d.jsonl", lines), other]
+    paths = [write_log(tmp_path / "d.jsonl", lines), other]
     with pytest.raises(InputError, match=r"got instructions \(icount\) and us \(host\)"):
-        report.write_log_report(mixed, tmp_path / "out")
+        report.write_log_report(paths, tmp_path / "out")
     with pytest.raises(InputError, match="no training step in no file at all"):
         report.write_log_report([], tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -91,8 +91,8 @@ def test_a_rollback_tells_the_accuracies_that_were_tested(device, model, some, d
     api.push_model(device, model, lr=0.03, budget=300, batch=8)
     for session, label in enumerate((0, 5)):
         api.learn(device, both.of_classes([label]))
-        for tested in range(session + 1):
-            api.eval(device, some([(0, 5)[tested]], 20), stream=True, session=tested)
+        for number in range(session + 1):
+            api.eval(device, some([(0, 5)[number]], 20), stream=True, session=number)
     before = device.metrics()["average_accuracy"]
     result = api.rollback(device, "previous")
     assert result["accuracy"] == [before, device.metrics()["average_accuracy"]]

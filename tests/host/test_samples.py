@@ -126,5 +126,5 @@ def test_integers_are_taken_by_a_model_of_floats(floats):
     same = samples.make(ones.x.astype(np.float64), ones.y)
     assert api.learn(floats, ones).summary["samples"] == 3
     assert api.predict(floats, ones) == api.predict(floats, same)
-    streamed = api.eval(floats, ones, stream=True)
-    assert streamed == api.eval(floats, ones)  # from files on the board
+    by_stream = api.eval(floats, ones, stream=True)
+    assert by_stream == api.eval(floats, ones)  # from files on the board

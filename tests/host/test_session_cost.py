@@ -41,13 +41,13 @@ def test_the_steps_share_what_their_requests_took(device, model, some):
 
 def test_time_and_energy_are_of_the_whole_session(monkeypatch, device, model, some, tmp_path):
     known = boards.load_all()
-    counted = energy.model_of("qemu_m4f", "instructions", known)
-    monkeypatch.setattr(energy, "model_of", lambda *_: counted)
+    energy_model = energy.model_of("qemu_m4f", "instructions", known)
+    monkeypatch.setattr(energy, "model_of", lambda *_: energy_model)
     device.push_model(model)
     result = api.learn(device, some([5], 20), epochs=1, log=tmp_path / "l.jsonl")
-    assert result.summary["energy"] == counted.energy(result.summary["busy_units"])
+    assert result.summary["energy"] == energy_model.energy(result.summary["busy_units"])
     step = result.steps[0]
-    assert step["energy"] == counted.energy(step["total"] + step["link"])
+    assert step["energy"] == energy_model.energy(step["total"] + step["link"])
 
 
 def test_the_heap_is_measured_twice_a_run_and_not_in_each_slice(device, model, some, monkeypatch):
@@ -55,13 +55,13 @@ def test_the_heap_is_measured_twice_a_run_and_not_in_each_slice(device, model, s
     device.push_model(model)
     device.observe(some([5], 40))
     collections = []
-    used = calls.heap_used
-    monkeypatch.setattr(calls, "heap_used", lambda: collections.append(1) or used())
+    heap_used = calls.heap_used
+    monkeypatch.setattr(calls, "heap_used", lambda: collections.append(1) or heap_used())
     monkeypatch.setattr("engram_host.device._SLICE_ROWS", 1)
-    begun = len(collections)
+    before = len(collections)
     assert len(list(device.learning(6))) >= 15
     # before learn_begin, which is no slice, and before the first two slices
-    assert len(collections) - begun == 3
+    assert len(collections) - before == 3
 
 
 def test_the_command_and_the_log_show_it(learned, tmp_path):

@@ -181,8 +181,8 @@ def test_the_log_is_found_where_its_first_unit_lost_its_header(region):
     image[4096 : 4096 + 1024] = b"\xff" * 1024
     file.write_bytes(image)
     facts = json.loads(run("store-info", "--image", file, "--json").output)
-    lost = sum(store.labels[s] != 255 for s in range(facts["slots_per_unit"]))
-    assert facts["live"] == store.info()["live"] - lost and len(facts["checkpoints"]) == 2
+    loss = sum(store.labels[s] != 255 for s in range(facts["slots_per_unit"]))
+    assert facts["live"] == store.info()["live"] - loss and len(facts["checkpoints"]) == 2
 
 
 def test_formats_of_an_image(region):

@@ -194,10 +194,10 @@ def test_a_report_shows_the_matrix_and_the_metrics(device, model, data, tmp_path
 def test_fine_tuning_forgets_what_replay_keeps(device, model, digits):
     api.push_model(device, model, lr=0.03)
     summary = api.learn_stream(device, **digits, **STREAM, epochs=5, budget=150).summary
-    lost = api.learn_stream(
+    forgetful = api.learn_stream(
         device, **digits, **STREAM, epochs=5, strategy="finetune", fresh=True
     ).summary
-    assert lost["forgetting"] > summary["forgetting"] + 0.3
+    assert forgetful["forgetting"] > summary["forgetting"] + 0.3
 
 
 def test_a_budget_in_bytes_is_flash_that_the_records_take(device, model, digits):

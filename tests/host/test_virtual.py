@@ -34,8 +34,8 @@ def child(how="echo"):
 def read(port, n, timeout_s=10):
     """n bytes from an open tty, or what came in time."""
     data, end = bytearray(), time.monotonic() + timeout_s
-    while len(data) < n and (left := end - time.monotonic()) > 0:
-        if select.select([port], [], [], left)[0]:
+    while len(data) < n and (rest_s := end - time.monotonic()) > 0:
+        if select.select([port], [], [], rest_s)[0]:
             data += os.read(port, 65536)
     return bytes(data)
 

@@ -116,22 +116,22 @@ def _stream(out: Path) -> dict[str, float]:
     model = demo.prepare(out, data, demo.load_settings())
     known = STREAM["base_classes"] + STREAM["new_classes"]
     x, y = draw_per_class(data.x_test, data.y_test, known, TESTS_PER_CLASS, 1)
-    began = time.monotonic()
+    start_s = time.monotonic()
     with api.connect(UNIX) as device:
         options = {k: v for k, v in settings["learner"].items() if k != "epochs"}
         device.push_model(model, **options)
         device.push_data("test", Samples(x, y))
         run = demo.learn_stream(device, model, data, settings, 1, "replay", out, print)
     steps = [step for session in run["sessions"] for step in session["steps"]]
-    observed = sum(session["observed"] for session in run["sessions"])
+    count = sum(session["observed"] for session in run["sessions"])
     evaluation = run["sessions"][-1]["evaluation"]
     return {
         "correct": sum(evaluation["right"]),
         "tests": sum(evaluation["total"]),
         "steps": len(steps),
         "step_ms": sum(step["total"] for step in steps) / len(steps) / 1000,
-        "observe_ms": sum(s["observe_total"] for s in run["sessions"]) / observed / 1000,
-        "wall_s": time.monotonic() - began,
+        "observe_ms": sum(s["observe_total"] for s in run["sessions"]) / count / 1000,
+        "wall_s": time.monotonic() - start_s,
         "losses": [step["loss"] for step in steps],
     }
 

@@ -31,7 +31,7 @@ def test_every_journey_expects_something(path):
 
 def test_the_newcomer_types_what_the_readme_says():
     commands = [p for p in parse((HERE / "newcomer.txt").read_text()) if isinstance(p, Command)]
-    typed = {command.text for command in commands}
+    texts = {command.text for command in commands}
     block = README.split("## At the command line")[1].split("```")[1]
     lines = [line.split("  ")[0].strip() for line in block.splitlines()[1:] if line]
-    assert lines and set(lines) <= typed
+    assert lines and set(lines) <= texts

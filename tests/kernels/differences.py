@@ -19,11 +19,11 @@ def slope(forward, at, dout):
     """d(sum of forward(at) * dout) / d at, element by element."""
     slopes = []
     for i in range(len(at)):
-        moved = array("d", at)
-        moved[i] = at[i] + STEP
-        up = np.dot(forward(moved), dout)
-        moved[i] = at[i] - STEP
-        slopes.append((up - np.dot(forward(moved), dout)) / (2 * STEP))
+        point = array("d", at)
+        point[i] = at[i] + STEP
+        up = np.dot(forward(point), dout)
+        point[i] = at[i] - STEP
+        slopes.append((up - np.dot(forward(point), dout)) / (2 * STEP))
     return slopes
 
 

@@ -33,8 +33,8 @@ def entries(rng, buf):
     for _ in range(rng.randint(1, 3)):
         if len(buf):
             at = rng.randrange(len(buf))
-            moved = buf[at] + rng.choice((-3, -1, 1, 2, 30, 32767))
-            buf[at] = max(-(2**31), min(2**31 - 1, moved))
+            value = buf[at] + rng.choice((-3, -1, 1, 2, 30, 32767))
+            buf[at] = max(-(2**31), min(2**31 - 1, value))
     return buf
 
 

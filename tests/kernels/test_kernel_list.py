@@ -122,8 +122,8 @@ def test_every_kernel_has_cases():
 
 
 def test_every_source_is_in_the_makefile_fragment():
-    listed = re.findall(r"(\w+\.c)\b", (KERNELS / "sources.mk").read_text())
-    assert listed == sorted(p.name for p in KERNELS.glob("*.c"))
+    names = re.findall(r"(\w+\.c)\b", (KERNELS / "sources.mk").read_text())
+    assert names == sorted(p.name for p in KERNELS.glob("*.c"))
 
 
 def test_a_message_fits_its_buffer():

@@ -31,14 +31,14 @@ def contents(args):
 def test_a_tape_does_what_the_calls_do(kernels, builder, shapes):
     """Every kernel, all its shapes as rows of one tape; run twice, as gradients accumulate."""
     kernel = getattr(kernels, cases.kernel_name(builder))
-    called = [builder(cases.Source(True), *shape) for shape in shapes]
-    bound = [builder(cases.Source(True), *shape) for shape in shapes]
-    tape = kernels.bind([(kernel, *args) for args in bound])
+    calls = [builder(cases.Source(True), *shape) for shape in shapes]
+    rows = [builder(cases.Source(True), *shape) for shape in shapes]
+    tape = kernels.bind([(kernel, *args) for args in rows])
     for _ in range(2):
-        for args in called:
+        for args in calls:
             result = kernel(*args)
         assert kernels.run(tape) == result
-    assert [contents(args) for args in bound] == [contents(args) for args in called]
+    assert [contents(args) for args in rows] == [contents(args) for args in calls]
 
 
 def test_rows_run_in_order_and_in_part(kernels):

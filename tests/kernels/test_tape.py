@@ -38,14 +38,14 @@ def contents(args):
 def test_a_tape_does_what_the_calls_do(builder, shapes, exact):
     """Every kernel, all its shapes as rows of one tape; run twice, as gradients accumulate."""
     kernel = getattr(K, cases.kernel_name(builder))
-    called = [builder(cases.Source(False), *shape) for shape in shapes]
-    bound = [builder(cases.Source(False), *shape) for shape in shapes]
-    tape = K.bind([(kernel, *args) for args in bound])
+    calls = [builder(cases.Source(False), *shape) for shape in shapes]
+    row_list = [builder(cases.Source(False), *shape) for shape in shapes]
+    tape = K.bind([(kernel, *args) for args in row_list])
     for _ in range(2):
-        for args in called:
+        for args in calls:
             result = kernel(*args)
         assert K.run(tape) == result
-    assert [contents(args) for args in bound] == [contents(args) for args in called]
+    assert [contents(args) for args in row_list] == [contents(args) for args in calls]
 
 
 def test_rows_run_in_order_and_in_part():

@@ -98,7 +98,7 @@ class Network:
     def write(self, path):
         """Writes the float model file."""
         kinds = [output["objective"] for output in self.outputs]
-        described = {
+        graph = {
             "name": self.name,
             "classes": self.classes if "classify" in kinds else 0,
             "input": {"shape": list(self.shapes["input"]), "dtype": "float32"},
@@ -106,7 +106,7 @@ class Network:
             "latent": self.latent,
             "outputs": self.outputs,
         }
-        metadata = {"engram_float": "2", "graph": json.dumps(described)}
+        metadata = {"engram_float": "2", "graph": json.dumps(graph)}
         model_file.write(path, self.tensors, metadata)
         return path
 

@@ -148,10 +148,10 @@ class Assembled:
             for at in np.ndindex(*shape):
                 losses = []
                 for sign in (1, -1):
-                    moved = tensors[name].copy()
-                    moved[at] += sign * step
+                    tensor = tensors[name].copy()
+                    tensor[at] += sign * step
                     values = dict(base)
-                    reference.forward(above, values, self._in_use({**tensors, name: moved}))
+                    reference.forward(above, values, self._in_use({**tensors, name: tensor}))
                     losses.append(self.reference_loss(values))
                 gradient[at] = (losses[0] - losses[1]) / (2 * step)
             slopes[name] = gradient

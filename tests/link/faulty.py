@@ -62,8 +62,8 @@ class FaultyTransport:
                 self._inner.write(piece)
 
     def read(self, timeout_s):
-        left = self._late_until - time.monotonic()
-        data = self._inner.read(min(timeout_s, max(0.0, left)) if self._late else timeout_s)
+        rest_s = self._late_until - time.monotonic()
+        data = self._inner.read(min(timeout_s, max(0.0, rest_s)) if self._late else timeout_s)
         pieces = self._damage(data, self._to_host) if data else []
         if self._delayed and not self._late:
             self._late_until = time.monotonic() + self._delay_s

@@ -22,8 +22,8 @@ def disk(board, tmp_path, monkeypatch):
 
         def statvfs(self, root):
             files = [p for p in tmp_path.rglob("*") if p.is_file()]
-            used = sum(-(-p.stat().st_size // BLOCK) for p in files)
-            return (BLOCK, BLOCK, 32, self.free - used)
+            blocks = sum(-(-p.stat().st_size // BLOCK) for p in files)
+            return (BLOCK, BLOCK, 32, self.free - blocks)
 
     there = Disk()
     monkeypatch.setattr(board_files.os, "statvfs", there.statvfs)

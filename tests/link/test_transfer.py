@@ -103,18 +103,18 @@ def test_a_full_heap_is_told_with_what_is_left(board, monkeypatch):
 
 def test_a_heap_too_full_for_a_frame_is_no_end_of_the_agent(board, monkeypatch):
     link = connect(board)
-    started = board.starts
-    decode, failed = wire.decode, []
+    count = board.starts
+    decode, failures = wire.decode, []
 
     def first_fails(line):
-        if not failed and threading.current_thread() is board._thread:
-            failed.append(line)
+        if not failures and threading.current_thread() is board._thread:
+            failures.append(line)
             raise MemoryError("memory allocation failed, allocating 1148 bytes")
         return decode(line)
 
     monkeypatch.setattr(wire, "decode", first_fails)
-    assert link.call("list") == [] and failed
-    assert board.starts == started
+    assert link.call("list") == [] and failures
+    assert board.starts == count
 
 
 def test_console_output_reaches_the_user(board):

@@ -120,8 +120,8 @@ def test_full_scale_is_overrange():
 def test_damaged_bytes_cost_a_frame_and_nothing_else():
     raw, _ = ina_chip.stream("ina226", ROWS, 64)
     size = len(raw) // 4
-    broken = raw[: size + 20] + b"\x00" + raw[size + 21 : 2 * size] + b"noise" + raw[2 * size :]
-    probe = meter("ina226", broken)
+    stream = raw[: size + 20] + b"\x00" + raw[size + 21 : 2 * size] + b"noise" + raw[2 * size :]
+    probe = meter("ina226", stream)
     block = everything(probe)
     assert len(block) == 48 and probe.damaged == size + 5
     assert np.max(np.diff(block.t)) > 16 * 400e-6
@@ -130,10 +130,10 @@ def test_damaged_bytes_cost_a_frame_and_nothing_else():
 def test_the_program_that_is_typed_is_the_script_and_its_start():
     probe = meter("ina219", b"")
     probe.start()
-    typed = probe._transport.typed
-    assert SCRIPT.read_bytes() in typed
-    assert b"machine.I2C(1, sda=machine.Pin(6), scl=machine.Pin('P7'), freq=400000)" in typed
-    program = typed[typed.index(b"\x01") + 1 : -1]
+    text = probe._transport.typed
+    assert SCRIPT.read_bytes() in text
+    assert b"machine.I2C(1, sda=machine.Pin(6), scl=machine.Pin('P7'), freq=400000)" in text
+    program = text[text.index(b"\x01") + 1 : -1]
     compile(program, "typed", "exec")
     assert b"\x03" not in program and b"\x04" not in program
     probe.stop()

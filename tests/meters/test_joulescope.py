@@ -108,10 +108,10 @@ def test_a_js110_streams_current_and_voltage_for_the_power_and_has_two_inputs():
 
 def test_it_switches_off_what_it_switched_on():
     probe, driver = meter()
-    started = {topic for topic, value in driver.published if topic.endswith("/ctrl") and value}
+    starts = {topic for topic, value in driver.published if topic.endswith("/ctrl") and value}
     probe.stop()
-    stopped = {topic for topic, value in driver.published if topic.endswith("/ctrl") and not value}
-    assert started == stopped and not driver.listeners
+    stops = {topic for topic, value in driver.published if topic.endswith("/ctrl") and not value}
+    assert starts == stops and not driver.listeners
     assert driver.opened == [(PATH, "defaults")]
     probe.close()
     assert driver.opened == []

@@ -148,9 +148,9 @@ def test_overrange_in_a_phase_is_refused_and_elsewhere_not():
 
 def test_pins_in_another_order_are_noticed():
     course, meter, block = case()
-    swapped = block.bits & 4 | (block.bits & 1) << 1 | block.bits >> 1 & 1
+    bits = block.bits & 4 | (block.bits & 1) << 1 | block.bits >> 1 & 1
     with pytest.raises(MeterError, match="sync pulses|order"):
-        analyse(course, changed(block, bits=swapped), meter.capabilities)
+        analyse(course, changed(block, bits=bits), meter.capabilities)
 
 
 def test_pins_that_change_one_after_the_other_show_no_other_phase():

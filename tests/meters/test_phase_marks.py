@@ -82,8 +82,8 @@ def test_without_pins_the_device_still_tells_when(device, model, some):
     assert answer["n"] == 9 == len(answer["marks"])
     for arrival, at, forward, write in answer["marks"]:
         assert arrival <= at and forward > 0 and write > 0
-    spent = sum(forward + write for _, _, forward, write in answer["marks"])
-    assert spent == answer["units"]
+    units = sum(forward + write for _, _, forward, write in answer["marks"])
+    assert units == answer["units"]
     assert (
         sum(mark[3] for mark in answer["marks"]) == answer["flash_write"] and answer["receive"] > 0
     )

@@ -118,8 +118,8 @@ def matrix(lines_of):
 
 
 def shown(counts):
-    equal, compared = (sum(pair) for pair in zip(counts["exact"], counts["bits"]))
-    return str(equal) if equal == compared else f"{equal}/{compared}"
+    equal, total = (sum(pair) for pair in zip(counts["exact"], counts["bits"]))
+    return str(equal) if equal == total else f"{equal}/{total}"
 
 
 def markdown(tables):
@@ -135,9 +135,9 @@ def faults(tables):
     problems = []
     for kernel, cells in tables.items():
         for host, counts in cells.items():
-            equal, compared = (sum(pair) for pair in zip(counts["exact"], counts["bits"]))
-            if not compared or equal != compared:
-                problems.append(f"{kernel} on {host}: {equal} of {compared} cases equal")
+            equal, total = (sum(pair) for pair in zip(counts["exact"], counts["bits"]))
+            if not total or equal != total:
+                problems.append(f"{kernel} on {host}: {equal} of {total} cases equal")
     return problems
 
 

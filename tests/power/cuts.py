@@ -62,9 +62,9 @@ def cut_further_life(scene, kind, image, state, boot, figures, rng, places=6):
     flash.journal = Journal()
     life = SecondLife(scene, flash, boot, *state)
     life.live((("mount", 1), ("replace", 3), ("save", 1), ("mount", 1)))
-    picked = {rng.randrange(len(flash.journal) + 1) for _ in range(places)}
+    picks = {rng.randrange(len(flash.journal) + 1) for _ in range(places)}
     for cut, wreck, allowed in wrecks(image, flash.journal, life.acts):
-        if cut in picked:
+        if cut in picks:
             figures["cuts_in_later_lives"] += 1
             check(scene, kind.like(wreck), allowed)
 
@@ -102,7 +102,7 @@ def cut_format(scene, flash, figures, old=None, share=7):
     flash.journal = Journal()
     scene.store(flash, ReplayStore.format)
     acts = [(0, len(flash.journal), ({}, None), ({}, None))]
-    begun = False
+    is_begun = False
     for cut, image, _ in wrecks(first, flash.journal, acts):
         wreck = flash.like(image)
         wreck.once = False
@@ -110,8 +110,8 @@ def cut_format(scene, flash, figures, old=None, share=7):
         figures["format_cuts"] += 1
         store = scene.store(wreck)
         left = len(store)
-        assert left <= len(old) and not (begun and left)
-        begun = begun or not left
+        assert left <= len(old) and not (is_begun and left)
+        is_begun = is_begun or not left
         if len(wreck.journal) > 20:
             figures["recoveries_with_steps"] += 1
             steps = [(0, len(wreck.journal), ({}, None), ({}, None))]

@@ -189,9 +189,9 @@ def test_add(kernels, rng):
         so, zp = layers.output_quantization(rng, sums)
         top = 2 * max(sa, sb)
         factors = sa / top, sb / top, top / (so * 2**LEFT_SHIFT)
-        scaled = [part for f in factors for part in multiplier(f)]
+        parts = [part for f in factors for part in multiplier(f)]
         clamps = layers.activation(rng, zp)
-        q = array("i", (int(az), int(bz), zp, *clamps, LEFT_SHIFT, *scaled))
+        q = array("i", (int(az), int(bz), zp, *clamps, LEFT_SHIFT, *parts))
         out = np.zeros(n, np.int8)
         kernels.add_s8(out, a.tobytes(), b.tobytes(), q)
         target = graphs.add(a, b, (sa, az), (sb, bz), (so, zp))

@@ -348,8 +348,8 @@ def targets_of_the_row_before(patch):
 
     class Kernels(_Reads):
         def gather_targets(self, out, raw, slots, layout, at, count):
-            shifted = slots[:1] + slots[:-1]
-            self._real.gather_targets(out, raw, shifted, layout, at, count)
+            others = slots[:1] + slots[:-1]
+            self._real.gather_targets(out, raw, others, layout, at, count)
 
     patch.setattr(reading, "kernels", Kernels(reading.kernels, lambda *where: None))
 

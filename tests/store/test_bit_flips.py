@@ -32,21 +32,21 @@ def try_flips(scene, every):
     costs = flips = 0
     for at in range(0, len(flash.data), every):
         bit = (at * 5 + at // 8) % 8
-        flipped = flash.like(flash.data)
-        flipped.data[at] ^= 1 << bit
-        records = records_of(scene.store(flipped))
-        lost = [data for data in life.records if data not in records]
+        copy = flash.like(flash.data)
+        copy.data[at] ^= 1 << bit
+        records = records_of(scene.store(copy))
+        losses = [data for data in life.records if data not in records]
         wrong = [data for data in records if life.records.get(data) != records[data]]
         assert not wrong, f"bit {bit} of byte {at} made a record"
-        assert len(lost) <= 1, f"bit {bit} of byte {at} cost {len(lost)} records"
-        last = saved_of(scene, scene.checkpoints(flipped))
+        assert len(losses) <= 1, f"bit {bit} of byte {at} cost {len(losses)} records"
+        last = saved_of(scene, scene.checkpoints(copy))
         assert last in states
         if at < store_bytes:
             assert last == states[0]
         else:
-            assert not lost
+            assert not losses
         flips += 1
-        costs += len(lost)
+        costs += len(losses)
     return flips, costs
 
 
@@ -63,14 +63,14 @@ def test_a_flip_and_a_cut_collection():
     first, journal, acts = journaled(scene, steps=STEPS)
     kind = scene.flash()
     store_bytes = scene.regions(kind)[0].count * scene.erase_bytes
-    tried = moves = 0
+    count = moves = 0
     for cut, image, allowed in wrecks(first, journal, acts):
         if cut < len(journal) // 2 or cut % 61:
             continue
         for at in range(cut % 23, store_bytes, 23):
-            flipped = kind.like(image)
-            flipped.data[at] ^= 1 << at % 8
-            store = scene.store(flipped)
+            copy = kind.like(image)
+            copy.data[at] ^= 1 << at % 8
+            store = scene.store(copy)
             contents = records_of(store)
             losses = []
             for records, _ in allowed:
@@ -81,9 +81,9 @@ def test_a_flip_and_a_cut_collection():
             moves += store.moved
             if len(store) < store.capacity:
                 store.append(bytes(scene.latent_bytes), 1, 1)
-                assert len(scene.store(flipped)) == len(contents) + 1
-            tried += 1
-    assert tried > 2000
+                assert len(scene.store(copy)) == len(contents) + 1
+            count += 1
+    assert count > 2000
     assert moves > 0, "no cut met the copy of a record whose original rotted"
 
 
@@ -97,10 +97,10 @@ def test_a_flip_after_the_mount_is_noticed_when_read():
     store.read_into(slot, buf)
     damaged = flash.data.find(bytes(buf))
     flash.data[damaged + 11] ^= 4
-    untouched = bytearray(b"\x55" * len(buf))
+    target = bytearray(b"\x55" * len(buf))
     with pytest.raises(StoreError, match=f"slot {slot} is damaged.*marked dead"):
-        store.read_into(slot, untouched)
-    assert untouched == b"\x55" * len(buf), "nothing of a damaged record is handed out"
+        store.read_into(slot, target)
+    assert target == b"\x55" * len(buf), "nothing of a damaged record is handed out"
     assert len(store) == live - 1 and store.labels[slot] == 255 and store.info()["bad"] == 1
     assert store.counts(label) == sum(1 for x in store.labels if x == label)
     with pytest.raises(StoreError, match="which has none"):
@@ -131,8 +131,8 @@ def test_two_flips_in_one_header_leave_the_rest():
     """A header beyond repair costs its unit, and what was there is not served any more."""
     scene = SCENES[0]
     flash, life, _ = settled(scene)
-    used = [u for u in range(4) if flash.data[u * 512 + 36 : u * 512 + 40] == b"\xff" * 4]
-    flash.data[used[0] * 512 + 21] ^= 0x11
+    units = [u for u in range(4) if flash.data[u * 512 + 36 : u * 512 + 40] == b"\xff" * 4]
+    flash.data[units[0] * 512 + 21] ^= 0x11
     records = records_of(scene.store(flash))
     assert 0 < len(life.records) - len(records) <= life.store.info()["slots_per_block"]
     assert all(life.records[data] == records[data] for data in records)

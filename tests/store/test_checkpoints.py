@@ -47,13 +47,13 @@ def test_the_newest_state_comes_back():
 )
 def test_flat_buffers_of_any_items(make):
     flash = NorFlash(4, 512, 16)
-    source, loaded, beside = make(), make(), array("f", [1.0, -2.0])
+    source, target, beside = make(), make(), array("f", [1.0, -2.0])
     view = memoryview(source).cast("B") if len(source) else b""
     for i in range(len(view)):
         view[i] = (i * 7) & 0x3F
     open_checkpoints(flash).save([beside, source])
-    assert open_checkpoints(flash).load_into([array("f", [0, 0]), loaded]) == 1
-    assert bytes(memoryview(loaded)) == bytes(memoryview(source))
+    assert open_checkpoints(flash).load_into([array("f", [0, 0]), target]) == 1
+    assert bytes(memoryview(target)) == bytes(memoryview(source))
 
 
 @pytest.mark.parametrize("program_bytes", [1, 4, 16, 256, 512])
@@ -263,10 +263,10 @@ def test_every_cut_of_a_rollback(unit, to, generations, order):
         checkpoints.save(state(generation))
     image = bytearray(flash.data)
     flash.journal = Journal()
-    left = checkpoints.roll_back(to)
-    assert left == (generations - 1 if to == "previous" else 0)
+    rest = checkpoints.roll_back(to)
+    assert rest == (generations - 1 if to == "previous" else 0)
     assert len(flash.journal) >= 6
-    allowed, seen = {left or None, generations}, set()
+    allowed, seen = {rest or None, generations}, set()
     for cut in range(len(flash.journal) + 1):
         if cut:
             flash.journal.apply(cut - 1, image)
@@ -277,10 +277,10 @@ def test_every_cut_of_a_rollback(unit, to, generations, order):
         assert found in allowed and buffers == (state(found) if found else blank()), cut
         seen.add(found)
         if found == generations:
-            assert again.roll_back(to) == left
+            assert again.roll_back(to) == rest
         number = again.save(state(9))
-        assert left < number <= generations + 1, "a torn erase may leave a header that counts"
+        assert rest < number <= generations + 1, "a torn erase may leave a header that counts"
         assert Checkpoints(wreck, unit[1], MODEL).load_into(buffers) == number
         assert buffers == state(9)
     assert seen == allowed
-    assert found == (left or None)
+    assert found == (rest or None)

@@ -33,8 +33,8 @@ class InterruptedLife(FullLife):
         # Most operations are a few calls, a collection is many.
         self.call = (self.call * 5 + 7) % (60 if self.interrupted % 3 == 0 else 5)
         assert self.store.info()["live"] == len(self.store)  # settles what was interrupted
-        allowed = [before, self.intent]
-        self.records, self.saved = check(self.scene, self.flash.like(self.flash.data), allowed)
+        states = [before, self.intent]
+        self.records, self.saved = check(self.scene, self.flash.like(self.flash.data), states)
         assert records_of(self.store) == self.records, "store and flash disagree"
         assert saved_of(self.scene, self.checkpoints) == saved_of(
             self.scene, self.scene.checkpoints(self.flash)
@@ -43,16 +43,16 @@ class InterruptedLife(FullLife):
 
 def try_interrupts(scene):
     """Interrupts every operation of a life, each after another number of device calls."""
-    interrupted = 0
+    count = 0
     for start in range(0, 60, 4):
         flash = scene.flash()
         flash.once = False
         life = InterruptedLife(scene, flash, 1)
         life.call = start
         life.live(STEPS)
-        interrupted += life.interrupted
+        count += life.interrupted
         assert records_of(scene.store(flash)) == life.records
-    return interrupted
+    return count
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=repr)

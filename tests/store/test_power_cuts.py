@@ -78,12 +78,12 @@ def test_a_golden_region_is_cut_as_it_goes_on(version, name, monkeypatch):
     steps = (("mount", 1), ("churn", 2), ("save", 1), ("mount", 1))
     first, journal, acts = journaled(scene, golden(version)[name], 2, *older.state(), steps=steps)
     kind = scene.flash()
-    tried = 0
+    count = 0
     for cut, image, allowed in wrecks(first, journal, acts):
         if cut % 2 == 0:
             check(scene, kind.like(image), allowed)
-            tried += 1
-    assert tried > 300
+            count += 1
+    assert count > 300
 
 
 def old_contents(scene, kind):
@@ -113,18 +113,18 @@ def format_cuts(scene, kind):
     scene.store(flash, ReplayStore.format)
     acts = [(0, len(flash.journal), ({}, None), ({}, None))]
     refusals = 0
-    begun = False
+    is_begun = False
     for cut, image, _ in wrecks(first, flash.journal, acts):
         wreck = flash.like(image)
         wreck.once = False
         try:
             store = scene.store(wreck)
         except StoreError as e:
-            assert not begun, e
+            assert not is_begun, e
             assert "ReplayStore.format" in str(e)
             refusals += 1
             store = scene.store(wreck, ReplayStore.format)
-        begun = begun or not refusals or refusals < cut
+        is_begun = is_begun or not refusals or refusals < cut
         records = records_of(store)
         assert all(old.get(data) == value for data, value in records.items())
         info = store.info()

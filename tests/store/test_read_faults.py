@@ -50,7 +50,7 @@ def try_reads(mapped, targets=3):
         store.read_into(slots[n], latent)
         assert [int(v) for v in out[n * BYTES : (n + 1) * BYTES]] == list(latent)
     at = flash.data.find(bytes([80 + i for i in range(BYTES)]))
-    tried = 0
+    count = 0
     for byte in range(at - 7, at + BYTES + 4 * targets + 4):
         flash.flip(byte, byte % 8)
         rows, out, _, counts = reader(store, slots)
@@ -58,12 +58,12 @@ def try_reads(mapped, targets=3):
         assert set(out[2 * BYTES : 3 * BYTES]) == {-1.0}
         assert set(counts[2 * targets : 3 * targets]) <= {-1.0}
         flash.flip(byte, byte % 8)
-        tried += 1
+        count += 1
     store.delete(slots[1])
     rows, out, _, counts = reader(store, slots)
     assert rows.read(0, 5) == 1, "a deleted record is served"
     assert set(out[BYTES : 2 * BYTES]) == {-1.0} and set(counts[targets:]) <= {-1.0}
-    return tried
+    return count
 
 
 @pytest.mark.parametrize("targets", [0, 1, 64])

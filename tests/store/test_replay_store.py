@@ -252,8 +252,8 @@ def test_the_index_is_three_bytes_per_slot():
     """Whoever plans RAM counts on it."""
     small, large = (ReplayStore(RamFlash(n), 256, MODEL, 60) for n in (8, 72))
     slots = len(large.labels) - len(small.labels)
-    grown = large.info()["ram_bytes"] - small.info()["ram_bytes"]
-    assert 3 * slots <= grown <= 3 * slots + 8 * 64
+    growth = large.info()["ram_bytes"] - small.info()["ram_bytes"]
+    assert 3 * slots <= growth <= 3 * slots + 8 * 64
 
 
 def test_the_index_objects_stay_the_same():
@@ -271,11 +271,11 @@ def test_the_index_objects_stay_the_same():
 def test_info_counts_what_the_flash_saw():
     flash = NorFlash(4, 512, 16)
     store = open_store(flash)
-    programmed, records = [], []
+    sizes, records = [], []
     real = flash.writeblocks
 
     def writeblocks(block, buf, offset):
-        programmed.append(len(buf))
+        sizes.append(len(buf))
         if offset and len(buf) > 16:  # neither a header nor a mark
             records.append(block)
         real(block, buf, offset)
@@ -287,7 +287,7 @@ def test_info_counts_what_the_flash_saw():
             store.delete(next(s for s in range(56) if store.labels[s] != 255))
         store.append(bytes([i] * 20), 0, 0)
     info = store.info()
-    assert info["bytes_programmed"] - start["bytes_programmed"] == sum(programmed)
+    assert info["bytes_programmed"] - start["bytes_programmed"] == sum(sizes)
     assert info["erases"] == sum(flash.wear)
     assert info["appended"] == 60 and info["moved"] == len(records) - 60 > 0
     assert info["collections"] == sum(flash.wear) - 3, "each but the first openings of the units"

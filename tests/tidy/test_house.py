@@ -104,17 +104,17 @@ def test_a_kernel_has_no_writable_data(source, tmp_path):
 @pytest.mark.parametrize("source", KERNELS, ids=lambda p: p.name)
 def test_a_kernel_calls_only_what_is_everywhere(source, tmp_path):
     """A native module can link neither libm nor libc: what a kernel needs it brings."""
-    called = {name for kind, name in symbols(source, tmp_path) if kind == "U"}
-    assert {n for n in called if not n.startswith("engram_")} - MAY_CALL == set()
+    names = {name for kind, name in symbols(source, tmp_path) if kind == "U"}
+    assert {n for n in names if not n.startswith("engram_")} - MAY_CALL == set()
 
 
 @pytest.mark.parametrize("source", KERNELS, ids=lambda p: p.name)
 def test_a_kernel_includes_only_the_language(source):
     """firmware/kernels knows nothing above itself: no Python, no allocation, no printing."""
     included = re.findall(r"^\s*#\s*include\s*([<\"][^>\"]+)", source.read_text(), re.M)
-    allowed = {"<stddef.h", "<stdint.h", "<stdbool.h", "<limits.h", "<float.h", "<string.h"}
+    headers = {"<stddef.h", "<stdint.h", "<stdbool.h", "<limits.h", "<float.h", "<string.h"}
     own = {'"' + p.name for p in source.parent.iterdir()}
-    assert set(included) - allowed - own == set()
+    assert set(included) - headers - own == set()
 
 
 # ---------------------------------------------------------------- what the documents promise
@@ -157,8 +157,8 @@ def test_make_help_lists_every_target():
     result = subprocess.run(
         ["make", "-C", ROOT, "help"], capture_output=True, text=True, check=True
     )
-    listed = re.findall(r"^  make (\S+)", result.stdout, re.M)
-    assert sorted(listed) == sorted(make_targets())
+    targets = re.findall(r"^  make (\S+)", result.stdout, re.M)
+    assert sorted(targets) == sorted(make_targets())
 
 
 def test_documents_name_only_make_targets_that_exist():

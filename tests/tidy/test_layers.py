@@ -240,11 +240,11 @@ def test_host_packages_have_no_import_cycle():
 
 def test_no_row_of_the_host_allows_what_nobody_imports():
     """An arrow that is gone stays gone until somebody decides on it anew."""
-    used = {}
+    uses = {}
     for module, targets in graph(HOST, "engram_host").items():
         row = imports.row_for(module, HOST_ROWS)
-        used.setdefault(row, set()).update(imports.row_for(t, HOST_ROWS[row]) for t in targets)
-    assert {row: left for row, names in HOST_ROWS.items() if (left := names - used[row])} == {}
+        uses.setdefault(row, set()).update(imports.row_for(t, HOST_ROWS[row]) for t in targets)
+    assert {row: left for row, names in HOST_ROWS.items() if (left := names - uses[row])} == {}
 
 
 def test_host_takes_only_data_and_pure_functions_from_the_device_library():

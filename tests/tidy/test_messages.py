@@ -41,8 +41,8 @@ def pieces(node):
 
 def errors():
     """("file:line", message) of everything that is raised with a text."""
-    for name, parsed in sources():
-        for node in ast.walk(parsed):
+    for name, tree_of_file in sources():
+        for node in ast.walk(tree_of_file):
             if name.startswith(KERNELS):
                 break
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
@@ -58,8 +58,10 @@ def test_an_error_that_says_what_was_expected_says_what_it_got():
 
 
 def test_what_was_expected_comes_first():
-    turned = re.compile(r"\b(expected|needed|wanted) but\b|\bwas expected\b|\bgot\b.*\bexpected\b")
-    assert [f"{at}: {text}" for at, text in errors() if turned.search(text)] == []
+    pattern = re.compile(
+        r"\b(expected|needed|wanted) but\b|\bwas expected\b|\bgot\b.*\bexpected\b"
+    )
+    assert [f"{at}: {text}" for at, text in errors() if pattern.search(text)] == []
 
 
 @pytest.mark.parametrize("word", ["came", "please", "oops", "sorry", "invalid"])
@@ -67,16 +69,16 @@ def test_no_text_for_users_has_the_word(word):
     """Got is the word for an argument that is not the one expected; the others say nothing."""
     pattern = re.compile(rf"\b{word}\b", re.I)
     problems = []
-    for name, parsed in sources():
+    for name, tree_of_file in sources():
         docs = {
             id(node.body[0].value)
-            for node in ast.walk(parsed)
+            for node in ast.walk(tree_of_file)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
             and isinstance(node.body[0], ast.Expr)
         }
         problems += [
             f"{name}:{node.lineno}: {node.value}"
-            for node in ast.walk(parsed)
+            for node in ast.walk(tree_of_file)
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and id(node) not in docs

@@ -125,9 +125,9 @@ def settings() -> list[Cell]:
 
 def grid() -> Iterator[Cell]:
     """All cells: the seeds of a setting, then the next setting; more of those compared."""
-    compared = set(peers())
+    peer_cells = set(peers())
     for cell in settings():
-        for seed in peers_settings.SEEDS if cell in compared else SEEDS:
+        for seed in peers_settings.SEEDS if cell in peer_cells else SEEDS:
             yield cell._replace(seed=seed)
 
 

@@ -149,7 +149,7 @@ def scores(get: Situations, name: str, settings: dict, seeds: Iterable[int]) -> 
 def tuned(get: Situations, name: str) -> dict:
     """The settings that coordinate search finds for a situation."""
     best: dict = {}
-    reached = statistics.mean(scores(get, name, best, TUNING_SEEDS))
+    best_score = statistics.mean(scores(get, name, best, TUNING_SEEDS))
     for _ in range(2):
         for _, values in KNOBS:
             for value in values:
@@ -159,8 +159,8 @@ def tuned(get: Situations, name: str) -> dict:
                 if settings == best:
                     continue
                 score = statistics.mean(scores(get, name, settings, TUNING_SEEDS))
-                if score > reached:
-                    best, reached = settings, score
+                if score > best_score:
+                    best, best_score = settings, score
     return best
 
 

@@ -61,8 +61,8 @@ def drawn(labels: np.ndarray, group: Sequence[int], each: int, seed: int) -> np.
     A class with fewer gives all it has.
     """
     rng = np.random.default_rng(seed)
-    picked = [rng.permutation(members(labels, (c,)))[:each] for c in group]
-    return rng.permutation(np.concatenate(picked))
+    picks = [rng.permutation(members(labels, (c,)))[:each] for c in group]
+    return rng.permutation(np.concatenate(picks))
 
 
 def fashion(data: Dataset | None = None) -> Stream:

@@ -208,16 +208,16 @@ def main() -> None:
                 continue
             if time.monotonic() > until:
                 sys.exit("the budget is used up; what was done is kept")
-            tried = {
+            averages = {
                 setting: statistics.mean(
                     run(name, data[seed], setting, buffer, seed) for seed in TUNING_SEEDS
                 )
                 for setting in SETTINGS[name]
             }
-            best = max(tried, key=lambda s: tried[s])
+            best = max(averages, key=lambda s: averages[s])
             scores = [run(name, data[seed], best, buffer, seed) for seed in SEEDS]
             rows.append({
-                "strategy": name, "buffer": buffer, "setting": best, "tried": len(tried),
+                "strategy": name, "buffer": buffer, "setting": best, "tried": len(averages),
                 "seeds": SEEDS, "accuracy": scores, "mean": statistics.mean(scores),
                 "spread": statistics.stdev(scores),
             })  # fmt: skip

@@ -197,8 +197,8 @@ def drifted(x: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarra
     i = np.rint(source_rows).astype(int)
     j = np.rint(source_columns).astype(int)
     inside = (i >= 0) & (i < 28) & (j >= 0) & (j < 28)
-    turned = np.where(inside, x[:, i.clip(0, 27), j.clip(0, 27)], 0) * (1 - 0.5 * amount)
-    noisy = turned + rng.normal(0, 20 * amount, turned.shape)
+    out = np.where(inside, x[:, i.clip(0, 27), j.clip(0, 27)], 0) * (1 - 0.5 * amount)
+    noisy = out + rng.normal(0, 20 * amount, out.shape)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 

@@ -87,14 +87,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="engram-spot-data-") as name:
         folder = Path(name)
         write(folder)
-        failed = 0
+        failures = 0
         for strategy, there in zip(strategies, on_the_board(folder, strategies)):
             here = on_this_computer(folder, strategy)
             wrong = differences(here, there)
-            failed += bool(wrong)
+            failures += bool(wrong)
             exact = sum(line.startswith("exact") for line in here)
             print(f"{strategy}: {exact} exact lines, {len(here) - exact} close; wrong: {wrong}")
-    return 1 if failed else 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def run(cell: cells.Cell, data: Data, how: dict | None = None, each: int | None 
     A strategy that learns a class from its mean (ncm, slda) learns that one too.
     """
     how = how or cells.training(cell)
-    started = time.perf_counter()
+    start_s = time.perf_counter()
     brings = drawn(data, each or cells.EACH[cell.protocol], cell.seed)
     room = cell.buffer + max(len(rows) for rows in brings)
     learner = _learner(cell, data, room, how)
@@ -174,7 +174,7 @@ def run(cell: cells.Cell, data: Data, how: dict | None = None, each: int | None 
         "backward_transfer": backward_transfer([_padded(row, len(matrix)) for row in matrix]),
         "kept": len(learner.store),
         **costs.of(cell, data.model, learner, steps, max(map(len, brings[1:]))),
-        "seconds": round(time.perf_counter() - started, 2),
+        "seconds": round(time.perf_counter() - start_s, 2),
         "kind": "host",
     }
 

@@ -111,7 +111,7 @@ def run(folder, name, seed, settings):
 
 def tuned(folder, name):
     best = dict(START)
-    reached = statistics.mean(run(folder, name, seed, best) for seed in TUNING_SEEDS)
+    best_score = statistics.mean(run(folder, name, seed, best) for seed in TUNING_SEEDS)
     for _ in range(2):
         for knob, values in KNOBS:
             for value in values:
@@ -119,8 +119,8 @@ def tuned(folder, name):
                 if settings == best:
                     continue
                 average = statistics.mean(run(folder, name, s, settings) for s in TUNING_SEEDS)
-                if average > reached:
-                    best, reached = settings, average
+                if average > best_score:
+                    best, best_score = settings, average
     return best
 
 
