@@ -14,7 +14,7 @@ from engram_host.datasets import digits
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 BOARDS = ("qemu_m4f", "qemu_m4f_stock", "unix")
-PROMISED = 0.96  # of all ten digits, by the command line's block
+PROMISED = 0.95  # of all ten digits, by the command line's block
 SHORT = ["--steps", "40"]  # on emulated boards, where a session of the default length takes long
 
 
