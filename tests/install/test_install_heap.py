@@ -1,4 +1,6 @@
-"""How often the heap is collected where the library is in RAM."""
+"""The heap where the library is in RAM: how often it is collected, and its names."""
+
+import re
 
 import pytest
 
@@ -39,3 +41,28 @@ def test_firmware_with_engram_collects_when_it_must(repl):
         + "c.collect_rarely()\nprint(gc.threshold())"
     )
     assert output.split() == ["-1", "-1", "8192", "-1"]
+
+
+# All that a session loads: the agent, opening a model, samples, learning, evaluating, figures.
+SESSION = """
+import engram.link.agent, engram.link.states, engram.link.rare, engram.link.samples
+import engram.opener, engram.stores, engram.places, engram.nn.model, engram.nn.net
+from engram.opener import load_code
+load_code()
+import engram.continual.opening, engram.continual.config, engram.nn.plan, engram.nn.sections
+import engram.continual.shares, engram.continual.divergence, engram.continual.rehearsal
+import engram.npy, engram.continual.evaluation, engram.continual.facts, engram.link.remembered
+import micropython
+micropython.qstr_info()
+"""
+# Tables of 12, 24, ... 768 names; the next one takes 11 kB of a heap of 235 kB.
+MOST_NAMES = 1524
+
+
+def test_a_session_has_room_for_its_names(stock, repl):
+    """MicroPython keeps each name that it has read. 60 are for other strategies and policies, and
+    for programs."""
+    line = stock("qemu_m4f_stock")
+    installer.install(line, installer.Wishes(board=boards.load(line.name).facts), Silent())
+    output = repl("qemu_m4f_stock").run(SESSION)
+    assert int(re.search(r"n_qstr=(\d+)", output)[1]) <= MOST_NAMES - 60

@@ -23,7 +23,7 @@ def f(n):
 
 
 def test_a_modules_own_integers_become_constants_of_the_compiler():
-    tree = ast.parse(pack.smaller(SOURCE, pack.Texts()))
+    tree = ast.parse(pack.smaller(SOURCE, pack.Texts(), frozenset({"_TURNS", "_ON"})))
     values = {node.targets[0].id: ast.unparse(node.value) for node in tree.body[:5]}
     assert values == {
         "_SIZE": "const(12)",
@@ -39,6 +39,56 @@ def test_the_texts_of_errors_are_outside():
     source = pack.smaller(SOURCE, texts)
     assert "something else" not in source and "engram_pack').text(0)" in source
     assert b"twelve expected, something else came" in texts.packed()
+
+
+OWN = '''
+import _thread
+from .other import _theirs
+_HEAD = ("a", _theirs)
+_first, (_second, third) = 1, (2, 3)
+_count = 0
+
+
+class _Row:
+    """A row."""
+
+    def _bind(self, _argument=None):
+        return self._kept, _argument, _thread
+
+
+def _bind(_first=4):
+    global _count
+    _count += 1
+    return _Row, _HEAD, _first, _second, third
+
+
+def make():
+    return _bind(), _bind(_first=5)
+'''
+
+
+def test_a_modules_own_names_are_those_of_every_module():
+    """Not those that mean more: an attribute, an argument, what another module has."""
+    common = pack.common_names([OWN])
+    assert {"_bind", "_kept", "_first", "_theirs", "_thread", "_argument"} <= common
+    source = pack.smaller(OWN, pack.Texts(), common)
+    assert "_HEAD" not in source and "_Row" not in source and "_second" not in source
+    told = {}
+    given = {"_theirs": "theirs", "_thread": None}
+    for name, text in (("long", OWN), ("short", source)):
+        lines = [line for line in text.splitlines() if "import" not in line]
+        module = dict(given)
+        exec("\n".join(lines), module)
+        (row, *rest), (_, *others) = module["make"]()
+        told[name] = rest, others, module["third"], callable(row)
+    assert told["short"] == told["long"]
+    assert told["long"][0] == [("a", "theirs"), 4, 2, 3]
+
+
+def test_two_modules_share_their_names():
+    sources = [f"_{word} = 'x'\ndef _{word}s():\n    return _{word}\n" for word in ("a", "b")]
+    texts, common = pack.Texts(), pack.common_names(sources)
+    assert len({pack.smaller(source, texts, common) for source in sources}) == 1
 
 
 @pytest.mark.board

@@ -66,7 +66,7 @@ def _make(cross: Path, sources: dict[str, str]) -> None:
     out = folder() / "lib"
     shutil.rmtree(out, ignore_errors=True)
     (out / "engram").mkdir(parents=True)
-    texts = pack.Texts()
+    texts, common = pack.Texts(), pack.common_names(sources.values())
     parts: dict[str, dict[str, bytes]] = {name: {} for name in packages.PACKAGES}
     for name, source in sources.items():
         if name.startswith("stock/"):
@@ -74,7 +74,7 @@ def _make(cross: Path, sources: dict[str, str]) -> None:
             (out / Path(name).with_suffix(".mpy").name).write_bytes(data)
             continue
         module = name.removeprefix("engram/").removesuffix(".py")
-        source = pack.smaller(source, texts)
+        source = pack.smaller(source, texts, common)
         dotted = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         if module == "__init__":
             data = _compiled(cross, _FIRST + source, dotted)
