@@ -2,17 +2,18 @@
 
 from .compat import board_of, collect_often, collect_rarely, forget, forget_below, heap_free
 from .compat import heap_used, overwrite_stack
-from .continual.defaults import BITS, POLICY
+from .continual.defaults import BITS, POLICY, SPARED
 from .errors import FitError, ModelError, StoreError
 from .holder import hold, release
 
 _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of sessions has come: the accuracies of 10 and more
 _RECORD_BYTES = 16  # of a record, beside its latent
-_MOST_SLOTS = 4096  # of a new store, where its device does not say: each takes six bytes of RAM
+_MOST_SLOTS = 4096  # of a new store, where its device does not say: six bytes of RAM each
 _SCATTERED = 12  # the share of code in heap that lies so that it is lost to others
 _FILL_BYTES = 3072  # of heap, while the latents of a model file go into a blank store
-_PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers, a module
+_PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers
+_CODE_PER_PIECE = 32768  # of heap: calls load code into other pieces
 # Options that decide what memory a learner takes.
 _PLANNED = (
     "batch", "micro", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr",
@@ -30,7 +31,7 @@ _DEVICES = ("engram.store.file_units", "engram.store.blockdev", "engram.store.no
 # Modules that are needed until it is open.
 _OPENING = (
     "engram.nn.model", "engram.nn.net", "engram.nn.safetensors", "engram.store.wipe",
-    "engram.places",
+    "engram.places", "engram.continual.opening",
 )
 
 
@@ -70,17 +71,19 @@ def _open(path, board, heap_base, bits, beat, fresh, options):
     board.store_device()  # made now: it stays when the learner goes
     if heap_base is None:
         heap_base = heap_used()
-    for least in (False, True):  # no plan knows the holes of a heap
+    for spared in SPARED:
         learner = error = None
         overwrite_stack()
         if beat:
             beat()  # where code is in files an attempt takes long
         try:
-            learner = _before_load(path, board, heap_base, bits, beat, fresh, options, least)
+            learner, pieces = _before_load(
+                path, board, heap_base, bits, beat, fresh, options, spared
+            )
             learner.path = path
             learner.load()
             heap_free()  # collects
-            bytearray(_PIECE_BYTES)  # a hole that work with it goes into
+            [bytearray(_PIECE_BYTES) for _ in range(pieces)]  # holes that work with it goes into
             break
         except MemoryError:
             pass
@@ -107,9 +110,9 @@ def _found(path, board):
     return find(path, root, ModelError, "send it: engram push model FILE")
 
 
-def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
-    """A Learner with the weights of the model file, and in a blank store the latents that the file
-    carries. least: it takes as little memory as it can.
+def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
+    """(a Learner with the weights of the model file, pieces of heap that work with it needs). In a
+    blank store are the latents that the file carries. spared: as opening.prepare() takes it.
 
     Its arena is allocated first: where code is heap there is one piece for it before the code of
     learner and store is loaded, and none after.
@@ -134,11 +137,11 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
             code += _FILL_BYTES
         plan = prepare(
             spec, values, _most_slots(board.store_device(), spec), bits or BITS,
-            free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), least,
+            free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), spared,
         )
         if beat:
             beat()
-        spec.net = spec.file = None  # nobody asks for them from here on
+        spec.net = spec.file = prepare = None  # nobody asks for them from here on
         forget(_OPENING)
         for name in _HELD:
             __import__(name)
@@ -162,7 +165,7 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, least):
         )
         if spec.rehearsal:
             learner.rehearsed = _fill(learner, stream, spec.rehearsal)
-        return learner
+        return learner, 1 + code // _CODE_PER_PIECE
 
 
 def _fill(learner, stream, rehearsal):

@@ -5,24 +5,27 @@ from types import SimpleNamespace
 import pytest
 
 from engram import opener
+from engram.continual.defaults import SPARED
 from engram.errors import FitError
 
 BOARD = SimpleNamespace(store_device=lambda: None)
+FIRST = SPARED[0]
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Whether learners were opened with as little memory as they can; those in .full find no room,
-    those in .refused say so themselves."""
-    asked = SimpleNamespace(least=[], full=(), refused=())
+    """The shares of heap that attempts to open a learner leave free; those in .full find no room,
+    those in .refused say so themselves. .pieces: of heap that an open learner needs beside it."""
+    asked = SimpleNamespace(spared=[], full=(), refused=(), pieces=1)
 
-    def before_load(path, board, heap_base, bits, beat, fresh, options, least):
-        asked.least.append(least)
-        if least in asked.full:
+    def before_load(path, board, heap_base, bits, beat, fresh, options, spared):
+        asked.spared.append(spared)
+        if spared in asked.full:
             raise MemoryError("memory allocation failed, allocating 1148 bytes")
-        if least in asked.refused:
+        if spared in asked.refused:
             raise FitError("the layers,", 9, 7, "reduce the batch")
-        return SimpleNamespace(load=lambda: None, least=least, is_open=False)
+        learner = SimpleNamespace(load=lambda: None, spared=spared, is_open=False)
+        return learner, asked.pieces
 
     monkeypatch.setattr(opener, "_before_load", before_load)
     return asked
@@ -32,36 +35,46 @@ def opened(**options):
     return opener.open_learner(__file__, BOARD, heap_base=0, **options)
 
 
-def test_a_heap_without_room_for_the_plan_gets_the_smallest(asked):
-    assert opened().least is False
-    asked.full = (False,)
-    assert opened().least is True
-    assert asked.least == [False, False, True]
+def test_a_heap_without_room_for_the_plan_gets_a_smaller_one_then_the_smallest(asked):
+    assert opened().spared == FIRST
+    asked.full = (FIRST,)
+    assert opened().spared == SPARED[1]
+    asked.full = SPARED[:-1]
+    assert opened().spared == 1
+    assert asked.spared == [FIRST, *SPARED[:2], *SPARED]
 
 
-def test_a_plan_that_leaves_no_room_to_bind_its_layers_gives_way_to_the_smallest(asked):
-    asked.refused = (False,)
-    assert opened().least is True
-    asked.refused = (False, True)
+def test_a_plan_that_leaves_no_room_to_bind_its_layers_gives_way_to_a_smaller_one(asked):
+    asked.refused = (FIRST,)
+    assert opened().spared == SPARED[1]
+    asked.refused = SPARED
     with pytest.raises(FitError, match="the layers, needs 9 bytes, 7 are available; reduce"):
         opened()
-    assert asked.least == [False, True, False, True]
+    assert asked.spared == [*SPARED[:2], *SPARED]
 
 
 def test_a_learner_without_room_is_refused(asked, monkeypatch):
-    asked.full = (False, True)
+    asked.full = SPARED
     monkeypatch.setattr(opener, "heap_free", lambda: 17_000)
     words = "in one piece, needs 4096 bytes, 17000 are available; .*reduce"
     with pytest.raises(FitError, match=words):
         opened()
-    assert asked.least == [False, True]
+    assert asked.spared == list(SPARED)
 
 
-def test_a_learner_that_leaves_no_room_to_work_in_counts_as_none(asked, monkeypatch):
-    def full(size):
-        raise MemoryError(f"memory allocation failed, allocating {size} bytes")
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_learner_that_leaves_no_room_to_work_in_counts_as_none(asked, monkeypatch, pieces):
+    """Where code is in the heap, calls load some of it: more pieces have to be free at once."""
+    found = []
 
-    monkeypatch.setattr(opener, "bytearray", full, raising=False)
+    def almost_full(size):
+        if len(found) == pieces - 1:
+            found.clear()
+            raise MemoryError(f"memory allocation failed, allocating {size} bytes")
+        found.append(size)
+
+    monkeypatch.setattr(opener, "bytearray", almost_full, raising=False)
+    asked.pieces = pieces
     with pytest.raises(FitError, match="in one piece"):
         opened()
-    assert asked.least == [False, True]
+    assert asked.spared == list(SPARED)

@@ -10,10 +10,6 @@ from .defaults import LR
 from .strategies import options_of, strategy_class
 
 
-# A learner leaves 1 / SPARE of the heap free where it can: holes between objects are lost.
-SPARE = 16
-
-
 class Sizes:
     """Sizes that a strategy may ask for before anything is allocated, in elements.
 

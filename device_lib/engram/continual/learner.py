@@ -480,7 +480,9 @@ class Learner:
         """The settings, sizes and counts of the learner, as a dict of plain values."""
         from .facts import facts
 
-        return facts(self)
+        values = facts(self)
+        forget(("engram.continual.facts",))
+        return values
 
     def __repr__(self):
         from .summary import words

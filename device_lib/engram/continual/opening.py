@@ -13,6 +13,8 @@ from ..memory.layout import Needs
 from ..memory.replay import index_bytes
 from ..nn.optimisers import Optimiser
 from ..nn.stage import Stage
+from .defaults import SPARED
+from .prepared import Prepared
 
 _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
@@ -74,19 +76,19 @@ class Room:
         return facts[0], facts[1:7], facts[7:]
 
 
-def prepare(spec, options, slots=0, bits=8, available=None, unload=None, least=False):
-    """Prepared for a learner of a ModelSpec: its layers, bound to an arena.
+def prepare(spec, options, slots=0, bits=8, available=None, unload=None, spared=SPARED[0]):
+    """A Prepared for a learner of a ModelSpec: its layers, bound to an arena.
 
     options: arguments of continual.config.Config, by name. slots, bits: of the replay store.
     available: bytes of heap that it may have; None asks the heap. unload: None, or called when
-    planning is done, to drop what it has loaded. least: it takes as little as it can. Raises
-    FitError, DataError.
+    planning is done, to drop what it has loaded. spared: the share of it that the plan leaves free
+    where it can. Raises FitError, DataError.
     """
     if available is None:
         available = heap_free()
     room = Room(spec)
     try:
-        _reserve(room, spec, options, slots, bits, available, unload, least)
+        _reserve(room, spec, options, slots, bits, available, unload, spared)
         return _bind(spec, room, _optimiser(options))
     except MemoryError:
         size = room.total_bytes + _PLANNING_BYTES
@@ -103,12 +105,12 @@ def _optimiser(options):
     return Optimiser(options.get("optimiser", "momentum"), **values)
 
 
-def _reserve(room, spec, options, slots, bits, available, unload, least):
+def _reserve(room, spec, options, slots, bits, available, unload, spared):
     """Plans a learner and takes its arena: of the first plan for which the heap has a piece."""
     limit, error = available, None
     while True:
         try:
-            _plan_beside_piece(room, spec, options, slots, bits, limit, least)
+            _plan_beside_piece(room, spec, options, slots, bits, limit, spared)
         except FitError as e:
             raise error or e
         if unload:
@@ -119,43 +121,25 @@ def _reserve(room, spec, options, slots, bits, available, unload, least):
             limit, error = room.total_bytes - 1, e
 
 
-def _plan_beside_piece(room, spec, options, slots, bits, available, least):
+def _plan_beside_piece(room, spec, options, slots, bits, available, spared):
     """Plans a learner, and leaves the heap as it was but for what the room notes."""
     room.index_bytes = index_bytes(spec.latent_elems, slots, bits) if slots else 0
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
     try:
-        _plan(room, spec, options, slots, bits, available, least)
+        _plan(room, spec, options, slots, bits, available, spared)
     except MemoryError:
         piece = None
         forget_code()
-        _plan(room, spec, options, slots, bits, available, least)
+        _plan(room, spec, options, slots, bits, available, spared)
     del piece
     forget_code()
 
 
-def _plan(room, spec, options, slots, bits, available, least):
-    from .config import SPARE, Config
+def _plan(room, spec, options, slots, bits, available, spared):
+    from .config import Config
 
     config = Config(spec, **options)
-    spare = available if least else available // SPARE
-    room.note(config, config.plan(slots, bits, available, spare))
-
-
-class Prepared:
-    """The parts of a learner beside its store.
-
-    .stage, .arena   nn.stage.Stage; memory.arena.Arena, still open
-    .planned_bytes   of arena and Python objects
-    .outputs         {name: (objective, first value in a target or None, values)}
-    .targets, .head  float32 values of a target; name of the head, or None
-    .optimiser, .hypers   optimisers.Optimiser, {group: array('f')}
-    .scope, .saved   what learns; buffers of the strategy that belong to a saved state
-    .saved_bytes     of parameters and these buffers
-    """
-
-    def plan_store(self, slots, bits):
-        """Corrects planned_bytes, once the store is open."""
-        self.planned_bytes += index_bytes(self._latent_elems, slots, bits) - self._planned_index
+    room.note(config, config.plan(slots, bits, available, int(available * spared)))
 
 
 def _bind(spec, room, optimiser):

@@ -5,7 +5,6 @@ from array import array
 from ..backend import kernels
 from ..compat import forget, ticks_diff
 from ..errors import DataError, DivergedError, StoreError
-from .divergence import Divergence
 from .numbers import DEAD, NO_CLASS
 
 PHASES = ("replay_read", "forward", "backward", "update")
@@ -67,7 +66,7 @@ class Trainer:
         total = steps or (epochs or 1) * sampler.steps_per_epoch
         if not steps and not epochs:
             total = max(total, strategy.STEPS)
-        divergence = Divergence(learner, total, sampler.old > 0)
+        divergence = _divergence(learner, total, sampler.old > 0)
         for n in range(total):
             self._optimiser.next_step()
             self._set_rates(1 - self.lr_decay * n / total)
@@ -197,6 +196,14 @@ class Trainer:
             "total": total_units,
             "outside": total_units - inside,
         }
+
+
+def _divergence(learner, steps, replay):
+    from .divergence import Divergence
+
+    watch = Divergence(learner, steps, replay)
+    forget(("engram.continual.divergence",))  # its code goes with the run
+    return watch
 
 
 def readable(store, slot, packed):

@@ -9,7 +9,6 @@ from ..compat import forget, heap_free, heap_used, runtime, ticks_diff, ticks_ms
 from ..errors import CommandError
 from ..holder import held, release
 from . import wire
-from .samples import SampleStream
 
 _SAID = 256  # classes in an answer of eval_step, and a micro-batch more
 _REMEMBERED = ("engram.link.remembered",)
@@ -137,9 +136,12 @@ class Device:
 
     def begin_samples(self, sink):
         """Opens a stream of samples for `sink` of wire, in the place of another."""
+        from .samples import SampleStream
+
         self.need_learner()
         self.incoming = None  # its room is free then
         self.incoming = SampleStream(self, sink)
+        forget(("engram.link.samples",))  # its code goes with the stream
         return {"sample_bytes": self.incoming.sample_bytes}
 
     def need_samples(self):

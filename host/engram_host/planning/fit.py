@@ -10,7 +10,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from engram.continual.config import SPARE, Config
+from engram.continual.config import Config
+from engram.continual.defaults import SPARED
 from engram.errors import DataError, EngramError
 from engram.memory.replay import index_bytes
 from engram.nn.model import ModelSpec
@@ -120,7 +121,7 @@ def fit(board: Facts, target: Wanted, replay_slots: int = 0, propose: bool = Tru
 def _way(ways: list[tuple[int, bool, int]], heap: int, opening: int) -> tuple[int, bool, int]:
     """The way that a board takes: the first that can be opened and leaves a part of the heap,
     else the smallest."""
-    spare = max(opening, heap // SPARE)
+    spare = max(opening, int(heap * SPARED[0]))
     return next(
         (way for way in ways if way[2] + spare <= heap), min(ways, key=lambda way: way[2])
     )
