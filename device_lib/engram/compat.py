@@ -8,6 +8,7 @@ try:
     from micropython import const, heap_lock, heap_unlock
     from uctypes import addressof, bytearray_at
 
+    POINTER_BYTES = 8 if sys.maxsize >> 31 else 4  # of this board
     _OFTEN = const(8192)  # bytes between collections
     _ENTRY_BYTES = const(40)  # of a dict, in its table and in the one before, on 64 bits
 
@@ -132,9 +133,9 @@ try:
         return x
 
 except ImportError:
-    from .pc.compat import board_of, bytes_of, collect_often, collect_rarely, const, files_root
-    from .pc.compat import flat, forget, forget_below, heap_free, heap_lock, heap_unlock, heap_used
-    from .pc.compat import held_heap, npz, overwrite_stack, reference
+    from .pc.compat import POINTER_BYTES, board_of, bytes_of, collect_often, collect_rarely, const
+    from .pc.compat import files_root, flat, forget, forget_below, heap_free, heap_lock
+    from .pc.compat import heap_unlock, heap_used, held_heap, npz, overwrite_stack, reference
     from .pc.compat import ticks_diff, ticks_ms, ticks_us
 
 

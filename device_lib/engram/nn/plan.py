@@ -10,6 +10,7 @@ before it is pushed). It puts the rows of nn/program.py in the order of a traini
 and leaves lifetimes and sharing to memory/lifetimes.py.
 """
 
+from ..compat import POINTER_BYTES
 from ..errors import ModelError
 from ..memory.layout import Layout
 from ..memory.lifetimes import Timeline
@@ -34,7 +35,7 @@ from .sections import Sections
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
 # under way are none of it, wherever a port keeps them.
-_LEARNER_BYTES = 6850  # between a learner at rest and one amid a learning run
+_LEARNER_BYTES = 7900  # between a learner at rest and one amid a learning run
 _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
 _CONSTANT_BYTES = 48  # an array that a row reads
@@ -126,7 +127,8 @@ class Plan(Sections):
         return rows
 
     def _object_bytes(self):
-        return _LEARNER_BYTES + self._heap + self.micro * _SAMPLE_BYTES
+        own = (_LEARNER_BYTES + self._heap) * POINTER_BYTES // 4
+        return own + self.micro * _SAMPLE_BYTES
 
 
 def _check_names(names):

@@ -4,6 +4,7 @@ import time
 import weakref
 from array import array
 
+POINTER_BYTES = 4  # of the boards that a PC plans for
 _PLAIN = (bytes, bytearray, array)
 
 

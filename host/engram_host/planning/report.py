@@ -188,7 +188,7 @@ def _row(stage: str, node: Mapping[str, Any], learns: str) -> LayerPlan:
 _AVAILABLE = (
     "free: what the board said, or was measured on it (board.toml) with firmware, agent and "
     "library loaded; about: estimated from the chip's RAM. Measured heap of a learner is within "
-    "3 % of RAM needed; up to 20 % above it with stock firmware, 17 % with 64-bit pointers."
+    "3 % of RAM needed; up to 20 % above it with stock firmware, 5 % with 64-bit pointers."
 )
 
 
