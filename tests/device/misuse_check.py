@@ -3,7 +3,7 @@
 import io
 
 import tiny_model
-from engram import DataError, EngramError, Learner, ModelSpec
+from engram import DataError, EngramError, Learner, ModelSpec, compat
 from engram.store import RamFlash
 from learner_check import open_learner
 
@@ -50,6 +50,7 @@ def main():
     refused("bytes for floats", floats.predict, good)
     refused("no store", floats.observe, tiny_model.as_float(good), 1)
     refused("no checkpoints", floats.save)
+    compat.POINTER_BYTES = 4  # the objects of a board with 64 bits are larger
     refused("other model", lambda: Learner(spec, None, available=100))
     try:
         raise DataError("x")
