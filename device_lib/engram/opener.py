@@ -83,7 +83,7 @@ def _open(path, board, heap_base, bits, beat, fresh, options):
             learner.path = path
             learner.load()
             heap_free()  # collects
-            [bytearray(_PIECE_BYTES) for _ in range(pieces)]  # holes that work with it goes into
+            [bytearray(_PIECE_BYTES) for _ in range(pieces)]  # free at once, for work with it
             break
         except MemoryError:
             pass
@@ -181,10 +181,10 @@ def _fill(learner, stream, rehearsal):
 def _most_slots(device, spec):
     """At most so many records have room in a flash region."""
     slots = device.ioctl(4, 0) * device.ioctl(5, 0) // (spec.latent_elems + _RECORD_BYTES)
-    return min(slots, _slots_wanted(device))
+    return min(slots, _slot_limit(device))
 
 
-def _slots_wanted(device):
+def _slot_limit(device):
     return getattr(device, "most_slots", _MOST_SLOTS)
 
 
@@ -227,7 +227,7 @@ def open_flash(spec, device, program_bytes, bits, program_once=None, beat=None, 
     state_bytes += saved_bytes
     state_bytes += policy_class(policy or POLICY).saved_bytes(spec.classes or 1)
     latent_bytes = (spec.latent_elems * bits + 7) // 8
-    slots = _slots_wanted(device)
+    slots = _slot_limit(device)
     most = units_of(device, program_bytes, program_once, latent_bytes, spec.targets, slots)
     store_device, checkpoint_device = _parts(device, state_bytes, program_bytes, header, most)
     latent_id, model_id = _ids(spec, header, path)

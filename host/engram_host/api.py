@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -331,9 +332,9 @@ def rollback(port: Port, to: str = "last", *, model: str | None = None) -> dict[
 
     The states after it are erased; stored samples stay. Returns the learner's facts, and beside
     them "to", the "generation" of the state (None for "factory"), the state "before", the sessions
-    and steps that are "undone", the number of stored samples that are "new" again, and the
-    "accuracy" before and after. Raises DeviceError when there is no such state or the board's
-    flash belongs to another model.
+    and steps that are "undone", the number of stored samples that are "new" again, and
+    "accuracy", a pair: before and after. Raises DeviceError where the board has no such state,
+    and where its flash holds the states of another model.
     """
     with _device(port) as device:
         device.need_open(model)
@@ -556,7 +557,8 @@ def learn_stream(
         path = log or logs.default_path(device.link.board)
         with logs.Writer(path) as writer:
             names = _names(class_names, device)
-            run = StreamRun(device, writer, stop, on_step, on_test, measures, names)
+            new_session = partial(Session, device, writer, stop, on_step, measures, names)
+            run = StreamRun(device, writer, stop, new_session, on_test)
             return run.run(learner, beginning, length=length, known_first=known_first, seed=seed)
 
 

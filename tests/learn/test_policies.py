@@ -38,7 +38,7 @@ class FakeStore:
 
 
 class FakeLearner:
-    """What a policy sees of a learner, over a stream of sessions.
+    """The part of a learner that a policy reads, over a stream of sessions.
 
     .origin     {slot: (session, label, number in it)} of the records that are left
     """

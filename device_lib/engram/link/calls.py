@@ -335,16 +335,16 @@ CALLS = {
     "end_session": end_session,
     "save": save,
 }
-# Calls of modules that are needed now and then: their code goes when one has been answered.
-_STATES = ("open", "room", "reset", "rollback", "store_format")
-_MODULES = ("engram.link.rare", "engram.link.states")
+# Calls that come rarely are in two modules, whose code goes when one has been answered: these in
+# `states`, all others in `rare`.
+STATES = ("open", "room", "reset", "rollback", "store_format")
 
 
 def call_of(device, name):
     """The function of a call. Raises CommandError where there is none of this name."""
     if name in CALLS:
         return CALLS[name]
-    module = _MODULES[name in _STATES]
+    module = "engram.link.states" if name in STATES else "engram.link.rare"
     before = heap_used()
     calls = __import__(module, None, None, ("CALLS",)).CALLS
     device.passing_bytes = heap_used() - before
@@ -353,5 +353,5 @@ def call_of(device, name):
         return calls[name]
     raise CommandError(
         "expected one of %s, got %r; update the board or the host"
-        % (", ".join(sorted(list(CALLS) + list(_STATES) + list(calls))), name)
+        % (", ".join(sorted(list(CALLS) + list(STATES) + list(calls))), name)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from engram_host.learning.rehearsal import within
 from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.stream_start import Start
 from engram_host.learning.streams import Portion, Stream
-from engram_host.meters.base import Meter
 
 START = -1  # what an evaluation came after, when nothing had been learned yet
 
@@ -31,21 +30,21 @@ class LearnedStream(NamedTuple):
 
 
 class StreamRun:
-    """Carries out one call of api.learn_stream(). meter, class_names: as Session takes them."""
+    """Carries out one call of api.learn_stream().
+
+    new_session: makes the Session of each portion, all of one device, log and stop.
+    """
 
     def __init__(
         self,
         device: Device,
         writer: logs.Writer,
         stop: StopAtNextStep,
-        on_step: Callable[[dict[str, Any]], None],
+        new_session: Callable[[], Session],
         on_test: Callable[[dict[str, Any]], None],
-        meter: Meter | None = None,
-        class_names: Sequence[str] = (),
     ) -> None:
-        self.device, self.writer, self.stop, self.meter = device, writer, stop, meter
-        self.class_names = class_names
-        self.on_step, self.on_test = on_step, on_test
+        self.device, self.writer, self.stop = device, writer, stop
+        self.new_session, self.on_test = new_session, on_test
         self.start_s = time.monotonic()
         self.results: list[dict[str, Any]] = []
 
@@ -93,9 +92,7 @@ class StreamRun:
         return LearnedStream(summary, sessions, self.writer.path)
 
     def _learn(self, place: int, portion: Portion, length: Length | None, sent: int) -> Learned:
-        session = Session(
-            self.device, self.writer, self.stop, self.on_step, self.meter, self.class_names
-        )
+        session = self.new_session()
         learner = self.device.info()["learner"]
         about = {"place": place, "name": portion.name}
         return session.run(learner, portion.samples, length, sent, **about)
