@@ -1,0 +1,104 @@
+"""The harness of the benchmark of learning on a budget, on the digits: seconds, no data set."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE / "budget"), str(HERE / "continual")]
+
+import budget_page  # noqa: E402
+import networks  # noqa: E402
+import rows as stored  # noqa: E402
+import run  # noqa: E402
+import scratch  # noqa: E402
+import variants  # noqa: E402
+
+SHORT = scratch.SETS["digits"]._replace(epochs=12)
+
+
+@pytest.fixture(scope="module")
+def reached():
+    """{variant: row} of one seed."""
+    return {
+        name: scratch.run(scratch.Cell("digits", name, 1), SHORT)
+        for name, variant in variants.VARIANTS.items()
+        if not variant.broken
+    }
+
+
+def test_each_format_learns_the_digits(reached):
+    for name, row in reached.items():
+        assert row["accuracy"] > 0.85, (name, row)
+        assert row["losses"][-1] < 0.5 * row["losses"][0], (name, row)
+
+
+def test_all_four_layers_learn():
+    graph, tensors = networks.graph_of("n", networks.SMALL_CNN, (8, 8, 1), 1)
+    assert [t.size for n, t in tensors.items() if n[0] == "w"] == [144, 4608, 8192, 640]
+    again = networks.graph_of("n", networks.SMALL_CNN, (8, 8, 1), 1)[1]
+    assert all(np.array_equal(tensors[name], again[name]) for name in tensors)
+    raw = networks.file_of(graph, tensors)
+    assert memory_of(raw) > 2 * 4 * sum(t.size for t in tensors.values())  # weights, gradients
+
+
+def memory_of(raw):
+    return scratch.memory.of(raw, 16)["train_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "stride", "sides"),
+    [(28, 2, (0, 1)), (14, 2, (0, 1)), (7, 2, (1, 1)), (8, 1, (1, 1))],
+)
+def test_the_output_of_a_convolution_is_its_input_over_the_stride(inputs, stride, sides):
+    assert networks.padding(inputs, 3, stride) == sides
+    assert (inputs + sum(sides) - 3) // stride + 1 == -(-inputs // stride)
+
+
+def test_a_campaign_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    made = []
+
+    def fake(cell):
+        made.append(cell.key)
+        return {"accuracy": 0.9, "losses": [2.0, 0.1], "seconds": 0, "train_bytes": 1000}
+
+    monkeypatch.setattr(scratch, "run", fake)
+    rows = stored.Rows(tmp_path)
+    assert run.fill(rows, 0, ["scratch"]) == 0
+    count = run.fill(rows, 1, ["scratch"])
+    assert count == len(made) == len(scratch.SEEDS) * len(scratch.SETS) * len(variants.VARIANTS)
+    assert run.fill(rows, 1, ["scratch"]) == 0 and run.missing(rows)["scratch"] == 0
+    assert rows.drop(["scratch/digits/f32/*"]) == len(scratch.SEEDS)
+    assert run.fill(rows, 1, ["scratch"]) == len(scratch.SEEDS)
+
+
+def test_the_page_says_what_reached_its_bar_what_did_not_and_what_was_not_run(tmp_path):
+    rows = stored.Rows(tmp_path)
+    assert "not run" in budget_page.text(rows)
+    for accuracy, said in ((0.86, "not reached"), (0.88, "| reached |")):
+        for seed in scratch.SEEDS:
+            rows.put(scratch.Cell("fashion", "f32", seed).key,
+                     {"accuracy": accuracy + seed / 1000, "train_bytes": 9000})  # fmt: skip
+        assert said in budget_page.text(rows)
+    assert "88.2 ± 0.1" in budget_page.text(rows)
+
+
+def test_a_gap_is_of_the_same_seeds_and_a_run_that_diverged_has_none(tmp_path, monkeypatch):
+    monkeypatch.setitem(scratch.VARIANTS, "q8", variants.Variant("integers"))
+    rows = stored.Rows(tmp_path)
+    for name, values in (("f32", (0.90, 0.80, 0.70)), ("q8", (0.89, None, 0.68))):
+        for seed, value in zip(scratch.SEEDS, values):
+            rows.put(scratch.Cell("fashion", name, seed).key,
+                     {"accuracy": value, "train_bytes": 9000})  # fmt: skip
+    assert scratch.behind(rows, "fashion", "q8") == pytest.approx(-0.015)
+    assert "-1.5" in budget_page.text(rows) and "(1 of 3 diverged)" in budget_page.text(rows)
+
+
+def test_the_document_takes_the_tables(tmp_path):
+    document = tmp_path / "page.md"
+    document.write_text(budget_page.DOCUMENT.read_text())
+    budget_page.write(stored.Rows(tmp_path), document)
+    text = document.read_text()
+    assert text.count(budget_page.BEGIN) == 1 and "## From scratch" in text
