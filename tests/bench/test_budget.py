@@ -10,10 +10,14 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "budget"), str(HERE / "continual")]
 
 import budget_page  # noqa: E402
+import defaults  # noqa: E402
 import networks  # noqa: E402
+import replayed  # noqa: E402
 import rows as stored  # noqa: E402
 import run  # noqa: E402
 import scratch  # noqa: E402
+import situations  # noqa: E402
+import steps  # noqa: E402
 import variants  # noqa: E402
 
 SHORT = scratch.SETS["digits"]._replace(epochs=12)
@@ -102,3 +106,48 @@ def test_the_document_takes_the_tables(tmp_path):
     budget_page.write(stored.Rows(tmp_path), document)
     text = document.read_text()
     assert text.count(budget_page.BEGIN) == 1 and "## From scratch" in text
+
+
+def put_step(rows, variant, total, train_bytes):
+    cell = steps.Cell("digits", "virtual_pico", variant)
+    rows.put(cell.key, {**cell._asdict(), "total": total, "train_bytes": train_bytes})
+
+
+def test_a_step_is_held_to_its_bars(tmp_path, monkeypatch):
+    monkeypatch.setitem(variants.VARIANTS, "q8", variants.Variant("integers", on_boards=True))
+    rows = stored.Rows(tmp_path)
+    put_step(rows, "f32", 90_000_000, 30_000)
+    put_step(rows, "q8", 5_900_000, 15_000)
+    text = budget_page.text(rows)
+    assert "5.900 (15.3 ×)" in text
+    assert "virtual Pico ≤ 6 M: reached; memory 50 % ≤ 50 %: reached" in text
+    put_step(rows, "q8", 6_100_000, 16_000)
+    text = budget_page.text(rows)
+    assert "virtual Pico ≤ 6 M: not reached; memory 53 % ≤ 50 %: not reached" in text
+    put_step(rows, "f32", None, 30_000)
+    assert "does not fit" in budget_page.text(rows)
+
+
+def test_a_row_of_a_board_fits_the_page(tmp_path):
+    assert steps.line({"total": None, "fits": "expected less"}) == "does not fit: expected less"
+    records = [{"total": -369_340_092, "outside": 5}, {"total": -369_340_090, "outside": 5}]
+    assert steps._median(records, lambda r: r["total"]) == steps.COUNTER - 369_340_091
+
+
+def test_a_model_of_version_1_learns_the_same_in_version_2(tmp_path, monkeypatch):
+    """A variant's file has names for its nodes, and nothing else is new."""
+    monkeypatch.setattr(situations.latents, "CACHE", tmp_path)
+    raw = situations.head_alone("clouds", 16, 4, 0.05, 0)
+    centres = np.random.default_rng(1).normal(0, 40, (4, 16))
+    labels = np.arange(400) % 4
+    noise = np.random.default_rng(2).normal(0, 30, (400, 16))
+    x = np.clip(np.rint(centres[labels] + noise), -128, 127).astype(np.int8)
+    part = situations.Part(x, labels)
+    situation = situations.Situation(
+        "clouds", raw, 2, situations.Part(x[labels < 2], labels[labels < 2]),
+        [situations.Part(x[labels >= 2], labels[labels >= 2])], [part, part], lambda r: r[-1][0],
+    )  # fmt: skip
+    renamed = situation._replace(model=variants.VARIANTS["f32"].file(raw))
+    first, second = (defaults.run(one, 1, {"buffer": 200}) for one in (situation, renamed))
+    assert first == second > 0.8
+    assert [cell.key for cell in replayed.cells(small=True)] == []

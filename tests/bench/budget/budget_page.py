@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import replayed
 import scratch
+import steps
 from rows import Rows
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "benchmarks-budget.md"
 IMAGES = ROOT / "docs" / "images"
 BEGIN, END = "<!-- make bench-budget: begin -->", "<!-- make bench-budget: end -->"
-SECTIONS = (scratch.section,)
+SECTIONS = (scratch.section, replayed.section, steps.section)
 
 
 def text(rows: Rows) -> str:

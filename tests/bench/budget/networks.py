@@ -73,7 +73,7 @@ def graph_of(name: str, layers: Layers, shape: Sequence[int], seed: int) -> tupl
     graph = {
         "name": name,
         "classes": now[0],
-        "input": {"shape": list(shape), "dtype": "uint8", "scale": 1 / 255, "zero_point": 0},
+        "input": {"shape": list(shape), "dtype": "uint8", "scale": 1 / 255, "zero_point": -128},
         "latent": {"node": "input", "shape": list(shape), "scale": 1 / 255, "zero_point": -128},
         "nodes": nodes,
         "outputs": [{"node": value, "objective": "classify"}],
