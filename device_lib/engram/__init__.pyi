@@ -42,6 +42,8 @@ class _Options(TypedDict, total=False):
     lr_decay: float
     optimiser: str
     clip: float | None
+    keep: float | tuple[float, float] | None
+    skip: float | None
     seed: int
     strategy: str
     strategy_options: Mapping[str, float] | None

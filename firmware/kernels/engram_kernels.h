@@ -223,6 +223,7 @@ int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_
 #include "engram_int8.h"
 #include "engram_layers.h"
 #include "engram_replay.h"
+#include "engram_some.h"
 #include "engram_train.h"
 
 // ---- the table the bindings work from ------------------------------------------------------

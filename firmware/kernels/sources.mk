@@ -3,6 +3,7 @@
 ENGRAM_KERNEL_SRC := \
 	engram_activation.c \
 	engram_conv.c \
+	engram_conv_some.c \
 	engram_copy.c \
 	engram_curves.c \
 	engram_dense.c \
@@ -20,10 +21,12 @@ ENGRAM_KERNEL_SRC := \
 	engram_replay.c \
 	engram_s8.c \
 	engram_softmax_s8.c \
+	engram_some.c \
 	engram_table.c \
 	engram_tape.c \
 	engram_tile.c \
 	engram_tile_s8.c \
+	engram_tile_some.c \
 	engram_train.c \
 	engram_transposed.c \
 	engram_transposed_s8.c \

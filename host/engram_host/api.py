@@ -426,7 +426,7 @@ def learn(
     options: of the learner: strategy, strategy_options (a dict), goal ("classes", "domain" or
     "user"), composition, new_share, scope, depth, classes, known, bits, policy, budget (latents,
     or a text as "200kB"), batch, micro, optimiser, lr, lr_decay, momentum, weight_decay, clip,
-    seed; those not given stay as they are.
+    keep, skip, seed; those not given stay as they are.
     A label beyond the classes that the learner has room for makes its head grow; what was learned
     is kept.
     Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
@@ -731,8 +731,8 @@ def plan(
 
     boards: names; none: all. port: plan for the board there, which is asked for its free memory
     and files. replay_slots: samples to be kept in flash, 0: as many as it holds.
-    learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, as the
-    learner takes them.
+    learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, keep,
+    skip, as the learner takes them.
     """
     from engram_host.planning.report import plan_report
 

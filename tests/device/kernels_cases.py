@@ -385,6 +385,74 @@ def dct_matrix(s, M, K):
     return s.f(K * M), M, K
 
 
+# ---- some structures of a layer -------------------------------------------------------------
+
+
+def _kept(s, B, M):
+    """Lists of B samples: every other structure or so, all of them, none at all."""
+    out = array("i", [-1] * (B * M))
+    for b in range(B):
+        n = 0
+        for m in range(M):
+            if b % 3 == 1 or b % 3 == 0 and s.next() % 2:
+                out[b * M + n] = m
+                n += 1
+    return out
+
+
+def sum_errors(s, B, P, M):
+    return s.f(B * M), s.f(B * P * M), B, P, M
+
+
+def keep_largest(s, B, M, least, most):
+    sums = not_negative(s.f(B * M))
+    for i in range(M if B > 1 else 0):
+        sums[i] = 0  # a sample without errors
+    shares = array("f", (least / 8, most / 8))
+    return array("i", bytes(4 * B * M)), array("f", (0, 0.5)), sums, shares, B, M
+
+
+def keep_largest_no_ties(s, B, M, least, most):
+    """Of many sums that are equal the first ones are kept."""
+    args = keep_largest(s, B, M, least, most)
+    for i in range(B * M):
+        args[2][i] = i % 3
+    return args
+
+
+def skip_smallest(s, B, N):
+    state, hyper = array("f", (0.75, 0.5, 0)), array("f", (0.5, 0.25))
+    return s.f(B * N), state, not_negative(s.f(B)), hyper, B, N
+
+
+def dense_bwd_dx_some(s, B, P, N, M):
+    return s.f(B * P * N), s.f(B * P * M), s.f(M * N), _kept(s, B, M), B, P, N, M
+
+
+def dense_bwd_dw_some(s, B, P, N, M):
+    return s.f(M * N), s.f(M), s.f(B * P * M), s.f(B * P * N), _kept(s, B, M), B, P, N, M
+
+
+def conv2d_bwd_dx_some(s, B, *geom):
+    x, out, w, K = sizes(geom, B)
+    return s.f(x), s.f(out), s.f(w), _kept(s, B, K), array("i", geom), B
+
+
+def conv2d_bwd_dw_some(s, B, *geom):
+    x, out, w, K = sizes(geom, B)
+    return s.f(w), s.f(K), s.f(out), s.f(x), _kept(s, B, K), array("i", geom), B
+
+
+def depthwise_bwd_dx_some(s, B, *geom):
+    args = depthwise_bwd_dx(s, B, *geom)
+    return args[:3] + (_kept(s, B, geom[2]),) + args[3:]
+
+
+def depthwise_bwd_dw_some(s, B, *geom):
+    args = depthwise_bwd_dw(s, B, *geom)
+    return args[:4] + (_kept(s, B, geom[2]),) + args[4:]
+
+
 _GEOM = tuple((2,) + geom for geom in GEOM) + ((0,) + GEOM[1],)
 _N = ((0,), (1,), (7,), (32,))
 _PC = ((1, 1), (3, 4), (5, 3), (0, 2), (2, 0))
@@ -396,6 +464,10 @@ _MEL = ((4, 1), (64, 7), (128, 10))
 _CHANNELS = ((1, 1, 1, 0, 0, 1), (3, 7, 5, 2, 1, 4), (2, 3, 3, 0, 0, 0))
 _PAD = ((1, 1, 1, 1, 1, 1, 0, 0), (2, 3, 4, 2, 6, 7, 1, 2), (3, 1, 5, 3, 1, 9, 0, 4))
 _PAD += ((1, 0, 3, 2, 2, 3, 2, 0), (0, 2, 2, 2, 3, 3, 1, 1), (1, 4, 2, 0, 5, 3, 0, 1))
+
+_SOME_GEOM = tuple((3,) + geom for geom in GEOM) + ((0,) + GEOM[1],)
+_SOME_DENSE = ((1, 1, 1, 1), (3, 1, 5, 4), (3, 6, 9, 11), (2, 5, 17, 6))
+_SOME_DENSE += ((0, 2, 3, 4), (2, 3, 0, 3))
 
 # builder, written buffers, whether k/64 in gives exact results, shapes
 CASES = (
@@ -441,6 +513,16 @@ CASES = (
     (sqrt_f32, 1, True, _N),
     (uniform_f32, 1, True, _N),
     (gaussian_f32, 1, False, _N + ((200,),)),
+    (sum_errors, 1, True, ((1, 1, 1), (3, 4, 5), (2, 1, 9), (0, 2, 3), (2, 3, 0), (2, 0, 3))),
+    (keep_largest, 2, True, ((1, 1, 0, 8), (4, 16, 2, 2), (5, 8, 4, 4), (0, 4, 1, 1))),
+    (keep_largest_no_ties, 2, False, ((3, 7, 1, 6), (5, 40, 0, 8), (2, 16, 3, 3), (2, 0, 0, 8))),
+    (skip_smallest, 2, False, ((1, 1), (9, 4), (0, 3))),
+    (dense_bwd_dx_some, 1, True, _SOME_DENSE),
+    (dense_bwd_dw_some, 2, True, _SOME_DENSE),
+    (conv2d_bwd_dx_some, 1, True, _SOME_GEOM),
+    (conv2d_bwd_dw_some, 2, True, _SOME_GEOM),
+    (depthwise_bwd_dx_some, 1, True, _SOME_GEOM),
+    (depthwise_bwd_dw_some, 2, True, _SOME_GEOM),
     (conv2d_t_s8, 1, True, _GEOM),
     (maxpool_s8, 1, True, _GEOM),
     (add_s8, 1, True, _N + ((300,),)),

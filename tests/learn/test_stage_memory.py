@@ -27,6 +27,8 @@ OPTIONS = (
     {"strategy": "ewc"},
     {"strategy": "lwf"},
     {"strategy": "ar1"},
+    {"skip": 0.5},
+    {"skip": 0.2, "optimiser": "sgd"},
 )
 
 

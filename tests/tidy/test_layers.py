@@ -24,6 +24,7 @@ DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geo
 DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
 ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections", "nn.recompute"}
+ROWS |= {"nn.partial"}
 PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
 PLANNING |= {"memory.replay"}
 # The kernels in Python: a file a family, and what their arguments must be.

@@ -23,7 +23,7 @@ ROWS = [
     for form in formats.NAMES
     for op in OPS
     if form == "f32" or op in formats.load(form).ROWS
-    for part in formats.load(form).rows(op)
+    for part in formats.load(form).rows(op) + (formats.load(form).some(op) or ())
     for text in part
     if text.split()[0] != VIEW
 ]
@@ -39,6 +39,7 @@ OTHERS = {
     "the frozen stage's input and the latents": "u8_to_s8 *pack_s8 packed_bytes unpack_f32",
     "objectives, optimisers, gradients that add up": "softmax_xent mse sgd_* adam_step zero_f32 "
     "axpy_f32 scale_f32 sum_squares clip_norm check_finite",
+    "partial backward passes": "sum_errors keep_largest skip_smallest",
     "the store and the sampler": "gather_* draw_batch",
     "strategies and policies": "mul_f32 copy_f32",
     "the converter: an int8 tensor at another scale": "requantize_s8 copy_s8",

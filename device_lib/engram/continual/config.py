@@ -47,7 +47,7 @@ class Config:
 
     def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
                  scope=None, depth=None, optimiser="momentum", lr=LR, momentum=0.9,
-                 weight_decay=0.0, clip=None):
+                 weight_decay=0.0, clip=None, keep=None, skip=None):
         if not isinstance(batch, int) or batch < 1:
             raise DataError("expected a batch of at least 1, got %r" % (batch,))
         if micro is not None and (not isinstance(micro, int) or micro < 1 or batch % micro):
@@ -68,7 +68,21 @@ class Config:
             self.optimiser, batch, self.learns, self.heads,
             self.optimiser.gradients(batch, self.strategy.GRADIENTS),
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
+            self._partial(keep, skip),
         )
+
+    def _partial(self, keep, skip):
+        """Facts of nn.partial.Partial, None where each backward pass is whole."""
+        if keep is None and not skip:
+            return None
+        from ..nn.partial import choosable, shares, skipped  # few learners need it
+
+        if keep is not None and not choosable(self.spec.net, self.learns, self.heads):
+            raise DataError(
+                "expected layers with structures to keep (keep) below the last one, got none in "
+                "the backward pass of scope %s; leave keep out" % self.scope
+            )
+        return [shares(keep), skipped(skip)]
 
     def _suits(self, graph):
         """Raises DataError where the strategy cannot work with this model."""

@@ -54,6 +54,11 @@ class Learner:
                     parts: 1, the rate falls to 0; 0, it stays
     optimiser       a name of nn.optimisers.NAMES
     clip            largest norm of all gradients together; None: any
+    keep            share of each layer's structures (filters, rows) that the backward pass of a
+                    sample has: those with the largest errors; or the least and the most such
+                    share; None: all of them (nn.partial)
+    skip            share of the samples, those with the smallest errors, that have no backward
+                    pass; None: all have one
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
     strategy_options   dict of numbers, by the names in OPTIONS of that strategy
@@ -124,6 +129,8 @@ class Learner:
         scope=None,
         optimiser="momentum",
         clip=None,
+        keep=None,
+        skip=None,
         prepared=None,
     ):
         from . import opening
@@ -165,7 +172,7 @@ class Learner:
                     "batch": batch, "micro": micro, "strategy": strategy,
                     "strategy_options": strategy_options, "scope": scope, "depth": depth,
                     "optimiser": optimiser, "lr": lr, "momentum": momentum,
-                    "weight_decay": weight_decay, "clip": clip,
+                    "weight_decay": weight_decay, "clip": clip, "keep": keep, "skip": skip,
                 },
                 slots,
                 8 if store is None else store.bits,

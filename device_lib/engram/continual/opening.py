@@ -19,7 +19,7 @@ from .prepared import Prepared
 _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
     "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program",
-    "engram.nn.losses", "engram.nn.updates", "engram.nn.recompute",
+    "engram.nn.losses", "engram.nn.updates", "engram.nn.recompute", "engram.nn.partial",
     "engram.nn.formats.f32", "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
     "engram.nn.geometry",
 )
@@ -59,8 +59,8 @@ class Room:
         choice = config.choice
         text = json.dumps([
             layout.offsets, choice.batch, choice.learns, choice.heads, choice.gradients,
-            choice.teacher, choice.single_backward, config.scope, config.saved_names,
-            config.saved_bytes,
+            choice.teacher, choice.single_backward, choice.partial, config.scope,
+            config.saved_names, config.saved_bytes,
         ]).encode()
         self._length = len(text)
         self._text[: len(text)] = text
@@ -70,10 +70,10 @@ class Room:
         self.arena = Arena(Needs(self.micro, self.block_bytes, self.total_bytes), available)
 
     def read(self):
-        """(offsets, [batch, learns, heads, gradients, teacher, single_backward], [scope, names and
-        bytes of what is saved])"""
+        """(offsets, [batch, learns, heads, gradients, teacher, single_backward, partial], [scope,
+        names and bytes of what is saved])"""
         facts = json.loads(bytes(self._text[: self._length]))
-        return facts[0], facts[1:7], facts[7:]
+        return facts[0], facts[1:8], facts[8:]
 
 
 def prepare(spec, options, slots=0, bits=8, available=None, unload=None, spared=SPARED[0]):

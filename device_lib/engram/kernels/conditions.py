@@ -218,6 +218,40 @@ def targets(kernel, values, at):
     expect(kernel, "out", right, "a row a slot, of as many elements as a record has targets")
 
 
+# ---- some structures of a layer -------------------------------------------------------------
+
+
+def kept(kernel, values, at, batch=1):
+    """Each of B rows names structures in rising order, then is -1; B is `batch` places behind."""
+    entries, rows = values[at], values[at + batch]
+    M = len(entries) // rows if rows else 0
+    for i in range(len(entries)):
+        if i % M == 0:
+            low = 0
+        if entries[i] == -1:
+            low = M
+        elif low == M:
+            entry(kernel, "kept", entries, i, -1, -1)
+        else:
+            entry(kernel, "kept", entries, i, low, M - 1)
+            low = entries[i] + 1
+
+
+def kept_of_geom(kernel, values, at):
+    kept(kernel, values, at, 2)
+
+
+def shares(kernel, values, at):
+    low, high = values[at]
+    words = "two shares from 0 to 1, the first not above the second"
+    expect(kernel, "shares", 0 <= low <= high <= 1, words)
+
+
+def share_and_rate(kernel, values, at):
+    right = all([0 <= v <= 1 for v in values[at]])
+    expect(kernel, "hyper", right, "a share and a rate, both from 0 to 1")
+
+
 # ---- audio front-end ------------------------------------------------------------------------
 
 

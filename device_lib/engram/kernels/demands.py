@@ -110,6 +110,22 @@ ROWS = {
     "sqrt_f32": "out F n, x f n -> n",
     "uniform_f32": "out F n, seed i 0, at i 0 -> n",
     "gaussian_f32": "out F n, seed i 0, at i 0 -> n",
+    # some structures of a layer
+    "sum_errors": "sums F B*M, dout f B*P*M, B i 0, P i 0, M i 0",
+    "keep_largest": "kept L B*M, state F 2, sums f B*M, shares f 2 shares, B i 0, M i 0 -> kept",
+    "skip_smallest": "dout F B*N, state F 3, sums f B, hyper f 2 share_and_rate, B i 0, N i 0",
+    "dense_bwd_dx_some": "dx F B*P*N, dout f B*P*M, w f M*N, kept l B*M kept, B i 0, P i 0, "
+    "N i 0, M i 0 -> kept",
+    "dense_bwd_dw_some": "dw F M*N, db F M, dout f B*P*M, x f B*P*N, kept l B*M kept, B i 0, "
+    "P i 0, N i 0, M i 0 -> kept",
+    "conv2d_bwd_dx_some": "dx F B*H*W*C, dout f B*OH*OW*K, w f K*R*S*C, kept l B*K kept_of_geom, "
+    "geom l 14 geom, B i 0 -> kept geom",
+    "conv2d_bwd_dw_some": "dw F K*R*S*C, db F K, dout f B*OH*OW*K, x f B*H*W*C, "
+    "kept l B*K kept_of_geom, geom l 14 geom, B i 0 -> kept geom",
+    "depthwise_bwd_dx_some": "dx F B*H*W*C, dout f B*OH*OW*C, w f R*S*C, "
+    "kept l B*C kept_of_geom, geom l 14 channelwise, B i 0 -> kept geom",
+    "depthwise_bwd_dw_some": "dw F R*S*C, db F C, dout f B*OH*OW*C, x f B*H*W*C, "
+    "kept l B*C kept_of_geom, geom l 14 channelwise, B i 0 -> kept geom",
     # more of int8, packed latents
     "conv2d_t_s8": "out B B*H*W*C, x b B*OH*OW*K, w b C*R*S*K, bias l C, mult l C, "
     "shift l C multipliers, geom l 14 geom, q l 4 q, B i 0 -> bias mult shift geom q",

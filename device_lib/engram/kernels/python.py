@@ -13,7 +13,7 @@ Written buffers come first, and nothing is written unless every argument is righ
 and TypeError name the kernel, the argument, what was expected and what came. A written buffer
 shares memory with no other argument, except where a line here says "may be". `_fwd` and `_dx`
 overwrite, `_dw` adds. Of these only check_finite returns something of meaning; what lies beyond
-the first layers is in one file per family: layers, train, int8, replay, audio.
+the first layers is in one file per family: layers, train, some, int8, replay, audio.
 """
 
 import math
@@ -27,6 +27,7 @@ from .int8 import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .parts import add_rows, clamp, finish_s8, s8, store_s8, windows
 from .replay import *  # noqa: F403
+from .some import *  # noqa: F403
 from .tape import bind, put, run  # noqa: F401
 from .train import *  # noqa: F403
 

@@ -155,6 +155,34 @@ OPS = {
     "cast": (shape.same, "", "", ("dequantize_s8 out x qp",), (), ()),
 }
 
+
+
+def _some(kernel):
+    return (
+        (kernel + "_bwd_dw_some dw db dout x kept geom B",
+         kernel + "_bwd_dx_some dx dout w kept geom B"),
+        ("dense_bwd_dw_some none db dout none kept B Q 0 K",),
+    )
+
+
+# Rows backward and bias rows where each sample has a list of structures, kept (B, K or M): of the
+# other structures it computes nothing (partial.py). An op without them has no weights, or computes
+# all of them.
+SOME = {
+    "dense": (
+        ("dense_bwd_dw_some dw db dout x kept B 1 N M",
+         "dense_bwd_dx_some dx dout w kept B 1 N M"),
+        ("dense_bwd_dw_some none db dout none kept B 1 0 M",),
+    ),
+    "conv2d": _some("conv2d"),
+    "pointwise": (
+        ("dense_bwd_dw_some dw db dout x kept B P C K",
+         "dense_bwd_dx_some dx dout w kept B P C K"),
+        ("dense_bwd_dw_some none db dout none kept B P 0 K",),
+    ),
+    "depthwise": _some("depthwise"),
+}
+
 ITEM_BYTES = {"F32": 4, "I32": 4, "I8": 1}
 
 

@@ -109,15 +109,18 @@ class Program:
         """
         return self._forward(self._upper, batch, prefix, params)
 
-    def backward(self, batch, scales_of=None):
+    def backward(self, batch, scales_of=None, partial=None):
         """Rows that add the gradients of what learns to their buffer, from the gradients of the
         outputs. Raises ModelError where a number format stops them.
 
         scales_of: None, or function(node name) -> (minus the learning rate, what weight decay
         leaves), both array('f') of 1: the gradients are applied where they are computed, with no
         buffer for them.
+        partial: None, or partial.Partial: of each sample a part is left out.
         """
         needs, grads, names, rows = self.needs_gradient(), {}, set(), []
+        if partial:
+            rows += partial.skipping(self, batch)
         for output in self.graph.outputs:
             grads[output["node"]] = gradient(output["node"])
             names.add(grads[output["node"]])
@@ -134,6 +137,10 @@ class Program:
                         sums.append((value, grads[value], name, _another(name + "+", names)))
                         name = sums[-1][3]
                     grads[value] = name
+            if partial:
+                dout = self.window(*symbols["dout"], batch)
+                more, symbols["kept"] = partial.listing(self, node, dout, batch)
+                rows += more
             own, inputs = self._backward_texts(node, symbols)
             if scales_of and own:
                 rows += self._node_rows(node, inputs, symbols, "", PARAMS)
@@ -164,7 +171,10 @@ class Program:
 
     def _backward_texts(self, node, symbols):
         """The rows of the table that compute what is wanted of a node's gradients."""
-        _, backward, bias = formats.load(node["format"]).rows(node["op"])
+        form = formats.load(node["format"])
+        _, backward, bias = form.rows(node["op"])
+        if symbols.get("kept"):
+            backward, bias = form.some(node["op"])
         mode = self.learns.get(node["name"])
         own = {"all": backward, "bias": bias}.get(mode, ())
         inputs = [text for text in backward if _written(text) in _GRADIENTS]
@@ -229,6 +239,8 @@ class Program:
         return rows
 
     def _argument(self, symbol, node, known, sizes, params):
+        if symbol == "kept":
+            return known[symbol]
         if symbol in known and symbol != "B":
             buffer, value = known[symbol]
             return self.window(buffer, value, known["B"])
@@ -258,7 +270,7 @@ class Program:
 
     def buffer(self, name, kind, n, per_class=0):
         """The window of all n elements of a buffer, which gets that size at least."""
-        nbytes = n * (4 if kind == "f32" else 1)
+        nbytes = n * (1 if kind == "i8" else 4)
         if nbytes > self.sizes.get(name, (kind, -1))[1]:
             self.sizes[name] = (kind, nbytes)
         return (name, 0, n, per_class)

@@ -23,12 +23,15 @@ class Choice:
     gradients   the buffer to which the backward pass adds them: GRADS or VELOCITY; None: they are
                 applied where they are computed
     teacher, single_backward   sections that the strategy runs beside the usual ones
+    partial     None, or facts of partial.Partial
     """
 
-    def __init__(self, optimiser, batch, learns, heads, gradients, teacher, single_backward):
+    def __init__(
+        self, optimiser, batch, learns, heads, gradients, teacher, single_backward, partial=None
+    ):
         self.batch, self.learns, self.heads, self.optimiser = batch, learns, heads, optimiser
         self.gradients, self.teacher = gradients, teacher
-        self.single_backward = single_backward
+        self.single_backward, self.partial = single_backward, partial
 
 
 class Sections:
@@ -45,6 +48,7 @@ class Sections:
     .program, .losses     program.Program, losses.Losses
     .states     buffers of the optimiser
     .groups     {"below", "head": array('f') of hyperparameters}
+    .partial    partial.Partial, or None
     .runs       [(first in params, first in grads, elements, group)] of what learns
     """
 
@@ -60,10 +64,15 @@ class Sections:
         self._scales_of = None
         if not choice.gradients:
             self._scales_of = choice.optimiser.fused(self.groups, choice.heads)
+        self.partial = None
+        if choice.partial:
+            from .partial import Partial  # few learners need it
+
+            self.partial = Partial(choice.partial, choice.heads)
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
         for name, is_there in (
             ("update", choice.gradients),
-            ("start", choice.gradients),
+            ("start", choice.gradients or choice.partial),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
         ):
@@ -86,7 +95,7 @@ class Sections:
         return {
             "frozen": program.frozen,
             "begin": losses.clear,
-            "start": lambda: self._updating(updates.start),
+            "start": self._start,
             "answer": losses.answers,
             "backward": lambda: self._backward()[0],
             "again": lambda: self._backward()[1],
@@ -95,12 +104,18 @@ class Sections:
             "teacher": lambda: program.upper(micro, SECOND, TEACHER),
         }[name]()
 
+    def _start(self):
+        if self.partial:  # its states are those of the rows that use them
+            self._backward()
+        more = self.partial.start() if self.partial else []
+        return self._updating(updates.start) + more
+
     def _updating(self, rows, *others):
         return rows(self.choice.optimiser, self.choice.gradients, self.runs, *others)
 
     def _backward(self):
         """(rows of the backward pass, those of its end that come after latents are read again)"""
-        rows = self.program.backward(self.micro, self._scales_of)
+        rows = self.program.backward(self.micro, self._scales_of, self.partial)
         if not self._recompute:
             return rows, []
         from .recompute import split  # few learners need it

@@ -130,6 +130,7 @@ class Checked(click.ParamType):
 
 BUDGET = Checked("budget", learner_options.budget)
 ASSIGNMENT = Checked("assignment", learner_options.assignment)
+SHARES = Checked("shares", learner_options.shares)
 
 METER = Checked("meter", meters.check)
 
@@ -289,6 +290,25 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "help": "Largest norm of a step's gradient: a longer gradient is shortened to it.",
         },
     ),
+    (
+        "keep",
+        {
+            "type": SHARES,
+            "metavar": "SHARE",
+            "help": "Share of each layer's filters or rows that a sample's backward pass has, "
+            "those with the largest errors; LEAST:MOST lets it fall with the sample's error. "
+            "Less work per step, at some accuracy (docs/partial.md). Default: all of them.",
+        },
+    ),
+    (
+        "skip",
+        {
+            "type": click.FloatRange(0, 1, max_open=True),
+            "metavar": "SHARE",
+            "help": "Share of the samples that get no backward pass, those with the smallest "
+            "errors. Default: 0.",
+        },
+    ),
     ("seed", {"type": int, "help": "Seed of the random picks. Default: 1."}),
 )
 
@@ -303,6 +323,8 @@ PLANNED = (
     "optimiser",
     "momentum",
     "clip",
+    "keep",
+    "skip",
 )
 
 

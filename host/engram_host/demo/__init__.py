@@ -36,7 +36,10 @@ _FEWER = 4  # times fewer samples in memory, at the next try
 # less, the arena of stock firmware in 256 KB finds no piece the second time.
 _HEAP_LEFT = 28 * 1024
 # Settings that decide what memory a learner takes.
-_PLANNED = ("batch", "micro", "bits", "scope", "depth", "optimiser", "momentum", "clip", "classes")
+_PLANNED = (
+    "batch", "micro", "bits", "scope", "depth", "optimiser", "momentum", "clip", "keep", "skip",
+    "classes",
+)  # fmt: skip
 Say = Callable[[str], None]
 
 

@@ -7,7 +7,7 @@ told here, before anything is sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engram.continual import composition, policies, strategies
@@ -35,6 +35,7 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "micro": ("a whole number of samples from 1 on", lambda v: v >= 1 and v == int(v), "4"),
     "epochs": ("a whole number of passes from 1 on", lambda v: v >= 1 and v == int(v), "1"),
     "steps": ("a whole number of steps from 1 on", lambda v: v >= 1 and v == int(v), "800"),
+    "skip": ("a share of samples from 0 to below 1", lambda v: 0 <= v < 1, "0.5"),
     "new_share": ("a share of new samples above 0, up to 1", lambda v: 0 < v <= 1, "0.5"),
 }
 
@@ -75,6 +76,25 @@ def assignment(text: str) -> tuple[str, int | float]:
             except ValueError:
                 pass
     raise InputError(f"expected a strategy's option as name=number, got {text!r}")
+
+
+def shares(value: Any) -> float | list[float]:
+    """0.25 of 0.25 and "0.25", [0.1, 1.0] of "0.1:1" and of a pair: structures to keep.
+
+    Raises InputError.
+    """
+    parts = value.split(":") if isinstance(value, str) else value
+    try:
+        numbers = [float(part) for part in (parts if isinstance(parts, Sequence) else [parts])]
+        low, high = numbers[0], numbers[-1]
+        if len(numbers) > 2 or not 0 <= low <= high <= 1 or high == 0:
+            raise ValueError
+    except (TypeError, ValueError, IndexError):
+        raise InputError(
+            "--keep: expected a share of structures above 0 and at most 1, or the least and the "
+            f"most, got {value!r}; give --keep 0.25 or --keep 0.1:1"
+        ) from None
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def check_number(name: str, value: Any) -> None:
@@ -118,6 +138,8 @@ def for_board(options: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"expected latents of {BITS[0]} to {BITS[1]} bits, got {bits!r}")
     for name in _NUMBERS.keys() & values.keys():
         check_number(name, values[name])
+    if "keep" in values:
+        values["keep"] = shares(values["keep"])
     if "budget" in values:
         values.update(budget(values.pop("budget")))
     extras = values.pop("strategy_options", None)

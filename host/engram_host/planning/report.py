@@ -85,8 +85,8 @@ def plan_report(
     spec_path: a device model file. replay_slots: latents that the RAM index has room for; 0: none
     in the total, and for each board as many as its flash holds. bits, strategy, classes: as the
     learner takes them. micro: samples in memory at a time, a divisor of batch; None: the whole
-    batch, and for each board as many as fit. options: scope, depth, optimiser, momentum and clip,
-    as the learner takes them. Raises ModelError, DataError.
+    batch, and for each board as many as fit. options: scope, depth, optimiser, momentum, clip,
+    keep and skip, as the learner takes them. Raises ModelError, DataError.
     """
     path = Path(spec_path)
     boards = list(boards)
@@ -164,6 +164,8 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
         row["ram_bytes"] += sum(own.get(buffer, 0) for buffer in (name, gradient(name)))
         inputs = sum(needs[value] for value in node["in"])
         row["macs_backward"] = ((learns == "all") + inputs) * row["macs_forward"]
+        if plan.partial:
+            row["macs_backward"] = round(row["macs_backward"] * plan.partial.share(node))
         rows.append(row)
     return rows
 

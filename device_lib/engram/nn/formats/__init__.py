@@ -6,7 +6,7 @@ NAMES = ("f32", "s8")
 
 
 def load(name):
-    """The module of a format: DTYPE, ROWS or None, tensors(node). Raises ModelError."""
+    """The module of a format: rows(op), some(op), tensors(node). Raises ModelError."""
     if name not in NAMES:
         raise ModelError("expected a number format of %s, got %s" % (", ".join(NAMES), name))
     return __import__(__name__ + "." + name, None, None, ("ROWS",))

@@ -1,6 +1,6 @@
 """Float32: what the table of ops says, with gradients."""
 
-from ..ops import OPS
+from ..ops import OPS, SOME
 from ..ops import tensors as of_op
 
 ITEM_BYTES = 4  # of a value
@@ -9,6 +9,11 @@ ITEM_BYTES = 4  # of a value
 def rows(op):
     """(rows forward, rows backward, rows backward where only the bias learns) of an op."""
     return OPS[op][3:]
+
+
+def some(op):
+    """(rows backward, bias rows) of an op where samples keep some of its structures, or None."""
+    return SOME.get(op)
 
 
 def tensors(node):

@@ -54,6 +54,10 @@ def rows(op):
     return ROWS[op], (), ()
 
 
+def some(op):
+    """None: nothing of it is chosen, as it has no gradients."""
+
+
 def texts(op):
     """The tensors of an op as nn/ops.py writes them, in the order of dimensions that int8 has:
     output channels first, or last where each channel goes by itself."""

@@ -1,0 +1,288 @@
+// Backward passes of some structures of a layer: each sample goes by a list of its own.
+#include "engram_check.h"
+#include "engram_math.h"
+#include "engram_tile_some.h"
+#include "engram_window.h"
+
+#include <string.h>
+
+// ---- the choice ------------------------------------------------------------------------------
+
+int32_t engram_sum_errors(engram_F_t sums, engram_f_t dout, int32_t B, int32_t P, int32_t M,
+    engram_fault_t *fault) {
+    if (!(engram_dim(fault, 2, B, 0) && engram_dim(fault, 3, P, 0) && engram_dim(fault, 4, M, 0)
+          && engram_need(fault, 0, sums.n, B, M, 1, 1) && engram_need(fault, 1, dout.n, B, P, M, 1))) {
+        return ENGRAM_FAULT;
+    }
+    const float *from = dout.p;
+    float *to = sums.p;
+    for (int32_t b = 0; b < B; b++, to += M) {
+        for (int32_t m = 0; m < M; m++) {
+            to[m] = 0.0f;
+        }
+        for (int32_t p = 0; p < P; p++, from += M) {
+            for (int32_t m = 0; m < M; m++) {
+                to[m] += from[m] < 0.0f ? -from[m] : from[m];
+            }
+        }
+    }
+    return ENGRAM_OK;
+}
+
+// The k-th largest of n numbers, which change places: Hoare's selection. 1 <= k <= n
+static int32_t kth_largest(int32_t *v, int32_t n, int32_t k) {
+    int32_t low = 0, high = n - 1;
+    while (low < high) {
+        const int32_t pivot = v[low + (high - low) / 2];
+        int32_t i = low, j = high;
+        while (i <= j) {
+            while (v[i] > pivot) {
+                i++;
+            }
+            while (v[j] < pivot) {
+                j--;
+            }
+            if (i <= j) {
+                const int32_t other = v[i];
+                v[i++] = v[j];
+                v[j--] = other;
+            }
+        }
+        if (k - 1 <= j) {
+            high = j;
+        } else if (k - 1 >= i) {
+            low = i;
+        } else {
+            break;
+        }
+    }
+    return v[k - 1];
+}
+
+// Numbers that are not negative have the order of their bits.
+static int32_t order_of(float v) {
+    return (int32_t)(engram_to_bits(v) & 0x7fffffffu);
+}
+
+// The list of the k structures with the largest sums, those with a sum of 0 left out; how many.
+static int32_t list_largest(int32_t *kept, const float *sums, int32_t M, int32_t k) {
+    for (int32_t m = 0; m < M; m++) {
+        kept[m] = order_of(sums[m]);
+    }
+    const int32_t least = kth_largest(kept, M, k);
+    int32_t equals = k, n = 0;
+    for (int32_t m = 0; m < M; m++) {
+        equals -= order_of(sums[m]) > least;
+    }
+    for (int32_t m = 0; m < M; m++) {
+        const int32_t own = order_of(sums[m]);
+        if (own > least || (own == least && own != 0 && equals-- > 0)) {
+            kept[n++] = m;
+        }
+    }
+    return n;
+}
+
+enum { LARGEST, MEAN, KEPT_STATE };
+
+int32_t engram_keep_largest(engram_L_t kept, engram_F_t state, engram_f_t sums, engram_f_t shares,
+    int32_t B, int32_t M, engram_fault_t *fault) {
+    if (!(engram_dim(fault, 4, B, 0) && engram_dim(fault, 5, M, 0)
+          && engram_need(fault, 0, kept.n, B, M, 1, 1) && engram_need(fault, 1, state.n, KEPT_STATE, 1, 1, 1)
+          && engram_need(fault, 2, sums.n, B, M, 1, 1) && engram_need(fault, 3, shares.n, 2, 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    const float low = shares.p[0], high = shares.p[1];
+    if (!(low >= 0.0f && low <= high && high <= 1.0f)) {
+        engram_refuse_value(fault, 3, "two shares from 0 to 1, the first not above the second");
+        return ENGRAM_FAULT;
+    }
+    for (int32_t b = 0; b < B && M > 0; b++) {
+        const float *own = sums.p + (ptrdiff_t)b * M;
+        int32_t *list = kept.p + (ptrdiff_t)b * M, k = M, n = 0;
+        float total = 0.0f;
+        for (int32_t m = 0; m < M; m++) {
+            total += own[m];
+        }
+        if (engram_is_finite(total) && total > 0.0f) {
+            if (total > state.p[LARGEST]) {
+                state.p[LARGEST] = total;
+            }
+            const float share = low + engram_divide(total, state.p[LARGEST]) * (high - low);
+            k = share < 1.0f ? (int32_t)(share * (float)M + 0.001f) : M;
+            k = k < 1 ? 1 : k > M ? M : k;
+        }
+        if (total != 0.0f) {
+            n = list_largest(list, own, M, k);
+        }
+        state.p[MEAN] += (engram_divide((float)n, (float)M) - state.p[MEAN]) * 0.015625f;
+        for (; n < M; n++) {
+            list[n] = -1;
+        }
+    }
+    return ENGRAM_OK;
+}
+
+enum { BELOW, USUAL, SKIPPED, SKIP_STATE };
+
+int32_t engram_skip_smallest(engram_F_t dout, engram_F_t state, engram_f_t sums, engram_f_t hyper,
+    int32_t B, int32_t N, engram_fault_t *fault) {
+    if (!(engram_dim(fault, 4, B, 0) && engram_dim(fault, 5, N, 0)
+          && engram_need(fault, 0, dout.n, B, N, 1, 1) && engram_need(fault, 1, state.n, SKIP_STATE, 1, 1, 1)
+          && engram_need(fault, 2, sums.n, B, 1, 1, 1) && engram_need(fault, 3, hyper.n, 2, 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    const float share = hyper.p[0], rate = hyper.p[1];
+    if (!(share >= 0.0f && share <= 1.0f && rate >= 0.0f && rate <= 1.0f)) {
+        engram_refuse_value(fault, 3, "a share and a rate, both from 0 to 1");
+        return ENGRAM_FAULT;
+    }
+    for (int32_t b = 0; b < B; b++) {
+        const float error = sums.p[b];
+        if (!engram_is_finite(error)) {
+            continue;  // that a run diverges must be seen
+        }
+        float skipped = 0.0f;
+        if (error < state.p[BELOW] * state.p[USUAL]) {
+            skipped = 1.0f;
+            memset(dout.p + (ptrdiff_t)b * N, 0, (size_t)N * sizeof(float));
+        }
+        state.p[USUAL] += (error - state.p[USUAL]) * (state.p[USUAL] == 0.0f ? 1.0f : rate);
+        const float below = state.p[BELOW] + rate * (share - skipped);
+        state.p[BELOW] = below > 0.0f ? below : 0.0f;
+        state.p[SKIPPED] += (skipped - state.p[SKIPPED]) * rate;
+    }
+    return ENGRAM_OK;
+}
+
+// ---- dense -----------------------------------------------------------------------------------
+
+int32_t engram_dense_bwd_dx_some(engram_F_t dx, engram_f_t dout, engram_f_t w, engram_l_t kept,
+    int32_t B, int32_t P, int32_t N, int32_t M, engram_fault_t *fault) {
+    if (!(engram_dim(fault, 4, B, 0) && engram_dim(fault, 5, P, 0) && engram_dim(fault, 6, N, 0)
+          && engram_dim(fault, 7, M, 0)
+          && engram_need(fault, 0, dx.n, B, P, N, 1) && engram_need(fault, 1, dout.n, B, P, M, 1)
+          && engram_need(fault, 2, w.n, M, N, 1, 1) && engram_need(fault, 3, kept.n, B, M, 1, 1)
+          && engram_kept(fault, 3, kept, B, M))) {
+        return ENGRAM_FAULT;
+    }
+    engram_mm_t t = {
+        .out = dx.p, .out_i = N, .a = dout.p, .a_i = M, .b = w.p, .b_j = 1,
+        .I = (size_t)P, .J = (size_t)N, .n2 = 1, .n1 = 1, .b0 = N,
+    };
+    for (int32_t b = 0; b < B; b++, t.out += (ptrdiff_t)P * N, t.a += (ptrdiff_t)P * M) {
+        engram_some_axpy(&t, engram_some(kept, b, M));
+    }
+    return ENGRAM_OK;
+}
+
+int32_t engram_dense_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
+    engram_l_t kept, int32_t B, int32_t P, int32_t N, int32_t M, engram_fault_t *fault) {
+    if (!(engram_dim(fault, 5, B, 0) && engram_dim(fault, 6, P, 0) && engram_dim(fault, 7, N, 0)
+          && engram_dim(fault, 8, M, 0)
+          && engram_need(fault, 0, dw.n, M, N, 1, 1) && engram_need(fault, 1, db.n, M, 1, 1, 1)
+          && engram_need(fault, 2, dout.n, B, P, M, 1) && engram_need(fault, 3, x.n, B, P, N, 1)
+          && engram_need(fault, 4, kept.n, B, M, 1, 1) && engram_kept(fault, 4, kept, B, M))) {
+        return ENGRAM_FAULT;
+    }
+    engram_mm_t t = {
+        .out = dw.p, .out_i = N, .a = dout.p, .b = x.p, .J = (size_t)N,
+        .n2 = 1, .n1 = 1, .n0 = (size_t)P, .a0 = M, .b0 = N,
+    };
+    for (int32_t b = 0; b < B; b++, t.a += (ptrdiff_t)P * M, t.b += (ptrdiff_t)P * N) {
+        const engram_some_t some = engram_some(kept, b, M);
+        engram_some_outer(&t, some);
+        engram_some_add_rows(db.p, t.a, (size_t)P, (size_t)M, some);
+    }
+    return ENGRAM_OK;
+}
+
+// ---- depthwise -------------------------------------------------------------------------------
+
+// The arguments are as large as an image, a window of weights, ... of so many channels.
+static bool channels_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g, int32_t B, int height, int width) {
+    return engram_need(fault, arg, n, B, g[height], g[width], g[ENGRAM_C]);
+}
+
+static bool taps_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g) {
+    return engram_need(fault, arg, n, g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C], 1);
+}
+
+int32_t engram_depthwise_bwd_dx_some(engram_F_t dx, engram_f_t dout, engram_f_t w, engram_l_t kept,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 5, B, 0) && engram_geom(fault, 4, geom, true)
+          && channels_ok(fault, 0, dx.n, g, B, ENGRAM_H, ENGRAM_W)
+          && channels_ok(fault, 1, dout.n, g, B, ENGRAM_OH, ENGRAM_OW) && taps_ok(fault, 2, w.n, g)
+          && engram_need(fault, 3, kept.n, B, g[ENGRAM_C], 1, 1) && engram_kept(fault, 3, kept, B, g[ENGRAM_C]))) {
+        return ENGRAM_FAULT;
+    }
+    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
+    const ptrdiff_t C = g[ENGRAM_C], row = v.out * C;
+    memset(dx.p, 0, dx.n * sizeof(float));
+    float *to = dx.p;
+    const float *from = dout.p;
+    for (int32_t b = 0; b < B; b++, from += h.out * row) {
+        const engram_some_t some = engram_some(kept, b, g[ENGRAM_C]);
+        for (int32_t ih = 0; ih < h.size; ih++) {
+            const engram_reach_t r = engram_reach(&h, ih);
+            for (int32_t iw = 0; iw < v.size; iw++, to += C) {
+                const engram_reach_t s = engram_reach(&v, iw);
+                const float *d = from + (r.at * row + s.at * C);
+                const float *taps = w.p + (r.first * v.taps + s.first) * C;
+                for (size_t k = 0; k < some.n; k++) {
+                    float sum = 0.0f;
+                    const float *dr = d + some.at[k], *tr = taps + some.at[k];
+                    for (int32_t i = r.n; i > 0; i--, dr -= r.back * row, tr += r.step * v.taps * C) {
+                        const float *dp = dr, *tp = tr;
+                        for (int32_t j = s.n; j > 0; j--, dp -= s.back * C, tp += s.step * C) {
+                            sum += *dp * *tp;
+                        }
+                    }
+                    to[some.at[k]] = sum;
+                }
+            }
+        }
+    }
+    return ENGRAM_OK;
+}
+
+int32_t engram_depthwise_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
+    engram_l_t kept, engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 6, B, 0) && engram_geom(fault, 5, geom, true) && taps_ok(fault, 0, dw.n, g)
+          && engram_need(fault, 1, db.n, g[ENGRAM_C], 1, 1, 1)
+          && channels_ok(fault, 2, dout.n, g, B, ENGRAM_OH, ENGRAM_OW)
+          && channels_ok(fault, 3, x.n, g, B, ENGRAM_H, ENGRAM_W)
+          && engram_need(fault, 4, kept.n, B, g[ENGRAM_C], 1, 1) && engram_kept(fault, 4, kept, B, g[ENGRAM_C]))) {
+        return ENGRAM_FAULT;
+    }
+    const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
+    const ptrdiff_t C = g[ENGRAM_C], x_row = v.size * C, out_row = v.out * C;
+    for (int32_t b = 0; b < B; b++) {
+        const engram_some_t some = engram_some(kept, b, g[ENGRAM_C]);
+        const float *d = dout.p + b * h.out * out_row, *image = x.p + b * h.size * x_row;
+        for (int32_t r = 0; r < h.taps; r++) {
+            const engram_range_t oh = engram_outputs(&h, r);
+            for (int32_t s = 0; s < v.taps; s++) {
+                const engram_range_t ow = engram_outputs(&v, s);
+                const ptrdiff_t first_d = oh.from * out_row + ow.from * C;
+                const ptrdiff_t first_x = (oh.from * h.stride - h.pad + r * h.dil) * x_row
+                    + (ow.from * v.stride - v.pad + s * v.dil) * C;
+                for (size_t k = 0; k < some.n; k++) {
+                    float sum = 0.0f;
+                    for (int32_t i = 0; i < oh.to - oh.from; i++) {
+                        const float *dp = d + (first_d + i * out_row + some.at[k]);
+                        const float *xp = image + (first_x + i * h.stride * x_row + some.at[k]);
+                        for (int32_t j = ow.to - ow.from; j > 0; j--, dp += C, xp += v.stride * C) {
+                            sum += *dp * *xp;
+                        }
+                    }
+                    dw.p[(r * v.taps + s) * C + some.at[k]] += sum;
+                }
+            }
+        }
+        engram_some_add_rows(db.p, d, (size_t)(h.out * v.out), (size_t)C, some);
+    }
+    return ENGRAM_OK;
+}
