@@ -154,7 +154,7 @@ HOST_ROWS = {
 }
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
-PURE = DATA | PLANNING | {"errors", "npy", "link.wire", "link.phases"}
+PURE = DATA | PLANNING | {"errors", "npy", "link.wire", "link.phases", "kernels.demands"}
 PURE |= {"store.format", "store.checkpoint"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "continual.config"}
 PURE |= {"continual.composition", "continual.defaults"}

@@ -19,6 +19,7 @@ from engram.nn.model import ModelSpec
 from ..line.room import needed_bytes as file_bytes
 from .flash import FlashPlan, flash_plan
 from .room import Facts, Room, room_of
+from .work import Work
 
 # Heap beside a plan while a learner is opened, in bytes: for any model, and per node of its graph;
 # with the library in RAM also its code. Found with tests/bench/opening.py, which fills the heap of
@@ -72,13 +73,21 @@ class Wanted:
         self.nodes = len(self.spec.net.frozen) + len(self.spec.net.adaptive)
         self._totals: list[tuple[int, bool, int]] | None = None
 
-    def ways(self, slots: int) -> list[tuple[int, bool, int]]:
-        """[(micro-batch, recompute, bytes of the plan)] with an index of so many records."""
+    def ways(self, slots: int, bits: int = 0) -> list[tuple[int, bool, int]]:
+        """[(micro-batch, recompute, bytes of the plan)] with an index of so many records.
+
+        bits: of a latent element; 0: those that were asked for.
+        """
         if self._totals is None:
             plan = self.config.plan_of
             self._totals = [(*way, plan(*way).layout.total_bytes) for way in self.config.ways()]
-        index = index_bytes(self.spec.latent_elems, slots, self.bits) if slots else 0
+        index = index_bytes(self.spec.latent_elems, slots, bits or self.bits) if slots else 0
         return [(micro, again, total + index) for micro, again, total in self._totals]
+
+    def work(self, micro: int, recompute: bool, bits: int = 0) -> Work:
+        """The calls of kernels of such mini-batches, with all classes in use. bits: as there."""
+        plan = self.config.plan_of(micro, recompute)
+        return Work.of(plan, self.spec.latent_elems, bits or self.bits, self.spec.classes or 0)
 
     def changed(self, change: Mapping[str, Any]) -> Wanted | None:
         """The same with other options; None where they do not go together."""
@@ -95,12 +104,18 @@ class Wanted:
             return None
 
 
+def memory_to_open(target: Wanted, total: int, stock: bool) -> int:
+    """Bytes of heap while a learner is opened whose plan has `total`; stock: with the library in
+    RAM."""
+    return total + _OPENING_BYTES[stock] + _OPENING_NODE_BYTES * target.nodes
+
+
 def fit(board: Facts, target: Wanted, replay_slots: int = 0, propose: bool = True) -> Fit:
     """Whether a learner fits a board. propose: where it does not, try other options."""
     room = room_of(board)
     flash = flash_plan(board, target.spec, target.bits, target.config)
     slots = replay_slots or (flash["latents"] if flash else 0)
-    opening = _OPENING_BYTES[room.stock] + _OPENING_NODE_BYTES * target.nodes
+    opening = memory_to_open(target, 0, room.stock)
     micro, again, least = _way(target.ways(slots), room.heap, opening)
     reasons = list(_reasons(target, room, flash, least, opening))
     return {
@@ -122,9 +137,7 @@ def _way(ways: list[tuple[int, bool, int]], heap: int, opening: int) -> tuple[in
     """The way that a board takes: the first that can be opened and leaves a part of the heap,
     else the smallest."""
     spare = max(opening, int(heap * SPARED[0]))
-    return next(
-        (way for way in ways if way[2] + spare <= heap), min(ways, key=lambda way: way[2])
-    )
+    return next((way for way in ways if way[2] + spare <= heap), min(ways, key=lambda way: way[2]))
 
 
 def _reasons(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -19,8 +19,10 @@ from engram.nn.names import gradient
 from engram.nn.ops import ITEM_BYTES, macs
 from engram.nn.plan import Plan
 
-from .energy import ESTIMATE_CODE, Board, Cost, costs, estimate_instructions
+from .energy import Board, Cost, cost, has_power_figures
 from .fit import Fit, Wanted, fit
+from .timing import core_costs
+from .work import instructions, not_counted
 
 
 class LayerPlan(TypedDict):
@@ -64,6 +66,7 @@ class PlanReport(TypedDict):
     observe: list[Cost]
     predict: list[Cost]
     step: list[Cost]
+    not_counted: dict[str, list[str]]  # {board: kernels that have no measured cost on its core}
     fit: list[Fit]
     source: NotRequired[str]
 
@@ -102,6 +105,12 @@ def plan_report(
     observe = sum(row["macs_forward"] for row in layers if row["stage"] == "frozen")
     forward = sum(row["macs_forward"] for row in layers if row["stage"] == "adaptive")
     backward = sum(row["macs_backward"] for row in layers)
+    fits = [fit(board, target, replay_slots) for board in boards]
+    timed = [
+        _costs(target, row, board)
+        for board, row in zip(boards, fits)
+        if has_power_figures(board) and core_costs(board)
+    ]
     return {
         "model": spec.name,
         "classes": spec.classes,
@@ -122,10 +131,11 @@ def plan_report(
         "macs_observe": observe,
         "macs_predict": observe + forward,
         "macs_step": batch * (forward + backward),
-        "observe": _costs(observe, 0, boards),
-        "predict": _costs(observe, forward, boards),
-        "step": _costs(0, batch * (forward + backward), boards),
-        "fit": [fit(board, target, replay_slots) for board in boards],
+        "observe": [row.observe for row in timed],
+        "predict": [row.predict for row in timed],
+        "step": [row.step for row in timed],
+        "not_counted": {row.step["board"]: row.not_counted for row in timed if row.not_counted},
+        "fit": fits,
         "source": "model",
     }
 
@@ -136,8 +146,23 @@ def _rehearsal_bytes(spec: Any) -> int:
     return sum(entry[3] for name, entry in entries if name.startswith("rehearsal."))
 
 
-def _costs(macs_int8: int, macs_f32: int, boards: Iterable[Board]) -> list[Cost]:
-    return costs(estimate_instructions(macs_int8, macs_f32), boards, ESTIMATE_CODE)
+class _Timed(NamedTuple):
+    """Time and energy on a board, and the kernels of which its core has no measured cost."""
+
+    observe: Cost
+    predict: Cost
+    step: Cost
+    not_counted: list[str]
+
+
+def _costs(target: Wanted, fit: Fit, board: Board) -> _Timed:
+    """For mini-batches as that board takes them."""
+    core = core_costs(board)
+    assert core is not None
+    work = target.work(fit["micro"], fit["recompute"])
+    observe, predict, step = (cost(instructions(calls, core), board, core.code) for calls in work)
+    missing = {kernel for calls in work for kernel in not_counted(calls, core)}
+    return _Timed(observe, predict, step, sorted(missing))
 
 
 def _frozen_layers(spec: Any) -> list[LayerPlan]:
@@ -237,7 +262,7 @@ def plan_table(report: PlanReport) -> RenderableType:
     if any(row["flash"] for row in report["fit"]):
         parts += [Text(), _memory_table(report), Text(_AVAILABLE, style="dim"), *_refusals(report)]
     if report["step"]:
-        parts += [Text(), _cost_table(report)]
+        parts += [Text(), _cost_table(report), *_means(report)]
     return Group(*parts)
 
 
@@ -278,6 +303,13 @@ def _refusals(report: PlanReport) -> Iterable[Text]:
             yield Text.assemble("  it fits with ", (words, "bold green"))
         elif row["reasons"]:
             yield Text("  no other batch, bits, optimiser, strategy or scope makes it fit")
+
+
+def _means(report: PlanReport) -> Iterable[Text]:
+    """Lines on kernels that `make bench` has not counted."""
+    for board, kernels in report["not_counted"].items():
+        text = f"no measured cost of {', '.join(kernels)}: the mean of its core stands for it"
+        yield Text.assemble((f"{board}: ", "bold"), text)
 
 
 def _cost_table(report: PlanReport) -> Table:

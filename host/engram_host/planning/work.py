@@ -1,0 +1,71 @@
+"""Instructions of a learner's work on a core: its rows, each by the counts of its kernel.
+
+Observing a sample runs the frozen stage once; a training step reads, runs forward and backward a
+micro-batch at a time, and updates. What a step does outside of kernels (MicroPython, the tapes)
+was counted too and is in. What the model leaves out: the flash's own time to program and erase,
+the link, and that zeros make float operations in software shorter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from engram.nn.names import VIEW
+
+from .kernel_costs import CoreCosts
+from .sizes import STEP, sizes
+
+Row = tuple[str, dict[str, int]]  # a kernel and the sizes of a call
+Calls = list[tuple[Row, int]]  # with how many of them there are
+_UPDATES = ("begin", "update")  # sections that run once per mini-batch
+
+
+class Work(NamedTuple):
+    """The calls of kernels of each kind of work: of a sample, of an answer, of a training step."""
+
+    observe: Calls
+    predict: Calls
+    step: Calls
+
+    @classmethod
+    def of(cls, plan: Any, latent_elems: int, bits: int, known: int) -> Work:
+        """plan: nn.sections.Sections. known: classes in use."""
+
+        def calls(section: str, times: int = 1) -> Calls:
+            if section not in plan.sections:
+                return []
+            return [
+                ((kernel, sizes(kernel, args, known)), times)
+                for kernel, args, _ in plan.section(section)
+                if kernel != VIEW
+            ]
+
+        batch, micro = plan.choice.batch, plan.micro
+        micros = batch // micro
+        observe = calls("frozen") + [(("pack_s8", _packed(latent_elems, bits)), 1)]
+        predict = calls("frozen") + calls("single") + calls("answer")
+        step = calls("forward", micros) + calls("backward", micros) + calls("again", micros)
+        step += calls("teacher", micros) + calls("single_backward", batch)
+        for section in _UPDATES:
+            step += calls(section)
+        read = {"rows": micro, "size": micro * latent_elems, "bits": bits}
+        reads = 2 if "again" in plan.sections else 1
+        step.append((("draw_batch", {"batch": micro}), micros))
+        step.append((("gather_latents", read), reads * micros))
+        rows = sum(times for _, times in step)
+        step.append(((STEP, {"micros": micros, "rows": rows}), 1))
+        return cls(observe, predict, step)
+
+
+def _packed(n: int, bits: int) -> dict[str, int]:
+    return {"n": n, "size": (n * bits + 7) // 8, "bits": bits}
+
+
+def instructions(calls: Calls, costs: CoreCosts) -> float:
+    """Instructions of all the calls on a core."""
+    return sum(times * costs.instructions(*row) for row, times in calls)
+
+
+def not_counted(calls: Calls, costs: CoreCosts) -> list[str]:
+    """Kernels of the calls that have no measured cost on a core, in order."""
+    return sorted({kernel for (kernel, _), _ in calls if not costs.has(kernel)})
