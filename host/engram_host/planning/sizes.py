@@ -88,7 +88,7 @@ def _sizes(kernel: str, args: Sequence[Any], known: int) -> Iterator[tuple[str, 
                 yield name, _inside(size, taps, stride, pad, dilation, out)
         elif size == "entries":  # one per value that so many bits have
             yield "bits", len(arg).bit_length() - 1
-        elif size.isidentifier():
+        elif size.isidentifier() and arg is not None:
             yield size, _length(arg, known)
 
 
