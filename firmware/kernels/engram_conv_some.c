@@ -1,5 +1,7 @@
 // Backward passes of a convolution for some of its filters, float32: each sample goes by a list of
 // its own. The walk is that of engram_conv.c with a batch of one.
+#include <string.h>
+
 #include "engram_check.h"
 #include "engram_tile_some.h"
 #include "engram_window.h"
@@ -24,6 +26,11 @@ int32_t engram_conv2d_bwd_dx_some(engram_F_t dx, engram_f_t dout, engram_f_t w, 
     const float *image = dout.p;
     for (int32_t b = 0; b < B; b++, image += h.out * out_row) {
         const engram_some_t some = engram_some(kept, b, g[ENGRAM_K]);
+        if (some.n == 0) {
+            memset(t.out, 0, (size_t)(h.size * v.size * C) * sizeof(float));
+            t.out += h.size * v.size * C;
+            continue;
+        }
         for (int32_t ih = 0; ih < h.size; ih++) {
             const engram_reach_t r = engram_reach(&h, ih);
             t.n2 = (size_t)r.n, t.a2 = -r.back * out_row, t.b2 = r.step * w_row;

@@ -29,6 +29,10 @@ static inline float engram_divide(float a, float b) {
 }
 #endif
 
+static inline float engram_fabsf(float v) {
+    return engram_from_bits(engram_to_bits(v) & 0x7fffffffu);
+}
+
 #define ENGRAM_INF (engram_from_bits(0x7f800000u))
 
 static inline int engram_is_finite(float x) {

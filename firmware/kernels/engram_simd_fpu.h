@@ -381,6 +381,8 @@ static inline void engram_add_4(float *out, const float *a, const float *b) {
         : "memory", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7");
 }
 
+#include "engram_simd_fpu_some.h"
+
 #undef PAIR
 #undef COLUMN
 #undef TERM

@@ -14,16 +14,28 @@ int32_t engram_sum_errors(engram_F_t sums, engram_f_t dout, int32_t B, int32_t P
           && engram_need(fault, 0, sums.n, B, M, 1, 1) && engram_need(fault, 1, dout.n, B, P, M, 1))) {
         return ENGRAM_FAULT;
     }
-    const float *from = dout.p;
-    float *to = sums.p;
-    for (int32_t b = 0; b < B; b++, to += M) {
-        for (int32_t m = 0; m < M; m++) {
-            to[m] = 0.0f;
-        }
-        for (int32_t p = 0; p < P; p++, from += M) {
-            for (int32_t m = 0; m < M; m++) {
-                to[m] += from[m] < 0.0f ? -from[m] : from[m];
+    for (int32_t b = 0; b < B; b++) {
+        const float *from = dout.p + (ptrdiff_t)b * P * M;
+        float *to = sums.p + (ptrdiff_t)b * M;
+        int32_t m = 0;
+        for (; M - m >= 4; m += 4) {
+            const float *at = from + m;
+            float s0 = 0.0f, s1 = 0.0f, s2 = 0.0f, s3 = 0.0f;
+            for (int32_t p = P; p > 0; p--, at += M) {
+                s0 += engram_fabsf(at[0]);
+                s1 += engram_fabsf(at[1]);
+                s2 += engram_fabsf(at[2]);
+                s3 += engram_fabsf(at[3]);
             }
+            to[m] = s0, to[m + 1] = s1, to[m + 2] = s2, to[m + 3] = s3;
+        }
+        for (; m < M; m++) {
+            const float *at = from + m;
+            float sum = 0.0f;
+            for (int32_t p = P; p > 0; p--, at += M) {
+                sum += engram_fabsf(*at);
+            }
+            to[m] = sum;
         }
     }
     return ENGRAM_OK;
@@ -171,7 +183,12 @@ int32_t engram_dense_bwd_dx_some(engram_F_t dx, engram_f_t dout, engram_f_t w, e
         .I = (size_t)P, .J = (size_t)N, .n2 = 1, .n1 = 1, .b0 = N,
     };
     for (int32_t b = 0; b < B; b++, t.out += (ptrdiff_t)P * N, t.a += (ptrdiff_t)P * M) {
-        engram_some_axpy(&t, engram_some(kept, b, M));
+        const engram_some_t some = engram_some(kept, b, M);
+        if (some.n == 0) {
+            memset(t.out, 0, (size_t)P * (size_t)N * sizeof(float));
+        } else {
+            engram_some_axpy(&t, some);
+        }
     }
     return ENGRAM_OK;
 }
@@ -199,6 +216,53 @@ int32_t engram_dense_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t dout, 
 
 // ---- depthwise -------------------------------------------------------------------------------
 
+// Pairs that are multiplied and added: how many, and the steps from one to the next.
+typedef struct { int32_t rows, columns; ptrdiff_t a_down, a_right, b_down, b_right; } walk_t;
+
+// sum[i] = sum over the walk of a[c[i]] * b[c[i]], for four channels
+static void dots_4(float *sum, const float *a, const float *b, const int32_t *c, const walk_t *t) {
+    float s0 = 0.0f, s1 = 0.0f, s2 = 0.0f, s3 = 0.0f;
+    for (int32_t i = t->rows; i > 0; i--, a += t->a_down, b += t->b_down) {
+        const float *a0 = a + c[0], *a1 = a + c[1], *a2 = a + c[2], *a3 = a + c[3];
+        const float *b0 = b + c[0], *b1 = b + c[1], *b2 = b + c[2], *b3 = b + c[3];
+        for (int32_t j = t->columns; j > 0; j--) {
+            s0 += *a0 * *b0;
+            s1 += *a1 * *b1;
+            s2 += *a2 * *b2;
+            s3 += *a3 * *b3;
+            a0 += t->a_right, a1 += t->a_right, a2 += t->a_right, a3 += t->a_right;
+            b0 += t->b_right, b1 += t->b_right, b2 += t->b_right, b3 += t->b_right;
+        }
+    }
+    sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
+}
+
+static float dot(const float *a, const float *b, const walk_t *t) {
+    float sum = 0.0f;
+    for (int32_t i = t->rows; i > 0; i--, a += t->a_down, b += t->b_down) {
+        const float *ap = a, *bp = b;
+        for (int32_t j = t->columns; j > 0; j--, ap += t->a_right, bp += t->b_right) {
+            sum += *ap * *bp;
+        }
+    }
+    return sum;
+}
+
+// out[c] += the sums of a walk, for the listed channels
+static void add_dots(float *out, const float *a, const float *b, engram_some_t some, const walk_t *t) {
+    size_t k = 0;
+    for (; some.n - k >= 4; k += 4) {
+        float sum[4];
+        const int32_t *c = some.at + k;
+        dots_4(sum, a, b, c, t);
+        out[c[0]] += sum[0], out[c[1]] += sum[1], out[c[2]] += sum[2], out[c[3]] += sum[3];
+    }
+    for (; k < some.n; k++) {
+        const int32_t c = some.at[k];
+        out[c] += dot(a + c, b + c, t);
+    }
+}
+
 // The arguments are as large as an image, a window of weights, ... of so many channels.
 static bool channels_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g, int32_t B, int height, int width) {
     return engram_need(fault, arg, n, B, g[height], g[width], g[ENGRAM_C]);
@@ -218,29 +282,23 @@ int32_t engram_depthwise_bwd_dx_some(engram_F_t dx, engram_f_t dout, engram_f_t 
         return ENGRAM_FAULT;
     }
     const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
-    const ptrdiff_t C = g[ENGRAM_C], row = v.out * C;
-    memset(dx.p, 0, dx.n * sizeof(float));
-    float *to = dx.p;
-    const float *from = dout.p;
-    for (int32_t b = 0; b < B; b++, from += h.out * row) {
+    const ptrdiff_t C = g[ENGRAM_C], row = v.out * C, pixels = h.size * v.size * C, errors = h.out * row;
+    for (int32_t b = 0; b < B; b++) {
         const engram_some_t some = engram_some(kept, b, g[ENGRAM_C]);
-        for (int32_t ih = 0; ih < h.size; ih++) {
+        float *to = dx.p + b * pixels;
+        const float *from = dout.p + b * errors;
+        if (some.at == NULL) {
+            engram_depthwise_bwd_dx((engram_F_t) { to, (size_t)pixels }, (engram_f_t) { from, (size_t)errors }, w,
+                geom, 1, fault);
+            continue;
+        }
+        memset(to, 0, (size_t)pixels * sizeof(float));
+        for (int32_t ih = 0; ih < h.size && some.n != 0; ih++) {
             const engram_reach_t r = engram_reach(&h, ih);
             for (int32_t iw = 0; iw < v.size; iw++, to += C) {
                 const engram_reach_t s = engram_reach(&v, iw);
-                const float *d = from + (r.at * row + s.at * C);
-                const float *taps = w.p + (r.first * v.taps + s.first) * C;
-                for (size_t k = 0; k < some.n; k++) {
-                    float sum = 0.0f;
-                    const float *dr = d + some.at[k], *tr = taps + some.at[k];
-                    for (int32_t i = r.n; i > 0; i--, dr -= r.back * row, tr += r.step * v.taps * C) {
-                        const float *dp = dr, *tp = tr;
-                        for (int32_t j = s.n; j > 0; j--, dp -= s.back * C, tp += s.step * C) {
-                            sum += *dp * *tp;
-                        }
-                    }
-                    to[some.at[k]] = sum;
-                }
+                const walk_t t = { r.n, s.n, -r.back * row, -s.back * C, r.step * v.taps * C, s.step * C };
+                add_dots(to, from + (r.at * row + s.at * C), w.p + (r.first * v.taps + s.first) * C, some, &t);
             }
         }
     }
@@ -259,28 +317,24 @@ int32_t engram_depthwise_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t do
     }
     const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
     const ptrdiff_t C = g[ENGRAM_C], x_row = v.size * C, out_row = v.out * C;
+    const ptrdiff_t pixels = h.size * x_row, errors = h.out * out_row;
     for (int32_t b = 0; b < B; b++) {
         const engram_some_t some = engram_some(kept, b, g[ENGRAM_C]);
-        const float *d = dout.p + b * h.out * out_row, *image = x.p + b * h.size * x_row;
-        for (int32_t r = 0; r < h.taps; r++) {
-            const engram_range_t oh = engram_outputs(&h, r);
-            for (int32_t s = 0; s < v.taps; s++) {
-                const engram_range_t ow = engram_outputs(&v, s);
-                const ptrdiff_t first_d = oh.from * out_row + ow.from * C;
-                const ptrdiff_t first_x = (oh.from * h.stride - h.pad + r * h.dil) * x_row
-                    + (ow.from * v.stride - v.pad + s * v.dil) * C;
-                for (size_t k = 0; k < some.n; k++) {
-                    float sum = 0.0f;
-                    for (int32_t i = 0; i < oh.to - oh.from; i++) {
-                        const float *dp = d + (first_d + i * out_row + some.at[k]);
-                        const float *xp = image + (first_x + i * h.stride * x_row + some.at[k]);
-                        for (int32_t j = ow.to - ow.from; j > 0; j--, dp += C, xp += v.stride * C) {
-                            sum += *dp * *xp;
-                        }
-                    }
-                    dw.p[(r * v.taps + s) * C + some.at[k]] += sum;
-                }
-            }
+        const float *d = dout.p + b * errors, *image = x.p + b * pixels;
+        if (some.at == NULL) {
+            engram_depthwise_bwd_dw(dw, db, (engram_f_t) { d, (size_t)errors }, (engram_f_t) { image, (size_t)pixels },
+                geom, 1, fault);
+            continue;
+        }
+        for (int32_t tap = 0; tap < h.taps * v.taps && some.n != 0; tap++) {
+            const int32_t r = tap / v.taps, s = tap % v.taps;
+            const engram_range_t oh = engram_outputs(&h, r), ow = engram_outputs(&v, s);
+            const walk_t t = {
+                oh.to - oh.from, ow.to - ow.from, out_row, C, h.stride * x_row, v.stride * C,
+            };
+            add_dots(dw.p + tap * C, d + (oh.from * out_row + ow.from * C),
+                image + ((oh.from * h.stride - h.pad + r * h.dil) * x_row
+                    + (ow.from * v.stride - v.pad + s * v.dil) * C), some, &t);
         }
         engram_some_add_rows(db.p, d, (size_t)(h.out * v.out), (size_t)C, some);
     }

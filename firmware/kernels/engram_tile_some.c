@@ -2,7 +2,10 @@
 // the same order.
 #include "engram_tile_some.h"
 
+#include <string.h>
+
 #include "engram_check.h"
+#include "engram_simd.h"
 
 #define EACH_1(op) op(0)
 #define EACH_4(op) op(0) op(1) op(2) op(3)
@@ -49,18 +52,69 @@
         return column; \
     }
 
-AXPY(4, 4)
 AXPY(4, 1)
 AXPY(1, 8)
 AXPY(1, 1)
 
+#ifdef ENGRAM_FPU
+
+static const float zeros[16];
+
+static size_t axpy_4x4(const engram_mm_t *t, engram_some_t some, size_t row, size_t column) {
+    for (; t->J - column >= 4; column += 4) {
+        float sum[16];
+        engram_copy_16(sum, zeros);
+        const float *a2 = t->a + (ptrdiff_t)row * t->a_i, *b2 = t->b + column;
+        for (size_t n2 = t->n2; n2 != 0; n2--, a2 += t->a2, b2 += t->b2) {
+            const float *a1 = a2, *b1 = b2;
+            for (size_t n1 = t->n1; n1 != 0; n1--, a1 += t->a1, b1 += t->b1) {
+                engram_listed_axpy_4(sum, a1, t->a_i, b1, t->b0, some.at, some.n);
+            }
+        }
+        float *out = t->out + (ptrdiff_t)row * t->out_i + (ptrdiff_t)column;
+        for (size_t i = 0; i < 4; i++, out += t->out_i) {
+            memcpy(out, sum + 4 * i, 4 * sizeof(float));
+        }
+    }
+    return column;
+}
+
+static size_t axpy_1x16(const engram_mm_t *t, engram_some_t some, size_t row, size_t column) {
+    for (; t->J - column >= 16; column += 16) {
+        float sum[16];
+        engram_copy_16(sum, zeros);
+        const float *a2 = t->a + (ptrdiff_t)row * t->a_i, *b2 = t->b + column;
+        for (size_t n2 = t->n2; n2 != 0; n2--, a2 += t->a2, b2 += t->b2) {
+            const float *a1 = a2, *b1 = b2;
+            for (size_t n1 = t->n1; n1 != 0; n1--, a1 += t->a1, b1 += t->b1) {
+                engram_listed_axpy_1(sum, a1, b1, t->b0, some.at, some.n);
+            }
+        }
+        engram_copy_16(t->out + (ptrdiff_t)row * t->out_i + (ptrdiff_t)column, sum);
+    }
+    return column;
+}
+
+#else
+
+AXPY(4, 4)
+#define axpy_1x16(t, some, i, column) (column)
+
+#endif
+
 void engram_some_axpy(const engram_mm_t *t, engram_some_t some) {
+    if (some.at == NULL) {
+        engram_mm_t all = *t;
+        all.n0 = some.n, all.a0 = 1;
+        engram_mm_axpy(&all);
+        return;
+    }
     size_t i = 0;
     for (; t->I - i >= 4; i += 4) {
         axpy_4x1(t, some, i, axpy_4x4(t, some, i, 0));
     }
     for (; i < t->I; i++) {
-        axpy_1x1(t, some, i, axpy_1x8(t, some, i, 0));
+        axpy_1x1(t, some, i, axpy_1x8(t, some, i, axpy_1x16(t, some, i, 0)));
     }
 }
 
@@ -92,22 +146,75 @@ void engram_some_axpy(const engram_mm_t *t, engram_some_t some) {
         return column; \
     }
 
-OUTER(4, 4)
 OUTER(4, 1)
 OUTER(1, 8)
 OUTER(1, 1)
 
+#ifdef ENGRAM_FPU
+
+static size_t outer_4x4(const engram_mm_t *t, engram_some_t some, size_t first, size_t column) {
+    const int32_t *list = some.at + first;
+    for (; t->J - column >= 4; column += 4) {
+        float sum[16];
+        engram_copy_16(sum, zeros);
+        const float *a2 = t->a, *b2 = t->b + column;
+        for (size_t n2 = t->n2; n2 != 0; n2--, a2 += t->a2, b2 += t->b2) {
+            const float *a1 = a2, *b1 = b2;
+            for (size_t n1 = t->n1; n1 != 0; n1--, a1 += t->a1, b1 += t->b1) {
+                engram_listed_outer(sum, a1, t->a0, b1, t->b0, list, t->n0);
+            }
+        }
+        for (size_t i = 0; i < 4; i++) {
+            float *out = t->out + (list[i] * t->out_i + (ptrdiff_t)column);
+            engram_add_4(out, out, sum + 4 * i);
+        }
+    }
+    return column;
+}
+
+// Rows of sums that have one term; the first column left.
+static size_t one_term(const engram_mm_t *t, engram_some_t some) {
+    if (t->n0 != 1 || t->n1 != 1 || t->n2 != 1 || t->J < 8) {
+        return 0;
+    }
+    for (size_t i = 0; i < some.n; i++) {
+        engram_scaled_row(t->out + some.at[i] * t->out_i, t->a + some.at[i], t->b, t->J / 8);
+    }
+    return t->J - t->J % 8;
+}
+
+#else
+
+OUTER(4, 4)
+#define one_term(t, some) 0
+
+#endif
+
 void engram_some_outer(const engram_mm_t *t, engram_some_t some) {
+    if (some.at == NULL) {
+        engram_mm_t all = *t;
+        all.I = some.n, all.a_i = 1, all.b_j = 1;
+        engram_mm_outer(&all);
+        return;
+    }
+    const size_t column = one_term(t, some);
+    if (column == t->J) {
+        return;
+    }
     size_t i = 0;
     for (; some.n - i >= 4; i += 4) {
-        outer_4x1(t, some, i, outer_4x4(t, some, i, 0));
+        outer_4x1(t, some, i, outer_4x4(t, some, i, column));
     }
     for (; i < some.n; i++) {
-        outer_1x1(t, some, i, outer_1x8(t, some, i, 0));
+        outer_1x1(t, some, i, outer_1x8(t, some, i, column));
     }
 }
 
 void engram_some_add_rows(float *out, const float *a, size_t rows, size_t columns, engram_some_t some) {
+    if (some.at == NULL) {
+        engram_add_rows(out, a, rows, columns);
+        return;
+    }
     for (size_t k = 0; k < some.n; k++) {
         const float *at = a + some.at[k];
         float sum = 0.0f;
@@ -139,6 +246,9 @@ engram_some_t engram_some(engram_l_t kept, int32_t b, int32_t M) {
     engram_some_t some = { kept.p + (ptrdiff_t)b * M, 0 };
     while (some.n < (size_t)M && some.at[some.n] >= 0) {
         some.n++;
+    }
+    if (some.n == (size_t)M) {
+        some.at = NULL;
     }
     return some;
 }

@@ -8,7 +8,8 @@
 #include "engram_kernels.h"
 #include "engram_tile.h"
 
-// Structures in rising order; NULL: the first n.
+// Structures in rising order. at is NULL where the n are all that there are: the dense loops of
+// engram_tile.h, which are faster, take those.
 typedef struct { const int32_t *at; size_t n; } engram_some_t;
 
 // Input gradient, out = sum: the inner loop visits the listed elements of a (a0 = 1) and rows of b.
