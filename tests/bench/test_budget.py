@@ -11,7 +11,10 @@ sys.path[:0] = [str(HERE / "budget"), str(HERE / "continual")]
 
 import budget_page  # noqa: E402
 import defaults  # noqa: E402
+import drifted  # noqa: E402
 import networks  # noqa: E402
+import partial  # noqa: E402
+import published  # noqa: E402
 import replayed  # noqa: E402
 import rows as stored  # noqa: E402
 import run  # noqa: E402
@@ -151,3 +154,36 @@ def test_a_model_of_version_1_learns_the_same_in_version_2(tmp_path, monkeypatch
     first, second = (defaults.run(one, 1, {"buffer": 200}) for one in (situation, renamed))
     assert first == second > 0.8
     assert [cell.key for cell in replayed.cells(small=True)] == []
+
+
+def test_a_partial_update_is_held_to_points_and_instructions(tmp_path):
+    rows = stored.Rows(tmp_path)
+    for keep, accuracy, backward in (("1", 0.9, 400), ("0.25", 0.897, 99), ("0.1", 0.89, 50)):
+        for seed in partial.SEEDS["P1"]:
+            rows.put(partial.Cell("P1", keep, seed).key, {"accuracy": accuracy})
+        step = {"total": 400 + backward, "phases": {"backward": backward}}
+        rows.put(partial.Cell("P1", keep, None).key, step)
+    text = partial.section(rows)[-1]
+    assert "| -0.3 | 0.000 (4.0 ×) | 0.000 (1.6 ×) | ≤ 0.5 at ≥ 4 ×: reached |" in text
+    assert "| -1.0 | 0.000 (8.0 ×) | 0.000 (1.8 ×) | ≤ 0.5 at ≥ 4 ×: not reached |" in text
+    assert partial.Cell("scratch", "1", 2).key == scratch.Cell(seed=2).key
+
+
+def test_what_was_learned_is_in_the_file_that_fine_tuning_starts_from():
+    data, plain = SHORT.load(), variants.VARIANTS["f32"]
+    raw = bytearray(scratch.untrained(data, plain, 1))
+    before = drifted.accuracy_before(bytes(raw), data)
+    row, learner = scratch.learned(bytes(raw), data, SHORT, plain, 1)
+    drifted.put_weights(raw, learner)
+    assert before < 0.3 < row["accuracy"] == drifted.accuracy_before(bytes(raw), data)
+
+
+def test_the_simulation_of_published_rules_is_the_library_in_float32(reached):
+    """The same weights to begin with, other orders of the samples."""
+    rows = {name: published.run(published.Cell(name, 1), SHORT)
+            for name in ("float32", "deutel_nearest", "deutel")}  # fmt: skip
+    assert rows["float32"]["accuracy"] == pytest.approx(reached["f32"]["accuracy"], abs=0.03)
+    assert rows["float32"]["losses"][-1] == pytest.approx(reached["f32"]["losses"][-1], rel=0.15)
+    for row in rows.values():
+        assert row["kind"] == "simulated" and len(row["losses"]) == SHORT.epochs
+    assert rows["deutel_nearest"]["losses"][-1] < rows["deutel"]["losses"][-1]

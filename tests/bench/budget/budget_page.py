@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import partial
+import published
 import replayed
 import scratch
 import steps
@@ -13,7 +15,13 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "benchmarks-budget.md"
 IMAGES = ROOT / "docs" / "images"
 BEGIN, END = "<!-- make bench-budget: begin -->", "<!-- make bench-budget: end -->"
-SECTIONS = (scratch.section, replayed.section, steps.section)
+SECTIONS = (
+    scratch.section,
+    published.section,
+    replayed.section,
+    partial.section,
+    steps.section,
+)
 
 
 def text(rows: Rows) -> str:

@@ -17,7 +17,7 @@ import keyword_features
 import networks
 import numpy as np
 
-from engram_host.datasets import place
+from engram_host.datasets import Dataset, place
 
 CLASSES, CHANNELS, PLACES = 12, 64, [25, 5, 64]
 CLIPS = 64  # of which latents are made
@@ -51,21 +51,115 @@ def cut(where: str) -> Cut:
 
 def _computed(where: str, model: Path, clips: Path) -> dict[str, Any]:
     front = keyword_features._front_end()
-    network = keyword_features.Network(model)
+    layers = keyword_features.Network(model)._layers
+    last = len(layers) if where == "head" else len(layers) - 2
     with np.load(clips) as arrays:
         rows = np.random.default_rng(1).permutation(len(arrays["label"]))[:CLIPS]
-        inputs, y = arrays["x"][rows].astype(np.float32), arrays["label"][rows]
-    real = ((inputs - front.KWS_ZERO_POINT) * front.KWS_SCALE)[..., None]
-    layers = network._layers
-    last = len(layers) if where == "head" else len(layers) - 2
-    for deep, w, b, down, right in layers[:last]:
-        real = np.maximum(keyword_features._convolved(real, w, b, down, right, deep), 0)
-    values = real.mean(axis=(1, 2)) if where == "head" else real
+        inputs, y = arrays["x"][rows], arrays["label"][rows]
+    values = _passed(layers[:last], inputs, front)
+    if where == "head":
+        values = values.mean(axis=(1, 2))
     scale = float(np.percentile(values, 99.9)) / 255
-    x = np.clip(np.rint(values / scale), 0, 255).astype(np.uint8)
     graph, tensors = _rest(where, layers[last:], scale)
     raw = np.frombuffer(networks.file_of(graph, tensors), np.uint8)
-    return {"raw": raw, "x": x, "y": y}
+    return {"raw": raw, "x": _bytes(values, scale), "y": y}
+
+
+def _passed(layers: list, inputs: np.ndarray, front: Any) -> np.ndarray:
+    """float32 (n, 25, 5, 64) behind some layers, of the model's int8 inputs."""
+    out = []
+    for at in range(0, len(inputs), 100):
+        part = inputs[at : at + 100].astype(np.float32)
+        real = ((part - front.KWS_ZERO_POINT) * front.KWS_SCALE)[..., None]
+        for deep, w, b, down, right in layers:
+            real = np.maximum(keyword_features._convolved(real, w, b, down, right, deep), 0)
+        out.append(real)
+    return np.concatenate(out)
+
+
+def _bytes(values: np.ndarray, scale: float) -> np.ndarray:
+    return np.clip(np.rint(values / scale), 0, 255).astype(np.uint8)
+
+
+class Room(NamedTuple):
+    """The model from the last block on, its head as trained, and a noisy room.
+
+    data: bytes (n, 25, 5, 64): clips as they are and in the noise to learn, 960 in the noise to
+    test, of other speakers. clean: the 960 without it.
+    """
+
+    raw: bytes
+    data: Dataset
+    clean: Dataset
+
+
+def room(noise: str = "rain") -> Room:
+    """The adaptation of protocol P12, for more than the head. Raises DataUnavailable."""
+    paths = [
+        place.given(*names)
+        for names in (
+            ("mlperf_tiny", "kws_ref_model_float32.tflite"),
+            ("speech_commands_test", "audio_8k.npz"),
+            ("noise", "noise_8k.npz"),
+        )
+    ]
+    if None in paths:
+        raise place.DataUnavailable(
+            "DS-CNN S in a room: expected mlperf_tiny, speech_commands_test, noise in ENGRAM_DATA"
+        )
+    file = CACHE / f"ds_cnn_s-room-{noise}.npz"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(file, **_in_room(noise, *paths))
+    with np.load(file) as arrays:
+        clean, noisy, y, adapt = (arrays[n] for n in ("clean", "noisy", "y", "adapt"))
+        both = np.concatenate([clean[adapt], noisy[adapt]])
+        labels = np.concatenate([y[adapt], y[adapt]])
+        tests = [Dataset(both, labels, x[~adapt], y[~adapt]) for x in (noisy, clean)]
+        return Room(arrays["raw"].tobytes(), *tests)
+
+
+def _in_room(noise: str, model: Path, clips: Path, noises: Path) -> dict[str, Any]:
+    front = keyword_features._front_end()
+    layers = keyword_features.Network(model)._layers
+    with np.load(clips) as arrays:
+        audio, y, adapt = arrays["audio"], arrays["label"], arrays["part"] == 0
+    with np.load(noises) as arrays:
+        of = arrays["label"] == list(arrays["class_names"]).index(noise)
+        folds = np.isin(arrays["fold"], keyword_features.ADAPT_FOLDS)
+        tracks = arrays["audio"][of & ~folds], arrays["audio"][of & folds]
+    rng = np.random.default_rng(1)
+    mixed = []
+    for i, (clip, learns) in enumerate(zip(audio, adapt)):
+        track = tracks[int(learns)]
+        snr_db = keyword_features.SNR_DB[i // 7 % len(keyword_features.SNR_DB)]
+        mixed.append(front.mix(clip, track[i % len(track)], snr_db, rng))
+    clean, noisy = (
+        _passed(layers[:-2], np.stack([front.kws_input(clip) for clip in part]), front)
+        for part in (audio, mixed)
+    )
+    scale = float(np.percentile(clean, 99.9)) / 255
+    graph, tensors = _rest("block", layers[-2:], scale)
+    tensors["head.w"], tensors["head.b"] = _head(model)
+    raw = np.frombuffer(networks.file_of(graph, tensors), np.uint8)
+    return {"raw": raw, "clean": _bytes(clean, scale), "noisy": _bytes(noisy, scale), "y": y,
+            "adapt": adapt}  # fmt: skip
+
+
+def _head(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (12, 64) and biases (12) of the model's dense layer."""
+    import tflite
+
+    model = tflite.Model.GetRootAs(path.read_bytes(), 0)
+    graph = model.Subgraphs(0)
+    for i in range(graph.OperatorsLength()):
+        op = graph.Operators(i)
+        code = model.OperatorCodes(op.OpcodeIndex())
+        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if kind == tflite.BuiltinOperator.FULLY_CONNECTED:
+            w, b = (keyword_features._tensor(model, graph, op.Inputs(n)) for n in (1, 2))
+            return w.astype(np.float32), b.astype(np.float32)
+    raise ValueError(f"{path}: expected a dense layer, got none")
 
 
 def _rest(where: str, layers: list, scale: float) -> tuple[dict, networks.Tensors]:

@@ -7,6 +7,7 @@ Nothing is frozen: the latent is the input. Weights are uniform with the varianc
 from __future__ import annotations
 
 import json
+import struct
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,4 +93,23 @@ def file_of(graph: Mapping[str, Any], tensors: Tensors) -> bytes:
     with tempfile.TemporaryDirectory(prefix="engram-budget-") as folder:
         path = Path(folder) / "model.safetensors"
         model_file.write(path, tensors, {"engram_model": "2", "graph": json.dumps(graph)})
+        return path.read_bytes()
+
+
+def without_frozen(raw: bytes) -> bytes:
+    """A model file of version 1 without its frozen stage: its latent, as bytes, is the input."""
+    (size,) = struct.unpack_from("<Q", raw)
+    table = json.loads(raw[8 : 8 + size])
+    graph = json.loads(table["__metadata__"]["graph"])
+    graph = {**graph, "frozen": [], "input": {**graph["latent"], "dtype": "uint8"}}
+    tensors = {}
+    for layer in graph["adaptive"]:
+        for name in (layer.get("w"), layer.get("b")):
+            if name:
+                start, end = (8 + size + at for at in table[name]["data_offsets"])
+                values = np.frombuffer(raw[start:end], "<f4")
+                tensors[name] = values.reshape(table[name]["shape"])
+    with tempfile.TemporaryDirectory(prefix="engram-budget-") as folder:
+        path = Path(folder) / "model.safetensors"
+        model_file.write(path, tensors, {"engram_model": "1", "graph": json.dumps(graph)})
         return path.read_bytes()

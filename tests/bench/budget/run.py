@@ -21,6 +21,8 @@ if __name__ == "__main__":
     ]
 
 import budget_page  # noqa: E402
+import partial  # noqa: E402
+import published  # noqa: E402
 import replayed  # noqa: E402
 import scratch  # noqa: E402
 import steps  # noqa: E402
@@ -29,7 +31,9 @@ from rows import Rows  # noqa: E402
 from engram_host.datasets import DataUnavailable  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "budget"
-PARTS = {part.PART: part for part in (scratch, replayed, steps)}  # in the order in which they run
+PARTS = {
+    part.PART: part for part in (scratch, replayed, partial, steps, published)
+}  # in the order in which they run
 
 
 def fill(rows: Rows, minutes: float, names: Sequence[str], small: bool = False) -> int:

@@ -73,9 +73,21 @@ def run(cell: Cell, how: Set | None = None) -> Row:
 
 
 def trained(data: Dataset, how: Set, variant: Variant, seed: int) -> Row:
-    start_s = time.perf_counter()
+    """A row of a network of random weights that has learned a data set."""
+    return learned(untrained(data, variant, seed), data, how, variant, seed)[0]
+
+
+def untrained(data: Dataset, variant: Variant, seed: int) -> bytes:
+    """The model file of SMALL_CNN for a data set."""
     graph, tensors = networks.graph_of("budget", networks.SMALL_CNN, data.x_train.shape[1:], seed)
-    raw = networks.file_of(variant.graph(scaled(graph, data)), tensors)
+    return networks.file_of(variant.graph(scaled(graph, data)), tensors)
+
+
+def learned(
+    raw: bytes, data: Dataset, how: Set, variant: Variant, seed: int
+) -> tuple[Row, Learner]:
+    """A row, and the learner that has learned a data set from a model file on."""
+    start_s = time.perf_counter()
     latents = data.x_train.reshape(len(data.x_train), -1) ^ 0x80  # int8: less 128
     store = LatentStore.of(latents.view(np.int8), data.y_train.astype(np.uint8))
     learner = Learner(
@@ -91,16 +103,19 @@ def trained(data: Dataset, how: Set, variant: Variant, seed: int) -> Row:
     except DivergedError as error:
         problem = str(error)
     per_epoch = -(-len(latents) // how.batch)
-    return {
+    row = {
         "accuracy": None if correct is None else correct / len(data.y_test),
-        "losses": [round(float(np.mean(losses[at : at + per_epoch])), 4)
-                   for at in range(0, len(losses), per_epoch)],
+        "losses": [
+            round(float(np.mean(losses[at : at + per_epoch])), 4)
+            for at in range(0, len(losses), per_epoch)
+        ],
         "diverged": problem,
         "epochs": how.epochs, "batch": how.batch, "lr": how.lr,
         **memory.of(raw, how.batch, variant.learner),
         "seconds": round(time.perf_counter() - start_s, 1),
         "kind": "host",
     }  # fmt: skip
+    return row, learner
 
 
 def scaled(graph: dict, data: Dataset) -> dict:

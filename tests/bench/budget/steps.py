@@ -104,31 +104,35 @@ def cells(small: bool = False) -> Iterator[Cell]:
 def run(cell: Cell) -> Row:
     """{"total", "inside" kernels, "phases": counter units of a step, ...}; "fits": None where the
     board's memory takes it, else what it says."""
+    variant = VARIANTS[cell.variant]
+    work = WORKLOADS[cell.work][1]()
+    work = work._replace(raw=variant.file(work.raw), options={**work.options, **variant.learner})
+    return {**cell._asdict(), **measured(work, cell.board)}
+
+
+def measured(work: Work, board: str) -> Row:
+    """What a board's counter says of a workload's steps, and the arena that it takes."""
     start_s = time.perf_counter()
-    work, variant = WORKLOADS[cell.work][1](), VARIANTS[cell.variant]
-    options = {**work.options, **variant.learner}
-    raw = variant.file(work.raw)
-    api.build(cell.board)
+    api.build(board)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="engram-steps-")))
         stack.enter_context(_state(folder / "state"))
         model = folder / "model.safetensors"
-        model.write_bytes(raw)
-        api.start(cell.board, fresh=True)
-        stack.callback(virtual.stop, cell.board)
-        device = stack.enter_context(api.connect(cell.board))
-        figures = _figures(device, model, work, options)
+        model.write_bytes(work.raw)
+        api.start(board, fresh=True)
+        stack.callback(virtual.stop, board)
+        device = stack.enter_context(api.connect(board))
+        figures = _figures(device, model, work)
     return {
-        **cell._asdict(), **figures,
-        **memory.of(raw, options["batch"], options),
+        **figures, **memory.of(work.raw, work.options["batch"], work.options),
         "seconds": round(time.perf_counter() - start_s, 1),
     }  # fmt: skip
 
 
-def _figures(device: Any, model: Path, work: Work, options: dict[str, Any]) -> Row:
+def _figures(device: Any, model: Path, work: Work) -> Row:
     counter = device.counter
     try:
-        learner = device.push_model(model, seed=1, strategy="replay", **options)
+        learner = device.push_model(model, seed=1, strategy="replay", **work.options)
     except DeviceError as error:
         if error.kind != "FitError":
             raise
@@ -145,7 +149,7 @@ def _figures(device: Any, model: Path, work: Work, options: dict[str, Any]) -> R
                    for name in records[0]["phases"]},
         "micro": learner.get("micro"),
         "ram_planned_bytes": learner["ram_planned_bytes"],
-        "samples": options["batch"],
+        "samples": work.options["batch"],
         **counter,
     }  # fmt: skip
 

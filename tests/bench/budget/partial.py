@@ -1,0 +1,184 @@
+"""Partial updates: each sample learns the structures with the largest errors, option `keep`.
+
+Accuracy from scratch (all of SMALL_CNN), and fine-tuning: all of SMALL_CNN after a drift of its
+camera, and the last blocks of P1, P3 and P5 with replay. The backward pass and the whole step in
+instructions, on an emulated board, of the same models and samples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import defaults
+import drifted
+import keywords
+import networks
+import numpy as np
+import replayed
+import scratch
+import situations
+import steps
+from rows import Row, Rows, figures, table, told
+from variants import REFERENCE, VARIANTS
+
+from engram_host.samples import Samples
+
+PART = "partial"
+ROOT = Path(__file__).resolve().parents[3]
+MODELS = ROOT / "out" / "bench" / "budget" / "models"
+SEEDS = {"scratch": (1, 2, 3), "drift": (1, 2, 3), "room": (1, 2, 3), "P1": tuple(range(11, 16)),
+         "P3": tuple(range(11, 16)), "P5": tuple(range(11, 16))}  # fmt: skip
+KEEPS = {
+    "1": None,
+    "0.5": 0.5,
+    "0.25": 0.25,
+    "0.1": 0.1,
+    "0.1-1": (0.1, 1.0),
+}  # as Learner takes them; the last one is the rule of Deutel et al.
+TITLES = {
+    "scratch": "from scratch, Fashion-MNIST",
+    "drift": "fine-tuning, Fashion-MNIST after a drift",
+    "room": "fine-tuning, the last block of DS-CNN S in rain",
+    "P1": "fine-tuning with replay, P1",
+    "P3": "fine-tuning with replay, P3",
+    "P5": "fine-tuning with replay, P5",
+}
+BOARDS = {
+    "drift": "qemu_m55",
+    "room": "qemu_m4f",
+    "P1": "qemu_m4f",
+    "P3": "qemu_m4f",
+    "P5": "qemu_m4f",
+}
+TUNING = {
+    "drift": scratch.Set("", lambda: None, 4, batch=16, lr=0.02),
+    "room": scratch.Set("", lambda: None, 5, batch=16, lr=0.02),
+}
+GAP, TIMES = 0.005, 4  # fine-tuning: points lost at most, at a backward pass so many times faster
+
+
+class Cell(NamedTuple):
+    """seed: of an accuracy; None: the instructions of a step."""
+
+    case: str
+    keep: str
+    seed: int | None
+
+    @property
+    def key(self) -> str:
+        if (self.case, self.keep) == ("scratch", "1"):
+            return scratch.Cell(seed=self.seed or 0).key
+        return f"{PART}/{self.case}/{self.keep}/{'step' if self.seed is None else self.seed}"
+
+
+def cells(small: bool = False) -> Iterator[Cell]:
+    """Fine-tuning first; small: none, they need data sets and boards."""
+    for case in () if small else ("room", "P1", "P3", "P5", "drift", "scratch"):
+        for keep in KEEPS:
+            if case in BOARDS:
+                yield Cell(case, keep, None)
+        for seed in SEEDS[case]:
+            for keep in KEEPS:
+                yield Cell(case, keep, seed)
+
+
+def _option(cell: Cell) -> dict:
+    keep = KEEPS[cell.keep]
+    return {} if keep is None else {"keep": keep}
+
+
+def run(cell: Cell) -> Row:
+    start_s = time.perf_counter()
+    if cell.seed is None:
+        row = steps.measured(_work(cell), BOARDS[cell.case])
+    elif cell.case == "scratch":
+        variant = VARIANTS[REFERENCE]._replace(learner=_option(cell))
+        how = scratch.SETS["fashion"]
+        row = scratch.trained(how.load(), how, variant, cell.seed)
+    elif cell.case == "drift":
+        variant = VARIANTS[REFERENCE]._replace(learner=_option(cell))
+        data, raw = drifted.images(cell.seed), drifted.model(cell.seed, MODELS)
+        row = scratch.learned(raw, data, TUNING["drift"], variant, cell.seed)[0]
+        row["before"] = drifted.accuracy_before(raw, data)
+    elif cell.case == "room":
+        variant = VARIANTS[REFERENCE]._replace(learner=_option(cell))
+        room = keywords.room()
+        row, learner = scratch.learned(room.raw, room.data, TUNING["room"], variant, cell.seed)
+        row["clean"] = scratch.right(learner, room.clean) / len(room.clean.y_test)
+        row["before"] = drifted.accuracy_before(room.raw, room.data)
+    else:
+        situation = situations.class_incremental(
+            cell.case, cell.seed, replayed._data(cell.case, "block")
+        )
+        row = {"accuracy": defaults.run(situation, cell.seed, _option(cell)), "kind": "host"}
+    return {**row, **cell._asdict(), "seconds": round(time.perf_counter() - start_s, 1)}
+
+
+def _work(cell: Cell) -> steps.Work:
+    """A session on a board with the model of a case, its samples the latents."""
+    if cell.case == "drift":
+        data = drifted.images(1)
+        raw, x, y = drifted.model(1, MODELS), data.x_train[:32], data.y_train[:32]
+        options = {"batch": 4, "lr": TUNING["drift"].lr, "momentum": 0.0}
+    elif cell.case == "room":
+        return _with(cell, steps.ds_cnn("block", steps.BLOCK_BATCH)())
+    else:
+        latents = replayed._data(cell.case, "block")
+        situation = situations.class_incremental(cell.case, 11, latents)
+        raw = networks.without_frozen(situation.model)
+        part = situation.sessions[0]
+        rows = slice(0, 32)
+        x, y = part.x[rows].view(np.uint8) ^ 0x80, part.y[rows].astype(np.uint8)
+        options = {"batch": 16}
+    half = len(x) // 2
+    options |= {"bits": 4, "budget": half, "new_share": 0.5}
+    both = Samples(x[:half], y[:half]), Samples(x[half:], y[half:])
+    return _with(cell, steps.Work(raw, *both, options))
+
+
+def _with(cell: Cell, work: steps.Work) -> steps.Work:
+    return work._replace(options={**work.options, **_option(cell)})
+
+
+def line(row: Row) -> str:
+    if row["seed"] is None:
+        return steps.line(row)
+    reached = "diverged" if row["accuracy"] is None else f"{row['accuracy']:.4f}"
+    return f"{reached} ({row['seconds']} s)"
+
+
+def section(rows: Rows) -> list[str]:
+    """The part's text: a row a case and share."""
+    head = ["learns", "`keep`", "accuracy, %", "points", "backward pass, 10^6 instructions",
+            "whole step, 10^6 instructions", "bar"]  # fmt: skip
+    body = [_line(rows, case, keep) for case in TITLES for keep in KEEPS]
+    return ["## Partial updates", table(head, body)]
+
+
+def _line(rows: Rows, case: str, keep: str) -> list[str]:
+    ours = rows.all_of(Cell(case, keep, seed).key for seed in SEEDS[case])
+    gap = _behind(rows, case, keep)
+    parts = [TITLES[case], keep, told(ours, "accuracy"), ""]
+    if gap is not None and keep != "1":
+        parts[-1] = f"{100 * gap:+.1f}"
+    row, base = (rows.get(Cell(case, k, None).key) for k in (keep, "1"))
+    if not row or not base or row["total"] is None:
+        return [*parts, "", "", ""]
+    times = []
+    for value in (lambda r: r["phases"]["backward"], lambda r: r["total"]):
+        times.append(value(base) / value(row))
+        parts.append(f"{value(row) / 1e6:.3f} ({times[-1]:.1f} ×)")
+    said = ""
+    if gap is not None and times[0] >= TIMES:
+        said = f"≤ {100 * GAP:.1f} at ≥ {TIMES} ×: {'reached' if gap >= -GAP else 'not reached'}"
+    return [*parts, said]
+
+
+def _behind(rows: Rows, case: str, keep: str) -> float | None:
+    pairs = [[rows.get(Cell(case, k, seed).key) for k in (keep, "1")] for seed in SEEDS[case]]
+    both = [figures(pair, "accuracy") for pair in pairs if None not in pair]
+    differences = [pair[0] - pair[1] for pair in both if len(pair) == 2]
+    return float(np.mean(differences)) if differences else None
