@@ -734,8 +734,11 @@ def plan(
     learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, keep,
     skip, as the learner takes them.
     """
+    from engram_host.device import learner_options
     from engram_host.planning.report import plan_report
 
+    if learner.get("keep") is not None:
+        learner["keep"] = learner_options.shares(learner["keep"])
     selection = [board_facts.load(name) for name in boards]
     if not selection and port is None:
         selection = board_facts.load_all()

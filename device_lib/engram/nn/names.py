@@ -12,6 +12,7 @@ LATENTS = "latents"  # int8 latents of samples to evaluate
 LABELS, TARGETS = "labels", "targets"
 TEACHER = "teacher"  # parameters of a second forward pass
 SECOND = "t:"  # prefix of the values of a second forward pass
+LISTS = "kept:"  # prefix of a node's lists of structures (partial.py)
 AGAIN = "again:"  # prefix of the values that are computed again for the backward pass
 
 # In the rows of a program.

@@ -22,7 +22,7 @@ from array import array
 from ..errors import DataError
 from . import formats
 from .geometry import elems
-from .names import KNOWN, gradient
+from .names import KNOWN, LISTS, gradient
 
 ALL = (1, 1)  # shares that keep everything with an error
 _RATE = 1 / 32  # of the quantile's steps, in units of the mean error
@@ -112,7 +112,7 @@ class Partial:
             n, per_class = KNOWN, batch
         sums = program.buffer("sums:" + name, "f32", batch * structures, per_class)
         # a window of int32 is one of bytes where it grows
-        kept = program.buffer("kept:" + name, "i32", batch * structures, 4 * per_class)
+        kept = program.buffer(LISTS + name, "i32", batch * structures, 4 * per_class)
         positions = elems(node["out"]) // structures
         limits = array("f", chosen or ALL)
         state = self._state(name, _KEEP_STATE)

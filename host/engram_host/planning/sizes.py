@@ -25,6 +25,8 @@ _TERMS = {
     "channelwise": ("C*R*S", "B*H*W*C", "B*OH*OW*C", "B*TH*TW*C"),
     "B N M": ("B*N", "B*M", "N*M", "B*N*M"),
     "B K": ("B", "B*K"),
+    "B M": ("B", "B*M"),
+    "B P M": ("B*M", "B*P*M"),
     "B N": ("B", "B*N"),
     "P C": ("P", "C", "P*C"),
     "B P C": ("B*C", "B*P*C"),

@@ -8,9 +8,10 @@ the link, and that zeros make float operations in software shorter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engram.nn.names import VIEW
+from engram.nn.names import LISTS, VIEW
 
 from .kernel_costs import CoreCosts
 from .sizes import STEP, sizes
@@ -35,7 +36,7 @@ class Work(NamedTuple):
             if section not in plan.sections:
                 return []
             return [
-                ((kernel, sizes(kernel, args, known)), times)
+                (_whole(plan, kernel, args, sizes(kernel, args, known)), times)
                 for kernel, args, _ in plan.section(section)
                 if kernel != VIEW
             ]
@@ -55,6 +56,25 @@ class Work(NamedTuple):
         rows = sum(times for _, times in step)
         step.append(((STEP, {"micros": micros, "rows": rows}), 1))
         return cls(observe, predict, step)
+
+
+_SOME = "_some"  # end of the names of kernels whose samples have lists of structures
+
+
+def _whole(plan: Any, kernel: str, args: Sequence[Any], of: dict[str, int]) -> Row:
+    """A call; one over lists as the call of a whole layer that has as many structures as a list."""
+    if not kernel.endswith(_SOME):
+        return kernel, of
+    of, structures = dict(of), "M" if "M" in of else "K"
+    buffers = [arg[0] for arg in args if isinstance(arg, tuple)]
+    (name,) = [buffer[len(LISTS) :] for buffer in buffers if buffer.startswith(LISTS)]
+    share = plan.partial.share(plan.program.graph.node(name))
+    of[structures] = max(round(of[structures] * share), 1)
+    if "P" in of:
+        of["B"] *= of.pop("P")
+    if kernel.startswith("depthwise"):
+        of["C"] = of["K"]
+    return kernel.removesuffix(_SOME), of
 
 
 def _packed(n: int, bits: int) -> dict[str, int]:
