@@ -62,7 +62,7 @@ _SOME = "_some"  # end of the names of kernels whose samples have lists of struc
 
 
 def _whole(plan: Any, kernel: str, args: Sequence[Any], of: dict[str, int]) -> Row:
-    """A call; one over lists as the call of a whole layer that has as many structures as a list."""
+    """A call; one over lists as that of a whole layer that has as many structures as a list."""
     if not kernel.endswith(_SOME):
         return kernel, of
     of, structures = dict(of), "M" if "M" in of else "K"
