@@ -18,6 +18,7 @@ import networks
 import numpy as np
 from rows import Row, Rows, mean, table, told
 from variants import REFERENCE, VARIANTS, Variant
+from watch import Watch
 
 from engram.continual.learner import Learner
 from engram.errors import DivergedError
@@ -43,7 +44,7 @@ class Set(NamedTuple):
 
 
 SETS = {
-    "fashion": Set("Fashion-MNIST, 60,000 and 10,000 pictures", fashion_mnist, 8),
+    "fashion": Set("Fashion-MNIST, 60,000 and 10,000 pictures", fashion_mnist, 4),
     "digits": Set("the digits of the demo, 1,437 and 360", digits, 60),
 }
 
@@ -95,10 +96,11 @@ def learned(
         **{"batch": how.batch, "lr": how.lr, "lr_decay": 1.0, "momentum": 0.0, **variant.learner},
     )  # fmt: skip
     losses: list[float] = []
-    correct, problem = None, None
+    correct, problem, watch = None, None, Watch(learner.stage)
     try:
         for record in learner.steps(epochs=how.epochs, replay=False):
             losses.append(record["loss"])
+            watch.step(record["step"])
         correct = right(learner, data)
     except DivergedError as error:
         problem = str(error)
@@ -110,6 +112,7 @@ def learned(
             for at in range(0, len(losses), per_epoch)
         ],
         "diverged": problem,
+        **watch.told(),
         "epochs": how.epochs, "batch": how.batch, "lr": how.lr,
         **memory.of(raw, how.batch, variant.learner),
         "seconds": round(time.perf_counter() - start_s, 1),

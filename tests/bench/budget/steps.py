@@ -110,8 +110,11 @@ def run(cell: Cell) -> Row:
     return {**cell._asdict(), **measured(work, cell.board)}
 
 
-def measured(work: Work, board: str) -> Row:
-    """What a board's counter says of a workload's steps, and the arena that it takes."""
+def measured(work: Work, board: str, steps: int = STEPS) -> Row:
+    """What a board's counter says of a workload's steps, and the arena that it takes.
+
+    steps: how many; of more than STEPS the mean of the second half counts.
+    """
     start_s = time.perf_counter()
     api.build(board)
     with contextlib.ExitStack() as stack:
@@ -122,14 +125,14 @@ def measured(work: Work, board: str) -> Row:
         api.start(board, fresh=True)
         stack.callback(virtual.stop, board)
         device = stack.enter_context(api.connect(board))
-        figures = _figures(device, model, work)
+        figures = _figures(device, model, work, steps)
     return {
         **figures, **memory.of(work.raw, work.options["batch"], work.options),
         "seconds": round(time.perf_counter() - start_s, 1),
     }  # fmt: skip
 
 
-def _figures(device: Any, model: Path, work: Work) -> Row:
+def _figures(device: Any, model: Path, work: Work, steps: int) -> Row:
     counter = device.counter
     try:
         learner = device.push_model(model, seed=1, strategy="replay", **work.options)
@@ -140,12 +143,12 @@ def _figures(device: Any, model: Path, work: Work) -> Row:
     device.observe(work.known)
     device.end_session()
     device.observe(work.new)
-    records = list(device.learning(steps=STEPS))
+    records = list(device.learning(steps=steps))
     return {
         "fits": None,
-        "total": _median(records, lambda r: r["total"]),
-        "inside": _median(records, lambda r: r["total"] - r["outside"]),
-        "phases": {name: _median(records, lambda r, n=name: r["phases"][n])
+        "total": _typical(records, lambda r: r["total"]),
+        "inside": _typical(records, lambda r: r["total"] - r["outside"]),
+        "phases": {name: _typical(records, lambda r, n=name: r["phases"][n])
                    for name in records[0]["phases"]},
         "micro": learner.get("micro"),
         "ram_planned_bytes": learner["ram_planned_bytes"],
@@ -154,9 +157,12 @@ def _figures(device: Any, model: Path, work: Work) -> Row:
     }  # fmt: skip
 
 
-def _median(records: list, value: Callable[[dict], int]) -> int:
+def _typical(records: list, value: Callable[[dict], int]) -> int:
     """Of values of a counter modulo 2**30: a step that takes longer has no figure."""
-    return int(statistics.median(value(record) % COUNTER for record in records))
+    values = [value(record) % COUNTER for record in records]
+    if len(values) > STEPS:
+        return int(statistics.mean(values[len(values) // 2 :]))
+    return int(statistics.median(values))
 
 
 @contextlib.contextmanager
