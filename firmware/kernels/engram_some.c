@@ -78,13 +78,15 @@ static int32_t order_of(float v) {
 
 // The list of the k structures with the largest sums, those with a sum of 0 left out; how many.
 static int32_t list_largest(int32_t *kept, const float *sums, int32_t M, int32_t k) {
-    for (int32_t m = 0; m < M; m++) {
-        kept[m] = order_of(sums[m]);
-    }
-    const int32_t least = kth_largest(kept, M, k);
-    int32_t equals = k, n = 0;
-    for (int32_t m = 0; m < M; m++) {
-        equals -= order_of(sums[m]) > least;
+    int32_t least = 0, equals = k, n = 0;
+    if (k < M) {
+        for (int32_t m = 0; m < M; m++) {
+            kept[m] = order_of(sums[m]);
+        }
+        least = kth_largest(kept, M, k);
+        for (int32_t m = 0; m < k; m++) {
+            equals -= kept[m] > least;  // what is larger comes before it
+        }
     }
     for (int32_t m = 0; m < M; m++) {
         const int32_t own = order_of(sums[m]);

@@ -153,7 +153,12 @@ OUTER(1, 1)
 #ifdef ENGRAM_FPU
 
 static size_t outer_4x4(const engram_mm_t *t, engram_some_t some, size_t first, size_t column) {
-    const int32_t *list = some.at + first;
+    // two or three rows take no longer than one after the other: the last is computed again
+    int32_t list[4];
+    const size_t rows = some.n - first < 4 ? some.n - first : 4;
+    for (size_t i = 0; i < 4; i++) {
+        list[i] = some.at[first + (i < rows ? i : rows - 1)];
+    }
     for (; t->J - column >= 4; column += 4) {
         float sum[16];
         engram_copy_16(sum, zeros);
@@ -164,7 +169,7 @@ static size_t outer_4x4(const engram_mm_t *t, engram_some_t some, size_t first, 
                 engram_listed_outer(sum, a1, t->a0, b1, t->b0, list, t->n0);
             }
         }
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < rows; i++) {
             float *out = t->out + (list[i] * t->out_i + (ptrdiff_t)column);
             engram_add_4(out, out, sum + 4 * i);
         }
@@ -183,10 +188,13 @@ static size_t one_term(const engram_mm_t *t, engram_some_t some) {
     return t->J - t->J % 8;
 }
 
+#define LAST_ROWS outer_4x4
+
 #else
 
 OUTER(4, 4)
 #define one_term(t, some) 0
+#define LAST_ROWS(t, some, i, column) (column)
 
 #endif
 
@@ -205,8 +213,9 @@ void engram_some_outer(const engram_mm_t *t, engram_some_t some) {
     for (; some.n - i >= 4; i += 4) {
         outer_4x1(t, some, i, outer_4x4(t, some, i, column));
     }
+    const size_t together = some.n - i > 1 ? LAST_ROWS(t, some, i, column) : column;
     for (; i < some.n; i++) {
-        outer_1x1(t, some, i, outer_1x8(t, some, i, column));
+        outer_1x1(t, some, i, outer_1x8(t, some, i, together));
     }
 }
 
