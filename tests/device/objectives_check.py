@@ -34,6 +34,7 @@ CASES = (
     ("biases", ALL, {"scope": "head,all.b", "optimiser": "adam", "lr": 0.01}),
     ("last", ("place",), {"scope": "last:2"}),
     ("node", ALL, {"scope": "a2,size"}),
+    ("channels", ALL, {"scope": "a2.in:0+2-4,a0.out:norm:0.5,size.in:norm:0.5,place"}),
     ("partial", ALL, {"keep": (0.2, 0.8), "skip": 0.25}),
     ("finetune", ("place",), {"strategy": "finetune"}),
     ("kept", ("place",), {"policy": "reservoir", "budget": 14}),

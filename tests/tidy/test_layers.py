@@ -24,7 +24,7 @@ DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geo
 DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
 ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections", "nn.recompute"}
-ROWS |= {"nn.partial"}
+ROWS |= {"nn.partial", "nn.channels"}
 PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
 PLANNING |= {"memory.replay"}
 # The kernels in Python: a file a family, and what their arguments must be.
@@ -63,7 +63,7 @@ DEVICE_ROWS = {
     "nn.model": DATA | BASE,
     # runs on the host too: no kernels, no buffers
     **dict.fromkeys(ROWS, DATA | ROWS | BASE),
-    "nn.scope": DATA | BASE,
+    "nn.scope": DATA | BASE | {"nn.channels"},
     "nn.plan": DATA | PLANNING | BASE,
     # what a learner runs holds no code of what planned it
     "nn.params": {"backend"},

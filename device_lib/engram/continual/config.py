@@ -1,8 +1,13 @@
 """The parts of a learner, found once from its options, on the board and on the host."""
 
+from array import array
+
+from ..compat import bytes_of
 from ..errors import DataError, FitError
+from ..nn import formats
+from ..nn.channels import learned_shape
 from ..nn.geometry import elems
-from ..nn.names import SAVED
+from ..nn.names import GRADS, SAVED
 from ..nn.optimisers import Optimiser
 from ..nn.scope import PRESETS, heads, learning
 from ..nn.sections import Choice
@@ -25,8 +30,10 @@ class Sizes:
         self.batch, self.classes, self.latent = batch, spec.classes, spec.latent_elems
         self.params = sum([n for _, n, _ in tensors])
         self.learned = sum([
-            n for name, n, is_bias in tensors
-            if learns.get(name) == "all" or (learns.get(name) == "bias" and is_bias)
+            elems(learned_shape(node, key, shape, learns.get(node["name"])) or (0,))
+            for node in graph.adaptive
+            for key, dtype, shape in formats.load(node["format"]).tensors(node)
+            if dtype == "F32"
         ])
         head = graph.head
         self.features = elems(head["shapes"][0]) if head else 0
@@ -60,16 +67,29 @@ class Config:
         self.strategy = strategy_class(strategy)
         self.options = options_of(self.strategy, strategy_options)
         self.scope = _scope(self.strategy, scope, depth)
-        self.learns = learning(spec.net, self.scope)
+        self.learns = learning(spec.net, self.scope, self._weights)
         self.heads = heads(spec.net)
         self.optimiser = Optimiser(optimiser, lr, momentum, weight_decay, clip)
         self._suits(spec.net)
+        gradients = self.optimiser.gradients(batch, self.strategy.GRADIENTS)
+        if gradients is None and self._chosen():
+            gradients = GRADS  # what is chosen lies in pieces: it cannot be updated where it is
         self.choice = Choice(
-            self.optimiser, batch, self.learns, self.heads,
-            self.optimiser.gradients(batch, self.strategy.GRADIENTS),
+            self.optimiser, batch, self.learns, self.heads, gradients,
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
             self._partial(keep, skip),
         )
+
+    def _chosen(self):
+        """Names of the nodes of which chosen channels learn."""
+        return sorted([name for name, mode in self.learns.items() if ":" in mode])
+
+    def _weights(self, node):
+        """The weights of a node, from the model file."""
+        name = node[formats.load(node["format"]).tensors(node)[0][0]]
+        out = array("f", range(self.spec.file.elems(name)))
+        self.spec.file.read_into(name, bytes_of(out))
+        return out
 
     def _partial(self, keep, skip):
         """Facts of nn.partial.Partial, None where each backward pass is whole."""
@@ -86,6 +106,12 @@ class Config:
 
     def _suits(self, graph):
         """Raises DataError where the strategy cannot work with this model."""
+        if self.strategy.TEACHER and self._chosen():
+            raise DataError(
+                "strategy %s: expected whole nodes or biases to learn, as it has a second model "
+                "of them, got channels of %s; choose another strategy"
+                % (self.strategy_name, ", ".join(self._chosen()))
+            )
         objectives = [output["objective"] for output in graph.outputs]
         formats = set([node["format"] for node in graph.adaptive if node["name"] in self.learns])
         for what, parts, choice in (

@@ -69,7 +69,8 @@ class Learner:
     new_share       share of a batch that is new records, above 0 and at most 1; None: that of the
                     goal
     scope           what learns, as nn.scope reads it: "all", "head", "last:2", "bias", names of
-                    nodes; None: what the strategy says, all as a rule
+                    nodes, their channels ("conv1.in:0-7"); None: what the strategy says, all as a
+                    rule
     depth           the scope "last:DEPTH", in short
     classes         room in the head; None: the classes that the model knows. A label beyond those
                     known makes the head grow.

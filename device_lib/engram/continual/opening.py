@@ -20,6 +20,7 @@ _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
     "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program",
     "engram.nn.losses", "engram.nn.updates", "engram.nn.recompute", "engram.nn.partial",
+    "engram.nn.channels",
     "engram.nn.formats.f32", "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
     "engram.nn.geometry",
 )

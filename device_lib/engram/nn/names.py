@@ -13,6 +13,8 @@ LABELS, TARGETS = "labels", "targets"
 TEACHER = "teacher"  # parameters of a second forward pass
 SECOND = "t:"  # prefix of the values of a second forward pass
 LISTS = "kept:"  # prefix of a node's lists of structures (partial.py)
+INPUTS, ERRORS = "in:", "errors:"  # prefixes of a node's chosen channels (channels.py)
+CHOSEN = "chosen"  # the chosen elements of a tensor, while they are updated
 AGAIN = "again:"  # prefix of the values that are computed again for the backward pass
 
 # In the rows of a program.

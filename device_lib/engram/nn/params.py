@@ -6,7 +6,8 @@ from ..backend import kernels
 class Learned:
     """The parameters that learn, one run behind the other as in .grads.
 
-    runs: [(first element in params, first element in grads, elements, group)].
+    runs: [(first element in params, first element in grads, elements, group, copies)], as
+    sections.py has them.
 
     .grads   (elems) float32, to which a backward pass adds; None where gradients are applied at
              once. With momentum it may be the velocity (updates.py)
@@ -15,9 +16,14 @@ class Learned:
 
     def __init__(self, params, grads, runs):
         self.grads = grads
-        self.elems = sum([n for _, _, n, _ in runs])
-        self._places = [(first, own, n) for first, own, n, _ in runs]
-        self._runs = [(params[first : first + n], own, n) for first, own, n, _ in runs]
+        self.elems = sum([run[2] for run in runs])
+        self._places = [run[:3] for run in runs if not run[4]]
+        self._runs = [(params[first : first + n], own, n) for first, own, n in self._places]
+        self._copies = [
+            (params[at : at + whole], run[1] + to, n, shape)
+            for run in runs
+            for at, whole, to, n, *shape in run[4]
+        ]
 
     def place(self, first):
         """Where an element of the parameters lies in the vector; None: it does not learn."""
@@ -28,9 +34,10 @@ class Learned:
 
     def snapshots(self, out):
         """A tape that copies the parameters that learn into out (elems): kernels.run(tape)."""
-        return kernels.bind([
-            (kernels.copy_f32, out[own : own + n], values) for values, own, n in self._runs
-        ])
+        rows = [(kernels.copy_f32, out[own : own + n], values) for values, own, n in self._runs]
+        for values, own, n, shape in self._copies:
+            rows.append((kernels.copy_channels, out[own : own + n], values) + tuple(shape))
+        return kernels.bind(rows)
 
     def clear(self):
         """grads = 0"""

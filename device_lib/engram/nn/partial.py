@@ -106,6 +106,8 @@ class Partial:
         chosen = self._keep if name not in self._heads else None
         if not formats.load(node["format"]).some(node["op"]) or not (chosen or self._skip):
             return [], None
+        if name in program.chosen and program.chosen[name].outputs:
+            return [], None
         n = structures = node["out"][-1]
         per_class = 0
         if name == program.head:

@@ -19,6 +19,7 @@ from .geometry import elems
 from .names import (
     AGAIN,
     BRIEF,
+    CHOSEN,
     INPUT,
     LABELS,
     LATENT,
@@ -67,6 +68,9 @@ class Plan(Sections):
         brief = []
         for name, n, kind in extras:
             (brief if kind == BRIEF else lasting).append((name, 4 * n))
+        chosen = [run[2] for run in self.runs if run[4]]
+        if chosen:
+            brief.append((CHOSEN, 4 * max(chosen)))
         lasting.append((TARGETS, 4 * micro * self.losses.targets))
         _check_names(
             [INPUT, LATENT, LABELS, LATENTS] + [name for name, _ in lasting + brief]

@@ -15,9 +15,21 @@ from array import array
 
 from ..errors import ModelError
 from . import formats
+from .channels import Chosen, copies, learned_shape
 from .geometry import elems, geom, line
-from .names import GRADS, INPUT, KNOWN, LATENT, LATENTS, PARAMS, VIEW, gradient
-from .ops import ITEM_BYTES, bias, dims, product
+from .names import (
+    ERRORS,
+    GRADS,
+    INPUT,
+    INPUTS,
+    KNOWN,
+    LATENT,
+    LATENTS,
+    PARAMS,
+    VIEW,
+    gradient,
+)
+from .ops import ITEM_BYTES, dims, product
 
 _VALUE_KINDS = {"f32": "f32", "s8": "i8"}  # by format
 _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
@@ -36,7 +48,8 @@ _CONSTANTS = {
 class Program:
     """The rows of a graph, and the buffers that they name.
 
-    graph: graph.Graph. learns: {name of an adaptive node: "all" or "bias"}, as scope.py has it.
+    graph: graph.Graph. learns: {name of an adaptive node: "all", "bias" or channels}, as scope.py
+    has it.
     gradients: the buffer of the gradients by what learns, None without.
 
     .values   {value: (kind, elements per sample)}; kinds are f32, i8, i32
@@ -44,6 +57,7 @@ class Program:
     .tensors  [(node, key, tensor, shape, first element in params)] of the float32 tensors
     .learned  the same for those that learn, but first element in grads
     .param_elems, .learned_elems
+    .chosen   {node: channels.Chosen} of those of which chosen channels learn
     .persistent   names of the int8 and int32 tensors, each a buffer
     .owned    [(node, numbers)] of all tensors
     """
@@ -58,6 +72,11 @@ class Program:
         self.sizes, self.tensors, self.learned = {}, [], []
         self.param_elems = self.learned_elems = 0
         self.persistent, self.owned = set(), []
+        self.chosen = {
+            node["name"]: Chosen(node, learns[node["name"]])
+            for node in graph.adaptive
+            if ":" in learns.get(node["name"], "")
+        }
         self._windows = {}
         for node in graph.frozen + graph.adaptive:
             self._enter(node)
@@ -65,6 +84,10 @@ class Program:
         while first < len(graph.adaptive) and graph.adaptive[first]["name"] not in learns:
             first += 1
         self._below, self._upper = graph.adaptive[:first], graph.adaptive[first:]
+        self._stored = {}  # {node: value} of chosen channels that stay from the forward pass
+        for name, chosen in self.chosen.items():
+            if chosen.inputs:
+                self._keep_inputs(name, chosen)
 
     def _enter(self, node):
         form = formats.load(node["format"])
@@ -82,9 +105,12 @@ class Program:
             self._windows[tensor] = (PARAMS, self.param_elems, n, per_class)
             self.tensors.append((node, key, tensor, shape, self.param_elems))
             self.param_elems += n
-            if mode == "all" or (mode == "bias" and key == bias(node["op"])):
+            own = learned_shape(node, key, shape, mode)
+            if own:
+                n = elems(own)
+                per_class = n // node["out"][0] if node["name"] == self.head else 0
                 self._windows[GRADS, tensor] = (self.gradients, self.learned_elems, n, per_class)
-                self.learned.append((node, key, tensor, shape, self.learned_elems))
+                self.learned.append((node, key, tensor, own, self.learned_elems))
                 self.learned_elems += n
 
     def place(self, tensor):
@@ -101,13 +127,73 @@ class Program:
         """Rows from the latents of a batch up to the first node that learns."""
         return self._forward(self._below, batch, "", PARAMS)
 
+    def _keep_inputs(self, name, chosen):
+        """A value for the chosen input channels of a node. It is made in the forward pass where
+        nothing of the backward pass reads all of them, else where it is needed."""
+        small, node = chosen.node, self.graph.node(name)
+        value = small["in"][0]
+        small["in"] = [INPUTS + name]
+        self.values[INPUTS + name] = ("f32", elems(small["shapes"][0]))
+        others = [self._read_again(other) for other in self._upper if other is not node]
+        if self._memory(value) not in [self._memory(read) for read in sum(others, [])]:
+            self._stored[name] = INPUTS + name
+
+    def _memory(self, value):
+        """The value whose memory a value has: that below the views that make it."""
+        for node in reversed(self.graph.adaptive):
+            first = self._form(node).rows(node["op"])[0][0]
+            if node["name"] == value and first.split()[0] == VIEW:
+                value = node["in"][0]
+        return value
+
+    def _read_again(self, node):
+        """The values of the forward pass that a node's backward pass reads."""
+        needs = self.needs_gradient()
+        if not needs[node["name"]] or self._form(node).rows(node["op"])[1] == ():
+            return []
+        symbols = {}
+        for i, value in enumerate(node["in"]):
+            if needs[value]:
+                symbols[_GRADIENTS[i]] = value
+        own, inputs = self._backward_texts(node, symbols)
+        words = " ".join(inputs + ([] if node["name"] in self.chosen else own)).split()
+        read = [value for symbol, value in zip(_INPUTS, node["in"]) if symbol in words]
+        return read + ([node["name"]] if "out" in words else [])
+
+    def _form(self, node):
+        return formats.load(node["format"])
+
     def upper(self, batch, prefix="", params=PARAMS):
         """Rows from the first node that learns to the outputs.
 
         prefix: of the names of the values, for a second pass; params: the buffer that what learns
         has there, as "grads" has it.
         """
-        return self._forward(self._upper, batch, prefix, params)
+        rows = []
+        for node in self._upper:
+            rows += self._forward([node], batch, prefix, params)
+            if node["name"] in self._stored and not prefix:
+                rows += self._inputs(node, batch)
+        return rows
+
+    def _inputs(self, node, batch):
+        """Rows that copy the chosen channels of a node's input."""
+        chosen, value = self.chosen[node["name"]], node["in"][0]
+        small = chosen.node["in"][0]
+        channels = chosen.channels("in")
+        rows = batch * self.values[value][1] // channels
+        windows = [self.window(small, small, batch), self.window(value, value, batch)]
+        return copies(*windows, rows, chosen.inputs, channels)
+
+    def _errors(self, node, buffer, batch):
+        """(rows, value): the chosen channels of a node's errors."""
+        name, chosen = node["name"], self.chosen[node["name"]]
+        value = ERRORS + name
+        self.values[value] = ("f32", elems(chosen.node["out"]))
+        channels = chosen.channels("out")
+        rows = batch * self.values[name][1] // channels
+        windows = [self.window(value, value, batch), self.window(buffer, name, batch)]
+        return copies(*windows, rows, chosen.outputs, channels), value
 
     def backward(self, batch, scales_of=None, partial=None):
         """Rows that add the gradients of what learns to their buffer, from the gradients of the
@@ -145,6 +231,9 @@ class Program:
             if scales_of and own:
                 rows += self._node_rows(node, inputs, symbols, "", PARAMS)
                 rows += self._applied(node, own, symbols, scales_of(node["name"]), names)
+            elif node["name"] in self.chosen:
+                rows += self._chosen_rows(node, own, symbols)
+                rows += self._node_rows(node, inputs, symbols, "", PARAMS)
             else:
                 rows += self._node_rows(node, own + inputs, symbols, "", PARAMS)
             for value, first, second, total in sums:
@@ -152,6 +241,18 @@ class Program:
                 rows.append(("add_f32", args, ((0, 1),)))
         self._all_learn(grads)
         return rows
+
+    def _chosen_rows(self, node, texts, symbols):
+        """Rows that add the gradients of a node's chosen channels."""
+        name, batch, rows = node["name"], symbols["B"], []
+        chosen, symbols = self.chosen[name], dict(symbols)
+        if chosen.inputs and name not in self._stored:
+            rows += self._inputs(node, batch)
+        if chosen.outputs:
+            more, value = self._errors(node, symbols["dout"][0], batch)
+            rows += more
+            symbols["dout"] = (value, value)
+        return rows + self._node_rows(chosen.node, texts, symbols, "", PARAMS)
 
     def _all_learn(self, grads):
         for name in self.learns:
@@ -176,7 +277,7 @@ class Program:
         if symbols.get("kept"):
             backward, bias = form.some(node["op"])
         mode = self.learns.get(node["name"])
-        own = {"all": backward, "bias": bias}.get(mode, ())
+        own = {"all": backward, "bias": bias, None: ()}.get(mode, backward)
         inputs = [text for text in backward if _written(text) in _GRADIENTS]
         rows = [text for text in inputs if _written(text) in symbols]
         return [text for text in own if _written(text) not in _GRADIENTS], rows

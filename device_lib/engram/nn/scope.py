@@ -1,4 +1,4 @@
-"""The scope of learning: nodes of the adaptive stage, each whole or with its biases alone.
+"""The scope of learning: nodes of the adaptive stage, each whole, its biases or some channels.
 
 A scope is a text of terms with commas between them, for example "head,all.b": the head whole, and
 the biases of all nodes. A term is
@@ -8,6 +8,12 @@ the biases of all nodes. A term is
     head        the nodes that make the outputs (those with weights nearest to them)
     NAME        one node, by its name in the model
     TERM.b      of those nodes the biases alone
+    TERM.in:0-7+12     of those nodes the weights of these input channels (channels.py)
+    TERM.out:0-3       of these output channels; a node may have both
+    TERM.in:norm:0.25  of the share of the channels with the largest weights, in the L2 norm of
+                       the model file's
+
+A node that one term names whole is whole.
 
 Biases alone: TinyTL (Cai, Gan, Zhu and Han, NeurIPS 2020). Head alone: TinyOL (Ren, Anicic and
 Runkler, IJCNN 2021).
@@ -19,22 +25,94 @@ from . import formats
 PRESETS = {"bias": "all.b", "head": "head", "all": "all"}
 
 
-def learning(graph, scope="all"):
-    """{name of a node: "all" or "bias"} of the adaptive nodes of graph.Graph that learn.
+def learning(graph, scope="all", weights=None):
+    """{name of a node: "all", "bias" or chosen channels} of the adaptive nodes of graph.Graph that
+    learn.
 
+    weights: function(node) -> its weights in the model file, array('f'), for norms.
     Raises DataError on a scope that names nothing.
     """
     owners = _owners(graph)
     out = {}
     for term in scope.split(","):
-        selector, dot, part = term.strip().rpartition(".") if term.endswith(".b") else (
-            term.strip(), "", "")
+        selector, side, part = _parted(term.strip())
         for name in _select(graph, owners, selector, scope):
-            if not dot:
+            if not side:
                 out[name] = "all"
-            elif part == "b":
+            elif side == "b":
                 out.setdefault(name, "bias")
+            elif out.get(name) != "all":
+                own = _channels(graph, name, side, part, scope, weights)
+                before = out.get(name, "bias")
+                if before != "bias" and (side + ":" in before or _is_one_axis(graph.node(name))):
+                    raise DataError(
+                        "scope %r: expected one choice of channels of %s, got two; write 0-3+6"
+                        % (scope, name)
+                    )
+                out[name] = own if before == "bias" else before + ";" + own
     return out
+
+
+def _parted(term):
+    """(selector, "", "b", "in" or "out", which channels) of a term."""
+    for side in ("in", "out"):
+        selector, dot, part = term.partition("." + side + ":")
+        if dot:
+            return selector, side, part
+    return (term[:-2], "b", "") if term.endswith(".b") else (term, "", "")
+
+
+def _channels(graph, name, side, part, scope, weights):
+    """The choice of a node's channels, as channels.py reads it. Raises DataError."""
+    from .channels import axes, largest, ranges, text_of
+
+    node = graph.node(name)
+    if node["format"] != "f32":
+        raise DataError(
+            "scope %r: expected chosen channels of a float32 node, got %s of %s"
+            % (scope, name, node["format"])
+        )
+    axis, count = axes(node)[side]
+    if graph.head is node and side == "out":
+        raise DataError(
+            "scope %r: expected input channels of %s, whose outputs are the classes, got outputs"
+            % (scope, name)
+        )
+    if part.startswith("norm:"):
+        share = _number(part[5:])
+        if not 0 < share <= 1:
+            raise DataError(
+                "scope %r: expected a share of the channels of %s above 0, at most 1, got %r"
+                % (scope, name, part[5:])
+            )
+        return text_of(side, ranges(largest(node, axis, weights(node), share)))
+    chosen = []
+    for word in part.split("+"):
+        first, dash, last = word.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            chosen = []
+            break
+        chosen += range(int(first), int(last or first) + 1)
+    if not chosen or len(set(chosen)) < len(chosen) or max(chosen) >= count:
+        raise DataError(
+            "scope %r: expected %sput channels of %s from 0 to %d, each once, as 0-3+6, or "
+            "norm:SHARE, got %r" % (scope, side, name, count - 1, part)
+        )
+    return text_of(side, ranges(sorted(chosen)))
+
+
+def _is_one_axis(node):
+    """Whether input and output channels of a node are the same."""
+    from .channels import axes
+
+    return axes(node)["in"] == axes(node)["out"]
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return 0
 
 
 def _owners(graph):

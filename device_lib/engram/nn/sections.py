@@ -49,7 +49,8 @@ class Sections:
     .states     buffers of the optimiser
     .groups     {"below", "head": array('f') of hyperparameters}
     .partial    partial.Partial, or None
-    .runs       [(first in params, first in grads, elements, group)] of what learns
+    .runs       [(first in params, first in grads, elements, group, copies)] of what learns; copies
+                as channels.py has them, of what lies in more than one piece, else ()
     """
 
     def __init__(self, net, choice, micro, recompute=False):
@@ -127,11 +128,23 @@ def _runs(program, heads):
     """Neighbours that learn, in one run each."""
     runs = []
     places = {tensor: at for _, _, tensor, _, at in program.tensors}
-    for node, _, tensor, shape, own in program.learned:
-        first, n = places[tensor], elems(shape)
+    for node, key, tensor, shape, own in program.learned:
+        first, chosen = places[tensor], program.chosen.get(node["name"])
         group = "head" if node["name"] in heads else "below"
-        if runs and runs[-1][3] == group and runs[-1][0] + runs[-1][2] == first:
-            runs[-1] = (runs[-1][0], runs[-1][1], runs[-1][2] + n, group)
-        else:
-            runs.append((first, own, n, group))
+        pieces, copies = [(first, own, elems(shape))], ()
+        if chosen:
+            pieces, copies = chosen.parts(key, first, own)
+        if copies:
+            runs.append((first, own, elems(shape), group, tuple(copies)))
+        for piece in pieces:
+            _join(runs, piece + (group, ()))
     return runs
+
+
+def _join(runs, run):
+    """Appends a run, or lengthens the last one that it goes on."""
+    first, own, n, group, _ = run
+    if runs and runs[-1][3:] == (group, ()) and runs[-1][0] + runs[-1][2] == first:
+        runs[-1] = (runs[-1][0], runs[-1][1], runs[-1][2] + n, group, ())
+    else:
+        runs.append(run)

@@ -197,8 +197,9 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "metavar": "SCOPE",
             "help": "The layers that learn: all (with weights), head (at the outputs), last:2 "
             "(the last two), or layers by their names in the model. With .b only their biases "
-            "learn, as all.b. Commas join several, as head,all.b. Default: the strategy decides, "
-            "as a rule all.",
+            "learn, as all.b; with .in:0-7, .out:3+5 or .in:norm:0.25 only those channels "
+            "(docs/partial.md). Commas join several, as head,all.b. Default: the strategy "
+            "decides, as a rule all.",
         },
     ),
     (

@@ -32,7 +32,7 @@ class LayerPlan(TypedDict):
     name: str
     op: str
     format: str
-    learns: str  # "all", "bias" or ""
+    learns: str  # "all", "bias", chosen channels (as "in:0-7;out:3") or ""
     out: list[int]
     parameters: int
     flash_bytes: int  # in the model file
@@ -188,11 +188,19 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
         row["ram_bytes"] = row["flash_bytes"] + 4 * copies * learned
         row["ram_bytes"] += sum(own.get(buffer, 0) for buffer in (name, gradient(name)))
         inputs = sum(needs[value] for value in node["in"])
-        row["macs_backward"] = ((learns == "all") + inputs) * row["macs_forward"]
+        if name in program.chosen:
+            own_macs = macs(program.chosen[name].node)
+        else:
+            own_macs = row["macs_forward"] if learns == "all" else 0
+        row["macs_backward"] = own_macs + inputs * row["macs_forward"]
         if plan.partial:
             row["macs_backward"] = round(row["macs_backward"] * plan.partial.share(node))
         rows.append(row)
     return rows
+
+
+def _said_of(learns: str) -> str:
+    return "channels" if ":" in learns else learns or "–"
 
 
 def _row(stage: str, node: Mapping[str, Any], learns: str) -> LayerPlan:
@@ -232,7 +240,7 @@ def plan_table(report: PlanReport) -> RenderableType:
         layers.add_column(column, justify="right")
     for row in report["layers"]:
         layers.add_row(
-            "frozen" if row["stage"] == "frozen" else row["learns"] or "–",
+            "frozen" if row["stage"] == "frozen" else _said_of(row["learns"]),
             row["name"],
             row["op"],
             "×".join(map(str, row["out"])),
