@@ -31,3 +31,6 @@ ENGRAM_KERNEL_SRC := \
 	engram_transposed.c \
 	engram_transposed_s8.c \
 	engram_window_pool.c
+
+# Compiled for size: their time goes into blocks of instructions, and into the loops of others.
+ENGRAM_SIZE_SRC := $(filter %_some.c,$(ENGRAM_KERNEL_SRC))

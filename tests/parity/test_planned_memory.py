@@ -21,7 +21,7 @@ from array import array
 device = engram_board.store_device()
 for block in range(device.ioctl(4, 0)):
     device.ioctl(6, block)
-learner = engram.open({name!r}, engram_board, batch={batch}, bits={bits})
+learner = engram.open({name!r}, engram_board, batch={batch}, bits={bits}, **{options})
 x = array("f" if learner.input_dtype == "float32" else "B", range(learner.input_elems))
 for i in range(40):
     x[i % len(x)] = i
@@ -47,10 +47,12 @@ def board(request, tmp_path_factory):
     host.stop()
 
 
-def check(board, name, batch, bits=8):
+def check(board, name, batch, bits=8, **options):
     """Compares; returns whether the learner recomputes activations."""
     board.transport.enter_raw_repl(soft_reset=True)
-    output = board.exec(MEASURE.format(name=name + ".safetensors", batch=batch, bits=bits))
+    output = board.exec(
+        MEASURE.format(name=name + ".safetensors", batch=batch, bits=bits, options=options)
+    )
     planned, measured, recompute = output.split()
     print(f"{name}, batch {batch}: planned {planned}, measured {measured}")
     assert int(planned) == pytest.approx(int(measured), rel=0.01)
@@ -64,6 +66,15 @@ def check(board, name, batch, bits=8):
 )
 def test_planned_is_measured(board, name, batch):
     assert not check(board, name, batch)
+
+
+@pytest.mark.board
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [
+    {"keep": 0.25, "skip": 0.5}, {"scope": "head,a0.in:norm:0.5,a0.out:norm:0.25"},
+], ids=["dynamic", "channels"])  # fmt: skip
+def test_planned_is_measured_of_partial_updates(board, options):
+    assert not check(board, "digits", 16, **options)
 
 
 @pytest.mark.board

@@ -4,6 +4,8 @@ set(ENGRAM_FW ${CMAKE_CURRENT_LIST_DIR}/../..)
 file(GLOB ENGRAM_KERNEL_SRC CONFIGURE_DEPENDS ${ENGRAM_FW}/kernels/*.c)
 # Ports build for size. -ffp-contract=off keeps the bits of float32 results equal on all hosts.
 set_source_files_properties(${ENGRAM_KERNEL_SRC} PROPERTIES COMPILE_OPTIONS "-O2;-ffp-contract=off")
+file(GLOB ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/*_some.c)
+set_source_files_properties(${ENGRAM_SIZE_SRC} PROPERTIES COMPILE_OPTIONS "-Os;-ffp-contract=off")
 target_sources(usermod_engram INTERFACE ${ENGRAM_KERNEL_SRC} ${ENGRAM_FW}/binding/mp_engram.c)
 target_include_directories(usermod_engram INTERFACE ${ENGRAM_FW}/kernels)
 target_link_libraries(usermod INTERFACE usermod_engram)

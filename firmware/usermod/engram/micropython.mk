@@ -7,3 +7,4 @@ SRC_USERMOD_C += $(ENGRAM_FW)/binding/mp_engram.c
 CFLAGS_USERMOD += -I$(ENGRAM_FW)/kernels
 # Ports build for size. -ffp-contract=off keeps the bits of float32 results equal on all hosts.
 $(BUILD)/$(ENGRAM_FW)/kernels/%.o: CFLAGS += -O2 -ffp-contract=off
+$(addprefix $(BUILD)/$(ENGRAM_FW)/kernels/,$(ENGRAM_SIZE_SRC:.c=.o)): CFLAGS += -Os
