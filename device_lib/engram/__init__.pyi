@@ -44,6 +44,8 @@ class _Options(TypedDict, total=False):
     clip: float | None
     keep: float | tuple[float, float] | None
     skip: float | None
+    format: Literal["f32", "q8", "mixed"] | None
+    rounding: Literal["res8", "sr", "nearest", "floor"] | None
     seed: int
     strategy: str
     strategy_options: Mapping[str, float] | None

@@ -12,7 +12,7 @@ BACKENDS += ("engram.kernels.numpy", "engram.kernels.python")
 # Where RAM is short the native module comes in parts: one of these, and those of PARTS that are
 # there. _engram_small is core and int8 in one, compiled for size.
 BASES = ("_engram_core", "_engram_small")
-PARTS = ("_engram_int8", "_engram_layers", "_engram_audio")
+PARTS = ("_engram_int8", "_engram_q8", "_engram_layers", "_engram_audio")
 
 
 def load(names=BACKENDS):

@@ -17,7 +17,7 @@ _CODE_PER_PIECE = 32768  # of heap: calls load code into other pieces
 # Options that decide what memory a learner takes.
 _PLANNED = (
     "batch", "micro", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr",
-    "momentum", "weight_decay", "clip", "keep", "skip",
+    "momentum", "weight_decay", "clip", "keep", "skip", "format", "rounding",
 )
 # Modules that a learner holds.
 _HELD = (

@@ -222,6 +222,7 @@ int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_
 #include "engram_audio.h"
 #include "engram_int8.h"
 #include "engram_layers.h"
+#include "engram_q8.h"
 #include "engram_replay.h"
 #include "engram_some.h"
 #include "engram_train.h"
@@ -248,7 +249,7 @@ enum {
     ENGRAM_KERNEL_COUNT
 };
 
-enum { ENGRAM_MAX_ARGS = 11, ENGRAM_MESSAGE_SIZE = 160 };
+enum { ENGRAM_MAX_ARGS = 12, ENGRAM_MESSAGE_SIZE = 160 };
 #define ENGRAM_INT_MIN (-(1 << 30))
 #define ENGRAM_INT_MAX ((1 << 30) - 1)
 

@@ -282,20 +282,42 @@ static __attribute__((noinline)) bool rows_ok(engram_fault_t *fault, int slots_a
     return true;
 }
 
-int32_t engram_gather_latents(engram_F_t out, engram_B_t labels, engram_b_t raw, engram_l_t slots,
-    engram_l_t layout, engram_f_t codes, int32_t at, int32_t count, engram_fault_t *fault) {
-    const int32_t bits = bits_of(codes.n);
+static void look_up_codes(int8_t *out, size_t n, const uint8_t *p, const int8_t *codes, int32_t bits) {
+    uint32_t word = 0;
+    int32_t have = 0;
+    for (; n != 0; n--) {
+        if (have < bits) {
+            word |= (uint32_t)*p++ << have;
+            have += 8;
+        }
+        *out++ = codes[word & ((1u << bits) - 1)];
+        word >>= bits, have -= bits;
+    }
+}
+
+// Latents as they come out of the log: float32, or bytes.
+typedef struct {
+    float *floats;
+    int8_t *bytes;
+    const float *float_codes;
+    const int8_t *byte_codes;
+    size_t n;
+} latents_t;
+
+static int32_t gather(const latents_t *out, size_t codes, engram_B_t labels, engram_b_t raw, engram_l_t slots,
+    engram_l_t layout, int32_t at, int32_t count, engram_fault_t *fault) {
+    const int32_t bits = bits_of(codes);
     if (!(layout_ok(fault, 4, layout) && engram_same(fault, 1, labels.n, slots.n)
           && (bits > 0 || engram_refuse_value(fault, 5, "2**bits codes, 1 to 8 bits"))
           && rows_ok(fault, 3, 6, raw, slots, layout, at, count))) {
         return ENGRAM_FAULT;
     }
-    const size_t n = slots.n > 0 ? out.n / slots.n : 0;
+    const size_t n = slots.n > 0 ? out->n / slots.n : 0;
     const size_t latent_bytes = (size_t)(layout.p[TARGETS_AT] - layout.p[LATENT_AT]);
-    if (slots.n == 0 && out.n == 0) {
+    if (slots.n == 0 && out->n == 0) {
         return ENGRAM_OK;
     }
-    if (n * slots.n != out.n || n / 8 * (size_t)bits + (n % 8 * (size_t)bits + 7) / 8 != latent_bytes) {
+    if (n * slots.n != out->n || n / 8 * (size_t)bits + (n % 8 * (size_t)bits + 7) / 8 != latent_bytes) {
         engram_refuse_value(fault, 0, "a row a slot, of as many elements as a latent");
         return ENGRAM_FAULT;
     }
@@ -306,9 +328,26 @@ int32_t engram_gather_latents(engram_F_t out, engram_B_t labels, engram_b_t raw,
             return i;
         }
         labels.p[i] = (int8_t)*record;
-        look_up(out.p + (size_t)i * n, n, slot + layout.p[LATENT_AT], codes.p, bits);
+        const uint8_t *latent = slot + layout.p[LATENT_AT];
+        if (out->floats != NULL) {
+            look_up(out->floats + (size_t)i * n, n, latent, out->float_codes, bits);
+        } else {
+            look_up_codes(out->bytes + (size_t)i * n, n, latent, out->byte_codes, bits);
+        }
     }
     return at + count;
+}
+
+int32_t engram_gather_latents(engram_F_t out, engram_B_t labels, engram_b_t raw, engram_l_t slots,
+    engram_l_t layout, engram_f_t codes, int32_t at, int32_t count, engram_fault_t *fault) {
+    const latents_t latents = { .floats = out.p, .float_codes = codes.p, .n = out.n };
+    return gather(&latents, codes.n, labels, raw, slots, layout, at, count, fault);
+}
+
+int32_t engram_gather_codes(engram_B_t out, engram_B_t labels, engram_b_t raw, engram_l_t slots,
+    engram_l_t layout, engram_b_t codes, int32_t at, int32_t count, engram_fault_t *fault) {
+    const latents_t latents = { .bytes = out.p, .byte_codes = codes.p, .n = out.n };
+    return gather(&latents, codes.n, labels, raw, slots, layout, at, count, fault);
 }
 
 int32_t engram_gather_targets(engram_F_t out, engram_b_t raw, engram_l_t slots, engram_l_t layout,

@@ -19,6 +19,10 @@ int32_t engram_draw_batch(engram_L_t slots, engram_L_t random, engram_L_t place,
 int32_t engram_gather_latents(engram_F_t out, engram_B_t labels, engram_b_t raw, engram_l_t slots,
     engram_l_t layout, engram_f_t codes, int32_t at, int32_t count, engram_fault_t *fault);
 
+// out (B, n) and labels (B) as gather_latents, with codes (2**bits) of int8
+int32_t engram_gather_codes(engram_B_t out, engram_B_t labels, engram_b_t raw, engram_l_t slots,
+    engram_l_t layout, engram_b_t codes, int32_t at, int32_t count, engram_fault_t *fault);
+
 // out (B, n): rows at .. at + count - 1 = the targets of records in raw that gather_latents took,
 // which is not checked again; raw, slots (B) and layout (8) as there, n = float32 targets of a record
 int32_t engram_gather_targets(engram_F_t out, engram_b_t raw, engram_l_t slots, engram_l_t layout,

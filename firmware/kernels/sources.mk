@@ -3,11 +3,13 @@
 ENGRAM_KERNEL_SRC := \
 	engram_activation.c \
 	engram_conv.c \
+	engram_conv_q8.c \
 	engram_conv_some.c \
 	engram_copy.c \
 	engram_curves.c \
 	engram_dense.c \
 	engram_depthwise.c \
+	engram_depthwise_q8.c \
 	engram_elementwise.c \
 	engram_fft.c \
 	engram_int8.c \
@@ -16,12 +18,15 @@ ENGRAM_KERNEL_SRC := \
 	engram_optim.c \
 	engram_pack.c \
 	engram_pool.c \
+	engram_q8.c \
 	engram_quant.c \
 	engram_random.c \
 	engram_replay.c \
 	engram_s8.c \
+	engram_scales_q8.c \
 	engram_softmax_s8.c \
 	engram_some.c \
+	engram_sums_q8.c \
 	engram_table.c \
 	engram_tape.c \
 	engram_tile.c \

@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = ROOT / "firmware" / "kernels" / "engram_kernels.def"
 LIBRARY = ROOT / "device_lib" / "engram" / "kernels"
-FAMILIES = ("python", "layers", "train", "some", "int8", "replay", "audio")  # of definitions
+FAMILIES = ("python", "layers", "train", "some", "int8", "q8", "replay", "audio")  # of definitions
 ROW = re.compile(r'ENGRAM_KERNEL\((\w+), \w+, "(\w+)", "([^"]*)",')
 
 TYPES = {

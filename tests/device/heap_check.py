@@ -5,7 +5,7 @@ from array import array
 
 import tiny_model
 from engram.compat import heap_lock, heap_unlock
-from engram.continual.reading import LatentReader
+from engram.continual.reading import LatentReader, code_values
 from engram.store import RamFlash, ReplayStore
 from engram.store.format import NO_CLASS
 from learner_check import open_learner
@@ -33,7 +33,8 @@ def read_targets(device, page, once):
     for mapped in (store.mapped, None):
         store.mapped = mapped
         targets = array("f", bytes(48))
-        reader = LatentReader(store, out, labels, slots, array("f", (1, 0)), targets)
+        codes = code_values(array("f", (1, 0)), store.bits)
+        reader = LatentReader(store, out, labels, slots, codes, targets)
         gc.collect()
         try:
             heap_lock()

@@ -15,6 +15,7 @@ from binascii import crc32
 from engram.backend import kernels
 
 import kernels_cases
+import kernels_cases_q8
 from kernels_source import GEOM, Source, channelwise, sizes
 
 # The larger ones reach what is fast on some core: blocks of rows and columns, and what is over.
@@ -220,7 +221,7 @@ CASES = (
     (avgpool_s8, 1, True, _S8),
 )
 
-CASES += kernels_cases.CASES
+CASES += kernels_cases.CASES + kernels_cases_q8.CASES
 
 # Written buffer (index) that may be the very buffer of a read one.
 IN_PLACE = {
@@ -232,6 +233,7 @@ IN_PLACE = {
     "u8_to_s8": (0, 1),
 }
 IN_PLACE.update(kernels_cases.IN_PLACE)
+IN_PLACE.update(kernels_cases_q8.IN_PLACE)
 
 # Argument (index) that may be None.
 OPTIONAL = {"dense_fwd": 3, "conv2d_fwd": 3, "depthwise_fwd": 3, "conv2d_t_fwd": 3}
@@ -270,7 +272,7 @@ def resized(buf, n):
     """A buffer of the same type with n elements of the old values, as far as there are any."""
     if isinstance(buf, array):
         return array(str(buf)[7], [buf[i % len(buf)] for i in range(n)])
-    return bytearray(buf[i % len(buf)] for i in range(n))
+    return bytearray(buf[i % len(buf)] if buf else 0 for i in range(n))
 
 
 def wrong(arg, is_out):
@@ -280,7 +282,8 @@ def wrong(arg, is_out):
     if isinstance(arg, int):
         return [-1, 1 << 40, True, 1.5, "2", None]
     n = len(arg)
-    values = [resized(arg, n + 1), resized(arg, n - 1), array("h", [0] * n), 3, None, "abc"]
+    values = [resized(arg, n + 1), resized(arg, max(0, n - 1))]
+    values += [array("h", [0] * n), 3, None, "abc"]
     if isinstance(arg, array):
         values.append(bytearray(4 * n + 1))  # of 4 * n it would be right
         if str(arg)[7] == "i" and n == 14:

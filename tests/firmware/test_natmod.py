@@ -158,7 +158,7 @@ def test_parts_cost_less_than_the_whole(natmods, arch):
 
 # ---------------------------------------------------------------- what they compute
 
-CHECK = ["kernels_check", "kernels_cases", "kernels_source"]
+CHECK = ["kernels_check", "kernels_cases", "kernels_cases_q8", "kernels_source"]
 
 
 def lines_of(name, place, paths):

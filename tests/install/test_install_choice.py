@@ -49,7 +49,7 @@ def files(tmp_path):
     for name in ("engram/__init__.mpy", "engram/texts", "engram_pack.mpy", "engram_board.mpy"):
         (tmp_path / "lib" / name).write_bytes(b"x")
     sizes = {"_engram": 60_000, "_engram_core": 30_000, "_engram_int8": 15_000}
-    sizes["_engram_small"] = 25_000
+    sizes |= {"_engram_small": 25_000, "_engram_q8": 15_000}
     for arch in ("armv7emsp", "armv6m"):
         (tmp_path / "kernels" / arch).mkdir(parents=True)
         for module, size in sizes.items():

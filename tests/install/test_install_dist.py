@@ -49,7 +49,7 @@ def test_it_holds_what_a_user_needs(unpacked):
 
 def test_each_package_json_names_files_that_are_there(unpacked):
     paths = sorted((unpacked / "mip").rglob("*.json"))
-    names = ["all", "core", "package", "small", "train"]
+    names = ["all", "core", "package", "q8", "small", "train"]
     for arch in {path.parent for path in paths}:
         assert [path.stem for path in paths if path.parent == arch] == names
     assert (unpacked / "mip" / "choose.py").is_file() and len(paths) >= len(names)

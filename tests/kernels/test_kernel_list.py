@@ -16,7 +16,7 @@ from kernels.common import KERNELS, ROOT, rows
 LIST = rows()
 HEADER = "".join(p.read_text() for p in sorted(KERNELS.glob("*.h")))
 LIBRARY = ROOT / "device_lib" / "engram" / "kernels"
-DEFINITION = "python layers train some int8 replay audio".split()
+DEFINITION = "python layers train some int8 q8 replay audio".split()
 PROTOTYPE = re.compile(r"((?://[^\n]*\n)+)int32_t engram_(\w+)\(([^;]*)engram_fault_t \*fault\);")
 
 
@@ -105,6 +105,7 @@ def test_every_condition_of_a_row_is_there_and_every_one_is_used():
     rows = [demands.parsed(row)[0] for row in demands.ROWS.values()]
     conditions = {condition for row in rows for *_, condition in row} - {""}
     assert conditions == set(functions("conditions"))
+    assert set(demands.NAMED) < conditions
 
 
 def test_numpy_has_the_same_arguments_and_inherits_the_rest():

@@ -22,11 +22,12 @@ by_name = {case[0].__name__: case for case in cases.CASES}
 # Where a buffer has no other to agree with, one element more or less is right as well: how often.
 ANY_LENGTH = dict.fromkeys(("zero_f32", "check_finite", "sum_squares", "clip_norm"), 2)
 ANY_LENGTH |= dict.fromkeys(("uniform_f32", "gaussian_f32", "hann_window"), 2)
-ANY_LENGTH |= {"draw_batch": 5, "gather_latents": 3}  # batch, spare entries; flash, padding bits
+ANY_LENGTH["draw_batch"] = 5  # batch, spare entries
+ANY_LENGTH |= dict.fromkeys(("gather_latents", "gather_codes"), 3)  # flash, padding bits
 ANY_LENGTH["gather_targets"] = 2  # flash
 # Arguments that only fit or do not fit together: the one that is named need not be the one that
 # the test made wrong.
-TOGETHER = {"draw_batch", "gather_latents", "gather_targets"}
+TOGETHER = {"draw_batch", "gather_latents", "gather_codes", "gather_targets"}
 
 
 def messages(kernels, builder, written, shapes):
@@ -154,6 +155,21 @@ REFUSED = [
     ("pack_s8", {"x": bytes(99)}, "x: expected as many elements as fill out at this number of"),
     ("unpack_s8", {"x": bytes(7)}, "x: expected 6 elements for its shape, got 7"),
     ("unpack_f32", {"qp": array("f", [0, 0])}, "qp: expected scale > 0"),
+    ("dense_fwd_q8", {"so": array("i", [41] * 6)}, "so: entry 0: expected -40 to 40, got 41"),
+    ("dense_logits_q8", {"sw": array("i", [-41] * 6)}, "sw: entry 0: expected -40 to 40"),
+    ("dense_fwd_q8", {"N": 65536}, "N: expected at most 65535 products in a sum"),
+    ("dense_bwd_dx_q8", {"M": 65536}, "M: expected at most 65535 products in a sum"),
+    ("dense_step_q8", {"B": 65536}, "B: expected at most 65535 products in a sum"),
+    ("dense_step_q8", {"rest": bytearray(14)}, "rest: expected no element, or as many as w"),
+    ("dense_step_q8", {"rates": array("i", (128, 0, 0))}, "rates: entry 0: expected 0 to 127"),
+    ("dense_step_q8", {"rates": array("i", (1, -65, 0))}, "rates: entry 1: expected -64 to 64"),
+    ("dense_step_q8", {"rates": array("i", (1, 2, 3))}, "rates: entry 2: expected 0 to 2, got 3"),
+    ("conv2d_fwd_q8", {"geom": entry(cases.GEOM[1], 2, 7300)}, "geom: expected at most 65535 pr"),
+    ("conv2d_bwd_dx_q8", {"geom": entry(cases.GEOM[1], 3, 7300)}, "geom: expected at most 65535"),
+    ("conv2d_step_q8", {"B": 4096}, "geom: expected at most 65535 products in a sum"),
+    ("depthwise_step_q8", {"B": 4096}, "geom: expected at most 65535 products in a sum"),
+    ("follow_q8", {"records": array("i", [0] * 7)}, "records: expected records of 6 entries"),
+    ("clear_q8", {"records": entry([0] * 12, 6, 41)}, "records: entry 6: expected -40 to 40, got"),
     ("rfft", {"N": 12}, "N: expected a power of two from 4 to 32768"),
     ("rfft_table_size", {"N": 2}, "N: expected an int of at least 4, got 2"),
     ("rfft_table_size", {"N": 65536}, "N: expected a power of two from 4 to 32768"),

@@ -26,7 +26,7 @@ from hosts import BOARDS, CPYTHON, BoardHost, run_cpython  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "parity.json"
 DOCUMENT = ROOT / "docs" / "parity.md"
-CHECK = ["kernels_check", "kernels_cases", "kernels_source"]
+CHECK = ["kernels_check", "kernels_cases", "kernels_cases_q8", "kernels_source"]
 
 DEFINITION, C_REFERENCE = "cpython-py", "cpython-c"
 TITLES = {

@@ -12,7 +12,7 @@ from firmware import natmod
 from firmware.natmod import modules
 from hosts import BOARDS, BoardHost
 
-FILES = ["kernels_source", "kernels_cases", "kernels_check", "tape_check"]
+FILES = ["kernels_source", "kernels_cases", "kernels_cases_q8", "kernels_check", "tape_check"]
 WHOLE = ("native_kernels",)
 PARTS = (modules.CORE, *modules.FAMILIES)
 

@@ -6,11 +6,11 @@ import pytest
 from nor import NorFlash
 
 from engram import DataError
-from engram.continual.reading import LatentReader
+from engram.continual.reading import LatentReader, code_values
 from engram.store import ReplayStore
 
 BYTES = 24
-QP = array("f", (1.0, -128))
+CODES = code_values(array("f", (1.0, -128)), 8)
 
 
 def target_of(n, targets):
@@ -31,9 +31,8 @@ def reader(store, slots):
     out = array("f", [-1.0] * (BYTES * len(slots)))
     labels = bytearray(b"\xee" * len(slots))
     targets = array("f", [-1.0] * (store.targets * len(slots)))
-    rows = LatentReader(
-        store, memoryview(out), labels, array("i", slots), QP, targets if store.targets else None
-    )
+    room = targets if store.targets else None
+    rows = LatentReader(store, memoryview(out), labels, array("i", slots), CODES, room)
     return rows, out, labels, targets
 
 
@@ -78,5 +77,5 @@ def test_a_reader_needs_room_for_the_targets_of_a_batch():
         with pytest.raises(DataError, match="expected a buffer for 10 targets, 2 for each of 5"):
             LatentReader(
                 store, memoryview(array("f", bytes(4 * 5 * BYTES))), bytearray(5),
-                array("i", slots), QP, targets,
+                array("i", slots), CODES, targets,
             )

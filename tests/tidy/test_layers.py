@@ -24,14 +24,15 @@ DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geo
 DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
 ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections", "nn.recompute"}
-ROWS |= {"nn.partial", "nn.channels"}
+ROWS |= {"nn.partial", "nn.channels", "nn.integers", "nn.steps"}
+RECORD = {"memory.record"}  # the numbers of a q8 tensor's record; it imports nothing
 PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
 PLANNING |= {"memory.replay"}
 # The kernels in Python: a file a family, and what their arguments must be.
 BACKENDS = {"kernels.python", "kernels.numpy"}
 KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels.")} - BACKENDS
 
-FAMILIES = ("layers", "train", "int8", "replay", "audio")  # of kernels, beside the first
+FAMILIES = ("layers", "train", "some", "int8", "q8", "replay", "audio")  # beside the first
 
 # module or package below `engram` -> what of `engram` it may import. The most specific row counts.
 DEVICE_ROWS = {
@@ -40,9 +41,9 @@ DEVICE_ROWS = {
     "pc.compat": set(),
     "pc": {"store.blockdev"} | BASE,  # loaded by compat, by name
     "places": set(),
-    "kernels.python": KERNEL_PARTS,  # the definition: it can be read alone
+    "kernels.python": KERNEL_PARTS | RECORD,  # the definition: it can be read alone
     "kernels.numpy": KERNEL_PARTS | {"kernels.python"},  # inherits what it does not do better
-    **dict.fromkeys(KERNEL_PARTS, KERNEL_PARTS),
+    **dict.fromkeys(KERNEL_PARTS, KERNEL_PARTS | RECORD),
     "kernels": set(),
     "backend": BACKENDS | BASE,
     "npy": {"places"} | BASE,
@@ -50,6 +51,7 @@ DEVICE_ROWS = {
     "memory.layout": set(),
     "memory.lifetimes": {"memory.layout"},  # knows rows and bytes, no layer
     "memory.replay": set(),
+    "memory.record": set(),
     "memory": set(),
     "nn.names": set(),
     "nn.geometry": BASE,
@@ -62,12 +64,14 @@ DEVICE_ROWS = {
     "nn.reading": DATA | BASE,
     "nn.model": DATA | BASE,
     # runs on the host too: no kernels, no buffers
-    **dict.fromkeys(ROWS, DATA | ROWS | BASE),
+    **dict.fromkeys(ROWS, DATA | ROWS | RECORD | BASE),
     "nn.scope": DATA | BASE | {"nn.channels"},
     "nn.plan": DATA | PLANNING | BASE,
     # what a learner runs holds no code of what planned it
     "nn.params": {"backend"},
-    "nn.stage": {"nn.params", "nn.names", "backend"} | BASE,
+    "nn.quantizing": {"backend"} | RECORD | BASE,
+    "nn.scales": {"backend"} | RECORD,
+    "nn.stage": {"nn.params", "nn.names", "nn.quantizing", "nn.scales", "backend"} | BASE,
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too

@@ -7,10 +7,13 @@ from ..errors import DataError, FitError
 from ..nn import formats
 from ..nn.channels import learned_shape
 from ..nn.geometry import elems
+from ..nn.graph import reform
+from ..nn.integers import Integers
 from ..nn.names import GRADS, SAVED
 from ..nn.optimisers import Optimiser
 from ..nn.scope import PRESETS, heads, learning
 from ..nn.sections import Choice
+from ..nn.steps import ROUNDING, rounding_of
 from .defaults import LR
 from .strategies import options_of, strategy_class
 
@@ -50,11 +53,12 @@ class Config:
     .optimiser        nn.optimisers.Optimiser
     .micro            rows of a micro-batch, None: as many as fit
     .choice           nn.sections.Choice
+    .integers         nn.integers.Integers
     """
 
     def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
                  scope=None, depth=None, optimiser="momentum", lr=LR, momentum=0.9,
-                 weight_decay=0.0, clip=None, keep=None, skip=None):
+                 weight_decay=0.0, clip=None, keep=None, skip=None, format=None, rounding=None):
         if not isinstance(batch, int) or batch < 1:
             raise DataError("expected a batch of at least 1, got %r" % (batch,))
         if micro is not None and (not isinstance(micro, int) or micro < 1 or batch % micro):
@@ -62,6 +66,8 @@ class Config:
                 "expected a micro-batch that divides the batch (%s), got %r"
                 % (", ".join([str(n) for n in _divisors(batch)]), micro)
             )
+        if format is not None:
+            reform(spec.net, format)
         self.spec, self.batch, self.micro = spec, batch, micro
         self.strategy_name = strategy
         self.strategy = strategy_class(strategy)
@@ -77,8 +83,9 @@ class Config:
         self.choice = Choice(
             self.optimiser, batch, self.learns, self.heads, gradients,
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
-            self._partial(keep, skip),
+            self._partial(keep, skip), rounding or ROUNDING,
         )
+        self.integers = Integers(spec.net, self.learns, rounding_of(self.choice.rounding)[1])
 
     def _chosen(self):
         """Names of the nodes of which chosen channels learn."""
@@ -111,6 +118,12 @@ class Config:
                 "strategy %s: expected whole nodes or biases to learn, as it has a second model "
                 "of them, got channels of %s; choose another strategy"
                 % (self.strategy_name, ", ".join(self._chosen()))
+            )
+        integer = [name for name in self._chosen() if graph.node(name)["format"] == "q8"]
+        if integer:
+            raise DataError(
+                "scope: expected chosen channels of float32 nodes, got those of %s in q8; let the "
+                "whole node learn, or its bias" % ", ".join(integer)
             )
         objectives = [output["objective"] for output in graph.outputs]
         formats = set([node["format"] for node in graph.adaptive if node["name"] in self.learns])
@@ -170,7 +183,8 @@ class Config:
         """Bytes of a saved state: parameters, and what the strategy keeps beside them."""
         sizes = self.sizes(1)
         own = [n for _, n, kind in self.strategy.buffers(sizes) if kind == SAVED]
-        return 4 * (sizes.params + sum(own))
+        integers = sum([nbytes for _, _, nbytes in self.integers.sizes()])
+        return 4 * (sizes.params + sum(own)) + integers
 
     @property
     def saved_names(self):
@@ -178,10 +192,13 @@ class Config:
         return [name for name, _, kind in self.strategy.buffers(self.sizes(1)) if kind == SAVED]
 
 
-def saved_bytes(spec, strategy="replay", scope=None, depth=None):
+def saved_bytes(spec, strategy="replay", scope=None, depth=None, format=None, rounding=None):
     """Bytes of a saved state: the parameters of the adaptive stage and what a strategy, chosen by
     name, keeps beside them."""
-    return Config(spec, 1, None, strategy, None, scope, depth).saved_bytes
+    config = Config(
+        spec, 1, None, strategy, None, scope, depth, format=format, rounding=rounding
+    )
+    return config.saved_bytes
 
 
 def _divisors(n):

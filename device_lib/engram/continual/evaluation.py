@@ -1,6 +1,5 @@
 """Evaluation: the answers of a model to labelled samples, scored."""
 
-from ..backend import kernels
 from ..nn.objectives.scores import SCORES
 
 
@@ -76,8 +75,8 @@ class Evaluation:
         yield self._scores.result()
 
     def _score(self):
-        learner, stage = self._learner, self._stage
-        kernels.dequantize_s8(stage.x, stage.latents, learner.latent_qp)
+        stage = self._stage
+        stage.take_latents()
         stage.forward()
         last = stage.micro - 1
         for row in range(last, last - self._rows, -1):  # as they came

@@ -32,7 +32,8 @@ def facts(learner):
         "budget": learner.budget,
         "ram_planned_bytes": learner.planned_bytes,
         "ram_measured_bytes": learner.heap_growth(),
-        "parameters": len(learner.stage.params),
+        "format": learner.format,
+        "parameters": learner.stage.parameter_count(),
     }
 
 

@@ -11,7 +11,7 @@ from .defaults import LR, LR_DECAY, POLICY
 from .inputs import Inputs
 from .numbers import DEAD, next_session, number_of
 from .policies import TRIMMING, budget_of, policy_class, room_in
-from .reading import LatentReader
+from .reading import LatentReader, code_values
 from .rng import Rng
 from .sampling import Sampler
 from .state import State
@@ -59,6 +59,9 @@ class Learner:
                     share; None: all of them (nn.partial)
     skip            share of the samples, those with the smallest errors, that have no backward
                     pass; None: all have one
+    format          number format of what learns: "f32", "q8" (8-bit integers, as far as the ops
+                    have it) or "mixed" (the head stays float32); None: as the model file says
+    rounding        of q8 steps, one of nn.steps.ROUNDINGS; None: "res8"
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
     strategy_options   dict of numbers, by the names in OPTIONS of that strategy
@@ -132,6 +135,8 @@ class Learner:
         clip=None,
         keep=None,
         skip=None,
+        format=None,
+        rounding=None,
         prepared=None,
     ):
         from . import opening
@@ -174,6 +179,7 @@ class Learner:
                     "strategy_options": strategy_options, "scope": scope, "depth": depth,
                     "optimiser": optimiser, "lr": lr, "momentum": momentum,
                     "weight_decay": weight_decay, "clip": clip, "keep": keep, "skip": skip,
+                    "format": format, "rounding": rounding,
                 },
                 slots,
                 8 if store is None else store.bits,
@@ -184,6 +190,7 @@ class Learner:
         self.outputs, self.targets, self.head_name = parts.outputs, parts.targets, parts.head
         self.strategy_name, self.scope = strategy, parts.scope
         self.optimiser_name, self.clip = parts.optimiser.name, clip
+        self.format = parts.format
         self.name, self.classes, self.batch = spec.name, spec.classes, batch
         self.class_names, self.front_end = spec.class_names, spec.front_end
         self.inputs = Inputs(spec, self.head_name is not None)
@@ -201,8 +208,9 @@ class Learner:
         reader = None
         if store is not None:
             self.packed = _packed_latent(spec, store)
+            codes = self.stage.codes(code_values(self.latent_qp, store.bits))
             reader = LatentReader(
-                store, self.stage.x, self.labels, self.slots, self.latent_qp, self.stage.targets,
+                store, self.stage.x, self.labels, self.slots, codes, self.stage.targets,
                 self.stage.again,
             )
             self.stage.refill = reader.read_again
@@ -270,7 +278,7 @@ class Learner:
         classes apart, a list of values where it regresses; {output: answer} of several outputs."""
         self.infer(x)
         stage = self.stage
-        kernels.dequantize_s8(stage.single_x, stage.latent, self.latent_qp)
+        stage.take_latent()
         stage.forward_single()
         stage.answer()
         if len(self.answers) == 1:

@@ -32,8 +32,13 @@ def move(learner, state, checkpoints):
     if at == 2 and learner.policy.saved:
         counts = [(1 + i * classes, classes, old) for i in range(3)]
         growth.read(checkpoints, 1, learner.policy.saved[0], counts)
+    integers = learner.stage.integers
+    growth.check_integers(integers, sizes[at + 1 :])
     state.take(numbers)
-    own = state.parts[2 + len(learner.policy.saved) :]
+    growth.read_integers(checkpoints, at + 1, integers, sizes[at + 1 :])
+    learner.stage.integers_loaded()
+    at += len(integers)
+    own = state.parts[2 + len(learner.policy.saved) + len(integers) :]
     rest = sizes[at + 1 :]
     same = numbers[1] in (0, kind_of(learner)) and len(rest) in (len(own), len(own) + 1)
     places = [growth.places_of(len(own[i]), rest[i] // 4) for i in range(len(own))] if same else []
@@ -59,7 +64,8 @@ def _place_of_parameters(sizes, expected):
             return at
     raise StoreError(
         "expected a saved state with %d bytes of parameters, got parts of %r bytes: it was saved "
-        "by another version of this model" % (expected, sizes)
+        "by another version of this model, or in another number format; open the model in that "
+        "format, or begin anew with fresh=True" % (expected, sizes)
     )
 
 
@@ -71,7 +77,8 @@ class _Grown:
     """
 
     def __init__(self, stage, classes, old):
-        head = stage.head
+        head = stage.head if stage.head and stage.head.dtype == "f32" else None
+        self._features = stage.head.n if stage.head else 0
         self.classes, self.old, self.n = classes, old, head.n if head else 0
         self.in_head = (classes - old) * (self.n + 1) if head else 0
         self.head_places = self._of_head(*head.places) if head else []
@@ -94,6 +101,27 @@ class _Grown:
             w, b = [self._learned.place(first) for first, _, _ in self.head_places]
             return None if w is None or b is None else self._of_head(w, b)
         return None
+
+    def check_integers(self, integers, sizes):
+        """Raises StoreError where parts of a saved state are not those of q8 nodes with another
+        number of classes."""
+        grown = self.classes - self.old
+        for i, (name, window) in enumerate(integers):
+            differs = len(window) - (sizes[i] if i < len(sizes) else 0)
+            allowed = {"weights": self._features * grown, "biases": 4 * grown}.get(name, 0)
+            if name != "rests" and differs not in (0, allowed):
+                raise StoreError(
+                    "expected a saved state with %d bytes of %s, got %r: it was saved in another "
+                    "number format; open the model in that format, or begin anew with fresh=True"
+                    % (len(window), name, sizes[i : i + 1])
+                )
+
+    def read_integers(self, checkpoints, part, integers, sizes):
+        """Reads the parts of q8 nodes. New classes are at their ends."""
+        for i, (name, window) in enumerate(integers):
+            same = len(window) - sizes[i] in (0, self._features * (self.classes - self.old))
+            if name != "rests" or same:
+                checkpoints.read_part(part + i, window[: min(len(window), sizes[i])], 0)
 
     @staticmethod
     def read(checkpoints, part, window, places):

@@ -20,8 +20,8 @@ _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
     "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program",
     "engram.nn.losses", "engram.nn.updates", "engram.nn.recompute", "engram.nn.partial",
-    "engram.nn.channels",
-    "engram.nn.formats.f32", "engram.nn.formats.s8", "engram.nn.formats", "engram.nn.ops",
+    "engram.nn.channels", "engram.nn.integers", "engram.nn.steps", "engram.nn.formats.f32",
+    "engram.nn.formats.s8", "engram.nn.formats.q8", "engram.nn.formats", "engram.nn.ops",
     "engram.nn.geometry",
 )
 
@@ -60,7 +60,7 @@ class Room:
         choice = config.choice
         text = json.dumps([
             layout.offsets, choice.batch, choice.learns, choice.heads, choice.gradients,
-            choice.teacher, choice.single_backward, choice.partial, config.scope,
+            choice.teacher, choice.single_backward, choice.partial, choice.rounding, config.scope,
             config.saved_names, config.saved_bytes,
         ]).encode()
         self._length = len(text)
@@ -71,10 +71,10 @@ class Room:
         self.arena = Arena(Needs(self.micro, self.block_bytes, self.total_bytes), available)
 
     def read(self):
-        """(offsets, [batch, learns, heads, gradients, teacher, single_backward, partial], [scope,
-        names and bytes of what is saved])"""
+        """(offsets, arguments of nn.sections.Choice behind the optimiser, [scope, names and bytes
+        of what is saved])"""
         facts = json.loads(bytes(self._text[: self._length]))
-        return facts[0], facts[1:8], facts[8:]
+        return facts[0], facts[1:9], facts[9:]
 
 
 def prepare(spec, options, slots=0, bits=8, available=None, unload=None, spared=SPARED[0]):
@@ -145,6 +145,7 @@ def _plan(room, spec, options, slots, bits, available, spared):
 
 def _bind(spec, room, optimiser):
     """Prepared in a Room."""
+    from ..nn.graph import format_of
     from ..nn.sections import Choice, Sections
 
     out = Prepared()
@@ -158,6 +159,7 @@ def _bind(spec, room, optimiser):
     out.stage = Stage(spec, sections, out.arena)
     out.hypers, out.head = sections.groups, sections.program.head
     out.targets, out.outputs = sections.losses.targets, {}
+    out.format = format_of(spec.net)
     for output in spec.net.outputs:
         at, n = sections.losses.parts.get(output["node"], (None, 0))
         out.outputs[output["node"]] = (output["objective"], at, n)

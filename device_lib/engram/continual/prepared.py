@@ -13,6 +13,7 @@ class Prepared:
     .planned_bytes   of arena and Python objects
     .outputs         {name: (objective, first value in a target or None, values)}
     .targets, .head  float32 values of a target; name of the head, or None
+    .format          of the adaptive nodes with parameters: "f32", "q8" or "mixed"
     .optimiser, .hypers   optimisers.Optimiser, {group: array('f')}
     .scope, .saved   what learns; buffers of the strategy that belong to a saved state
     .saved_bytes     of parameters and these buffers

@@ -10,10 +10,11 @@ class LatentReader:
     """Reads records of a store into the rows of a batch. Reading allocates nothing.
 
     store   store.ReplayStore
-    out     (batch, latent) float32, written
+    out     (batch, latent) float32 or int8, written
     labels  (batch) uint8, written
     slots   (batch) int32: which records
-    qp      array('f') [scale, zero_point] of the int8 latents that were packed
+    codes   what each code of a packed latent stands for, in elements of out: code_values() or
+            the integers of them
     targets (batch, n) float32, written: for a store of n targets; else None
     again   where read_again() puts latents, as out; None without
 
@@ -21,7 +22,7 @@ class LatentReader:
     goes through the store's buffer, a record at a time.
     """
 
-    def __init__(self, store, out, labels, slots, qp, targets=None, again=None):
+    def __init__(self, store, out, labels, slots, codes, targets=None, again=None):
         self._store, self._out, self._labels, self._slots = store, out, labels, slots
         self._again = again
         expected, room = store.targets * len(slots), 0 if targets is None else len(targets)
@@ -32,7 +33,9 @@ class LatentReader:
                 % (expected, store.targets, len(slots), room)
             )
         self._targets = targets
-        self._codes = code_values(qp, store.bits)
+        self._codes = codes
+        integer = isinstance(codes, bytearray)
+        self._kernel = kernels.gather_codes if integer else kernels.gather_latents
         self._log = store.mapped
         self._layout = store.gather_layout()
 
@@ -45,7 +48,7 @@ class LatentReader:
         count, rows = len(self._slots), []
         if self._targets is not None:
             rows.append((kernels.gather_targets, self._targets) + where + (0, count))
-        latents = (kernels.gather_latents, self._out, self._labels) + where
+        latents = (self._kernel, self._out, self._labels) + where
         return rows + [latents + (self._codes, 0, count)]
 
     def read(self, at, count):
@@ -75,7 +78,7 @@ class LatentReader:
 
     def _gather(self, out, raw, at, count):
         slots, layout = self._slots, self._layout
-        end = kernels.gather_latents(out, self._labels, raw, slots, layout, self._codes, at, count)
+        end = self._kernel(out, self._labels, raw, slots, layout, self._codes, at, count)
         if self._targets is not None:
             kernels.gather_targets(self._targets, raw, slots, layout, at, end - at)
         return end

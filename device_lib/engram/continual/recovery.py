@@ -25,8 +25,10 @@ def _to_model_file(learner):
             at, offset, n = stage.origins[i : i + 3]
             stream.seek(offset)
             stream.readinto(bytes_of(stage.params[at : at + n]))
+        stage.read_integers(stream)
+    integers = [name for name, _ in stage.integers]
     for name, part in zip(state.names, state.parts):
-        if name != "params":
+        if name != "params" and name not in integers:
             for i in range(len(part)):
                 part[i] = 0
     learner.session = learner.steps_done = 0

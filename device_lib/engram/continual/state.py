@@ -20,9 +20,11 @@ class State:
         self._numbers = array("i", [0] * (INTS + (learner.classes or 1)))
         self.brought = memoryview(self._numbers)[INTS:]
         names = ["numbers"] + ["policy%d" % i for i in range(len(learner.policy.saved))]
-        names += ["params"] + [name for name, _ in parts]
+        names += ["params"]
+        names += [name for name, _ in learner.stage.integers]
         own = (self._numbers,) + tuple(learner.policy.saved) + (learner.stage.params,)
-        self.names = tuple(names)
+        own += tuple([window for _, window in learner.stage.integers])
+        self.names = tuple(names + [name for name, _ in parts])
         self.parts = own + tuple([window for _, window in parts])
 
     def save(self, checkpoints):
@@ -58,6 +60,7 @@ class State:
         generation = checkpoints.load_into(self.parts + ((extra,) if extra else ()))
         if generation is not None:
             self.take(self._numbers)
+            learner.stage.integers_loaded()
             learner.stream.unpack(bytes(extra), learner.session)
         learner.policy.loaded()
         return generation
@@ -65,7 +68,7 @@ class State:
     @property
     def sizes(self):
         """Bytes of each part."""
-        return tuple([4 * len(part) for part in self.parts])
+        return tuple([len(part) * len(bytes(part[:1])) for part in self.parts])
 
     def take(self, numbers):
         """Takes over the numbers of a saved state, which may have room for other classes."""

@@ -58,11 +58,12 @@ class Trainer:
                 % (" (the policy stored none of the last ones)" if learner.skipped else "")
             )
         self._make_room(store.labels)
+        self._bind_fills()
+        self._settle()
         self._stage.start()
         self._optimiser.start()
         self._set_rates(1)
         strategy.begin()
-        self._bind_fills()
         total = steps or (epochs or 1) * sampler.steps_per_epoch
         if not steps and not epochs:
             total = max(total, strategy.STEPS)
@@ -78,6 +79,21 @@ class Trainer:
             if problem:
                 raise self._diverged(n + 1, *problem)
             yield record
+
+    def _settle(self):
+        """Lets the scales of q8 tensors find their size on the first samples of a run."""
+        stage, strategy = self._stage, self._learner.strategy
+        if stage.scales is None:
+            return
+        self._set_rates(0)
+        self._fill(min(self._learner.sampler.new_per_batch, stage.micro))
+
+        def run():
+            stage.begin()
+            strategy.forward()
+            strategy.backward()
+
+        stage.settle(run)
 
     def _make_room(self, labels):
         """Lets the head tell the classes of all records apart: of those that were stored before a

@@ -5,6 +5,16 @@ and the argument's place among them. It may replace the argument by what it read
 sizes that demands.SIZES names.
 """
 
+from ..memory.record import (
+    COUNTED,
+    EXPONENT,
+    LARGEST,
+    MOST_EXPONENT,
+    MOST_NOTED,
+    RANGE,
+    RECORD,
+    SATURATED,
+)
 from .need import entry, expect, finite, length
 from .parts import MODULI, packed_size, slot_at
 
@@ -250,6 +260,87 @@ def shares(kernel, values, at):
 def share_and_rate(kernel, values, at):
     right = all([0 <= v <= 1 for v in values[at]])
     expect(kernel, "hyper", right, "a share and a rate, both from 0 to 1")
+
+
+# ---- fully quantized training ---------------------------------------------------------------
+
+
+def record(name):
+    """Read for its exponent."""
+
+    def _condition(kernel, values, at):
+        entry(kernel, name, values[at], EXPONENT, -MOST_EXPONENT, MOST_EXPONENT)
+
+    return _condition
+
+
+def _notes(kernel, name, values, at):
+    entry(kernel, name, values, at + EXPONENT, -MOST_EXPONENT, MOST_EXPONENT)
+    for i in (LARGEST, RANGE, SATURATED, COUNTED):
+        entry(kernel, name, values, at + i, 0, MOST_NOTED)
+
+
+def notes(name):
+    """A record that is written, too."""
+
+    def _condition(kernel, values, at):
+        _notes(kernel, name, values[at], 0)
+
+    return _condition
+
+
+def records(kernel, values, at):
+    right = len(values[at]) % RECORD == 0
+    expect(kernel, "records", right, "records of 6 entries")
+    for i in range(0, len(values[at]), RECORD):
+        _notes(kernel, "records", values[at], i)
+
+
+def rest(kernel, values, at):
+    right = len(values[at]) in (0, len(values[at - 1]))
+    expect(kernel, "rest", right, "no element, or as many as w")
+
+
+def rates(kernel, values, at):
+    for i in range(3):
+        entry(kernel, "rates", values[at], i, (0, -64, 0)[i], (127, 64, 2)[i])
+
+
+_PRODUCTS = "at most 65535 products in a sum"
+
+
+def products(name):
+    def _condition(kernel, values, at):
+        expect(kernel, name, values[at] <= 65535, _PRODUCTS)
+
+    return _condition
+
+
+def taps(kernel, values, at):
+    """Windows of so many products as a sum may have."""
+    geom(kernel, values, at)
+    g = values[at]
+    expect(kernel, "geom", g[4] * g[5] * max(g[2:4]) <= 65535, _PRODUCTS)
+
+
+def taps_by_channel(kernel, values, at):
+    channelwise(kernel, values, at)
+    expect(kernel, "geom", values[at][4] * values[at][5] <= 65535, _PRODUCTS)
+
+
+def positions(kernel, values, at):
+    """As many positions, in front of B."""
+    geom(kernel, values, at)
+    _few(kernel, values[at], values[at + 1])
+
+
+def positions_by_channel(kernel, values, at):
+    channelwise(kernel, values, at)
+    _few(kernel, values[at], values[at + 1])
+
+
+def _few(kernel, g, batch):
+    expect(kernel, "geom", g[12] * g[13] * batch <= 65535, _PRODUCTS)
 
 
 # ---- audio front-end ------------------------------------------------------------------------

@@ -150,6 +150,56 @@ ROWS = {
     "codes f entries gather, at i 0, count i 0 -> slots layout codes",
     "gather_targets": "out F size, raw b region, slots l rows, layout l 8 targets, at i 0, "
     "count i 0 -> slots layout",
+    # fully quantized training: forward, backward, update
+    "dense_fwd_q8": "out B B*M, so L 6 notes, x b B*N, sx l 6 record, w b M*N, sw l 6 record, "
+    "b l M, B i 0, N i 0 products, M i 0 -> so sx sw b",
+    "dense_logits_q8": "out F B*M, x b B*N, sx l 6 record, w b M*N, sw l 6 record, b l M, B i 0, "
+    "N i 0 products, M i 0 -> sx sw b",
+    "dense_bwd_dx_q8": "dx B B*N, sdx L 6 notes, dout b B*M, sdout l 6 record, w b M*N, "
+    "sw l 6 record, B i 0, N i 0, M i 0 products -> sdx sdout sw",
+    "dense_step_q8": "w B M*N, rest B any rest, sw L 6 notes, b L M, dout b B*M, "
+    "sdout l 6 record, x b B*N, sx l 6 record, rates l 3 rates, B i 0 products, N i 0, "
+    "M i 0 -> sw b sdout sx rates",
+    "conv2d_fwd_q8": "out B B*OH*OW*K, so L 6 notes, x b B*H*W*C, sx l 6 record, w b K*R*S*C, "
+    "sw l 6 record, b l K, geom l 14 taps, B i 0 -> so sx sw b geom",
+    "conv2d_bwd_dx_q8": "dx B B*H*W*C, sdx L 6 notes, dout b B*OH*OW*K, sdout l 6 record, "
+    "w b K*R*S*C, sw l 6 record, geom l 14 taps, B i 0 -> sdx sdout sw geom",
+    "conv2d_step_q8": "w B K*R*S*C, rest B any rest, sw L 6 notes, b L K, dout b B*OH*OW*K, "
+    "sdout l 6 record, x b B*H*W*C, sx l 6 record, rates l 3 rates, geom l 14 positions, "
+    "B i 0 -> sw b sdout sx rates geom",
+    "conv2d_t_fwd_q8": "out B B*H*W*C, so L 6 notes, x b B*OH*OW*K, sx l 6 record, w b K*R*S*C, "
+    "sw l 6 record, b l C, geom l 14 taps, B i 0 -> so sx sw b geom",
+    "conv2d_t_bwd_dx_q8": "dx B B*OH*OW*K, sdx L 6 notes, dout b B*H*W*C, sdout l 6 record, "
+    "w b K*R*S*C, sw l 6 record, geom l 14 taps, B i 0 -> sdx sdout sw geom",
+    "conv2d_t_step_q8": "w B K*R*S*C, rest B any rest, sw L 6 notes, b L C, dout b B*H*W*C, "
+    "sdout l 6 record, x b B*OH*OW*K, sx l 6 record, rates l 3 rates, geom l 14 positions, "
+    "B i 0 -> sw b sdout sx rates geom",
+    "depthwise_fwd_q8": "out B B*OH*OW*C, so L 6 notes, x b B*H*W*C, sx l 6 record, w b R*S*C, "
+    "sw l 6 record, b l C, geom l 14 taps_by_channel, B i 0 -> so sx sw b geom",
+    "depthwise_bwd_dx_q8": "dx B B*H*W*C, sdx L 6 notes, dout b B*OH*OW*C, sdout l 6 record, "
+    "w b R*S*C, sw l 6 record, geom l 14 taps_by_channel, B i 0 -> sdx sdout sw geom",
+    "depthwise_step_q8": "w B R*S*C, rest B any rest, sw L 6 notes, b L C, dout b B*OH*OW*C, "
+    "sdout l 6 record, x b B*H*W*C, sx l 6 record, rates l 3 rates, "
+    "geom l 14 positions_by_channel, B i 0 -> sw b sdout sx rates geom",
+    "relu_fwd_q8": "out B n, x b n -> n",
+    "relu_bwd_dx_q8": "dx B n, dout b n, out b n -> n",
+    "relu6_fwd_q8": "out B n, x b n, sx l 6 record -> n sx",
+    "relu6_bwd_dx_q8": "dx B n, dout b n, out b n, sx l 6 record -> n sx",
+    "add_q8": "out B n, so L 6 notes, a b n, sa l 6 record, b b n, sb l 6 record -> n so sa sb",
+    "maxpool_bwd_dx_q8": "dx B B*H*W*C, sdx L 6 notes, dout b B*OH*OW*C, sdout l 6 record, "
+    "x b B*H*W*C, geom l 14 taps_by_channel, B i 0 -> sdx sdout geom",
+    "avgpool_fwd_q8": "out B B*OH*OW*C, so L 6 notes, x b B*H*W*C, sx l 6 record, "
+    "geom l 14 taps_by_channel, B i 0 -> so sx geom",
+    "avgpool_bwd_dx_q8": "dx B B*H*W*C, sdx L 6 notes, dout b B*OH*OW*C, sdout l 6 record, "
+    "geom l 14 taps_by_channel, B i 0 -> sdx sdout geom",
+    "quantize_q8": "out B n, so L 6 notes, x f n -> so n",
+    "dequantize_q8": "out F n, x b n, sx l 6 record -> sx n",
+    "clear_q8": "records L any records -> records",
+    "follow_q8": "records L any records -> records",
+    "rescale_q8": "w B n, rest B any rest, sw L 6 notes -> sw n",
+    "decay_q8": "w B n, rest B any rest, sw L 6 notes, rates l 3 rates -> sw rates n",
+    "gather_codes": "out B size, labels B any, raw b region, slots l rows, layout l 8 layout, "
+    "codes b entries gather, at i 0, count i 0 -> slots layout codes",
     # audio front-end
     "hann_window": "out F n one_turn -> n",
     "rfft_table_size": "N i 4 power_of_two",
@@ -161,10 +211,13 @@ ROWS = {
     "dct_matrix": "out F K*M, M i 1, K i 0 cosines",
 }
 
-# Conditions whose arguments are checked before other buffers; sizes that conditions append.
-EARLY = ("geom", "channelwise", "qp")
-SIZES = {"geom": "H W C K R S OH OW", "power_of_two": "bins parts"}
-SIZES["channelwise"] = SIZES["geom"]
+# Conditions that are made for the name of an argument; those whose arguments are checked before
+# other buffers; sizes that conditions append.
+NAMED = ("record", "notes", "products")
+_GEOMETRY = ("geom", "channelwise", "taps", "taps_by_channel", "positions", "positions_by_channel")
+EARLY = _GEOMETRY + ("qp",)
+SIZES = {"power_of_two": "bins parts"}
+SIZES.update({word: "H W C K R S OH OW" for word in _GEOMETRY})
 
 
 def parsed(row):
@@ -189,7 +242,10 @@ def _steps(rows, at):
             size, factors = 1, [at[factor] for factor in size.split("*")]
         else:
             at[size], size = len(at), None
-        steps.append((i, name, letter, size, factors, getattr(conditions, word, None)))
+        condition = getattr(conditions, word, None)
+        if word in NAMED:
+            condition = condition(name)
+        steps.append((i, name, letter, size, factors, condition))
         for part in SIZES.get(word, "").split():
             at[part] = len(at)
     return steps

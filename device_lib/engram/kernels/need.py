@@ -4,6 +4,7 @@ Each raises ValueError or TypeError that names the kernel, the argument, what wa
 came, in the words of the C kernels.
 """
 
+import struct
 from array import array
 
 TYPES = {  # letter: words, typecodes, bytes per element
@@ -81,13 +82,26 @@ def _stand_in(kernel, letter, name, buf, view, code):
         return buf
     if letter in "Ll" and len(view) % 4 == 0:
         if code in TYPES["b"][1] if code else not _difference(view, "B", 1, is_output):
-            return _numbers(view)
+            if hasattr(view, "cast"):
+                return view.cast("i")
+            return _Numbers(view) if is_output else array("i", bytes(view))
     _refuse_type(kernel, name, words, difference)
 
 
-def _numbers(view):
-    """The int32 numbers in a memoryview of bytes: the same memory, or a copy on MicroPython."""
-    return view.cast("i") if hasattr(view, "cast") else array("i", bytes(view))
+class _Numbers:
+    """The int32 numbers in a memoryview of bytes, to read and to write."""
+
+    def __init__(self, view):
+        self._view = view
+
+    def __len__(self):
+        return len(self._view) // 4
+
+    def __getitem__(self, i):
+        return struct.unpack_from("<i", self._view, 4 * i)[0]
+
+    def __setitem__(self, i, v):
+        struct.pack_into("<i", self._view, 4 * i, v)
 
 
 def is_float32(buf, letter):
@@ -130,12 +144,6 @@ def length(kernel, name, buf, expected):
             "%s: %s: expected %d elements for its shape, got %d"
             % (kernel, name, expected, len(buf))
         )
-
-
-def write_back(buf, values):
-    """Copies a kernel's results into `buf`, where the kernel wrote to a copy of its numbers."""
-    if isinstance(values, array) and values is not buf:
-        memoryview(buf)[:] = bytes(values)
 
 
 def entry(kernel, name, buf, i, low, high):

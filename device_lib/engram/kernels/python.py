@@ -26,6 +26,7 @@ from .audio import *  # noqa: F403
 from .int8 import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .parts import add_rows, clamp, finish_s8, s8, store_s8, windows
+from .q8 import *  # noqa: F403
 from .replay import *  # noqa: F403
 from .some import *  # noqa: F403
 from .tape import bind, put, run  # noqa: F401

@@ -1,12 +1,12 @@
 """The definition of the replay kernels: the picks of a mini-batch, and its latents from flash."""
 
 import struct
+from array import array
 from binascii import crc32
 
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels.demands as check
 
-from .need import write_back
 from .parts import MODULI, fields, s8, slot_at, store_s8
 
 _FACTORS = (157, 146, 142)
@@ -41,8 +41,9 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
     end, present = the classes that have old records, `groups` of them; new records that have all
     been served are shuffled and served again
     """
-    buffers = slots, random, place
-    slots, random, place = check.draw_batch(*buffers, order, start, present, fresh, groups)
+    slots, random, place = check.draw_batch(
+        slots, random, place, order, start, present, fresh, groups
+    )
     turn = place[1]
     for i in range(fresh):
         if place[0] >= start[0]:
@@ -57,8 +58,6 @@ def draw_batch(slots, random, place, order, start, present, fresh, groups):
         c = present[turn] & 255
         slots[i] = order[start[c] + _below(random, start[c + 1] - start[c])]
     place[1] = turn
-    for buf, values in zip(buffers, (slots, random, place)):
-        write_back(buf, values)
 
 
 def gather_latents(out, labels, raw, slots, layout, codes, at, count):
@@ -82,6 +81,19 @@ def gather_latents(out, labels, raw, slots, layout, codes, at, count):
         for i, v in enumerate(fields(slot[latent_at:targets_at], n, bits)):
             out[row * n + i] = codes[v]
     return at + count
+
+
+def gather_codes(out, labels, raw, slots, layout, codes, at, count):
+    """out (B, n) and labels (B) as gather_latents, with codes (2**bits) of int8"""
+    args = check.gather_codes(out, labels, raw, slots, layout, codes, at, count)
+    slots, layout, bits = args
+    floats = array("f", range(len(out)))
+    values = array("f", [s8(v) for v in codes])
+    end = gather_latents(floats, labels, raw, slots, array("i", layout), values, at, count)
+    n = len(out) // len(slots) if len(slots) else 0
+    for i in range(at * n, end * n):
+        store_s8(out, i, int(floats[i]))
+    return end
 
 
 def gather_targets(out, raw, slots, layout, at, count):

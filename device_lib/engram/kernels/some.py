@@ -8,7 +8,6 @@ is -1 from there to its end. What is not in it costs nothing and changes nothing
 # not "from . import": MicroPython would ask the package's __getattr__, and no further
 import engram.kernels.demands as check
 
-from .need import write_back
 from .parts import windows
 
 _ROUNDED = 0.001  # of a structure: 0.7 of 10 is 7 in float32 too
@@ -50,7 +49,6 @@ def keep_largest(kept, state, sums, shares, B, M):
         state[1] += (len(names) / M - state[1]) * _NEW
         for m in range(M):
             lists[b * M + m] = names[m] if m < len(names) else -1
-    write_back(kept, lists)
 
 
 def skip_smallest(dout, state, sums, hyper, B, N):

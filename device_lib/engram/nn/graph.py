@@ -19,6 +19,7 @@ from .net import Net
 from .objectives import NAMES as OBJECTIVES
 from .ops import OPS, arity
 
+CHOICES = ("f32", "q8", "mixed")  # of reform()
 FORMAT_OF_STAGE = {"frozen": "s8", "adaptive": "f32"}
 
 
@@ -37,10 +38,57 @@ def build(nodes, latent, input_shape, latent_shape, outputs):
     rest = nodes[at:]
     for node in rest:
         node["in"] = [LATENT if value == latent else value for value in node["in"]]
-    adaptive = _stage(rest, {LATENT: (list(latent_shape), "f32")}, "adaptive")
-    net = Net(frozen, adaptive, list(input_shape), latent, list(latent_shape), outputs)
+    net = Net(frozen, rest, list(input_shape), latent, list(latent_shape), outputs)
+    _set_adaptive(net, rest)
     net.head = _head(net)
     return net
+
+
+def reform(net, choice):
+    """Gives the float32 and q8 nodes of a net.Net another format: "f32", "q8" as far as they have
+    it, or "mixed": q8 but for the nodes that make outputs."""
+    if choice not in CHOICES:
+        raise ModelError("expected a format of %s, got %r" % (", ".join(CHOICES), choice))
+    made = {node["name"]: node["in"][0] for node in net.adaptive if _is_cast(node)}
+    nodes = [node for node in net.adaptive if node["name"] not in made]
+    outputs = [output["node"] for output in net.outputs]
+    for node in nodes:
+        node["in"] = [made.get(value, value) for value in node["in"]]
+        if node["format"] == "s8":
+            continue
+        is_output = node["name"] in outputs
+        integer = choice == "q8" or (choice == "mixed" and not is_output)
+        node["format"] = "q8" if integer and _q8().suits(node, is_output) else "f32"
+    _set_adaptive(net, nodes)
+    net.head = _head(net)
+
+
+def format_of(net):
+    """The format of the adaptive nodes that have parameters: "f32", "q8" or "mixed"."""
+    nodes = [node for node in net.adaptive if node["format"] != "s8" and OPS[node["op"]][1]]
+    formats_used = sorted(set([node["format"] for node in nodes]))
+    return formats_used[0] if len(formats_used) == 1 else "mixed" if formats_used else "f32"
+
+
+def _q8():
+    return formats.load("q8")
+
+
+def _is_cast(node):
+    return node["op"] in ("cast", "uncast") and "qp" not in node
+
+
+def _set_adaptive(net, nodes):
+    """Net.adaptive of the nodes, without the casts, in their formats."""
+    outputs = [output["node"] for output in net.outputs]
+    readers = [node for node in nodes if LATENT in node["in"]]
+    integer = [node for node in readers if node.get("format") == "q8"]
+    net.latent_format = "q8" if readers and len(integer) == len(readers) else "f32"
+    for node in nodes:
+        node.pop("is_output", None)
+        if node["name"] in outputs and node.get("format") == "q8":
+            node["is_output"] = True
+    net.adaptive = _stage(nodes, {LATENT: (net.latent_shape, net.latent_format)}, "adaptive")
 
 
 def _head(net):
@@ -62,7 +110,7 @@ def _head(net):
             if head:
                 raise ModelError("expected one output that tells classes apart, got two")
             head = node
-    if head and (head["op"] != "dense" or head["format"] != "f32"):
+    if head and (head["op"] != "dense" or head["format"] == "s8"):
         raise ModelError("expected the classes from a dense float32 node, got %s" % head["op"])
     if head and any([head["name"] in node["in"] for node in net.adaptive]):
         raise ModelError(
@@ -134,28 +182,41 @@ def _stage(nodes, values, stage):
             raise ModelError("expected names that differ, got %s twice" % name)
         form = node.setdefault("format", FORMAT_OF_STAGE[stage])
         try:
-            formats.load(form).rows(op)
+            formats.load(form).rows(formats.load(form).variant(node))
             for i, value in enumerate(node["in"]):
                 if value not in values:
                     raise ModelError(
                         "expected an input of %s, got %s" % (", ".join(sorted(values)), value)
                     )
                 if values[value][1] != form:
-                    out.append(_cast(node, i, values, out))
+                    out += _cast(node, i, values, out)
             node["shapes"] = [values[value][0] for value in node["in"]]
             _set_shape(node)
         except ModelError as e:
             raise ModelError("node %s (%s): %s" % (name, op, e))
-        values[name] = (node["out"], form)
+        values[name] = (node["out"], _format_of_values(node))
         out.append(node)
     return out
 
 
+def _format_of_values(node):
+    return "f32" if node["format"] == "q8" and _q8().kind(node) == "f32" else node["format"]
+
+
 def _cast(node, i, values, before):
-    """A node that brings input i of `node` into its format."""
+    """[a node that brings input i of `node` into its format], or [] where there is one."""
     value = node["in"][i]
     shape, form = values[value]
     name = "%s:%s" % (value, node["format"])
+    if (form, node["format"]) in (("f32", "q8"), ("q8", "f32")):
+        node["in"] = node["in"][:i] + [name] + node["in"][i + 1 :]
+        if name in values:
+            return []
+        values[name] = (shape, node["format"])
+        op = "cast" if form == "f32" else "uncast"
+        cast = {"name": name, "op": op, "format": "q8", "in": [value]}
+        cast["shapes"], cast["out"] = [shape], shape
+        return [cast]
     source = node if node["format"] == "s8" else [n for n in before if n["name"] == value][0]
     qp = source.get("in_qp", ((),) * (i + 1))[i] if source is node else source.get("qp")
     if not qp:
@@ -164,7 +225,7 @@ def _cast(node, i, values, before):
     cast["shapes"], cast["out"] = [shape], shape
     node["in"] = node["in"][:i] + [name] + node["in"][i + 1 :]
     values[name] = (shape, node["format"])
-    return cast
+    return [cast]
 
 
 def _set_shape(node):

@@ -56,13 +56,14 @@ class ModelSpec:
         reading.read(self, stream)
 
     def parameters(self):
-        """[(node, elements, whether it is a bias)] of the float32 tensors, in the order of the
-        graph."""
+        """[(node, elements, whether it is a bias)] of the tensors that are float32 in memory, in
+        the order of the graph."""
         from . import formats, ops
 
         return [
             (node["name"], product(shape), key == ops.bias(node["op"]))
             for node in self.net.adaptive
+            if not formats.load(node["format"]).INTEGER
             for key, dtype, shape in formats.load(node["format"]).tensors(node)
             if dtype == "F32"
         ]

@@ -8,6 +8,12 @@ LATENT = ":latent"  # the latent as the adaptive stage reads it, in float32
 
 # Buffers of the arena.
 PARAMS, GRADS, VELOCITY = "params", "grads", "velocity"
+# Of q8 nodes: int8 weights and the bytes below them, int32 biases, records of values, of the
+# latent and of weights, records of gradients.
+WEIGHTS, RESTS, BIASES = "weights", "rests", "biases"
+RECORDS, ERROR_RECORDS = "records", "error records"
+FEATURES = "features"  # inputs of a q8 head for one sample, as float32
+ERROR = "e:"  # prefix of the gradient by an output as integers
 LATENTS = "latents"  # int8 latents of samples to evaluate
 LABELS, TARGETS = "labels", "targets"
 TEACHER = "teacher"  # parameters of a second forward pass

@@ -10,13 +10,14 @@ class Net:
     .input_shape
     .latent              name of the value that is stored; .latent_shape
     .outputs             [{"node", "objective", "weight"}], one per loss
+    .latent_format       as the adaptive stage reads it: "f32" or "q8"
     .head                the dense node that tells classes apart and can grow, or None
     """
 
     def __init__(self, frozen, adaptive, input_shape, latent, latent_shape, outputs):
         self.frozen, self.adaptive, self.outputs = frozen, adaptive, outputs
         self.input_shape, self.latent, self.latent_shape = input_shape, latent, latent_shape
-        self.head = None
+        self.head, self.latent_format = None, "f32"
 
     def node(self, name):
         """The adaptive node of a name. Raises ModelError."""

@@ -151,8 +151,9 @@ OPS = {
     ),
     "flatten": (shape.flat, "", "") + _VIEW,
     "reshape": (shape.reshape, "", "") + _VIEW,
-    # Between two number formats; the graph puts it where they meet.
+    # Between two number formats, into the one and out of it; the graph puts them where they meet.
     "cast": (shape.same, "", "", ("dequantize_s8 out x qp",), (), ()),
+    "uncast": (shape.same, "", "", (), (), ()),
 }
 
 

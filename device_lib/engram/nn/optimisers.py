@@ -45,6 +45,7 @@ class Optimiser:
         self.states = _STATES[name]
         self.start()
         self._scales = {}  # group: (minus the rate, what weight decay leaves)
+        self._rates = None  # steps.Rates of q8 nodes
 
     def gradients(self, batch, whole):
         """The buffer to which a backward pass adds gradients: GRADS; VELOCITY, which then needs no
@@ -67,6 +68,20 @@ class Optimiser:
 
         return lambda name: self._scales["head" if name in heads else "below"]
 
+    def rates(self, groups, rounding):
+        """steps.Rates of groups of q8 nodes. Raises DataError where this optimiser has none."""
+        from .steps import Rates
+
+        if self.name == "adam" or self.clip is not None:
+            raise DataError(
+                "expected the optimiser sgd or momentum, without clip, to learn in q8, got %s%s"
+                % (self.name, "" if self.clip is None else " with clip")
+            )
+        self._rates = Rates(groups, rounding, self.momentum, self.weight_decay)
+        for group in groups:
+            self._rates.set(group, self.lr)
+        return self._rates
+
     def hyper(self, gradients):
         """array('f') of hyperparameters, as the kernel takes them that applies these gradients."""
         values = (self.lr, self.weight_decay)
@@ -85,6 +100,8 @@ class Optimiser:
     def set_rate(self, hyper, rate, group):
         """The rate of the next step of a group."""
         hyper[0] = rate
+        if self._rates:
+            self._rates.set(group, rate)
         if group in self._scales:
             minus_rate, decay = self._scales[group]
             minus_rate[0], decay[0] = -rate, 1 - rate * self.weight_decay

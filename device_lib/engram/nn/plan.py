@@ -20,6 +20,8 @@ from .names import (
     AGAIN,
     BRIEF,
     CHOSEN,
+    ERROR_RECORDS,
+    FEATURES,
     INPUT,
     LABELS,
     LATENT,
@@ -72,8 +74,11 @@ class Plan(Sections):
         if chosen:
             brief.append((CHOSEN, 4 * max(chosen)))
         lasting.append((TARGETS, 4 * micro * self.losses.targets))
+        integers = [name for name, _, _ in program.integers.sizes()]
+        if self.features:
+            lasting.append((FEATURES, 4 * self.features))
         _check_names(
-            [INPUT, LATENT, LABELS, LATENTS] + [name for name, _ in lasting + brief]
+            [INPUT, LATENT, LABELS, LATENTS] + [name for name, _ in lasting + brief] + integers
             + [node["name"] for node in graph.frozen + graph.adaptive] + list(program.persistent)
         )
         for name, nbytes in lasting + brief:
@@ -100,7 +105,8 @@ class Plan(Sections):
             line.touch([AGAIN + LATENT])
             line.rows(self._counted("again"), VIEW)
         line.touch([name for name, _ in brief])
-        for name in list(program.persistent) + [name for name, _ in lasting] + [LABELS]:
+        always = integers + ([ERROR_RECORDS] if integers else [])
+        for name in list(program.persistent) + [name for name, _ in lasting] + [LABELS] + always:
             line.always(name)
         for name in self.sections:  # their buffers are those of the others
             if name not in ("frozen", "forward", "teacher", "backward", "again"):

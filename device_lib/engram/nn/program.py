@@ -14,10 +14,14 @@ memory follow from the rows alone (memory/lifetimes.py).
 from array import array
 
 from ..errors import ModelError
+from ..memory.record import RECORD
 from . import formats
 from .channels import Chosen, copies, learned_shape
 from .geometry import elems, geom, line
+from .integers import Integers
 from .names import (
+    ERROR,
+    ERROR_RECORDS,
     ERRORS,
     GRADS,
     INPUT,
@@ -31,13 +35,15 @@ from .names import (
 )
 from .ops import ITEM_BYTES, dims, product
 
-_VALUE_KINDS = {"f32": "f32", "s8": "i8"}  # by format
 _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
 _INPUTS, _GRADIENTS = ("x", "x2"), ("dx", "dx2")
+_RECORDS = ("so", "sx", "sx2", "sw", "se", "sdout", "sdx", "sdx2")
 _CONSTANTS = {
     "geom": geom,
     "line": line,
     "none": lambda node: array("f"),
+    "none8": lambda node: bytearray(),
+    "full": lambda node: array("i", (0, 0, -127, 127)),
     "q": lambda node: array("i", node["q"]),
     "qp": lambda node: array("f", node["qp"]),
     "slope": lambda node: array("f", (node["slope"],)),
@@ -50,9 +56,12 @@ class Program:
 
     graph: graph.Graph. learns: {name of an adaptive node: "all", "bias" or channels}, as scope.py
     has it.
-    gradients: the buffer of the gradients by what learns, None without.
+    gradients: the buffer of the gradients by what learns, None without. wide: whether a q8 weight
+    that learns has a byte below it. rates_of: function(node name) -> the rates of the steps of a
+    q8 node.
 
     .values   {value: (kind, elements per sample)}; kinds are f32, i8, i32
+    .integers integers.Integers of the q8 nodes
     .sizes    {buffer: (kind, bytes)} of what the rows made so far name
     .tensors  [(node, key, tensor, shape, first element in params)] of the float32 tensors
     .learned  the same for those that learn, but first element in grads
@@ -62,12 +71,15 @@ class Program:
     .owned    [(node, numbers)] of all tensors
     """
 
-    def __init__(self, graph, learns, gradients=GRADS):
+    def __init__(self, graph, learns, gradients=GRADS, wide=True, rates_of=None):
         self.graph, self.learns, self.gradients = graph, learns, gradients or GRADS
+        self._rates_of, self.integers = rates_of, Integers(graph, learns, wide)
+        self._error_records = {}  # by the buffer of a gradient
         head = graph.head
         self.head = head["name"] if head else None
         self.values = {
-            INPUT: ("i8", elems(graph.input_shape)), LATENT: ("f32", elems(graph.latent_shape))
+            INPUT: ("i8", elems(graph.input_shape)),
+            LATENT: ("i8" if graph.latent_format == "q8" else "f32", elems(graph.latent_shape)),
         }
         self.sizes, self.tensors, self.learned = {}, [], []
         self.param_elems = self.learned_elems = 0
@@ -77,7 +89,10 @@ class Program:
             for node in graph.adaptive
             if ":" in learns.get(node["name"], "")
         }
-        self._windows = {}
+        self._windows = dict(self.integers.windows)
+        for name, kind, nbytes in self.integers.sizes():
+            self.sizes[name] = (kind, nbytes)
+            self.sizes[ERROR_RECORDS] = ("i32", 0)
         for node in graph.frozen + graph.adaptive:
             self._enter(node)
         first = 0
@@ -91,11 +106,13 @@ class Program:
 
     def _enter(self, node):
         form = formats.load(node["format"])
-        self.values[node["name"]] = (_VALUE_KINDS[node["format"]], elems(node["out"]))
+        self.values[node["name"]] = (form.kind(node), elems(node["out"]))
         mode = self.learns.get(node["name"])
         for key, dtype, shape in form.tensors(node):
             n, tensor = elems(shape), node[key]
             self.owned.append((node["name"], n))
+            if form.INTEGER:
+                continue
             per_class = n // node["out"][0] if node["name"] == self.head else 0
             if dtype != "F32":
                 self.sizes[tensor] = (_TENSOR_KINDS[dtype], ITEM_BYTES[dtype] * n)
@@ -141,7 +158,7 @@ class Program:
     def _memory(self, value):
         """The value whose memory a value has: that below the views that make it."""
         for node in reversed(self.graph.adaptive):
-            first = self._form(node).rows(node["op"])[0][0]
+            first = formats.rows_of(node)[0][0]
             if node["name"] == value and first.split()[0] == VIEW:
                 value = node["in"][0]
         return value
@@ -228,7 +245,13 @@ class Program:
                 more, symbols["kept"] = partial.listing(self, node, dout, batch)
                 rows += more
             own, inputs = self._backward_texts(node, symbols)
-            if scales_of and own:
+            if self._form(node).INTEGER:
+                self._share_errors(inputs, symbols)
+                first = [text for text in own + inputs if _written(text) == "e"]
+                # a step changes the weights: the gradients of the inputs come before it
+                texts = first + inputs + [text for text in own if text not in first]
+                rows += self._node_rows(node, texts, symbols, "", PARAMS)
+            elif scales_of and own:
                 rows += self._node_rows(node, inputs, symbols, "", PARAMS)
                 rows += self._applied(node, own, symbols, scales_of(node["name"]), names)
             elif node["name"] in self.chosen:
@@ -237,8 +260,7 @@ class Program:
             else:
                 rows += self._node_rows(node, own + inputs, symbols, "", PARAMS)
             for value, first, second, total in sums:
-                args = [self.window(name, value, batch) for name in (total, second, first)]
-                rows.append(("add_f32", args, ((0, 1),)))
+                rows.append(self._sum(value, total, second, first, batch))
         self._all_learn(grads)
         return rows
 
@@ -253,6 +275,32 @@ class Program:
             rows += more
             symbols["dout"] = (value, value)
         return rows + self._node_rows(chosen.node, texts, symbols, "", PARAMS)
+
+    def _sum(self, value, total, second, first, batch):
+        args = [self.window(name, value, batch) for name in (total, second, first)]
+        if self.values[value][0] == "f32":
+            return ("add_f32", args, ((0, 1),))
+        records = [self._error_record(name) for name in (total, second, first)]
+        args = [arg for pair in zip(args, records) for arg in pair]
+        return ("add_q8", args, ((0, 2),))
+
+    def _error_record(self, buffer):
+        """The record of a gradient."""
+        records = self._error_records
+        at = records.setdefault(buffer, len(set(records.values())))
+        self.buffer(ERROR_RECORDS, "i32", RECORD * (1 + max(records.values())))
+        return (ERROR_RECORDS, RECORD * at, RECORD, 0)
+
+    def _share_errors(self, texts, symbols):
+        """Gradients by inputs that have the exponent of the gradient by the output."""
+        for text in texts:
+            symbol = _written(text)
+            if symbol not in _GRADIENTS or "s" + symbol in text.split():
+                continue
+            name, value = symbols[symbol]
+            if self.values[value][0] == "i8":
+                self._error_record(symbols["dout"][0])
+                self._error_records.setdefault(name, self._error_records[symbols["dout"][0]])
 
     def _all_learn(self, grads):
         for name in self.learns:
@@ -272,15 +320,18 @@ class Program:
 
     def _backward_texts(self, node, symbols):
         """The rows of the table that compute what is wanted of a node's gradients."""
-        form = formats.load(node["format"])
-        _, backward, bias = form.rows(node["op"])
+        form = self._form(node)
+        _, backward, bias = formats.rows_of(node)
         if symbols.get("kept"):
             backward, bias = form.some(node["op"])
         mode = self.learns.get(node["name"])
         own = {"all": backward, "bias": bias, None: ()}.get(mode, backward)
         inputs = [text for text in backward if _written(text) in _GRADIENTS]
         rows = [text for text in inputs if _written(text) in symbols]
-        return [text for text in own if _written(text) not in _GRADIENTS], rows
+        own = [text for text in own if _written(text) not in _GRADIENTS]
+        if rows and not own:  # what they read, where nothing of the node learns
+            own = [text for text in backward if _written(text) == "e"]
+        return own, rows
 
     def _applied(self, node, texts, symbols, scales, names):
         """Rows that add minus the learning rate times the gradients to the parameters."""
@@ -309,7 +360,7 @@ class Program:
     def _forward(self, nodes, batch, prefix, params):
         rows = []
         for node in nodes:
-            texts = formats.load(node["format"]).rows(node["op"])[0]
+            texts = formats.rows_of(node)[0]
             rows += self._node_rows(node, texts, {"B": batch}, prefix, params)
         return rows
 
@@ -347,6 +398,15 @@ class Program:
             return self.window(buffer, value, known["B"])
         if symbol in _CONSTANTS:
             return _CONSTANTS[symbol](node)
+        if symbol in _RECORDS:
+            return self._record(symbol[1:], node, known)
+        if symbol == "e":
+            return self.window(ERROR + node["name"], node["name"], known["B"], "i8")
+        if symbol == "rest":
+            first = formats.load(node["format"]).tensors(node)[0][0]
+            return self.integers.rests.get(node[first]) or bytearray()
+        if symbol == "rates":
+            return self._rates_of(node["name"])
         if isinstance(node.get(symbol), str):
             if params != PARAMS and (GRADS, node[symbol]) in self._windows:
                 return (params,) + self._windows[GRADS, node[symbol]][1:]
@@ -357,14 +417,26 @@ class Program:
             return KNOWN
         return product(symbol, sizes)
 
+    def _record(self, symbol, node, known):
+        """The record of what a symbol names."""
+        integers = self.integers
+        if symbol == "w":
+            return integers.record(integers.weights[node["name"]])
+        if symbol == "o":
+            return integers.record(integers.values[node["name"]])
+        if symbol in _INPUTS:
+            return integers.record(integers.values[node["in"][_INPUTS.index(symbol)]])
+        return self._error_record(ERROR + node["name"] if symbol == "e" else known[symbol][0])
+
     def _renamed(self, value, prefix):
         again = prefix and any([node["name"] == value for node in self._upper])
         return prefix + value if again else value
 
-    def window(self, buffer, value, batch):
+    def window(self, buffer, value, batch, kind=None):
         """The window of a value, or of a gradient by it, for a batch; the buffer gets that size
-        at least."""
-        kind, n = self.values[value]
+        at least. kind: of its elements, None: the value's."""
+        own, n = self.values[value]
+        kind = kind or own
         if value == self.graph.latent:  # the first row of what evaluation gathers
             return (LATENTS, 0, n, 0)
         return self.buffer(buffer, kind, batch * n, batch if value == self.head else 0)

@@ -15,7 +15,7 @@ INPUT_DTYPES = ("uint8", "float32")
 # Of a node, beside the names of its tensors.
 _KEYS = (
     "name", "op", "format", "in", "out", "shapes", "kernel", "stride", "pad", "dilation", "slope",
-    "q", "qp", "in_qp",
+    "q", "qp", "in_qp", "is_output",
 )
 
 

@@ -7,11 +7,12 @@
     single, answer                        once per prediction
 """
 
-from . import updates
+from . import steps, updates
 from .geometry import elems
 from .losses import Losses
 from .names import GRADS, SECOND, TEACHER
 from .program import Program
+from .steps import ROUNDING
 
 
 class Choice:
@@ -24,11 +25,14 @@ class Choice:
                 applied where they are computed
     teacher, single_backward   sections that the strategy runs beside the usual ones
     partial     None, or facts of partial.Partial
+    rounding    of q8 steps, one of steps.ROUNDINGS
     """
 
     def __init__(
-        self, optimiser, batch, learns, heads, gradients, teacher, single_backward, partial=None
+        self, optimiser, batch, learns, heads, gradients, teacher, single_backward, partial=None,
+        rounding=ROUNDING,
     ):
+        self.rounding = rounding
         self.batch, self.learns, self.heads, self.optimiser = batch, learns, heads, optimiser
         self.gradients, self.teacher = gradients, teacher
         self.single_backward, self.partial = single_backward, partial
@@ -48,6 +52,8 @@ class Sections:
     .program, .losses     program.Program, losses.Losses
     .states     buffers of the optimiser
     .groups     {"below", "head": array('f') of hyperparameters}
+    .rates      steps.Rates of q8 nodes, None without
+    .features   inputs of the head where they are integers, else 0
     .partial    partial.Partial, or None
     .runs       [(first in params, first in grads, elements, group, copies)] of what learns; copies
                 as channels.py has them, of what lies in more than one piece, else ()
@@ -55,12 +61,20 @@ class Sections:
 
     def __init__(self, net, choice, micro, recompute=False):
         self.micro, self.choice = micro, choice
-        self.program = Program(net, choice.learns, choice.gradients)
+        self.rates = None
+        wide = steps.rounding_of(choice.rounding)[1]
+        self.program = Program(net, choice.learns, choice.gradients, wide, self._step_of)
         self.losses = Losses(self.program)
         self.groups = {
             group: choice.optimiser.hyper(choice.gradients) for group in ("below", "head")
         }
+        self._integer = bool(self.program.integers.tensors)
+        if self._integer:
+            self.rates = choice.optimiser.rates(self.groups, choice.rounding)
         self.runs = _runs(self.program, choice.heads)
+        source = net.head["in"][0] if net.head else None
+        kind, n = self.program.values.get(source, ("f32", 0))
+        self.features = n if kind == "i8" else 0
         self.states = choice.optimiser.states if choice.gradients == GRADS else ()
         self._scales_of = None
         if not choice.gradients:
@@ -72,7 +86,7 @@ class Sections:
             self.partial = Partial(choice.partial, choice.heads)
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
         for name, is_there in (
-            ("update", choice.gradients),
+            ("update", choice.gradients or self._integer),
             ("start", choice.gradients or choice.partial),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
@@ -95,12 +109,12 @@ class Sections:
             return losses.rows(1) + program.backward(1)
         return {
             "frozen": program.frozen,
-            "begin": losses.clear,
+            "begin": self._begin,
             "start": self._start,
             "answer": losses.answers,
             "backward": lambda: self._backward()[0],
             "again": lambda: self._backward()[1],
-            "update": lambda: self._updating(updates.rows, program.learned_elems, self.groups),
+            "update": self._update,
             "single": lambda: program.below(1) + program.upper(1),
             "teacher": lambda: program.upper(micro, SECOND, TEACHER),
         }[name]()
@@ -110,6 +124,24 @@ class Sections:
             self._backward()
         more = self.partial.start() if self.partial else []
         return self._updating(updates.start) + more
+
+    def _group_of(self, name):
+        return "head" if name in self.choice.heads else "below"
+
+    def _step_of(self, name):
+        return self.rates.steps[self._group_of(name)]
+
+    def _begin(self):
+        return self.losses.clear() + (steps.begin() if self._integer else [])
+
+    def _update(self):
+        program, rows = self.program, []
+        if self.choice.gradients and program.learned_elems:
+            rows = self._updating(updates.rows, program.learned_elems, self.groups)
+        if self._integer:
+            decays = self.rates.decays if self.choice.optimiser.weight_decay else None
+            rows = rows + steps.update(program.integers, self._group_of, decays)
+        return rows
 
     def _updating(self, rows, *others):
         return rows(self.choice.optimiser, self.choice.gradients, self.runs, *others)

@@ -1,11 +1,13 @@
 """The layers of a model as tapes: rows of kernels over windows of an arena. It knows no op."""
 
 from array import array
+from struct import pack_into
 
 from ..backend import kernels
 from ..compat import bytes_of
 from ..errors import ModelError
-from .names import AGAIN, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW, gradient
+from .names import AGAIN, ERROR_RECORDS, FEATURES, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS
+from .names import BIASES, RECORDS, TARGETS, VIEW, WEIGHTS, gradient
 from .params import Learned
 
 
@@ -57,7 +59,8 @@ def _resolved(arg, window):
         return arg
     name, first, elems, per_class = arg
     whole = window(name, first, elems)
-    return (whole, per_class) if per_class else whole
+    # int32 windows are of bytes
+    return (whole, per_class * (len(whole) // elems)) if per_class else whole
 
 
 def _row(kernel, args, known):
@@ -72,18 +75,19 @@ def _row(kernel, args, known):
 class Head:
     """The node that tells classes apart, with room for classes that are to come.
 
-    .w, .b    weights (classes, n) and biases (classes), float32
-    .x        its inputs in a micro-batch (rows, n); .single_x: in one sample
+    .w, .b    weights (classes, n) and biases (classes): float32, or the integers of q8
+    .x        its inputs in a micro-batch (rows, n); .single_x: in one sample, as float32
     .dout     (rows, classes): gradients by its outputs between forward and backward
     .n, .rows
+    .dtype    of the weights: "f32", or "i8" in q8
     .places   first elements of w and b in the parameters
     """
 
-    def __init__(self, w, b, x, dout, rows, places):
-        self.places = places
+    def __init__(self, w, b, x, dout, rows, places, features=None, dtype="f32"):
+        self.places, self.dtype = places, dtype
         self.w, self.b, self.x, self.dout, self.rows = w, b, x, dout, rows
         self.n = len(x) // rows
-        self.single_x = x[: self.n]
+        self.single_x = x[: self.n] if features is None else features
 
 
 class Stage:
@@ -92,8 +96,8 @@ class Stage:
     spec: ModelSpec, whose tensors are read here. plan: nn.sections.Sections. arena:
     memory.arena.Arena.
 
-    .x          (micro, latent) float32: the dequantized latents of a micro-batch; .single_x: its
-                first row
+    .x          (micro, latent): the latents of a micro-batch, float32 or as a q8 node reads them;
+                .single_x: its first row
     .again      the same, for latents that the backward pass reads a second time; None without
     .refill     function that reads them; who feeds the stage sets it
     .latents    (micro, latent) int8: what infer() makes is the first row, .latent; the others are
@@ -104,6 +108,8 @@ class Stage:
     .known      classes in use; .head: Head, or None
     .origins    array('I') of (first element in params, offset in the model file, elements) per
                 tensor of params
+    .integers   [(buffer, window)] of q8 nodes, in the order of a saved state
+    .scales     scales.Scales of q8 nodes, None without
     .stats      {name of an output: array('f')}, as losses.Losses has it
     .tapes      {section of the plan: Tape}
 
@@ -133,13 +139,95 @@ class Stage:
         self._input = arena.window(INPUT) if spec.net.frozen else self.latent
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         self.origins = _read(spec, program, arena)
+        self._set_integers(spec, program, arena)
         self._set_tapes(plan, arena)
         self._rooms = [
             (name, arena.window(name), program.values[name][1], name == program.head)
             for name in self.stats
         ]
-        self.head = _head(spec, program, arena, self.micro) if program.head else None
+        self.head = None
+        if program.head:
+            features = arena.window(FEATURES) if plan.features else None
+            self.head = _head(spec, program, arena, self.micro, features)
+            self._features = self._dequantized(program, arena) if plan.features else _nothing
         self._set_outputs()
+
+    def _set_integers(self, spec, program, arena):
+        integers, self._latent_table = program.integers, None
+        self.integers = [(name, arena.window(name)) for name, _, _ in integers.sizes()]
+        self.scales = self._integer_origins = self._latent_record = None
+        self._qp = spec.quantization("latent")
+        if not self.integers:
+            return
+        from .quantizing import Origins
+        from .scales import Scales
+
+        if LATENT in integers.values:
+            self._latent_record = arena.window(*integers.record(integers.values[LATENT])[:3])
+        self.scales = Scales(arena.window(RECORDS), arena.window(ERROR_RECORDS), integers.followed)
+        self._passes = 2 * len(integers.values) + 4
+        self._integer_origins = Origins(integers, arena.window, spec.file)
+        self.read_integers(spec.file.stream)
+
+    def read_integers(self, stream):
+        """The integers of q8 nodes are those of the model file; no range is known."""
+        if not self.integers:
+            return
+        for _, window in self.integers:
+            for i in range(len(window)):
+                window[i] = 0
+        self._integer_origins.read(stream)
+        if self._latent_record is not None:
+            self._set_latents()
+        self.scales.loaded()
+
+    def integers_loaded(self):
+        """The integers of q8 nodes are those of a saved state."""
+        if self.scales is not None:
+            self.scales.loaded()
+
+    def _set_latents(self):
+        """The latents as a q8 node reads them: what it takes for each int8 value."""
+        from .quantizing import latent_exponent, table_of
+
+        scale, zero_point = self._qp
+        pack_into("i", self._latent_record, 0, latent_exponent(self._qp))
+        values = array("f", [scale * (v - zero_point) for v in range(-128, 128)])
+        self._latent_table = table_of(values, self._latent_record)
+
+    def codes(self, values):
+        """The elements of x that stand for latents of these float32 values."""
+        if self._latent_table is None:
+            return values
+        from .quantizing import table_of
+
+        return table_of(values, self._latent_record)
+
+    def take_latents(self):
+        """x = the latents of a micro-batch."""
+        self._take(self.x, self.latents)
+
+    def take_latent(self):
+        """single_x = the latent of one sample."""
+        self._take(self.single_x, self.latent)
+
+    def _take(self, x, latents):
+        if self._latent_table is None:
+            kernels.dequantize_s8(x, latents, self._qp)
+        else:
+            kernels.lookup_s8(x, latents, self._latent_table)
+
+    def _dequantized(self, program, arena):
+        """The function that brings the head's inputs of one sample into float32."""
+        head = self.head
+        name = [row for row in program.upper(1) if row[1][0][0] == program.head]
+        record = arena.window(*name[0][1][2][:3])
+        source = head.x[: head.n]
+
+        def dequantize():
+            kernels.dequantize_q8(head.single_x, source, record)
+
+        return dequantize
 
     def _set_tapes(self, plan, arena):
         windows = {}  # one object per window, whatever the number of rows that have it
@@ -177,6 +265,11 @@ class Stage:
             self.outputs[name] = room[: self.micro * n]
             self.single[name] = room[:n]
 
+    def parameter_count(self):
+        """How many parameters there are, of all formats."""
+        sizes = {name: len(window) for name, window in self.integers}
+        return len(self.params) + sizes.get(WEIGHTS, 0) + sizes.get(BIASES, 0) // 4
+
     def resize(self, classes):
         """Lets the head tell `classes` classes apart. New ones start with weights of zero."""
         self.known = classes
@@ -200,7 +293,18 @@ class Stage:
 
     def forward(self):
         """outputs = the adaptive stage at x, for a micro-batch."""
+        if self.scales is not None and not self.scales.settled:
+            self.scales.settle(self._run_forward, self._passes)
+        self._run_forward()
+
+    def _run_forward(self):
         self._forward.run_rows(0, self.loss_at)
+
+    def settle(self, run):
+        """Finds the exponents of q8 values and gradients, where it is time to, for what run()
+        computes: forward and backward pass of a micro-batch, with rates of zero."""
+        if self.scales is not None:
+            self.scales.settle(run, self._passes, all=True)
 
     def loss(self):
         """Adds the losses of a micro-batch to stats; makes the gradients by the outputs."""
@@ -208,6 +312,8 @@ class Stage:
 
     def forward_single(self):
         """single = the adaptive stage at single_x."""
+        if self.scales is not None and not self.scales.settled:
+            self.scales.settle(self.tapes["single"].run, self._passes)
         self.tapes["single"].run()
 
     def answer(self):
@@ -222,6 +328,7 @@ class Stage:
     def features_single(self):
         """head.single_x: runs the layers below the head for one sample."""
         self.tapes["single"].run_rows(0, self.head_at)
+        self._features()
 
     def backward_single(self):
         """Adds the gradients of the loss of one sample, after forward_single()."""
@@ -263,13 +370,14 @@ def _read(spec, program, arena):
     return origins
 
 
-def _head(spec, program, arena, rows):
+def _head(spec, program, arena, rows, features):
     """The head's windows, with room for all classes."""
     node = spec.net.head
     places = [program.place(node[key]) for key in ("w", "b")]
     w, b = [arena.window(*place) for place in places]
     x, dout = arena.window(node["in"][0]), arena.window(gradient(node["name"]))
-    return Head(w, b, x, dout, rows, tuple([place[1] for place in places]))
+    return Head(w, b, x, dout, rows, tuple([place[1] for place in places]), features,
+                "f32" if node["format"] == "f32" else "i8")
 
 
 def _from_uint8(spec):

@@ -310,6 +310,24 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "errors. Default: 0.",
         },
     ),
+    (
+        "format",
+        {
+            "type": click.Choice(learner_options.FORMATS),
+            "help": "Number format of what learns. q8 learns in 8-bit integers: a quarter of the "
+            "RAM, and many times faster on a chip without an FPU. mixed: q8, and the head in "
+            "float32. Default: f32.",
+        },
+    ),
+    (
+        "rounding",
+        {
+            "type": click.Choice(learner_options.ROUNDINGS),
+            "help": "How q8 rounds a step of a weight: res8 keeps what is lost in a second byte "
+            "per weight; sr is right on average in one byte; nearest and floor lose steps, and "
+            "are there to compare with. Default: res8.",
+        },
+    ),
     ("seed", {"type": int, "help": "Seed of the random picks. Default: 1."}),
 )
 
@@ -326,6 +344,8 @@ PLANNED = (
     "clip",
     "keep",
     "skip",
+    "format",
+    "rounding",
 )
 
 

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engram.continual import composition, policies, strategies
-from engram.nn import optimisers
+from engram.nn import graph, optimisers, steps
 
 from ..errors import InputError
 
 STRATEGIES = strategies.NAMES
 OPTIMISERS = optimisers.NAMES
+FORMATS = graph.CHOICES
+ROUNDINGS = tuple(steps.ROUNDINGS)
 POLICIES = policies.NAMES
 GOALS = tuple(composition.GOALS)
 COMPOSITIONS = composition.COMPOSITIONS
@@ -43,6 +45,8 @@ _CHOICES = {
     "strategy": STRATEGIES,
     "policy": POLICIES,
     "optimiser": OPTIMISERS,
+    "format": FORMATS,
+    "rounding": ROUNDINGS,
     "goal": GOALS,
     "composition": COMPOSITIONS,
 }

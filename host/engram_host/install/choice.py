@@ -22,10 +22,11 @@ _ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 
 # Name -> native modules. all: whatever a model may hold. train: a frozen int8 stage and an
 # adaptive stage of dense and convolution layers, without other activations, Adam and audio.
-# small: as train, compiled for size.
+# small: as train, compiled for size. q8: small, and what trains in int8.
 KERNELS = {
     "all": ("_engram",),
     "train": ("_engram_core", "_engram_int8"),
+    "q8": ("_engram_small", "_engram_q8"),
     "small": ("_engram_small",),
 }
 IN_PYTHON = "python"  # over ulab where the firmware has it
@@ -33,6 +34,7 @@ AUTO = "auto"
 
 _LEARNER_BYTES = 112 * 1024  # of heap that `all` leaves for a learner, else `train`
 _LEAST_BYTES = 16 * 1024  # that anything must leave
+# What is chosen where nothing is asked for: q8 is for models that are.
 _LEFT_BYTES = {"all": _LEARNER_BYTES, "train": _LEARNER_BYTES, "small": _LEAST_BYTES}
 _STORE_UNIT_BYTES = 4096
 _DATA_BYTES = 64 * 1024
@@ -141,12 +143,11 @@ def needs(files: Files, names: Sequence[str]) -> dict[str, int]:
 
 def least_free(files: Files, names: Sequence[str]) -> dict[str, int]:
     """Name of KERNELS -> bytes of free heap from which a board gets them; the first that fits."""
-    return {name: size + _LEFT_BYTES[name] for name, size in needs(files, names).items()}
+    sizes = needs(files, names)
+    return {name: sizes[name] + left for name, left in _LEFT_BYTES.items()}
 
 
-def choose(
-    facts: Facts, files: Files, purposes: Sequence[str], kernels: str
-) -> Choice:
+def choose(facts: Facts, files: Files, purposes: Sequence[str], kernels: str) -> Choice:
     """The kernels and packages of the board. Raises InstallError when its heap is too small."""
     names = packages.with_needs(purposes)
     if files.arch is None:
@@ -158,7 +159,7 @@ def choose(
         modules = dict.fromkeys(KERNELS[name], files.arch)
         if kernels == name and size + _LEAST_BYTES <= free:
             return Choice(files.arch, modules, names, f"asked for: {name}")
-        if kernels == AUTO and size + _LEFT_BYTES[name] <= free:
+        if kernels == AUTO and name in _LEFT_BYTES and size + _LEFT_BYTES[name] <= free:
             return Choice(files.arch, modules, names, _why(name, files.arch, facts))
         if kernels == name:
             break

@@ -1,9 +1,9 @@
 """The same files as packages of `mip`, which takes a list of files and chooses nothing.
 
-    <arch>/all.json train.json small.json   what `engram install` puts there, by its --kernels
-    <arch>/core.json                        the network alone, with the small kernels
-    <arch>/package.json                     small.json: it fits wherever a board takes the library
-    choose.py                               run on a board: which of them `engram install` takes
+    <arch>/all.json train.json q8.json small.json   what `engram install` puts there, by --kernels
+    <arch>/core.json       the network alone, with the small kernels
+    <arch>/package.json    small.json: it fits wherever a board takes the library
+    choose.py              run on a board: which of them `engram install` takes
 """
 
 from __future__ import annotations

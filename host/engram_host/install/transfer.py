@@ -23,9 +23,8 @@ MANIFEST = "engram_install.json"
 SETTINGS = "engram_board.json"
 _LINE_BYTES = 384  # of a file in a line of base64; its 512 characters are flow-controlled or acked
 # What is ours below lib/, beside the folder engram.
-_KERNELS = (
-    "_engram", "_engram_core", "_engram_small", "_engram_int8", "_engram_layers", "_engram_audio"
-)
+_PARTS = ("_engram_int8", "_engram_q8", "_engram_layers", "_engram_audio")
+_KERNELS = ("_engram", "_engram_core", "_engram_small", *_PARTS)
 _OWN = (*_KERNELS, "engram_board", "engram_pack")
 _OWN_FILES = [name + ending for name in _OWN for ending in (".mpy", ".py", ".mpy.part")]
 _OWN_FILES += [MANIFEST, MANIFEST + ".part", SETTINGS + ".part"]

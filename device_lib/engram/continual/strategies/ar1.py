@@ -12,6 +12,7 @@ from .cwr import Strategy as Cwr
 class Strategy(Cwr):
     """Options: as cwr; slow, the learning rate below the head in units of the head's."""
 
+    FORMATS = ("f32",)
     REPLAY = True
     SCOPE = None
     OPTIONS = {"past": (0,) + Cwr.OPTIONS["past"][1:], "slow": (0.1, 0, 1)}

@@ -16,7 +16,7 @@ class Strategy:
     SCOPE = None  # what learns: a scope or preset of nn.scope; None: all, or as asked for
     COMPOSITION = "balanced"  # of a batch: one of composition.COMPOSITIONS
     OBJECTIVES = ("classify", "regress")  # of the model's outputs that it can work with
-    FORMATS = ("f32",)  # of the nodes that learn
+    FORMATS = ("f32", "q8")  # of the nodes that learn
     GRADIENTS = False  # it needs the gradients of a whole mini-batch in one place
     TEACHER = False  # a second forward pass goes before, with the parameters in buffer "teacher"
     SINGLE_BACKWARD = False  # it needs gradients of single samples

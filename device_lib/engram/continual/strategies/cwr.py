@@ -22,6 +22,7 @@ from .base import Strategy as Base
 class Strategy(Base):
     """Options: past, how many samples each class of the model file is taken to come from."""
 
+    FORMATS = ("f32",)
     REPLAY = False
     SCOPE = "head"
     OBJECTIVES = ("classify",)

@@ -19,6 +19,7 @@ from .base import Strategy as Base
 class Strategy(Base):
     """Options: lambda, gamma; samples, how many the Fisher matrix is measured on at most."""
 
+    FORMATS = ("f32",)
     REPLAY = False
     GRADIENTS = SINGLE_BACKWARD = True
     OPTIONS = {"lambda": (1, 0, 1e9), "gamma": (1, 0, 1), "samples": (128, 1, 65535)}

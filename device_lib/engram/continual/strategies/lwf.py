@@ -14,6 +14,7 @@ from .base import Strategy as Base
 class Strategy(Base):
     """Options: alpha, temperature. The first teacher is the model file's."""
 
+    FORMATS = ("f32",)
     REPLAY = False
     TEACHES_NEW = True  # the teacher judges new samples too
     TEACHER = True

@@ -28,6 +28,7 @@ class Strategy(Base):
     many runs a session has. There is no loss: a step tells 0.
     """
 
+    FORMATS = ("f32",)
     REPLAY = False
     ANEW = True  # but for the option past
     STEPS = 0  # one pass is all

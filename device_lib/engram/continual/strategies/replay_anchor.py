@@ -14,6 +14,7 @@ from .replay import Strategy as Replay
 class Strategy(Replay):
     """Options: anchor."""
 
+    FORMATS = ("f32",)
     OBJECTIVES = ("classify",)
     OPTIONS = {"anchor": (1, 0, 1000)}
 

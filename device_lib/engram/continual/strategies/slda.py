@@ -25,6 +25,7 @@ from .ncm import Strategy as Ncm
 class Strategy(Ncm):
     """Options: shrinkage. The model file's classes have to be learned anew."""
 
+    FORMATS = ("f32",)
     OPTIONS = {"shrinkage": (0.01, 0.000001, 1)}
 
     @staticmethod

@@ -4,6 +4,7 @@ from ..ops import OPS, SOME
 from ..ops import tensors as of_op
 
 ITEM_BYTES = 4  # of a value
+INTEGER = False  # its learning, where it has any, is in float32
 
 
 def rows(op):
@@ -19,3 +20,13 @@ def some(op):
 def tensors(node):
     """[(key, dtype in the file, shape)] that a node owns."""
     return [(key, "F32", shape) for key, shape in of_op(node)]
+
+
+def kind(node):
+    """The kind of a node's values."""
+    return "f32"
+
+
+def variant(node):
+    """The name of a node's rows: its op."""
+    return node["op"]

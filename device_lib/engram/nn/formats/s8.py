@@ -9,6 +9,7 @@ from ..ops import OPS
 from ..ops import tensors as of_op
 
 ITEM_BYTES = 1  # of a value
+INTEGER = False  # its learning, where it has any, is in float32
 
 _TABLE = ("lookup_s8 out=x x table",)
 _VIEW = ("view out x",)
@@ -74,3 +75,13 @@ def tensors(node):
         return []
     (key, shape), (_, channels) = own
     return [(key, "I8", shape)] + [(name, "I32", channels) for name in ("bias", "mult", "shift")]
+
+
+def kind(node):
+    """The kind of a node's values."""
+    return "i8"
+
+
+def variant(node):
+    """The name of a node's rows: its op."""
+    return node["op"]

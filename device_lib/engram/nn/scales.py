@@ -1,0 +1,66 @@
+"""The scales of q8 tensors while a learner lives: what is noted of them, how they find their size.
+
+A record is 6 ints (memory/record.py); a window of records is bytes.
+"""
+
+import struct
+
+from ..backend import kernels
+from ..memory.record import RANGE, RECORD
+
+_BYTES = 4 * RECORD
+
+
+class Scales:
+    """The scales of values and gradients of a stage.
+
+    records, errors: windows of their records. followed: how many of `records` follow their values;
+    then come those of the latent and of weights.
+
+    .settled    whether the values' exponents have been found on a learning run
+    """
+
+    def __init__(self, records, errors, followed):
+        self.records, self.errors = records, errors
+        self.values = records[: followed * _BYTES]
+        self.weights = records[followed * _BYTES :]
+        self.loaded()
+
+    def loaded(self):
+        """The records are those of a saved state, or of the model file."""
+        self.settled = not len(self.values) or numbers(self.values, 0)[RANGE] != 0
+
+    def settle(self, run, passes, all=False):
+        """Finds exponents that fit what run() computes, in at most `passes` runs of it.
+
+        all: those of gradients too, and of values where no learning run has found them: these
+        count as found then. Else values alone, for one prediction.
+        """
+        windows = [] if self.settled else [self.values]
+        for _ in range(passes):
+            kernels.clear_q8(self.records)
+            kernels.clear_q8(self.errors)
+            for window in windows + ([self.errors] if all else []):
+                _forget(window)
+            run()
+            moved = sum([kernels.follow_q8(window) for window in windows])
+            if all:
+                moved += kernels.follow_q8(self.errors)
+            if not moved:
+                break
+        if all:
+            self.settled = True
+        else:
+            for window in windows:
+                _forget(window)
+
+
+def _forget(window):
+    """The ranges of records are not known."""
+    for at in range(4 * RANGE, len(window), _BYTES):
+        struct.pack_into("i", window, at, 0)
+
+
+def numbers(window, index):
+    """The numbers of record `index` of a window: a tuple of 6 ints."""
+    return struct.unpack_from("6i", window, index * _BYTES)

@@ -1,0 +1,238 @@
+// Convolution and transposed convolution of fully quantized training, NHWC and OHWI, without scratch
+// memory: every output position (or tap) is one small product of matrices with only valid terms.
+#include "engram_sums_q8.h"
+#include "engram_window.h"
+
+// The strides of a geometry between `wide` (B, H, W, C) and `narrow` (B, OH, OW, K), in elements.
+typedef struct {
+    engram_axis_t h, w;
+    ptrdiff_t C, K, wide_row, wide_image, narrow_row, narrow_image, w_row, w_filter;
+} conv_t;
+
+static conv_t conv(const int32_t *g) {
+    conv_t c = { engram_axis(g, 0), engram_axis(g, 1), g[ENGRAM_C], g[ENGRAM_K], 0, 0, 0, 0, 0, 0 };
+    c.wide_row = c.w.size * c.C;
+    c.wide_image = c.h.size * c.wide_row;
+    c.narrow_row = c.w.out * c.K;
+    c.narrow_image = c.h.out * c.narrow_row;
+    c.w_row = c.w.taps * c.C;
+    c.w_filter = c.h.taps * c.w_row;
+    return c;
+}
+
+static bool taps_ok(engram_fault_t *fault, int arg, const int32_t *g) {
+    const int32_t channels = g[ENGRAM_C] > g[ENGRAM_K] ? g[ENGRAM_C] : g[ENGRAM_K];
+    return engram_products_ok(fault, arg, g[ENGRAM_R], g[ENGRAM_S], channels);
+}
+
+static bool wide_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g, int32_t B) {
+    return engram_need(fault, arg, n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C]);
+}
+
+static bool narrow_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g, int32_t B) {
+    return engram_need(fault, arg, n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_K]);
+}
+
+static bool weights_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g) {
+    return engram_need(fault, arg, n, g[ENGRAM_K], g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C]);
+}
+
+// narrow = wide conv w
+static void to_narrow(const conv_t *c, engram_store_q8_t *s, const int8_t *wide, const int8_t *w, int32_t B) {
+    int8_t *out = s->out;
+    engram_sums_q8_t t = { .b_j = c->w_filter, .J = (size_t)c->K, .a0 = 1, .b0 = 1 };
+    t.a2 = c->h.dil * c->wide_row, t.b2 = c->w_row;
+    t.a1 = c->w.dil * c->C, t.b1 = c->C;
+    const engram_range_t whole_row = engram_whole(&c->w), none = { 0, 0 };
+    for (int32_t oh = 0; oh < c->h.out; oh++) {
+        const engram_range_t r = engram_taps(&c->h, oh);
+        for (int32_t ow = 0, n; ow < c->w.out; ow += n) {
+            // Rows of the product: the batch, or where that is short the positions to the right that
+            // see the same taps.
+            const engram_run_t run = engram_run(&c->w, B < 4 ? &whole_row : &none, ow);
+            n = run.n;
+            const int32_t ih = oh * c->h.stride - c->h.pad + r.from * c->h.dil;
+            const int32_t iw = ow * c->w.stride - c->w.pad + run.taps.from * c->w.dil;
+            t.a = wide + ih * c->wide_row + iw * c->C;
+            t.b = w + r.from * c->w_row + run.taps.from * c->C;
+            t.n2 = (size_t)(r.to - r.from);
+            t.n1 = (size_t)(run.taps.to - run.taps.from), t.n0 = (size_t)c->C;
+            if (c->w.dil == 1) {  // taps of a row are neighbours: one longer inner loop
+                t.n0 *= t.n1, t.n1 = 1;
+            }
+            s->out = out + oh * c->narrow_row + ow * c->K;
+            if (B >= 4) {
+                s->out_i = c->narrow_image, t.a_i = c->wide_image, t.I = (size_t)B;
+                engram_dot_q8(&t, s);
+                continue;
+            }
+            s->out_i = c->K, t.a_i = c->w.stride * c->C, t.I = (size_t)n;
+            for (int32_t i = 0; i < B; i++, t.a += c->wide_image, s->out += c->narrow_image) {
+                engram_dot_q8(&t, s);
+            }
+        }
+    }
+}
+
+// wide = narrow conv w turned round
+static void to_wide(const conv_t *c, engram_store_q8_t *s, const int8_t *narrow, const int8_t *w, int32_t B) {
+    int8_t *out = s->out;
+    engram_sums_q8_t t = { .b_j = 1, .J = (size_t)c->C, .n0 = (size_t)c->K, .a0 = 1, .b0 = c->w_filter };
+    // Rows of the product: the batch, or where that is short the pixels to the right that all taps
+    // reach, each from the output right of the one before.
+    const int32_t span = (c->w.taps - 1) * c->w.dil - c->w.pad;
+    const engram_range_t reached = engram_clip(span, c->w.out - c->w.pad, c->w.size);
+    const bool by_pixel = B < 4 && c->w.stride == 1;
+    for (int32_t ih = 0; ih < c->h.size; ih++) {
+        const engram_reach_t r = engram_reach(&c->h, ih);
+        for (int32_t iw = 0, n; iw < c->w.size; iw += n) {
+            const engram_reach_t q = engram_reach(&c->w, iw);
+            n = by_pixel && iw == reached.from && reached.to > iw ? reached.to - iw : 1;
+            t.a = narrow + r.at * c->narrow_row + q.at * c->K;
+            t.b = w + r.first * c->w_row + q.first * c->C;
+            t.n2 = (size_t)r.n, t.a2 = -r.back * c->narrow_row, t.b2 = r.step * c->w_row;
+            t.n1 = (size_t)q.n, t.a1 = -q.back * c->K, t.b1 = q.step * c->C;
+            s->out = out + ih * c->wide_row + iw * c->C;
+            if (n == 1) {
+                s->out_i = c->wide_image, t.a_i = c->narrow_image, t.I = (size_t)B;
+                engram_axpy_q8(&t, s);
+                continue;
+            }
+            s->out_i = c->C, t.a_i = c->K, t.I = (size_t)n;
+            for (int32_t i = 0; i < B; i++, t.a += c->narrow_image, s->out += c->wide_image) {
+                engram_axpy_q8(&t, s);
+            }
+        }
+    }
+}
+
+// w takes a step by narrow corr wide
+static void step(const conv_t *c, engram_step_q8_t *u, const int8_t *wide, const int8_t *narrow, int32_t B) {
+    engram_sums_q8_t t = { .a_i = 1, .b_j = 1, .I = (size_t)c->K, .J = (size_t)c->C };
+    for (int32_t r = 0; r < c->h.taps; r++) {
+        const engram_range_t oh = engram_outputs(&c->h, r);
+        for (int32_t q = 0; q < c->w.taps; q++) {
+            const engram_range_t ow = engram_outputs(&c->w, q);
+            const int32_t ih = oh.from * c->h.stride - c->h.pad + r * c->h.dil;
+            const int32_t iw = ow.from * c->w.stride - c->w.pad + q * c->w.dil;
+            t.a = narrow + oh.from * c->narrow_row + ow.from * c->K;
+            t.b = wide + ih * c->wide_row + iw * c->C;
+            // The longer of batch and row inside.
+            const size_t rows = (size_t)(oh.to - oh.from), columns = (size_t)(ow.to - ow.from);
+            const ptrdiff_t b_row = c->h.stride * c->wide_row, b_column = c->w.stride * c->C;
+            if ((size_t)B < columns) {
+                t.n2 = (size_t)B, t.a2 = c->narrow_image, t.b2 = c->wide_image;
+                t.n1 = rows, t.a1 = c->narrow_row, t.b1 = b_row;
+                t.n0 = columns, t.a0 = c->K, t.b0 = b_column;
+            } else {
+                t.n2 = rows, t.a2 = c->narrow_row, t.b2 = b_row;
+                t.n1 = columns, t.a1 = c->K, t.b1 = b_column;
+                t.n0 = (size_t)B, t.a0 = c->narrow_image, t.b0 = c->wide_image;
+            }
+            engram_outer_q8(&t, (size_t)(r * c->w_row + q * c->C), u);
+        }
+    }
+}
+
+typedef struct {
+    engram_B_t out;
+    engram_L_t so;
+    engram_b_t x;
+    engram_l_t sx;
+    engram_b_t w;
+    engram_l_t sw;
+} values_t;
+
+// The arguments that a forward kernel and one of input gradients begin with; geom is argument `at`.
+static bool values_ok(engram_fault_t *fault, const values_t *v, int at, engram_l_t geom, int32_t B, bool narrow) {
+    const int32_t *g = geom.p;
+    return engram_dim(fault, at + 1, B, 0) && engram_geom(fault, at, geom, false) && taps_ok(fault, at, g)
+        && (narrow ? narrow_ok : wide_ok)(fault, 0, v->out.n, g, B) && engram_notes_ok(fault, 1, v->so.p, v->so.n)
+        && (narrow ? wide_ok : narrow_ok)(fault, 2, v->x.n, g, B) && engram_record_ok(fault, 3, v->sx.p, v->sx.n)
+        && weights_ok(fault, 4, v->w.n, g) && engram_record_ok(fault, 5, v->sw.p, v->sw.n);
+}
+
+static void compute(const values_t *v, const int32_t *bias, const int32_t *g, int32_t B, bool narrow) {
+    const conv_t c = conv(g);
+    engram_store_q8_t s = engram_store_q8(v->out.p, 0, v->so.p, v->sx.p[ENGRAM_EXPONENT] + v->sw.p[ENGRAM_EXPONENT]);
+    s.bias = bias;
+    (narrow ? to_narrow : to_wide)(&c, &s, v->x.p, v->w.p, B);
+    engram_noted_q8(&s, v->so.p, v->out.n);
+}
+
+int32_t engram_conv2d_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engram_l_t sx,
+    engram_b_t w, engram_l_t sw, engram_l_t b, engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const values_t v = { out, so, x, sx, w, sw };
+    if (!(values_ok(fault, &v, 7, geom, B, true) && engram_need(fault, 6, b.n, geom.p[ENGRAM_K], 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    compute(&v, b.p, geom.p, B, true);
+    return ENGRAM_OK;
+}
+
+int32_t engram_conv2d_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout, engram_l_t sdout,
+    engram_b_t w, engram_l_t sw, engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const values_t v = { dx, sdx, dout, sdout, w, sw };
+    if (!values_ok(fault, &v, 6, geom, B, false)) {
+        return ENGRAM_FAULT;
+    }
+    compute(&v, NULL, geom.p, B, false);
+    return ENGRAM_OK;
+}
+
+int32_t engram_conv2d_t_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engram_l_t sx,
+    engram_b_t w, engram_l_t sw, engram_l_t b, engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const values_t v = { out, so, x, sx, w, sw };
+    if (!(values_ok(fault, &v, 7, geom, B, false) && engram_need(fault, 6, b.n, geom.p[ENGRAM_C], 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    compute(&v, b.p, geom.p, B, false);
+    return ENGRAM_OK;
+}
+
+int32_t engram_conv2d_t_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout,
+    engram_l_t sdout, engram_b_t w, engram_l_t sw, engram_l_t geom, int32_t B,
+    engram_fault_t *fault) {
+    const values_t v = { dx, sdx, dout, sdout, w, sw };
+    if (!values_ok(fault, &v, 6, geom, B, true)) {
+        return ENGRAM_FAULT;
+    }
+    compute(&v, NULL, geom.p, B, true);
+    return ENGRAM_OK;
+}
+
+// Both steps; narrow: whether dout is.
+static int32_t take_step(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_L_t b, engram_b_t dout,
+    engram_l_t sdout, engram_b_t x, engram_l_t sx, engram_l_t rates, engram_l_t geom, int32_t B,
+    bool narrow, engram_fault_t *fault) {
+    const int32_t *g = geom.p, channels = narrow ? ENGRAM_K : ENGRAM_C;
+    if (!(engram_dim(fault, 10, B, 0) && engram_geom(fault, 9, geom, false)
+          && engram_products_ok(fault, 9, g[ENGRAM_OH], g[ENGRAM_OW], B)
+          && weights_ok(fault, 0, w.n, g) && engram_rest_ok(fault, 1, rest.n, w.n)
+          && engram_notes_ok(fault, 2, sw.p, sw.n) && engram_need(fault, 3, b.n, g[channels], 1, 1, 1)
+          && (narrow ? narrow_ok : wide_ok)(fault, 4, dout.n, g, B) && engram_record_ok(fault, 5, sdout.p, sdout.n)
+          && (narrow ? wide_ok : narrow_ok)(fault, 6, x.n, g, B) && engram_record_ok(fault, 7, sx.p, sx.n)
+          && engram_rates_ok(fault, 8, rates))) {
+        return ENGRAM_FAULT;
+    }
+    const conv_t c = conv(g);
+    const int32_t e = sdout.p[ENGRAM_EXPONENT];
+    const size_t products = (size_t)(c.h.out * c.w.out) * (size_t)B;
+    engram_step_q8_t u = engram_step_q8(w, rest, c.w_filter, sw.p, rates.p, e + sx.p[ENGRAM_EXPONENT], products);
+    step(&c, &u, narrow ? x.p : dout.p, narrow ? dout.p : x.p, B);
+    engram_stepped_q8(&u, sw.p, w.n);
+    engram_bias_step_q8(b.p, dout.p, dout.n / (size_t)g[channels], (size_t)g[channels], rates.p, e);
+    return ENGRAM_OK;
+}
+
+int32_t engram_conv2d_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_L_t b,
+    engram_b_t dout, engram_l_t sdout, engram_b_t x, engram_l_t sx, engram_l_t rates,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    return take_step(w, rest, sw, b, dout, sdout, x, sx, rates, geom, B, true, fault);
+}
+
+int32_t engram_conv2d_t_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_L_t b,
+    engram_b_t dout, engram_l_t sdout, engram_b_t x, engram_l_t sx, engram_l_t rates,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    return take_step(w, rest, sw, b, dout, sdout, x, sx, rates, geom, B, false, fault);
+}

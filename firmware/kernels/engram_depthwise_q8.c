@@ -1,0 +1,294 @@
+// Depthwise convolution and pools of fully quantized training: channels one by one.
+#include "engram_sums_q8.h"
+#include "engram_window.h"
+
+typedef struct {
+    engram_axis_t h, w;
+    ptrdiff_t C, row, image, out_row, out_image;
+} planes_t;
+
+static planes_t planes(const int32_t *g) {
+    planes_t p = { engram_axis(g, 0), engram_axis(g, 1), g[ENGRAM_C], 0, 0, 0, 0 };
+    p.row = p.w.size * p.C;
+    p.image = p.h.size * p.row;
+    p.out_row = p.w.out * p.C;
+    p.out_image = p.h.out * p.out_row;
+    return p;
+}
+
+static bool wide_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g, int32_t B) {
+    return engram_need(fault, arg, n, B, g[ENGRAM_H], g[ENGRAM_W], g[ENGRAM_C]);
+}
+
+static bool narrow_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g, int32_t B) {
+    return engram_need(fault, arg, n, B, g[ENGRAM_OH], g[ENGRAM_OW], g[ENGRAM_C]);
+}
+
+static bool weights_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *g) {
+    return engram_need(fault, arg, n, g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C], 1);
+}
+
+int32_t engram_depthwise_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engram_l_t sx,
+    engram_b_t w, engram_l_t sw, engram_l_t b, engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 8, B, 0) && engram_geom(fault, 7, geom, true)
+          && engram_products_ok(fault, 7, g[ENGRAM_R], g[ENGRAM_S], 1)
+          && narrow_ok(fault, 0, out.n, g, B) && engram_notes_ok(fault, 1, so.p, so.n)
+          && wide_ok(fault, 2, x.n, g, B) && engram_record_ok(fault, 3, sx.p, sx.n)
+          && weights_ok(fault, 4, w.n, g) && engram_record_ok(fault, 5, sw.p, sw.n)
+          && engram_need(fault, 6, b.n, g[ENGRAM_C], 1, 1, 1))) {
+        return ENGRAM_FAULT;
+    }
+    const planes_t p = planes(g);
+    engram_store_q8_t s = engram_store_q8(out.p, 0, so.p, sx.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
+    s.bias = b.p;
+    for (ptrdiff_t c = 0; c < p.C; c++) {
+        const int32_t start = engram_start_q8(&s, (size_t)c);
+        ptrdiff_t at = c;
+        for (int32_t i = 0; i < B; i++) {
+            for (int32_t oh = 0; oh < p.h.out; oh++) {
+                const engram_range_t r = engram_taps(&p.h, oh);
+                for (int32_t ow = 0; ow < p.w.out; ow++, at += p.C) {
+                    const engram_range_t q = engram_taps(&p.w, ow);
+                    const int8_t *x_row = x.p + i * p.image + (oh * p.h.stride - p.h.pad + r.from * p.h.dil) * p.row
+                        + (ow * p.w.stride - p.w.pad + q.from * p.w.dil) * p.C + c;
+                    const int8_t *w_row = w.p + (r.from * p.w.taps + q.from) * p.C + c;
+                    int32_t acc = start;
+                    for (int32_t j = r.from; j < r.to; j++, x_row += p.h.dil * p.row, w_row += p.w.taps * p.C) {
+                        const int8_t *xp = x_row, *wp = w_row;
+                        for (int32_t n = q.to - q.from; n > 0; n--, xp += p.w.dil * p.C, wp += p.C) {
+                            acc += *xp * *wp;
+                        }
+                    }
+                    engram_put_q8(&s, s.out + at, acc);
+                }
+            }
+        }
+    }
+    engram_noted_q8(&s, so.p, out.n);
+    return ENGRAM_OK;
+}
+
+int32_t engram_depthwise_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout,
+    engram_l_t sdout, engram_b_t w, engram_l_t sw, engram_l_t geom, int32_t B,
+    engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 7, B, 0) && engram_geom(fault, 6, geom, true)
+          && engram_products_ok(fault, 6, g[ENGRAM_R], g[ENGRAM_S], 1)
+          && wide_ok(fault, 0, dx.n, g, B) && engram_notes_ok(fault, 1, sdx.p, sdx.n)
+          && narrow_ok(fault, 2, dout.n, g, B) && engram_record_ok(fault, 3, sdout.p, sdout.n)
+          && weights_ok(fault, 4, w.n, g) && engram_record_ok(fault, 5, sw.p, sw.n))) {
+        return ENGRAM_FAULT;
+    }
+    const planes_t p = planes(g);
+    engram_store_q8_t s = engram_store_q8(dx.p, 0, sdx.p, sdout.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
+    ptrdiff_t at = 0;
+    for (int32_t i = 0; i < B; i++) {
+        for (int32_t ih = 0; ih < p.h.size; ih++) {
+            const engram_reach_t r = engram_reach(&p.h, ih);
+            for (int32_t iw = 0; iw < p.w.size; iw++) {
+                const engram_reach_t q = engram_reach(&p.w, iw);
+                const int8_t *d = dout.p + i * p.out_image + r.at * p.out_row + q.at * p.C;
+                const int8_t *f = w.p + (r.first * p.w.taps + q.first) * p.C;
+                for (ptrdiff_t c = 0; c < p.C; c++, at++, d++, f++) {
+                    const int8_t *d_row = d, *w_row = f;
+                    int32_t acc = 0;
+                    for (int32_t j = r.n; j > 0; j--, d_row -= r.back * p.out_row, w_row += r.step * p.w.taps * p.C) {
+                        const int8_t *dp = d_row, *wp = w_row;
+                        for (int32_t n = q.n; n > 0; n--, dp -= q.back * p.C, wp += q.step * p.C) {
+                            acc += *dp * *wp;
+                        }
+                    }
+                    engram_put_q8(&s, s.out + at, acc);
+                }
+            }
+        }
+    }
+    engram_noted_q8(&s, sdx.p, dx.n);
+    return ENGRAM_OK;
+}
+
+int32_t engram_depthwise_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_L_t b,
+    engram_b_t dout, engram_l_t sdout, engram_b_t x, engram_l_t sx, engram_l_t rates,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 10, B, 0) && engram_geom(fault, 9, geom, true)
+          && engram_products_ok(fault, 9, g[ENGRAM_OH], g[ENGRAM_OW], B)
+          && weights_ok(fault, 0, w.n, g) && engram_rest_ok(fault, 1, rest.n, w.n)
+          && engram_notes_ok(fault, 2, sw.p, sw.n) && engram_need(fault, 3, b.n, g[ENGRAM_C], 1, 1, 1)
+          && narrow_ok(fault, 4, dout.n, g, B) && engram_record_ok(fault, 5, sdout.p, sdout.n)
+          && wide_ok(fault, 6, x.n, g, B) && engram_record_ok(fault, 7, sx.p, sx.n)
+          && engram_rates_ok(fault, 8, rates))) {
+        return ENGRAM_FAULT;
+    }
+    const planes_t p = planes(g);
+    const int32_t e = sdout.p[ENGRAM_EXPONENT];
+    const size_t products = dout.n / (size_t)p.C;
+    engram_step_q8_t u = engram_step_q8(w, rest, p.C, sw.p, rates.p, e + sx.p[ENGRAM_EXPONENT], products);
+    for (int32_t r = 0; r < p.h.taps; r++) {
+        const engram_range_t oh = engram_outputs(&p.h, r);
+        for (int32_t q = 0; q < p.w.taps; q++) {
+            const engram_range_t ow = engram_outputs(&p.w, q);
+            const ptrdiff_t x_at = (oh.from * p.h.stride - p.h.pad + r * p.h.dil) * p.row
+                + (ow.from * p.w.stride - p.w.pad + q * p.w.dil) * p.C;
+            const ptrdiff_t d_at = oh.from * p.out_row + ow.from * p.C;
+            for (ptrdiff_t c = 0; c < p.C; c++) {
+                int32_t acc = 0;
+                for (int32_t i = 0; i < B; i++) {
+                    const int8_t *d_row = dout.p + i * p.out_image + d_at + c, *x_row = x.p + i * p.image + x_at + c;
+                    for (int32_t j = oh.from; j < oh.to; j++, d_row += p.out_row, x_row += p.h.stride * p.row) {
+                        const int8_t *dp = d_row, *xp = x_row;
+                        for (int32_t n = ow.to - ow.from; n > 0; n--, dp += p.C, xp += p.w.stride * p.C) {
+                            acc += *dp * *xp;
+                        }
+                    }
+                }
+                engram_take_q8(&u, (size_t)((r * p.w.taps + q) * p.C + c), &acc, 1);
+            }
+        }
+    }
+    engram_stepped_q8(&u, sw.p, w.n);
+    engram_bias_step_q8(b.p, dout.p, products, (size_t)p.C, rates.p, e);
+    return ENGRAM_OK;
+}
+
+// ---- pools ---------------------------------------------------------------------------------
+
+enum { RECIPROCAL_BITS = 20 };
+
+static int32_t reciprocal(int32_t n) {
+    return ((1 << RECIPROCAL_BITS) + n / 2) / n;
+}
+
+int32_t engram_avgpool_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engram_l_t sx,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 5, B, 0) && engram_geom(fault, 4, geom, true)
+          && engram_products_ok(fault, 4, g[ENGRAM_R], g[ENGRAM_S], 1)
+          && narrow_ok(fault, 0, out.n, g, B) && engram_notes_ok(fault, 1, so.p, so.n)
+          && wide_ok(fault, 2, x.n, g, B) && engram_record_ok(fault, 3, sx.p, sx.n))) {
+        return ENGRAM_FAULT;
+    }
+    const planes_t p = planes(g);
+    engram_store_q8_t s = engram_store_q8(out.p, 0, so.p, sx.p[ENGRAM_EXPONENT] + RECIPROCAL_BITS);
+    ptrdiff_t at = 0;
+    for (int32_t i = 0; i < B; i++) {
+        for (int32_t oh = 0; oh < p.h.out; oh++) {
+            const engram_range_t r = engram_taps(&p.h, oh);
+            for (int32_t ow = 0; ow < p.w.out; ow++) {
+                const engram_range_t q = engram_taps(&p.w, ow);
+                const int32_t count = (r.to - r.from) * (q.to - q.from), part = count > 0 ? reciprocal(count) : 0;
+                const int8_t *x_row = x.p + i * p.image + (oh * p.h.stride - p.h.pad + r.from * p.h.dil) * p.row
+                    + (ow * p.w.stride - p.w.pad + q.from * p.w.dil) * p.C;
+                for (ptrdiff_t c = 0; c < p.C; c++, at++) {
+                    int32_t acc = 0;
+                    const int8_t *x_at = x_row + c;
+                    for (int32_t j = r.from; j < r.to; j++, x_at += p.h.dil * p.row) {
+                        const int8_t *xp = x_at;
+                        for (int32_t n = q.to - q.from; n > 0; n--, xp += p.w.dil * p.C) {
+                            acc += *xp;
+                        }
+                    }
+                    engram_put_q8(&s, s.out + at, acc * part);
+                }
+            }
+        }
+    }
+    engram_noted_q8(&s, so.p, out.n);
+    return ENGRAM_OK;
+}
+
+int32_t engram_avgpool_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout, engram_l_t sdout,
+    engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 5, B, 0) && engram_geom(fault, 4, geom, true)
+          && engram_products_ok(fault, 4, g[ENGRAM_R], g[ENGRAM_S], 1)
+          && wide_ok(fault, 0, dx.n, g, B) && engram_notes_ok(fault, 1, sdx.p, sdx.n)
+          && narrow_ok(fault, 2, dout.n, g, B) && engram_record_ok(fault, 3, sdout.p, sdout.n))) {
+        return ENGRAM_FAULT;
+    }
+    const planes_t p = planes(g);
+    engram_store_q8_t s = engram_store_q8(dx.p, 0, sdx.p, sdout.p[ENGRAM_EXPONENT] + RECIPROCAL_BITS);
+    ptrdiff_t at = 0;
+    for (int32_t i = 0; i < B; i++) {
+        for (int32_t ih = 0; ih < p.h.size; ih++) {
+            const engram_reach_t r = engram_reach(&p.h, ih);
+            for (int32_t iw = 0; iw < p.w.size; iw++) {
+                const engram_reach_t q = engram_reach(&p.w, iw);
+                const int8_t *d = dout.p + i * p.out_image;
+                for (ptrdiff_t c = 0; c < p.C; c++, at++, d++) {
+                    int32_t acc = 0;
+                    for (int32_t j = 0; j < r.n; j++) {
+                        const int32_t oh = r.at - j * r.back;
+                        const engram_range_t rows = engram_taps(&p.h, oh);
+                        for (int32_t n = 0; n < q.n; n++) {
+                            const int32_t ow = q.at - n * q.back;
+                            const engram_range_t columns = engram_taps(&p.w, ow);
+                            const int32_t count = (rows.to - rows.from) * (columns.to - columns.from);
+                            acc += reciprocal(count) * d[oh * p.out_row + ow * p.C];
+                        }
+                    }
+                    engram_put_q8(&s, s.out + at, acc);
+                }
+            }
+        }
+    }
+    engram_noted_q8(&s, sdx.p, dx.n);
+    return ENGRAM_OK;
+}
+
+// The pixel of the first largest x in the window of one output and channel.
+static ptrdiff_t largest_at(const planes_t *p, const int8_t *x, int32_t oh, int32_t ow) {
+    const engram_range_t r = engram_taps(&p->h, oh), q = engram_taps(&p->w, ow);
+    ptrdiff_t best = -1;
+    for (int32_t j = r.from; j < r.to; j++) {
+        for (int32_t n = q.from; n < q.to; n++) {
+            const ptrdiff_t at = (oh * p->h.stride - p->h.pad + j * p->h.dil) * p->row
+                + (ow * p->w.stride - p->w.pad + n * p->w.dil) * p->C;
+            if (best < 0 || x[at] > x[best]) {
+                best = at;
+            }
+        }
+    }
+    return best;
+}
+
+int32_t engram_maxpool_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout, engram_l_t sdout,
+    engram_b_t x, engram_l_t geom, int32_t B, engram_fault_t *fault) {
+    const int32_t *g = geom.p;
+    if (!(engram_dim(fault, 6, B, 0) && engram_geom(fault, 5, geom, true)
+          && engram_products_ok(fault, 5, g[ENGRAM_R], g[ENGRAM_S], 1)
+          && wide_ok(fault, 0, dx.n, g, B) && engram_notes_ok(fault, 1, sdx.p, sdx.n)
+          && narrow_ok(fault, 2, dout.n, g, B) && engram_record_ok(fault, 3, sdout.p, sdout.n)
+          && wide_ok(fault, 4, x.n, g, B))) {
+        return ENGRAM_FAULT;
+    }
+    const planes_t p = planes(g);
+    engram_store_q8_t s = engram_store_q8(dx.p, 0, sdx.p, sdout.p[ENGRAM_EXPONENT]);
+    ptrdiff_t at = 0;
+    // A pixel's sum is over the windows that it is the largest of: no memory for sums is needed.
+    for (int32_t i = 0; i < B; i++) {
+        for (int32_t ih = 0; ih < p.h.size; ih++) {
+            const engram_reach_t r = engram_reach(&p.h, ih);
+            for (int32_t iw = 0; iw < p.w.size; iw++) {
+                const engram_reach_t q = engram_reach(&p.w, iw);
+                const ptrdiff_t pixel = ih * p.row + iw * p.C;
+                for (ptrdiff_t c = 0; c < p.C; c++, at++) {
+                    const int8_t *image = x.p + i * p.image + c, *d = dout.p + i * p.out_image + c;
+                    int32_t acc = 0;
+                    for (int32_t j = 0; j < r.n; j++) {
+                        for (int32_t n = 0; n < q.n; n++) {
+                            const int32_t oh = r.at - j * r.back, ow = q.at - n * q.back;
+                            if (largest_at(&p, image, oh, ow) == pixel) {
+                                acc += d[oh * p.out_row + ow * p.C];
+                            }
+                        }
+                    }
+                    engram_put_q8(&s, s.out + at, acc);
+                }
+            }
+        }
+    }
+    engram_noted_q8(&s, sdx.p, dx.n);
+    return ENGRAM_OK;
+}

@@ -1,0 +1,303 @@
+// Sums of int8 products, records and steps of fully quantized training.
+#include "engram_sums_q8.h"
+
+#include "engram_q8_tiles.h"
+
+// ---- checks --------------------------------------------------------------------------------
+
+bool engram_record_ok(engram_fault_t *fault, int arg, const int32_t *record, size_t n) {
+    if (!engram_need(fault, arg, n, ENGRAM_RECORD, 1, 1, 1)) {
+        return false;
+    }
+    return (record[0] >= -ENGRAM_Q8_EXPONENTS && record[0] <= ENGRAM_Q8_EXPONENTS)
+        || engram_refuse_entry(fault, arg, 0, -ENGRAM_Q8_EXPONENTS, ENGRAM_Q8_EXPONENTS, record[0]);
+}
+
+bool engram_notes_at_ok(engram_fault_t *fault, int arg, const int32_t *records, size_t at) {
+    for (int i = ENGRAM_EXPONENT; i <= ENGRAM_COUNTED; i++) {
+        const int32_t low = i == ENGRAM_EXPONENT ? -ENGRAM_Q8_EXPONENTS : 0;
+        const int32_t high = i == ENGRAM_EXPONENT ? ENGRAM_Q8_EXPONENTS : ENGRAM_Q8_MOST;
+        const int32_t v = records[at + (size_t)i];
+        if (v < low || v > high) {
+            return engram_refuse_entry(fault, arg, (int32_t)at + i, low, high, v);
+        }
+    }
+    return true;
+}
+
+bool engram_notes_ok(engram_fault_t *fault, int arg, const int32_t *record, size_t n) {
+    return engram_need(fault, arg, n, ENGRAM_RECORD, 1, 1, 1) && engram_notes_at_ok(fault, arg, record, 0);
+}
+
+bool engram_rates_ok(engram_fault_t *fault, int arg, engram_l_t rates) {
+    static const int32_t low[ENGRAM_RATES] = { 0, -64, 0 }, high[ENGRAM_RATES] = { 127, 64, 2 };
+    if (!engram_need(fault, arg, rates.n, ENGRAM_RATES, 1, 1, 1)) {
+        return false;
+    }
+    for (int i = 0; i < ENGRAM_RATES; i++) {
+        if (rates.p[i] < low[i] || rates.p[i] > high[i]) {
+            return engram_refuse_entry(fault, arg, i, low[i], high[i], rates.p[i]);
+        }
+    }
+    return true;
+}
+
+bool engram_rest_ok(engram_fault_t *fault, int arg, size_t rest, size_t w) {
+    return rest == 0 || rest == w || engram_refuse_value(fault, arg, "no element, or as many as w");
+}
+
+bool engram_products_ok(engram_fault_t *fault, int arg, int32_t a, int32_t b, int32_t c) {
+    return (int64_t)a * b <= ENGRAM_Q8_PRODUCTS && (int64_t)a * b * c <= ENGRAM_Q8_PRODUCTS
+        ? true : engram_refuse_value(fault, arg, "at most 65535 products in a sum");
+}
+
+// ---- values of a result --------------------------------------------------------------------
+
+engram_store_q8_t engram_store_q8(int8_t *out, ptrdiff_t out_i, const int32_t *record, int32_t exponent) {
+    engram_store_q8_t s = {
+        .out = out, .out_i = out_i, .exponent = exponent,
+        .right = record != NULL ? exponent - record[ENGRAM_EXPONENT] : 0,
+    };
+    s.down = s.right <= 0 ? 0 : (s.right < 32 ? s.right : 32) - 1;
+    return s;
+}
+
+// The largest magnitude that is noted already and needs no clamp.
+static uint32_t limit(uint32_t largest, uint32_t unclamped) {
+    return largest < unclamped ? largest : unclamped;
+}
+
+int32_t engram_beyond_q8(engram_store_q8_t *s, int32_t acc) {
+    const uint32_t size = acc < 0 ? -(uint32_t)acc : (uint32_t)acc;
+    if (size > s->largest) {
+        s->largest = size;
+        if (s->right > 0) {  // below 127 and a half
+            s->limit = limit(size, s->down < 24 ? (255u << s->down) - 1 : INT32_MAX);
+        }
+    }
+    const int32_t v = engram_scale_q8(acc, s->right, 128);
+    if (v > 127 || v < -127) {
+        s->saturated++;
+        return v > 0 ? 127 : -127;
+    }
+    return v;
+}
+
+static void note(int32_t *record, uint32_t largest, int32_t saturated, size_t counted) {
+    const uint32_t most = ENGRAM_Q8_MOST;
+    if (largest > (uint32_t)record[ENGRAM_LARGEST]) {
+        record[ENGRAM_LARGEST] = (int32_t)(largest < most ? largest : most);
+    }
+    const uint32_t all = (uint32_t)record[ENGRAM_SATURATED] + (uint32_t)saturated;
+    record[ENGRAM_SATURATED] = (int32_t)(all < most ? all : most);
+    const size_t room = most - (uint32_t)record[ENGRAM_COUNTED];
+    record[ENGRAM_COUNTED] = (int32_t)(counted < room ? (uint32_t)record[ENGRAM_COUNTED] + (uint32_t)counted : most);
+}
+
+void engram_noted_q8(const engram_store_q8_t *s, int32_t *record, size_t counted) {
+    const int32_t right = s->right - 8;
+    uint32_t largest = s->largest;
+    if (right >= 0) {
+        largest = right < 32 ? largest >> right : 0;
+    } else {
+        largest = largest > ((uint32_t)ENGRAM_Q8_MOST >> (-right < 31 ? -right : 31)) ? (uint32_t)ENGRAM_Q8_MOST
+            : largest << (-right < 31 ? -right : 31);
+    }
+    note(record, largest, s->saturated, counted);
+}
+
+// ---- steps of weights ----------------------------------------------------------------------
+
+engram_step_q8_t engram_step_q8(engram_B_t w, engram_B_t rest, ptrdiff_t w_i, const int32_t *sw, const int32_t *rates,
+    int32_t exponent, size_t products) {
+    engram_step_q8_t u = {
+        .w = w.p, .rest = rest.n != 0 ? rest.p : NULL, .w_i = w_i,
+        .mult = rates[ENGRAM_RATE_MULT], .rounding = rates[ENGRAM_ROUNDING],
+        .right = rates[ENGRAM_RATE_SHIFT] + exponent - sw[ENGRAM_EXPONENT] - (rest.n != 0 ? 8 : 0),
+    };
+    // The bits that round are the upper ones: a half where all weights round to nearest.
+    const bool stochastic = u.rounding == ENGRAM_STOCHASTIC;
+    u.random = stochastic ? (uint32_t)sw[ENGRAM_RANDOM] : u.rounding == ENGRAM_NEAREST ? 1u << 31 : 0;
+    u.spread = stochastic ? ENGRAM_Q8_SPREAD : 0;
+    u.quick = u.right > 0 && u.right <= 30
+        && (int64_t)products * u.mult * (128 * 128) + ((int64_t)1 << u.right) <= INT32_MAX;
+    return u;
+}
+
+// What a step takes from a weight, whatever its size.
+static int32_t any_step(const engram_step_q8_t *u, int32_t acc, uint32_t random) {
+    const int64_t most = ENGRAM_Q8_MOST, far = (int64_t)1 << 31;
+    int64_t v = (int64_t)acc * u->mult;
+    int32_t right = u->right < 63 ? u->right : 63;
+    if (right <= 0) {
+        v = (v < -far ? -far : v > far ? far : v) * ((int64_t)1 << (-right < 31 ? -right : 31));
+    } else if (u->rounding == ENGRAM_NEAREST) {
+        v = ((v >> (right - 1)) + 1) >> 1;
+    } else if (u->rounding == ENGRAM_FLOOR) {
+        v >>= right;
+    } else {
+        if (right > 32) {
+            v >>= right - 32, right = 32;
+        }
+        v = (v + (int64_t)((uint64_t)random >> (32 - right))) >> right;
+    }
+    return (int32_t)(v < -most ? -most : v > most ? most : v);
+}
+
+// A weight beyond the limit: clamped, once it is noted.
+static __attribute__((noinline)) int32_t beyond(engram_step_q8_t *u, int32_t v) {
+    const int32_t most = u->rest != NULL ? 127 << 8 : 127;
+    const uint32_t size = v < 0 ? -(uint32_t)v : (uint32_t)v;
+    if (size > u->largest) {
+        u->largest = size;
+        u->limit = limit(size, (uint32_t)most);
+    }
+    if (size > (uint32_t)most) {
+        u->saturated++;
+        return v > 0 ? most : -most;
+    }
+    return v;
+}
+
+static inline __attribute__((always_inline)) void take(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n,
+    bool wide, bool quick) {
+    const int32_t mult = u->mult, right = u->right;
+    const uint32_t spread = u->spread;
+    uint32_t random = u->random + (uint32_t)i * spread, limit = u->limit;
+    int8_t *w = u->w + i, *rest = wide ? u->rest + i : NULL;
+    for (; n != 0; n--, random += spread, w++) {
+        const int32_t by = quick ? (*acc * mult + (int32_t)(random >> (32 - right))) >> right
+            : any_step(u, *acc, random);
+        acc++;
+        int32_t v = (wide ? 256 * *w + *rest : *w) - by;
+        if ((uint32_t)v + limit > 2 * limit) {
+            v = beyond(u, v), limit = u->limit;
+        }
+        if (wide) {
+            *rest++ = (int8_t)v;
+            v = (v + 128) >> 8;
+        }
+        *w = (int8_t)v;
+    }
+}
+
+void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n) {
+    if (!u->quick) {
+        take(u, i, acc, n, u->rest != NULL, false);
+    } else if (u->rest != NULL) {
+        take(u, i, acc, n, true, true);
+    } else {
+        take(u, i, acc, n, false, true);
+    }
+}
+
+int32_t engram_next_random_q8(int32_t state) {
+    uint32_t random = (uint32_t)state;
+    random ^= random << 13;
+    random ^= random >> 17;
+    return (int32_t)(random ^ random << 5);
+}
+
+void engram_stepped_q8(const engram_step_q8_t *u, int32_t *sw, size_t counted) {
+    const uint32_t most = ENGRAM_Q8_MOST;
+    const uint32_t largest = u->rest != NULL ? u->largest : u->largest > most >> 8 ? most : u->largest << 8;
+    note(sw, largest, u->saturated, counted);
+    sw[ENGRAM_RANDOM] = engram_next_random_q8(sw[ENGRAM_RANDOM]);
+}
+
+void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, const int32_t *rates,
+    int32_t exponent) {
+    const int64_t far = (int64_t)1 << 31, most = ENGRAM_Q8_MOST;
+    int32_t right = rates[ENGRAM_RATE_SHIFT] + exponent - ENGRAM_Q8_BIAS_EXPONENT;
+    right = right < -31 ? -31 : right > 63 ? 63 : right;
+    for (size_t k = 0; k < K; k++) {
+        int32_t sum = 0;
+        const int8_t *p = dout + k;
+        for (size_t i = rows; i != 0; i--, p += K) {
+            sum += *p;
+        }
+        int64_t v = (int64_t)sum * rates[ENGRAM_RATE_MULT];
+        if (right > 0) {
+            v = ((v >> (right - 1)) + 1) >> 1;
+        } else {
+            v = (v < -far ? -far : v > far ? far : v) * ((int64_t)1 << -right);
+        }
+        v = b[k] - v;
+        b[k] = (int32_t)(v < -most ? -most : v > most ? most : v);
+    }
+}
+
+// ---- sums ----------------------------------------------------------------------------------
+
+static inline void stored(engram_store_q8_t *s, size_t i, size_t j, int32_t acc) {
+    const ptrdiff_t at = (ptrdiff_t)i * s->out_i + (ptrdiff_t)j;
+    if (s->logits != NULL) {
+        s->logits[at] = (float)acc * engram_power_q8(-s->exponent);
+    } else {
+        engram_put_q8(s, s->out + at, acc);
+    }
+}
+
+void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+    int32_t acc[ENGRAM_TILE_I * ENGRAM_TILE_J];
+    size_t step_i, step_j;
+    for (size_t j = 0; j < t->J; j += step_j) {
+        step_j = t->J - j >= ENGRAM_TILE_J ? ENGRAM_TILE_J : 1;
+        int32_t start[ENGRAM_TILE_J];
+        for (size_t c = 0; c < step_j; c++) {
+            start[c] = engram_start_q8(s, j + c);
+        }
+        const int8_t *b = t->b + (ptrdiff_t)j * t->b_j;
+        for (size_t i = 0; i < t->I; i += step_i) {
+            step_i = t->I - i >= ENGRAM_TILE_I ? ENGRAM_TILE_I : 1;
+            const int8_t *a = t->a + (ptrdiff_t)i * t->a_i;
+            if (step_j == ENGRAM_TILE_J && step_i == ENGRAM_TILE_I) {
+                engram_tile_dot_q8(t, a, b, acc);
+            } else {
+                engram_edge_dot_q8(t, a, b, step_i, step_j, acc);
+            }
+            for (size_t r = 0; r < step_i; r++) {
+                for (size_t c = 0; c < step_j; c++) {
+                    stored(s, i + r, j + c, start[c] + acc[r * step_j + c]);
+                }
+            }
+        }
+    }
+}
+
+void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+    int32_t acc[ENGRAM_TILE_I * ENGRAM_TILE_J];
+    size_t step_i, step_j;
+    for (size_t j = 0; j < t->J; j += step_j) {
+        step_j = t->J - j >= ENGRAM_TILE_J ? ENGRAM_TILE_J : 1;
+        int32_t start[ENGRAM_TILE_J];
+        for (size_t c = 0; c < step_j; c++) {
+            start[c] = engram_start_q8(s, j + c);
+        }
+        for (size_t i = 0; i < t->I; i += step_i) {
+            step_i = t->I - i >= ENGRAM_TILE_I ? ENGRAM_TILE_I : 1;
+            engram_tile_q8(t, i, j, step_i, step_j, acc);
+            for (size_t r = 0; r < step_i; r++) {
+                for (size_t c = 0; c < step_j; c++) {
+                    const ptrdiff_t at = (ptrdiff_t)(i + r) * s->out_i + (ptrdiff_t)(j + c);
+                    engram_put_q8(s, s->out + at, start[c] + acc[r * step_j + c]);
+                }
+            }
+        }
+    }
+}
+
+void engram_outer_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u) {
+    int32_t acc[ENGRAM_TILE_I * ENGRAM_TILE_J];
+    size_t step_i, step_j;
+    for (size_t i = 0; i < t->I; i += step_i) {
+        step_i = t->I - i >= ENGRAM_TILE_I ? ENGRAM_TILE_I : 1;
+        for (size_t j = 0; j < t->J; j += step_j) {
+            step_j = t->J - j >= ENGRAM_TILE_J ? ENGRAM_TILE_J : 1;
+            engram_tile_q8(t, i, j, step_i, step_j, acc);
+            for (size_t r = 0; r < step_i; r++) {
+                engram_take_q8(u, first + (i + r) * (size_t)u->w_i + j, acc + r * step_j, step_j);
+            }
+        }
+    }
+}
