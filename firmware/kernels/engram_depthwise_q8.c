@@ -143,7 +143,7 @@ int32_t engram_depthwise_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, e
                         }
                     }
                 }
-                engram_take_q8(&u, (size_t)((r * p.w.taps + q) * p.C + c), &acc, 1);
+                engram_take_q8(&u, (size_t)((r * p.w.taps + q) * p.C + c), &acc, 1, 0, 1);
             }
         }
     }

@@ -1,51 +1,138 @@
-// The inner loops of engram_sums_q8.c: tiles of sums, ENGRAM_TILE_I rows by ENGRAM_TILE_J columns,
-// in acc row by row. Portable C, and pairs of products where the core has them; integers, so that
-// the order of a sum is free and all cores give the same bits.
+// The inner loops of engram_products_q8.c: one row of sums, a few columns wide, added to acc. Integers:
+// the order of a sum is free, and all cores give the same bits.
 #ifndef ENGRAM_Q8_TILES_H
 #define ENGRAM_Q8_TILES_H
 
 #include "engram_simd.h"
 #include "engram_sums_q8.h"
 
-enum { ENGRAM_TILE_I = 2, ENGRAM_TILE_J = 4 };
+// Columns of a tile: of bytes along the inner loop (dot), side by side (side).
+#ifdef ENGRAM_VECTORS
+enum { ENGRAM_DOT_J = 4, ENGRAM_SIDE_J = 16 };
+#else
+enum { ENGRAM_DOT_J = 4, ENGRAM_SIDE_J = 4 };
+#endif
 
-// Rows i.. and columns j.. of sums whose inner steps are n0 long, one by one.
-static inline int32_t one_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b) {
-    int32_t acc = 0;
-    for (size_t n2 = 0; n2 < t->n2; n2++, a += t->a2, b += t->b2) {
-        const int8_t *a1 = a, *b1 = b;
-        for (size_t n1 = 0; n1 < t->n1; n1++, a1 += t->a1, b1 += t->b1) {
-            const int8_t *a0 = a1, *b0 = b1;
-            for (size_t n0 = t->n0; n0 != 0; n0--, a0 += t->a0, b0 += t->b0) {
-                acc += *a0 * *b0;
+// The statements for every piece of the inner loop, at a1 and b1.
+#define EACH_PIECE(t, a, b, ...) \
+    for (size_t n2 = (t)->n2; n2 != 0; n2--, a += (t)->a2, b += (t)->b2) { \
+        const int8_t *a1 = a, *b1 = b; \
+        for (size_t n1 = (t)->n1; n1 != 0; n1--, a1 += (t)->a1, b1 += (t)->b1) { \
+            __VA_ARGS__ \
+        } \
+    }
+
+// Whether the inner loop is long enough for tiles.
+static inline bool engram_tiles_fit_q8(const engram_sums_q8_t *t) {
+    #if defined(ENGRAM_PAIRS)
+    return t->n0 >= 4;
+    #elif defined(ENGRAM_NARROW)
+    return t->n0 >= 1;
+    #else
+    (void)t;
+    return true;
+    #endif
+}
+
+// Any strides, n columns.
+static inline void engram_edge_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, size_t n, int32_t *acc) {
+    EACH_PIECE(t, a, b,
+        const int8_t *at = a1;
+        const int8_t *bt = b1;
+        for (size_t n0 = t->n0; n0 != 0; n0--, at += t->a0, bt += t->b0) {
+            const int8_t *column = bt;
+            for (size_t c = 0; c < n; c++, column += t->b_j) {
+                acc[c] += *at * *column;
             }
-        }
-    }
-    return acc;
+        })
 }
 
-static __attribute__((noinline, unused)) void engram_edge_q8(const engram_sums_q8_t *t, const int8_t *a,
-    const int8_t *b, size_t rows, size_t columns, int32_t *acc) {
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t c = 0; c < columns; c++) {
-            *acc++ = one_q8(t, a + (ptrdiff_t)r * t->a_i, b + (ptrdiff_t)c * t->b_j);
-        }
-    }
-}
-
-static inline void engram_edge_dot_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b,
-    size_t rows, size_t columns, int32_t *acc) {
-    engram_edge_q8(t, a, b, rows, columns, acc);
-}
+#if defined(ENGRAM_NARROW)
 
 static inline void engram_tile_dot_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
-    engram_edge_q8(t, a, b, ENGRAM_TILE_I, ENGRAM_TILE_J, acc);
+    EACH_PIECE(t, a, b, engram_narrow_4((uint32_t *)acc, a1, b1, t->b_j, t->n0, 0);)
 }
 
-static inline void engram_tile_q8(const engram_sums_q8_t *t, size_t i, size_t j, size_t rows, size_t columns,
-    int32_t *acc) {
-    const int8_t *a = t->a + (ptrdiff_t)i * t->a_i, *b = t->b + (ptrdiff_t)j * t->b_j;
-    engram_edge_q8(t, a, b, rows, columns, acc);
+static inline void engram_tile_side_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
+    EACH_PIECE(t, a, b, engram_narrow_side_4((uint32_t *)acc, a1, b1, t->n0, t->a0, t->b0);)
 }
+
+#elif defined(ENGRAM_PAIRS)
+
+// The last four bytes of a row of n, of which the first are 0 where they belong to the four before.
+static inline uint32_t engram_over_q8(const int8_t *row, size_t n) {
+    return engram_load4(row + n - 4) & UINT32_MAX << (8 * (4 - n % 4));
+}
+
+// 4 <= n0
+static inline void engram_tile_dot_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
+    const size_t n0 = t->n0;
+    EACH_PIECE(t, a, b,
+        engram_pairs_dot_4((uint32_t *)acc, a1, b1, t->b_j, n0 / 4);
+        if (n0 % 4 != 0) {
+            const uint32_t over = engram_over_q8(a1, n0);
+            engram_pairs_dot_4((uint32_t *)acc, (const int8_t *)&over, b1 + n0 - 4, t->b_j, 1);
+        })
+}
+
+// 4 <= n0, a0 = 1
+static inline void engram_tile_side_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
+    const size_t n0 = t->n0;
+    EACH_PIECE(t, a, b,
+        engram_pairs_side_4((uint32_t *)acc, a1, b1, t->b0, n0 / 4);
+        if (n0 % 4 != 0) {
+            const uint32_t over = engram_over_q8(a1, n0);
+            engram_pairs_side_4((uint32_t *)acc, (const int8_t *)&over, b1 + (ptrdiff_t)(n0 - 4) * t->b0, t->b0, 1);
+        })
+}
+
+#else
+
+// Sixteen products a time where there are vectors: the compiler makes them of a loop of this length.
+static inline void engram_tile_dot_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
+    int32_t c0 = acc[0], c1 = acc[1], c2 = acc[2], c3 = acc[3];
+    EACH_PIECE(t, a, b,
+        const int8_t *at = a1;
+        const int8_t *b_0 = b1;
+        const int8_t *b_1 = b_0 + t->b_j;
+        const int8_t *b_2 = b_1 + t->b_j;
+        const int8_t *b_3 = b_2 + t->b_j;
+        size_t n0 = t->n0;
+        #ifdef ENGRAM_VECTORS
+        for (; n0 >= 16; n0 -= 16, at += 16, b_0 += 16, b_1 += 16, b_2 += 16, b_3 += 16) {
+            for (int k = 0; k < 16; k++) {
+                c0 += at[k] * b_0[k];
+                c1 += at[k] * b_1[k];
+                c2 += at[k] * b_2[k];
+                c3 += at[k] * b_3[k];
+            }
+        }
+        #endif
+        for (; n0 != 0; n0--) {
+            const int32_t v = *at++;
+            c0 += v * *b_0++;
+            c1 += v * *b_1++;
+            c2 += v * *b_2++;
+            c3 += v * *b_3++;
+        })
+    acc[0] = c0, acc[1] = c1, acc[2] = c2, acc[3] = c3;
+}
+
+static inline void engram_tile_side_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
+    int32_t sum[ENGRAM_SIDE_J];
+    memcpy(sum, acc, sizeof(sum));
+    EACH_PIECE(t, a, b,
+        const int8_t *at = a1;
+        const int8_t *bt = b1;
+        for (size_t n0 = t->n0; n0 != 0; n0--, at += t->a0, bt += t->b0) {
+            const int32_t v = *at;
+            for (int c = 0; c < ENGRAM_SIDE_J; c++) {
+                sum[c] += v * bt[c];
+            }
+        })
+    memcpy(acc, sum, sizeof(sum));
+}
+
+#endif
 
 #endif

@@ -223,7 +223,7 @@ int32_t engram_decay_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_l_t
     engram_step_q8_t u = engram_step_q8(w, rest, 0, sw.p, rates.p, sw.p[ENGRAM_EXPONENT] + (wide ? 8 : 0), 3);
     for (size_t i = 0; i < w.n; i++) {
         const int32_t gradient = wide ? 256 * w.p[i] + rest.p[i] : w.p[i];
-        engram_take_q8(&u, i, &gradient, 1);
+        engram_take_q8(&u, i, &gradient, 1, 0, 1);
     }
     if (w.n != 0) {
         engram_stepped_q8(&u, sw.p, w.n);

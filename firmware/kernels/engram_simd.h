@@ -4,6 +4,7 @@
 //   ENGRAM_PAIRS   DSP extension: two 16-bit products an instruction     engram_simd_pairs.h
 //   ENGRAM_WIDE    the same with more code: depthwise, any number of windows
 //   ENGRAM_NARROW  armv6m: four channels share one loaded byte           engram_simd_narrow.h
+//   ENGRAM_VECTORS the compiler's own, in loops over sixteen bytes
 // Without any, and with -DENGRAM_PLAIN, the portable C beside each fast path is built. With
 // -DENGRAM_SMALL only the ENGRAM_PAIRS that are short. Fast and plain give the same bits: the order
 // of every sum is the same, and so is every rounding.
@@ -48,6 +49,10 @@
 #else
 #define ENGRAM_VMLA 0
 #endif
+#endif
+
+#if (defined(__SSE2__) || defined(__ARM_NEON)) && !defined(ENGRAM_PLAIN)
+#define ENGRAM_VECTORS
 #endif
 
 #ifdef ENGRAM_FPU

@@ -196,6 +196,204 @@ POSITIONS(engram_pairs_2x1, "{r4-r5}", BY_FOUR,
     TIMES("r5", "r10", "r11"))
 #undef POSITIONS
 
+// Where a row of bytes lies: n2 times n1 pieces of 4 * fours + rest bytes, at least 4; `jump` from the
+// end of a piece to the next, `leap` on top of it after n1 pieces. n1 and n2 are not 0.
+typedef struct {
+    size_t fours, rest, n1, n2;
+    ptrdiff_t jump, leap;
+} engram_pieces_t;
+
+// The products of such a row with four packed lanes, as above. What is over in a piece is the end of a
+// last four of it, whose lanes begin with zeros.
+static __attribute__((naked, noinline, unused)) void engram_pairs_row(uint32_t sums[4], const uint32_t *lanes,
+    const int8_t *row, const engram_pieces_t *pieces) {
+    (void)sums, (void)lanes, (void)row, (void)pieces;  // in r0 to r3
+    __asm__ volatile (
+        "push {r0, r4-r11, lr}\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        "ldr r0, [r3, #12]\n\t"
+        "sub sp, sp, #8\n\t"
+        "str r0, [sp]\n"
+        "9:\n\t"
+        "ldr r0, [r3, #8]\n\t"
+        "str r0, [sp, #4]\n"
+        "8:\n\t"
+        "ldr r0, [r3]\n\t"
+        BY_TWO("r0",
+            WEIGHTS
+            "ldmia r1!, {r8-r11}\n\t"
+            TIMES("r4", "r8", "r9")
+            TIMES("r5", "r10", "r11")
+            "ldmia r1!, {r8-r11}\n\t"
+            TIMES("r6", "r8", "r9")
+            TIMES("r7", "r10", "r11"))
+        "ldr r0, [r3, #4]\n\t"
+        "cbz r0, 7f\n\t"
+        "add r2, r2, r0\n\t"
+        "sub r2, r2, #4\n\t"
+        WEIGHTS
+        "ldmia r1!, {r8-r11}\n\t"
+        TIMES("r4", "r8", "r9")
+        TIMES("r5", "r10", "r11")
+        "ldmia r1!, {r8-r11}\n\t"
+        TIMES("r6", "r8", "r9")
+        TIMES("r7", "r10", "r11")
+        "7:\n\t"
+        "ldr r12, [r3, #16]\n\t"
+        "ldr r0, [sp, #4]\n\t"
+        "add r2, r2, r12\n\t"
+        "subs r0, r0, #1\n\t"
+        "str r0, [sp, #4]\n\t"
+        "bne 8b\n\t"
+        "ldr r12, [r3, #20]\n\t"
+        "ldr r0, [sp]\n\t"
+        "add r2, r2, r12\n\t"
+        "subs r0, r0, #1\n\t"
+        "str r0, [sp]\n\t"
+        "bne 9b\n\t"
+        "add sp, sp, #8\n\t"
+        "pop {r0}\n\t"
+        "stmia r0, {r4-r7}\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+}
+
+// The products of four packed lanes with four others, `fours` (not 0) long; a row of sums each, 32
+// bytes apart.
+static __attribute__((naked, noinline, unused)) void engram_pairs_4x4(uint32_t *sums, const uint32_t *a,
+    const uint32_t *b, size_t fours) {
+    (void)sums, (void)a, (void)b, (void)fours;  // in r0 to r3
+    __asm__ volatile (
+        "push {r1-r11, lr}\n\t"
+        "mov r4, #4\n\t"
+        "push {r4}\n"
+        "9:\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        BY_TWO("r3",
+            "ldrd r12, lr, [r1], #32\n\t"
+            "ldmia r2!, {r8-r11}\n\t"
+            TIMES("r4", "r8", "r9")
+            TIMES("r5", "r10", "r11")
+            "ldmia r2!, {r8-r11}\n\t"
+            TIMES("r6", "r8", "r9")
+            TIMES("r7", "r10", "r11"))
+        "stmia r0, {r4-r7}\n\t"
+        "add r0, r0, #32\n\t"
+        "ldmia sp, {r1-r4}\n\t"     // lanes left, a, b, fours
+        "subs r12, r1, #1\n\t"
+        "add r1, r2, #8\n\t"
+        "strd r12, r1, [sp]\n\t"
+        "mov r2, r3\n\t"
+        "mov r3, r4\n\t"
+        "bne 9b\n\t"
+        "add sp, sp, #16\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+}
+
+// The same where `fours` would be 1: b stays in registers, and the sums begin with 0.
+static __attribute__((naked, noinline, unused)) void engram_pairs_4x4_short(uint32_t *sums, const uint32_t *a,
+    const uint32_t *b) {
+    (void)sums, (void)a, (void)b;  // in r0 to r2
+    #define SUM(even, odd, at) \
+        "smuad r2, " even ", r12\n\t" \
+        "smlad r2, " odd ", lr, r2\n\t" \
+        "str r2, [r0, #" at "]\n\t"
+    __asm__ volatile (
+        "push {r4-r11, lr}\n\t"
+        "ldmia r2, {r4-r11}\n\t"
+        "mov r3, #4\n"
+        "1:\n\t"
+        "ldrd r12, lr, [r1], #8\n\t"
+        SUM("r4", "r5", "0") SUM("r6", "r7", "4") SUM("r8", "r9", "8") SUM("r10", "r11", "12")
+        "add r0, r0, #32\n\t"
+        "subs r3, r3, #1\n\t"
+        "bne 1b\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+    #undef SUM
+}
+
+// The products of a row of 4 * fours bytes with four rows, w_j bytes apart.
+static __attribute__((naked, noinline, unused)) void engram_pairs_dot_4(uint32_t sums[4], const int8_t *x,
+    const int8_t *w, ptrdiff_t w_j, size_t fours) {
+    (void)sums, (void)x, (void)w, (void)w_j, (void)fours;  // in r0 to r3 and on the stack
+    #define ROW(c, address) \
+        "ldr r11, " address "\n\t" \
+        "sxtb16 r10, r11\n\t" \
+        "sxtb16 r11, r11, ror #8\n\t" \
+        "smlad " c ", r8, r10, " c "\n\t" \
+        "smlad " c ", r9, r11, " c "\n\t"
+    __asm__ volatile (
+        "push {r0, r4-r11, lr}\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        "ldr r0, [sp, #40]\n\t"
+        "add r12, r3, r3, lsl #1\n\t"
+        BY_TWO("r0",
+            "ldr r9, [r1], #4\n\t"
+            "sxtb16 r8, r9\n\t"
+            "sxtb16 r9, r9, ror #8\n\t"
+            ROW("r5", "[r2, r3]") ROW("r6", "[r2, r3, lsl #1]") ROW("r7", "[r2, r12]") ROW("r4", "[r2], #4"))
+        "pop {r0}\n\t"
+        "stmia r0, {r4-r7}\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+    #undef ROW
+}
+
+// The products of a row of 4 * fours bytes with four columns, whose bytes lie w_i apart.
+static __attribute__((naked, noinline, unused)) void engram_pairs_side_4(uint32_t sums[4], const int8_t *x,
+    const int8_t *w, ptrdiff_t w_i, size_t fours) {
+    (void)sums, (void)x, (void)w, (void)w_i, (void)fours;  // in r0 to r3 and on the stack
+    // Rows in r10 and r11: their halves side by side are two columns each.
+    #define CROSSED(x) \
+        "pkhbt lr, r10, r11, lsl #16\n\t" \
+        "pkhtb r10, r11, r10, asr #16\n\t" \
+        "sxtb16 r11, lr\n\t" \
+        "sxtb16 lr, lr, ror #8\n\t" \
+        "smlad r4, " x ", r11, r4\n\t" \
+        "smlad r5, " x ", lr, r5\n\t" \
+        "sxtb16 r11, r10\n\t" \
+        "sxtb16 r10, r10, ror #8\n\t" \
+        "smlad r6, " x ", r11, r6\n\t" \
+        "smlad r7, " x ", r10, r7\n\t"
+    __asm__ volatile (
+        "push {r0, r4-r11, lr}\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        "ldr r0, [sp, #40]\n\t"
+        "add r12, r3, r3, lsl #1\n\t"
+        BY_TWO("r0",
+            "ldr r9, [r1], #4\n\t"
+            "sxtb16 r8, r9\n\t"
+            "sxtb16 r9, r9, ror #8\n\t"
+            "ldr r10, [r2]\n\t"
+            "ldr r11, [r2, r3, lsl #1]\n\t"
+            CROSSED("r8")
+            "ldr r10, [r2, r3]\n\t"
+            "ldr r11, [r2, r12]\n\t"
+            CROSSED("r9")
+            "add r2, r2, r3, lsl #2\n\t")
+        "pop {r0}\n\t"
+        "stmia r0, {r4-r7}\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+    #undef CROSSED
+}
+
+// Four neighbouring bytes of each of four rows as lanes: rows 0 and 2, rows 1 and 3 of each byte.
+static inline __attribute__((always_inline)) void engram_cross_pairs(uint32_t to[8], uint32_t r0, uint32_t r1,
+    uint32_t r2, uint32_t r3) {
+    uint32_t low, high;
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(low) : "r"(r0), "r"(r2));
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(high) : "r"(r2), "r"(r0));
+    to[0] = engram_even_pair(low), to[2] = engram_odd_pair(low);
+    to[4] = engram_even_pair(high), to[6] = engram_odd_pair(high);
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(low) : "r"(r1), "r"(r3));
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(high) : "r"(r3), "r"(r1));
+    to[1] = engram_even_pair(low), to[3] = engram_odd_pair(low);
+    to[5] = engram_even_pair(high), to[7] = engram_odd_pair(high);
+}
+
 // One position against fours of channels: blocks of four whose rows of weights lie w_j bytes apart,
 // x widened, 4 * fours long, which is not 0; from the bias to the stored byte.
 typedef struct {

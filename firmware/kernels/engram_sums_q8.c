@@ -1,7 +1,5 @@
-// Sums of int8 products, records and steps of fully quantized training.
+// Records and steps of fully quantized training.
 #include "engram_sums_q8.h"
-
-#include "engram_q8_tiles.h"
 
 // ---- checks --------------------------------------------------------------------------------
 
@@ -116,9 +114,11 @@ engram_step_q8_t engram_step_q8(engram_B_t w, engram_B_t rest, ptrdiff_t w_i, co
         .right = rates[ENGRAM_RATE_SHIFT] + exponent - sw[ENGRAM_EXPONENT] - (rest.n != 0 ? 8 : 0),
     };
     // The bits that round are the upper ones: a half where all weights round to nearest.
-    const bool stochastic = u.rounding == ENGRAM_STOCHASTIC;
-    u.random = stochastic ? (uint32_t)sw[ENGRAM_RANDOM] : u.rounding == ENGRAM_NEAREST ? 1u << 31 : 0;
-    u.spread = stochastic ? ENGRAM_Q8_SPREAD : 0;
+    if (u.rounding == ENGRAM_STOCHASTIC) {
+        u.random = (uint32_t)sw[ENGRAM_RANDOM], u.spread = ENGRAM_Q8_SPREAD;
+    } else if (u.rounding == ENGRAM_NEAREST) {
+        u.random = 1u << 31;
+    }
     u.quick = u.right > 0 && u.right <= 30
         && (int64_t)products * u.mult * (128 * 128) + ((int64_t)1 << u.right) <= INT32_MAX;
     return u;
@@ -159,35 +159,37 @@ static __attribute__((noinline)) int32_t beyond(engram_step_q8_t *u, int32_t v) 
     return v;
 }
 
-static inline __attribute__((always_inline)) void take(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n,
-    bool wide, bool quick) {
+static inline __attribute__((always_inline)) void take(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t rows,
+    size_t step, size_t n, bool wide, bool quick) {
     const int32_t mult = u->mult, right = u->right;
     const uint32_t spread = u->spread;
-    uint32_t random = u->random + (uint32_t)i * spread, limit = u->limit;
-    int8_t *w = u->w + i, *rest = wide ? u->rest + i : NULL;
-    for (; n != 0; n--, random += spread, w++) {
-        const int32_t by = quick ? (*acc * mult + (int32_t)(random >> (32 - right))) >> right
-            : any_step(u, *acc, random);
-        acc++;
-        int32_t v = (wide ? 256 * *w + *rest : *w) - by;
-        if ((uint32_t)v + limit > 2 * limit) {
-            v = beyond(u, v), limit = u->limit;
+    uint32_t limit = u->limit;
+    for (; rows != 0; rows--, i += (size_t)u->w_i, acc += step) {
+        uint32_t random = u->random + (uint32_t)i * spread;
+        int8_t *w = u->w + i, *rest = wide ? u->rest + i : NULL;
+        for (const int32_t *p = acc, *end = acc + n; p != end; p++, w++, random += spread) {
+            const int32_t by = quick ? (*p * mult + (int32_t)(random >> (32 - right))) >> right
+                : any_step(u, *p, random);
+            int32_t v = (wide ? 256 * *w + *rest : *w) - by;
+            if ((uint32_t)v + limit > 2 * limit) {
+                v = beyond(u, v), limit = u->limit;
+            }
+            if (wide) {
+                *rest++ = (int8_t)v;
+                v = (v + 128) >> 8;
+            }
+            *w = (int8_t)v;
         }
-        if (wide) {
-            *rest++ = (int8_t)v;
-            v = (v + 128) >> 8;
-        }
-        *w = (int8_t)v;
     }
 }
 
-void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n) {
+void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t rows, size_t step, size_t n) {
     if (!u->quick) {
-        take(u, i, acc, n, u->rest != NULL, false);
+        take(u, i, acc, rows, step, n, u->rest != NULL, false);
     } else if (u->rest != NULL) {
-        take(u, i, acc, n, true, true);
+        take(u, i, acc, rows, step, n, true, true);
     } else {
-        take(u, i, acc, n, false, true);
+        take(u, i, acc, rows, step, n, false, true);
     }
 }
 
@@ -224,80 +226,5 @@ void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, 
         }
         v = b[k] - v;
         b[k] = (int32_t)(v < -most ? -most : v > most ? most : v);
-    }
-}
-
-// ---- sums ----------------------------------------------------------------------------------
-
-static inline void stored(engram_store_q8_t *s, size_t i, size_t j, int32_t acc) {
-    const ptrdiff_t at = (ptrdiff_t)i * s->out_i + (ptrdiff_t)j;
-    if (s->logits != NULL) {
-        s->logits[at] = (float)acc * engram_power_q8(-s->exponent);
-    } else {
-        engram_put_q8(s, s->out + at, acc);
-    }
-}
-
-void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
-    int32_t acc[ENGRAM_TILE_I * ENGRAM_TILE_J];
-    size_t step_i, step_j;
-    for (size_t j = 0; j < t->J; j += step_j) {
-        step_j = t->J - j >= ENGRAM_TILE_J ? ENGRAM_TILE_J : 1;
-        int32_t start[ENGRAM_TILE_J];
-        for (size_t c = 0; c < step_j; c++) {
-            start[c] = engram_start_q8(s, j + c);
-        }
-        const int8_t *b = t->b + (ptrdiff_t)j * t->b_j;
-        for (size_t i = 0; i < t->I; i += step_i) {
-            step_i = t->I - i >= ENGRAM_TILE_I ? ENGRAM_TILE_I : 1;
-            const int8_t *a = t->a + (ptrdiff_t)i * t->a_i;
-            if (step_j == ENGRAM_TILE_J && step_i == ENGRAM_TILE_I) {
-                engram_tile_dot_q8(t, a, b, acc);
-            } else {
-                engram_edge_dot_q8(t, a, b, step_i, step_j, acc);
-            }
-            for (size_t r = 0; r < step_i; r++) {
-                for (size_t c = 0; c < step_j; c++) {
-                    stored(s, i + r, j + c, start[c] + acc[r * step_j + c]);
-                }
-            }
-        }
-    }
-}
-
-void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
-    int32_t acc[ENGRAM_TILE_I * ENGRAM_TILE_J];
-    size_t step_i, step_j;
-    for (size_t j = 0; j < t->J; j += step_j) {
-        step_j = t->J - j >= ENGRAM_TILE_J ? ENGRAM_TILE_J : 1;
-        int32_t start[ENGRAM_TILE_J];
-        for (size_t c = 0; c < step_j; c++) {
-            start[c] = engram_start_q8(s, j + c);
-        }
-        for (size_t i = 0; i < t->I; i += step_i) {
-            step_i = t->I - i >= ENGRAM_TILE_I ? ENGRAM_TILE_I : 1;
-            engram_tile_q8(t, i, j, step_i, step_j, acc);
-            for (size_t r = 0; r < step_i; r++) {
-                for (size_t c = 0; c < step_j; c++) {
-                    const ptrdiff_t at = (ptrdiff_t)(i + r) * s->out_i + (ptrdiff_t)(j + c);
-                    engram_put_q8(s, s->out + at, start[c] + acc[r * step_j + c]);
-                }
-            }
-        }
-    }
-}
-
-void engram_outer_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u) {
-    int32_t acc[ENGRAM_TILE_I * ENGRAM_TILE_J];
-    size_t step_i, step_j;
-    for (size_t i = 0; i < t->I; i += step_i) {
-        step_i = t->I - i >= ENGRAM_TILE_I ? ENGRAM_TILE_I : 1;
-        for (size_t j = 0; j < t->J; j += step_j) {
-            step_j = t->J - j >= ENGRAM_TILE_J ? ENGRAM_TILE_J : 1;
-            engram_tile_q8(t, i, j, step_i, step_j, acc);
-            for (size_t r = 0; r < step_i; r++) {
-                engram_take_q8(u, first + (i + r) * (size_t)u->w_i + j, acc + r * step_j, step_j);
-            }
-        }
     }
 }

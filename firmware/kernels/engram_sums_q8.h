@@ -106,8 +106,9 @@ void engram_stepped_q8(const engram_step_q8_t *u, int32_t *sw, size_t counted);
 // The generator's next state: xorshift32 (Marsaglia, "Xorshift RNGs", 2003).
 int32_t engram_next_random_q8(int32_t state);
 
-// n weights from number i on take a step by the gradients acc.
-void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n);
+// Weights of `rows` rows, n each, from number i on take a step by the gradients acc, whose rows are
+// `step` apart.
+void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t rows, size_t step, size_t n);
 
 // b (K) takes a step by the sums of dout (rows, K) in units of 2**-exponent.
 void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, const int32_t *rates,

@@ -18,6 +18,7 @@ ENGRAM_KERNEL_SRC := \
 	engram_optim.c \
 	engram_pack.c \
 	engram_pool.c \
+	engram_products_q8.c \
 	engram_q8.c \
 	engram_quant.c \
 	engram_random.c \

@@ -1,0 +1,108 @@
+// The sums of products of fully quantized training: rows of `a` with columns of `b`, in tiles of one
+// row (engram_q8_tiles.h), or packed where a core takes pairs of products (engram_q8_pairs.h).
+#include <string.h>
+
+#include "engram_sums_q8.h"
+
+// n sums, `step` results apart.
+static inline void engram_store_some_q8(engram_store_q8_t *s, ptrdiff_t at, ptrdiff_t step, const int32_t *acc,
+    size_t n) {
+    if (s->logits != NULL) {
+        for (float *to = s->logits + at; n != 0; n--, to += step) {
+            *to = (float)*acc++ * engram_power_q8(-s->exponent);
+        }
+        return;
+    }
+    const int32_t down = s->down;
+    uint32_t limit = s->limit;
+    for (int8_t *to = s->out + at; n != 0; n--, to += step) {
+        int32_t v = *acc++;
+        if ((uint32_t)v + limit <= 2 * limit) {
+            v = ((v >> down) + 1) >> 1;
+        } else {
+            v = engram_beyond_q8(s, v), limit = s->limit;
+        }
+        *to = (int8_t)v;
+    }
+}
+
+#include "engram_q8_tiles.h"
+#ifdef ENGRAM_PAIRS
+#include "engram_q8_pairs.h"
+#endif
+
+// Rows from `first` and columns from j on in tiles of WIDTH; the last one begins earlier where it would
+// hang over.
+#define STORE_TILES(WIDTH, TILE) \
+    for (; j < t->J && first < t->I; j += WIDTH) { \
+        const bool whole = t->J >= WIDTH && engram_tiles_fit_q8(t); \
+        const size_t from = j + WIDTH <= t->J ? j : t->J < WIDTH ? 0 : t->J - WIDTH; \
+        const size_t n = t->J < WIDTH ? t->J : WIDTH; \
+        int32_t start[WIDTH] = { 0 }, acc[WIDTH]; \
+        for (size_t c = j - from; c < n; c++) { \
+            start[c] = engram_start_q8(s, from + c); \
+        } \
+        const int8_t *a = t->a + (ptrdiff_t)first * t->a_i, *b = t->b + (ptrdiff_t)from * t->b_j; \
+        ptrdiff_t at = (ptrdiff_t)first * s->out_i + (ptrdiff_t)j; \
+        for (size_t i = first; i < t->I; i++, a += t->a_i, at += s->out_i) { \
+            memcpy(acc, start, sizeof(acc)); \
+            if (whole) { \
+                TILE(t, a, b, acc); \
+            } else { \
+                engram_edge_q8(t, a, b, n, acc); \
+            } \
+            engram_store_some_q8(s, at, 1, acc + (j - from), n - (j - from)); \
+        } \
+    }
+
+void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+    size_t first = 0, j = 0;
+    #ifdef ENGRAM_PAIRS
+    first = packed_dot(t, s);
+    #endif
+    STORE_TILES(ENGRAM_DOT_J, engram_tile_dot_q8)
+}
+
+void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+    size_t first = 0, j = 0;
+    #ifdef ENGRAM_PAIRS
+    j = packed_axpy(t, s);
+    #endif
+    STORE_TILES(ENGRAM_SIDE_J, engram_tile_side_q8)
+}
+
+// Loops over steps that are equally far apart are one.
+static engram_sums_q8_t merged(const engram_sums_q8_t *from) {
+    engram_sums_q8_t t = *from;
+    for (int i = 0; i < 2; i++) {
+        if (t.n1 == 1 || (t.a1 == (ptrdiff_t)t.n0 * t.a0 && t.b1 == (ptrdiff_t)t.n0 * t.b0)) {
+            t.n0 *= t.n1, t.n1 = t.n2, t.n2 = 1;
+            t.a1 = t.a2, t.b1 = t.b2;
+        }
+    }
+    return t;
+}
+
+void engram_outer_q8(const engram_sums_q8_t *from, size_t first, engram_step_q8_t *u) {
+    const engram_sums_q8_t all = merged(from), *t = &all;
+    size_t i = 0;
+    #ifdef ENGRAM_PAIRS
+    i = packed_outer(t, first, u);
+    #endif
+    for (; i < t->I; i++) {
+        for (size_t j = 0; j < t->J; j += ENGRAM_SIDE_J) {
+            const size_t from = j + ENGRAM_SIDE_J <= t->J ? j : t->J < ENGRAM_SIDE_J ? 0 : t->J - ENGRAM_SIDE_J;
+            const size_t n = t->J < ENGRAM_SIDE_J ? t->J : ENGRAM_SIDE_J;
+            int32_t acc[ENGRAM_SIDE_J] = { 0 };
+            #ifndef ENGRAM_PAIRS  // whose tile needs a0 = 1
+            if (n == ENGRAM_SIDE_J && engram_tiles_fit_q8(t)) {
+                engram_tile_side_q8(t, t->a + i, t->b + from, acc);
+            } else
+            #endif
+            {
+                engram_edge_q8(t, t->a + i, t->b + from, n, acc);
+            }
+            engram_take_q8(u, first + i * (size_t)u->w_i + j, acc + (j - from), 1, 0, n - (j - from));
+        }
+    }
+}
