@@ -47,7 +47,7 @@ def test_unknown_name_tells_the_known():
         ('kind = "qemu"', 'kind = "renode"', "kind: expected one of qemu, unix"),
         ('name = "qemu_m4f"', 'name = "other"', "its folder is 'qemu_m4f'"),
         ("fs_bytes = 131072", "fs_bytes = 131073", "fs_bytes: expected a multiple of erase_bytes"),
-        ("store_bytes = 360448", "store_bytes = 364544", "need 1052672 bytes"),
+        ("store_bytes = 327680", "store_bytes = 331776", "need 1052672 bytes"),
         ("program_bytes = ", "program_bytes = 0 # ", "program_bytes: expected 1 or more, got 0"),
         ('arch = "armv7emsp"', 'arch = "armv7"', "arch: expected one of .*armv7emsp.*, got"),
         ("\n[flash]\n", "\n[flash\n", "board.toml"),
