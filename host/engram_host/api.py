@@ -749,6 +749,83 @@ def plan(
     return dict(plan_report(Path(model), facts, batch, replay_slots, **learner))
 
 
+def plan_search(
+    model: Path | str,
+    data: Path | str,
+    *,
+    board: str | None = None,
+    port: Port = None,
+    ram: int | None = None,
+    flash: int | None = None,
+    time: float | None = None,
+    labels: Path | None = None,
+    test: Path | str | None = None,
+    sessions: str | None = None,
+    known_first: bool = False,
+    known: int | None = None,
+    trials: int = 100,
+    minutes: float | None = None,
+    seed: int = 1,
+    study: Path | None = None,
+    out: Path | str | None = None,
+    choose: bool = False,
+    reporter: Reporter | None = None,
+    **learner: Any,
+) -> dict[str, Any]:
+    """Search the options of a learner that are worth their RAM, flash and time.
+
+    Each point is computed first; those beyond the limits are refused. The others are learned in
+    short runs on this computer, up to `trials` of them, for `minutes` at most.
+    data: labelled samples that a board is to learn; test: to be tested on, None: a quarter of
+    data. sessions, known_first, known: as for learn_stream() and learn(). ram, flash: bytes; time:
+    seconds of the largest session; each one that is given is an objective beside accuracy. board:
+    a name; None: the one at port. study: file of a journal that several processes may share.
+    out: folder for front.json, front.png and front.svg; None: none are written. learner: options
+    as plan() takes them; scope, bits, budget, batch and steps are searched where they are not
+    given. choose: search the layers that are worth learning instead, one after the other, with all
+    other options as given. Returns the report that front.json has.
+    """
+    from engram_host.report.figures.front import write_front
+    from engram_host.search.choosing import chosen
+    from engram_host.search.feasible import Limits
+    from engram_host.search.search import Wish, input_of, searched
+
+    path, name = Path(model), board or (port if isinstance(port, str) else None)
+    if name is None:
+        raise InputError("expected a board, got none; name one with --board or --port")
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected a device model, got no file; make it with `engram convert`"
+        )
+    if board is not None:
+        facts: Any = board_facts.load(board).facts
+    else:
+        with _device(port) as device:
+            facts = _facts_of(device, path)
+    limits = Limits(ram, flash, time)
+    wish = Wish(
+        path, str(data), None if test is None else str(test), facts, name, limits, learner,
+        sessions, known_first, known, trials, minutes, seed, study,
+    )  # fmt: skip
+    taken = input_of(path)
+    samples = sample_files.load(data, labels, taken)
+    tested = None if test is None else sample_files.load(test, None, taken)
+    count = 0
+    with (reporter or Silent()).items("search", None if choose else trials, "runs") as update:
+
+        def on_run(accuracy: float) -> None:
+            nonlocal count
+            count += 1
+            update(count, None if choose else trials, f"{accuracy:.1%}")
+
+        if choose:
+            return chosen(wish, samples, tested, lambda _, accuracy: on_run(accuracy))
+        report = searched(wish, samples, tested, lambda tried: on_run(tried.accuracy))
+    if out is not None and report["front"]:
+        report["files"] = [str(file) for file in write_front(report, Path(out))]
+    return report
+
+
 def _facts_of(device: Device, model: Path) -> dict[str, Any]:
     """A board.toml's content for a connected board, with memory, files and store as it says."""
     info, room, region = device.info(), device.room(), device.region()

@@ -9,9 +9,9 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import cost_kernels as costs  # noqa: E402
 import cost_shapes  # noqa: E402
-import costs  # noqa: E402
-import steps  # noqa: E402
+import cost_steps as steps  # noqa: E402
 
 from engram.kernels.demands import ROWS, parsed  # noqa: E402
 from engram_host import boards  # noqa: E402

@@ -141,9 +141,12 @@ HOST_ROWS = {
     "learning.log": {"errors"},
     "learning.latent_store": {"errors"},
     "report": {"report", "learning.log", "planning", "boards", "errors"},
+    # short runs of a learner on this computer, and what they cost on a board
+    "search": {"search", "planning", "learning.latent_store", "learning.streams", "convert"}
+    | {"samples", "datasets", "errors"},
     # the verbs, a script of verbs, and how their answers look
     "api": {"learning", "device", "samples", "line", "flash", "install.installer", "build"}
-    | {"virtual", "boards", "convert", "planning.report", "report", "meters", "store"}
+    | {"virtual", "boards", "convert", "planning.report", "report", "meters", "store", "search"}
     | {"progress", "errors"},
     "demo": {"demo", "api", "device", "samples", "meters.base", "planning.report", "report"}
     | {"convert", "datasets", "virtual", "boards", "progress", "errors"},
@@ -164,7 +167,7 @@ PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "con
 PURE |= {"continual.composition", "continual.defaults"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"demo.joint", "learning.latent_store", "planning.flash", "store.figures"}
-SIMULATES |= {"datasets.mfcc"}
+SIMULATES |= {"datasets.mfcc", "search.trial"}
 SIMULATES |= {"install.on_board.check"}  # text that runs on a board
 
 

@@ -332,6 +332,9 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+LEARNER_OPTIONS = _LEARNER
+
+
 PLANNED = (
     "strategy",
     "scope",

@@ -52,6 +52,8 @@ _CHOICES = {
 }
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM]i?)?(B)?")
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
+_SECONDS = {None: 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _FACTORS = {None: 1, "k": 1000, "K": 1000, "M": 10**6, "ki": 1024, "Ki": 1024, "Mi": 1 << 20}
 
 
@@ -68,6 +70,22 @@ def budget(text: str | int) -> dict[str, int]:
             f"expected a budget in latents (500) or bytes of flash (200kB, 192KiB), got {text!r}"
         )
     return {"budget_bytes": int(float(match[1]) * _FACTORS[match[2]])}
+
+
+def size(text: str | int) -> int:
+    """Bytes of "64k", "64kB", "64KiB" or "65536". Raises InputError."""
+    match = _SIZE.fullmatch(str(text).strip())
+    if not match or match[2] not in _FACTORS or not float(match[1]):
+        raise InputError(f"expected a size as 64k, 64KiB or 65536 (bytes), got {text!r}")
+    return int(float(match[1]) * _FACTORS[match[2]])
+
+
+def seconds(text: str | float) -> float:
+    """Seconds of "2s", "500ms", "5min" or "2". Raises InputError."""
+    match = _TIME.fullmatch(str(text).strip())
+    if not match or not float(match[1]):
+        raise InputError(f"expected a time as 2s, 500ms or 5min, got {text!r}")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def assignment(text: str) -> tuple[str, int | float]:

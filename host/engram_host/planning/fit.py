@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import Any, TypedDict
 
 from engram.continual.config import Config
@@ -62,8 +63,7 @@ class Wanted:
 
     def __init__(self, path: Any, options: Mapping[str, Any]) -> None:
         self.path, self.options = path, dict(options)
-        with path.open("rb") as stream:
-            self.spec = ModelSpec(stream)
+        self.spec = ModelSpec(BytesIO(path.read_bytes()))  # a scope of norms reads it later
         rest = dict(options)
         self.bits: int = rest.pop("bits", 8)
         classes = rest.pop("classes", None)

@@ -22,6 +22,16 @@ def save_png(picture: Picture, path: Path) -> Path:
     return path
 
 
+def save_svg(picture: Picture, path: Path) -> Path:
+    """Writes the picture in light colours, to stand alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with style_context():
+        picture.figure.savefig(
+            path, facecolor=colour("surface"), metadata={"Date": None, "Creator": None}
+        )
+    return path
+
+
 def inline_svg(picture: Picture, name: str) -> str:
     """The picture as an <svg> element to stand in a page.
 

@@ -1,6 +1,6 @@
 """Instructions of every kernel in a few shapes on every emulated core, for `engram plan`.
 
-    python tests/bench/costs.py [BOARD...]
+    python tests/bench/cost_kernels.py [BOARD...]
 
 Part of `make bench`. Writes host/engram_host/planning/costs.json; boards that are not named keep
 what they have there. Figures: icount.
@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / p) for p in ("device_lib", "host", "tests", "tests/device")]
 
 import cost_shapes  # noqa: E402
+import cost_steps as steps  # noqa: E402
 import kernels_check  # noqa: E402
-import steps  # noqa: E402
 
 from engram.kernels.demands import ROWS, parsed  # noqa: E402
 from engram_host import boards  # noqa: E402

@@ -1,0 +1,71 @@
+"""The choices of a search: a table of options of a learner, and what each may be for a model."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from engram.nn.model import ModelSpec
+from engram.nn.scope import learning
+
+Point = dict[str, Any]  # {dimension: choice}
+
+# Number format -> the options of a learner that make it. A format that a learner may choose is a
+# row more here.
+FORMATS: dict[str, dict[str, Any]] = {"f32": {}}
+
+BITS = (3, 4, 6, 8)
+BUFFERS = (50, 100, 200, 500, 1000, 2000)
+BATCHES = (4, 8, 16, 32)
+STEPS = (50, 100, 200, 400, 800)
+
+
+def scopes(spec: ModelSpec) -> tuple[str, ...]:
+    """Scopes of a model from the least to the most that learns: all biases, the last layers."""
+    graph = spec.net
+    names = ["all.b", "head"]
+    names += [f"last:{k}" for k in range(2, len(graph.adaptive) + 1)]
+    found: dict[tuple[tuple[str, str], ...], str] = {}
+    for name in names:
+        found.setdefault(tuple(sorted(learning(graph, name).items())), name)
+    return tuple(found.values())
+
+
+# Dimension -> its choices for a model, in an order in which neighbours are alike.
+DIMENSIONS: dict[str, Callable[[ModelSpec], Sequence[Any]]] = {
+    "scope": scopes,
+    "format": lambda spec: tuple(FORMATS),
+    "bits": lambda spec: BITS,
+    "budget": lambda spec: BUFFERS,
+    "batch": lambda spec: BATCHES,
+    "steps": lambda spec: STEPS,
+}
+
+
+class Space:
+    """The points of a search: one of the choices of each dimension.
+
+    spec: of the model. fixed: {dimension: the only choice}, as a user gave it.
+    """
+
+    def __init__(self, spec: ModelSpec, fixed: Mapping[str, Any] | None = None) -> None:
+        only = fixed or {}
+        self.choices: dict[str, tuple[Any, ...]] = {
+            name: (only[name],) if only.get(name) is not None else tuple(choices(spec))
+            for name, choices in DIMENSIONS.items()
+        }
+
+    def __len__(self) -> int:
+        n = 1
+        for choices in self.choices.values():
+            n *= len(choices)
+        return n
+
+    def __iter__(self) -> Iterator[Point]:
+        for values in itertools.product(*self.choices.values()):
+            yield dict(zip(self.choices, values))
+
+    def place(self, point: Point) -> tuple[int, ...]:
+        """The places of a point's choices among those of its dimensions."""
+        return tuple(self.choices[name].index(point[name]) for name in self.choices)
