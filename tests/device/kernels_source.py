@@ -33,7 +33,7 @@ class Source:
 
     def f(self, n):
         """n float32: multiples of 1/64 up to 1, or anything up to 1."""
-        out = array("f", bytes(4 * n))
+        out = array("f", range(n))  # it has a length: allocated once, and not beside bytes
         for i in range(n):
             v = self.next()
             out[i] = (v % 129 - 64) / 64 if self.exact else (v - 32760) / 32761
