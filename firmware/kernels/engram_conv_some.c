@@ -48,6 +48,11 @@ int32_t engram_conv2d_bwd_dx_some(engram_F_t dx, engram_f_t dout, engram_f_t w, 
     return ENGRAM_OK;
 }
 
+// Whether no window hangs over the input along an axis.
+static bool is_inside(const engram_axis_t *axis) {
+    return axis->pad == 0 && (axis->out - 1) * axis->stride + (axis->taps - 1) * axis->dil < axis->size;
+}
+
 int32_t engram_conv2d_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t dout, engram_f_t x,
     engram_l_t kept, engram_l_t geom, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -59,33 +64,40 @@ int32_t engram_conv2d_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t dout,
           && engram_need(fault, 4, kept.n, B, g[ENGRAM_K], 1, 1) && engram_kept(fault, 4, kept, B, g[ENGRAM_K]))) {
         return ENGRAM_FAULT;
     }
+    if (engram_all_kept(kept, B, g[ENGRAM_K])) {
+        return engram_conv2d_bwd_dw(dw, db, dout, x, geom, B, fault);
+    }
     const engram_axis_t h = engram_axis(g, 0), v = engram_axis(g, 1);
-    const ptrdiff_t C = g[ENGRAM_C], K = g[ENGRAM_K];
-    const ptrdiff_t x_row = v.size * C, out_row = v.out * K, w_row = v.taps * C;
-    engram_mm_t t = {
-        .out_i = h.taps * w_row, .J = (size_t)C, .n2 = 1,
-        .a1 = out_row, .b1 = h.stride * x_row, .a0 = K, .b0 = v.stride * C,
-    };
-    for (int32_t b = 0; b < B; b++) {
-        const engram_some_t some = engram_some(kept, b, g[ENGRAM_K]);
-        const float *d = dout.p + b * h.out * out_row, *image = x.p + b * h.size * x_row;
-        for (int32_t r = 0; r < h.taps; r++) {
-            const engram_range_t oh = engram_outputs(&h, r);
-            t.n1 = (size_t)(oh.to - oh.from);
-            for (int32_t s = 0; s < v.taps; s++) {
-                const engram_range_t ow = engram_outputs(&v, s);
-                t.n0 = (size_t)(ow.to - ow.from);
-                if (t.n1 == 0 || t.n0 == 0) {
-                    continue;
+    const ptrdiff_t C = g[ENGRAM_C], K = g[ENGRAM_K], x_row = v.size * C, out_row = v.out * K;
+    // Where all windows lie inside the input, taps have the same terms, a step apart.
+    const bool inside = is_inside(&h) && is_inside(&v);
+    const int32_t rows = inside ? 1 : h.taps, columns = inside ? 1 : v.taps;
+    engram_grid_t grid = { 0, 0, out_row, K, h.stride * x_row, v.stride * C };
+    engram_terms_t t;
+    t.columns = (size_t)C, t.n = 0, t.down = inside ? h.taps : 1, t.right = inside ? v.taps : 1;
+    t.x = x.p, t.x_down = h.dil * x_row, t.x_right = v.dil * C;
+    for (int32_t first = 0; first < B; first += ENGRAM_SAMPLES) {
+        for (engram_keepers_t k = engram_keepers(kept, B, g[ENGRAM_K], first); engram_keepers_next(&k);) {
+            t.out = dw.p + k.m * h.taps * v.taps * C;
+            for (int32_t r = 0; r < rows; r++) {
+                const engram_range_t oh = engram_outputs(&h, r);
+                for (int32_t s = 0; s < columns; s++, t.out += C) {
+                    const engram_range_t ow = engram_outputs(&v, s);
+                    const ptrdiff_t d = oh.from * out_row + ow.from * K + k.m;
+                    const ptrdiff_t at = (oh.from * h.stride - h.pad + r * h.dil) * x_row
+                        + (ow.from * v.stride - v.pad + s * v.dil) * C;
+                    grid.rows = oh.to - oh.from, grid.columns = ow.to - ow.from;
+                    for (size_t i = 0; i < k.n; i++) {
+                        engram_terms(&t, dout.p + (d + k.b[i] * h.out * out_row), at + k.b[i] * h.size * x_row, &grid);
+                    }
+                    engram_terms_add(&t);
                 }
-                t.out = dw.p + (r * w_row + s * C);
-                t.a = d + (oh.from * out_row + ow.from * K);
-                t.b = image + ((oh.from * h.stride - h.pad + r * h.dil) * x_row
-                    + (ow.from * v.stride - v.pad + s * v.dil) * C);
-                engram_some_outer(&t, some);
             }
         }
-        engram_some_add_rows(db.p, d, (size_t)(h.out * v.out), (size_t)K, some);
+    }
+    for (int32_t b = 0; b < B; b++) {
+        engram_some_add_rows(db.p, dout.p + b * h.out * out_row, (size_t)(h.out * v.out), (size_t)K,
+            engram_listed(kept, b, g[ENGRAM_K]));
     }
     return ENGRAM_OK;
 }

@@ -204,14 +204,25 @@ int32_t engram_dense_bwd_dw_some(engram_F_t dw, engram_F_t db, engram_f_t dout, 
           && engram_need(fault, 4, kept.n, B, M, 1, 1) && engram_kept(fault, 4, kept, B, M))) {
         return ENGRAM_FAULT;
     }
-    engram_mm_t t = {
-        .out = dw.p, .out_i = N, .a = dout.p, .b = x.p, .J = (size_t)N,
-        .n2 = 1, .n1 = 1, .n0 = (size_t)P, .a0 = M, .b0 = N,
-    };
-    for (int32_t b = 0; b < B; b++, t.a += (ptrdiff_t)P * M, t.b += (ptrdiff_t)P * N) {
-        const engram_some_t some = engram_some(kept, b, M);
-        engram_some_outer(&t, some);
-        engram_some_add_rows(db.p, t.a, (size_t)P, (size_t)M, some);
+    if (engram_all_kept(kept, B, M) && (int64_t)B * P <= INT32_MAX) {
+        return engram_dense_bwd_dw(dw, db, dout, x, B * P, N, M, fault);
+    }
+    const engram_grid_t grid = { P, 1, M, 0, N, 0 };
+    engram_terms_t t;
+    t.x = x.p, t.columns = (size_t)N, t.n = 0, t.down = 1, t.right = 1, t.x_down = 0, t.x_right = 0;
+    for (int32_t first = 0; first < B; first += ENGRAM_SAMPLES) {
+        for (engram_keepers_t k = engram_keepers(kept, B, M, first); engram_keepers_next(&k);) {
+            t.out = dw.p + (ptrdiff_t)k.m * N;
+            for (size_t i = 0; i < k.n; i++) {
+                const ptrdiff_t row = (ptrdiff_t)k.b[i] * P;
+                engram_terms(&t, dout.p + (row * M + k.m), row * N, &grid);
+            }
+            engram_terms_add(&t);
+        }
+    }
+    for (int32_t b = 0; b < B; b++) {
+        const float *errors = dout.p + (ptrdiff_t)b * P * M;
+        engram_some_add_rows(db.p, errors, (size_t)P, (size_t)M, engram_listed(kept, b, M));
     }
     return ENGRAM_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engram_check.h"
+#include "engram_math.h"
 #include "engram_simd.h"
 
 #define EACH_1(op) op(0)
@@ -118,112 +119,70 @@ void engram_some_axpy(const engram_mm_t *t, engram_some_t some) {
     }
 }
 
-#define OUTER_ROW(i) const ptrdiff_t r##i = some.at[first + i];
-#define OUTER_TERM(i) const float x##i = at[r##i];
-#define OUTER_STORE(i, j) out[r##i * t->out_i + j] += c##i##j;
-
-// I listed rows from the first on, columns in steps of W while there are so many.
-#define OUTER(I, W) \
-    static size_t outer_##I##x##W(const engram_mm_t *t, engram_some_t some, size_t first, size_t column) { \
-        EACH_##I(OUTER_ROW) \
-        for (; t->J - column >= W; column += W) { \
-            EACH_##I##x##W(SUM) \
-            const float *a2 = t->a, *b2 = t->b + column; \
-            for (size_t n2 = t->n2; n2 != 0; n2--, a2 += t->a2, b2 += t->b2) { \
-                const float *a1 = a2, *b1 = b2; \
-                for (size_t n1 = t->n1; n1 != 0; n1--, a1 += t->a1, b1 += t->b1) { \
-                    const float *at = a1, *bt = b1; \
-                    for (size_t n0 = t->n0; n0 != 0; n0--, at += t->a0, bt += t->b0) { \
-                        EACH_##I(OUTER_TERM) \
-                        EACH_##W(COLUMN) \
-                        EACH_##I##x##W(MAC) \
-                    } \
-                } \
-            } \
-            float *out = t->out + column; \
-            EACH_##I##x##W(OUTER_STORE) \
-        } \
-        return column; \
-    }
-
-OUTER(4, 1)
-OUTER(1, 8)
-OUTER(1, 1)
-
-#ifdef ENGRAM_FPU
-
-static size_t outer_4x4(const engram_mm_t *t, engram_some_t some, size_t first, size_t column) {
-    // two or three rows take no longer than one after the other: the last is computed again
-    int32_t list[4];
-    const size_t rows = some.n - first < 4 ? some.n - first : 4;
-    for (size_t i = 0; i < 4; i++) {
-        list[i] = some.at[first + (i < rows ? i : rows - 1)];
-    }
-    for (; t->J - column >= 4; column += 4) {
-        float sum[16];
-        engram_copy_16(sum, zeros);
-        const float *a2 = t->a, *b2 = t->b + column;
-        for (size_t n2 = t->n2; n2 != 0; n2--, a2 += t->a2, b2 += t->b2) {
-            const float *a1 = a2, *b1 = b2;
-            for (size_t n1 = t->n1; n1 != 0; n1--, a1 += t->a1, b1 += t->b1) {
-                engram_listed_outer(sum, a1, t->a0, b1, t->b0, list, t->n0);
+void engram_terms(engram_terms_t *t, const float *d, ptrdiff_t at, const engram_grid_t *g) {
+    size_t n = t->n;
+    for (int32_t y = g->rows; y > 0; y--, d += g->d_down, at += g->at_down) {
+        const float *from = d;
+        ptrdiff_t place = at;
+        for (int32_t x = g->columns; x > 0; x--, from += g->d_right, place += g->at_right) {
+            t->value[n] = *from;
+            t->at[n] = (int32_t)place;
+            n += engram_to_bits(*from) << 1 != 0;  // one of 0 is written over
+            if (n == ENGRAM_TERMS) {
+                t->n = n;
+                engram_terms_add(t);
+                n = 0;
             }
         }
-        for (size_t i = 0; i < rows; i++) {
-            float *out = t->out + (list[i] * t->out_i + (ptrdiff_t)column);
-            engram_add_4(out, out, sum + 4 * i);
+    }
+    t->n = n;
+}
+
+static void add_columns(const engram_terms_t *t, float *out, const float *x) {
+    size_t j = 0;
+    #ifdef ENGRAM_FPU
+    for (; t->columns - j >= 16; j += 16) {
+        engram_add_terms_16(out + j, x + j, t->value, t->at, t->n);
+    }
+    for (; t->columns - j >= 4; j += 4) {
+        engram_add_terms_4(out + j, x + j, t->value, t->at, t->n);
+    }
+    #else
+    for (; t->columns - j >= 4; j += 4) {
+        float s0 = out[j], s1 = out[j + 1], s2 = out[j + 2], s3 = out[j + 3];
+        for (size_t i = 0; i < t->n; i++) {
+            const float *from = x + (t->at[i] + (ptrdiff_t)j);
+            const float v = t->value[i];
+            s0 += v * from[0];
+            s1 += v * from[1];
+            s2 += v * from[2];
+            s3 += v * from[3];
+        }
+        out[j] = s0, out[j + 1] = s1, out[j + 2] = s2, out[j + 3] = s3;
+    }
+    #endif
+    for (; j < t->columns; j++) {
+        float sum = out[j];
+        for (size_t i = 0; i < t->n; i++) {
+            sum += t->value[i] * x[t->at[i] + (ptrdiff_t)j];
+        }
+        out[j] = sum;
+    }
+}
+
+void engram_terms_add(engram_terms_t *t) {
+    float *out = t->out;
+    const float *row = t->x;
+    for (int32_t r = t->n != 0 ? t->down : 0; r > 0; r--, row += t->x_down) {
+        const float *x = row;
+        for (int32_t s = t->right; s > 0; s--, x += t->x_right, out += t->columns) {
+            add_columns(t, out, x);
         }
     }
-    return column;
-}
-
-// Rows of sums that have one term; the first column left.
-static size_t one_term(const engram_mm_t *t, engram_some_t some) {
-    if (t->n0 != 1 || t->n1 != 1 || t->n2 != 1 || t->J < 8) {
-        return 0;
-    }
-    for (size_t i = 0; i < some.n; i++) {
-        engram_scaled_row(t->out + some.at[i] * t->out_i, t->a + some.at[i], t->b, t->J / 8);
-    }
-    return t->J - t->J % 8;
-}
-
-#define LAST_ROWS outer_4x4
-
-#else
-
-OUTER(4, 4)
-#define one_term(t, some) 0
-#define LAST_ROWS(t, some, i, column) (column)
-
-#endif
-
-void engram_some_outer(const engram_mm_t *t, engram_some_t some) {
-    if (some.at == NULL) {
-        engram_mm_t all = *t;
-        all.I = some.n, all.a_i = 1, all.b_j = 1;
-        engram_mm_outer(&all);
-        return;
-    }
-    const size_t column = one_term(t, some);
-    if (column == t->J) {
-        return;
-    }
-    size_t i = 0;
-    for (; some.n - i >= 4; i += 4) {
-        outer_4x1(t, some, i, outer_4x4(t, some, i, column));
-    }
-    const size_t together = some.n - i > 1 ? LAST_ROWS(t, some, i, column) : column;
-    for (; i < some.n; i++) {
-        outer_1x1(t, some, i, outer_1x8(t, some, i, together));
-    }
+    t->n = 0;
 }
 
 void engram_some_add_rows(float *out, const float *a, size_t rows, size_t columns, engram_some_t some) {
-    if (some.at == NULL) {
-        engram_add_rows(out, a, rows, columns);
-        return;
-    }
     for (size_t k = 0; k < some.n; k++) {
         const float *at = a + some.at[k];
         float sum = 0.0f;
@@ -232,6 +191,42 @@ void engram_some_add_rows(float *out, const float *a, size_t rows, size_t column
         }
         out[some.at[k]] += sum;
     }
+}
+
+engram_keepers_t engram_keepers(engram_l_t kept, int32_t B, int32_t M, int32_t first) {
+    engram_keepers_t k = { .kept = kept.p + (ptrdiff_t)first * M, .M = M, .first = first, .m = -1 };
+    k.samples = B - first < ENGRAM_SAMPLES ? B - first : ENGRAM_SAMPLES;
+    for (int32_t b = 0; b < k.samples; b++) {
+        k.next[b] = 0;
+    }
+    return k;
+}
+
+bool engram_keepers_next(engram_keepers_t *k) {
+    while (++k->m < k->M) {
+        k->n = 0;
+        const int32_t *list = k->kept;
+        for (int32_t b = 0; b < k->samples; b++, list += k->M) {
+            const int32_t at = k->next[b];
+            if (at < k->M && list[at] == k->m) {
+                k->next[b]++;
+                k->b[k->n++] = k->first + b;
+            }
+        }
+        if (k->n != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool engram_all_kept(engram_l_t kept, int32_t B, int32_t M) {
+    for (int32_t b = 0; b < B; b++) {
+        if (M > 0 && kept.p[(ptrdiff_t)(b + 1) * M - 1] < 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool engram_kept(engram_fault_t *fault, int arg, engram_l_t kept, int32_t B, int32_t M) {
@@ -251,11 +246,16 @@ bool engram_kept(engram_fault_t *fault, int arg, engram_l_t kept, int32_t B, int
     return true;
 }
 
-engram_some_t engram_some(engram_l_t kept, int32_t b, int32_t M) {
+engram_some_t engram_listed(engram_l_t kept, int32_t b, int32_t M) {
     engram_some_t some = { kept.p + (ptrdiff_t)b * M, 0 };
     while (some.n < (size_t)M && some.at[some.n] >= 0) {
         some.n++;
     }
+    return some;
+}
+
+engram_some_t engram_some(engram_l_t kept, int32_t b, int32_t M) {
+    engram_some_t some = engram_listed(kept, b, M);
     if (some.n == (size_t)M) {
         some.at = NULL;
     }
