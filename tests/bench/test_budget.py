@@ -10,16 +10,13 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "budget"), str(HERE / "continual")]
 
 import budget_page  # noqa: E402
-import defaults  # noqa: E402
 import drifted  # noqa: E402
 import networks  # noqa: E402
 import partial  # noqa: E402
 import published  # noqa: E402
-import replayed  # noqa: E402
 import rows as stored  # noqa: E402
 import run  # noqa: E402
 import scratch  # noqa: E402
-import situations  # noqa: E402
 import steps  # noqa: E402
 import variants  # noqa: E402
 
@@ -75,7 +72,7 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path, monkeypatch):
     rows = stored.Rows(tmp_path)
     assert run.fill(rows, 0, ["scratch"]) == 0
     count = run.fill(rows, 1, ["scratch"])
-    assert count == len(made) == len(scratch.SEEDS) * len(scratch.SETS) * len(variants.VARIANTS)
+    assert count == len(made) == len(set(made)) == len(list(scratch.cells()))
     assert run.fill(rows, 1, ["scratch"]) == 0 and run.missing(rows)["scratch"] == 0
     assert rows.drop(["scratch/digits/f32/*"]) == len(scratch.SEEDS)
     assert run.fill(rows, 1, ["scratch"]) == len(scratch.SEEDS)
@@ -139,41 +136,29 @@ def test_a_row_of_a_board_fits_the_page(tmp_path):
     assert steps._typical(many, lambda r: r["total"]) == 5
 
 
-def test_a_model_of_version_1_learns_the_same_in_version_2(tmp_path, monkeypatch):
-    """A variant's file has names for its nodes, and nothing else is new."""
-    monkeypatch.setattr(situations.latents, "CACHE", tmp_path)
-    raw = situations.head_alone("clouds", 16, 4, 0.05, 0)
-    centres = np.random.default_rng(1).normal(0, 40, (4, 16))
-    labels = np.arange(400) % 4
-    noise = np.random.default_rng(2).normal(0, 30, (400, 16))
-    x = np.clip(np.rint(centres[labels] + noise), -128, 127).astype(np.int8)
-    part = situations.Part(x, labels)
-    situation = situations.Situation(
-        "clouds", raw, 2, situations.Part(x[labels < 2], labels[labels < 2]),
-        [situations.Part(x[labels >= 2], labels[labels >= 2])], [part, part], lambda r: r[-1][0],
-    )  # fmt: skip
-    renamed = situation._replace(model=variants.VARIANTS["f32"].file(raw))
-    first, second = (defaults.run(one, 1, {"buffer": 200}) for one in (situation, renamed))
-    assert first == second > 0.8
-    assert [cell.key for cell in replayed.cells(small=True)] == []
-
-
 def test_a_partial_update_is_held_to_points_and_instructions(tmp_path):
     rows = stored.Rows(tmp_path)
-    for keep, accuracy, backward in (("1", 0.9, 400), ("0.25", 0.897, 99), ("0.1", 0.89, 50)):
+    for keep, accuracy, backward, train_bytes in (
+        ("1", 0.9, 400, 9000), ("0.25", 0.897, 99, 9000), ("0.1", 0.89, 50, 9000),
+        ("in 0.25", 0.891, 199, 4400), ("out 0.25", 0.891, 199, 4600),
+    ):  # fmt: skip
         for seed in partial.SEEDS["P1"]:
             rows.put(partial.Cell("P1", keep, seed).key, {"accuracy": accuracy})
         step = {"total": 400 + backward, "phases": {"backward": backward}}
-        rows.put(partial.Cell("P1", keep, None).key, step)
-    text = partial.section(rows)[-1]
-    assert "| -0.3 | 0.000 (4.0 ×) | 0.000 (1.6 ×) | ≤ 0.5 at ≥ 4 ×: reached |" in text
-    assert "| -1.0 | 0.000 (8.0 ×) | 0.000 (1.8 ×) | ≤ 0.5 at ≥ 4 ×: not reached |" in text
+        rows.put(partial.Cell("P1", keep, None).key, {**step, "train_bytes": train_bytes})
+    lines = {line.split("|")[2].strip(): line for line in partial.section(rows)[-1].splitlines()
+             if line.startswith("| " + partial.TITLES["P1"])}  # fmt: skip
+    assert "| -0.3 | 0.000 (4.0 ×) | 0.000 (1.6 ×) | 9.0 (1.0 ×) |" in lines["0.25"]
+    said = {name: line.split("|")[-2].split(": ")[-1].strip() for name, line in lines.items()}
+    assert said["0.25"] == said["in 0.25"] == "reached"
+    assert said["0.1"] == said["out 0.25"] == "not reached"
     assert partial.Cell("scratch", "1", 2).key == scratch.Cell(seed=2).key
+    assert partial.settings("scratch") == ["1", "0.5", "0.25", "0.1", "0.1-1"]
 
 
 def test_what_was_learned_is_in_the_file_that_fine_tuning_starts_from():
     data, plain = SHORT.load(), variants.VARIANTS["f32"]
-    raw = bytearray(scratch.untrained(data, plain, 1))
+    raw = bytearray(scratch.untrained(data, 1))
     before = drifted.accuracy_before(bytes(raw), data)
     row, learner = scratch.learned(bytes(raw), data, SHORT, plain, 1)
     drifted.put_weights(raw, learner)

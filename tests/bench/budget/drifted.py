@@ -34,7 +34,7 @@ def model(seed: int, folder: Path) -> bytes:
     path = folder / f"fashion-{seed}.safetensors"
     if not path.is_file():
         data, variant = fashion_mnist(), VARIANTS[REFERENCE]
-        raw = bytearray(scratch.untrained(data, variant, seed))
+        raw = bytearray(scratch.untrained(data, seed))
         _, learner = scratch.learned(bytes(raw), data, PRETRAINED, variant, seed)
         put_weights(raw, learner)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,18 @@ from engram.continual.config import Config
 from engram.nn.model import ModelSpec
 
 # Options of Learner that decide what memory it takes.
-PLANNED = ("strategy", "scope", "optimiser", "momentum", "clip", "micro", "keep")
+PLANNED = (
+    "strategy",
+    "scope",
+    "optimiser",
+    "momentum",
+    "clip",
+    "micro",
+    "keep",
+    "skip",
+    "format",
+    "rounding",
+)
 
 
 def of(raw: bytes, batch: int, options: Mapping[str, Any] = {}, micro: int = 1) -> dict[str, int]:

@@ -70,7 +70,6 @@ def run(cell: Cell, data: streams.Data | None = None) -> Row:
     situation = situations.class_incremental(
         cell.protocol, cell.seed, data or _data(cell.protocol, cell.depth)
     )
-    situation = situation._replace(model=variant.file(situation.model))
     accuracy = defaults.run(situation, cell.seed, dict(variant.learner))
     return {
         **cell._asdict(), "accuracy": accuracy,

@@ -29,6 +29,7 @@ import steps  # noqa: E402
 from rows import Rows  # noqa: E402
 
 from engram_host.datasets import DataUnavailable  # noqa: E402
+from engram_host.errors import BuildError  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "budget"
 PARTS = {
@@ -51,7 +52,7 @@ def fill(rows: Rows, minutes: float, names: Sequence[str], small: bool = False) 
                 continue
             try:
                 row = part.run(cell)
-            except DataUnavailable as error:
+            except (DataUnavailable, BuildError) as error:
                 if str(error) not in why:
                     print(f"{cell.key}: left out: {error}", flush=True)
                 why.add(str(error))

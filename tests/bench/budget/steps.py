@@ -8,6 +8,7 @@ it, from the first record drawn to the last weight updated, the median of the st
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import statistics
 import tempfile
@@ -106,7 +107,7 @@ def run(cell: Cell) -> Row:
     board's memory takes it, else what it says."""
     variant = VARIANTS[cell.variant]
     work = WORKLOADS[cell.work][1]()
-    work = work._replace(raw=variant.file(work.raw), options={**work.options, **variant.learner})
+    work = work._replace(options={**work.options, **variant.learner})
     return {**cell._asdict(), **measured(work, cell.board)}
 
 
@@ -116,7 +117,7 @@ def measured(work: Work, board: str, steps: int = STEPS) -> Row:
     steps: how many; of more than STEPS the mean of the second half counts.
     """
     start_s = time.perf_counter()
-    api.build(board)
+    _built(board)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="engram-steps-")))
         stack.enter_context(_state(folder / "state"))
@@ -132,18 +133,23 @@ def measured(work: Work, board: str, steps: int = STEPS) -> Row:
     }  # fmt: skip
 
 
+@functools.cache
+def _built(board: str) -> None:
+    api.build(board)
+
+
 def _figures(device: Any, model: Path, work: Work, steps: int) -> Row:
     counter = device.counter
     try:
         learner = device.push_model(model, seed=1, strategy="replay", **work.options)
+        device.observe(work.known)
+        device.end_session()
+        device.observe(work.new)
+        records = list(device.learning(steps=steps))
     except DeviceError as error:
-        if error.kind != "FitError":
+        if error.kind not in ("FitError", "MemoryError"):
             raise
         return {"fits": error.said, "total": None, **counter}
-    device.observe(work.known)
-    device.end_session()
-    device.observe(work.new)
-    records = list(device.learning(steps=steps))
     return {
         "fits": None,
         "total": _typical(records, lambda r: r["total"]),

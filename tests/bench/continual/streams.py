@@ -131,15 +131,15 @@ def logits(learner: Learner, rows: np.ndarray) -> np.ndarray:
     """float32 (n, classes known) for latents (n, elements), int8 or float32."""
     stage, batch = learner.stage, learner.stage.micro
     part = np.zeros((batch, rows.shape[1]), rows.dtype)
-    into = np.frombuffer(stage.x, np.float32).reshape(part.shape)
     out = np.empty((len(rows), stage.known), np.float32)
     for at in range(0, len(rows), batch):
         n = min(batch, len(rows) - at)
         part[:n] = rows[at : at + n]
         if part.dtype == np.int8:
-            kernels.dequantize_s8(stage.x, part.reshape(-1).view(np.uint8), learner.latent_qp)
+            np.frombuffer(stage.latents, np.int8)[:] = part.reshape(-1)
+            stage.take_latents()
         else:
-            into[:] = part
+            np.frombuffer(stage.x, np.float32)[:] = part.reshape(-1)
         stage.forward()
         answers = np.frombuffer(stage.outputs[learner.head_name], np.float32)
         out[at : at + n] = answers.reshape(batch, -1)[:n]
