@@ -113,8 +113,7 @@ class Partial:
         if name == program.head:
             n, per_class = KNOWN, batch
         sums = program.buffer("sums:" + name, "f32", batch * structures, per_class)
-        # a window of int32 is one of bytes where it grows
-        kept = program.buffer(LISTS + name, "i32", batch * structures, 4 * per_class)
+        kept = program.buffer(LISTS + name, "i32", batch * structures, per_class)
         positions = elems(node["out"]) // structures
         limits = array("f", chosen or ALL)
         state = self._state(name, _KEEP_STATE)
