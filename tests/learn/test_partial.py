@@ -43,7 +43,7 @@ def values(run, arg):
     window = run.arena.window(name, first, n)
     is_int = run.layout.offsets[name][0] == "i32"
     if per_class:
-        window = window[: per_class * run.stage.known]
+        window = window[: per_class * run.stage.known * (len(window) // n)]
     return array("i", bytes(window)) if is_int else array("f", bytes(window))
 
 
