@@ -5,7 +5,6 @@ from array import array
 from ..compat import bytes_of
 from ..errors import DataError, FitError
 from ..nn import formats
-from ..nn.channels import learned_shape
 from ..nn.geometry import elems
 from ..nn.graph import reform
 from ..nn.integers import Integers
@@ -33,11 +32,16 @@ class Sizes:
         self.batch, self.classes, self.latent = batch, spec.classes, spec.latent_elems
         self.params = sum([n for _, n, _ in tensors])
         self.learned = sum([
-            elems(learned_shape(node, key, shape, learns.get(node["name"])) or (0,))
-            for node in graph.adaptive
-            for key, dtype, shape in formats.load(node["format"]).tensors(node)
-            if dtype == "F32"
+            n for name, n, is_bias in tensors
+            if learns.get(name) == "all" or (learns.get(name) == "bias" and is_bias)
         ])
+        if ":" in "".join(learns.values()):
+            from ..nn.channels import chosen_of  # few learners need it
+
+            for name, chosen in chosen_of(graph, learns).items():
+                node = graph.node(name)
+                for key, _, shape in formats.load(node["format"]).tensors(node):
+                    self.learned += elems(chosen.shape(key, shape))
         head = graph.head
         self.features = elems(head["shapes"][0]) if head else 0
         self.head = sum([n for name, n, _ in tensors if head and name == head["name"]])

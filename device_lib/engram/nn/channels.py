@@ -99,6 +99,16 @@ class Chosen:
         """How many channels there are on a side, "in" or "out", chosen or not."""
         return self._axes[side][1]
 
+    def copies(self, side, target, source, rows):
+        """Rows that put the chosen channels of a side of `source` (rows, channels) side by side
+        into `target`: windows."""
+        parts = self.inputs if side == "in" else self.outputs
+        channels, small = self.channels(side), _count(parts)
+        return [
+            ("copy_channels", [target, source, rows, small, channels, to, at, n], ())
+            for at, to, n in _placed(parts, channels)
+        ]
+
     def shape(self, key, shape):
         """The shape of what learns of a tensor."""
         if key == bias(self.node["op"]):
@@ -149,25 +159,13 @@ class Chosen:
         return found
 
 
-def learned_shape(node, key, shape, mode):
-    """The shape of what learns of a tensor, in a mode of scope.py; None: nothing of it does."""
-    if mode == "all" or (mode == "bias" and key == bias(node["op"])):
-        return shape
-    if mode in (None, "bias"):
-        return None
-    return Chosen(node, mode).shape(key, shape)
-
-
-def copies(target, source, rows, parts, channels):
-    """Rows that copy ranges of channels of `source` (rows, channels) side by side to `target`.
-
-    target, source: windows.
-    """
-    small = _count(parts)
-    return [
-        ("copy_channels", [target, source, rows, small, channels, to, at, n], ())
-        for at, to, n in _placed(parts, channels)
-    ]
+def chosen_of(graph, learns):
+    """{node: Chosen} of the nodes of which chosen channels learn; learns as scope.py has it."""
+    return {
+        node["name"]: Chosen(node, learns[node["name"]])
+        for node in graph.adaptive
+        if ":" in learns.get(node["name"], "")
+    }
 
 
 def _placed(parts, whole):

@@ -16,7 +16,6 @@ from array import array
 from ..errors import ModelError
 from ..memory.record import RECORD
 from . import formats
-from .channels import Chosen, copies, learned_shape
 from .geometry import elems, geom, line
 from .integers import Integers
 from .names import (
@@ -33,7 +32,7 @@ from .names import (
     VIEW,
     gradient,
 )
-from .ops import ITEM_BYTES, dims, product
+from .ops import ITEM_BYTES, bias, dims, product
 
 _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
 _INPUTS, _GRADIENTS = ("x", "x2"), ("dx", "dx2")
@@ -84,11 +83,11 @@ class Program:
         self.sizes, self.tensors, self.learned = {}, [], []
         self.param_elems = self.learned_elems = 0
         self.persistent, self.owned = set(), []
-        self.chosen = {
-            node["name"]: Chosen(node, learns[node["name"]])
-            for node in graph.adaptive
-            if ":" in learns.get(node["name"], "")
-        }
+        self.chosen = {}
+        if ":" in "".join(learns.values()):
+            from .channels import chosen_of  # few learners need it
+
+            self.chosen = chosen_of(graph, learns)
         self._windows = dict(self.integers.windows)
         for name, kind, nbytes in self.integers.sizes():
             self.sizes[name] = (kind, nbytes)
@@ -122,7 +121,11 @@ class Program:
             self._windows[tensor] = (PARAMS, self.param_elems, n, per_class)
             self.tensors.append((node, key, tensor, shape, self.param_elems))
             self.param_elems += n
-            own = learned_shape(node, key, shape, mode)
+            own = None
+            if mode == "all" or (mode == "bias" and key == bias(node["op"])):
+                own = shape
+            elif node["name"] in self.chosen:
+                own = self.chosen[node["name"]].shape(key, shape)
             if own:
                 n = elems(own)
                 per_class = n // node["out"][0] if node["name"] == self.head else 0
@@ -200,7 +203,7 @@ class Program:
         channels = chosen.channels("in")
         rows = batch * self.values[value][1] // channels
         windows = [self.window(small, small, batch), self.window(value, value, batch)]
-        return copies(*windows, rows, chosen.inputs, channels)
+        return chosen.copies("in", *windows, rows)
 
     def _errors(self, node, buffer, batch):
         """(rows, value): the chosen channels of a node's errors."""
@@ -210,7 +213,7 @@ class Program:
         channels = chosen.channels("out")
         rows = batch * self.values[name][1] // channels
         windows = [self.window(value, value, batch), self.window(buffer, name, batch)]
-        return copies(*windows, rows, chosen.outputs, channels), value
+        return chosen.copies("out", *windows, rows), value
 
     def backward(self, batch, scales_of=None, partial=None):
         """Rows that add the gradients of what learns to their buffer, from the gradients of the
