@@ -24,10 +24,19 @@ from engram_host.progress import Bars
 @click.option(
     "--port", "-p", default="qemu_m4f", show_default=True, help="A virtual board or serial port."
 )
+@options.number_format
 @options.meter
 @options.json
 @options.debug
-def command(out: Path, seeds: bool, port: str, meter: str | None, as_json: bool) -> None:
+def command(
+    out: Path,
+    seeds: bool,
+    port: str,
+    format: str | None,
+    rounding: str | None,
+    meter: str | None,
+    as_json: bool,
+) -> None:
     """A board learns handwritten digits, class after class, and does not forget.
 
     The network knows the digits 0 to 4. Then 5, 6, 7, 8 and 9 arrive, one per session. The board
@@ -41,6 +50,8 @@ def command(out: Path, seeds: bool, port: str, meter: str | None, as_json: bool)
         out=out,
         seeds=seeds,
         meter=meter,
+        format=format,
+        rounding=rounding,
         reporter=Bars(output.errors()),
         say=lambda line: output.errors().print(f"[bold]{escape(line)}[/]", highlight=False),
     )

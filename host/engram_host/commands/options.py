@@ -359,6 +359,13 @@ def planned(function: F) -> F:
     return function
 
 
+def number_format(function: F) -> F:
+    """The number format of what learns."""
+    for name in ("rounding", "format"):
+        function = click.option(f"--{name}", **dict(_LEARNER)[name])(function)
+    return function
+
+
 # Options whose argument has another name in Python.
 OTHER_NAMES = {"set": ["strategy_options"], "for": ["goal"]}
 LEARNER = tuple(name for name, _ in _LEARNER)

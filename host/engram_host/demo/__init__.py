@@ -36,9 +36,10 @@ _FEWER = 4  # times fewer samples in memory, at the next try
 # less, the arena of stock firmware in 256 KB finds no piece the second time.
 _HEAP_LEFT = 28 * 1024
 # Settings that decide what memory a learner takes.
+_FORMAT = ("format", "rounding")
 _PLANNED = (
     "batch", "micro", "bits", "scope", "depth", "optimiser", "momentum", "clip", "keep", "skip",
-    "classes",
+    "classes", *_FORMAT,
 )  # fmt: skip
 Say = Callable[[str], None]
 
@@ -49,6 +50,8 @@ def demo(
     out: Path = Path("out/demo"),
     seeds: bool = False,
     meter: str | None = None,
+    format: str | None = None,
+    rounding: str | None = None,
     reporter: Reporter | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
@@ -57,10 +60,12 @@ def demo(
     port: a virtual board (built if need be, and run with a blank flash of its own, so that what
     the user's board of that name has learned stays) or a serial port. seeds: repeat with three
     seeds, for mean and spread. meter: measures the sessions with replay, as api.learn() takes it.
+    format, rounding: of what learns, as Learner takes them.
     say: is told what happens. Returns {"summary", "paths"}.
     """
     out.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
+    settings["learner"].update(format=format, rounding=rounding)
     data = digits()
     model = prepare(out, data, settings)
     with ExitStack() as stack:
@@ -173,8 +178,9 @@ def _run(
     accuracy = _joint(model, data, settings, seed, reporter)
     micro = facts["learner"]["micro"]
     settings = {**settings, "learner": {**settings["learner"], "micro": micro}}
+    options = _given(settings["learner"], _FORMAT)
     layout = plan_report(
-        model, _facts(), settings["learner"]["batch"], store["capacity"], micro=micro
+        model, _facts(), settings["learner"]["batch"], store["capacity"], micro=micro, **options
     )
     board = boards.load(facts["board"]) if boards.is_known(facts["board"]) else None
     return {
@@ -242,10 +248,14 @@ def _planned_left(device: Device, model: Path, settings: dict[str, Any]) -> int:
     """Bytes of heap that a learner with these settings leaves on this board, by the plan; less
     than nothing where it does not fit."""
     learner = settings["learner"]
-    options = {key: learner[key] for key in _PLANNED if learner.get(key) is not None}
+    options = _given(learner, _PLANNED)
     fit = api.plan(model, port=device, **options)["fit"][0]
     spare: int = fit["available_bytes"] - fit["needed_bytes"]
     return spare if fit["fits"] else min(spare, -1)
+
+
+def _given(learner: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: learner[name] for name in names if learner.get(name) is not None}
 
 
 def _smaller(learner: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
