@@ -7,6 +7,8 @@ typedef struct {
     ptrdiff_t C, row, image, out_row, out_image;
 } planes_t;
 
+enum { CHANNELS = 64 };  // at a time: as many biases are scaled on the stack
+
 static planes_t planes(const int32_t *g) {
     planes_t p = { engram_axis(g, 0), engram_axis(g, 1), g[ENGRAM_C], 0, 0, 0, 0 };
     p.row = p.w.size * p.C;
@@ -40,27 +42,31 @@ int32_t engram_depthwise_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, eng
         return ENGRAM_FAULT;
     }
     const planes_t p = planes(g);
-    engram_store_q8_t s = engram_store_q8(out.p, 0, so.p, sx.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
+    engram_store_q8_t s = engram_store_q8(out.p, p.C, so.p, sx.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
     s.bias = b.p;
-    for (ptrdiff_t c = 0; c < p.C; c++) {
-        const int32_t start = engram_start_q8(&s, (size_t)c);
+    engram_sums_q8_t t = {
+        .a_i = p.w.stride * p.C, .n2 = 1,
+        .a1 = p.h.dil * p.row, .a0 = p.w.dil * p.C, .b1 = p.w.taps * p.C, .b0 = p.C,
+    };
+    const engram_range_t whole = engram_whole(&p.w);
+    for (ptrdiff_t c = 0; c < p.C; c += CHANNELS) {
+        int32_t start[CHANNELS];
+        t.J = (size_t)(p.C - c < CHANNELS ? p.C - c : CHANNELS);
+        for (size_t k = 0; k < t.J; k++) {
+            start[k] = engram_start_q8(&s, (size_t)c + k);
+        }
         ptrdiff_t at = c;
         for (int32_t i = 0; i < B; i++) {
             for (int32_t oh = 0; oh < p.h.out; oh++) {
                 const engram_range_t r = engram_taps(&p.h, oh);
-                for (int32_t ow = 0; ow < p.w.out; ow++, at += p.C) {
-                    const engram_range_t q = engram_taps(&p.w, ow);
-                    const int8_t *x_row = x.p + i * p.image + (oh * p.h.stride - p.h.pad + r.from * p.h.dil) * p.row
+                for (int32_t ow = 0; ow < p.w.out; ow += (int32_t)t.I, at += (ptrdiff_t)t.I * p.C) {
+                    const engram_run_t run = engram_run(&p.w, &whole, ow);
+                    const engram_range_t q = run.taps;
+                    t.a = x.p + i * p.image + (oh * p.h.stride - p.h.pad + r.from * p.h.dil) * p.row
                         + (ow * p.w.stride - p.w.pad + q.from * p.w.dil) * p.C + c;
-                    const int8_t *w_row = w.p + (r.from * p.w.taps + q.from) * p.C + c;
-                    int32_t acc = start;
-                    for (int32_t j = r.from; j < r.to; j++, x_row += p.h.dil * p.row, w_row += p.w.taps * p.C) {
-                        const int8_t *xp = x_row, *wp = w_row;
-                        for (int32_t n = q.to - q.from; n > 0; n--, xp += p.w.dil * p.C, wp += p.C) {
-                            acc += *xp * *wp;
-                        }
-                    }
-                    engram_put_q8(&s, s.out + at, acc);
+                    t.b = w.p + (r.from * p.w.taps + q.from) * p.C + c;
+                    t.I = (size_t)run.n, t.n1 = (size_t)(r.to - r.from), t.n0 = (size_t)(q.to - q.from);
+                    engram_lanes_q8(&t, start, &s, at);
                 }
             }
         }
@@ -81,25 +87,29 @@ int32_t engram_depthwise_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dou
         return ENGRAM_FAULT;
     }
     const planes_t p = planes(g);
-    engram_store_q8_t s = engram_store_q8(dx.p, 0, sdx.p, sdout.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
+    engram_store_q8_t s = engram_store_q8(dx.p, p.C, sdx.p, sdout.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
+    static const int32_t zeros[CHANNELS];
+    engram_sums_q8_t t = { .a_i = p.C, .n2 = 1 };
+    // Pixels side by side that all taps reach, each from the output right of the one before.
+    const int32_t span = (p.w.taps - 1) * p.w.dil - p.w.pad;
+    engram_range_t reached = engram_clip(span, p.w.out - p.w.pad, p.w.size);
+    if (p.w.stride != 1) {
+        reached.to = reached.from;
+    }
     ptrdiff_t at = 0;
     for (int32_t i = 0; i < B; i++) {
         for (int32_t ih = 0; ih < p.h.size; ih++) {
             const engram_reach_t r = engram_reach(&p.h, ih);
-            for (int32_t iw = 0; iw < p.w.size; iw++) {
+            t.n1 = (size_t)r.n, t.a1 = -r.back * p.out_row, t.b1 = r.step * p.w.taps * p.C;
+            for (int32_t iw = 0; iw < p.w.size; iw += (int32_t)t.I, at += (ptrdiff_t)t.I * p.C) {
                 const engram_reach_t q = engram_reach(&p.w, iw);
-                const int8_t *d = dout.p + i * p.out_image + r.at * p.out_row + q.at * p.C;
-                const int8_t *f = w.p + (r.first * p.w.taps + q.first) * p.C;
-                for (ptrdiff_t c = 0; c < p.C; c++, at++, d++, f++) {
-                    const int8_t *d_row = d, *w_row = f;
-                    int32_t acc = 0;
-                    for (int32_t j = r.n; j > 0; j--, d_row -= r.back * p.out_row, w_row += r.step * p.w.taps * p.C) {
-                        const int8_t *dp = d_row, *wp = w_row;
-                        for (int32_t n = q.n; n > 0; n--, dp -= q.back * p.C, wp += q.step * p.C) {
-                            acc += *dp * *wp;
-                        }
-                    }
-                    engram_put_q8(&s, s.out + at, acc);
+                t.I = iw == reached.from && reached.to > iw ? (size_t)(reached.to - iw) : 1;
+                t.n0 = (size_t)q.n, t.a0 = -q.back * p.C, t.b0 = q.step * p.C;
+                t.a = dout.p + i * p.out_image + r.at * p.out_row + q.at * p.C;
+                t.b = w.p + (r.first * p.w.taps + q.first) * p.C;
+                for (ptrdiff_t c = 0; c < p.C; c += (ptrdiff_t)t.J, t.a += t.J, t.b += t.J) {
+                    t.J = (size_t)(p.C - c < CHANNELS ? p.C - c : CHANNELS);
+                    engram_lanes_q8(&t, zeros, &s, at + c);
                 }
             }
         }
@@ -125,26 +135,20 @@ int32_t engram_depthwise_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, e
     const int32_t e = sdout.p[ENGRAM_EXPONENT];
     const size_t products = dout.n / (size_t)p.C;
     engram_step_q8_t u = engram_step_q8(w, rest, p.C, sw.p, rates.p, e + sx.p[ENGRAM_EXPONENT], products);
+    engram_sums_q8_t t = {
+        .J = (size_t)p.C, .n2 = (size_t)B, .a2 = p.out_image, .b2 = p.image,
+        .a1 = p.out_row, .b1 = p.h.stride * p.row, .a0 = p.C, .b0 = p.w.stride * p.C,
+    };
     for (int32_t r = 0; r < p.h.taps; r++) {
         const engram_range_t oh = engram_outputs(&p.h, r);
         for (int32_t q = 0; q < p.w.taps; q++) {
             const engram_range_t ow = engram_outputs(&p.w, q);
             const ptrdiff_t x_at = (oh.from * p.h.stride - p.h.pad + r * p.h.dil) * p.row
                 + (ow.from * p.w.stride - p.w.pad + q * p.w.dil) * p.C;
-            const ptrdiff_t d_at = oh.from * p.out_row + ow.from * p.C;
-            for (ptrdiff_t c = 0; c < p.C; c++) {
-                int32_t acc = 0;
-                for (int32_t i = 0; i < B; i++) {
-                    const int8_t *d_row = dout.p + i * p.out_image + d_at + c, *x_row = x.p + i * p.image + x_at + c;
-                    for (int32_t j = oh.from; j < oh.to; j++, d_row += p.out_row, x_row += p.h.stride * p.row) {
-                        const int8_t *dp = d_row, *xp = x_row;
-                        for (int32_t n = ow.to - ow.from; n > 0; n--, dp += p.C, xp += p.w.stride * p.C) {
-                            acc += *dp * *xp;
-                        }
-                    }
-                }
-                engram_take_q8(&u, (size_t)((r * p.w.taps + q) * p.C + c), &acc, 1, 0, 1);
-            }
+            t.a = dout.p + oh.from * p.out_row + ow.from * p.C;
+            t.b = x.p + x_at;
+            t.n1 = (size_t)(oh.to - oh.from), t.n0 = (size_t)(ow.to - ow.from);
+            engram_lanes_step_q8(&t, (size_t)((r * p.w.taps + q) * p.C), &u);
         }
     }
     engram_stepped_q8(&u, sw.p, w.n);

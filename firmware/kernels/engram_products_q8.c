@@ -106,3 +106,65 @@ void engram_outer_q8(const engram_sums_q8_t *from, size_t first, engram_step_q8_
         }
     }
 }
+
+// ---- channel by channel --------------------------------------------------------------------
+
+// Whether channels come in tiles.
+static inline bool lanes_fit(const engram_sums_q8_t *t) {
+    return t->J >= ENGRAM_SIDE_J && t->n0 != 0 && t->n1 != 0;
+}
+
+static inline size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+void engram_lanes_q8(const engram_sums_q8_t *t, const int32_t *start, engram_store_q8_t *s, ptrdiff_t at) {
+    const bool fit = lanes_fit(t);
+    const size_t n = least(ENGRAM_SIDE_J, t->J);
+    for (size_t j = 0; j < t->J; j += n) {
+        const size_t from = least(j, t->J - n);  // the last tile begins earlier where it would hang over
+        const int8_t *a = t->a + from, *b = t->b + from;
+        ptrdiff_t to = at + (ptrdiff_t)j;
+        int32_t acc[ENGRAM_SIDE_J], begin[ENGRAM_SIDE_J] = { 0 };
+        for (size_t c = 0; c < n; c++) {
+            begin[c] = start[from + c];
+        }
+        #ifdef ENGRAM_PAIRS
+        uint32_t w[ENGRAM_3X3_WORDS];
+        const bool square = fit && t->n2 == 1 && t->n0 == 3 && t->n1 <= 3 && t->I > 1;
+        if (square) {
+            pack_3x3(w, t, b);
+        }
+        #endif
+        for (size_t i = 0; i < t->I; i++, a += t->a_i, to += s->out_i) {
+            memcpy(acc, begin, sizeof(acc));
+            #ifdef ENGRAM_PAIRS
+            if (square) {
+                const int8_t *second = t->n1 > 1 ? a + t->a1 : a, *third = t->n1 > 2 ? second + t->a1 : second;
+                engram_pairs_3x3((uint32_t *)acc, a, t->a0, second, third, w);
+            } else
+            #endif
+            if (fit) {
+                engram_tile_lanes_q8(t, a, b, acc);
+            } else {
+                engram_edge_lanes_q8(t, a, b, n, acc);
+            }
+            engram_store_some_q8(s, to, 1, acc + (j - from), n - (j - from));
+        }
+    }
+}
+
+void engram_lanes_step_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u) {
+    const bool fit = lanes_fit(t);
+    const size_t n = least(ENGRAM_SIDE_J, t->J);
+    for (size_t j = 0; j < t->J; j += n) {
+        const size_t from = least(j, t->J - n);
+        int32_t acc[ENGRAM_SIDE_J] = { 0 };
+        if (fit) {
+            engram_tile_lanes_q8(t, t->a + from, t->b + from, acc);
+        } else {
+            engram_edge_lanes_q8(t, t->a + from, t->b + from, n, acc);
+        }
+        engram_take_q8(u, first + j, acc + (j - from), 1, 0, n - (j - from));
+    }
+}

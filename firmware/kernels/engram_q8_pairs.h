@@ -207,4 +207,19 @@ static size_t packed_outer(const engram_sums_q8_t *t, size_t first, engram_step_
     return t->I;
 }
 
+// Up to three rows of three taps of four channels, for engram_pairs_3x3; rows that are not there weigh 0.
+static void pack_3x3(uint32_t w[ENGRAM_3X3_WORDS], const engram_sums_q8_t *t, const int8_t *b) {
+    uint32_t taps[9], crossed[8];
+    for (size_t k = 0; k < 9; k++) {
+        taps[k] = k / 3 < t->n1 ? engram_load4(b + (ptrdiff_t)(k / 3) * t->b1 + (ptrdiff_t)(k % 3) * t->b0) : 0;
+    }
+    for (size_t four = 0; four < 8; four += 4) {
+        engram_cross_pairs(crossed, taps[four], taps[four + 1], taps[four + 2], taps[four + 3]);
+        for (size_t c = 0; c < 4; c++) {
+            w[2 * four + c] = crossed[2 * c], w[2 * four + 4 + c] = crossed[2 * c + 1];
+        }
+    }
+    w[16] = engram_even_pair(taps[8]), w[17] = engram_odd_pair(taps[8]);
+}
+
 #endif

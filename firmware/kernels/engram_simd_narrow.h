@@ -118,6 +118,59 @@ static __attribute__((naked, noinline, unused)) void engram_narrow_side_4(uint32
     #undef PRODUCTS
 }
 
+// Rows of taps: n1 times n0 steps of a0 and b0, none of them 0, with a jump from the end of a row on.
+typedef struct {
+    size_t n1, n0;
+    ptrdiff_t a0, b0, jump_a, jump_b;
+} engram_taps_t;
+
+// sum[j] += a[j] * b[j] for every tap.
+static __attribute__((naked, noinline, unused)) void engram_narrow_lanes_4(uint32_t *sum, const int8_t *a,
+    const int8_t *b, const engram_taps_t *taps) {
+    (void)sum, (void)a, (void)b, (void)taps;  // in r0 to r3
+    #define LANE(c, j) "ldrsb r0, [r1, " j "]\n\t" "ldrsb r7, [r2, " j "]\n\t" "muls r7, r0\n\t" "add " c ", r7\n\t"
+    __asm__ volatile (
+        ".syntax unified\n\t"
+        "push {r4-r7, lr}\n\t"
+        "mov r4, r8\n\t" "mov r5, r9\n\t" "mov r6, r10\n\t" "mov r7, r11\n\t"
+        "push {r4-r7}\n\t"
+        "ldr r4, [r3, #8]\n\t" "mov r12, r4\n\t"      // a0
+        "ldr r4, [r3, #12]\n\t" "mov lr, r4\n\t"      // b0
+        "mov r4, r0\n\t"
+        "ldmia r4!, {r5-r7}\n\t"
+        "mov r8, r5\n\t" "mov r9, r6\n\t" "mov r10, r7\n\t"
+        "ldr r4, [r4]\n\t" "mov r11, r4\n\t"
+        "ldr r4, [r3]\n\t"
+        "push {r0, r3, r4, r5}\n\t"                   // sum, taps, rows left, taps left
+        "movs r6, #0\n\t" "movs r3, #1\n\t" "movs r4, #2\n\t" "movs r5, #3\n"
+        "0:\n\t"
+        "ldr r0, [sp, #4]\n\t"
+        "ldr r0, [r0, #4]\n"
+        "1:\n\t"
+        "str r0, [sp, #12]\n\t"
+        LANE("r8", "r6") LANE("r9", "r3") LANE("r10", "r4") LANE("r11", "r5")
+        "add r1, r12\n\t"
+        "add r2, lr\n\t"
+        "ldr r0, [sp, #12]\n\t"
+        "subs r0, r0, #1\n\t"
+        "bne 1b\n\t"
+        "ldr r0, [sp, #4]\n\t"
+        "ldr r7, [r0, #16]\n\t" "adds r1, r1, r7\n\t"
+        "ldr r7, [r0, #20]\n\t" "adds r2, r2, r7\n\t"
+        "ldr r0, [sp, #8]\n\t"
+        "subs r0, r0, #1\n\t"
+        "str r0, [sp, #8]\n\t"
+        "bne 0b\n\t"
+        "pop {r0-r3}\n\t"
+        "mov r4, r8\n\t" "mov r5, r9\n\t" "mov r6, r10\n\t" "mov r7, r11\n\t"
+        "stmia r0!, {r4-r7}\n\t"
+        "pop {r4-r7}\n\t"
+        "mov r8, r4\n\t" "mov r9, r5\n\t" "mov r10, r6\n\t" "mov r11, r7\n\t"
+        "pop {r4-r7, pc}\n"
+        );
+    #undef LANE
+}
+
 // r0 = (r0 * r1 + 2**30) >> 31 for r1 >= 0, from four products of halves; uses r1 to r4. The
 // library's 64-bit product knows neither that the high half is wanted nor that one sign is known.
 #define HIGH_PRODUCT \

@@ -380,6 +380,52 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_side_4(uint32_
     #undef CROSSED
 }
 
+// Nine taps of four channels: rows of three from `x`, `second` and `third` on, a0 apart. w: for taps 0
+// and 2, 1 and 3, 4 and 6, 5 and 7 the pair of each channel, then tap 8 as two words.
+enum { ENGRAM_3X3_WORDS = 18 };
+
+static __attribute__((naked, noinline, unused)) void engram_pairs_3x3(uint32_t sums[4], const int8_t *x, ptrdiff_t a0,
+    const int8_t *second, const int8_t *third, const uint32_t *w) {
+    (void)sums, (void)x, (void)a0, (void)second, (void)third, (void)w;  // in r0 to r3 and on the stack
+    #define TWO_TAPS(one, other) \
+        "ldr r8, " one "\n\t" \
+        "ldr r9, " other "\n\t" \
+        "pkhbt r10, r8, r9, lsl #16\n\t" \
+        "pkhtb r8, r9, r8, asr #16\n\t" \
+        "ldrd r0, lr, [r12], #8\n\t" \
+        "sxtb16 r9, r10\n\t" \
+        "sxtb16 r10, r10, ror #8\n\t" \
+        "smlad r4, r9, r0, r4\n\t" \
+        "smlad r5, r10, lr, r5\n\t" \
+        "ldrd r0, lr, [r12], #8\n\t" \
+        "sxtb16 r11, r8\n\t" \
+        "sxtb16 r8, r8, ror #8\n\t" \
+        "smlad r6, r11, r0, r6\n\t" \
+        "smlad r7, r8, lr, r7\n\t"
+    __asm__ volatile (
+        "push {r0, r4-r11, lr}\n\t"
+        "ldr r12, [sp, #44]\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        TWO_TAPS("[r1]", "[r1, r2, lsl #1]")
+        TWO_TAPS("[r1, r2]", "[r3]")
+        "ldr r1, [sp, #40]\n\t"
+        TWO_TAPS("[r3, r2]", "[r1]")
+        TWO_TAPS("[r3, r2, lsl #1]", "[r1, r2]")
+        "ldr r8, [r1, r2, lsl #1]\n\t"
+        "ldrd r0, lr, [r12]\n\t"
+        "sxtb16 r9, r8\n\t"
+        "sxtb16 r8, r8, ror #8\n\t"
+        "smlabb r4, r9, r0, r4\n\t"
+        "smlatt r6, r9, r0, r6\n\t"
+        "smlabb r5, r8, lr, r5\n\t"
+        "smlatt r7, r8, lr, r7\n\t"
+        "pop {r0}\n\t"
+        "stmia r0, {r4-r7}\n\t"
+        "pop {r4-r11, pc}\n"
+        );
+    #undef TWO_TAPS
+}
+
 // Four neighbouring bytes of each of four rows as lanes: rows 0 and 2, rows 1 and 3 of each byte.
 static inline __attribute__((always_inline)) void engram_cross_pairs(uint32_t to[8], uint32_t r0, uint32_t r1,
     uint32_t r2, uint32_t r3) {

@@ -129,4 +129,9 @@ void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);    // a0 = 
 void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);   // b_j = 1
 void engram_outer_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u);  // b_j = 1; weights from `first` on
 
+// Channel by channel: I rows of J sums, each of its own a and b, side by side. The rows share b; they
+// begin with `start` and are stored from `at` on. Or one row, taken by weights from `first` on.
+void engram_lanes_q8(const engram_sums_q8_t *t, const int32_t *start, engram_store_q8_t *s, ptrdiff_t at);
+void engram_lanes_step_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u);
+
 #endif
