@@ -83,26 +83,45 @@ static engram_sums_q8_t merged(const engram_sums_q8_t *from) {
     return t;
 }
 
+// Sums of one row, n columns from j on; acc has room for a tile in front, where the last one begins.
+static void row_outer(const engram_sums_q8_t *t, size_t i, size_t j, int32_t *acc, size_t n) {
+    const int8_t *a = t->a + i;
+    #ifndef ENGRAM_PAIRS  // whose tile needs a0 = 1
+    if (t->J >= ENGRAM_SIDE_J && engram_tiles_fit_q8(t)) {
+        for (size_t c = 0; c < n; c += ENGRAM_SIDE_J) {
+            const size_t from = j + c + ENGRAM_SIDE_J <= t->J ? j + c : t->J - ENGRAM_SIDE_J;
+            int32_t *tile = acc + ((ptrdiff_t)from - (ptrdiff_t)j);
+            memset(tile, 0, ENGRAM_SIDE_J * sizeof(int32_t));
+            engram_tile_side_q8(t, a, t->b + from, tile);
+        }
+        return;
+    }
+    #endif
+    memset(acc, 0, n * sizeof(int32_t));
+    engram_edge_q8(t, a, t->b + j, n, acc);
+}
+
 void engram_outer_q8(const engram_sums_q8_t *from, size_t first, engram_step_q8_t *u) {
+    enum { COLUMNS = 16 };
     const engram_sums_q8_t all = merged(from), *t = &all;
+    const bool one = t->n0 * t->n1 * t->n2 == 1;
     size_t i = 0;
     #ifdef ENGRAM_PAIRS
-    i = packed_outer(t, first, u);
+    i = one ? 0 : packed_outer(t, first, u);
     #endif
     for (; i < t->I; i++) {
-        for (size_t j = 0; j < t->J; j += ENGRAM_SIDE_J) {
-            const size_t from = j + ENGRAM_SIDE_J <= t->J ? j : t->J < ENGRAM_SIDE_J ? 0 : t->J - ENGRAM_SIDE_J;
-            const size_t n = t->J < ENGRAM_SIDE_J ? t->J : ENGRAM_SIDE_J;
-            int32_t acc[ENGRAM_SIDE_J] = { 0 };
-            #ifndef ENGRAM_PAIRS  // whose tile needs a0 = 1
-            if (n == ENGRAM_SIDE_J && engram_tiles_fit_q8(t)) {
-                engram_tile_side_q8(t, t->a + i, t->b + from, acc);
-            } else
-            #endif
-            {
-                engram_edge_q8(t, t->a + i, t->b + from, n, acc);
+        for (size_t j = 0, n; j < t->J; j += n) {
+            int32_t room[ENGRAM_SIDE_J + COLUMNS], *acc = room + ENGRAM_SIDE_J;
+            n = t->J - j < COLUMNS ? t->J - j : COLUMNS;
+            if (one) {
+                const int32_t v = t->a[i];
+                for (size_t c = 0; c < n; c++) {
+                    acc[c] = v * t->b[j + c];
+                }
+            } else {
+                row_outer(t, i, j, acc, n);
             }
-            engram_take_q8(u, first + i * (size_t)u->w_i + j, acc + (j - from), 1, 0, n - (j - from));
+            engram_take_q8(u, first + i * (size_t)u->w_i + j, acc, 1, 0, n);
         }
     }
 }
@@ -126,24 +145,19 @@ void engram_lanes_q8(const engram_sums_q8_t *t, const int32_t *start, engram_sto
         const int8_t *a = t->a + from, *b = t->b + from;
         ptrdiff_t to = at + (ptrdiff_t)j;
         int32_t acc[ENGRAM_SIDE_J], begin[ENGRAM_SIDE_J] = { 0 };
-        for (size_t c = 0; c < n; c++) {
-            begin[c] = start[from + c];
+        if (fit) {
+            memcpy(begin, start + from, sizeof(begin));
+        } else {
+            memcpy(begin, start + from, n * sizeof(int32_t));
         }
         #ifdef ENGRAM_PAIRS
-        uint32_t w[ENGRAM_3X3_WORDS];
-        const bool square = fit && t->n2 == 1 && t->n0 == 3 && t->n1 <= 3 && t->I > 1;
-        if (square) {
-            pack_3x3(w, t, b);
+        if (fit && from == j && t->n2 == 1 && t->n0 == 3 && t->n1 <= 3 && t->I > 1) {
+            lanes_3x3(t, j, start, s, to);
+            continue;
         }
         #endif
         for (size_t i = 0; i < t->I; i++, a += t->a_i, to += s->out_i) {
             memcpy(acc, begin, sizeof(acc));
-            #ifdef ENGRAM_PAIRS
-            if (square) {
-                const int8_t *second = t->n1 > 1 ? a + t->a1 : a, *third = t->n1 > 2 ? second + t->a1 : second;
-                engram_pairs_3x3((uint32_t *)acc, a, t->a0, second, third, w);
-            } else
-            #endif
             if (fit) {
                 engram_tile_lanes_q8(t, a, b, acc);
             } else {

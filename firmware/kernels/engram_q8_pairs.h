@@ -207,19 +207,40 @@ static size_t packed_outer(const engram_sums_q8_t *t, size_t first, engram_step_
     return t->I;
 }
 
-// Up to three rows of three taps of four channels, for engram_pairs_3x3; rows that are not there weigh 0.
+// Up to three rows of three taps of four channels, for engram_pairs_3x3; rows that are not there weigh
+// 0. Written out: a compiler that keeps a loop keeps its arrays in memory.
 static void pack_3x3(uint32_t w[ENGRAM_3X3_WORDS], const engram_sums_q8_t *t, const int8_t *b) {
-    uint32_t taps[9], crossed[8];
-    for (size_t k = 0; k < 9; k++) {
-        taps[k] = k / 3 < t->n1 ? engram_load4(b + (ptrdiff_t)(k / 3) * t->b1 + (ptrdiff_t)(k % 3) * t->b0) : 0;
+    const ptrdiff_t b0 = t->b0;
+    const int8_t *second = b + t->b1, *third = second + t->b1;
+    uint32_t s0 = 0, s1 = 0, s2 = 0, t0 = 0, t1 = 0, t2 = 0, x[8];
+    if (t->n1 > 1) {
+        s0 = engram_load4(second), s1 = engram_load4(second + b0), s2 = engram_load4(second + 2 * b0);
     }
-    for (size_t four = 0; four < 8; four += 4) {
-        engram_cross_pairs(crossed, taps[four], taps[four + 1], taps[four + 2], taps[four + 3]);
-        for (size_t c = 0; c < 4; c++) {
-            w[2 * four + c] = crossed[2 * c], w[2 * four + 4 + c] = crossed[2 * c + 1];
-        }
+    if (t->n1 > 2) {
+        t0 = engram_load4(third), t1 = engram_load4(third + b0), t2 = engram_load4(third + 2 * b0);
     }
-    w[16] = engram_even_pair(taps[8]), w[17] = engram_odd_pair(taps[8]);
+    engram_cross_pairs(x, engram_load4(b), engram_load4(b + b0), engram_load4(b + 2 * b0), s0);
+    w[0] = x[0], w[1] = x[2], w[2] = x[4], w[3] = x[6];
+    w[4] = x[1], w[5] = x[3], w[6] = x[5], w[7] = x[7];
+    engram_cross_pairs(x, s1, s2, t0, t1);
+    w[8] = x[0], w[9] = x[2], w[10] = x[4], w[11] = x[6];
+    w[12] = x[1], w[13] = x[3], w[14] = x[5], w[15] = x[7];
+    w[16] = engram_even_pair(t2), w[17] = engram_odd_pair(t2);
+}
+
+// Four channels of every row of t, which has up to three rows of three taps; stored from `at` on.
+static void lanes_3x3(const engram_sums_q8_t *t, size_t from, const int32_t *start, engram_store_q8_t *s,
+    ptrdiff_t at) {
+    engram_3x3_t r;  // not with an initializer, which would clear all of it
+    r.x = t->a + from, r.second = t->n1 > 1 ? t->a1 : 0, r.third = (ptrdiff_t)(t->n1 - 1) * t->a1;
+    r.right = t->a0, r.next = t->a_i, r.out = s->out + at, r.out_next = s->out_i;
+    r.limit = s->limit, r.shift = s->down + 1, r.n = t->I;
+    memcpy(r.begin, start + from, sizeof(r.begin));
+    pack_3x3(r.w, t, t->b + from);
+    while (r.n != 0 && engram_pairs_3x3(&r) != 0) {
+        engram_store_some_q8(s, r.out - s->out, 1, (const int32_t *)r.sums, 4);
+        r.x += r.next, r.out += r.out_next, r.n--, r.limit = s->limit;
+    }
 }
 
 #endif

@@ -36,7 +36,8 @@ static inline bool engram_tiles_fit_q8(const engram_sums_q8_t *t) {
 }
 
 // Any strides, n columns.
-static __attribute__((noinline)) void engram_edge_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, size_t n, int32_t *acc) {
+static __attribute__((noinline)) void engram_edge_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b,
+    size_t n, int32_t *acc) {
     EACH_PIECE(t, a, b,
         const int8_t *at = a1;
         const int8_t *bt = b1;
@@ -48,8 +49,8 @@ static __attribute__((noinline)) void engram_edge_q8(const engram_sums_q8_t *t, 
         })
 }
 
-static __attribute__((noinline)) void engram_edge_lanes_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, size_t n,
-    int32_t *acc) {
+static __attribute__((noinline)) void engram_edge_lanes_q8(const engram_sums_q8_t *t, const int8_t *a,
+    const int8_t *b, size_t n, int32_t *acc) {
     EACH_PIECE(t, a, b,
         const int8_t *at = a1;
         const int8_t *bt = b1;
@@ -129,7 +130,7 @@ static inline void engram_tile_side_q8(const engram_sums_q8_t *t, const int8_t *
 
 #else
 
-// Sixteen products a time where there are vectors: the compiler makes them of a loop of this length.
+// Where there are vectors, the compiler makes them of these loops.
 static inline void engram_tile_dot_q8(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b, int32_t *acc) {
     int32_t c0 = acc[0], c1 = acc[1], c2 = acc[2], c3 = acc[3];
     EACH_PIECE(t, a, b,
@@ -138,18 +139,7 @@ static inline void engram_tile_dot_q8(const engram_sums_q8_t *t, const int8_t *a
         const int8_t *b_1 = b_0 + t->b_j;
         const int8_t *b_2 = b_1 + t->b_j;
         const int8_t *b_3 = b_2 + t->b_j;
-        size_t n0 = t->n0;
-        #ifdef ENGRAM_VECTORS
-        for (; n0 >= 16; n0 -= 16, at += 16, b_0 += 16, b_1 += 16, b_2 += 16, b_3 += 16) {
-            for (int k = 0; k < 16; k++) {
-                c0 += at[k] * b_0[k];
-                c1 += at[k] * b_1[k];
-                c2 += at[k] * b_2[k];
-                c3 += at[k] * b_3[k];
-            }
-        }
-        #endif
-        for (; n0 != 0; n0--) {
+        for (size_t n0 = t->n0; n0 != 0; n0--) {
             const int32_t v = *at++;
             c0 += v * *b_0++;
             c1 += v * *b_1++;

@@ -118,6 +118,79 @@ static __attribute__((naked, noinline, unused)) void engram_narrow_side_4(uint32
     #undef PRODUCTS
 }
 
+// n (not 0) weights that take a step, v = weight - (acc * mult + (random >> left) >> right), as
+// engram_sums_q8.c has it. Stops in front of one that is beyond the limit; returns how many are left.
+typedef struct {
+    const int32_t *acc;
+    int8_t *w;
+    ptrdiff_t to_rest;      // from a byte of w to the one below it
+    int32_t mult, right;
+    uint32_t random, spread, limit;
+    int32_t left;
+    size_t n;
+} engram_narrow_take_t;
+
+#define TAKE(name, LOAD, STORE) \
+    static __attribute__((naked, noinline, unused)) size_t name(engram_narrow_take_t *t) { \
+        (void)t;  /* in r0 */ \
+        __asm__ volatile ( \
+            ".syntax unified\n\t" \
+            "push {r4-r7, lr}\n\t" \
+            "mov r4, r8\n\t" "mov r5, r9\n\t" "mov r6, r10\n\t" "mov r7, r11\n\t" \
+            "push {r0, r4-r7}\n\t" \
+            "adds r0, r0, #20\n\t" \
+            "ldmia r0!, {r3-r7}\n\t" \
+            "mov r8, r3\n\t" "mov r9, r4\n\t" "mov r10, r5\n\t" "mov r11, r6\n\t" "mov r12, r7\n\t" \
+            "ldr r0, [sp]\n\t" \
+            "ldr r1, [r0, #4]\n\t" "ldr r2, [r0, #8]\n\t" "ldr r6, [r0, #12]\n\t" "ldr r7, [r0, #16]\n\t" \
+            "ldr r0, [r0]\n" \
+            "1:\n\t" \
+            "ldmia r0!, {r3}\n\t" \
+            "muls r3, r6\n\t" \
+            "mov r4, r8\n\t" \
+            "mov r5, r11\n\t" \
+            "lsrs r4, r5\n\t" \
+            "adds r3, r3, r4\n\t" \
+            "asrs r3, r7\n\t" \
+            "movs r4, #0\n\t" \
+            "ldrsb r4, [r1, r4]\n\t" \
+            LOAD \
+            "subs r4, r4, r3\n\t" \
+            "mov r5, r10\n\t" \
+            "adds r3, r4, r5\n\t" \
+            "lsls r5, r5, #1\n\t" \
+            "cmp r3, r5\n\t" \
+            "bhi 2f\n\t" \
+            STORE \
+            "strb r4, [r1]\n\t" \
+            "adds r1, r1, #1\n\t" \
+            "add r8, r9\n\t" \
+            "mov r3, r12\n\t" \
+            "subs r3, r3, #1\n\t" \
+            "mov r12, r3\n\t" \
+            "bne 1b\n\t" \
+            "b 3f\n" \
+            "2:\n\t" \
+            "subs r0, r0, #4\n" \
+            "3:\n\t" \
+            "ldr r3, [sp]\n\t" \
+            "str r0, [r3]\n\t" \
+            "str r1, [r3, #4]\n\t" \
+            "mov r0, r8\n\t" \
+            "str r0, [r3, #20]\n\t" \
+            "mov r0, r12\n\t" \
+            "str r0, [r3, #36]\n\t" \
+            "pop {r3-r7}\n\t" \
+            "mov r8, r4\n\t" "mov r9, r5\n\t" "mov r10, r6\n\t" "mov r11, r7\n\t" \
+            "pop {r4-r7, pc}\n" \
+            ); \
+    }
+TAKE(engram_narrow_take, "", "")
+TAKE(engram_narrow_take_wide,
+    "ldrsb r5, [r1, r2]\n\t" "lsls r4, r4, #8\n\t" "adds r4, r4, r5\n\t",
+    "strb r4, [r1, r2]\n\t" "adds r4, r4, #128\n\t" "asrs r4, r4, #8\n\t")
+#undef TAKE
+
 // Rows of taps: n1 times n0 steps of a0 and b0, none of them 0, with a jump from the end of a row on.
 typedef struct {
     size_t n1, n0;

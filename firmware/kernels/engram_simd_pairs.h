@@ -380,13 +380,26 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_side_4(uint32_
     #undef CROSSED
 }
 
-// Nine taps of four channels: rows of three from `x`, `second` and `third` on, a0 apart. w: for taps 0
-// and 2, 1 and 3, 4 and 6, 5 and 7 the pair of each channel, then tap 8 as two words.
+// Nine taps of four channels at n (not 0) places: three rows of three, `right` bytes apart. w: for taps
+// 0 and 2, 1 and 3, 4 and 6, 5 and 7 the pair of each channel, then tap 8 as two words. A sum is stored
+// as engram_products_q8.c has it. Stops at a place that has one beyond the limit, with its sums;
+// returns how many places are left, this one included.
 enum { ENGRAM_3X3_WORDS = 18 };
 
-static __attribute__((naked, noinline, unused)) void engram_pairs_3x3(uint32_t sums[4], const int8_t *x, ptrdiff_t a0,
-    const int8_t *second, const int8_t *third, const uint32_t *w) {
-    (void)sums, (void)x, (void)a0, (void)second, (void)third, (void)w;  // in r0 to r3 and on the stack
+typedef struct {
+    const int8_t *x;
+    ptrdiff_t second, third;           // from the first row to the others
+    ptrdiff_t right, next;             // from tap to tap, from place to place
+    int8_t *out;
+    ptrdiff_t out_next;
+    uint32_t limit;
+    int32_t shift;                     // 1 to 32
+    size_t n;
+    uint32_t begin[4], sums[4], w[ENGRAM_3X3_WORDS];
+} engram_3x3_t;
+
+static __attribute__((naked, noinline, unused)) size_t engram_pairs_3x3(engram_3x3_t *t) {
+    (void)t;  // in r0
     #define TWO_TAPS(one, other) \
         "ldr r8, " one "\n\t" \
         "ldr r9, " other "\n\t" \
@@ -402,13 +415,28 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_3x3(uint32_t s
         "sxtb16 r8, r8, ror #8\n\t" \
         "smlad r6, r11, r0, r6\n\t" \
         "smlad r7, r8, lr, r7\n\t"
+    #define WITHIN(c) \
+        "add r8, " c ", r9\n\t" \
+        "cmp r8, r9, lsl #1\n\t" \
+        "bhi 2f\n\t"
+    #define STORED(c, at) \
+        "asrs " c ", " c ", r10\n\t"  /* the carry is the half that rounds up */ \
+        "adc " c ", " c ", #0\n\t" \
+        "strb " c ", [r8, #" at "]\n\t"
     __asm__ volatile (
-        "push {r0, r4-r11, lr}\n\t"
-        "ldr r12, [sp, #44]\n\t"
-        "ldmia r0, {r4-r7}\n\t"
+        "push {r0, r4-r11, lr}\n"
+        "1:\n\t"
+        "add r12, r0, #40\n\t"
+        "ldmia r12, {r4-r7}\n\t"
+        "add r12, r12, #32\n\t"
+        "ldrd r1, r3, [r0]\n\t"
+        "ldr r2, [r0, #12]\n\t"
+        "add r3, r3, r1\n\t"
         TWO_TAPS("[r1]", "[r1, r2, lsl #1]")
         TWO_TAPS("[r1, r2]", "[r3]")
-        "ldr r1, [sp, #40]\n\t"
+        "ldr r0, [sp]\n\t"
+        "ldr r0, [r0, #8]\n\t"
+        "add r1, r1, r0\n\t"
         TWO_TAPS("[r3, r2]", "[r1]")
         TWO_TAPS("[r3, r2, lsl #1]", "[r1, r2]")
         "ldr r8, [r1, r2, lsl #1]\n\t"
@@ -419,11 +447,32 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_3x3(uint32_t s
         "smlatt r6, r9, r0, r6\n\t"
         "smlabb r5, r8, lr, r5\n\t"
         "smlatt r7, r8, lr, r7\n\t"
-        "pop {r0}\n\t"
-        "stmia r0, {r4-r7}\n\t"
-        "pop {r4-r11, pc}\n"
+        "ldr r0, [sp]\n\t"
+        "ldrd r9, r10, [r0, #28]\n\t"   // limit, shift
+        WITHIN("r4") WITHIN("r5") WITHIN("r6") WITHIN("r7")
+        "ldrd r8, r9, [r0, #20]\n\t"    // out, from one to the next
+        STORED("r4", "0") STORED("r5", "1") STORED("r6", "2") STORED("r7", "3")
+        "add r8, r8, r9\n\t"
+        "str r8, [r0, #20]\n\t"
+        "ldr r1, [r0]\n\t"
+        "ldr r2, [r0, #16]\n\t"
+        "add r1, r1, r2\n\t"
+        "str r1, [r0]\n\t"
+        "ldr r1, [r0, #36]\n\t"
+        "subs r1, r1, #1\n\t"
+        "str r1, [r0, #36]\n\t"
+        "bne 1b\n"
+        "2:\n\t"
+        "add r12, r0, #56\n\t"
+        "stmia r12, {r4-r7}\n\t"
+        "ldr r12, [r0, #36]\n\t"
+        "pop {r0, r4-r11, lr}\n\t"
+        "mov r0, r12\n\t"
+        "bx lr\n"
         );
     #undef TWO_TAPS
+    #undef WITHIN
+    #undef STORED
 }
 
 // Four neighbouring bytes of each of four rows as lanes: rows 0 and 2, rows 1 and 3 of each byte.

@@ -1,6 +1,8 @@
 // Records and steps of fully quantized training.
 #include "engram_sums_q8.h"
 
+#include "engram_simd.h"
+
 // ---- checks --------------------------------------------------------------------------------
 
 bool engram_record_ok(engram_fault_t *fault, int arg, const int32_t *record, size_t n) {
@@ -183,14 +185,37 @@ static inline __attribute__((always_inline)) void take(engram_step_q8_t *u, size
     }
 }
 
+#ifdef ENGRAM_NARROW
+static void take_row(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n) {
+    const bool wide = u->rest != NULL;
+    engram_narrow_take_t t = {
+        .acc = acc, .w = u->w + i, .to_rest = wide ? u->rest - u->w : 0, .n = n,
+        .mult = u->mult, .right = u->right, .left = 32 - u->right,
+        .random = u->random + (uint32_t)i * u->spread, .spread = u->spread, .limit = u->limit,
+    };
+    while (t.n != 0 && (wide ? engram_narrow_take_wide : engram_narrow_take)(&t) != 0) {
+        take(u, (size_t)(t.w - u->w), t.acc, 1, 0, 1, wide, true);
+        t.acc++, t.w++, t.n--, t.random += t.spread, t.limit = u->limit;
+    }
+}
+#endif
+
 void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t rows, size_t step, size_t n) {
     if (!u->quick) {
         take(u, i, acc, rows, step, n, u->rest != NULL, false);
-    } else if (u->rest != NULL) {
+        return;
+    }
+    #ifdef ENGRAM_NARROW
+    for (; rows != 0; rows--, i += (size_t)u->w_i, acc += step) {
+        take_row(u, i, acc, n);
+    }
+    #else
+    if (u->rest != NULL) {
         take(u, i, acc, rows, step, n, true, true);
     } else {
         take(u, i, acc, rows, step, n, false, true);
     }
+    #endif
 }
 
 int32_t engram_next_random_q8(int32_t state) {

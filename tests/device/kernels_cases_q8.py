@@ -206,7 +206,10 @@ _GEOM = tuple((2,) + geom for geom in GEOM) + ((0,) + GEOM[1], (5,) + GEOM[2], (
 _GEOM += (
     (1, 4, 5, 17, 5, 3, 3, 1, 1, 1, 1, 1, 1, 4, 5),
     (5, 2, 6, 18, 9, 2, 3, 1, 1, 0, 1, 1, 1, 1, 6),
+    (1, 5, 7, 9, 6, 3, 3, 1, 2, 1, 0, 1, 1, 5, 3),
+    (4, 3, 6, 4, 13, 3, 3, 1, 1, 1, 1, 1, 1, 3, 6),
 )
+_SOME_GEOM = tuple(_GEOM[i] for i in range(1, len(_GEOM), 3))  # MicroPython slices in steps of 1
 _N = ((0,), (1,), (7,), (32,))
 _LONG = _N + ((300,),)
 _DENSE = (
@@ -225,15 +228,15 @@ CASES = (
     (conv2d_fwd_q8, 2, True, _GEOM),
     (conv2d_bwd_dx_q8, 2, True, _GEOM),
     (conv2d_step_q8, 4, True, _GEOM),
-    (conv2d_step_q8_no_rest, 4, True, _GEOM[1::3]),
+    (conv2d_step_q8_no_rest, 4, True, _SOME_GEOM),
     (conv2d_t_fwd_q8, 2, True, _GEOM),
     (conv2d_t_bwd_dx_q8, 2, True, _GEOM),
     (conv2d_t_step_q8, 4, True, _GEOM),
-    (conv2d_t_step_q8_no_rest, 4, True, _GEOM[1::3]),
+    (conv2d_t_step_q8_no_rest, 4, True, _SOME_GEOM),
     (depthwise_fwd_q8, 2, True, _GEOM),
     (depthwise_bwd_dx_q8, 2, True, _GEOM),
     (depthwise_step_q8, 4, True, _GEOM),
-    (depthwise_step_q8_no_rest, 4, True, _GEOM[1::3]),
+    (depthwise_step_q8_no_rest, 4, True, _SOME_GEOM),
     (relu_fwd_q8, 1, True, _N),
     (relu_bwd_dx_q8, 1, True, _N),
     (relu6_fwd_q8, 1, True, _LONG),
