@@ -43,15 +43,22 @@ def losses(path, lr=0.02, **options):
     stage, out = learner.stage, []
     latents = bytearray(stage.latents)  # as a store has them
     stage.refill = lambda: kernels.dequantize_s8(stage.again, latents, learner.latent_qp)
-    stage.start()
-    for _ in range(STEPS):
+
+    def passes():
         stage.begin()
         for first in range(0, BATCH, stage.micro):
             fill(learner, first)
             latents[:] = stage.latents
-            kernels.dequantize_s8(stage.x, latents, learner.latent_qp)
+            stage.take_latents()
             stage.forward_loss()
             stage.backward()
+
+    learner.trainer.set_rates(0)
+    stage.settle(passes)
+    learner.trainer.set_rates(1)
+    stage.start()
+    for _ in range(STEPS):
+        passes()
         stage.update()
         out.append(sum([stats[0] for stats in stage.stats.values()]) / BATCH)
     return out

@@ -17,6 +17,10 @@ WHOLE = {"scope": "all"}
 # The auto-encoder is too large: 424 kB in flash, 1.1 MB of RAM.
 UNIX = {name: WHOLE for name in networks.NETWORKS if name != "autoencoder"}
 CORTEX = UNIX
+QUANTIZED = {
+    name: {"format": "q8", "momentum": 0.0, "lr": 0.5 if name == "every_op" else 0.02, **WHOLE}
+    for name in UNIX
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,11 @@ def learned(host, path, options):
     return [float(value) for value in text.split()[2:]]
 
 
-@pytest.mark.parametrize(("name", "networks_of_run"), [("unix", UNIX), ("qemu_m4f", CORTEX)])
+@pytest.mark.parametrize(
+    ("name", "networks_of_run"),
+    [("unix", UNIX), ("qemu_m4f", CORTEX), ("unix", QUANTIZED), ("qemu_m4f", QUANTIZED)],
+    ids=["unix", "qemu_m4f", "unix-q8", "qemu_m4f-q8"],
+)
 def test_a_network_learns_on_a_board_as_on_cpython(folder, tmp_path, name, networks_of_run):
     host = BoardHost(name, tmp_path)
     host.start()

@@ -79,6 +79,17 @@ def test_planned_is_measured_of_partial_updates(board, options):
 
 @pytest.mark.board
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [
+    {"format": "q8"}, {"format": "mixed"}, {"format": "q8", "rounding": "sr", "scope": "head"},
+    {"format": "q8", "weight_decay": 0.001},
+], ids=["q8", "mixed", "head", "decay"])  # fmt: skip
+@pytest.mark.parametrize("name", ["digits", "tiny"])
+def test_planned_is_measured_in_q8(board, name, options):
+    assert not check(board, name, 16, **options)
+
+
+@pytest.mark.board
+@pytest.mark.slow
 def test_planned_is_measured_where_latents_are_read_twice(tmp_path):
     """A keyword spotter whose last convolution learns. At 4 bits a latent of 8,000 elements goes
     into an erase unit."""

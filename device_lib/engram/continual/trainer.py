@@ -62,7 +62,7 @@ class Trainer:
         self._settle()
         self._stage.start()
         self._optimiser.start()
-        self._set_rates(1)
+        self.set_rates(1)
         strategy.begin()
         total = steps or (epochs or 1) * sampler.steps_per_epoch
         if not steps and not epochs:
@@ -70,7 +70,7 @@ class Trainer:
         divergence = _divergence(learner, total, sampler.old > 0)
         for n in range(total):
             self._optimiser.next_step()
-            self._set_rates(1 - self.lr_decay * n / total)
+            self.set_rates(1 - self.lr_decay * n / total)
             self.step()
             if n + 1 == total:
                 strategy.finish()
@@ -85,7 +85,7 @@ class Trainer:
         stage, strategy = self._stage, self._learner.strategy
         if stage.scales is None:
             return
-        self._set_rates(0)
+        self.set_rates(0)
         self._fill(min(self._learner.sampler.new_per_batch, stage.micro))
 
         def run():
@@ -135,7 +135,8 @@ class Trainer:
         """array('f') of a group's hyperparameters; the first is its learning rate now."""
         return self._hypers[group]
 
-    def _set_rates(self, share):
+    def set_rates(self, share):
+        """Sets all learning rates to a share of those of the start of a run."""
         for group, hyper in self._hypers.items():
             rate = self._optimiser.lr * share * self.rates[group]
             self._optimiser.set_rate(hyper, rate, group)

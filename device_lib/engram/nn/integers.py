@@ -38,8 +38,10 @@ class Integers:
         if net.latent_format == "q8":
             self.values[LATENT] = self._take(RECORDS, 1)
         head = net.head["name"] if net.head else None
-        for node in sorted(nodes, key=lambda node: node["name"] == head):
-            self._own(node, learns.get(node["name"]), wide, node["name"] == head)
+        for last in (False, True):
+            for node in nodes:
+                if (node["name"] == head) == last:
+                    self._own(node, learns.get(node["name"]), wide, last)
         keeping = [node for node in nodes if node["op"] in formats.load(node["format"]).KEEPS]
         for node in keeping:
             self.values[node["name"]] = self.values[node["in"][0]]

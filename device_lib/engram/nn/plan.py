@@ -38,11 +38,14 @@ from .sections import Sections
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
 # under way are none of it, wherever a port keeps them.
-_LEARNER_BYTES = 7900  # between a learner at rest and one amid a learning run
+_LEARNER_BYTES = 8500  # between a learner at rest and one amid a learning run
 _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
 _CONSTANT_BYTES = 48  # an array that a row reads
 _SAMPLE_BYTES = 4  # slot of each record of a batch
+# Of q8 nodes: the table of latents and what finds scales; where a tensor lies in the model file;
+# the byte below its weights.
+_INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 1300, 130, 100
 
 
 class Plan(Sections):
@@ -137,7 +140,11 @@ class Plan(Sections):
         return rows
 
     def _object_bytes(self):
-        own = (_LEARNER_BYTES + self._heap) * POINTER_BYTES // 4
+        own, integers = _LEARNER_BYTES + self._heap, self.program.integers
+        if integers.tensors:
+            own += _INTEGER_BYTES + _INTEGER_TENSOR_BYTES * len(integers.tensors)
+            own += _REST_BYTES * len(integers.rests)
+        own = own * POINTER_BYTES // 4
         return own + self.micro * _SAMPLE_BYTES
 
 
