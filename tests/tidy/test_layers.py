@@ -71,6 +71,7 @@ DEVICE_ROWS = {
     "nn.params": {"backend"},
     "nn.quantizing": {"backend"} | RECORD | BASE,
     "nn.scales": {"backend"} | RECORD,
+    "continual.health": {"nn.scales"} | RECORD,
     "nn.stage": {"nn.params", "nn.names", "nn.quantizing", "nn.scales", "backend"} | BASE,
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument

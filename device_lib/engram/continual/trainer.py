@@ -7,6 +7,8 @@ from ..compat import forget, ticks_diff
 from ..errors import DataError, DivergedError, StoreError
 from .numbers import DEAD, NO_CLASS
 
+EVERY = 16  # steps from one look at q8 tensors to the next
+
 PHASES = ("replay_read", "forward", "backward", "update")
 _TRIES = 16  # damaged records of one micro-batch before the store is given up
 
@@ -68,6 +70,7 @@ class Trainer:
         if not steps and not epochs:
             total = max(total, strategy.STEPS)
         divergence = _divergence(learner, total, sampler.old > 0)
+        health = _health(self._stage)
         for n in range(total):
             self._optimiser.next_step()
             self.set_rates(1 - self.lr_decay * n / total)
@@ -76,6 +79,10 @@ class Trainer:
                 strategy.finish()
             record = self._record(n + 1, total)
             problem = divergence.of_step(n + 1, record["loss"], record["acc"])
+            if health and ((n + 1) % EVERY == 0 or n + 1 == total):
+                problem = problem or health.look()
+                if n + 1 == total:
+                    record["scales"] = health.facts()
             if problem:
                 raise self._diverged(n + 1, *problem)
             yield record
@@ -111,9 +118,16 @@ class Trainer:
         forget(("engram.continual.recovery",))
         return DivergedError(
             "expected %s, got %s at step %d: learning diverges with a learning rate of %g; %s; "
-            "the samples stay stored, learn them with a smaller rate, such as %g"
-            % (expected, value, n, lr, where, min(lr / 10, 0.03))
+            "the samples stay stored, learn them %s"
+            % (expected, value, n, lr, where, self._advice(lr))
         )
+
+    def _advice(self, lr):
+        text = "with a smaller rate, such as %g" % min(lr / 10, 0.03)
+        rounding = self._stage.rounding
+        if rounding in ("floor", "nearest"):
+            return "with the rounding res8, as %s loses small steps, or %s" % (rounding, text)
+        return text
 
     def _bind_fills(self):
         """Tapes that draw and read a micro-batch, by how many of its records are new."""
@@ -221,6 +235,17 @@ def _divergence(learner, steps, replay):
     watch = Divergence(learner, steps, replay)
     forget(("engram.continual.divergence",))  # its code goes with the run
     return watch
+
+
+def _health(stage):
+    """health.Health of a stage that has q8 nodes, else None."""
+    if stage.scales is None:
+        return None
+    from .health import Health
+
+    health = Health(stage)
+    forget(("engram.continual.health",))
+    return health
 
 
 def readable(store, slot, packed):

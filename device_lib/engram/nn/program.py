@@ -294,6 +294,18 @@ class Program:
         self.buffer(ERROR_RECORDS, "i32", RECORD * (1 + max(records.values())))
         return (ERROR_RECORDS, RECORD * at, RECORD, 0)
 
+    def names(self):
+        """Names of all records: of values (v:), of weights (w:), of gradients (d:)."""
+        integers, errors = self.integers, self._error_records
+        names = {}
+        for records, kind in ((integers.values, "v:"), (integers.weights, "w:")):
+            for name, at in records.items():
+                names[at] = min(kind + name, names.get(at, kind + name))
+        own = {}
+        for buffer, at in errors.items():
+            own[at] = min(buffer, own.get(at, buffer))
+        return [names[at] for at in sorted(names)] + [own[at] for at in sorted(own)]
+
     def _share_errors(self, texts, symbols):
         """Gradients by inputs that have the exponent of the gradient by the output."""
         for text in texts:

@@ -15,16 +15,22 @@ class Scales:
     """The scales of values and gradients of a stage.
 
     records, errors: windows of their records. followed: how many of `records` follow their values;
-    then come those of the latent and of weights.
+    then come those of the latent and of weights. names: of all records, those of errors last.
 
+    .names      "v:" of values, "w:" of weights with the name of a node, "d:" of gradients
     .settled    whether the values' exponents have been found on a learning run
     """
 
-    def __init__(self, records, errors, followed):
-        self.records, self.errors = records, errors
+    def __init__(self, records, errors, followed, names):
+        self.records, self.errors, self.names = records, errors, names
         self.values = records[: followed * _BYTES]
         self.weights = records[followed * _BYTES :]
         self.loaded()
+
+    def place(self, i):
+        """(window, number of the record in it) of a name."""
+        n = len(self.records) // _BYTES
+        return (self.records, i) if i < n else (self.errors, i - n)
 
     def loaded(self):
         """The records are those of a saved state, or of the model file."""

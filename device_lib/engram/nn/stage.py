@@ -109,7 +109,7 @@ class Stage:
     .origins    array('I') of (first element in params, offset in the model file, elements) per
                 tensor of params
     .integers   [(buffer, window)] of q8 nodes, in the order of a saved state
-    .scales     scales.Scales of q8 nodes, None without
+    .scales     scales.Scales of q8 nodes, None without; .rounding of their steps
     .stats      {name of an output: array('f')}, as losses.Losses has it
     .tapes      {section of the plan: Tape}
 
@@ -139,8 +139,8 @@ class Stage:
         self._input = arena.window(INPUT) if spec.net.frozen else self.latent
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         self.origins = _read(spec, program, arena)
-        self._set_integers(spec, program, arena)
         self._set_tapes(plan, arena)
+        self._set_integers(spec, plan, arena)
         self._rooms = [
             (name, arena.window(name), program.values[name][1], name == program.head)
             for name in self.stats
@@ -152,10 +152,11 @@ class Stage:
             self._features = self._dequantized(program, arena) if plan.features else _nothing
         self._set_outputs()
 
-    def _set_integers(self, spec, program, arena):
+    def _set_integers(self, spec, plan, arena):
+        program = plan.program
         integers, self._latent_table = program.integers, None
         self.integers = [(name, arena.window(name)) for name, _, _ in integers.sizes()]
-        self.scales = self._integer_origins = self._latent_record = None
+        self.scales = self._integer_origins = self._latent_record = self.rounding = None
         self._qp = spec.quantization("latent")
         if not self.integers:
             return
@@ -164,7 +165,10 @@ class Stage:
 
         if LATENT in integers.values:
             self._latent_record = arena.window(*integers.record(integers.values[LATENT])[:3])
-        self.scales = Scales(arena.window(RECORDS), arena.window(ERROR_RECORDS), integers.followed)
+        self.scales = Scales(
+            arena.window(RECORDS), arena.window(ERROR_RECORDS), integers.followed, program.names()
+        )
+        self.rounding = plan.choice.rounding
         self._passes = 2 * len(integers.values) + 4
         self._integer_origins = Origins(integers, arena.window, spec.file)
         self.read_integers(spec.file.stream)
