@@ -95,6 +95,7 @@ bench: setup
 	@$(ENGRAM) build qemu_m4f
 	@$(PY) tests/bench/run.py $(if $(DOCS),--docs)
 	@for board in qemu_m7 qemu_m33 qemu_m55 qemu_m3 qemu_m0p; do $(ENGRAM) build $$board || exit 1; done
+	@$(PY) tests/bench/integer.py $(if $(DOCS),--docs)
 	@$(PY) tests/bench/cost_kernels.py  # what engram plan predicts time and energy from
 
 ## Where the cycles of a training step go on the virtual Pico; writes out/bench/pico_profile.json

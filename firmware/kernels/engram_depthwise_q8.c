@@ -88,7 +88,7 @@ int32_t engram_depthwise_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dou
     }
     const planes_t p = planes(g);
     engram_store_q8_t s = engram_store_q8(dx.p, p.C, sdx.p, sdout.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
-    static const int32_t zeros[CHANNELS];
+    const int32_t zeros[CHANNELS] = { 0 };
     engram_sums_q8_t t = { .a_i = p.C, .n2 = 1 };
     // Pixels side by side that all taps reach, each from the output right of the one before.
     const int32_t span = (p.w.taps - 1) * p.w.dil - p.w.pad;

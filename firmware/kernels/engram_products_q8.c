@@ -26,6 +26,39 @@ static inline void engram_store_some_q8(engram_store_q8_t *s, ptrdiff_t at, ptrd
     }
 }
 
+// Four neighbours, at once where all are usual.
+static inline void engram_store_four_q8(engram_store_q8_t *s, ptrdiff_t at, const int32_t acc[4]) {
+    const uint32_t limit = s->limit;
+    const int32_t down = s->down, c0 = acc[0], c1 = acc[1], c2 = acc[2], c3 = acc[3];
+    if (s->logits == NULL && (uint32_t)c0 + limit <= 2 * limit && (uint32_t)c1 + limit <= 2 * limit
+        && (uint32_t)c2 + limit <= 2 * limit && (uint32_t)c3 + limit <= 2 * limit) {
+        int8_t *to = s->out + at;
+        to[0] = (int8_t)(((c0 >> down) + 1) >> 1);
+        to[1] = (int8_t)(((c1 >> down) + 1) >> 1);
+        to[2] = (int8_t)(((c2 >> down) + 1) >> 1);
+        to[3] = (int8_t)(((c3 >> down) + 1) >> 1);
+    } else {
+        engram_store_some_q8(s, at, 1, acc, 4);
+    }
+}
+
+// Where the sums of n columns from j on begin.
+static inline void engram_starts_q8(const engram_store_q8_t *s, size_t j, int32_t *start, size_t n) {
+    const int32_t right = ENGRAM_Q8_BIAS_EXPONENT - s->exponent;
+    if (s->bias == NULL) {
+        return;
+    }
+    if (right >= 2 && right < 32) {  // shifted so far, no bias is too large
+        for (size_t c = 0; c < n; c++) {
+            start[c] = ((s->bias[j + c] >> (right - 1)) + 1) >> 1;
+        }
+        return;
+    }
+    for (size_t c = 0; c < n; c++) {
+        start[c] = engram_start_q8(s, j + c);
+    }
+}
+
 #include "engram_q8_tiles.h"
 #ifdef ENGRAM_PAIRS
 #include "engram_q8_pairs.h"
@@ -39,9 +72,7 @@ static inline void engram_store_some_q8(engram_store_q8_t *s, ptrdiff_t at, ptrd
         const size_t from = j + WIDTH <= t->J ? j : t->J < WIDTH ? 0 : t->J - WIDTH; \
         const size_t n = t->J < WIDTH ? t->J : WIDTH; \
         int32_t start[WIDTH] = { 0 }, acc[WIDTH]; \
-        for (size_t c = j - from; c < n; c++) { \
-            start[c] = engram_start_q8(s, from + c); \
-        } \
+        engram_starts_q8(s, from, start, n); \
         const int8_t *a = t->a + (ptrdiff_t)first * t->a_i, *b = t->b + (ptrdiff_t)from * t->b_j; \
         ptrdiff_t at = (ptrdiff_t)first * s->out_i + (ptrdiff_t)j; \
         for (size_t i = first; i < t->I; i++, a += t->a_i, at += s->out_i) { \
@@ -51,7 +82,11 @@ static inline void engram_store_some_q8(engram_store_q8_t *s, ptrdiff_t at, ptrd
             } else { \
                 engram_edge_q8(t, a, b, n, acc); \
             } \
-            engram_store_some_q8(s, at, 1, acc + (j - from), n - (j - from)); \
+            if (WIDTH == 4 && n == 4 && j == from) { \
+                engram_store_four_q8(s, at, acc); \
+            } else { \
+                engram_store_some_q8(s, at, 1, acc + (j - from), n - (j - from)); \
+            } \
         } \
     }
 
@@ -163,7 +198,11 @@ void engram_lanes_q8(const engram_sums_q8_t *t, const int32_t *start, engram_sto
             } else {
                 engram_edge_lanes_q8(t, a, b, n, acc);
             }
-            engram_store_some_q8(s, to, 1, acc + (j - from), n - (j - from));
+            if (n == 4 && j == from) {
+                engram_store_four_q8(s, to, acc);
+            } else {
+                engram_store_some_q8(s, to, 1, acc + (j - from), n - (j - from));
+            }
         }
     }
 }

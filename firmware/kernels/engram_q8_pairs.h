@@ -95,7 +95,9 @@ static size_t packed_dot(const engram_sums_q8_t *t, engram_store_q8_t *s) {
         pack_rows(lanes, t, i, rows, joined);
         const int8_t *b = t->b;
         for (size_t j = 0; j < t->J; j++, b += t->b_j) {
-            sums[0] = sums[1] = sums[2] = sums[3] = (uint32_t)engram_start_q8(s, j);
+            int32_t start = 0;
+            engram_starts_q8(s, j, &start, 1);
+            sums[0] = sums[1] = sums[2] = sums[3] = (uint32_t)start;
             engram_pairs_row(sums, lanes, b, &p);
             engram_store_some_q8(s, (ptrdiff_t)i * s->out_i + (ptrdiff_t)j, s->out_i, (const int32_t *)sums, rows);
         }
@@ -113,16 +115,14 @@ static size_t packed_axpy(const engram_sums_q8_t *t, engram_store_q8_t *s) {
     size_t j = 0;
     for (; t->J - j >= 4; j += 4) {
         pack_columns(lanes, t, j);
-        uint32_t start[4];
-        for (size_t c = 0; c < 4; c++) {
-            start[c] = (uint32_t)engram_start_q8(s, j + c);
-        }
+        int32_t start[4] = { 0 };
+        engram_starts_q8(s, j, start, 4);
         const int8_t *a = t->a;
         ptrdiff_t at = (ptrdiff_t)j;
         for (size_t i = t->I; i != 0; i--, a += t->a_i, at += s->out_i) {
             memcpy(sums, start, sizeof(sums));
             engram_pairs_row(sums, lanes, a, &p);
-            engram_store_some_q8(s, at, 1, (const int32_t *)sums, 4);
+            engram_store_four_q8(s, at, (const int32_t *)sums);
         }
     }
     return j;

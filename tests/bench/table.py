@@ -70,8 +70,8 @@ def markdown(rows):
     return "\n".join(lines)
 
 
-def put(text):
-    """Replaces the table in the document."""
-    before, rest = DOCUMENT.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+def put(text, begin=BEGIN, end=END):
+    """Replaces the table between two marks of the document."""
+    before, rest = DOCUMENT.read_text().split(begin)
+    after = rest.split(end)[1]
+    DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}")

@@ -9,7 +9,7 @@ import pytest
 
 from engram.kernels import python as definition
 from engram.kernels import q8 as defined
-from engram.kernels.record import (
+from engram.memory.record import (
     BIAS_EXPONENT,
     EXPONENT,
     FLOOR,
