@@ -158,7 +158,7 @@ int32_t engram_depthwise_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, e
 
 // ---- pools ---------------------------------------------------------------------------------
 
-enum { RECIPROCAL_BITS = 20 };
+enum { RECIPROCAL_BITS = 20, FEW = 16 };
 
 static int32_t reciprocal(int32_t n) {
     return ((1 << RECIPROCAL_BITS) + n / 2) / n;
@@ -220,19 +220,26 @@ int32_t engram_avgpool_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout,
             for (int32_t iw = 0; iw < p.w.size; iw++) {
                 const engram_reach_t q = engram_reach(&p.w, iw);
                 const int8_t *d = dout.p + i * p.out_image;
-                for (ptrdiff_t c = 0; c < p.C; c++, at++, d++) {
-                    int32_t acc = 0;
+                for (ptrdiff_t c = 0, few; c < p.C; c += few, d += few) {
+                    few = p.C - c < FEW ? p.C - c : FEW;
+                    int64_t acc[FEW] = { 0 };  // many windows that each have one pixel are more than int32
                     for (int32_t j = 0; j < r.n; j++) {
                         const int32_t oh = r.at - j * r.back;
                         const engram_range_t rows = engram_taps(&p.h, oh);
                         for (int32_t n = 0; n < q.n; n++) {
                             const int32_t ow = q.at - n * q.back;
                             const engram_range_t columns = engram_taps(&p.w, ow);
-                            const int32_t count = (rows.to - rows.from) * (columns.to - columns.from);
-                            acc += reciprocal(count) * d[oh * p.out_row + ow * p.C];
+                            const int32_t part = reciprocal((rows.to - rows.from) * (columns.to - columns.from));
+                            const int8_t *at_window = d + oh * p.out_row + ow * p.C;
+                            for (ptrdiff_t k = 0; k < few; k++) {
+                                acc[k] += part * at_window[k];
+                            }
                         }
                     }
-                    engram_put_q8(&s, s.out + at, acc);
+                    for (ptrdiff_t k = 0; k < few; k++, at++) {
+                        const int64_t most = INT32_MAX, v = acc[k];
+                        engram_put_q8(&s, s.out + at, (int32_t)(v > most ? most : v < -most ? -most : v));
+                    }
                 }
             }
         }

@@ -423,6 +423,7 @@ def avgpool_bwd_dx_q8(dx, sdx, dout, sdout, geom, B):
         for pixel, _ in window:
             for c in range(C):
                 sums[pixel * C + c] += _reciprocal(len(window)) * s8(dout[at * C + c])
+    sums = [clamp(acc, -0x7FFFFFFF, 0x7FFFFFFF) for acc in sums]
     _store(dx, sdx, sums, sdout[EXPONENT] + _RECIPROCAL_BITS)
 
 
