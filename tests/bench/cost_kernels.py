@@ -25,7 +25,7 @@ from engram_host import boards  # noqa: E402
 from engram_host.planning.energy import code_of  # noqa: E402
 from engram_host.planning.kernel_costs import FILE  # noqa: E402
 from engram_host.planning.sizes import STEP, names, sizes  # noqa: E402
-from hosts import DEVICE, BoardHost  # noqa: E402
+from hosts import BoardHost, needed  # noqa: E402
 
 BOARDS = ("qemu_m4f", "qemu_m7", "qemu_m33", "qemu_m55", "qemu_m3", "qemu_m0p")
 HERE = Path(__file__).resolve().parent
@@ -37,7 +37,7 @@ def kernels():
     return {
         kernel: cost_shapes.shapes(kernel, parsed(ROWS[kernel])[0], cases[kernel])
         for kernel in ROWS
-        if kernel not in cost_shapes.LEFT_OUT
+        if kernel not in cost_shapes.LEFT_OUT and not kernel.endswith("_some")
     }
 
 
@@ -67,8 +67,7 @@ def measure(name, wanted):
         host = BoardHost(name, state)
         host.start()
         try:
-            checks = ("kernels_check", "kernels_cases", "kernels_source")
-            for path in [DEVICE / f"{check}.py" for check in checks] + [HERE / "cost_count.py"]:
+            for path in [*sorted(needed("kernels_check")), HERE / "cost_count.py"]:
                 host.put(path)
             numbers = {kernel: counts(host, kernel, shapes) for kernel, shapes in wanted.items()}
         finally:
@@ -112,9 +111,7 @@ def main():
     if FILE.is_file():
         content = json.loads(FILE.read_text())
     shapes = wanted_sizes(wanted)
-    if any(content["shapes"].get(k) != v for k, v in shapes.items()) and set(chosen) != set(
-        BOARDS
-    ):
+    if any(shapes.get(k, v) != v for k, v in content["shapes"].items()):
         content["boards"] = {}  # their counts are of other shapes
     content["shapes"] = shapes
     for name in chosen:

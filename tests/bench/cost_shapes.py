@@ -1,8 +1,10 @@
-"""Shapes in which `make bench` counts a kernel for the plan: those of small models, on any host.
+"""Shapes in which `make bench` counts a kernel for the plan: those of small models.
 
 A kernel is found by the integer arguments of its demands, or by its geometry, so that a new kernel
 is measured without a word here; one whose arguments are new takes the shapes of its own cases.
 """
+
+from engram_host.planning.sizes import kind
 
 _MOST = 150_000  # multiply-accumulates of a call: more of them cost as these do
 _ROOM = 9_000  # elements of its buffers: the heap of a small board has room for them
@@ -71,29 +73,24 @@ SHAPES = {
     "": ((1,), (16,), (160,), (1000,), (4096,)),
     "bits": ((16, 4), (64, 8), (192, 8), (192, 4), (256, 3), (1, 4)),
 }  # fmt: skip
+_READ = tuple((B, n, bits) for bits in (8, 4, 3) for B, n in
+              ((1, 64), (1, 192), (16, 64), (8, 192)))  # fmt: skip
 OWN = {
-    "gather_latents": tuple((B, n, bits) for bits in (8, 4, 3) for B, n in
-                            ((1, 64), (1, 192), (16, 64), (8, 192))),
+    "gather_latents": _READ,
+    "gather_codes": _READ,
     "draw_batch": ((1, 1, 8, 8, 8), (2, 1, 20, 30, 30), (4, 2, 20, 9, 40), (8, 4, 20, 30, 30),
                    (16, 3, 100, 100), (16, 8, 40, 9, 40)),
 }  # fmt: skip
-# Kernels of the front end for sound, of tables and of single numbers: in no row of a model.
+# Kernels of the front end for sound, of tables and of single numbers: in no row of a model. Those
+# over lists of structures are left out too: the plan takes them for those of smaller layers.
 LEFT_OUT = ("packed_bytes", "rfft_table_size", "hann_window", "rfft_table", "rfft", "dct_matrix",
             "power_spectrum", "mel_table", "log_mel", "exp_f32", "log_f32", "sqrt_f32",
             "uniform_f32", "gather_targets")  # fmt: skip
-
-
-def key(arguments):
-    """The key in SHAPES of a kernel's arguments, as engram.kernels.demands parses them."""
-    for _, _, _, word in arguments:
-        if word in ("geom", "channelwise"):
-            return word
-    return " ".join([name for name, letter, _, _ in arguments if letter == "i"])
 
 
 def shapes(kernel, arguments, cases):
     """The shapes in which a kernel is counted; cases: of its test."""
     if kernel in OWN:
         return OWN[kernel]
-    found = SHAPES.get(key(arguments).replace("n bits", "bits"))
+    found = SHAPES.get(kind(arguments))
     return found or [shape for shape in cases if 0 not in shape]

@@ -55,7 +55,7 @@ def test_the_shapes_in_the_file_are_those_of_the_benchmark():
               if kernel in CONTENT["shapes"]}  # fmt: skip
     assert CONTENT["shapes"] == costs.wanted_sizes(wanted)
     for row in CONTENT["boards"].values():
-        assert set(row["instructions"]) == {*wanted, STEP}
+        assert set(row["instructions"]) <= {*wanted, STEP}
 
 
 def test_a_kernel_is_sized_by_its_demands_alone(monkeypatch):

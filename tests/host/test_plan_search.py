@@ -14,7 +14,9 @@ from engram_host import api, boards, samples
 from engram_host.cli import main
 from engram_host.device import learner_options
 from engram_host.errors import InputError
+from engram_host.planning import kernel_costs
 from engram_host.planning.report import plan_report
+from engram_host.search import study as study_module
 from engram_host.search.contributions import analysed, layers
 from engram_host.search.feasible import Costs, Limits, refusal
 from engram_host.search.front import dominates, front, hypervolume
@@ -201,7 +203,26 @@ def test_a_large_search_trains_no_point_twice(spec, costs):
     outcome = Study(Space(spec), costs, runs, seed=3).run(25)
     assert not outcome.grid and outcome.trained == len(runs.points) == len(outcome.tried) == 25
     assert len(set(map(str, runs.points))) == 25
+    assert outcome.refused == 0  # the guide knows what is beyond the limits
+
+
+def test_a_space_too_large_to_be_counted_is_searched_too(monkeypatch, spec, costs):
+    """Then points beyond the limits are proposed, and refused before they are trained."""
+    monkeypatch.setattr(study_module, "_COUNTED", 100)
+    runs = Runs(costs)
+    outcome = Study(Space(spec), costs, runs, seed=3).run(25)
+    assert outcome.fitting is None and outcome.trained == len(set(map(str, runs.points))) == 25
     assert outcome.refused > 0
+
+
+def test_the_guide_finds_the_best_of_a_smooth_surface(spec, costs):
+    """In a fifth of the trainings, where most random searches do not."""
+    runs = Runs(costs)
+    space = Space(spec, {"bits": 4})
+    fitting = [point for point in space if costs.verdict(point).fits]
+    outcome = Study(space, costs, runs, seed=1).run(len(fitting) // 5)
+    best = max(map(Runs(costs), fitting))
+    assert max(tried.accuracy for tried in outcome.tried) == best
 
 
 def test_two_machines_share_a_journal(spec, costs, tmp_path):
@@ -307,6 +328,17 @@ def test_the_command_names_the_layers_that_are_worth_learning(model, file):
     assert "the biases alone" in text and "a3.in:norm:0.5" in text
     lines = [line for line in text.splitlines() if line.startswith("engram learn ")]
     assert len(lines) == 3 and all("--scope all.b" in line for line in lines)
+
+
+def test_a_format_that_is_given_is_searched_and_its_uncounted_kernels_are_named(
+    model, file, tmp_path
+):
+    words = ["--format", "q8", "--scope", "head", "--trials", "4", "--out", tmp_path, "--json"]
+    report = json.loads(searched(model, file, *words).stdout)
+    assert report["choices"]["format"] == ["q8"] and report["trained"] == 4
+    assert all(" --format q8 " in row["command"] for row in report["front"])
+    counted = json.loads(kernel_costs.FILE.read_text())["boards"]["qemu_m4f"]["instructions"]
+    assert not set(report["not_counted"]) & set(counted)
 
 
 @pytest.mark.parametrize(

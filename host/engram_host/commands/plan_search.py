@@ -207,6 +207,9 @@ def front_table(report: Mapping[str, Any]) -> RenderableType:
             f"{len(report['shown'])} of the front's {len(report['front'])} points, which span the "
             "most; all of them in front.json"
         )
+    if report["not_counted"]:
+        kernels = ", ".join(report["not_counted"])
+        notes.append(f"no measured cost of {kernels}: the mean of the core stands for it")
     if report.get("files"):
         notes.append(f"wrote {', '.join(report['files'])}")
     return Group(table, *(Text(note, style="dim") for note in notes))

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from engram.kernels.demands import ROWS, SIZES, parsed
+from engram.kernels.demands import ROWS, parsed
 from engram.nn.names import KNOWN
 
+_GEOM = "geom"  # the argument
 _GEOMETRY = ("H", "W", "C", "K", "R", "S")  # the first entries of geom; OH and OW are its last
 _AXIS = (0, 4, 6, 8, 10, 12)  # of geom: size, taps, stride, padding, dilation, outputs down
 
@@ -38,6 +39,7 @@ STEP = "step"  # no kernel: what a training step does outside of them
 _OWN_TERMS = {
     "draw_batch": ("batch",),
     "gather_latents": ("rows", "size", "size*bits"),
+    "gather_codes": ("rows", "size", "size*bits"),
     STEP: ("micros", "rows"),
 }
 
@@ -53,13 +55,19 @@ def terms(kernel: str) -> tuple[str, ...]:
     if kernel in _OWN_TERMS:
         return _OWN_TERMS[kernel]
     arguments = _arguments(kernel)
-    kinds = [word for _, _, _, word in arguments if word in ("geom", "channelwise")]
-    ints = " ".join(name for name, letter, _, _ in arguments if letter == "i")
-    own = _TERMS.get(kinds[0] if kinds else ints)
+    own = _TERMS.get(kind(arguments))
     if own:
         return own
-    lengths = (size for _, letter, size, _ in arguments if letter in "FBfb")
+    lengths = (size for _, letter, size, _ in arguments if letter in "FBfb" and size != "any")
     return tuple(dict.fromkeys(size for size in lengths if size.isidentifier())) or ("1",)
+
+
+def kind(arguments: Sequence[tuple[str, str, str, str]]) -> str:
+    """The kind of kernel that has such arguments: of geometry, else the names of integers."""
+    if all(name != _GEOM for name, _, _, _ in arguments):
+        return " ".join(name for name, letter, _, _ in arguments if letter == "i")
+    sizes_of = {word for _, _, size, _ in arguments for word in size.split("*")}
+    return "geom" if "K" in sizes_of else "channelwise"
 
 
 @cache
@@ -79,10 +87,10 @@ def sizes(kernel: str, args: Sequence[Any], known: int = 0) -> dict[str, int]:
 
 
 def _sizes(kernel: str, args: Sequence[Any], known: int) -> Iterator[tuple[str, int]]:
-    for (name, letter, size, word), arg in zip(_arguments(kernel), args):
+    for (name, letter, size, _), arg in zip(_arguments(kernel), args):
         if letter == "i":
             yield name, known if arg is KNOWN or arg == KNOWN else arg
-        elif word in SIZES and len(arg) == 14:
+        elif name == _GEOM:
             yield from zip(_GEOMETRY, arg)
             yield from (("OH", arg[12]), ("OW", arg[13]))
             for axis, name in enumerate(("TH", "TW")):

@@ -16,7 +16,7 @@ from ..planning.fit import Wanted, memory_to_open
 from ..planning.flash import FlashPlan, flash_plan
 from ..planning.room import Facts, room_of
 from ..planning.timing import counted, cycles_per_instruction, seconds_per_instruction
-from ..planning.work import Work, instructions
+from ..planning.work import Work, instructions, not_counted
 from .space import FORMATS, Point
 
 RESOURCES = ("ram", "flash", "time")
@@ -87,6 +87,7 @@ class Costs:
         self.core, self.seconds = None, 0.0
         if limits.time is not None or _is_timed(board):
             self.core, self.seconds = counted(board), seconds_per_instruction(board)
+        self.not_counted: set[str] = set()  # kernels that have no measured cost on the core
         self._wanted = cache(self._planned)
         self._flash = cache(self._region)
         self._times = cache(self._instructions)
@@ -111,6 +112,8 @@ class Costs:
         """Instructions of an observed sample, and of a step."""
         assert self.core is not None
         work: Work = self._wanted(scope, form, batch).work(micro, recompute, bits)
+        for calls in (work.observe, work.step):
+            self.not_counted.update(not_counted(calls, self.core))
         return instructions(work.observe, self.core), instructions(work.step, self.core)
 
     def verdict(self, point: Point) -> Verdict:

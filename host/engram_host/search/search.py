@@ -115,6 +115,7 @@ def searched(
         ],
         "front": rows,
         "shown": shown,
+        "not_counted": sorted(costs.not_counted),
         "hypervolume": hypervolume([values for values, _ in ends]),
         "samples": {"memory": len(data.memory), "sessions": [len(p) for p in data.sessions],
                     "test": len(data.test)},

@@ -11,9 +11,14 @@ from engram.nn.scope import learning
 
 Point = dict[str, Any]  # {dimension: choice}
 
-# Number format -> the options of a learner that make it. A format that a learner may choose is a
-# row more here.
-FORMATS: dict[str, dict[str, Any]] = {"f32": {}}
+# Number format -> the options of a learner that make it. Those of SEARCHED are tried unless one is
+# given: of the others the kernels have no counts yet, so their time is a guess (`make bench`).
+FORMATS: dict[str, dict[str, Any]] = {
+    "f32": {},
+    "q8": {"format": "q8"},
+    "mixed": {"format": "mixed"},
+}
+SEARCHED = ("f32",)
 
 BITS = (3, 4, 6, 8)
 BUFFERS = (50, 100, 200, 500, 1000, 2000)
@@ -35,7 +40,7 @@ def scopes(spec: ModelSpec) -> tuple[str, ...]:
 # Dimension -> its choices for a model, in an order in which neighbours are alike.
 DIMENSIONS: dict[str, Callable[[ModelSpec], Sequence[Any]]] = {
     "scope": scopes,
-    "format": lambda spec: tuple(FORMATS),
+    "format": lambda spec: SEARCHED,
     "bits": lambda spec: BITS,
     "budget": lambda spec: BUFFERS,
     "batch": lambda spec: BATCHES,

@@ -2,8 +2,9 @@
 
 Every point is first computed (feasible.py); one that is refused is never trained, and its excess
 tells the sampler where the limits are. Where the points within the limits are no more than the
-trials that were asked for, all of them are tried: a grid. Else tree-structured Parzen estimators
-choose (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; with several
+trials that were asked for, all of them are tried: a grid. Else, where they can be counted, the
+guide chooses among them (guide.py). In a larger space tree-structured Parzen estimators do
+(Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; with several
 objectives and constraints: Ozaki et al., JAIR 2022, and Watanabe and Hutter, IJCAI 2023).
 
 The study may be a journal in a file, which several processes and machines share: what one has
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 from ..errors import InputError
 from .feasible import Costs, Verdict, Way
 from .front import Values, front
+from .guide import Guide
 from .space import Point, Space
 
 _COUNTED = 20_000  # points up to which those within the limits are counted: seconds
@@ -108,7 +110,7 @@ class Study:
         storage: Path | None = None,
     ) -> None:
         optuna = optuna_module()
-        self.space, self.costs, self._accuracy = space, costs, accuracy
+        self.space, self.costs, self._accuracy, self._seed = space, costs, accuracy, seed
         self.limits = {key: getattr(costs.limits, key) for key in costs.limits.given()}
         self._free = [key for key, values in space.choices.items() if len(values) > 1]
         self._distributions = {
@@ -151,13 +153,16 @@ class Study:
         until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
         refused = trained = asks = 0
         known = self._known()
+        guide = None
+        if fitting:
+            guide = Guide(self.space, fitting, self._left, self._seed)
+            self._study.sampler = optuna_module().samplers.RandomSampler()  # is not asked
         while len(known) < trials and time.monotonic() < until and asks < _ASKS * trials:
-            if grid:
-                assert fitting is not None
-                rest = [point for point in fitting if self.space.place(point) not in known]
-                if not rest:
+            if guide is not None:
+                proposal = guide.next(known)
+                if proposal is None:
                     break
-                self._study.enqueue_trial(self._params(rest[0]))
+                self._study.enqueue_trial(self._params(proposal))
             asks += 1
             trial, point = self._asked()
             verdict = self.costs.verdict(point)
@@ -176,6 +181,12 @@ class Study:
             known = self._known()
         count = None if fitting is None else len(fitting)
         return Outcome(self._tried(), len(self.space), count, refused, trained, grid)
+
+    def _left(self, point: Point) -> list[tuple[float, ...]]:
+        """The share of each limit that the ways of a point leave."""
+        ways = self.costs.verdict(point).ways
+        return [tuple(1 - way.cost(key) / most for key, most in self.limits.items())
+                for way in ways]  # fmt: skip
 
     def _asked(self) -> tuple[Any, Point]:
         with warnings.catch_warnings():

@@ -212,14 +212,13 @@ def _observe(learner: Learner, part: Part) -> None:
 
 
 def _accuracy(learner: Learner, test: Part) -> float:
-    from engram.backend import kernels
-
     stage, micro = learner.stage, learner.stage.micro
     rows, right = np.zeros((micro, test.x.shape[1]), np.int8), 0
     for at in range(0, len(test), micro):
         n = min(micro, len(test) - at)
         rows[:n] = test.x[at : at + n]
-        kernels.dequantize_s8(stage.x, rows.reshape(-1).view(np.uint8), learner.latent_qp)
+        stage.latents[:] = rows.reshape(-1).view(np.uint8).tobytes()
+        stage.take_latents()
         stage.forward()
         answers = np.frombuffer(stage.outputs[learner.head_name], np.float32)
         said = answers.reshape(micro, -1)[:n].argmax(axis=1)
