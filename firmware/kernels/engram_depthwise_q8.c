@@ -1,4 +1,7 @@
 // Depthwise convolution and pools of fully quantized training: channels one by one.
+#include <string.h>
+
+#include "engram_simd.h"
 #include "engram_sums_q8.h"
 #include "engram_window.h"
 
@@ -184,7 +187,25 @@ int32_t engram_avgpool_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engra
                 const int32_t count = (r.to - r.from) * (q.to - q.from), part = count > 0 ? reciprocal(count) : 0;
                 const int8_t *x_row = x.p + i * p.image + (oh * p.h.stride - p.h.pad + r.from * p.h.dil) * p.row
                     + (ow * p.w.stride - p.w.pad + q.from * p.w.dil) * p.C;
-                for (ptrdiff_t c = 0; c < p.C; c++, at++) {
+                ptrdiff_t c = 0;
+                #ifdef ENGRAM_PAIRS
+                for (; count <= 255 && p.C - c >= 4; c += 4, at += 4) {
+                    engram_columns_t sums = { 0, 0 };
+                    const int8_t *x_at = x_row + c;
+                    for (int32_t j = r.from; j < r.to; j++, x_at += p.h.dil * p.row) {
+                        const int8_t *xp = x_at;
+                        for (int32_t n = q.to - q.from; n > 0; n--, xp += p.w.dil * p.C) {
+                            engram_add_row(&sums, xp);
+                        }
+                    }
+                    int32_t acc[4];
+                    engram_column_sums(acc, &sums);
+                    for (int k = 0; k < 4; k++) {
+                        engram_put_q8(&s, s.out + at + k, acc[k] * part);
+                    }
+                }
+                #endif
+                for (; c < p.C; c++, at++) {
                     int32_t acc = 0;
                     const int8_t *x_at = x_row + c;
                     for (int32_t j = r.from; j < r.to; j++, x_at += p.h.dil * p.row) {
@@ -202,6 +223,29 @@ int32_t engram_avgpool_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engra
     return ENGRAM_OK;
 }
 
+// Whether one window covers every pixel: a global pool.
+static bool covers_all(const planes_t *p) {
+    return p->h.out == 1 && p->h.dil == 1 && p->h.size + p->h.pad <= p->h.taps
+        && p->w.out == 1 && p->w.dil == 1 && p->w.size + p->w.pad <= p->w.taps;
+}
+
+// Its gradient: all pixels of an image have the same.
+static void spread_all(const planes_t *p, engram_store_q8_t *s, const int8_t *dout, int32_t B) {
+    const size_t C = (size_t)p->C;
+    const int32_t pixels = p->h.size * p->w.size, part = reciprocal(pixels);
+    int8_t *to = s->out;
+    for (; B > 0; B--) {
+        const int8_t *first = to;
+        for (size_t c = C; c != 0; c--) {
+            engram_put_q8(s, to++, part * *dout++);
+        }
+        for (int32_t n = pixels - 1; n > 0; n--, to += C) {
+            memcpy(to, first, C);
+        }
+    }
+    s->saturated *= pixels;
+}
+
 int32_t engram_avgpool_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout, engram_l_t sdout,
     engram_l_t geom, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -213,6 +257,11 @@ int32_t engram_avgpool_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout,
     }
     const planes_t p = planes(g);
     engram_store_q8_t s = engram_store_q8(dx.p, 0, sdx.p, sdout.p[ENGRAM_EXPONENT] + RECIPROCAL_BITS);
+    if (covers_all(&p)) {
+        spread_all(&p, &s, dout.p, B);
+        engram_noted_q8(&s, sdx.p, dx.n);
+        return ENGRAM_OK;
+    }
     ptrdiff_t at = 0;
     for (int32_t i = 0; i < B; i++) {
         for (int32_t ih = 0; ih < p.h.size; ih++) {

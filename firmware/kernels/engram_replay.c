@@ -282,16 +282,32 @@ static __attribute__((noinline)) bool rows_ok(engram_fault_t *fault, int slots_a
     return true;
 }
 
+static inline void look_up_four_codes(int8_t *out, uint32_t word, const int8_t *codes, int32_t bits) {
+    const uint32_t top = (1u << bits) - 1;
+    out[0] = codes[word & top];
+    out[1] = codes[word >> bits & top];
+    out[2] = codes[word >> 2 * bits & top];
+    out[3] = codes[word >> 3 * bits & top];
+}
+
+// As look_up_by.
+static inline void look_up_codes_by(int8_t *out, size_t n, const uint8_t *p, const int8_t *codes, int32_t bits) {
+    const int32_t odd = bits % 2 * 4;
+    for (; n >= 8; n -= 8, p += bits, out += 8) {
+        look_up_four_codes(out, load32(p), codes, bits);
+        look_up_four_codes(out + 4, load32(p + bits / 2) >> odd, codes, bits);
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = i < 4 ? load32(p) : load32(p + bits / 2) >> odd;
+        out[i] = codes[word >> i % 4 * (size_t)bits & ((1u << bits) - 1)];
+    }
+}
+
 static void look_up_codes(int8_t *out, size_t n, const uint8_t *p, const int8_t *codes, int32_t bits) {
-    uint32_t word = 0;
-    int32_t have = 0;
-    for (; n != 0; n--) {
-        if (have < bits) {
-            word |= (uint32_t)*p++ << have;
-            have += 8;
-        }
-        *out++ = codes[word & ((1u << bits) - 1)];
-        word >>= bits, have -= bits;
+    switch (bits) {
+        case 8: look_up_codes_by(out, n, p, codes, 8); break;
+        case 4: look_up_codes_by(out, n, p, codes, 4); break;
+        default: look_up_codes_by(out, n, p, codes, bits); break;
     }
 }
 

@@ -1,13 +1,27 @@
 // Fully quantized training: element by element, to and from float32, and the scales.
+#include <string.h>
+
+#include "engram_simd.h"
 #include "engram_sums_q8.h"
+
+// out (n) = v (n) where x (n) > 0, else 0
+static void where_positive(int8_t *out, const int8_t *v, const int8_t *x, size_t n) {
+    #ifdef ENGRAM_PAIRS
+    for (; n >= 4; n -= 4, v += 4, x += 4, out += 4) {
+        const uint32_t four = engram_where_positive(engram_load4(v), engram_load4(x));
+        memcpy(out, &four, 4);
+    }
+    #endif
+    for (size_t i = 0; i < n; i++) {
+        out[i] = x[i] > 0 ? v[i] : 0;
+    }
+}
 
 int32_t engram_relu_fwd_q8(engram_B_t out, engram_b_t x, engram_fault_t *fault) {
     if (!engram_same(fault, 1, x.n, out.n)) {
         return ENGRAM_FAULT;
     }
-    for (size_t i = 0; i < out.n; i++) {
-        out.p[i] = x.p[i] > 0 ? x.p[i] : 0;
-    }
+    where_positive(out.p, x.p, x.p, out.n);
     return ENGRAM_OK;
 }
 
@@ -16,9 +30,7 @@ int32_t engram_relu_bwd_dx_q8(engram_B_t dx, engram_b_t dout, engram_b_t out,
     if (!(engram_same(fault, 1, dout.n, dx.n) && engram_same(fault, 2, out.n, dx.n))) {
         return ENGRAM_FAULT;
     }
-    for (size_t i = 0; i < dx.n; i++) {
-        dx.p[i] = out.p[i] > 0 ? dout.p[i] : 0;
-    }
+    where_positive(dx.p, dout.p, out.p, dx.n);
     return ENGRAM_OK;
 }
 

@@ -25,6 +25,29 @@ static inline uint32_t engram_odd_pair(uint32_t v) {
     return pair;
 }
 
+// The bytes of v where those of x are above 0, else 0: the flags GE tell where 0 - x is not negative.
+static inline uint32_t engram_where_positive(uint32_t v, uint32_t x) {
+    uint32_t result;
+    __asm__("ssub8 %0, %3, %2\n\tsel %0, %3, %1" : "=&r"(result) : "r"(v), "r"(x), "r"(0) : "cc");
+    return result;
+}
+
+// Sums of columns of bytes, four side by side, in pairs of 16 bits that hold 255 rows.
+typedef struct {
+    uint32_t even, odd;
+} engram_columns_t;
+
+static inline void engram_add_row(engram_columns_t *sums, const int8_t *row) {
+    const uint32_t v = engram_load4(row);
+    __asm__("sxtab16 %0, %0, %1" : "+r"(sums->even) : "r"(v));
+    __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(sums->odd) : "r"(v));
+}
+
+static inline void engram_column_sums(int32_t to[4], const engram_columns_t *sums) {
+    to[0] = (int16_t)sums->even, to[2] = (int32_t)sums->even >> 16;
+    to[1] = (int16_t)sums->odd, to[3] = (int32_t)sums->odd >> 16;
+}
+
 static inline uint32_t engram_add_pairs(uint32_t a, uint32_t b) {
     uint32_t sum;
     __asm__("uadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b) : "cc");
