@@ -74,8 +74,8 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path, monkeypatch):
     count = run.fill(rows, 1, ["scratch"])
     assert count == len(made) == len(set(made)) == len(list(scratch.cells()))
     assert run.fill(rows, 1, ["scratch"]) == 0 and run.missing(rows)["scratch"] == 0
-    assert rows.drop(["scratch/digits/f32/*"]) == len(scratch.SEEDS)
-    assert run.fill(rows, 1, ["scratch"]) == len(scratch.SEEDS)
+    assert rows.drop(["scratch/digits/f32/*"]) == len(scratch.SETS["digits"].seeds)
+    assert run.fill(rows, 1, ["scratch"]) == len(scratch.SETS["digits"].seeds)
 
 
 def test_the_page_says_what_reached_its_bar_what_did_not_and_what_was_not_run(tmp_path):

@@ -23,10 +23,10 @@ class Variant(NamedTuple):
 
 VARIANTS: dict[str, Variant] = {
     REFERENCE: Variant("float32", on_boards=True),
-    "mixed": Variant("8-bit integers, the head float32", {"format": "mixed"}, on_boards=True),
     "q8": Variant("8-bit integers, a byte below each weight", {"format": "q8"}, on_boards=True),
     "q8_sr": Variant("weights of one byte, rounded stochastically",
                      {"format": "q8", "rounding": "sr"}, on_boards=True),
+    "mixed": Variant("8-bit integers, the head float32", {"format": "mixed"}, on_boards=True),
     "q8_nearest": Variant("weights of one byte, rounded to nearest",
                           {"format": "q8", "rounding": "nearest"}, broken=True),
     "q8_floor": Variant("weights of one byte, rounded down",
