@@ -103,7 +103,14 @@ def test_a_gap_is_of_the_same_seeds_and_a_run_that_diverged_has_none(tmp_path, m
 def test_the_document_takes_the_tables(tmp_path):
     document = tmp_path / "page.md"
     document.write_text(budget_page.DOCUMENT.read_text())
-    budget_page.write(stored.Rows(tmp_path), document)
+    rows = stored.Rows(tmp_path)
+    for keep, backward in (("1", 400), ("0.1", 100)):
+        rows.put(partial.Cell("P1", keep, 11).key, {"accuracy": 0.8})
+        step = {"total": 900, "phases": {"backward": backward}, "train_bytes": 9000}
+        rows.put(partial.Cell("P1", keep, None).key, step)
+    assert partial.savings(rows, "P1") == [(4.0, 0.0)]
+    budget_page.write(rows, document, tmp_path)
+    assert (tmp_path / "budget.png").stat().st_size > 5000
     text = document.read_text()
     assert text.count(budget_page.BEGIN) == 1 and "## From scratch" in text
 

@@ -31,9 +31,7 @@ def test_a_small_grid_is_found_with_a_part_of_its_trainings(grid):
 
 def test_the_whole_grid_has_all_of_its_hypervolume(grid):
     everything = [grid.tried(point) for point in grid.points]
-    whole = search.hypervolume(
-        [values for values, _ in search.pareto(everything, grid.limits)]
-    )
+    whole = search.hypervolume([values for values, _ in search.pareto(everything, grid.limits)])
     assert search.share(grid, everything, whole) == pytest.approx(1)
     n = search.trainings(grid, everything, whole)
     assert search.share(grid, everything[:n], whole) >= search.GOAL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import budget_plots
 import partial
 import published
 import replayed
@@ -28,8 +29,9 @@ def text(rows: Rows) -> str:
     return "\n\n".join(part for section in SECTIONS for part in section(rows))
 
 
-def write(rows: Rows, document: Path = DOCUMENT) -> None:
-    """Puts the tables between the marks of the document."""
+def write(rows: Rows, document: Path = DOCUMENT, images: Path = IMAGES) -> None:
+    """The picture into the images, the tables between the marks of the document."""
+    picture = f"![{budget_plots.TITLE}](images/{budget_plots.draw(rows, images)})"
     before, rest = document.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    document.write_text(f"{before}{BEGIN}\n{text(rows)}\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n{picture}\n\n{text(rows)}\n{END}{after}")

@@ -210,6 +210,17 @@ def _said(keep: str, gap: float, backward: float, _: float, memory: float) -> st
     return f"{bar}: {'reached' if good else 'not reached'}"
 
 
+def savings(rows: Rows, case: str) -> list[tuple[float, float]]:
+    """[(times fewer instructions of the backward pass, accuracy less the whole pass's)]."""
+    out = []
+    base = rows.get(Cell(case, "1", None).key)
+    for keep in settings(case):
+        row, gap = rows.get(Cell(case, keep, None).key), _behind(rows, case, keep)
+        if keep != "1" and gap is not None and row and base and row["total"] and base["total"]:
+            out.append((base["phases"]["backward"] / row["phases"]["backward"], gap))
+    return out
+
+
 def _behind(rows: Rows, case: str, keep: str) -> float | None:
     pairs = [[rows.get(Cell(case, k, seed).key) for k in (keep, "1")] for seed in SEEDS[case]]
     both = [figures(pair, "accuracy") for pair in pairs if None not in pair]

@@ -88,8 +88,12 @@ def trained_head(raw: bytes, part: Part, seed: int) -> bytes:
 
     classes = int(part.y.max()) + 1
     learner = Learner(
-        ModelSpec(BytesIO(raw)), LatentStore.of(part.x, part.y.astype(np.uint8)), lr=0.03,
-        lr_decay=1.0, seed=seed, budget=len(part.y),
+        ModelSpec(BytesIO(raw)),
+        LatentStore.of(part.x, part.y.astype(np.uint8)),
+        lr=0.03,
+        lr_decay=1.0,
+        seed=seed,
+        budget=len(part.y),
     )
     for _ in learner.steps(epochs=20, replay=False):
         pass
@@ -123,10 +127,14 @@ def _last(rows: list[list[float]]) -> float:
 
 def class_incremental(protocol: str, seed: int, data: streams.Data) -> Situation:
     """P1, P3 or P5. Its score is the accuracy on all test samples of all classes at the end."""
-    brings = [Part(data.x_train[i], data.y_train[i])
-              for i in streams.drawn(data, cells.EACH[protocol], seed)]
-    tests = [Part(data.x_test[at], data.y_test[at])
-             for at in (np.isin(data.y_test, group) for group in data.groups)]
+    brings = [
+        Part(data.x_train[i], data.y_train[i])
+        for i in streams.drawn(data, cells.EACH[protocol], seed)
+    ]
+    tests = [
+        Part(data.x_test[at], data.y_test[at])
+        for at in (np.isin(data.y_test, group) for group in data.groups)
+    ]
     sizes = np.array([len(part.y) for part in tests])
 
     def score(rows: list[list[float]]) -> float:

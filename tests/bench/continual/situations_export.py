@@ -1,6 +1,6 @@
 """The situations as .npz files, for a library with a Python of its own.
 
-    python tests/bench/continual/situations_export.py FOLDER
+python tests/bench/continual/situations_export.py FOLDER
 """
 
 from __future__ import annotations

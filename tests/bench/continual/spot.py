@@ -1,6 +1,6 @@
 """A small P1 cell on the emulated board and on CPython: the same picks, the same weights.
 
-    python tests/bench/continual/spot.py
+python tests/bench/continual/spot.py
 """
 
 from __future__ import annotations

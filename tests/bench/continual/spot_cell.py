@@ -23,8 +23,15 @@ def main(folder="", strategy="replay_lwf"):
         elems = spec.latent_elems
         store = ReplayStore(flash, PAGE, spec.latent_id, elems * BITS // 8, bits=BITS)
         learner = Learner(
-            spec, store, batch=4, lr=0.03, lr_decay=1.0, seed=5, known=5,
-            strategy=strategy, budget=BUDGET,
+            spec,
+            store,
+            batch=4,
+            lr=0.03,
+            lr_decay=1.0,
+            seed=5,
+            known=5,
+            strategy=strategy,
+            budget=BUDGET,
         )
     packed = bytearray(store.latent_bytes)
     latent = bytearray(elems)

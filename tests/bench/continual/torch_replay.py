@@ -102,10 +102,12 @@ def run(folder, name, seed, settings):
         learn(head, known, new, memory, settings, rng)
         memory = trimmed(*(torch.cat(pair) for pair in zip(memory, new)), rng)
         with torch.no_grad():
-            rows.append([
-                (head(x)[:, :known].argmax(dim=1) == y).float().mean().item()
-                for x, y in tests[: n + 2]
-            ])
+            rows.append(
+                [
+                    (head(x)[:, :known].argmax(dim=1) == y).float().mean().item()
+                    for x, y in tests[: n + 2]
+                ]
+            )
     return 100 * score(name, rows, [len(y) for _, y in tests])
 
 
