@@ -129,8 +129,8 @@ static size_t packed_axpy(const engram_sums_q8_t *t, engram_store_q8_t *s) {
 }
 
 // The weights' gradient: both sides packed, since neither lies along the inner loop; tiles of 16 rows
-// and 8 columns, the inner loop in pieces of up to 32.
-enum { ENGRAM_Q8_ROWS = 16, ENGRAM_Q8_COLUMNS = 8, ENGRAM_Q8_PIECE = 32 };
+// and 16 columns, the inner loop in pieces of up to 16.
+enum { ENGRAM_Q8_ROWS = 16, ENGRAM_Q8_COLUMNS = 16, ENGRAM_Q8_PIECE = 16 };
 
 // Fours of neighbours, `all` of them from `first` on, n steps long, each padded to fours; what would
 // hang over at `end` begins earlier.

@@ -281,7 +281,7 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_row(uint32_t s
         );
 }
 
-// The products of four packed lanes with four others, `fours` (not 0) long; a row of sums each, 32
+// The products of four packed lanes with four others, `fours` (not 0) long; a row of sums each, 64
 // bytes apart.
 static __attribute__((naked, noinline, unused)) void engram_pairs_4x4(uint32_t *sums, const uint32_t *a,
     const uint32_t *b, size_t fours) {
@@ -301,7 +301,7 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_4x4(uint32_t *
             TIMES("r6", "r8", "r9")
             TIMES("r7", "r10", "r11"))
         "stmia r0, {r4-r7}\n\t"
-        "add r0, r0, #32\n\t"
+        "add r0, r0, #64\n\t"
         "ldmia sp, {r1-r4}\n\t"     // lanes left, a, b, fours
         "subs r12, r1, #1\n\t"
         "add r1, r2, #8\n\t"
@@ -329,7 +329,7 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_4x4_short(uint
         "1:\n\t"
         "ldrd r12, lr, [r1], #8\n\t"
         SUM("r4", "r5", "0") SUM("r6", "r7", "4") SUM("r8", "r9", "8") SUM("r10", "r11", "12")
-        "add r0, r0, #32\n\t"
+        "add r0, r0, #64\n\t"
         "subs r3, r3, #1\n\t"
         "bne 1b\n\t"
         "pop {r4-r11, pc}\n"
