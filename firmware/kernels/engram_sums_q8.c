@@ -232,18 +232,39 @@ void engram_stepped_q8(const engram_step_q8_t *u, int32_t *sw, size_t counted) {
     sw[ENGRAM_RANDOM] = engram_next_random_q8(sw[ENGRAM_RANDOM]);
 }
 
+// The sums of the first four columns of a matrix where a core takes four bytes at once, or of the
+// first one; returns how many. `left` columns are there.
+static size_t sum_columns(int32_t sums[4], const int8_t *p, size_t rows, size_t K, size_t left) {
+    #ifdef ENGRAM_PAIRS
+    if (left >= 4 && rows <= 255) {
+        engram_columns_t four = { 0, 0 };
+        for (; rows != 0; rows--, p += K) {
+            engram_add_row(&four, p);
+        }
+        engram_column_sums(sums, &four);
+        return 4;
+    }
+    #else
+    (void)left;
+    #endif
+    sums[0] = 0;
+    for (; rows != 0; rows--, p += K) {
+        sums[0] += *p;
+    }
+    return 1;
+}
+
 void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, const int32_t *rates,
     int32_t exponent) {
     const int64_t far = (int64_t)1 << 31, most = ENGRAM_Q8_MOST;
     int32_t right = rates[ENGRAM_RATE_SHIFT] + exponent - ENGRAM_Q8_BIAS_EXPONENT;
     right = right < -31 ? -31 : right > 63 ? 63 : right;
-    for (size_t k = 0; k < K; k++) {
-        int32_t sum = 0;
-        const int8_t *p = dout + k;
-        for (size_t i = rows; i != 0; i--, p += K) {
-            sum += *p;
+    int32_t sums[4];
+    for (size_t k = 0, from = 0, ready = 0; k < K; k++) {
+        if (k == ready) {
+            from = k, ready += sum_columns(sums, dout + k, rows, K, K - k);
         }
-        int64_t v = (int64_t)sum * rates[ENGRAM_RATE_MULT];
+        int64_t v = (int64_t)sums[k - from] * rates[ENGRAM_RATE_MULT];
         if (right > 0) {
             v = ((v >> (right - 1)) + 1) >> 1;
         } else {
