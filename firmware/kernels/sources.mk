@@ -39,4 +39,4 @@ ENGRAM_KERNEL_SRC := \
 	engram_window_pool.c
 
 # Compiled for size: their time goes into blocks of instructions, and into the loops of others.
-ENGRAM_SIZE_SRC := $(filter %_some.c,$(ENGRAM_KERNEL_SRC))
+ENGRAM_SIZE_SRC := $(filter %_some.c,$(ENGRAM_KERNEL_SRC)) $(ENGRAM_SMALLER_SRC)
