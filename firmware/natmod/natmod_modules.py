@@ -44,7 +44,7 @@ global_avgpool_fwd global_avgpool_bwd_dx softmax_xent softmax_fwd sgd_step sgd_p
 check_finite
 quantize_s8 dequantize_s8 u8_to_s8 conv2d_s8 depthwise_s8 dense_s8 avgpool_s8
 axpy_f32 scale_f32 mul_f32 sum_squares scale_shift_fwd copy_channels copy_f32
-packed_bytes pack_s8 unpack_f32 draw_batch gather_latents gather_targets
+lookup_s8 packed_bytes pack_s8 unpack_f32 draw_batch gather_latents gather_targets
 """.split()
 MODULES = (WHOLE, CORE, *FAMILIES, SMALL)
 

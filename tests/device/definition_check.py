@@ -5,6 +5,7 @@ MicroPython's memoryviews do not tell their type: what it takes to refuse a wron
 and so are bytes in the place of int32 numbers.
 """
 
+import gc
 from array import array
 
 import engram.kernels.python as definition
@@ -24,6 +25,7 @@ def main():
         text = "\n".join(["%d %s" % line for line in found])
         print("exact misuse", builder.__name__, len(found), crc(text.encode()))
         windows(builder, written, misuse_shape(shapes))
+        gc.collect()  # lists of sums lie in large pieces
     views()
     tapes()
 
