@@ -127,7 +127,7 @@ bench-defaults: kernels
 ## Learning on a budget: formats, partial updates, steps, for BUDGET minutes (60), ONLY one part; out/bench/budget
 bench-budget: kernels
 	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
-	@$(PY) tests/bench/budget/run.py --budget $(or $(BUDGET),60) $(if $(SMALL),--small) $(if $(DOCS),--docs) \
+	@$(PY) tests/bench/budget/campaign.py --budget $(or $(BUDGET),60) $(if $(SMALL),--small) $(if $(DOCS),--docs) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
 
 ## PyTorch in the same six situations, in an environment of its own; writes out/bench/torch_replay.json

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keyword_features
-import networks
 import numpy as np
+import scratch_networks as networks
 
 from engram_host.datasets import Dataset, place
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import defaults
 import drifted
 import keywords
-import networks
 import numpy as np
 import replayed
 import scratch
+import scratch_networks as networks
 import situations
 import steps
 from rows import Row, Rows, figures, table, told

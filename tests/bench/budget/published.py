@@ -24,9 +24,9 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import networks
 import numpy as np
 import scratch
+import scratch_networks as networks
 from rows import Row, Rows, table, told
 
 PART = "published"

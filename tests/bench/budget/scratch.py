@@ -14,8 +14,8 @@ from io import BytesIO
 from typing import NamedTuple
 
 import memory
-import networks
 import numpy as np
+import scratch_networks as networks
 from rows import Row, Rows, mean, table, told
 from variants import REFERENCE, VARIANTS, Variant
 from watch import Watch
