@@ -7,12 +7,10 @@ from ..errors import DataError, FitError
 from ..nn import formats
 from ..nn.geometry import elems
 from ..nn.graph import reform
-from ..nn.integers import Integers
 from ..nn.names import GRADS, SAVED
 from ..nn.optimisers import Optimiser
 from ..nn.scope import PRESETS, heads, learning
 from ..nn.sections import Choice
-from ..nn.steps import ROUNDING, rounding_of
 from .defaults import LR
 from .strategies import options_of, strategy_class
 
@@ -57,7 +55,7 @@ class Config:
     .optimiser        nn.optimisers.Optimiser
     .micro            rows of a micro-batch, None: as many as fit
     .choice           nn.sections.Choice
-    .integers         nn.integers.Integers
+    .integers         nn.integers.Integers, None without
     """
 
     def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
@@ -87,9 +85,14 @@ class Config:
         self.choice = Choice(
             self.optimiser, batch, self.learns, self.heads, gradients,
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
-            self._partial(keep, skip), rounding or ROUNDING,
+            self._partial(keep, skip), rounding,
         )
-        self.integers = Integers(spec.net, self.learns, rounding_of(self.choice.rounding)[1])
+        self.integers = None
+        if rounding or spec.net.has_integers():
+            from ..nn.integers import Integers  # few learners need them
+            from ..nn.steps import rounding_of
+
+            self.integers = Integers(spec.net, self.learns, rounding_of(rounding)[1])
 
     def _chosen(self):
         """Names of the nodes of which chosen channels learn."""
@@ -187,7 +190,8 @@ class Config:
         """Bytes of a saved state: parameters, and what the strategy keeps beside them."""
         sizes = self.sizes(1)
         own = [n for _, n, kind in self.strategy.buffers(sizes) if kind == SAVED]
-        integers = sum([nbytes for _, _, nbytes in self.integers.sizes()])
+        sizes_of_integers = self.integers.sizes() if self.integers else ()
+        integers = sum([nbytes for _, _, nbytes in sizes_of_integers])
         return 4 * (sizes.params + sum(own)) + integers
 
     @property

@@ -19,6 +19,10 @@ class Net:
         self.input_shape, self.latent, self.latent_shape = input_shape, latent, latent_shape
         self.head, self.latent_format = None, "f32"
 
+    def has_integers(self):
+        """Whether a node learns in q8, or passes gradients on."""
+        return "q8" in [node["format"] for node in self.adaptive]
+
     def node(self, name):
         """The adaptive node of a name. Raises ModelError."""
         for node in self.adaptive:

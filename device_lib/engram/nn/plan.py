@@ -77,7 +77,7 @@ class Plan(Sections):
         if chosen:
             brief.append((CHOSEN, 4 * max(chosen)))
         lasting.append((TARGETS, 4 * micro * self.losses.targets))
-        integers = [name for name, _, _ in program.integers.sizes()]
+        integers = [name for name, _, _ in program.integers.sizes()] if program.integers else []
         if self.features:
             lasting.append((FEATURES, 4 * self.features))
         _check_names(
@@ -141,7 +141,7 @@ class Plan(Sections):
 
     def _object_bytes(self):
         own, integers = _LEARNER_BYTES + self._heap, self.program.integers
-        if integers.tensors:
+        if integers:
             own += _INTEGER_BYTES + _INTEGER_TENSOR_BYTES * len(integers.tensors)
             own += _REST_BYTES * len(integers.rests)
         own = own * POINTER_BYTES // 4

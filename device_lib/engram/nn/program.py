@@ -17,7 +17,6 @@ from ..errors import ModelError
 from ..memory.record import RECORD
 from . import formats
 from .geometry import elems, geom, line
-from .integers import Integers
 from .names import (
     ERROR,
     ERROR_RECORDS,
@@ -60,7 +59,7 @@ class Program:
     q8 node.
 
     .values   {value: (kind, elements per sample)}; kinds are f32, i8, i32
-    .integers integers.Integers of the q8 nodes
+    .integers integers.Integers of the q8 nodes, None without
     .sizes    {buffer: (kind, bytes)} of what the rows made so far name
     .tensors  [(node, key, tensor, shape, first element in params)] of the float32 tensors
     .learned  the same for those that learn, but first element in grads
@@ -72,7 +71,7 @@ class Program:
 
     def __init__(self, graph, learns, gradients=GRADS, wide=True, rates_of=None):
         self.graph, self.learns, self.gradients = graph, learns, gradients or GRADS
-        self._rates_of, self.integers = rates_of, Integers(graph, learns, wide)
+        self._rates_of, self.integers = rates_of, _integers(graph, learns, wide)
         self._error_records = {}  # by the buffer of a gradient
         head = graph.head
         self.head = head["name"] if head else None
@@ -88,10 +87,11 @@ class Program:
             from .channels import chosen_of  # few learners need it
 
             self.chosen = chosen_of(graph, learns)
-        self._windows = dict(self.integers.windows)
-        for name, kind, nbytes in self.integers.sizes():
-            self.sizes[name] = (kind, nbytes)
-            self.sizes[ERROR_RECORDS] = ("i32", 0)
+        self._windows = {}
+        if self.integers:
+            self._windows.update(self.integers.windows)
+            for name, kind, nbytes in self.integers.sizes() + [(ERROR_RECORDS, "i32", 0)]:
+                self.sizes[name] = (kind, nbytes)
         for node in graph.frozen + graph.adaptive:
             self._enter(node)
         first = 0
@@ -462,6 +462,14 @@ class Program:
         if nbytes > self.sizes.get(name, (kind, -1))[1]:
             self.sizes[name] = (kind, nbytes)
         return (name, 0, n, per_class)
+
+
+def _integers(graph, learns, wide):
+    if not graph.has_integers():
+        return None
+    from .integers import Integers  # few learners need it
+
+    return Integers(graph, learns, wide)
 
 
 def _another(name, names):

@@ -7,12 +7,11 @@
     single, answer                        once per prediction
 """
 
-from . import steps, updates
+from . import updates
 from .geometry import elems
 from .losses import Losses
 from .names import GRADS, SECOND, TEACHER
 from .program import Program
-from .steps import ROUNDING
 
 
 class Choice:
@@ -25,12 +24,12 @@ class Choice:
                 applied where they are computed
     teacher, single_backward   sections that the strategy runs beside the usual ones
     partial     None, or facts of partial.Partial
-    rounding    of q8 steps, one of steps.ROUNDINGS
+    rounding    of q8 steps, one of steps.ROUNDINGS; None: that of steps.ROUNDING
     """
 
     def __init__(
         self, optimiser, batch, learns, heads, gradients, teacher, single_backward, partial=None,
-        rounding=ROUNDING,
+        rounding=None,
     ):
         self.rounding = rounding
         self.batch, self.learns, self.heads, self.optimiser = batch, learns, heads, optimiser
@@ -52,7 +51,7 @@ class Sections:
     .program, .losses     program.Program, losses.Losses
     .states     buffers of the optimiser
     .groups     {"below", "head": array('f') of hyperparameters}
-    .rates      steps.Rates of q8 nodes, None without
+    .rates      steps.Rates of q8 nodes, None without; .rounding of their steps
     .features   inputs of the head where they are integers, else 0
     .partial    partial.Partial, or None
     .runs       [(first in params, first in grads, elements, group, copies)] of what learns; copies
@@ -61,15 +60,18 @@ class Sections:
 
     def __init__(self, net, choice, micro, recompute=False):
         self.micro, self.choice = micro, choice
-        self.rates = None
-        wide = steps.rounding_of(choice.rounding)[1]
+        self.rates, self.rounding, self._steps, wide = None, None, None, True
+        if net.has_integers():
+            from . import steps  # few learners need it
+
+            self._steps, wide = steps, steps.rounding_of(choice.rounding)[1]
+            self.rounding = choice.rounding or steps.ROUNDING
         self.program = Program(net, choice.learns, choice.gradients, wide, self._step_of)
         self.losses = Losses(self.program)
         self.groups = {
             group: choice.optimiser.hyper(choice.gradients) for group in ("below", "head")
         }
-        self._integer = bool(self.program.integers.tensors)
-        if self._integer:
+        if self._steps:
             self.rates = choice.optimiser.rates(self.groups, choice.rounding)
         self.runs = _runs(self.program, choice.heads)
         source = net.head["in"][0] if net.head else None
@@ -86,7 +88,7 @@ class Sections:
             self.partial = Partial(choice.partial, choice.heads)
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
         for name, is_there in (
-            ("update", choice.gradients or self._integer),
+            ("update", choice.gradients or self._steps),
             ("start", choice.gradients or choice.partial),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
@@ -132,15 +134,15 @@ class Sections:
         return self.rates.steps[self._group_of(name)]
 
     def _begin(self):
-        return self.losses.clear() + (steps.begin() if self._integer else [])
+        return self.losses.clear() + (self._steps.begin() if self._steps else [])
 
     def _update(self):
         program, rows = self.program, []
         if self.choice.gradients and program.learned_elems:
             rows = self._updating(updates.rows, program.learned_elems, self.groups)
-        if self._integer:
+        if self._steps:
             decays = self.rates.decays if self.choice.optimiser.weight_decay else None
-            rows = rows + steps.update(program.integers, self._group_of, decays)
+            rows = rows + self._steps.update(program.integers, self._group_of, decays)
         return rows
 
     def _updating(self, rows, *others):

@@ -155,7 +155,8 @@ class Stage:
     def _set_integers(self, spec, plan, arena):
         program = plan.program
         integers, self._latent_table = program.integers, None
-        self.integers = [(name, arena.window(name)) for name, _, _ in integers.sizes()]
+        sizes = integers.sizes() if integers else ()
+        self.integers = [(name, arena.window(name)) for name, _, _ in sizes]
         self.scales = self._integer_origins = self._latent_record = self.rounding = None
         self._qp = spec.quantization("latent")
         if not self.integers:
@@ -168,7 +169,7 @@ class Stage:
         self.scales = Scales(
             arena.window(RECORDS), arena.window(ERROR_RECORDS), integers.followed, program.names()
         )
-        self.rounding = plan.choice.rounding
+        self.rounding = plan.rounding
         self._passes = 2 * len(integers.values) + 4
         self._integer_origins = Origins(integers, arena.window, spec.file)
         self.read_integers(spec.file.stream)

@@ -23,7 +23,9 @@ _MOST_SHIFT = 64
 
 
 def rounding_of(name):
-    """(rounding of memory/record.py, whether there is a byte below). Raises DataError."""
+    """(rounding of memory/record.py, whether there is a byte below) of a name, None: the default.
+    Raises DataError."""
+    name = name or ROUNDING
     if name not in ROUNDINGS:
         raise DataError(
             "expected a rounding of %s, got %r" % (", ".join(sorted(ROUNDINGS)), name)
