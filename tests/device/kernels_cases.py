@@ -413,7 +413,7 @@ def keep_largest(s, B, M, least, most):
 
 
 def keep_largest_no_ties(s, B, M, least, most):
-    """Of many sums that are equal the first ones are kept."""
+    """Many equal sums: the first ones are kept."""
     args = keep_largest(s, B, M, least, most)
     for i in range(B * M):
         args[2][i] = i % 3

@@ -8,7 +8,7 @@ LATENT = ":latent"  # the latent as the adaptive stage reads it, in float32
 
 # Buffers of the arena.
 PARAMS, GRADS, VELOCITY = "params", "grads", "velocity"
-# Of q8 nodes: int8 weights and the bytes below them, int32 biases, records of values, of the
+# Names in q8 nodes: int8 weights and the bytes below them, int32 biases, records of values, of the
 # latent and of weights, records of gradients.
 WEIGHTS, RESTS, BIASES = "weights", "rests", "biases"
 RECORDS, ERROR_RECORDS = "records", "error records"

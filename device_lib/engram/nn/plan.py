@@ -43,8 +43,8 @@ _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
 _CONSTANT_BYTES = 48  # an array that a row reads
 _SAMPLE_BYTES = 4  # slot of each record of a batch
-# Of q8 nodes: the table of latents and what finds scales; where a tensor lies in the model file;
-# the byte below its weights.
+# Bytes of q8 nodes: the table of latents and the search of scales; where a tensor lies in the
+# model file; the byte below its weights.
 _INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 2300, 130, 100
 
 

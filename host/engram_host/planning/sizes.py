@@ -35,7 +35,7 @@ _TERMS = {
     "B H W C OH OW top left": ("B*H", "B*H*W*C", "B*OH*OW*C"),
 }
 STEP = "step"  # no kernel: what a training step does outside of them
-# Of all that these read the batch counts, and of flash the latents.
+# These read the batch of the settings and, of the flash, the latents; nothing else.
 _OWN_TERMS = {
     "draw_batch": ("batch",),
     "gather_latents": ("rows", "size", "size*bits"),

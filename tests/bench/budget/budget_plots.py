@@ -1,4 +1,4 @@
-"""The picture of the benchmark: what is lost, by format and by what a backward pass saves."""
+"""The picture of the benchmark: accuracy lost, by format and by what a backward pass saves."""
 
 from __future__ import annotations
 

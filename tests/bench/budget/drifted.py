@@ -43,7 +43,7 @@ def model(seed: int, folder: Path) -> bytes:
 
 
 def put_weights(raw: bytearray, learner: scratch.Learner) -> None:
-    """What a learner has learned, in the place of the weights in its float32 model file."""
+    """The float32 model file of a learner, its weights those that were learned."""
     params = np.frombuffer(learner.stage.params, np.float32)
     rows = np.array(learner.stage.origins).reshape(-1, 3)
     for first, offset, n in rows:
@@ -51,6 +51,6 @@ def put_weights(raw: bytearray, learner: scratch.Learner) -> None:
 
 
 def accuracy_before(raw: bytes, data: Dataset) -> float:
-    """Of the model file as it is, on the pictures after the drift."""
+    """The accuracy of the model file as it is, on the pictures after the drift."""
     learner = scratch.Learner(ModelSpec(BytesIO(raw)), batch=1)
     return scratch.right(learner, data) / len(data.y_test)

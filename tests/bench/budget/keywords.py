@@ -66,7 +66,7 @@ def _computed(where: str, model: Path, clips: Path) -> dict[str, Any]:
 
 
 def _passed(layers: list, inputs: np.ndarray, front: Any) -> np.ndarray:
-    """float32 (n, 25, 5, 64) behind some layers, of the model's int8 inputs."""
+    """The outputs of some layers for the model's int8 inputs, float32 (n, 25, 5, 64)."""
     out = []
     for at in range(0, len(inputs), 100):
         part = inputs[at : at + 100].astype(np.float32)

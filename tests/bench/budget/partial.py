@@ -72,7 +72,7 @@ FIXED_GAP, FIXED_TIMES = 0.01, 2  # chosen channels: memory and backward pass
 
 
 class Cell(NamedTuple):
-    """seed: of an accuracy; None: the instructions of a step."""
+    """The key of a cell. seed: for an accuracy; None: the instructions of a step."""
 
     case: str
     keep: str

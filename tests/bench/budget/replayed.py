@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 def cells(small: bool = False) -> Iterator[Cell]:
-    """Seed by seed; small: none, they need data sets."""
+    """The cells, seed by seed; small: none, they need data sets."""
     for seed in () if small else SEEDS:
         for depth in DEPTHS:
             for protocol in TITLES:

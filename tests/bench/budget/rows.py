@@ -1,5 +1,5 @@
-"""What the benchmark has stored: one JSON file a cell, so that a campaign goes on where it
-stopped, and two campaigns can run side by side."""
+"""The results that the benchmark has stored: one JSON file per cell, so that a campaign goes on
+where it stopped, and two campaigns can run side by side."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rows:
         return self._path(key).is_file()
 
     def all_of(self, keys: Iterable[str]) -> list[Row]:
-        """Those that are there."""
+        """The stored rows."""
         rows = (self.get(key) for key in keys)
         return [row for row in rows if row is not None]
 
@@ -58,7 +58,7 @@ class Rows:
 
 
 def figures(rows: Sequence[Row], field: str) -> list[float]:
-    """Those of the rows that have one: a run that diverged has no accuracy."""
+    """The values of a field over the rows that have one: a diverged run has no accuracy."""
     return [row[field] for row in rows if row.get(field) is not None]
 
 

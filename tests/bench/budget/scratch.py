@@ -61,8 +61,8 @@ class Cell(NamedTuple):
 
 
 def cells(small: bool = False) -> Iterator[Cell]:
-    """Seed by seed, so that each format has a figure soon; what is broken, one seed, at the end.
-    small: seconds, no data set needed."""
+    """The cells, seed by seed, so that each format has a figure soon; broken
+    formats, one seed, at the end. small: seconds, no data set needed."""
     for at in range(1 if small else max(len(how.seeds) for how in SETS.values())):
         for data in ("digits",) if small else SETS:
             for name, variant in VARIANTS.items():

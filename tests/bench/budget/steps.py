@@ -112,7 +112,7 @@ def run(cell: Cell) -> Row:
 
 
 def measured(work: Work, board: str, steps: int = STEPS) -> Row:
-    """What a board's counter says of a workload's steps, and the arena that it takes.
+    """A workload's steps by a board's counter, and the arena that it takes.
 
     steps: how many; of more than STEPS the mean of the second half counts.
     """
@@ -164,7 +164,7 @@ def _figures(device: Any, model: Path, work: Work, steps: int) -> Row:
 
 
 def _typical(records: list, value: Callable[[dict], int]) -> int:
-    """Of values of a counter modulo 2**30: a step that takes longer has no figure."""
+    """The differences of a counter modulo 2**30: a step that takes longer has no figure."""
     values = [value(record) % COUNTER for record in records]
     if len(values) > STEPS:
         return int(statistics.mean(values[len(values) // 2 :]))

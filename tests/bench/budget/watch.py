@@ -1,4 +1,4 @@
-"""What the records of q8 tensors say in the course of a run: exponents, and values clamped."""
+"""The records of q8 tensors in the course of a run: exponents, and shares of clamped values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Watch:
         self._sums: dict[str, list[list[int]]] = {"values": [], "errors": [], "weights": []}
 
     def step(self, n: int) -> None:
-        """After step n."""
+        """Adds the records up after step n."""
         if self._scales is None or n % EVERY:
             return
         for name, window in (
