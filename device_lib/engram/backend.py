@@ -9,9 +9,8 @@
 BACKENDS = ("_engram", "_engram_core", "_engram_small")
 BACKENDS += ("engram.kernels.numpy", "engram.kernels.python")
 
-# Where RAM is short the native module comes in parts: one of these, and those of PARTS that are
-# there. _engram_small is core and int8 in one, compiled for size.
-BASES = ("_engram_core", "_engram_small")
+# A native module may be joined by others beside it. _engram holds all but q8; _engram_small is
+# core and int8 in one, compiled for size.
 PARTS = ("_engram_int8", "_engram_q8", "_engram_layers", "_engram_audio")
 
 
@@ -22,14 +21,14 @@ def load(names=BACKENDS):
             module = __import__(name, None, None, ("*",))
         except ImportError:
             continue
-        if name in BASES:
+        if "." not in name:
             _join(module)
         return module
     raise ImportError("no kernel backend among %r" % (names,))
 
 
 def _join(base):
-    """Gives the base the kernels of the other parts that are installed."""
+    """Gives a native module the kernels of the parts that are installed."""
     for name in PARTS:
         try:
             part = __import__(name, None, None, ("*",))

@@ -3,9 +3,9 @@
     python natmod_modules.py                  the modules' names
     python natmod_modules.py _engram_audio    its rows of engram_kernels.def
 
-_engram holds all kernels. _engram_core, _engram_int8, _engram_q8, _engram_layers and
-_engram_audio hold a family each, and every kernel is in exactly one of them: what no pattern of
-FAMILIES takes is core.
+_engram_core, _engram_int8, _engram_q8, _engram_layers and _engram_audio hold a family each, and
+every kernel is in exactly one of them: what no pattern of FAMILIES takes is core. _engram holds
+all families but _engram_q8, which only a model that trains in integers needs.
 _engram_small holds, compiled for size, the kernels that the device library itself calls and those
 of the ops of SMALL_OPS.
 """
@@ -19,12 +19,13 @@ LIST = Path(__file__).resolve().parents[1] / "kernels" / "engram_kernels.def"
 
 WHOLE = "_engram"
 CORE = "_engram_core"
+Q8 = "_engram_q8"
 FAMILIES = {
     "_engram_int8": (
         "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8 lookup_s8 "
         "copy_s8 copy_channels_s8 pad_s8 conv2d_t_s8 softmax_s8"
     ),
-    "_engram_q8": "*_q8 gather_codes",
+    Q8: "*_q8 gather_codes",
     "_engram_layers": (
         "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* hard_swish_* sigmoid_* tanh_* "
         "softmax_bwd_* scale_shift_bwd_* add_f32 mse adam_step exp_f32 log_f32 sqrt_f32 "
@@ -67,7 +68,8 @@ def holds(module, kernel):
     """Whether a module has a kernel."""
     if module == SMALL:
         return kernel in SMALL_HOLDS
-    return module in (WHOLE, family(kernel))
+    own = family(kernel)
+    return module == own or module == WHOLE and own != Q8
 
 
 def main():

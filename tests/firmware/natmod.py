@@ -11,7 +11,7 @@ import natmod_build as build  # noqa: E402
 import natmod_modules as modules  # noqa: E402
 import natmod_sizes as sizes  # noqa: E402
 
-__all__ = ["build", "modules", "run", "sizes"]
+__all__ = ["build", "modules", "run", "sizes", "whole"]
 
 DEVICE = ROOT / "tests" / "device"
 
@@ -57,6 +57,11 @@ def _send(line, name, data):
             break
     _, error = line.follow(10)
     assert not error, error.decode()
+
+
+def whole(arch):
+    """Every kernel of an architecture: name on the board -> .mpy, as run() takes it."""
+    return {"native_kernels": build.build(arch), modules.Q8: build.build(arch, modules.Q8)}
 
 
 def run(host, natmods, check, files):

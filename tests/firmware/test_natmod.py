@@ -80,7 +80,6 @@ def test_backend_finds_every_part():
 
     assert set(backend.PARTS) == set(modules.FAMILIES)
     assert {modules.WHOLE, modules.CORE, modules.SMALL} <= set(backend.BACKENDS)
-    assert backend.BASES == (modules.CORE, modules.SMALL)
 
 
 def called_by_the_library():
@@ -95,7 +94,7 @@ def called_by_the_library():
                 names |= {row.split()[0] for row in rows}
     names -= {"spent", "bind", "run", "put", "python", "numpy", VIEW}
     # Integer training is a module of its own beside the small one.
-    return {name for name in names if modules.family(name) != "_engram_q8"}
+    return {name for name in names if modules.family(name) != modules.Q8}
 
 
 def test_the_small_module_holds_what_the_library_calls():
@@ -185,10 +184,10 @@ def lines_of(name, place, paths):
         ("qemu_m0p", "armv6m"),
     ],
 )
-def test_a_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
+def test_a_module_gives_the_same_bits(built, tmp_path, name, arch):
     """Also the universal one, soft-float code without DSP, on a board with an FPU."""
     built(name)
-    lines = lines_of(name, tmp_path, {"native_kernels": natmods(arch)})
+    lines = lines_of(name, tmp_path, natmod.whole(arch))
     assert lines == run_cpython("cpython-c", "kernels_check")
 
 
@@ -215,6 +214,7 @@ def test_the_small_module_gives_the_same_bits(natmods, built, tmp_path, name, ar
     """Its own kernels first; those that it lacks come from the whole one, in a part's place."""
     built(name)
     paths = {modules.SMALL: natmods(arch, modules.SMALL), "_engram_layers": natmods(arch)}
+    paths[modules.Q8] = natmods(arch, modules.Q8)
     assert lines_of(name, tmp_path, paths) == run_cpython("cpython-c", "kernels_check")
 
 

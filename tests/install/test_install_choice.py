@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engram_host.errors import InstallError
-from engram_host.install import choice, packages, transfer
+from engram_host.install import check, choice, pack, packages, transfer
 from engram_host.install.facts import Facts
 from engram_host.install.files import Files, Payload
 from tidy import tree
@@ -45,7 +45,8 @@ def files(tmp_path):
     """A folder of files for boards: packages of 10 kB each, kernels of 60, 30, 15 and 25 kB."""
     (tmp_path / "lib" / "engram").mkdir(parents=True)
     for name in packages.PACKAGES:
-        (tmp_path / "lib" / "engram" / f"{name}.pack").write_bytes(bytes(10_000))
+        packed = pack.pack({f"{name}.mpy": bytes(10_000)})
+        (tmp_path / "lib" / "engram" / f"{name}.pack").write_bytes(packed)
     for name in ("engram/__init__.mpy", "engram/texts", "engram_pack.mpy", "engram_board.mpy"):
         (tmp_path / "lib" / name).write_bytes(b"x")
     sizes = {"_engram": 60_000, "_engram_core": 30_000, "_engram_int8": 15_000}
@@ -112,7 +113,7 @@ def test_no_native_module_where_none_can_or_need_be():
 @pytest.mark.parametrize(
     ("free", "modules"),
     [
-        (300_000, {"_engram": "armv7emsp"}),
+        (300_000, {"_engram": "armv7emsp", "_engram_q8": "armv7emsp"}),
         (205_000, {"_engram_core": "armv7emsp", "_engram_int8": "armv7emsp"}),
         (190_000, {"_engram_small": "armv7emsp"}),
     ],
@@ -184,6 +185,17 @@ def test_every_pattern_of_a_package_names_a_module():
     names = for_boards()
     for row in packages.PACKAGES.values():
         assert [p for p in row.modules.split() if not any(fnmatch(n, p) for n in names)] == []
+
+
+def test_what_every_session_loads_is_counted():
+    """And of the rest, which loads where an option asks for it, every pattern names a module."""
+    from fnmatch import fnmatch
+
+    for name, row in packages.PACKAGES.items():
+        loaded = check.IMPORTS[name].replace("engram.", "").replace(".", "/").split()
+        assert not [module for module in loaded if row.is_asked(module)]
+        own = [module for module in for_boards() if packages.package_of(module) == name]
+        assert [p for p in row.asked.split() if not any(fnmatch(n, p) for n in own)] == []
 
 
 def test_packages_come_with_what_they_need():

@@ -89,8 +89,7 @@ def on_board(name, arch=None):
         try:
             if arch is None:
                 return host.run(CHECK[0])
-            modules = {"native_kernels": natmod.build.build(arch)}
-            return natmod.run(host, modules, CHECK[0], CHECK)
+            return natmod.run(host, natmod.whole(arch), CHECK[0], CHECK)
         finally:
             host.stop()
 
@@ -99,7 +98,7 @@ def outputs():
     """Title of a host -> the lines that kernels_check prints there."""
     rows = {TITLES[host]: run_cpython(host, CHECK[0]) for host in CPYTHON}
     for arch in {arch for _, arch in NATIVE}:
-        natmod.build.build(arch)  # before the boards, which run at the same time
+        natmod.whole(arch)  # before the boards, which run at the same time
     runs = [(name, None) for name in BOARDS] + list(NATIVE)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for (name, arch), lines in zip(runs, pool.map(on_board, *zip(*runs))):

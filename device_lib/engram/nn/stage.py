@@ -49,8 +49,8 @@ def _kernel(name):
         return getattr(kernels, name)
     except AttributeError:
         raise ModelError(
-            "expected the kernel %s, got native kernels without it; install all of them with "
-            "`engram install --kernels all`" % name
+            "expected the kernel %s, got native kernels without it; install more of them with "
+            "`engram install --kernels %s`" % (name, "q8" if name.endswith("_q8") else "all")
         )
 
 

@@ -24,7 +24,7 @@ _ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 # adaptive stage of dense and convolution layers, without other activations, Adam and audio.
 # small: as train, compiled for size. q8: small, and what trains in int8.
 KERNELS = {
-    "all": ("_engram",),
+    "all": ("_engram", "_engram_q8"),
     "train": ("_engram_core", "_engram_int8"),
     "q8": ("_engram_small", "_engram_q8"),
     "small": ("_engram_small",),
@@ -34,7 +34,7 @@ AUTO = "auto"
 
 _LEARNER_BYTES = 112 * 1024  # of heap that `all` leaves for a learner, else `train`
 _LEAST_BYTES = 16 * 1024  # that anything must leave
-# What is chosen where nothing is asked for: q8 is for models that are.
+# The choices where no --kernels is given; q8 is for models that train in integers.
 _LEFT_BYTES = {"all": _LEARNER_BYTES, "train": _LEARNER_BYTES, "small": _LEAST_BYTES}
 _STORE_UNIT_BYTES = 4096
 _DATA_BYTES = 64 * 1024
@@ -132,9 +132,10 @@ def candidates(facts: Facts, kernels: str) -> tuple[str, ...]:
 
 
 def needs(files: Files, names: Sequence[str]) -> dict[str, int]:
-    """Name of KERNELS -> bytes of heap that they and packages take, by the length of the files."""
+    """Name of KERNELS -> bytes of heap that they and packages take, by the length of the modules
+    that every session loads."""
     assert files.arch is not None
-    library = sum(file.size for name in names for file in files.package(name).values())
+    library = sum(files.session_bytes(name) for name in names)
     return {
         name: library + sum(files.kernel(files.arch, module).size for module in modules)
         for name, modules in KERNELS.items()

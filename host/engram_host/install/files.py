@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engram_host.errors import InstallError
-from engram_host.install import make_files, packages
+from engram_host.install import make_files, pack, packages
 
 BOARD_MODULE = "engram_board.mpy"
 
@@ -53,6 +53,12 @@ class Files:
         if name == next(iter(packages.PACKAGES)):
             own += ["engram/__init__.mpy", "engram/texts", "engram_pack.mpy"]
         return {path: Payload((self.root / "lib" / path).read_bytes()) for path in own}
+
+    def session_bytes(self, name: str) -> int:
+        """Bytes of a package's modules that every session loads: an estimate of their heap."""
+        modules = pack.lengths((self.root / "lib" / "engram" / f"{name}.pack").read_bytes())
+        is_asked = packages.PACKAGES[name].is_asked
+        return sum(n for path, n in modules.items() if not is_asked(path.removesuffix(".mpy")))
 
     def board(self) -> dict[str, Payload]:
         """The module engram_board of a board whose firmware is not ours."""

@@ -147,3 +147,14 @@ def pack(modules: Mapping[str, bytes]) -> bytes:
         head += bytes([len(name)]) + name + struct.pack("<II", at, len(data))
         at += len(data)
     return head + b"".join(modules.values())
+
+
+def lengths(data: bytes) -> dict[str, int]:
+    """Path of each .mpy of a pack -> its bytes."""
+    (count,) = struct.unpack_from("<H", data)
+    at, modules = 2, {}
+    for _ in range(count):
+        end = at + 1 + data[at]
+        _, modules[data[at + 1 : end].decode()] = struct.unpack_from("<II", data, end)
+        at = end + 8
+    return modules

@@ -15,17 +15,27 @@ from engram_host.errors import InputError
 
 
 class Package(NamedTuple):
-    """A package: its purpose, its modules, and the packages that it needs."""
+    """A package: its purpose, its modules, the packages that it needs.
+
+    asked: the modules among them that a session loads only where an option asks for them.
+    """
 
     title: str
     modules: str
     needs: tuple[str, ...] = ()
+    asked: str = ""
+
+    def is_asked(self, module: str) -> bool:
+        """Whether a session loads a module, as `nn/model`, only where an option asks for it."""
+        return any(fnmatchcase(module, pattern) for pattern in self.asked.split())
 
 
 PACKAGES = {
     "core": Package(
         "a model file, its layers forward and backward over one arena",
         "__init__ backend compat errors holder npy places progress memory memory/* nn nn/*",
+        asked="nn/integers nn/steps nn/quantizing nn/scales nn/formats/q8 nn/partial nn/channels "
+        "nn/recompute",
     ),
     "store": Package(
         "samples and learned states in flash",
@@ -36,6 +46,8 @@ PACKAGES = {
         "the learner: strategies, policies, metrics",
         "continual continual/* opener stores",
         ("core", "store"),
+        asked="continual/strategies/[!_br]* continual/policies/[!_b]* continual/strategies/bias "
+        "continual/strategies/replay_* continual/health continual/herd continual/moving",
     ),
     "link": Package(
         "the agent that the `engram` command talks to",
