@@ -1,9 +1,10 @@
 """Turn a board.toml into the C header, the linker memory map and the make variables of a firmware.
 
-    board_config.py <board.toml> <out directory>
+    board_config.py <board.toml> <out directory> [1]
 
 writes board_config.h (macros ENGRAM_*), memory.ld (symbols used by the port's linker script) and
-board.mk (variables BOARD_*, which choose the compiler's flags).
+board.mk (variables BOARD_*, which choose the compiler's flags). 1: of stock firmware, whose flash
+[flash.with_stock] may divide in another way.
 Files are only rewritten when their text changes, so that make rebuilds nothing needlessly.
 """
 
@@ -71,8 +72,10 @@ def write_if_changed(path, text):
         path.write_text(text)
 
 
-def main(board_toml, out):
+def main(board_toml, out, stock=""):
     facts = tomllib.loads(pathlib.Path(board_toml).read_text())
+    if stock:
+        facts["flash"].update(facts["flash"].get("with_stock", {}))
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     note = "generated from board.toml; change it there"

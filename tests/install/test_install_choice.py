@@ -113,7 +113,7 @@ def test_no_native_module_where_none_can_or_need_be():
 @pytest.mark.parametrize(
     ("free", "modules"),
     [
-        (300_000, {"_engram": "armv7emsp", "_engram_q8": "armv7emsp"}),
+        (300_000, {"_engram": "armv7emsp"}),
         (205_000, {"_engram_core": "armv7emsp", "_engram_int8": "armv7emsp"}),
         (190_000, {"_engram_small": "armv7emsp"}),
     ],

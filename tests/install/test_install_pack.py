@@ -52,8 +52,16 @@ _count = 0
 class _Row:
     """A row."""
 
+    _size = 7
+
+    def __init__(self):
+        self._kept = 8
+
     def _bind(self, _argument=None):
-        return self._kept, _argument, _thread
+        return self._kept, self._size, _argument, _thread
+
+    def row(self):
+        return self._bind()
 
 
 def _bind(_first=4):
@@ -63,26 +71,39 @@ def _bind(_first=4):
 
 
 def make():
-    return _bind(), _bind(_first=5)
+    return _bind(), _bind(_first=5), _Row().row()
 '''
 
 
 def test_a_modules_own_names_are_those_of_every_module():
-    """Not those that mean more: an attribute, an argument, what another module has."""
+    """Not those that mean more: an argument, a value of a class, what another module has."""
     common = pack.common_names([OWN])
-    assert {"_bind", "_kept", "_first", "_theirs", "_thread", "_argument"} <= common
+    assert {"_first", "_theirs", "_thread", "_argument", "_size"} <= common
     source = pack.smaller(OWN, pack.Texts(), common)
-    assert "_HEAD" not in source and "_Row" not in source and "_second" not in source
+    assert not [n for n in ("_HEAD", "_Row", "_second", "_bind", "_kept") if n in source]
     told = {}
     given = {"_theirs": "theirs", "_thread": None}
     for name, text in (("long", OWN), ("short", source)):
         lines = [line for line in text.splitlines() if "import" not in line]
         module = dict(given)
         exec("\n".join(lines), module)
-        (row, *rest), (_, *others) = module["make"]()
-        told[name] = rest, others, module["third"], callable(row)
+        (row, *rest), (_, *others), values = module["make"]()
+        told[name] = rest, others, values, module["third"], callable(row)
     assert told["short"] == told["long"]
     assert told["long"][0] == [("a", "theirs"), 4, 2, 3]
+    assert told["long"][2] == (8, 7, None, None)
+
+
+def test_an_attribute_that_two_modules_use_keeps_its_name():
+    sources = ["def f(a):\n    a._one = a._both\n", "def g(a):\n    return a._both\n"]
+    common = pack.common_names(sources)
+    assert pack.smaller(sources[0], pack.Texts(), common) == "def f(a):\n    a._0 = a._both\n"
+
+
+def test_a_class_of_a_class_of_another_module_keeps_its_attributes():
+    """The other's have short names too: both would be the same attribute of one object."""
+    source = "from .a import A\nclass B(A):\n    def _own(self):\n        return 1\n"
+    assert "_own" in pack.smaller(source, pack.Texts(), pack.common_names([source]))
 
 
 def test_two_modules_share_their_names():

@@ -30,7 +30,7 @@ endif
 # Facts of the board: written only when they change.
 BOARD_TOML ?= $(FIRMWARE)/../boards/unix/board.toml
 BOARD_OUT = $(BUILD)/board
-BOARD_NOTE := $(shell $(PYTHON) $(FIRMWARE)/tools/board_config.py $(BOARD_TOML) $(BOARD_OUT) \
+BOARD_NOTE := $(shell $(PYTHON) $(FIRMWARE)/tools/board_config.py $(BOARD_TOML) $(BOARD_OUT) $(STOCK) \
 	&& echo ok)
 ifneq ($(BOARD_NOTE),ok)
 $(error board_config.py refused $(BOARD_TOML))

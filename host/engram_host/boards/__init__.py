@@ -276,8 +276,12 @@ def read(path: Path) -> Board:
     check.check(facts, str(path), kinds=tuple(ARTEFACTS))
     if facts["name"] != path.parent.name:
         raise InputError(f"{path}: name is {facts['name']!r}, its folder is {path.parent.name!r}")
-    flash = Flash(**{field.name: facts["flash"][field.name] for field in fields(Flash)})
+    flash = _flash(facts["flash"])
     return Board(facts["name"], facts["title"], facts["status"], path.parent, flash, facts)
+
+
+def _flash(facts: Mapping[str, Any]) -> Flash:
+    return Flash(**{field.name: facts[field.name] for field in fields(Flash)})
 
 
 def names() -> list[str]:
@@ -325,7 +329,9 @@ def _with_stock(board: Board) -> Board:
     room = facts.pop("room", {}).get("with_stock")
     if room:
         facts["room"] = {**room, "stock": True}
-    return replace(board, name=name, title=title, facts=facts, stock=True)
+    facts["flash"] = {**facts["flash"], **facts["flash"].get("with_stock", {})}
+    flash = _flash(facts["flash"])
+    return replace(board, name=name, title=title, flash=flash, facts=facts, stock=True)
 
 
 def load_all() -> list[Board]:

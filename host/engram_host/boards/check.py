@@ -69,6 +69,10 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
         _table(facts.get(name, {}) if name else facts, fields, name, where)
     _chip(facts["chip"], where)
     _flash(facts["flash"], facts["chip"]["flash_bytes"], where)
+    if "with_stock" in facts["flash"]:
+        with_stock = {**facts["flash"], **facts["flash"]["with_stock"]}
+        _table(with_stock, REQUIRED["flash"], "flash.with_stock", where)
+        _flash(with_stock, facts["chip"]["flash_bytes"], where)
     if "virtual" in facts:
         _virtual(facts["virtual"], kinds, where)
     if "power" in facts:

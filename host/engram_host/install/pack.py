@@ -3,13 +3,15 @@
 The texts of errors are half as long as the code. On a board they stay in a file: each text of more
 than a few characters in a function becomes a call that reads it. A module's own integers become
 const(): the compiler puts them where they are used, and no name of theirs is on the board. Other
-names of its own become _0, _1, ... in every module: MicroPython keeps each name that it has read
-for good, and the table of names doubles, by 11 kB of heap at the 1,525th.
+names of its own, those of private attributes and methods too, become _0, _1, ... in every module:
+MicroPython keeps each name that it has read for good, and the table of names doubles, by 11 kB of
+heap at the 1,525th.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -65,29 +67,71 @@ class _Outside(ast.NodeTransformer):
 def smaller(source: str, texts: Texts, common: frozenset[str] = frozenset()) -> str:
     """The source of a module as a board gets it: without the texts of its errors, its own
     integers as constants of the compiler, its own names short. common: names to leave as they
-    are."""
+    are, of common_names()."""
     tree = _Outside(texts).visit(ast.parse(source))
     _fix_constants(tree)
-    _shorten(tree, common)
+    _shorten_attributes(tree, common)
+    _shorten(tree, common | _attributes(tree))
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
 def common_names(sources: Iterable[str]) -> frozenset[str]:
-    """Names in modules that mean more than a module's own function, class or value: attributes,
-    arguments, imported names, texts."""
+    """Names that mean more than a module's own function, class, value or attribute: arguments,
+    imported names, texts, public attributes, and private ones that two modules use."""
     names: set[str] = set()
+    modules: Counter[str] = Counter()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        tree = ast.parse(source)
+        attributes = _attributes(tree)
+        modules.update(attributes)
+        names |= {name for name in attributes if not _is_private(name)}
+        for node in ast.walk(tree):
             match node:
-                case ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                case ast.arg(arg=name) | ast.keyword(arg=str(name)) | ast.Constant(value=str(name)):
                     names.add(name)
                 case ast.alias(name=name, asname=other):
                     names |= {name, other or name}
-                case ast.Constant(value=str(name)):
-                    names.add(name)
                 case ast.ClassDef(body=body):
-                    names |= {part.name for part in body if isinstance(part, ast.FunctionDef)}
-    return frozenset(names)
+                    names.update(name for part in body for name in _values(part))
+    return frozenset(names | {name for name, count in modules.items() if count > 1})
+
+
+def _is_private(name: str) -> bool:
+    return name[0] == "_" and name[:2] != "__"
+
+
+def _attributes(tree: ast.Module) -> set[str]:
+    """Names of attributes and methods in a module."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name):
+                names.add(name)
+            case ast.ClassDef(body=body):
+                names |= {part.name for part in body if isinstance(part, ast.FunctionDef)}
+    return names
+
+
+def _shorten_attributes(tree: ast.Module, common: frozenset[str]) -> None:
+    """Private attributes and methods that no other module uses become _0, _1, ...
+
+    A class of this module may inherit from another one's, whose attributes have these short names
+    already: then all names stay.
+    """
+    classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    bases = {ast.unparse(base) for node in classes.values() for base in node.bases}
+    if bases - set(classes) - set(dir(builtins)):
+        return
+    private = sorted(name for name in _attributes(tree) - common if _is_private(name))
+    short = {name: f"_{number}" for number, name in enumerate(private)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name) if name in short:
+                node.attr = short[name]
+            case ast.ClassDef(body=body):
+                for part in body:
+                    if isinstance(part, ast.FunctionDef):
+                        part.name = short.get(part.name, part.name)
 
 
 def _shorten(tree: ast.Module, common: frozenset[str]) -> None:
@@ -95,7 +139,7 @@ def _shorten(tree: ast.Module, common: frozenset[str]) -> None:
     short: dict[str, str] = {}
     for node in tree.body:
         for name in _defined(node):
-            if name[0] == "_" and name[:2] != "__" and name not in common:
+            if _is_private(name) and name not in common:
                 short.setdefault(name, f"_{len(short)}")
     for found in ast.walk(tree):
         match found:
@@ -114,10 +158,14 @@ def _defined(node: ast.stmt) -> list[str]:
             return [name]
         case ast.Assign(value=ast.Call(func=ast.Name(id="const"))):
             return []
-        case ast.Assign(targets=targets):
-            parts = [part for target in targets for part in ast.walk(target)]
-            return [part.id for part in parts if isinstance(part, ast.Name)]
-    return []
+    return _values(node)
+
+
+def _values(node: ast.stmt) -> list[str]:
+    """Names that a statement gives a value."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    parts = [part for target in targets for part in ast.walk(target)]
+    return [part.id for part in parts if isinstance(part, ast.Name)]
 
 
 def _fix_constants(tree: ast.Module) -> None:
@@ -131,8 +179,7 @@ def _fix_constants(tree: ast.Module) -> None:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)) if (
                 type(value) is int
-                and name[0] == "_"
-                and name[:2] != "__"
+                and _is_private(name)
                 and counts[name] == 1
             ):
                 node.value = ast.Call(ast.Name("const", ast.Load()), [node.value], [])
