@@ -38,7 +38,7 @@ def kernel_extension() -> Extension:
         ),
         include_dirs=["firmware/kernels", "firmware/binding"],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
-        extra_compile_args=["-std=c99", "-O3", "-ffp-contract=off"],
+        extra_compile_args=["-std=c99", "-O3", "-g0", "-ffp-contract=off"],
         py_limited_api=True,
         optional=True,
     )

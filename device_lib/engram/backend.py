@@ -35,7 +35,7 @@ def _join(base):
         except ImportError:
             continue
         for kernel in dir(part):
-            if not hasattr(base, kernel):
+            if kernel[0] != "_" and not hasattr(base, kernel):
                 setattr(base, kernel, getattr(part, kernel))
 
 

@@ -245,7 +245,7 @@ def kernel_name(builder):
 
 
 def crc(buf):
-    return "%08x" % (crc32(bytes(memoryview(buf))) & 0xFFFFFFFF)
+    return "%08x" % (crc32(buf) & 0xFFFFFFFF)
 
 
 def run(K, builder, written, shape, exact):
@@ -355,6 +355,8 @@ def overlapping(K, builder, written, shape):
 
 def main():
     for builder, written, exact, shapes in CASES:
+        if not hasattr(kernels, kernel_name(builder)):
+            continue  # a native module may hold a part of them
         name = builder.__name__
         for shape in shapes:
             if exact:

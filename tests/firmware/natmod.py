@@ -11,6 +11,8 @@ import natmod_build as build  # noqa: E402
 import natmod_modules as modules  # noqa: E402
 import natmod_sizes as sizes  # noqa: E402
 
+from engram_host.install import make_files  # noqa: E402
+
 __all__ = ["build", "modules", "run", "sizes", "whole"]
 
 DEVICE = ROOT / "tests" / "device"
@@ -34,7 +36,7 @@ receive({name!r}, {size})
 """
 
 # A collection every 16 KiB keeps what stays at the bottom of the heap: a learner needs its arena
-# in one piece, and the source of a check is compiled on the board before it.
+# in one piece.
 _IMPORT = """
 import gc, os
 gc.threshold(16384)
@@ -76,6 +78,7 @@ def run(host, natmods, check, files):
         _send(line, name + ".mpy", path.read_bytes())
         host.exec(_IMPORT.format(name=name))
     host.exec(_CHOOSE.format(first=next(iter(natmods))))
-    for name in files:
-        _send(line, name + ".py", (DEVICE / (name + ".py")).read_bytes())
+    for name in files:  # compiled: beside the kernels there is no room for a compiler's work
+        source = (DEVICE / (name + ".py")).read_text()
+        _send(line, name + ".mpy", make_files.compiled(source, name))
     return host.exec(f"import {check}; {check}.main()").splitlines()

@@ -15,21 +15,24 @@ from firmware.ready import ready
 from hosts import BoardHost
 from learn import networks
 
+# The ports that keep frames on the heap have the same ones there before and after.
 MEASURE = """
 import gc, engram, engram_board
 from array import array
 device = engram_board.store_device()
 for block in range(device.ioctl(4, 0)):
     device.ioctl(6, block)
-learner = engram.open({name!r}, engram_board, batch={batch}, bits={bits}, **{options})
-x = array("f" if learner.input_dtype == "float32" else "B", range(learner.input_elems))
-for i in range(40):
-    x[i % len(x)] = i
-    learner.observe(x, i % 4)
-steps = learner.steps()
-next(steps)
-del x
-print(learner.planned_bytes, learner.heap_growth(), learner.info()["recompute"])
+def measure():
+    learner = engram.open({name!r}, engram_board, batch={batch}, bits={bits}, **{options})
+    x = array("f" if learner.input_dtype == "float32" else "B", range(learner.input_elems))
+    for i in range(40):
+        x[i % len(x)] = i
+        learner.observe(x, i % 4)
+    steps = learner.steps()
+    next(steps)
+    del x
+    print(learner.planned_bytes, learner.heap_growth(), learner.info()["recompute"])
+measure()
 """
 
 

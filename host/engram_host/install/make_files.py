@@ -124,6 +124,11 @@ def mpy_cross() -> Path:
     return program
 
 
+def compiled(source: str, name: str) -> bytes:
+    """The .mpy of a module. name: what its tracebacks call it."""
+    return _compiled(mpy_cross(), source, name)
+
+
 def _compiled(cross: Path, source: str, name: str) -> bytes:
     """The .mpy of a module that holds its own memory alone. name: as _cross() takes it."""
     code = _cross(cross, source, name)
