@@ -58,7 +58,11 @@ try:
         names = [name for name in sys.modules if name.startswith(packages) and name not in but]
         names.sort(key=len)
         names.reverse()
+        dropped = [sys.modules[name] for name in packages if name in sys.modules]
         forget(names)
+        if _at_start >= 0:  # code is heap: a pointer left on the stack would keep all of it
+            for package in dropped:
+                package.__dict__.clear()
 
     def heap_used():
         """Bytes of heap in use, after a collection."""

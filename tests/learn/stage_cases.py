@@ -7,8 +7,8 @@ import numpy as np
 
 from engram import ModelSpec
 from engram.continual.config import Config
+from engram.continual.opening import stage_class
 from engram.memory.arena import Arena
-from engram.nn.stage import Stage
 from learn import forward_reference as reference
 
 _PLENTY = 1 << 40  # bytes
@@ -41,7 +41,7 @@ class Assembled:
         self.arena.lay_out(self.layout.offsets)
         if layout:
             self._soil()
-        self.stage = Stage(self.spec, self.plan, self.arena)
+        self.stage = stage_class(self.plan.program)(self.spec, self.plan, self.arena)
         self.stage.refill = self._refill
         rng, net = np.random.default_rng(case.seed + 1), self.spec.net
         self.x = rng.normal(0, 1, (case.batch, self.spec.latent_elems)).astype(np.float32)

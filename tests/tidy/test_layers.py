@@ -72,7 +72,8 @@ DEVICE_ROWS = {
     "nn.quantizing": {"backend"} | RECORD | BASE,
     "nn.scales": {"backend"} | RECORD,
     "continual.health": {"nn.scales"} | RECORD,
-    "nn.stage": {"nn.params", "nn.names", "nn.quantizing", "nn.scales", "backend"} | BASE,
+    "nn.stage": {"nn.params", "nn.names", "backend"} | BASE,
+    "nn.integer_stage": {"nn.stage", "nn.names", "nn.quantizing", "nn.scales", "backend"} | BASE,
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too

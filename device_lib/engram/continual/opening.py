@@ -156,7 +156,7 @@ def _bind(spec, room, optimiser):
     sections = Sections(spec.net, Choice(optimiser, *facts), room.micro, room.recompute)
     out.arena = room.arena
     out.arena.lay_out(offsets)
-    out.stage = Stage(spec, sections, out.arena)
+    out.stage = stage_class(sections.program)(spec, sections, out.arena)
     out.hypers, out.head = sections.groups, sections.program.head
     out.targets, out.outputs = sections.losses.targets, {}
     out.format = format_of(spec.net)
@@ -164,3 +164,12 @@ def _bind(spec, room, optimiser):
         at, n = sections.losses.parts.get(output["node"], (None, 0))
         out.outputs[output["node"]] = (output["objective"], at, n)
     return out
+
+
+def stage_class(program):
+    """The class of a program's stage: few learners need the code of integers."""
+    if not program.integers:
+        return Stage
+    from ..nn.integer_stage import IntegerStage
+
+    return IntegerStage

@@ -1,13 +1,12 @@
 """The layers of a model as tapes: rows of kernels over windows of an arena. It knows no op."""
 
 from array import array
-from struct import pack_into
 
 from ..backend import kernels
 from ..compat import bytes_of
 from ..errors import ModelError
-from .names import AGAIN, ERROR_RECORDS, FEATURES, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS
-from .names import BIASES, RECORDS, TARGETS, VIEW, WEIGHTS, gradient
+from .names import AGAIN, FEATURES, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW
+from .names import gradient
 from .params import Learned
 
 
@@ -109,7 +108,8 @@ class Stage:
     .origins    array('I') of (first element in params, offset in the model file, elements) per
                 tensor of params
     .integers   [(buffer, window)] of q8 nodes, in the order of a saved state
-    .scales     scales.Scales of q8 nodes, None without; .rounding of their steps
+    .scales     scales.Scales of q8 nodes, None without; .rounding of their steps; an
+                integer_stage.IntegerStage has them
     .stats      {name of an output: array('f')}, as losses.Losses has it
     .tapes      {section of the plan: Tape}
 
@@ -140,7 +140,8 @@ class Stage:
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         self.origins = _read(spec, program, arena)
         self._set_tapes(plan, arena)
-        self._set_integers(spec, plan, arena)
+        self._qp = spec.quantization("latent")
+        self.integers, self.scales, self.rounding = (), None, None
         self._rooms = [
             (name, arena.window(name), program.values[name][1], name == program.head)
             for name in self.stats
@@ -149,64 +150,20 @@ class Stage:
         if program.head:
             features = arena.window(FEATURES) if plan.features else None
             self.head = _head(spec, program, arena, self.micro, features)
-            self._features = self._dequantized(program, arena) if plan.features else _nothing
         self._set_outputs()
-
-    def _set_integers(self, spec, plan, arena):
-        program = plan.program
-        integers, self._latent_table = program.integers, None
-        sizes = integers.sizes() if integers else ()
-        self.integers = [(name, arena.window(name)) for name, _, _ in sizes]
-        self.scales = self._integer_origins = self._latent_record = self.rounding = None
-        self._qp = spec.quantization("latent")
-        if not self.integers:
-            return
-        from .quantizing import Origins
-        from .scales import Scales
-
-        if LATENT in integers.values:
-            self._latent_record = arena.window(*integers.record(integers.values[LATENT])[:3])
-        self.scales = Scales(
-            arena.window(RECORDS), arena.window(ERROR_RECORDS), integers.followed, program.names()
-        )
-        self.rounding = plan.rounding
-        self._passes = 2 * len(integers.values) + 4
-        self._integer_origins = Origins(integers, arena.window, spec.file)
-        self.read_integers(spec.file.stream)
 
     def read_integers(self, stream):
         """The integers of q8 nodes are those of the model file; no range is known."""
-        if not self.integers:
-            return
-        for _, window in self.integers:
-            for i in range(len(window)):
-                window[i] = 0
-        self._integer_origins.read(stream)
-        if self._latent_record is not None:
-            self._set_latents()
-        self.scales.loaded()
 
     def integers_loaded(self):
         """The integers of q8 nodes are those of a saved state."""
-        if self.scales is not None:
-            self.scales.loaded()
 
-    def _set_latents(self):
-        """The latents as a q8 node reads them: what it takes for each int8 value."""
-        from .quantizing import latent_exponent, table_of
-
-        scale, zero_point = self._qp
-        pack_into("i", self._latent_record, 0, latent_exponent(self._qp))
-        values = array("f", [scale * (v - zero_point) for v in range(-128, 128)])
-        self._latent_table = table_of(values, self._latent_record)
+    def settle(self, run):
+        """Finds the exponents of q8 values and gradients for what run() computes."""
 
     def codes(self, values):
         """The elements of x that stand for latents of these float32 values."""
-        if self._latent_table is None:
-            return values
-        from .quantizing import table_of
-
-        return table_of(values, self._latent_record)
+        return values
 
     def take_latents(self):
         """x = the latents of a micro-batch."""
@@ -217,22 +174,7 @@ class Stage:
         self._take(self.single_x, self.latent)
 
     def _take(self, x, latents):
-        if self._latent_table is None:
-            kernels.dequantize_s8(x, latents, self._qp)
-        else:
-            kernels.lookup_s8(x, latents, self._latent_table)
-
-    def _dequantized(self, program, arena):
-        """The function that brings the head's inputs of one sample into float32."""
-        head = self.head
-        name = [row for row in program.upper(1) if row[1][0][0] == program.head]
-        record = arena.window(*name[0][1][2][:3])
-        source = head.x[: head.n]
-
-        def dequantize():
-            kernels.dequantize_q8(head.single_x, source, record)
-
-        return dequantize
+        kernels.dequantize_s8(x, latents, self._qp)
 
     def _set_tapes(self, plan, arena):
         windows = {}  # one object per window, whatever the number of rows that have it
@@ -271,9 +213,8 @@ class Stage:
             self.single[name] = room[:n]
 
     def parameter_count(self):
-        """How many parameters there are, of all formats."""
-        sizes = {name: len(window) for name, window in self.integers}
-        return len(self.params) + sizes.get(WEIGHTS, 0) + sizes.get(BIASES, 0) // 4
+        """The number of parameters, of all formats."""
+        return len(self.params)
 
     def resize(self, classes):
         """Lets the head tell `classes` classes apart. New ones start with weights of zero."""
@@ -298,18 +239,7 @@ class Stage:
 
     def forward(self):
         """outputs = the adaptive stage at x, for a micro-batch."""
-        if self.scales is not None and not self.scales.settled:
-            self.scales.settle(self._run_forward, self._passes)
-        self._run_forward()
-
-    def _run_forward(self):
         self._forward.run_rows(0, self.loss_at)
-
-    def settle(self, run):
-        """Finds the exponents of q8 values and gradients, where it is time to, for what run()
-        computes: forward and backward pass of a micro-batch, with rates of zero."""
-        if self.scales is not None:
-            self.scales.settle(run, self._passes, all=True)
 
     def loss(self):
         """Adds the losses of a micro-batch to stats; makes the gradients by the outputs."""
@@ -317,8 +247,6 @@ class Stage:
 
     def forward_single(self):
         """single = the adaptive stage at single_x."""
-        if self.scales is not None and not self.scales.settled:
-            self.scales.settle(self.tapes["single"].run, self._passes)
         self.tapes["single"].run()
 
     def answer(self):
@@ -333,7 +261,6 @@ class Stage:
     def features_single(self):
         """head.single_x: runs the layers below the head for one sample."""
         self.tapes["single"].run_rows(0, self.head_at)
-        self._features()
 
     def backward_single(self):
         """Adds the gradients of the loss of one sample, after forward_single()."""

@@ -34,8 +34,8 @@ PACKAGES = {
     "core": Package(
         "a model file, its layers forward and backward over one arena",
         "__init__ backend compat errors holder npy places progress memory memory/* nn nn/*",
-        asked="nn/integers nn/steps nn/quantizing nn/scales nn/formats/q8 nn/partial nn/channels "
-        "nn/recompute",
+        asked="nn/integers nn/integer_stage nn/steps nn/quantizing nn/scales nn/formats/q8 "
+        "nn/partial nn/channels nn/recompute",
     ),
     "store": Package(
         "samples and learned states in flash",
