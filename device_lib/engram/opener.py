@@ -10,8 +10,8 @@ _STATE_BYTES = 32
 _STREAM_BYTES = 1024  # how far a stream of sessions has come: the accuracies of 10 and more
 _RECORD_BYTES = 16  # of a record, beside its latent
 _MOST_SLOTS = 4096  # of a new store, where its device does not say: six bytes of RAM each
-_SCATTERED = 6  # the share of code in heap that lies so that it is lost to others
-_FILL_BYTES = 3072  # of heap, while the latents of a model file go into a blank store
+_SCATTERED = 3  # the share of code in heap that lies so that it is lost to others
+_FILL_BYTES = 6144  # of heap, while the latents of a model file go into a blank store
 _PIECE_BYTES = 4096  # of heap in one piece: a frame and its answer, a file's buffers
 _CODE_PER_PIECE = 32768  # of heap: calls load code into other pieces
 # Options that decide what memory a learner takes.
@@ -143,6 +143,8 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
             beat()
         spec.net = spec.file = prepare = None  # nobody asks for them from here on
         forget(_OPENING)
+        pieces = 1 + code // _CODE_PER_PIECE
+        held = [bytearray(_PIECE_BYTES) for _ in range(pieces)]  # code goes into smaller holes
         for name in _HELD:
             __import__(name)
         from .continual.learner import Learner
@@ -163,15 +165,18 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
             prepared=plan,
             **options
         )
+        del held
         if spec.rehearsal:
             learner.rehearsed = _fill(learner, stream, spec.rehearsal)
-        return learner, 1 + code // _CODE_PER_PIECE
+        return learner, pieces
 
 
 def _fill(learner, stream, rehearsal):
     """Puts the latents of a model file into a blank store; how many records are of the file."""
-    bytearray(_FILL_BYTES)  # MemoryError here: import would tell of a module that is not there
-    from .continual.rehearsal import fill
+    try:
+        from .continual.rehearsal import fill
+    except ImportError:
+        raise MemoryError()  # the library has it: import tells so where its file finds no room
 
     count = fill(learner, stream, rehearsal)
     forget(("engram.continual.rehearsal",))

@@ -45,7 +45,7 @@ _CONSTANT_BYTES = 48  # an array that a row reads
 _SAMPLE_BYTES = 4  # slot of each record of a batch
 # Bytes of q8 nodes: the table of latents and the search of scales; where a tensor lies in the
 # model file; the byte below its weights.
-_INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 2300, 130, 100
+_INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 3100, 130, 100
 
 
 class Plan(Sections):

@@ -219,6 +219,7 @@ def _fitted(device: Device, model: Path, settings: dict[str, Any], say: Say) -> 
         last = learner is ladder[-1][1]
         if words:
             say(f"this board has too little RAM left for that: {words}")
+            device.link.soft_reset()  # what the attempt before has left lies scattered in the heap
         if not last and _planned_left(device, model, trial) < _HEAP_LEFT:
             continue
         try:
