@@ -136,7 +136,7 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
         if spec.rehearsal:
             code += _FILL_BYTES
         plan = prepare(
-            spec, values, _most_slots(board.store_device(), spec), bits or BITS,
+            spec, values, _most_slots(board.store_device(), spec, bits or BITS), bits or BITS,
             free - code - code // _SCATTERED, lambda: forget_below(_AROUND, _DEVICES), spared,
         )
         if beat:
@@ -183,9 +183,10 @@ def _fill(learner, stream, rehearsal):
     return count
 
 
-def _most_slots(device, spec):
+def _most_slots(device, spec, bits):
     """At most so many records have room in a flash region."""
-    slots = device.ioctl(4, 0) * device.ioctl(5, 0) // (spec.latent_elems + _RECORD_BYTES)
+    size = (spec.latent_elems * bits + 7) // 8 + _RECORD_BYTES
+    slots = device.ioctl(4, 0) * device.ioctl(5, 0) // size
     return min(slots, _slot_limit(device))
 
 

@@ -206,7 +206,7 @@ def test_packages_come_with_what_they_need():
 
 
 @pytest.mark.parametrize(
-    ("free", "units"), [(1 << 20, 96), (300_000, 57), (100_000, 12), (40_000, 4)]
+    ("free", "units"), [(1 << 20, 64), (300_000, 57), (100_000, 12), (40_000, 4)]
 )
 def test_a_store_leaves_room_for_data(free, units):
     assert choice.store(None, None, free) == {

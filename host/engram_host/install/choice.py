@@ -38,7 +38,7 @@ _LEAST_BYTES = 16 * 1024  # that anything must leave
 _LEFT_BYTES = {"all": _LEARNER_BYTES, "train": _LEARNER_BYTES, "small": _LEAST_BYTES}
 _STORE_UNIT_BYTES = 4096
 _DATA_BYTES = 64 * 1024
-_STORE_UNITS_MOST = 96
+_STORE_UNITS_MOST = 64  # its index is heap: 150 bytes per unit and more
 _STORE_UNITS_LEAST = 4
 
 
@@ -203,7 +203,7 @@ def store(kind: str | None, size: int | None, free_bytes: int) -> dict[str, Any]
     """The "store" of engram_board.json: where samples are kept.
 
     kind: files, ram, none; None for files. size: bytes; None: the room of the file system but
-    64 KiB for models and data, or half of the room, at most 384 KiB. Raises InstallError when
+    64 KiB for models and data, or half of the room, at most 256 KiB. Raises InstallError when
     the file system has no room.
     """
     room = max(free_bytes - _DATA_BYTES, free_bytes // 2) // _STORE_UNIT_BYTES
