@@ -147,3 +147,12 @@ def runtime():
     """Name and version of the Python that runs, as ("micropython", "1.25.0")."""
     version = sys.implementation.version
     return sys.implementation.name, "%d.%d.%d" % (version[0], version[1], version[2])
+
+
+def own_module(name):
+    """A module of the library. Raises MemoryError where the heap has no room for it: MicroPython's
+    import says then that there is no such module."""
+    try:
+        return __import__(name, None, None, ("*",))
+    except ImportError:
+        raise MemoryError()

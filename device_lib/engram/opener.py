@@ -1,7 +1,7 @@
 """Opens a learner on this board: model file, replay store and last saved state together."""
 
 from .compat import board_of, collect_often, collect_rarely, forget, forget_below, heap_free
-from .compat import heap_used, overwrite_stack
+from .compat import heap_used, overwrite_stack, own_module
 from .continual.defaults import BITS, POLICY, SPARED
 from .errors import FitError, ModelError, StoreError
 from .holder import hold, release
@@ -173,12 +173,7 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
 
 def _fill(learner, stream, rehearsal):
     """Puts the latents of a model file into a blank store; how many records are of the file."""
-    try:
-        from .continual.rehearsal import fill
-    except ImportError:
-        raise MemoryError()  # the library has it: import tells so where its file finds no room
-
-    count = fill(learner, stream, rehearsal)
+    count = own_module("engram.continual.rehearsal").fill(learner, stream, rehearsal)
     forget(("engram.continual.rehearsal",))
     return count
 

@@ -20,9 +20,9 @@ BUILT = ("x64", "armv6m", "armv7m", "armv7emsp", "armv7emdp", "rv32imc", "xtensa
 # of every ARM architecture that is not above its own.
 _ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
 
-# Name -> native modules. all: whatever a model may hold that trains in float32. train: a frozen int8 stage and an
-# adaptive stage of dense and convolution layers, without other activations, Adam and audio.
-# small: as train, compiled for size. q8: small, and what trains in int8.
+# Name -> native modules. all: whatever a model may hold that trains in float32. train: a frozen
+# int8 stage and an adaptive stage of dense and convolution layers, without other activations, Adam
+# and audio. small: as train, compiled for size. q8: small, and what trains in int8.
 KERNELS = {
     "all": ("_engram",),
     "train": ("_engram_core", "_engram_int8"),

@@ -87,7 +87,9 @@ def common_names(sources: Iterable[str]) -> frozenset[str]:
         names |= {name for name in attributes if not _is_private(name)}
         for node in ast.walk(tree):
             match node:
-                case ast.arg(arg=name) | ast.keyword(arg=str(name)) | ast.Constant(value=str(name)):
+                case ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                    names.add(name)
+                case ast.Constant(value=str(name)):
                     names.add(name)
                 case ast.alias(name=name, asname=other):
                     names |= {name, other or name}
