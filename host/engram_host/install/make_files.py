@@ -55,10 +55,11 @@ def make() -> Path:
     digest.update(cross.read_bytes() + b"".join(path.read_bytes() for path in code))
     facts = {"engram": engram.__version__, "abi": ABI, "sources": digest.hexdigest()}
     facts_file = folder() / "made.json"
-    if not facts_file.exists() or json.loads(facts_file.read_text()) != facts:
-        facts_file.unlink(missing_ok=True)
-        _make(cross, sources)
-        facts_file.write_text(json.dumps(facts, indent=1) + "\n")
+    with build.locked(folder().parent):
+        if not facts_file.exists() or json.loads(facts_file.read_text()) != facts:
+            facts_file.unlink(missing_ok=True)
+            _make(cross, sources)
+            facts_file.write_text(json.dumps(facts, indent=1) + "\n")
     return folder()
 
 
