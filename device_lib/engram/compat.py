@@ -150,8 +150,8 @@ def runtime():
 
 
 def own_module(name):
-    """A module of the library. Raises MemoryError where the heap has no room for it: MicroPython's
-    import says then that there is no such module."""
+    """A module of the library. Raises MemoryError where the heap has no room for it; MicroPython's
+    import raises ImportError there."""
     try:
         return __import__(name, None, None, ("*",))
     except ImportError:

@@ -212,7 +212,7 @@ def test_the_parts_join_to_the_whole(natmods, built, tmp_path):
     ],
 )
 def test_the_small_module_gives_the_same_bits(natmods, built, tmp_path, name, arch):
-    """Of the kernels that it holds, and of no other."""
+    """Each kernel that it is to hold is there and computes what the reference does."""
     built(name)
     own = by_kernel(lines_of(name, tmp_path, {modules.SMALL: natmods(arch, modules.SMALL)}))
     expected = by_kernel(run_cpython("cpython-c", "kernels_check"))

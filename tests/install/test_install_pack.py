@@ -94,10 +94,14 @@ def test_a_modules_own_names_are_those_of_every_module():
     assert told["long"][2] == (8, 7, None, None)
 
 
-def test_an_attribute_that_two_modules_use_keeps_its_name():
-    sources = ["def f(a):\n    a._one = a._both\n", "def g(a):\n    return a._both\n"]
-    common = pack.common_names(sources)
-    assert pack.smaller(sources[0], pack.Texts(), common) == "def f(a):\n    a._0 = a._both\n"
+CLASS = "class A:\n    def f(self, other):\n        self._one = self._two = other._three\n"
+
+
+def test_an_attribute_that_others_use_keeps_its_name():
+    """Another module does, or it is an attribute of another object."""
+    sources = [CLASS, "def g(a):\n    return a._two\n"]
+    source = pack.smaller(CLASS, pack.Texts(), pack.common_names(sources))
+    assert "self._0 = self._two = other._three" in source
 
 
 def test_a_class_of_a_class_of_another_module_keeps_its_attributes():

@@ -77,7 +77,8 @@ def smaller(source: str, texts: Texts, common: frozenset[str] = frozenset()) -> 
 
 def common_names(sources: Iterable[str]) -> frozenset[str]:
     """Names that mean more than a module's own function, class, value or attribute: arguments,
-    imported names, texts, public attributes, and private ones that two modules use."""
+    imported names, texts, public attributes, and private ones that two modules use or that are
+    not of self: the object may be another module's, whose attributes have short names too."""
     names: set[str] = set()
     modules: Counter[str] = Counter()
     for source in sources:
@@ -93,6 +94,8 @@ def common_names(sources: Iterable[str]) -> frozenset[str]:
                     names.add(name)
                 case ast.alias(name=name, asname=other):
                     names |= {name, other or name}
+                case ast.Attribute(value=value, attr=name) if ast.unparse(value) != "self":
+                    names.add(name)
                 case ast.ClassDef(body=body):
                     names.update(name for part in body for name in _values(part))
     return frozenset(names | {name for name, count in modules.items() if count > 1})
