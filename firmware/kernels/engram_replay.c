@@ -234,36 +234,37 @@ static uint64_t slot_at(const int32_t *layout, int32_t slot) {
         + (uint64_t)index * (uint32_t)layout[SLOT_STRIDE] + (uint32_t)layout[FIRST_AT];
 }
 
-static inline void look_up_four(float *out, uint32_t word, const float *codes, int32_t bits) {
-    const uint32_t top = (1u << bits) - 1;
-    out[0] = codes[word & top];
-    out[1] = codes[word >> bits & top];
-    out[2] = codes[word >> 2 * bits & top];
-    out[3] = codes[word >> 3 * bits & top];
-}
-
-// Eight elements lie in `bits` bytes, the second four from their middle on. The crc32 behind the
-// latent takes what the last load reads beyond it.
-static inline void look_up_by(float *out, size_t n, const uint8_t *p, const float *codes, int32_t bits) {
-    const int32_t odd = bits % 2 * 4;
-    for (; n >= 8; n -= 8, p += bits, out += 8) {
-        look_up_four(out, load32(p), codes, bits);
-        look_up_four(out + 4, load32(p + bits / 2) >> odd, codes, bits);
+// LOOK_UP(name, type): out (n) = codes (2**bits) at the elements of a packed latent at p. Eight of
+// them lie in `bits` bytes, the second four from their middle on. The crc32 behind the latent takes
+// what the last load reads beyond it. The usual widths have their shifts in the instructions.
+#define LOOK_UP(name, type) \
+    static inline void name##_four(type *out, uint32_t word, const type *codes, int32_t bits) { \
+        const uint32_t top = (1u << bits) - 1; \
+        out[0] = codes[word & top]; \
+        out[1] = codes[word >> bits & top]; \
+        out[2] = codes[word >> 2 * bits & top]; \
+        out[3] = codes[word >> 3 * bits & top]; \
+    } \
+    static inline void name##_by(type *out, size_t n, const uint8_t *p, const type *codes, int32_t bits) { \
+        const int32_t odd = bits % 2 * 4; \
+        for (; n >= 8; n -= 8, p += bits, out += 8) { \
+            name##_four(out, load32(p), codes, bits); \
+            name##_four(out + 4, load32(p + bits / 2) >> odd, codes, bits); \
+        } \
+        for (size_t i = 0; i < n; i++) { \
+            uint32_t word = i < 4 ? load32(p) : load32(p + bits / 2) >> odd; \
+            out[i] = codes[word >> i % 4 * (size_t)bits & ((1u << bits) - 1)]; \
+        } \
+    } \
+    static void name(type *out, size_t n, const uint8_t *p, const type *codes, int32_t bits) { \
+        switch (bits) { \
+            case 8: name##_by(out, n, p, codes, 8); break; \
+            case 4: name##_by(out, n, p, codes, 4); break; \
+            default: name##_by(out, n, p, codes, bits); break; \
+        } \
     }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t word = i < 4 ? load32(p) : load32(p + bits / 2) >> odd;
-        out[i] = codes[word >> i % 4 * (size_t)bits & ((1u << bits) - 1)];
-    }
-}
-
-// The usual widths with their shifts in the instructions.
-static void look_up(float *out, size_t n, const uint8_t *p, const float *codes, int32_t bits) {
-    switch (bits) {
-        case 8: look_up_by(out, n, p, codes, 8); break;
-        case 4: look_up_by(out, n, p, codes, 4); break;
-        default: look_up_by(out, n, p, codes, bits); break;
-    }
-}
+LOOK_UP(look_up, float)
+LOOK_UP(look_up_codes, int8_t)
 
 // Rows at .. at + count - 1 are among those of slots, and their records lie in raw. Called once a
 // batch, so that its code need not be there twice.
@@ -280,35 +281,6 @@ static __attribute__((noinline)) bool rows_ok(engram_fault_t *fault, int slots_a
         }
     }
     return true;
-}
-
-static inline void look_up_four_codes(int8_t *out, uint32_t word, const int8_t *codes, int32_t bits) {
-    const uint32_t top = (1u << bits) - 1;
-    out[0] = codes[word & top];
-    out[1] = codes[word >> bits & top];
-    out[2] = codes[word >> 2 * bits & top];
-    out[3] = codes[word >> 3 * bits & top];
-}
-
-// As look_up_by.
-static inline void look_up_codes_by(int8_t *out, size_t n, const uint8_t *p, const int8_t *codes, int32_t bits) {
-    const int32_t odd = bits % 2 * 4;
-    for (; n >= 8; n -= 8, p += bits, out += 8) {
-        look_up_four_codes(out, load32(p), codes, bits);
-        look_up_four_codes(out + 4, load32(p + bits / 2) >> odd, codes, bits);
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t word = i < 4 ? load32(p) : load32(p + bits / 2) >> odd;
-        out[i] = codes[word >> i % 4 * (size_t)bits & ((1u << bits) - 1)];
-    }
-}
-
-static void look_up_codes(int8_t *out, size_t n, const uint8_t *p, const int8_t *codes, int32_t bits) {
-    switch (bits) {
-        case 8: look_up_codes_by(out, n, p, codes, 8); break;
-        case 4: look_up_codes_by(out, n, p, codes, 4); break;
-        default: look_up_codes_by(out, n, p, codes, bits); break;
-    }
 }
 
 // Latents as they come out of the log: float32, or bytes.
