@@ -104,22 +104,20 @@ def test_a_late_class_keeps_what_was_learned(model, tmp_path):
     assert learn(wider, (6,)) > 0.9
 
 
-def test_a_state_of_another_format_is_refused_in_words(model, tmp_path):
-    learner = opened(model, tmp_path, format="f32")
+@pytest.mark.parametrize(
+    ("saved", "asked", "words"),
+    [
+        ("f32", "q8", "another number format; open the model in that format"),
+        ("q8", "f32", "open the model as it was, or with fresh=True"),
+    ],
+)
+def test_a_state_of_another_format_is_refused_in_words(model, tmp_path, saved, asked, words):
+    learner = opened(model, tmp_path, format=saved)
     learn(learner, (5,), steps=10)
     learner.save()
     learner.close()
-    with pytest.raises(StoreError, match="another number format; open the model in that format"):
-        opened(model, tmp_path, format="q8")
-
-
-def test_a_state_in_q8_is_refused_by_float32(model, tmp_path):
-    learner = opened(model, tmp_path, format="q8")
-    learn(learner, (5,), steps=10)
-    learner.save()
-    learner.close()
-    with pytest.raises(StoreError, match="open the model as it was, or with fresh=True"):
-        opened(model, tmp_path, format="f32")
+    with pytest.raises(StoreError, match=words):
+        opened(model, tmp_path, format=asked)
 
 
 def test_rounding_down_is_found_broken_and_the_way_out_is_told(model, tmp_path):
