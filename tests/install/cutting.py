@@ -24,6 +24,9 @@ class Cut:
     def read(self, timeout_s):
         return self.line.read(timeout_s)
 
+    def worked(self):
+        return self.line.worked()
+
     def write(self, data):
         if not self.gone and self.left < len(data):
             self.gone = True

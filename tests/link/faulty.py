@@ -74,6 +74,9 @@ class FaultyTransport:
             pieces, self._late = [self._late], b""
         return b"".join(pieces)
 
+    def worked(self):
+        return None
+
     def close(self):
         self._inner.close()
 

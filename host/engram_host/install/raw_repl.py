@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engram_host.errors import DeviceError, LinkError
+from engram_host.line.patience import Patience
 from engram_host.line.transport.base import Transport
 
 _INTERRUPT, _RAW, _FRIENDLY, _END, _PASTE = b"\x03", b"\x01", b"\x02", b"\x04", b"\x05A\x01"
 _BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 _PIECE_BYTES = 128  # of code without flow control: half of the smallest receive buffer
 _PIECE_S = 0.01
+_LOOK_S = 1.0  # between two looks at a virtual board that is slow
 
 
 class RawRepl:
@@ -157,7 +159,10 @@ class RawRepl:
             self._more(what)
 
     def _more(self, what: str) -> None:
+        patience = Patience(self.transport, self.silence_s)
         data = self.transport.read(self.silence_s)
+        while not data and not patience.is_over():
+            data = self.transport.read(_LOOK_S)
         if not data:
             text = repr(_text(self._buffer[-200:])) if self._buffer else "nothing"
             raise LinkError(

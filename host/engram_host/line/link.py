@@ -21,6 +21,7 @@ from engram.link import wire
 from engram_host.errors import DeviceError, LinkError, LinkLost, PortError
 from engram_host.line import room
 from engram_host.line.frames import Damage, Event, Frame, Splitter, Text
+from engram_host.line.patience import Patience
 from engram_host.line.transport.base import Transport
 
 START_AGENT = b"import engram.link.agent as a; a.serve()"
@@ -275,8 +276,8 @@ class Link:
         self._text = b""
         self.transport.write(frame)
         wait_s = self.timing.resend
-        alive = time.monotonic()
-        resend_at = alive + wait_s
+        patience = Patience(self.transport, self.timing.silence)
+        resend_at = time.monotonic() + wait_s
         broken_left = 8  # complaints answered at once; more of them wait for the timer
         while True:
             event = self._next_event(resend_at)
@@ -286,7 +287,8 @@ class Link:
                     return self._answer(event)
                 if event.kind == wire.BEAT:
                     self.counts["beats"] += 1
-                    alive, resend_at = now, now + self.timing.resend_most
+                    patience.heard()
+                    resend_at = now + self.timing.resend_most
                 elif event.kind == wire.BROKEN and broken_left:
                     broken_left -= 1
                     resend_at = now
@@ -296,7 +298,7 @@ class Link:
                     f"{_quote(self._text)}); {_LOST_ADVICE}"
                 )
             if now >= resend_at:
-                if now - alive > self.timing.silence:
+                if patience.is_over():
                     raise LinkError(
                         f"{wire.NAMES[kind]}: expected an answer from {self.transport.name}, got "
                         f"none for {self.timing.silence:.0f} s; reset the board and try again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import NamedTuple
 
 from serial.tools import list_ports
@@ -66,7 +67,10 @@ def virtual_board(port: str | None) -> boards.Board | None:
 def open_transport(port: str | None) -> SerialTransport:
     """The serial port of a board, open."""
     target = resolve(port)
-    return SerialTransport(target.url, target.baud, name=target.board or target.url)
+    if not target.board:
+        return SerialTransport(target.url, target.baud, name=target.url)
+    worked = partial(virtual.worked, target.board)
+    return SerialTransport(target.url, target.baud, target.board, worked)
 
 
 def serial_ports() -> list[dict[str, str]]:

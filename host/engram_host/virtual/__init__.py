@@ -20,7 +20,7 @@ from engram_host.errors import VirtualBoardError
 from engram_host.system import need_posix
 from engram_host.virtual.place import Place
 
-__all__ = ["Command", "Place", "Status", "ensure", "kill", "start", "status", "stop"]
+__all__ = ["Command", "Place", "Status", "ensure", "kill", "start", "status", "stop", "worked"]
 
 Command = tuple[list[str], Mapping[str, str]]  # argv, and what is added to the environment
 
@@ -42,6 +42,19 @@ def status(name: str) -> Status | None:
     place = Place.of(name)
     pids = place.pids()
     return Status(name, place.tty, *pids) if pids else None
+
+
+def worked(name: str) -> float | None:
+    """Seconds that the board's process has run on a processor; None where nobody says."""
+    board = status(name)
+    try:
+        text = Path(f"/proc/{board.child}/stat").read_text() if board else ""
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # behind the name, which may hold blanks
+    if not fields:
+        return None
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def start(

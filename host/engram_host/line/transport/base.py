@@ -18,6 +18,10 @@ class Transport(Protocol):
         """Send all of `data`."""
         ...
 
+    def worked(self) -> float | None:
+        """Seconds that the process of a virtual board has run; None for other boards."""
+        ...
+
     def close(self) -> None:
         """Give the port back. More calls do nothing."""
         ...

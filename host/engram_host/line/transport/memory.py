@@ -111,6 +111,9 @@ class MemoryTransport:
     def write(self, data: bytes) -> None:
         self._to_device.write(data)
 
+    def worked(self) -> None:
+        return None
+
     def close(self) -> None:
         self._to_device.close()
         self._to_host.close()

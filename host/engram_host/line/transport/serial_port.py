@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import serial
 
 from engram_host.errors import PortError
 
 
 class SerialTransport:
-    """url: as `/dev/ttyACM0`, `COM5`, `socket://host:port`. baud: ignored by USB and PTYs."""
+    """url: as `/dev/ttyACM0`, `COM5`, `socket://host:port`. baud: ignored by USB and PTYs.
+    worked: as Transport.worked()."""
 
-    def __init__(self, url: str, baud: int = 115200, name: str | None = None) -> None:
-        self.name = name or url
+    def __init__(
+        self,
+        url: str,
+        baud: int = 115200,
+        name: str | None = None,
+        worked: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self.name, self.worked = name or url, worked
         try:
             self._port = serial.serial_for_url(
                 url, baudrate=baud, timeout=0, write_timeout=30, exclusive=True
