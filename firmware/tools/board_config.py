@@ -44,6 +44,7 @@ VARIABLES = (
     ("chip.arch", "BOARD_ARCH"),
     ("chip.fpu", "BOARD_FPU"),
     ("virtual.machine", "BOARD_MACHINE"),
+    ("virtual.optimise", "BOARD_OPTIMISE"),
 )
 
 

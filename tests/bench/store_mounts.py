@@ -6,7 +6,7 @@ from engram.store import Region, ReplayStore
 
 LATENT_BYTES = 256
 FILLS = (25, 50, 75, 100)  # percent of the capacity, less what would leave a unit half full
-SIZES = (20, 40, 80)  # erase units; the last is all of an emulated board
+SIZES = (18, 36, 72)  # erase units; the last is all of an emulated board
 
 
 def open_store(device, units):

@@ -52,5 +52,5 @@ def test_what_does_not_depend_on_slots_grows_with_the_units(emulated):
         some = store_mount.of_size(emulated[0], units)
         each, fixed = store_mount.slope(some, "slots_read", "taken")
         arguments.append(fixed)
-    assert store_mounts.SIZES == (20, 40, 80)
+    assert store_mounts.SIZES == (18, 36, 72)
     assert arguments[0] < arguments[1] < arguments[2] < 2 * arguments[1] < 4 * arguments[0]

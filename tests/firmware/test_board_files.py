@@ -47,7 +47,7 @@ def test_unknown_name_tells_the_known():
         ('kind = "qemu"', 'kind = "renode"', "kind: expected one of qemu, unix"),
         ('name = "qemu_m4f"', 'name = "other"', "its folder is 'qemu_m4f'"),
         ("fs_bytes = 131072", "fs_bytes = 131073", "fs_bytes: expected a multiple of erase_bytes"),
-        ("store_bytes = 327680", "store_bytes = 331776", "need 1052672 bytes"),
+        ("store_bytes = 294912", "store_bytes = 299008", "need 1052672 bytes"),
         ("program_bytes = ", "program_bytes = 0 # ", "program_bytes: expected 1 or more, got 0"),
         ('arch = "armv7emsp"', 'arch = "armv7"', "arch: expected one of .*armv7emsp.*, got"),
         ("\n[flash]\n", "\n[flash\n", "board.toml"),
@@ -57,6 +57,32 @@ def test_what_is_wrong_is_named(tmp_path, old, new, words):
     assert old in GOOD
     with pytest.raises(InputError, match=words):
         read(tmp_path, GOOD.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("store_byte = 393216", "expected firmware_bytes, .*store_bytes alone, got store_byte;"),
+        ("erase_bytes = 8192", r"expected .* alone, got erase_bytes; put it into \[flash\]"),
+        ("store_bytes = '384K'", "store_bytes: expected int, got '384K'"),
+        ("store_bytes = 393215", "store_bytes: expected a multiple of erase_bytes, got 393215"),
+        ("store_bytes = 397312", r"regions need 1052672 bytes, \[chip\] flash_bytes is 1048576"),
+        ("fs_bytes = -4096", "fs_bytes: expected a multiple of erase_bytes, got -4096"),
+    ],
+)
+def test_what_is_wrong_with_stock_flash_is_named(tmp_path, new, words):
+    """Of the table that divides the flash where MicroPython is alone, not of [flash]."""
+    old = "store_bytes = 393216"
+    assert GOOD.count(old) == 1
+    with pytest.raises(InputError, match=rf"\[flash.with_stock\] {words}"):
+        read(tmp_path, GOOD.replace(old, new))
+
+
+def test_stock_flash_is_a_table(tmp_path):
+    table = GOOD[GOOD.index("[flash.with_stock]") : GOOD.index("[memory]")]
+    text = GOOD.replace(table, "").replace("[flash]\n", "[flash]\nwith_stock = 393216\n")
+    with pytest.raises(InputError, match=r"\[flash\] with_stock: expected a table, got 393216"):
+        read(tmp_path, text)
 
 
 PICO = (boards.home() / "boards" / "rpi_pico" / "board.toml").read_text()
@@ -109,9 +135,8 @@ def test_command_without_firmware_tells_what_to_do(tmp_path):
 
 
 def test_model_board_has_no_command(tmp_path):
-    with pytest.raises(
-        InputError, match="expected a virtual board, got a real chip .*; choose one of qemu_m0p, q"
-    ):
+    words = "expected a virtual board, got a real chip .*; choose one of .*qemu_m0p, q"
+    with pytest.raises(InputError, match=words):
         boards.load("teensy41").command(tmp_path / "flash")
 
 

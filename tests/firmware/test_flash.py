@@ -174,6 +174,6 @@ def test_image_that_is_too_large_is_refused(tmp_path):
     board = boards.load("unix")
     image = tmp_path / "image"
     image.write_bytes(bytes(board.flash.data_bytes + 1))
-    with pytest.raises(InputError, match="has 458752"):
+    with pytest.raises(InputError, match="has 425984"):
         board.load_flash(image, tmp_path / "flash")
     assert not (tmp_path / "flash").exists()

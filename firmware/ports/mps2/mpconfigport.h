@@ -16,8 +16,14 @@
 #define MICROPY_ENABLE_GC (1)
 // C below the deepest Python call: the compiler's and the file system's own depth.
 #define MICROPY_STACK_CHECK_MARGIN (2048)
+// 36 KB of flash: a firmware compiled for size has its kernels, and loads no native code.
+#ifdef ENGRAM_SMALL
+#define MICROPY_EMIT_THUMB (0)
+#define MICROPY_EMIT_INLINE_THUMB (0)
+#else
 #define MICROPY_EMIT_THUMB (1)
 #define MICROPY_EMIT_INLINE_THUMB (1)
+#endif
 // What this core runs: instructions of Armv7-M, and those of an FPU.
 #ifdef __thumb2__
 #define MICROPY_EMIT_THUMB_ARMV7M (1)

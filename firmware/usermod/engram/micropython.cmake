@@ -5,6 +5,15 @@ file(GLOB ENGRAM_KERNEL_SRC CONFIGURE_DEPENDS ${ENGRAM_FW}/kernels/*.c)
 # Ports build for size. -ffp-contract=off keeps the bits of float32 results equal on all hosts.
 set_source_files_properties(${ENGRAM_KERNEL_SRC} PROPERTIES COMPILE_OPTIONS "-O2;-ffp-contract=off")
 file(GLOB ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/*_some.c)
+if(PICO_PLATFORM STREQUAL "rp2040")
+    # The port leaves 640 KB for the program. Without an FPU the time of a float32 kernel is that of
+    # the calls of its arithmetic, so these may be short; integers keep their unrolled loops.
+    foreach(NAME activation conv copy curves dense depthwise elementwise few_q8 fft keep_q8 math
+            optim pack pool random scales_q8 softmax_s8 table terms_q8 tile train transposed
+            transposed_s8 vae window_pool replay)
+        list(APPEND ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/engram_${NAME}.c)
+    endforeach()
+endif()
 set_source_files_properties(${ENGRAM_SIZE_SRC} PROPERTIES COMPILE_OPTIONS "-Os;-ffp-contract=off")
 target_sources(usermod_engram INTERFACE ${ENGRAM_KERNEL_SRC} ${ENGRAM_FW}/binding/mp_engram.c)
 target_include_directories(usermod_engram INTERFACE ${ENGRAM_FW}/kernels)

@@ -31,6 +31,8 @@ REQUIRED: dict[str, Fields] = {
     },
     "link": {"max_payload_bytes": int, "baud": int},
 }
+# In the order in which they lie in flash
+REGIONS = ("firmware_bytes", "fs_bytes", "store_bytes")
 # The same for tables that a board may have, where it has them.
 REQUIRED_VIRTUAL: Fields = {"kind": str, "program": str}
 REQUIRED_POWER: Fields = {
@@ -68,11 +70,9 @@ def check(facts: Facts, where: str, kinds: tuple[str, ...]) -> None:
     for name, fields in REQUIRED.items():
         _table(facts.get(name, {}) if name else facts, fields, name, where)
     _chip(facts["chip"], where)
-    _flash(facts["flash"], facts["chip"]["flash_bytes"], where)
+    _flash(facts["flash"], facts["chip"]["flash_bytes"], "flash", where)
     if "with_stock" in facts["flash"]:
-        with_stock = {**facts["flash"], **facts["flash"]["with_stock"]}
-        _table(with_stock, REQUIRED["flash"], "flash.with_stock", where)
-        _flash(with_stock, facts["chip"]["flash_bytes"], where)
+        _with_stock(facts["flash"], facts["chip"]["flash_bytes"], where)
     if "virtual" in facts:
         _virtual(facts["virtual"], kinds, where)
     if "power" in facts:
@@ -105,26 +105,40 @@ def _chip(chip: Facts, where: str) -> None:
         raise InputError(f"{where}: [chip] arch: expected one of {known}, got {chip['arch']!r}")
 
 
-def _flash(flash: Facts, chip_bytes: int, where: str) -> None:
+def _with_stock(flash: Facts, chip_bytes: int, where: str) -> None:
+    """It divides the same flash in another way: regions, and nothing else."""
+    own = flash["with_stock"]
+    if not isinstance(own, Mapping):
+        raise InputError(f"{where}: [flash] with_stock: expected a table, got {own!r}")
+    for name in own:
+        if name not in REGIONS:
+            raise InputError(
+                f"{where}: [flash.with_stock] expected {', '.join(REGIONS)} alone, got {name}; "
+                "put it into [flash]"
+            )
+    _table(own, {name: int for name in own}, "flash.with_stock", where)
+    _flash({**flash, **own}, chip_bytes, "flash.with_stock", where)
+
+
+def _flash(flash: Facts, chip_bytes: int, table: str, where: str) -> None:
     """Regions are whole erase units, erase units whole program units, and all fits the chip."""
     for name in ("program_bytes", "erase_bytes"):
         if flash[name] < 1:
-            raise InputError(f"{where}: [flash] {name}: expected 1 or more, got {flash[name]}")
+            raise InputError(f"{where}: [{table}] {name}: expected 1 or more, got {flash[name]}")
     if flash["erase_bytes"] % flash["program_bytes"]:
         raise InputError(
-            f"{where}: [flash] erase_bytes: expected a multiple of program_bytes, got "
+            f"{where}: [{table}] erase_bytes: expected a multiple of program_bytes, got "
             f"{flash['erase_bytes']}"
         )
-    regions = ("firmware_bytes", "fs_bytes", "store_bytes")
-    for name in regions:
+    for name in REGIONS:
         if flash[name] < 0 or flash[name] % flash["erase_bytes"]:
             raise InputError(
-                f"{where}: [flash] {name}: expected a multiple of erase_bytes, got {flash[name]}"
+                f"{where}: [{table}] {name}: expected a multiple of erase_bytes, got {flash[name]}"
             )
-    total = sum(flash[name] for name in regions)
+    total = sum(flash[name] for name in REGIONS)
     if total > chip_bytes:
         raise InputError(
-            f"{where}: [flash] regions need {total} bytes, [chip] flash_bytes is {chip_bytes}"
+            f"{where}: [{table}] regions need {total} bytes, [chip] flash_bytes is {chip_bytes}"
         )
 
 

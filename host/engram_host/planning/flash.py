@@ -40,7 +40,7 @@ def flash_plan(
     blank = RamFlash(region.units, unit, page, region.program_once)
     try:
         store, states, _ = open_flash(
-            spec, blank, page, bits, strategy=config.strategy_name, scope=config.scope
+            spec, blank, page, bits, saved_bytes=config.saved_bytes
         )
     except StoreError as e:
         return FlashPlan(store_bytes=size, saved_bytes=0, slot_bytes=0, latents=0, refusal=str(e))
