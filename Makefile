@@ -65,11 +65,11 @@ test-boards: setup
 		tests/install/test_install_demo.py)
 	@$(PY) tests/fleet/run.py $(BOARDS) --budget $(or $(BUDGET),60) $(if $(DOCS),--docs)
 
-## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes); out/bench/kills.json
+## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes, FORMAT=q8); out/bench/kills.json
 test-kill: setup
-	@$(ENGRAM) build qemu_m4f
-	@$(PY) tests/power/run_kills.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) \
-		$(if $(BUDGET),--budget $(BUDGET)) $(if $(DOCS),--docs)
+	@$(ENGRAM) build $(BOARD)
+	@$(PY) tests/power/run_kills.py --kills $(or $(KILLS),500) --seed $(or $(SEED),1) --board $(BOARD) \
+		$(if $(FORMAT),--format $(FORMAT)) $(if $(BUDGET),--budget $(BUDGET)) $(if $(DOCS),--docs)
 
 ## Cut the power of a simulated flash, and of each recovery, for BUDGET=10 minutes (SEED=1)
 test-power: setup
@@ -105,7 +105,8 @@ pico-profile: setup
 
 ## Compare every kernel on every host and virtual board; writes out/bench/parity.json
 matrix: setup
-	@for board in unix qemu_m4f qemu_m3 qemu_m0p; do $(ENGRAM) build $$board || exit 1; done
+	@for board in unix qemu_m4f qemu_m3 qemu_m0p qemu_m7 qemu_m33 qemu_m55; do \
+		$(ENGRAM) build $$board || exit 1; done
 	@$(PY) tests/parity/matrix.py $(if $(DOCS),--docs)
 
 ## Accuracy, flash, RAM and instructions of continual learning, for BUDGET minutes (30); AGAIN="ar1 ewc": those anew
@@ -124,7 +125,7 @@ bench-defaults: kernels
 	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
 	@$(PY) tests/bench/continual/defaults.py $(if $(AGAIN),--again) $(if $(DOCS),--docs)
 
-## Learning on a budget: formats, partial updates, steps, for BUDGET minutes (60), ONLY one part; out/bench/budget
+## Learning on a budget: formats, partial updates, steps, the search, for BUDGET minutes (60), ONLY one part; out/bench/budget
 bench-budget: kernels
 	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
 	@$(PY) tests/bench/budget/campaign.py --budget $(or $(BUDGET),60) $(if $(SMALL),--small) $(if $(DOCS),--docs) \

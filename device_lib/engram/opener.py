@@ -18,6 +18,7 @@ _CODE_PER_PIECE = 32768  # of heap: calls load code into other pieces
 _PLANNED = (
     "batch", "micro", "strategy", "strategy_options", "scope", "depth", "optimiser", "lr",
     "momentum", "weight_decay", "clip", "keep", "skip", "format", "rounding",
+    "recompute",
 )
 # Modules that a learner holds.
 _HELD = (

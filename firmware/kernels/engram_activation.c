@@ -87,6 +87,8 @@ int32_t engram_softmax_bwd_dx(engram_F_t dx, engram_f_t dout, engram_f_t out, in
     return ENGRAM_OK;
 }
 
+enum { NO_LABEL = 254 };  // of a sample without an answer
+
 int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t logits,
     engram_b_t labels, int32_t B, int32_t K, engram_fault_t *fault) {
     if (!(engram_dim(fault, 4, B, 0) && engram_dim(fault, 5, K, 1)
@@ -96,7 +98,7 @@ int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t log
     }
     for (int32_t i = 0; i < B; i++) {
         int32_t label = (uint8_t)labels.p[i];
-        if (label >= K) {
+        if (label >= K && label != NO_LABEL) {
             engram_refuse_entry(fault, 3, i, 0, K - 1, label);
             return ENGRAM_FAULT;
         }
@@ -107,6 +109,12 @@ int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t log
         const float *row = logits.p + i * classes;
         float *d = dlogits.p + i * classes;
         size_t label = (uint8_t)labels.p[i];
+        if (label == NO_LABEL) {
+            for (size_t k = 0; k < classes; k++) {
+                d[k] = 0.0f;
+            }
+            continue;
+        }
         size_t best = largest(row, classes);
         float above = row[best] - row[label];  // before d, which may be the row, is written
         float sum = exponentials(d, row, row[best], classes);

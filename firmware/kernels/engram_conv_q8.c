@@ -74,10 +74,13 @@ static void to_narrow(const conv_t *c, engram_store_q8_t *s, const int8_t *wide,
     }
 }
 
-// wide = narrow conv w turned round
-static void to_wide(const conv_t *c, engram_store_q8_t *s, const int8_t *narrow, const int8_t *w, int32_t B) {
+// wide = narrow conv w turned round. listed: by lists of what is not 0; channels: n of narrow that are not
+// all 0, or NULL.
+static __attribute__((noinline)) void to_wide_of(const conv_t *c, engram_store_q8_t *s, const int8_t *narrow,
+    const int8_t *w, int32_t B, bool listed, const uint8_t *channels, size_t n) {
     int8_t *out = s->out;
     engram_sums_q8_t t = { .b_j = 1, .J = (size_t)c->C, .n0 = (size_t)c->K, .a0 = 1, .b0 = c->w_filter };
+    t.listed = listed, t.channels = n < t.n0 ? channels : NULL, t.listed_channels = n;
     // Rows of the product: the batch, or where that is short the pixels to the right that all taps
     // reach, each from the output right of the one before.
     const int32_t span = (c->w.taps - 1) * c->w.dil - c->w.pad;
@@ -106,21 +109,39 @@ static void to_wide(const conv_t *c, engram_store_q8_t *s, const int8_t *narrow,
     }
 }
 
-// w takes a step by narrow corr wide
-static void step(const conv_t *c, engram_step_q8_t *u, const int8_t *wide, const int8_t *narrow, int32_t B) {
-    engram_sums_q8_t t = { .a_i = 1, .b_j = 1, .I = (size_t)c->K, .J = (size_t)c->C };
+static void to_wide(const conv_t *c, engram_store_q8_t *s, const int8_t *narrow, const int8_t *w, int32_t B) {
+    uint8_t list[ENGRAM_Q8_CHANNELS];
+    const size_t K = (size_t)c->K, P = (size_t)(c->h.out * c->w.out);
+    const bool listed = engram_listed_q8(narrow, P * K * (size_t)B, (size_t)c->C, P);
+    if (!listed || P < ENGRAM_Q8_POSITIONS || K > ENGRAM_Q8_CHANNELS) {
+        to_wide_of(c, s, narrow, w, B, listed, NULL, 0);
+        return;
+    }
+    int8_t *out = s->out;
+    for (int32_t i = 0; i < B; i++, narrow += c->narrow_image, out += c->wide_image) {
+        s->out = out;
+        to_wide_of(c, s, narrow, w, 1, true, list, engram_channels_q8(list, narrow, P, K));
+    }
+}
+
+// Some filters of w, from `first` on, take a step by narrow corr wide. listed: by lists of what is not 0;
+// samples: those in which each filter has any, or NULL.
+static __attribute__((noinline)) void step_rows(const conv_t *c, engram_step_q8_t *u, const int8_t *wide,
+    const int8_t *narrow, int32_t B, size_t first, size_t filters, bool listed, const uint32_t *samples) {
+    engram_sums_q8_t t = { .a_i = 1, .b_j = 1, .I = filters, .J = (size_t)c->C };
+    t.listed = listed, t.samples = samples;
     for (int32_t r = 0; r < c->h.taps; r++) {
         const engram_range_t oh = engram_outputs(&c->h, r);
         for (int32_t q = 0; q < c->w.taps; q++) {
             const engram_range_t ow = engram_outputs(&c->w, q);
             const int32_t ih = oh.from * c->h.stride - c->h.pad + r * c->h.dil;
             const int32_t iw = ow.from * c->w.stride - c->w.pad + q * c->w.dil;
-            t.a = narrow + oh.from * c->narrow_row + ow.from * c->K;
+            t.a = narrow + oh.from * c->narrow_row + ow.from * c->K + first;
             t.b = wide + ih * c->wide_row + iw * c->C;
             // The longer of batch and row inside.
             const size_t rows = (size_t)(oh.to - oh.from), columns = (size_t)(ow.to - ow.from);
             const ptrdiff_t b_row = c->h.stride * c->wide_row, b_column = c->w.stride * c->C;
-            if ((size_t)B < columns) {
+            if ((size_t)B < columns || samples != NULL) {
                 t.n2 = (size_t)B, t.a2 = c->narrow_image, t.b2 = c->wide_image;
                 t.n1 = rows, t.a1 = c->narrow_row, t.b1 = b_row;
                 t.n0 = columns, t.a0 = c->K, t.b0 = b_column;
@@ -129,8 +150,25 @@ static void step(const conv_t *c, engram_step_q8_t *u, const int8_t *wide, const
                 t.n1 = columns, t.a1 = c->K, t.b1 = b_column;
                 t.n0 = (size_t)B, t.a0 = c->narrow_image, t.b0 = c->wide_image;
             }
-            engram_outer_q8(&t, (size_t)(r * c->w_row + q * c->C), u);
+            engram_outer_q8(&t, first * (size_t)c->w_filter + (size_t)(r * c->w_row + q * c->C), u);
         }
+    }
+}
+
+// w takes a step by narrow corr wide
+static void step(const conv_t *c, engram_step_q8_t *u, const int8_t *wide, const int8_t *narrow, int32_t B) {
+    enum { FILTERS = 64 };
+    const size_t K = (size_t)c->K, P = (size_t)(c->h.out * c->w.out);
+    const bool listed = engram_listed_q8(narrow, P * K * (size_t)B, (size_t)c->C, P);
+    if (!listed || P < ENGRAM_Q8_POSITIONS || B > ENGRAM_Q8_SAMPLES) {
+        step_rows(c, u, wide, narrow, B, 0, K, listed, NULL);
+        return;
+    }
+    for (size_t k = 0, n; k < K; k += n) {
+        uint32_t samples[FILTERS];
+        n = K - k < FILTERS ? K - k : FILTERS;
+        engram_samples_q8(samples, narrow + k, P, K, n, (size_t)B);
+        step_rows(c, u, wide, narrow, B, k, n, true, samples);
     }
 }
 
@@ -221,7 +259,7 @@ static int32_t take_step(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_L_
     engram_step_q8_t u = engram_step_q8(w, rest, c.w_filter, sw.p, rates.p, e + sx.p[ENGRAM_EXPONENT], products);
     step(&c, &u, narrow ? x.p : dout.p, narrow ? dout.p : x.p, B);
     engram_stepped_q8(&u, sw.p, w.n);
-    engram_bias_step_q8(b.p, dout.p, dout.n / (size_t)g[channels], (size_t)g[channels], rates.p, e);
+    engram_bias_step_q8(b.p, dout.p, dout.n / (size_t)g[channels], (size_t)g[channels], rates.p, e, sw.p);
     return ENGRAM_OK;
 }
 

@@ -71,6 +71,42 @@ int32_t engram_copy_channels_s8(engram_B_t out, engram_b_t x, int32_t P, int32_t
     return ENGRAM_OK;
 }
 
+// parts (n, 3) are to, at, C of pieces of rows of M and N elements.
+static bool parts_ok(engram_fault_t *fault, engram_l_t parts, int32_t M, int32_t N) {
+    if (parts.n % 3 != 0) {
+        return engram_refuse_value(fault, 2, "parts of 3 entries");
+    }
+    for (size_t i = 0; i < parts.n; i++) {
+        const int32_t *part = parts.p + i / 3 * 3;
+        const int32_t rest = M - part[0] < N - part[1] ? M - part[0] : N - part[1];
+        const int32_t most = i % 3 == 0 ? M : i % 3 == 1 ? N : rest;
+        if (parts.p[i] < 0 || parts.p[i] > most) {
+            return engram_refuse_entry(fault, 2, (int32_t)i, 0, most, parts.p[i]);
+        }
+    }
+    return true;
+}
+
+int32_t engram_copy_parts_q8(engram_B_t out, engram_b_t x, engram_l_t parts, int32_t P, int32_t M, int32_t N,
+    engram_fault_t *fault) {
+    if (!(engram_dim(fault, 3, P, 0) && engram_dim(fault, 4, M, 0) && engram_dim(fault, 5, N, 0)
+          && engram_need(fault, 0, out.n, P, M, 1, 1) && engram_need(fault, 1, x.n, P, N, 1, 1)
+          && parts_ok(fault, parts, M, N))) {
+        return ENGRAM_FAULT;
+    }
+    const int32_t *end = parts.p + parts.n;
+    int8_t *to = out.p;
+    const int8_t *from = x.p;
+    for (int32_t p = P; p > 0; p--, to += M, from += N) {
+        for (const int32_t *part = parts.p; part != end; part += 3) {
+            for (int32_t c = 0; c < part[2]; c++) {
+                to[part[0] + c] = from[part[1] + c];
+            }
+        }
+    }
+    return ENGRAM_OK;
+}
+
 // An image (H, W, C) in a padded one (OH, OW, C); lengths and offsets count bytes.
 typedef struct {
     size_t images, rows, row;                         // of the image

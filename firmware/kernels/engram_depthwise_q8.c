@@ -33,6 +33,35 @@ static bool weights_ok(engram_fault_t *fault, int arg, size_t n, const int32_t *
     return engram_need(fault, arg, n, g[ENGRAM_R], g[ENGRAM_S], g[ENGRAM_C], 1);
 }
 
+// ---- errors of some channels ------------------------------------------------------------------
+
+// Channels that are chosen one by one, and what each costs beside one of all of them, in sixteenths:
+// as many times fewer there must be.
+#if defined(ENGRAM_PAIRS)
+enum { DX_WORTH = 6, STEP_WORTH = 6 };
+#else
+enum { DX_WORTH = 10, STEP_WORTH = 6 };
+#endif
+
+// The sum of products of one channel.
+static __attribute__((noinline)) int32_t dot(const engram_sums_q8_t *t, const int8_t *a, const int8_t *b) {
+    const ptrdiff_t a0 = t->a0, b0 = t->b0;
+    int32_t sum = 0;
+    for (size_t n1 = t->n1; n1 != 0; n1--, a += t->a1, b += t->b1) {
+        const int8_t *at = a, *bt = b;
+        size_t n0 = t->n0;
+        #ifdef ENGRAM_PAIRS
+        for (; n0 >= 3; n0 -= 3, at += 3 * a0, bt += 3 * b0) {
+            sum += at[0] * bt[0] + at[a0] * bt[b0] + at[2 * a0] * bt[2 * b0];
+        }
+        #endif
+        for (; n0 != 0; n0--, at += a0, bt += b0) {
+            sum += *at * *bt;
+        }
+    }
+    return sum;
+}
+
 int32_t engram_depthwise_fwd_q8(engram_B_t out, engram_L_t so, engram_b_t x, engram_l_t sx,
     engram_b_t w, engram_l_t sw, engram_l_t b, engram_l_t geom, int32_t B, engram_fault_t *fault) {
     const int32_t *g = geom.p;
@@ -99,17 +128,36 @@ int32_t engram_depthwise_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dou
     if (p.w.stride != 1) {
         reached.to = reached.from;
     }
+    const size_t positions = (size_t)(p.h.out * p.w.out);
+    const bool few = p.C <= ENGRAM_Q8_CHANNELS && engram_few_q8(dout.p, dout.n, DX_WORTH);
     ptrdiff_t at = 0;
     for (int32_t i = 0; i < B; i++) {
+        uint8_t list[ENGRAM_Q8_CHANNELS];
+        const int8_t *errors = dout.p + i * p.out_image;
+        const ptrdiff_t n = few ? (ptrdiff_t)engram_channels_q8(list, errors, positions, (size_t)p.C) : p.C;
+        const bool some = few && n * 16 <= p.C * DX_WORTH;
+        if (some) {
+            memset(dx.p + at, 0, (size_t)p.image);
+        }
+        if (n == 0) {
+            at += p.image;
+            continue;
+        }
         for (int32_t ih = 0; ih < p.h.size; ih++) {
             const engram_reach_t r = engram_reach(&p.h, ih);
             t.n1 = (size_t)r.n, t.a1 = -r.back * p.out_row, t.b1 = r.step * p.w.taps * p.C;
             for (int32_t iw = 0; iw < p.w.size; iw += (int32_t)t.I, at += (ptrdiff_t)t.I * p.C) {
                 const engram_reach_t q = engram_reach(&p.w, iw);
-                t.I = iw == reached.from && reached.to > iw ? (size_t)(reached.to - iw) : 1;
+                t.I = iw == reached.from && reached.to > iw && !some ? (size_t)(reached.to - iw) : 1;
                 t.n0 = (size_t)q.n, t.a0 = -q.back * p.C, t.b0 = q.step * p.C;
                 t.a = dout.p + i * p.out_image + r.at * p.out_row + q.at * p.C;
                 t.b = w.p + (r.first * p.w.taps + q.first) * p.C;
+                if (some) {
+                    for (ptrdiff_t k = 0; k < n; k++) {
+                        engram_put_q8(&s, s.out + at + list[k], dot(&t, t.a + list[k], t.b + list[k]));
+                    }
+                    continue;
+                }
                 for (ptrdiff_t c = 0; c < p.C; c += (ptrdiff_t)t.J, t.a += t.J, t.b += t.J) {
                     t.J = (size_t)(p.C - c < CHANNELS ? p.C - c : CHANNELS);
                     engram_lanes_q8(&t, zeros, &s, at + c);
@@ -119,6 +167,42 @@ int32_t engram_depthwise_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dou
     }
     engram_noted_q8(&s, sdx.p, dx.n);
     return ENGRAM_OK;
+}
+
+// J channels from c on take a step. samples: those that each has errors in, NULL for all.
+static __attribute__((noinline)) void step_channels(const planes_t *p, engram_step_q8_t *u, const int8_t *dout,
+    const int8_t *x, int32_t B, ptrdiff_t c, size_t J, const uint32_t *samples) {
+    engram_sums_q8_t t = {
+        .J = J, .n2 = (size_t)B, .a2 = p->out_image, .b2 = p->image,
+        .a1 = p->out_row, .b1 = p->h.stride * p->row, .a0 = p->C, .b0 = p->w.stride * p->C,
+    };
+    for (int32_t r = 0; r < p->h.taps; r++) {
+        const engram_range_t oh = engram_outputs(&p->h, r);
+        for (int32_t q = 0; q < p->w.taps; q++) {
+            const engram_range_t ow = engram_outputs(&p->w, q);
+            const ptrdiff_t x_at = (oh.from * p->h.stride - p->h.pad + r * p->h.dil) * p->row
+                + (ow.from * p->w.stride - p->w.pad + q * p->w.dil) * p->C;
+            const size_t first = (size_t)((r * p->w.taps + q) * p->C + c);
+            t.a = dout + oh.from * p->out_row + ow.from * p->C + c;
+            t.b = x + x_at + c;
+            t.n1 = (size_t)(oh.to - oh.from), t.n0 = (size_t)(ow.to - ow.from);
+            if (samples == NULL) {
+                engram_lanes_step_q8(&t, first, u);
+                continue;
+            }
+            int32_t acc[CHANNELS];
+            for (size_t k = 0; k < J; k++) {
+                int32_t sum = 0;
+                for (int32_t i = 0; i < B; i++) {
+                    if (samples[k] >> i & 1) {
+                        sum += dot(&t, t.a + i * t.a2 + k, t.b + i * t.b2 + k);
+                    }
+                }
+                acc[k] = sum;
+            }
+            engram_take_q8(u, first, acc, 1, 0, J);
+        }
+    }
 }
 
 int32_t engram_depthwise_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_L_t b,
@@ -138,24 +222,20 @@ int32_t engram_depthwise_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, e
     const int32_t e = sdout.p[ENGRAM_EXPONENT];
     const size_t products = dout.n / (size_t)p.C;
     engram_step_q8_t u = engram_step_q8(w, rest, p.C, sw.p, rates.p, e + sx.p[ENGRAM_EXPONENT], products);
-    engram_sums_q8_t t = {
-        .J = (size_t)p.C, .n2 = (size_t)B, .a2 = p.out_image, .b2 = p.image,
-        .a1 = p.out_row, .b1 = p.h.stride * p.row, .a0 = p.C, .b0 = p.w.stride * p.C,
-    };
-    for (int32_t r = 0; r < p.h.taps; r++) {
-        const engram_range_t oh = engram_outputs(&p.h, r);
-        for (int32_t q = 0; q < p.w.taps; q++) {
-            const engram_range_t ow = engram_outputs(&p.w, q);
-            const ptrdiff_t x_at = (oh.from * p.h.stride - p.h.pad + r * p.h.dil) * p.row
-                + (ow.from * p.w.stride - p.w.pad + q * p.w.dil) * p.C;
-            t.a = dout.p + oh.from * p.out_row + ow.from * p.C;
-            t.b = x.p + x_at;
-            t.n1 = (size_t)(oh.to - oh.from), t.n0 = (size_t)(ow.to - ow.from);
-            engram_lanes_step_q8(&t, (size_t)((r * p.w.taps + q) * p.C), &u);
+    const size_t positions = (size_t)(p.h.out * p.w.out);
+    if (B <= ENGRAM_Q8_SAMPLES && engram_few_q8(dout.p, dout.n, STEP_WORTH)) {
+        for (ptrdiff_t c = 0; c < p.C; c += CHANNELS) {
+            uint32_t samples[CHANNELS];
+            const size_t J = (size_t)(p.C - c < CHANNELS ? p.C - c : CHANNELS);
+            const size_t n = engram_samples_q8(samples, dout.p + c, positions, (size_t)p.C, J, (size_t)B);
+            const bool some = n * 16 <= J * (size_t)B * STEP_WORTH;
+            step_channels(&p, &u, dout.p, x.p, B, c, J, some ? samples : NULL);
         }
+    } else {
+        step_channels(&p, &u, dout.p, x.p, B, 0, (size_t)p.C, NULL);
     }
     engram_stepped_q8(&u, sw.p, w.n);
-    engram_bias_step_q8(b.p, dout.p, products, (size_t)p.C, rates.p, e);
+    engram_bias_step_q8(b.p, dout.p, products, (size_t)p.C, rates.p, e, sw.p);
     return ENGRAM_OK;
 }
 

@@ -151,7 +151,8 @@ int32_t engram_global_avgpool_bwd_dx(engram_F_t dx, engram_f_t dout, int32_t B, 
     int32_t C, engram_fault_t *fault);
 
 // dlogits (B, K) = (softmax(logits (B, K)) - onehot(labels (B) uint8)) / B; stats (2) = sum of
-// losses, number correct; dlogits may be logits
+// losses, number correct; rows of the label 254, none, are 0 and count nothing; dlogits may be
+// logits
 int32_t engram_softmax_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t logits,
     engram_b_t labels, int32_t B, int32_t K, engram_fault_t *fault);
 
@@ -226,6 +227,7 @@ int32_t engram_avgpool_s8(engram_B_t out, engram_b_t x, engram_l_t geom, engram_
 #include "engram_replay.h"
 #include "engram_some.h"
 #include "engram_train.h"
+#include "engram_vae.h"
 
 // ---- the table the bindings work from ------------------------------------------------------
 

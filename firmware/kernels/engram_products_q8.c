@@ -100,6 +100,10 @@ void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
 
 void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
     size_t first = 0, j = 0;
+    if (t->listed) {
+        engram_axpy_terms_q8(t, s);
+        return;
+    }
     #ifdef ENGRAM_PAIRS
     j = packed_axpy(t, s);
     #endif
@@ -141,6 +145,10 @@ void engram_outer_q8(const engram_sums_q8_t *from, size_t first, engram_step_q8_
     const engram_sums_q8_t all = merged(from), *t = &all;
     const bool one = t->n0 * t->n1 * t->n2 == 1;
     size_t i = 0;
+    if (t->listed && !one) {
+        engram_outer_terms_q8(from, first, u);  // its samples are those of n2 as it was
+        return;
+    }
     #ifdef ENGRAM_PAIRS
     i = one ? 0 : packed_outer(t, first, u);
     #endif

@@ -57,6 +57,7 @@ int32_t engram_dense_bwd_dx_q8(engram_B_t dx, engram_L_t sdx, engram_b_t dout, e
     const engram_sums_q8_t t = {
         .a = dout.p, .a_i = M, .b = w.p, .b_j = 1, .I = (size_t)B, .J = (size_t)N,
         .n2 = 1, .n1 = 1, .n0 = (size_t)M, .a0 = 1, .b0 = N,
+        .listed = engram_listed_q8(dout.p, dout.n, (size_t)N, 1),
     };
     engram_store_q8_t s = engram_store_q8(dx.p, N, sdx.p, sdout.p[ENGRAM_EXPONENT] + sw.p[ENGRAM_EXPONENT]);
     engram_axpy_q8(&t, &s);
@@ -80,11 +81,12 @@ int32_t engram_dense_step_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engra
         const engram_sums_q8_t t = {
             .a = dout.p, .a_i = 1, .b = x.p, .b_j = 1, .I = (size_t)M, .J = (size_t)N,
             .n2 = 1, .n1 = 1, .n0 = (size_t)B, .a0 = M, .b0 = N,
+            .listed = engram_listed_q8(dout.p, dout.n, (size_t)N, 1),
         };
         engram_step_q8_t u = engram_step_q8(w, rest, N, sw.p, rates.p, e + sx.p[ENGRAM_EXPONENT], (size_t)B);
         engram_outer_q8(&t, 0, &u);
         engram_stepped_q8(&u, sw.p, w.n);
     }
-    engram_bias_step_q8(b.p, dout.p, (size_t)B, (size_t)M, rates.p, e);
+    engram_bias_step_q8(b.p, dout.p, (size_t)B, (size_t)M, rates.p, e, sw.p);
     return ENGRAM_OK;
 }

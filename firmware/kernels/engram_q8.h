@@ -2,7 +2,8 @@
 // Fully quantized training. A tensor q has values q * 2**-e, -127 <= q <= 127; its record (6) has e
 // and what a step noted about it: device_lib/engram/memory/record.py. Biases are int32 with 24
 // bits behind the point. rates (3) = mult, shift, rounding: a rate of mult * 2**-shift, mult 0 to
-// 127; rounding 0 stochastic, 1 to nearest, 2 down. `rest` is the byte below each weight, or empty.
+// 127; rounding 0 stochastic, 1 to nearest, 2 down, 3: no step, the squares of the gradients are
+// added to sw, which stands for largest * 2**-e then. `rest` is the byte below each weight, or empty.
 #ifndef ENGRAM_Q8_H
 #define ENGRAM_Q8_H
 
@@ -136,5 +137,31 @@ int32_t engram_rescale_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_f
 // w (n), rest (n) or (0), sw -= rate * w; rates (3); sw (6): record
 int32_t engram_decay_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_l_t rates,
     engram_fault_t *fault);
+
+// w (n), sw += rate * v (n); b (m) += rate * p (m); then v, sv -= drop * v, and p -= drop * p:
+// weights and biases go on by their velocities, of which a part goes. rates, drops (3); sw, sv
+// (6): records; b and p have 24 bits behind the point
+int32_t engram_carry_q8(engram_B_t w, engram_L_t sw, engram_B_t v, engram_L_t sv, engram_L_t b,
+    engram_L_t p, engram_l_t rates, engram_l_t drops, engram_fault_t *fault);
+
+// clipped (3) = rates (3) * 2**-n, n the least from 0 to 64 with which a sum of squares total <=
+// limit * 4**n: gradients of this norm times 2**-n have at most the norm sqrt(limit). total, limit
+// (6): records, of largest * 2**-e
+int32_t engram_clip_q8(engram_L_t clipped, engram_l_t rates, engram_l_t total, engram_l_t limit,
+    engram_fault_t *fault);
+
+// out (P, M)[:, to : to + C] = x (P, N)[:, at : at + C] for each part of parts (n, 3): to, at, C; the
+// rest of out stays
+int32_t engram_copy_parts_q8(engram_B_t out, engram_b_t x, engram_l_t parts, int32_t P, int32_t M,
+    int32_t N, engram_fault_t *fault);
+
+// out (B, P, M) = dout (B, P, M) of the channels with the largest sums of abs(dout), sample by
+// sample: max(floor((least + e / e_max (most - least)) M), 1) of them, 0 in the others; e = the
+// sample's total, e_max = state[0], the largest so far; shares (2) = least, most; state (2): its
+// second is the running mean of the share that is kept; sums (M), kept (M): of the last sample,
+// 1 in what it keeps; sdout (6): record; out may be dout
+int32_t engram_keep_largest_q8(engram_B_t out, engram_F_t state, engram_L_t sums,
+    engram_L_t kept, engram_b_t dout, engram_l_t sdout, engram_f_t shares, int32_t B, int32_t P,
+    int32_t M, engram_fault_t *fault);
 
 #endif

@@ -1,6 +1,7 @@
 // Random numbers that a seed and a position alone decide: no state, the same on every host.
 #include "engram_check.h"
 #include "engram_curves.h"
+#include "engram_random.h"
 
 // A bijection of 32 bits in which every bit of v changes each result bit half the time.
 static uint32_t mix(uint32_t v) {
@@ -9,7 +10,7 @@ static uint32_t mix(uint32_t v) {
     return v ^ v >> 16;
 }
 
-static uint32_t key_of(int32_t seed) {
+uint32_t engram_stream_key(int32_t seed) {
     return mix((uint32_t)seed ^ 0x9e3779b9u);
 }
 
@@ -25,7 +26,7 @@ int32_t engram_uniform_f32(engram_F_t out, int32_t seed, int32_t at, engram_faul
     if (!stream_ok(fault, seed, at)) {
         return ENGRAM_FAULT;
     }
-    uint32_t key = key_of(seed), counter = (uint32_t)at;
+    uint32_t key = engram_stream_key(seed), counter = (uint32_t)at;
     for (size_t i = 0; i < out.n; i++) {
         out.p[i] = (float)(int32_t)random24(key, counter++) * 0x1p-24f;
     }
@@ -57,16 +58,20 @@ static float tail(float w) {
     return p * w + 4.006434440612793f;
 }
 
+float engram_normal(uint32_t key, uint32_t counter) {
+    // The middle of a step of 2**-24: exact in 24 bits, and never -1, 0 or 1.
+    float u = (float)(2 * (int32_t)random24(key, counter) + 1 - 0x1000000) * 0x1p-24f;
+    float w = -engram_logf((1.0f - u) * (1.0f + u));
+    return u * (w < 5.0f ? central(w - 2.5f) : tail(engram_sqrtf(w) - 3.0f));
+}
+
 int32_t engram_gaussian_f32(engram_F_t out, int32_t seed, int32_t at, engram_fault_t *fault) {
     if (!stream_ok(fault, seed, at)) {
         return ENGRAM_FAULT;
     }
-    uint32_t key = key_of(seed), counter = (uint32_t)at;
+    uint32_t key = engram_stream_key(seed), counter = (uint32_t)at;
     for (size_t i = 0; i < out.n; i++) {
-        // The middle of a step of 2**-24: exact in 24 bits, and never -1, 0 or 1.
-        float u = (float)(2 * (int32_t)random24(key, counter++) + 1 - 0x1000000) * 0x1p-24f;
-        float w = -engram_logf((1.0f - u) * (1.0f + u));
-        out.p[i] = u * (w < 5.0f ? central(w - 2.5f) : tail(engram_sqrtf(w) - 3.0f));
+        out.p[i] = engram_normal(key, counter++);
     }
     return ENGRAM_OK;
 }

@@ -242,3 +242,81 @@ int32_t engram_decay_q8(engram_B_t w, engram_B_t rest, engram_L_t sw, engram_l_t
     }
     return ENGRAM_OK;
 }
+
+// w takes a step by `sign` times v.
+static void step_by(engram_B_t w, int32_t *sw, const int8_t *v, int32_t sign, const int32_t *rates, int32_t exponent) {
+    enum { SOME = 16 };
+    const engram_B_t none = { 0 };
+    engram_step_q8_t u = engram_step_q8(w, none, 0, sw, rates, exponent, 1);
+    for (size_t i = 0, n; i < w.n; i += n) {
+        int32_t gradients[SOME];
+        n = w.n - i < SOME ? w.n - i : SOME;
+        for (size_t k = 0; k < n; k++) {
+            gradients[k] = sign * v[i + k];
+        }
+        engram_take_q8(&u, i, gradients, 1, 0, n);
+    }
+    if (w.n != 0) {
+        engram_stepped_q8(&u, sw, w.n);
+    }
+}
+
+// rate * v, rounded to nearest
+static int64_t part(int32_t v, const int32_t *rates) {
+    const int64_t far = (int64_t)1 << 31, all = (int64_t)v * rates[ENGRAM_RATE_MULT];
+    int32_t right = rates[ENGRAM_RATE_SHIFT];
+    if (right > 0) {
+        return ((all >> ((right < 63 ? right : 63) - 1)) + 1) >> 1;
+    }
+    right = right < -31 ? -31 : right;
+    return (all < -far ? -far : all > far ? far : all) * ((int64_t)1 << -right);
+}
+
+static int32_t most(int64_t v) {
+    return (int32_t)(v < -ENGRAM_Q8_MOST ? -ENGRAM_Q8_MOST : v > ENGRAM_Q8_MOST ? ENGRAM_Q8_MOST : v);
+}
+
+int32_t engram_carry_q8(engram_B_t w, engram_L_t sw, engram_B_t v, engram_L_t sv, engram_L_t b,
+    engram_L_t p, engram_l_t rates, engram_l_t drops, engram_fault_t *fault) {
+    if (!(engram_notes_ok(fault, 1, sw.p, sw.n) && engram_same(fault, 2, v.n, w.n)
+          && engram_notes_ok(fault, 3, sv.p, sv.n) && engram_same(fault, 5, p.n, b.n)
+          && engram_rates_ok(fault, 6, rates) && engram_rates_ok(fault, 7, drops))) {
+        return ENGRAM_FAULT;
+    }
+    const int32_t e = sv.p[ENGRAM_EXPONENT];
+    step_by(w, sw.p, v.p, -1, rates.p, e);
+    step_by(v, sv.p, v.p, 1, drops.p, e);
+    for (size_t k = 0; k < b.n; k++) {
+        b.p[k] = most(b.p[k] + part(p.p[k], rates.p));
+        p.p[k] = most(p.p[k] - part(p.p[k], drops.p));
+    }
+    return ENGRAM_OK;
+}
+
+// Whether total > limit * 4**n, each largest * 2**-e.
+static bool exceeds(const int32_t *total, const int32_t *limit, int32_t n) {
+    const int32_t left = total[ENGRAM_EXPONENT] - limit[ENGRAM_EXPONENT] + 2 * n;
+    const uint64_t v = (uint64_t)total[ENGRAM_LARGEST], most = (uint64_t)limit[ENGRAM_LARGEST];
+    if (left >= 0) {
+        return v > (left < 31 ? most << left : most != 0 ? v : 0);
+    }
+    return (left > -31 ? v << -left : v != 0 ? most + 1 : 0) > most;
+}
+
+int32_t engram_clip_q8(engram_L_t clipped, engram_l_t rates, engram_l_t total, engram_l_t limit,
+    engram_fault_t *fault) {
+    if (!(engram_need(fault, 0, clipped.n, ENGRAM_RATES, 1, 1, 1) && engram_rates_ok(fault, 1, rates)
+          && engram_notes_ok(fault, 2, total.p, total.n) && engram_notes_ok(fault, 3, limit.p, limit.n))) {
+        return ENGRAM_FAULT;
+    }
+    const int32_t most = 64;  // shift of a rate
+    int32_t n = 0;
+    while (n < most && exceeds(total.p, limit.p, n)) {
+        n++;
+    }
+    const int32_t shift = rates.p[ENGRAM_RATE_SHIFT] + n;
+    clipped.p[ENGRAM_RATE_MULT] = rates.p[ENGRAM_RATE_MULT];
+    clipped.p[ENGRAM_RATE_SHIFT] = shift < most ? shift : most;
+    clipped.p[ENGRAM_ROUNDING] = rates.p[ENGRAM_ROUNDING];
+    return ENGRAM_OK;
+}

@@ -55,6 +55,14 @@
 #define ENGRAM_VECTORS
 #endif
 
+#include <stdint.h>
+
+// A number of a sum of products, and the row of bytes that it is multiplied with.
+typedef struct {
+    int32_t v;
+    const int8_t *b;
+} engram_term_t;
+
 #ifdef ENGRAM_FPU
 #include "engram_simd_fpu.h"
 #endif

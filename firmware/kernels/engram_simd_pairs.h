@@ -48,6 +48,21 @@ static inline void engram_column_sums(int32_t to[4], const engram_columns_t *sum
     to[1] = (int16_t)sums->odd, to[3] = (int32_t)sums->odd >> 16;
 }
 
+// sums[j] += the sizes of a column of `rows` bytes, M apart, at most ENGRAM_SIZE_ROWS of them: their
+// sums of pairs stay below 2**16. The flags GE tell where 0 - v is not negative.
+enum { ENGRAM_SIZE_ROWS = 512 };
+static inline void engram_add_sizes(int32_t sums[4], const int8_t *p, size_t rows, size_t M) {
+    uint32_t even = 0, odd = 0, v, size;
+    for (; rows != 0; rows--, p += M) {
+        v = engram_load4(p);
+        __asm__("ssub8 %0, %2, %1\n\tsel %0, %0, %1" : "=&r"(size) : "r"(v), "r"(0) : "cc");
+        __asm__("uxtab16 %0, %0, %1" : "+r"(even) : "r"(size));
+        __asm__("uxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(size));
+    }
+    sums[0] += (int32_t)(even & 0xffff), sums[2] += (int32_t)(even >> 16);
+    sums[1] += (int32_t)(odd & 0xffff), sums[3] += (int32_t)(odd >> 16);
+}
+
 static inline uint32_t engram_add_pairs(uint32_t a, uint32_t b) {
     uint32_t sum;
     __asm__("uadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b) : "cc");
@@ -362,6 +377,42 @@ static __attribute__((naked, noinline, unused)) void engram_pairs_dot_4(uint32_t
         "pop {r4-r11, pc}\n"
         );
     #undef ROW
+}
+
+// sum[j] += v * b[j] of an even number of terms (not 0), for `columns` j, a multiple of 4 and not 0. Two
+// terms at once: their bytes of a column side by side are a pair.
+static __attribute__((naked, noinline, unused)) void engram_terms_4(uint32_t *sum, const engram_term_t *terms,
+    const engram_term_t *end, size_t columns) {
+    (void)sum, (void)terms, (void)end, (void)columns;  // in r0 to r3
+    __asm__ volatile (
+        "sub r2, r2, r1\n\t"
+        "lsr r2, r2, #4\n\t"             // twos of terms
+        "push {r1-r11, lr}\n\t"
+        "mov lr, #0\n"
+        "0:\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        "ldrd r1, r2, [sp]\n\t"
+        BY_TWO("r2",
+            "ldmia r1!, {r8-r11}\n\t"
+            "ldr r9, [r9, lr]\n\t"
+            "ldr r11, [r11, lr]\n\t"
+            "pkhbt r8, r8, r10, lsl #16\n\t"
+            "pkhbt r10, r9, r11, lsl #16\n\t"  // columns 0 and 1 of both
+            "pkhtb r11, r11, r9, asr #16\n\t"  // columns 2 and 3
+            "sxtb16 r9, r10\n\t"
+            "sxtb16 r10, r10, ror #8\n\t"
+            "sxtb16 r12, r11\n\t"
+            "sxtb16 r11, r11, ror #8\n\t"
+            "smlad r4, r8, r9, r4\n\t"
+            "smlad r5, r8, r10, r5\n\t"
+            "smlad r6, r8, r12, r6\n\t"
+            "smlad r7, r8, r11, r7\n\t")
+        "stmia r0!, {r4-r7}\n\t"
+        "add lr, lr, #4\n\t"
+        "cmp lr, r3\n\t"
+        "bne 0b\n\t"
+        "pop {r1-r11, pc}\n"
+        );
 }
 
 // The products of a row of 4 * fours bytes with four columns, whose bytes lie w_i apart.

@@ -1,6 +1,7 @@
 // Backward passes of some structures of a layer: each sample goes by a list of its own.
 #include "engram_check.h"
 #include "engram_math.h"
+#include "engram_select.h"
 #include "engram_tile_some.h"
 #include "engram_window.h"
 
@@ -41,36 +42,6 @@ int32_t engram_sum_errors(engram_F_t sums, engram_f_t dout, int32_t B, int32_t P
     return ENGRAM_OK;
 }
 
-// The k-th largest of n numbers, which change places: Hoare's selection. 1 <= k <= n
-static int32_t kth_largest(int32_t *v, int32_t n, int32_t k) {
-    int32_t low = 0, high = n - 1;
-    while (low < high) {
-        const int32_t pivot = v[low + (high - low) / 2];
-        int32_t i = low, j = high;
-        while (i <= j) {
-            while (v[i] > pivot) {
-                i++;
-            }
-            while (v[j] < pivot) {
-                j--;
-            }
-            if (i <= j) {
-                const int32_t other = v[i];
-                v[i++] = v[j];
-                v[j--] = other;
-            }
-        }
-        if (k - 1 <= j) {
-            high = j;
-        } else if (k - 1 >= i) {
-            low = i;
-        } else {
-            break;
-        }
-    }
-    return v[k - 1];
-}
-
 // Numbers that are not negative have the order of their bits.
 static int32_t order_of(float v) {
     return (int32_t)(engram_to_bits(v) & 0x7fffffffu);
@@ -83,7 +54,7 @@ static int32_t list_largest(int32_t *kept, const float *sums, int32_t M, int32_t
         for (int32_t m = 0; m < M; m++) {
             kept[m] = order_of(sums[m]);
         }
-        least = kth_largest(kept, M, k);
+        least = engram_kth_largest(kept, M, k);
         for (int32_t m = 0; m < k; m++) {
             equals -= kept[m] > least;  // what is larger comes before it
         }
@@ -122,9 +93,7 @@ int32_t engram_keep_largest(engram_L_t kept, engram_F_t state, engram_f_t sums, 
             if (total > state.p[LARGEST]) {
                 state.p[LARGEST] = total;
             }
-            const float share = low + engram_divide(total, state.p[LARGEST]) * (high - low);
-            k = share < 1.0f ? (int32_t)(share * (float)M + 0.001f) : M;
-            k = k < 1 ? 1 : k > M ? M : k;
+            k = engram_kept_of(low + engram_divide(total, state.p[LARGEST]) * (high - low), M);
         }
         if (total != 0.0f) {
             n = list_largest(list, own, M, k);

@@ -30,7 +30,7 @@ bool engram_notes_ok(engram_fault_t *fault, int arg, const int32_t *record, size
 }
 
 bool engram_rates_ok(engram_fault_t *fault, int arg, engram_l_t rates) {
-    static const int32_t low[ENGRAM_RATES] = { 0, -64, 0 }, high[ENGRAM_RATES] = { 127, 64, 2 };
+    static const int32_t low[ENGRAM_RATES] = { 0, -64, 0 }, high[ENGRAM_RATES] = { 127, 64, ENGRAM_MEASURE };
     if (!engram_need(fault, arg, rates.n, ENGRAM_RATES, 1, 1, 1)) {
         return false;
     }
@@ -112,7 +112,7 @@ engram_step_q8_t engram_step_q8(engram_B_t w, engram_B_t rest, ptrdiff_t w_i, co
     int32_t exponent, size_t products) {
     engram_step_q8_t u = {
         .w = w.p, .rest = rest.n != 0 ? rest.p : NULL, .w_i = w_i,
-        .mult = rates[ENGRAM_RATE_MULT], .rounding = rates[ENGRAM_ROUNDING],
+        .mult = rates[ENGRAM_RATE_MULT], .rounding = rates[ENGRAM_ROUNDING], .exponent = exponent,
         .right = rates[ENGRAM_RATE_SHIFT] + exponent - sw[ENGRAM_EXPONENT] - (rest.n != 0 ? 8 : 0),
     };
     // The bits that round are the upper ones: a half where all weights round to nearest.
@@ -200,7 +200,24 @@ static void take_row(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t n
 }
 #endif
 
+// A sum is below 2**30, so that 16 squares fit.
+static void measure(engram_step_q8_t *u, const int32_t *acc, size_t rows, size_t step, size_t n) {
+    for (; rows != 0; rows--, acc += step) {
+        uint64_t squares = 0;
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t size = acc[i] < 0 ? -(uint32_t)acc[i] : (uint32_t)acc[i];
+            squares += size < 1 << 16 ? size * size : (uint64_t)size * size;
+        }
+        u->squares += squares;
+        u->squares_high += u->squares < squares;
+    }
+}
+
 void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t rows, size_t step, size_t n) {
+    if (u->rounding == ENGRAM_MEASURE) {
+        measure(u, acc, rows, step, n);
+        return;
+    }
     if (!u->quick) {
         take(u, i, acc, rows, step, n, u->rest != NULL, false);
         return;
@@ -225,7 +242,57 @@ int32_t engram_next_random_q8(int32_t state) {
     return (int32_t)(random ^ random << 5);
 }
 
+// The same v * 2**-e with 30 bits, rounded up; 0 as it is.
+static void thirty(uint64_t *v, int32_t *e) {
+    for (; *v > ENGRAM_Q8_MOST; *e -= 1) {
+        *v = (*v >> 1) + (*v & 1);
+    }
+    for (; *v != 0 && *v < 1 << 29; *e += 1) {
+        *v <<= 1;
+    }
+}
+
+// v / 2**right, rounded up; v has 30 bits
+static uint64_t down(uint64_t v, int32_t right) {
+    return right < 31 ? (v + ((uint64_t)1 << right) - 1) >> right : 1;
+}
+
+// total += v * 2**-e
+static void add_squares(int32_t *total, uint64_t v, int32_t e) {
+    if (v == 0) {
+        return;
+    }
+    uint64_t before = (uint64_t)total[ENGRAM_LARGEST];
+    int32_t before_e = total[ENGRAM_EXPONENT];
+    thirty(&v, &e);
+    if (before != 0) {
+        thirty(&before, &before_e);
+        const int32_t least = e < before_e ? e : before_e;
+        v = down(v, e - least) + down(before, before_e - least), e = least;
+        thirty(&v, &e);
+    }
+    if (e > ENGRAM_Q8_EXPONENTS) {
+        v = down(v, e - ENGRAM_Q8_EXPONENTS), e = ENGRAM_Q8_EXPONENTS;
+    } else if (e < -ENGRAM_Q8_EXPONENTS) {
+        v = ENGRAM_Q8_MOST, e = -ENGRAM_Q8_EXPONENTS;
+    }
+    total[ENGRAM_LARGEST] = (int32_t)v, total[ENGRAM_EXPONENT] = e;
+}
+
+static void add_measured(const engram_step_q8_t *u, int32_t *total) {
+    uint64_t low = u->squares;
+    int32_t e = 2 * u->exponent;
+    for (uint32_t high = u->squares_high; high != 0; high >>= 1, e--) {
+        low = low >> 1 | (uint64_t)(high & 1) << 63 | (low & 1);  // the last bit says that there was more
+    }
+    add_squares(total, low, e);
+}
+
 void engram_stepped_q8(const engram_step_q8_t *u, int32_t *sw, size_t counted) {
+    if (u->rounding == ENGRAM_MEASURE) {
+        add_measured(u, sw);
+        return;
+    }
     const uint32_t most = ENGRAM_Q8_MOST;
     const uint32_t largest = u->rest != NULL ? u->largest : u->largest > most >> 8 ? most : u->largest << 8;
     note(sw, largest, u->saturated, counted);
@@ -255,14 +322,19 @@ static size_t sum_columns(int32_t sums[4], const int8_t *p, size_t rows, size_t 
 }
 
 void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, const int32_t *rates,
-    int32_t exponent) {
+    int32_t exponent, int32_t *sw) {
     const int64_t far = (int64_t)1 << 31, most = ENGRAM_Q8_MOST;
     int32_t right = rates[ENGRAM_RATE_SHIFT] + exponent - ENGRAM_Q8_BIAS_EXPONENT;
     right = right < -31 ? -31 : right > 63 ? 63 : right;
     int32_t sums[4];
+    uint64_t squares = 0;
     for (size_t k = 0, from = 0, ready = 0; k < K; k++) {
         if (k == ready) {
             from = k, ready += sum_columns(sums, dout + k, rows, K, K - k);
+        }
+        if (rates[ENGRAM_ROUNDING] == ENGRAM_MEASURE) {
+            squares += (uint64_t)((int64_t)sums[k - from] * sums[k - from]);
+            continue;
         }
         int64_t v = (int64_t)sums[k - from] * rates[ENGRAM_RATE_MULT];
         if (right > 0) {
@@ -273,4 +345,5 @@ void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, 
         v = b[k] - v;
         b[k] = (int32_t)(v < -most ? -most : v > most ? most : v);
     }
+    add_squares(sw, squares, 2 * exponent);
 }

@@ -13,7 +13,7 @@ enum {
     ENGRAM_Q8_BIAS_EXPONENT = 24,
 };
 #define ENGRAM_Q8_SPREAD 2654435769u  // from the random bits of a weight to those of the next
-enum { ENGRAM_STOCHASTIC, ENGRAM_NEAREST, ENGRAM_FLOOR };
+enum { ENGRAM_STOCHASTIC, ENGRAM_NEAREST, ENGRAM_FLOOR, ENGRAM_MEASURE };
 
 // ---- checks --------------------------------------------------------------------------------
 
@@ -94,25 +94,30 @@ typedef struct {
     uint32_t limit;            // weights of at most this magnitude change nothing below, and need no clamp
     uint32_t largest;          // magnitude of a weight so far
     int32_t saturated;         // weights clamped so far
+    int32_t exponent;          // of gradients
+    uint64_t squares;          // of gradients so far, in ENGRAM_MEASURE; squares_high times 2**64 more
+    uint32_t squares_high;
 } engram_step_q8_t;
 
 // For gradients in units of 2**-exponent, each a sum of so many products.
 engram_step_q8_t engram_step_q8(engram_B_t w, engram_B_t rest, ptrdiff_t w_i, const int32_t *sw, const int32_t *rates,
     int32_t exponent, size_t products);
 
-// Writes down in the record what was seen of `counted` weights; the generator goes on.
+// Writes down in the record what was seen of `counted` weights; the generator goes on. Or adds the
+// squares to it.
 void engram_stepped_q8(const engram_step_q8_t *u, int32_t *sw, size_t counted);
 
 // The generator's next state: xorshift32 (Marsaglia, "Xorshift RNGs", 2003).
 int32_t engram_next_random_q8(int32_t state);
 
-// Weights of `rows` rows, n each, from number i on take a step by the gradients acc, whose rows are
-// `step` apart.
+// Weights of `rows` rows, n each, at most 16, from number i on take a step by the gradients acc, whose
+// rows are `step` apart.
 void engram_take_q8(engram_step_q8_t *u, size_t i, const int32_t *acc, size_t rows, size_t step, size_t n);
 
-// b (K) takes a step by the sums of dout (rows, K) in units of 2**-exponent.
+// b (K) takes a step by the sums of dout (rows, K) in units of 2**-exponent; or their squares are added
+// to sw.
 void engram_bias_step_q8(int32_t *b, const int8_t *dout, size_t rows, size_t K, const int32_t *rates,
-    int32_t exponent);
+    int32_t exponent, int32_t *sw);
 
 // ---- sums ----------------------------------------------------------------------------------
 
@@ -123,11 +128,33 @@ typedef struct {
     ptrdiff_t a_i, b_j;
     size_t I, J, n2, n1, n0;
     ptrdiff_t a2, a1, a0, b2, b1, b0;
+    bool listed;                // enough of the numbers of a are 0 to make lists of the others
+    const uint8_t *channels;    // of an axpy's n0 those that are not all 0, or NULL; how many
+    size_t listed_channels;
+    const uint32_t *samples;    // of an outer's n2 those, a bit for each, that have others than 0 in a row, or NULL
 } engram_sums_q8_t;
+
+// Whether at most so many sixteenths of n numbers are not 0, by a look at some of them; whether lists
+// of those are less work, for sums of J columns and samples of P positions.
+bool engram_few_q8(const int8_t *a, size_t n, uint32_t share);
+bool engram_listed_q8(const int8_t *a, size_t n, size_t J, size_t P);
+
+// list = the channels of dout (P, C) that have errors; returns how many. C <= ENGRAM_Q8_CHANNELS
+enum { ENGRAM_Q8_CHANNELS = 256, ENGRAM_Q8_SAMPLES = 32 };
+enum { ENGRAM_Q8_POSITIONS = 16 };  // from so many of a sample on it is worth to ask
+size_t engram_channels_q8(uint8_t *list, const int8_t *dout, size_t P, size_t C);
+
+// samples = a bit for each of B samples of dout (B, P, C) in which a channel has errors, for the first
+// `channels`; returns how many bits are set. B <= ENGRAM_Q8_SAMPLES
+size_t engram_samples_q8(uint32_t *samples, const int8_t *dout, size_t P, size_t C, size_t channels, size_t B);
 
 void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);    // a0 = b0 = 1
 void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);   // b_j = 1
 void engram_outer_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u);  // b_j = 1; weights from `first` on
+
+// The same by lists of the numbers of a that are not 0.
+void engram_axpy_terms_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);
+void engram_outer_terms_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u);
 
 // Channel by channel: I rows of J sums, each of its own a and b, side by side. The rows share b; they
 // begin with `start` and are stored from `at` on. Or one row, taken by weights from `first` on.

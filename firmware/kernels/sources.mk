@@ -11,8 +11,10 @@ ENGRAM_KERNEL_SRC := \
 	engram_depthwise.c \
 	engram_depthwise_q8.c \
 	engram_elementwise.c \
+	engram_few_q8.c \
 	engram_fft.c \
 	engram_int8.c \
+	engram_keep_q8.c \
 	engram_line.c \
 	engram_math.c \
 	engram_optim.c \
@@ -30,12 +32,14 @@ ENGRAM_KERNEL_SRC := \
 	engram_sums_q8.c \
 	engram_table.c \
 	engram_tape.c \
+	engram_terms_q8.c \
 	engram_tile.c \
 	engram_tile_s8.c \
 	engram_tile_some.c \
 	engram_train.c \
 	engram_transposed.c \
 	engram_transposed_s8.c \
+	engram_vae.c \
 	engram_window_pool.c
 
 # Compiled for size: their time goes into blocks of instructions, and into the loops of others.

@@ -29,7 +29,8 @@ FAMILIES = {
     "_engram_layers": (
         "conv2d_t_* maxpool_* avgpool_* relu6_* leaky_relu_* hard_swish_* sigmoid_* tanh_* "
         "softmax_bwd_* scale_shift_bwd_* add_f32 mse adam_step exp_f32 log_f32 sqrt_f32 "
-        "pad_* uniform_f32 gaussian_f32 sum_errors keep_largest skip_smallest *_some"
+        "pad_* uniform_f32 gaussian_f32 sample_code* kl_* logistic_xent "
+        "sum_errors keep_largest skip_smallest *_some"
     ),
     "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_*",
 }

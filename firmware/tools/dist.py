@@ -120,8 +120,8 @@ def archive(tree: Path) -> Path:
     return target
 
 
-def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, str]:
-    """Name -> Markdown table: what the archive holds, and the sizes of what goes to boards."""
+def contents(tree: Path, target: Path) -> str:
+    """Markdown table: what the archive holds."""
     lines = ["| part | files | bytes |", "|---|---:|---:|"]
     for part in ("wheels", "mip"):
         paths = [p for p in (tree / part).rglob("*") if p.is_file()]
@@ -131,8 +131,11 @@ def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, 
         name = re.sub(r"cp311-abi3-\w+", "cp311-abi3-<platform>", path.name)
         lines.append(f"| `wheels/{name}` | | {path.stat().st_size:,} |")
     lines.append(f"| `{target.name}` | | {target.stat().st_size:,} |")
-    contents = "\n".join(lines)
+    return "\n".join(lines)
 
+
+def kernels(root: Path, archs: list[str]) -> str:
+    """Markdown table: the sizes of the native kernels."""
     modules = natmod_modules.MODULES
     lines = ["| architecture | " + " | ".join(f"`{m}`" for m in modules) + " |"]
     lines.append("|---|" + "---:|" * len(modules))
@@ -140,7 +143,7 @@ def tables(tree: Path, target: Path, root: Path, archs: list[str]) -> dict[str, 
         files = Files(root)
         row = " | ".join(f"{files.kernel(arch, m).size:,}" for m in modules)
         lines.append(f"| `{arch}` | {row} |")
-    return {"contents": contents, "kernels": "\n".join(lines)}
+    return "\n".join(lines)
 
 
 def write_docs(texts: dict[str, str]) -> None:
@@ -165,7 +168,7 @@ def make(archs: list[str], out: Path = DIST) -> tuple[Path, dict[str, str]]:
     for name, path in (("README.md", DOCS), ("LICENSE", ROOT / "LICENSE")):
         shutil.copyfile(path, tree / name)
     target = archive(tree)
-    return target, tables(tree, target, root, archs)
+    return target, {"contents": contents(tree, target), "kernels": kernels(root, archs)}
 
 
 def main() -> None:

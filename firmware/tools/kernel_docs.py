@@ -15,7 +15,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = ROOT / "firmware" / "kernels" / "engram_kernels.def"
 LIBRARY = ROOT / "device_lib" / "engram" / "kernels"
-FAMILIES = ("python", "layers", "train", "some", "int8", "q8", "replay", "audio")  # of definitions
+# Of definitions.
+FAMILIES = ("python", "layers", "train", "vae", "some", "int8", "q8", "replay", "audio")
 ROW = re.compile(r'ENGRAM_KERNEL\((\w+), \w+, "(\w+)", "([^"]*)",')
 
 TYPES = {

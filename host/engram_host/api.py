@@ -414,6 +414,7 @@ def learn(
     log: Path | None = None,
     class_names: ClassNames = None,
     meter: str | Meter | None = None,
+    unlabelled: bool = False,
     on_step: Callable[[dict[str, Any]], None] = ignore,
     **options: Any,
 ) -> Learned:
@@ -421,12 +422,13 @@ def learn(
 
     data: its y are labels, or floats where the model regresses; `targets` beside labels where it
     does both.
+    unlabelled: the inputs alone are sent, for a model that learns from them (`make_vae`).
     epochs: passes over the samples; or steps: how many. Neither: the strategy's own number, 800
     as a rule, or one pass where that is more.
     options: of the learner: strategy, strategy_options (a dict), goal ("classes", "domain" or
     "user"), composition, new_share, scope, depth, classes, known, bits, policy, budget (latents,
     or a text as "200kB"), batch, micro, optimiser, lr, lr_decay, momentum, weight_decay, clip,
-    keep, skip, seed; those not given stay as they are.
+    keep, skip, recompute, seed; those not given stay as they are.
     A label beyond the classes that the learner has room for makes its head grow; what was learned
     is kept.
     Ctrl-C stops at the next step: then Stopped is raised, the log is complete so far and the
@@ -440,7 +442,10 @@ def learn(
     with _device(port) as device, metered(meter) as measures, StopAtNextStep() as stop:
         learner = device.need_open(model, **options)
         samples = _samples(data, labels, device, class_names)
-        samples.need_answers()
+        if unlabelled:
+            samples = samples.without_answers()
+        else:
+            samples.need_answers()
         learner = device.grow(learner, samples) if options.get("classes") is None else learner
         device.check(samples)
         device.warn_of_range(samples)
@@ -732,7 +737,7 @@ def plan(
     boards: names; none: all. port: plan for the board there, which is asked for its free memory
     and files. replay_slots: samples to be kept in flash, 0: as many as it holds.
     learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, keep,
-    skip, as the learner takes them.
+    skip, recompute, as the learner takes them.
     """
     from engram_host.device import learner_options
     from engram_host.planning.report import plan_report
@@ -871,6 +876,22 @@ def convert(
             float_model, calibration, out, class_names=class_names, rehearse=known, **options
         )
     )
+
+
+def make_vae(out: Path | str, data: Data | None = None, **choices: Any) -> dict[str, Any]:
+    """Make an auto-encoder that was never trained.
+
+    data: samples of float values, for their range and size; None: a sample is of bytes. choices:
+    of make.vae.Recipe, by name. Returns "out", "bytes", "parameters" and those of the "encoder".
+    Raises InputError.
+    """
+    from engram_host.make import vae
+
+    if data is not None:
+        samples = data if isinstance(data, Samples) else sample_files.load(data)
+        choices |= vae.sizes_of(np.asarray(samples.x))
+    recipe = vae.Recipe(name=Path(out).stem, **choices)
+    return {"out": str(out), "bytes": vae.write(Path(out), recipe), **vae.parameters(recipe)}
 
 
 def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[str, Any]:

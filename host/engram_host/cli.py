@@ -30,6 +30,7 @@ VERBS = {
     "stop": "stop",
     "info": "info",
     "convert": "convert",
+    "make": "make",
     "plan": "plan",
     "install": "install",
     "push": "push",

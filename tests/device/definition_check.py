@@ -9,23 +9,25 @@ import gc
 from array import array
 
 import engram.kernels.python as definition
-from kernels_check import CASES, crc, kernel_name, misuse_shape, misused, run
+from kernels_check import CASES, crc, crc_of_lines, kernel_name, misuse_shape, misused, run
 from kernels_source import Source
 
 
 def main():
+    gc.collect()
+    if hasattr(gc, "threshold") and not hasattr(gc, "freeze"):  # MicroPython's
+        gc.threshold(1 << 16)
     for builder, written, exact, shapes in CASES:
         for shape in shapes:
+            gc.collect()  # lists of sums lie in large pieces
             if exact:
                 line = run(definition, builder, written, shape, True)
                 print("exact", builder.__name__, *(list(shape) + line))
             else:
                 run(definition, builder, written, shape, False)
         found = misused(definition, builder, written, misuse_shape(shapes))
-        text = "\n".join(["%d %s" % line for line in found])
-        print("exact misuse", builder.__name__, len(found), crc(text.encode()))
+        print("exact misuse", builder.__name__, len(found), crc_of_lines(found))
         windows(builder, written, misuse_shape(shapes))
-        gc.collect()  # lists of sums lie in large pieces
     views()
     tapes()
 

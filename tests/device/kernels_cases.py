@@ -208,6 +208,27 @@ def gaussian_f32(s, n):
     return s.f(n), s.next(), s.next() * 16384
 
 
+def sample_code(s, n, which):
+    stream = array("i", (s.next(), s.next() * 16384, which))
+    return s.f(n), s.f(n), stream, s.f(n), s.f(n)
+
+
+def sample_code_bwd_dx(s, n):
+    return s.f(n), s.f(n), s.f(n), s.f(n)
+
+
+def kl_mean(s, B, Z):
+    return s.f(B * Z), s.f(1 + Z), s.f(B * Z), B, Z
+
+
+def kl_spread(s, B, Z):
+    return s.f(B * Z), s.f(1 + Z), s.f(B * Z), B, Z
+
+
+def logistic_xent(s, B, N):
+    return s.f(B * N), s.f(1), s.f(B * N), s.f(B * N), B, N
+
+
 # ---- int8 -----------------------------------------------------------------------------------
 
 
@@ -513,6 +534,11 @@ CASES = (
     (sqrt_f32, 1, True, _N),
     (uniform_f32, 1, True, _N),
     (gaussian_f32, 1, False, _N + ((200,),)),
+    (sample_code, 3, False, ((1, 1), (7, 1), (200, 1), (5, 0), (6, 2), (0, 1))),
+    (sample_code_bwd_dx, 1, False, _N),
+    (kl_mean, 2, False, ((1, 1), (3, 4), (4, 5), (0, 2))),
+    (kl_spread, 2, False, ((1, 1), (3, 4), (4, 5), (0, 2))),
+    (logistic_xent, 2, False, ((1, 1), (3, 4), (4, 5), (0, 2))),
     (sum_errors, 1, True, ((1, 1, 1), (3, 4, 5), (2, 1, 9), (0, 2, 3), (2, 3, 0), (2, 0, 3))),
     (keep_largest, 2, True, ((1, 1, 0, 8), (4, 16, 2, 2), (5, 8, 4, 4), (0, 4, 1, 1))),
     (keep_largest_no_ties, 2, False, ((3, 7, 1, 6), (5, 40, 0, 8), (2, 16, 3, 3), (2, 0, 0, 8))),
@@ -565,6 +591,8 @@ IN_PLACE = {
     "tanh_bwd_dx": (0, 1),
     "softmax_bwd_dx": (0, 1),
     "add_f32": (0, 1),
+    "sample_code_bwd_dx": (0, 1),
+    "logistic_xent": (0, 2),
     "mul_f32": (0, 1),
     "scale_shift_fwd": (0, 1),
     "scale_shift_bwd_dx": (0, 1),

@@ -197,6 +197,98 @@ def decay_q8_no_rest(s, n):
     return _without_rest(decay_q8(s, n))
 
 
+def copy_parts_q8(s, P, M, N, count):
+    """Parts from 0 to 2 channels long, in both buffers."""
+    parts = array("i")
+    for _ in range(count):
+        to, at = s.next() % (M + 1), s.next() % (N + 1)
+        parts.extend(array("i", (to, at, min(s.next() % 3, M - to, N - at))))
+    return s.b(P * M), s.b(P * N), parts, P, M, N
+
+
+def _measuring(args):
+    """A case of a step in which nothing is stepped: the squares of gradients are added."""
+    args[8][2] = 3
+    return args
+
+
+def dense_step_q8_no_step(s, B, N, M):
+    return _measuring(dense_step_q8(s, B, N, M))
+
+
+def conv2d_step_q8_no_step(s, B, *geom):
+    return _measuring(conv2d_step_q8(s, B, *geom))
+
+
+def conv2d_t_step_q8_no_step(s, B, *geom):
+    return _measuring(conv2d_t_step_q8(s, B, *geom))
+
+
+def depthwise_step_q8_no_step(s, B, *geom):
+    return _measuring(depthwise_step_q8(s, B, *geom))
+
+
+def carry_q8(s, n, m):
+    return (s.b(n), record(s), s.b(n), record(s), biases(s, m), biases(s, m), rates(s), rates(s))
+
+
+def clip_q8(s, exponent, shift):
+    total, limit = record(s), record(s)
+    total[0], limit[1] = exponent, limit[1] + 1
+    old = rates(s)
+    old[1] = shift
+    return s.l(3, 0, 9), old, total, limit
+
+
+def _left_out(s, args, at, samples, channels):
+    """Errors (samples, positions, channels) of which most are 0, as in what a sample keeps."""
+    errors = args[at]
+    n = len(errors) // samples if samples else 0
+    for b in range(samples):
+        kept = [s.next() % 4 == 0 for _ in range(channels)]
+        for i in range(n):
+            if not kept[i % channels] or s.next() % 3 == 0:
+                errors[b * n + i] = 0
+    return args
+
+
+def dense_bwd_dx_q8_no_others(s, B, N, M):
+    return _left_out(s, dense_bwd_dx_q8(s, B, N, M), 2, B, M)
+
+
+def dense_step_q8_no_others(s, B, N, M):
+    return _left_out(s, dense_step_q8(s, B, N, M), 4, B, M)
+
+
+def conv2d_bwd_dx_q8_no_others(s, B, *geom):
+    return _left_out(s, conv2d_bwd_dx_q8(s, B, *geom), 2, B, geom[3])
+
+
+def conv2d_step_q8_no_others(s, B, *geom):
+    return _left_out(s, conv2d_step_q8(s, B, *geom), 4, B, geom[3])
+
+
+def depthwise_bwd_dx_q8_no_others(s, B, *geom):
+    return _left_out(s, depthwise_bwd_dx_q8(s, B, *geom), 2, B, geom[2])
+
+
+def depthwise_step_q8_no_others(s, B, *geom):
+    return _left_out(s, depthwise_step_q8(s, B, *geom), 4, B, geom[2])
+
+
+def keep_largest_q8(s, B, P, M, least, most):
+    """A sample without errors first, and sums that are equal."""
+    dout = s.b(B * P * M)
+    for i in range(B * P * M):
+        if i < P * M or i % 5 == 0:
+            dout[i] = 0
+        elif M > 20:
+            dout[i] &= 1
+    shares = array("f", (least / 8, most / 8))
+    state, sums = array("f", (0, 0.5)), array("i", bytes(4 * M))
+    return s.b(B * P * M), state, sums, sums[:], dout, record(s), shares, B, P, M
+
+
 def gather_codes(s, B, n, bits):
     args = kernels_cases.gather_latents(s, B, n, bits)
     return (s.b(B * n),) + args[1:5] + (s.b(1 << bits),) + args[6:]
@@ -218,6 +310,23 @@ _DENSE = (
     (9, 18, 21), (7, 150, 6), (16, 40, 4), (3, 290, 5),
 )  # fmt: skip
 _GATHERS = ((0, 4, 8), (1, 1, 3)) + tuple((3, n, bits) for bits in range(1, 9) for n in (5, 16))
+_WIDE = (
+    (1, 1, 1), (5, 9, 10), (16, 40, 12), (0, 9, 3), (9, 18, 21), (3, 70, 130), (33, 67, 16),
+)  # fmt: skip
+_WIDE_GEOM = (
+    (2, 6, 5, 19, 16, 3, 3, 1, 1, 1, 1, 1, 1, 6, 5),
+    (5, 4, 4, 67, 8, 2, 2, 2, 2, 0, 0, 1, 1, 2, 2),
+    (34, 3, 3, 8, 9, 2, 1, 1, 1, 0, 0, 1, 1, 2, 3),
+)
+_KEEPS = (
+    (1, 1, 1, 0, 8), (2, 5, 4, 4, 4), (4, 3, 18, 2, 2), (5, 1, 9, 1, 8), (3, 120, 7, 2, 6),
+    (4, 2, 23, 3, 3), (0, 2, 3, 1, 1), (2, 0, 3, 1, 1), (2, 3, 0, 1, 1),
+)  # fmt: skip
+
+_PARTS = (
+    (0, 4, 3, 2), (4, 3, 9, 2), (3, 0, 4, 2), (2, 5, 0, 1), (4, 3, 9, 0), (5, 4, 9, 3),
+    (7, 20, 6, 8),
+)  # fmt: skip
 
 # builder, written buffers, whether k/64 in gives exact results, shapes
 CASES = (
@@ -226,18 +335,22 @@ CASES = (
     (dense_bwd_dx_q8, 2, True, _DENSE),
     (dense_step_q8, 4, True, _DENSE),
     (dense_step_q8_no_rest, 4, True, _DENSE),
+    (dense_step_q8_no_step, 4, True, _DENSE),
     (conv2d_fwd_q8, 2, True, _GEOM),
     (conv2d_bwd_dx_q8, 2, True, _GEOM),
     (conv2d_step_q8, 4, True, _GEOM),
     (conv2d_step_q8_no_rest, 4, True, _SOME_GEOM),
+    (conv2d_step_q8_no_step, 4, True, _SOME_GEOM),
     (conv2d_t_fwd_q8, 2, True, _GEOM),
     (conv2d_t_bwd_dx_q8, 2, True, _GEOM),
     (conv2d_t_step_q8, 4, True, _GEOM),
     (conv2d_t_step_q8_no_rest, 4, True, _SOME_GEOM),
+    (conv2d_t_step_q8_no_step, 4, True, _SOME_GEOM),
     (depthwise_fwd_q8, 2, True, _GEOM),
     (depthwise_bwd_dx_q8, 2, True, _GEOM),
     (depthwise_step_q8, 4, True, _GEOM),
     (depthwise_step_q8_no_rest, 4, True, _SOME_GEOM),
+    (depthwise_step_q8_no_step, 4, True, _SOME_GEOM),
     (relu_fwd_q8, 1, True, _N),
     (relu_bwd_dx_q8, 1, True, _N),
     (relu6_fwd_q8, 1, True, _LONG),
@@ -255,6 +368,16 @@ CASES = (
     (rescale_q8_no_rest, 3, True, _LONG + ((302,),)),
     (decay_q8, 3, True, _LONG),
     (decay_q8_no_rest, 3, True, _LONG),
+    (copy_parts_q8, 1, True, _PARTS),
+    (carry_q8, 6, True, ((0, 0), (1, 3), (7, 0), (32, 5), (300, 17))),
+    (clip_q8, 1, True, ((0, 0), (12, 9), (-40, -64), (-40, 60), (40, 3), (-9, 64))),
+    (dense_bwd_dx_q8_no_others, 2, True, _WIDE),
+    (dense_step_q8_no_others, 4, True, _WIDE),
+    (conv2d_bwd_dx_q8_no_others, 2, True, _SOME_GEOM + _WIDE_GEOM),
+    (conv2d_step_q8_no_others, 4, True, _SOME_GEOM + _WIDE_GEOM),
+    (depthwise_bwd_dx_q8_no_others, 2, True, _SOME_GEOM + _WIDE_GEOM),
+    (depthwise_step_q8_no_others, 4, True, _SOME_GEOM + _WIDE_GEOM),
+    (keep_largest_q8, 4, False, _KEEPS),
     (gather_codes, 2, True, _GATHERS),
 )
 
@@ -265,4 +388,5 @@ IN_PLACE = {
     "relu6_fwd_q8": (0, 1),
     "relu6_bwd_dx_q8": (0, 1),
     "add_q8": (0, 2),
+    "keep_largest_q8": (0, 4),
 }

@@ -18,6 +18,7 @@ CHECKS = (
     "wire_check",
     "heap_check",
 )
+SMALL = ("wire_check", "heap_check")
 QUICK = ("learner_check", "misuse_check", "wire_check", "heap_check")
 
 NO_HEAP = ["exact step allocates nothing", "lock works"]

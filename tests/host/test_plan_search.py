@@ -1,9 +1,11 @@
 """The search of `engram plan --data`: what is refused, what is tried, what comes of it."""
 
+import copy
 import inspect
 import json
 import shlex
 import sys
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -14,17 +16,19 @@ from engram_host import api, boards, samples
 from engram_host.cli import main
 from engram_host.device import learner_options
 from engram_host.errors import InputError
-from engram_host.planning import kernel_costs
+from engram_host.planning import kernel_costs, timing
 from engram_host.planning.report import plan_report
+from engram_host.search import feasible
 from engram_host.search import study as study_module
 from engram_host.search.contributions import analysed, layers
 from engram_host.search.feasible import Costs, Limits, refusal
 from engram_host.search.front import dominates, front, hypervolume
-from engram_host.search.space import DIMENSIONS, Space
+from engram_host.search.space import DIMENSIONS, FORMATS, Space, formats
 from engram_host.search.study import Study
 from engram_host.search.trial import Trials, parts
 from host.command import run
 
+BACKBONES = boards.home() / "examples" / "backbones" / "models"
 POINT = {"scope": "head", "format": "f32", "bits": 4, "budget": 40, "batch": 4, "steps": 30}
 SMALL = {"bits": 4, "budget": 50, "batch": 4}
 GROUPS = [[0, 1, 2, 3, 4], [5, 6]]
@@ -91,7 +95,7 @@ def test_the_hypervolume_is_that_of_sampled_points():
 def test_a_space_has_the_scopes_of_the_model_and_keeps_what_is_given(spec):
     space = Space(spec, SMALL)
     assert space.choices["scope"] == ("all.b", "head", "last:2")  # two layers have weights
-    assert len(space) == len(list(space)) == 3 * len(DIMENSIONS["steps"](spec))
+    assert len(space) == len(list(space)) == 3 * 3 * len(DIMENSIONS["steps"](spec))
     assert all({**point, **SMALL} == point for point in space)
 
 
@@ -130,7 +134,7 @@ def test_latents_are_read_twice_only_where_nothing_else_fits(model):
     for ram in range(60_000, 100_000, 4_000):
         for point in (POINT, {**POINT, "scope": "last:2", "batch": 16}):
             ways = Costs(model, board, Limits(ram=ram), 140).verdict(point).ways
-            assert len({way.recompute for way in ways}) <= 1
+            assert len({bool(way.recompute) for way in ways}) <= 1
 
 
 def test_a_board_without_a_known_speed_has_no_time(model):
@@ -140,10 +144,31 @@ def test_a_board_without_a_known_speed_has_no_time(model):
         Costs(model, pico, ROOM, 60)
 
 
+def test_formats_that_make_no_difference_to_a_model_are_no_choice(spec):
+    assert Space(spec).choices["format"] == ("f32", "q8", "mixed")
+    with open(BACKBONES / "fashion_dense.safetensors", "rb") as stream:
+        assert formats(ModelSpec(stream)) == ("f32", "q8")  # the head is the only layer
+    output = SimpleNamespace(net=copy.deepcopy(spec.net))
+    output.net.adaptive = output.net.adaptive[:1]  # not dense: as an output it stays float32
+    output.net.outputs = [{"node": output.net.adaptive[0]["name"], "objective": "regress"}]
+    assert formats(output) == ("f32",)
+
+
+def test_in_q8_a_point_has_one_size_of_micro_batch_as_it_decides_what_is_learned(model, costs):
+    point = {**POINT, "batch": 16, "scope": "last:2"}
+    ways = {form: costs.verdict({**point, "format": form}).ways for form in ("f32", "q8")}
+    assert len(ways["f32"]) > 1 == len(ways["q8"])
+    assert costs.micro(point) is None
+    assert costs.micro({**point, "format": "q8"}) == ways["q8"][0].micro == 16
+
+
 # --- the short run -------------------------------------------------------------------------------
 
 
-def test_a_run_here_is_the_session_of_a_board(device, model, data, file, tmp_path):
+@pytest.mark.parametrize(
+    ("form", "micro"), [("f32", None), ("q8", 4), ("q8", 2), ("q8", 1), ("mixed", 2)]
+)
+def test_a_run_here_is_the_session_of_a_board(device, model, data, file, tmp_path, form, micro):
     """The same records, picks and steps, so the same accuracy to the last digit."""
     rows = data.y_test < 7
     test = tmp_path / "test.npz"
@@ -152,12 +177,16 @@ def test_a_run_here_is_the_session_of_a_board(device, model, data, file, tmp_pat
     trials = Trials(model, parts(model, *both, GROUPS, True, 5, 1), {}, 1)
     device.push_model(model)
     options = {name: POINT[name] for name in ("scope", "bits", "budget", "batch", "steps")}
+    options |= FORMATS[form]
+    if micro is not None:
+        options["micro"] = micro
+    point = {**POINT, "format": form}
     learned = api.learn_stream(
         device, file, test=test, sessions="0-4,5+6", known_first=True, known=5, fresh=True,
         seed=1, **options,
     )  # fmt: skip
-    assert trials.accuracy(POINT) == learned.summary["accuracy"]
-    assert trials.before() < trials.accuracy(POINT)
+    assert trials.accuracy(point, micro) == learned.summary["accuracy"]
+    assert trials.before() < trials.accuracy(point, micro)
 
 
 def test_the_test_is_apart_from_what_is_learned(model, file):
@@ -218,7 +247,7 @@ def test_a_space_too_large_to_be_counted_is_searched_too(monkeypatch, spec, cost
 def test_the_guide_finds_the_best_of_a_smooth_surface(spec, costs):
     """In a fifth of the trainings, where most random searches do not."""
     runs = Runs(costs)
-    space = Space(spec, {"bits": 4})
+    space = Space(spec, {"bits": 4, "format": "f32"})
     fitting = [point for point in space if costs.verdict(point).fits]
     outcome = Study(space, costs, runs, seed=1).run(len(fitting) // 5)
     best = max(map(Runs(costs), fitting))
@@ -243,7 +272,7 @@ def test_no_point_within_the_limits_names_the_nearest(model, spec):
     outcome = Study(Space(spec), costs, Runs(costs)).run(5)
     point, verdict = outcome.nearest
     assert outcome.tried == [] and "too many bytes of RAM" in refusal(verdict)
-    assert (point["scope"], point["batch"]) == ("all.b", 4)
+    assert (point["format"], point["batch"]) == ("q8", 4)
 
 
 def test_without_optuna_the_error_says_how_to_get_it(monkeypatch, spec, costs):
@@ -323,22 +352,47 @@ def test_a_line_of_the_front_is_one_that_learn_takes(model, file, tmp_path):
     assert taken["budget"] == str(row["budget"]) and taken["strategy"] == "replay"
 
 
-def test_the_command_names_the_layers_that_are_worth_learning(model, file):
-    text = searched(model, file, "--choose", "--steps", "40", "--ram", "90k").stdout
+@pytest.mark.parametrize("words", [[], ["--format", "q8"]], ids=["f32", "q8"])
+def test_the_command_names_the_layers_that_are_worth_learning(model, file, words):
+    text = searched(model, file, "--choose", "--steps", "40", "--ram", "90k", *words).stdout
     assert "the biases alone" in text and "a3.in:norm:0.5" in text
     lines = [line for line in text.splitlines() if line.startswith("engram learn ")]
     assert len(lines) == 3 and all("--scope all.b" in line for line in lines)
+    assert all((" --format q8 " in line) == bool(words) for line in lines)
 
 
-def test_a_format_that_is_given_is_searched_and_its_uncounted_kernels_are_named(
-    model, file, tmp_path
-):
+def test_a_format_that_is_given_is_the_only_one(model, file, tmp_path):
     words = ["--format", "q8", "--scope", "head", "--trials", "4", "--out", tmp_path, "--json"]
     report = json.loads(searched(model, file, *words).stdout)
     assert report["choices"]["format"] == ["q8"] and report["trained"] == 4
     assert all(" --format q8 " in row["command"] for row in report["front"])
-    counted = json.loads(kernel_costs.FILE.read_text())["boards"]["qemu_m4f"]["instructions"]
-    assert not set(report["not_counted"]) & set(counted)
+    assert report["not_counted"] == [] == report["left_out"]
+
+
+def test_a_kernel_without_a_count_is_named(monkeypatch, model, file, tmp_path):
+    counts = dict(timing.core_costs(boards.load("qemu_m4f").facts).counts)
+    del counts["conv2d_step_q8"]
+    costs = kernel_costs.CoreCosts("qemu_m4f", None, counts)
+    monkeypatch.setattr(feasible, "counted", lambda board: costs)
+    words = ["--format", "q8", "--scope", "last:2", "--bits", "4", "--batch", "4", "--trials", "2"]
+    text = searched(model, file, *words, "--steps", "50", "--out", tmp_path).stdout
+    assert "no measured cost of conv2d_step_q8" in " ".join(text.split())
+
+
+def test_a_format_that_no_such_learner_has_is_left_out_with_the_cause(model, file, tmp_path):
+    words = ["--strategy", "lwf", "--trials", "2", "--bits", "4", "--out", tmp_path]
+    text = " ".join(searched(model, file, *words).stdout.split())
+    for form in ("q8", "mixed"):
+        assert f"not searched: {form}: strategy lwf: expected number formats among f32" in text
+
+
+def test_without_an_fpu_the_front_is_of_q8(model, file, tmp_path):
+    limits = ["--ram", "64k", "--flash", "256KiB", "--time", "40s", "--known", "5"]
+    run("plan", model, "--board", "qemu_m0p", "--data", file, *limits, "--trials", "12",
+        "--bits", "4", "--out", tmp_path)  # fmt: skip
+    report = json.loads((tmp_path / "front.json").read_text())
+    assert report["choices"]["format"] == ["f32", "q8", "mixed"]
+    assert {row["format"] for row in report["front"]} == {"q8"}
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_help_and_dir_show_no_private_names(place, tmp_path):
         'import engram\nlearner = engram.open("model.safetensors")\nhelp(learner)\n'
         "print('names', dir(learner) + dir(engram))\n",
     )
-    assert "A model that keeps learning" in text and "observe(self, x, y)" in text
+    assert "A model that keeps learning" in text and "observe(self, x, y=None)" in text
     names = re.findall(r"'(\w+)'", re.search(r"^names (.*)", text, re.M)[1])
     assert {"observe", "learn", "predict", "load", "open", "Learner"} <= set(names)
     assert [name for name in names if name[0] == "_" and name[1] != "_"] == []

@@ -53,8 +53,13 @@ def _float64():
 
 
 def wide(args):
-    """The arguments with every float buffer copied, as float64."""
-    return [array("d", a) if isinstance(a, array) and a.typecode in "fd" else a for a in args]
+    """The arguments with every buffer copied, those of floats as float64."""
+    copies = []
+    for a in args:
+        if isinstance(a, array):
+            a = array("d" if a.typecode in "fd" else a.typecode, a)
+        copies.append(bytearray(a) if isinstance(a, bytearray) else a)
+    return copies
 
 
 def reference(name, args):

@@ -64,6 +64,55 @@ def test_pools(geom):
     close_at_some(dx, x, lambda v: reference("avgpool_fwd", (zeros(Y), v, g, B))[0], dout)
 
 
+def test_code():
+    """The noise is that of the forward pass."""
+    mean, spread, dout = values(30, 1), values(30, 2), values(30, 3)
+    stream = array("i", (7, 3, 1))
+
+    def forward(mean=mean, spread=spread):
+        return reference("sample_code", (zeros(30), zeros(30), stream, mean, spread))
+
+    noise = forward()[1]
+    dspread = reference("sample_code_bwd_dx", (zeros(30), dout, spread, noise))[0]
+    close_at_some(dout, mean, lambda v: forward(mean=v)[0], dout)
+    close_at_some(dspread, spread, lambda v: forward(spread=v)[0], dout)
+    stream[2] = 0
+    assert list(forward()[0]) == list(mean)
+
+
+@pytest.mark.parametrize("name", ["kl_mean", "kl_spread"])
+def test_divergence(name):
+    x = values(30, 1)
+    dx, stats, *_ = reference(name, (zeros(30), zeros(11), x, 3, 10))
+    assert stats[0] == pytest.approx(sum(stats[1:]))
+
+    def loss(v):
+        return array("d", [reference(name, (zeros(30), zeros(11), v, 3, 10))[1][0] / 3])
+
+    close_at_some(dx, x, loss, array("d", [1]))
+
+
+def test_reconstruction_of_values_from_0_to_1():
+    x, target = array("d", [4 * v for v in values(30, 1)]), values(30, 2)
+
+    def both(v):
+        return reference("logistic_xent", (zeros(30), zeros(1), v, target, 3, 10))
+
+    close_at_some(both(x)[0], x, lambda v: array("d", [both(v)[1][0] / 3]), array("d", [1]))
+
+
+def test_a_sample_without_an_answer_has_no_gradient():
+    x, stats = values(12, 1), zeros(2)
+    labels = bytes((1, 254, 3))
+    dx, stats, *_ = reference("softmax_xent", (zeros(12), stats, x, labels, 3, 4))
+    assert list(dx[4:8]) == [0] * 4 and any(dx[:4]) and any(dx[8:])
+    loss = 0
+    for i in (0, 2):
+        row = x[4 * i : 4 * i + 4], labels[i : i + 1]
+        loss += reference("softmax_xent", (zeros(4), zeros(2), *row, 1, 4))[1][0]
+    assert stats[0] == pytest.approx(loss)
+
+
 # relu6's kinks are at 0 and 6; these are off both
 ACTIVATIONS = ("relu6", "leaky_relu", "sigmoid", "tanh")
 

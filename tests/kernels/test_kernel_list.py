@@ -16,7 +16,7 @@ from kernels.common import KERNELS, ROOT, rows
 LIST = rows()
 HEADER = "".join(p.read_text() for p in sorted(KERNELS.glob("*.h")))
 LIBRARY = ROOT / "device_lib" / "engram" / "kernels"
-DEFINITION = "python layers train some int8 q8 replay audio".split()
+DEFINITION = "python layers train vae some int8 q8 replay audio".split()
 PROTOTYPE = re.compile(r"((?://[^\n]*\n)+)int32_t engram_(\w+)\(([^;]*)engram_fault_t \*fault\);")
 
 

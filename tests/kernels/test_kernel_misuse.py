@@ -27,7 +27,7 @@ ANY_LENGTH |= dict.fromkeys(("gather_latents", "gather_codes"), 3)  # flash, pad
 ANY_LENGTH["gather_targets"] = 2  # flash
 # Arguments that only fit or do not fit together: the one that is named need not be the one that
 # the test made wrong.
-TOGETHER = {"draw_batch", "gather_latents", "gather_codes", "gather_targets"}
+TOGETHER = {"draw_batch", "gather_latents", "gather_codes", "gather_targets", "carry_q8"}
 
 
 def messages(kernels, builder, written, shapes):
@@ -135,6 +135,12 @@ REFUSED = [
     ("softmax_s8", {"table": entry([2**31 - 1] * 256, 9, -1)}, "table: entry 9: expected 0 to 21"),
     ("pad_s8", {"value": b""}, "value: expected 1 elements for its shape, got 0"),
     ("copy_channels_s8", {"at": 2}, r"at: expected at \+ C to be at most N"),
+    ("copy_parts_q8", {"parts": array("i", (0, 0))}, "parts: expected parts of 3 entries"),
+    ("copy_parts_q8", {"parts": array("i", (-1, 0, 0))}, "parts: entry 0: expected 0 to 3, got"),
+    ("copy_parts_q8", {"parts": array("i", (0, 10, 0))}, "parts: entry 1: expected 0 to 9, got"),
+    ("copy_parts_q8", {"parts": array("i", (2, 0, 2))}, "parts: entry 2: expected 0 to 1, got 2"),
+    ("copy_parts_q8", {"parts": array("i", (0, 8, 2))}, "parts: entry 2: expected 0 to 1, got 2"),
+    ("copy_parts_q8", {"parts": array("i", (0, 0, -1))}, "parts: entry 2: expected 0 to 3, got"),
     ("mse", {"N": 0}, "N: expected an int of at least 1, got 0"),
     ("adam_step", {"hyper": array("f", [0.1, 1, 0, 1e-8, 0, 1, 1])}, "hyper: expected lr and w"),
     ("adam_step", {"hyper": array("f", [0.1, 0, 0, 0, 0, 1, 1])}, "hyper: expected lr and w"),
@@ -163,7 +169,7 @@ REFUSED = [
     ("dense_step_q8", {"rest": bytearray(14)}, "rest: expected no element, or as many as w"),
     ("dense_step_q8", {"rates": array("i", (128, 0, 0))}, "rates: entry 0: expected 0 to 127"),
     ("dense_step_q8", {"rates": array("i", (1, -65, 0))}, "rates: entry 1: expected -64 to 64"),
-    ("dense_step_q8", {"rates": array("i", (1, 2, 3))}, "rates: entry 2: expected 0 to 2, got 3"),
+    ("dense_step_q8", {"rates": array("i", (1, 2, 4))}, "rates: entry 2: expected 0 to 3, got 4"),
     ("conv2d_fwd_q8", {"geom": entry(cases.GEOM[1], 2, 7300)}, "geom: expected at most 65535 pr"),
     ("conv2d_bwd_dx_q8", {"geom": entry(cases.GEOM[1], 3, 7300)}, "geom: expected at most 65535"),
     ("conv2d_step_q8", {"B": 4096}, "geom: expected at most 65535 products in a sum"),

@@ -14,6 +14,7 @@ from engram.memory.record import (
     EXPONENT,
     FLOOR,
     LARGEST,
+    MEASURE,
     NEAREST,
     RANDOM,
     RANGE,
@@ -241,6 +242,84 @@ def test_a_step_is_what_float64_gives_but_for_its_rounding(kind, wide, rounding)
         free = np.abs(np.array(b)) < (1 << 30) - 1
         assert np.abs(moved[free]).max(initial=0) <= 0.5 + 1e-6
     assert worst > 0.4
+
+
+# ---- velocities ----------------------------------------------------------------------------
+
+
+def test_a_velocity_is_the_sum_of_gradients_that_momentum_gives():
+    """v = m v + g, w = w - r v with m = 7/8: of a gradient of 8, so that v comes to 64."""
+    n, m, shift = 2000, 1 / 8, 6
+    w, v, sw, sv = bytearray(n), bytearray(n), record(), record()
+    b, p = array("i", (0,)), array("i", (0,))
+    one, rates, drops = (array("i", (64, e, STOCHASTIC)) for e in (6, 6 + shift, 9))
+    velocity = weight = 0.0
+    for _ in range(60):
+        args = [v, bytearray(), sv, p, b"\1", record(), b"\x08" * n, record(), one, 1, n, 1]
+        K.dense_step_q8(*args)
+        velocity += 8
+        weight -= velocity / 2**shift
+        K.carry_q8(w, sw, v, sv, b, p, rates, drops)
+        velocity -= m * velocity
+        # the random bits of weights are apart by constants: a mean keeps some of their noise
+        assert abs(signed(v).mean() + velocity) < 1.5
+        assert abs(signed(w).mean() - weight) < 1.5
+    assert abs(b[0] / 2**24 - weight / 8) < 1e-4
+
+
+# ---- clipping ------------------------------------------------------------------------------
+
+
+def total_of(r):
+    return r[LARGEST] * 2.0 ** -r[EXPONENT]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_measured_is_the_squared_norm_that_float64_gives(kind):
+    for shape in shapes(kind):
+        args = made(kind, "step", shape)
+        before = [bytes(args[i]) for i in (0, 1, 3)]
+        dout, sdout, x, sx = args[4:8]
+        args[2], args[8] = total, _ = record(), array("i", (93, 5, MEASURE))
+        zeros = array("d", bytes(8 * len(args[0]))), array("d", bytes(8 * len(args[3])))
+        d, v = values(dout, sdout[EXPONENT]), values(x, sx[EXPONENT])
+        dw, db = reference(f"{kind}_bwd_dw", [*zeros, d, v, *args[9:]])[:2]
+        exact = sum(np.sum(np.square(g)) for g in (dw, db))
+        for times in (1, 2):  # it adds up
+            getattr(K, f"{kind}_step_q8")(*args)
+            assert times * exact <= total_of(total) <= times * exact * (1 + 2**-26)
+        assert [bytes(args[i]) for i in (0, 1, 3)] == before
+
+
+@pytest.mark.parametrize("columns", [1, 40, 300])
+def test_the_largest_squares_do_not_overflow(columns):
+    """Sums of 2**30 each: 17 of their squares are more than 64 bits hold."""
+    a, total = b"\x80" * MOST, record()
+    args = [bytearray(columns), bytearray(), total, array("i", (0,)), a, record(0)]
+    args += [b"\x80" * (MOST * columns), record(0), array("i", (1, 0, MEASURE)), MOST, columns, 1]
+    K.dense_step_q8(*args)
+    exact = columns * (MOST << 14) ** 2 + (MOST << 7) ** 2
+    assert exact <= total_of(total) <= exact * (1 + 2**-27)
+
+
+@pytest.mark.parametrize("sum_e", [-40, -3, 0, 17, 40])
+@pytest.mark.parametrize("limit_e", [-40, 0, 5, 40])
+def test_a_rate_is_shifted_by_the_least_that_clips(sum_e, limit_e):
+    rng = np.random.default_rng(5)
+    for bits in range(1, 31):
+        total, limit, clipped = record(sum_e), record(limit_e), array("i", (9, 9, 9))
+        total[LARGEST], limit[LARGEST] = rng.integers(1 << bits - 1, 1 << bits), 1 << 29
+        K.clip_q8(clipped, array("i", (77, -64, NEAREST)), total, limit)
+        n = clipped[1] + 64
+        assert (clipped[0], clipped[2]) == (77, NEAREST)
+        assert total_of(total) <= total_of(limit) * 4.0**n
+        assert n == 0 or total_of(total) > total_of(limit) * 4.0 ** (n - 1)
+
+
+def test_a_rate_has_a_smallest_one():
+    total, clipped = noted(-40, (1 << 30) - 1, 0, 0, 0), array("i", (0, 0, 0))
+    K.clip_q8(clipped, array("i", (77, 40, NEAREST)), total, record(40))
+    assert list(clipped) == [77, 64, NEAREST]
 
 
 # ---- scales --------------------------------------------------------------------------------

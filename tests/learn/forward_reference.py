@@ -6,6 +6,8 @@ geometry and arithmetic are written a second time. Values have a batch axis in f
 
 import numpy as np
 
+from engram.nn.names import LATENT, NOISE
+
 _ONE = {
     "relu": lambda x, node: np.maximum(x, 0),
     "relu6": lambda x, node: np.clip(x, 0, 6),
@@ -15,6 +17,7 @@ _ONE = {
     "tanh": lambda x, node: np.tanh(x),
     "softmax": lambda x, node: softmax(x),
     "global_avgpool": lambda x, node: x.mean((1, 2), keepdims=True),
+    "stop": lambda x, node: x,
     "flatten": lambda x, node: x.reshape(len(x), -1),
     "reshape": lambda x, node: x.reshape(len(x), *node["out"]),
 }
@@ -28,10 +31,13 @@ def softmax(x):
 def forward(nodes, values, tensors):
     """Adds the values of `nodes`, in their order, to `values`: {name: (batch, *shape)}.
 
-    tensors: {name in the file: float64 array}.
+    tensors: {name in the file: float64 array}. Where a code is drawn, its noise is among the
+    values as NOISE + name.
     """
     for node in nodes:
         inputs = [values[name] for name in node["in"]]
+        if node["op"] == "sample":
+            inputs.append(values[NOISE + node["name"]].reshape(inputs[0].shape))
         own = {key: tensors[node[key]] for key in ("w", "b", "scale", "shift") if key in node}
         values[node["name"]] = _OPS.get(node["op"], _one)(node, *inputs, **own)
 
@@ -44,9 +50,20 @@ def losses(outputs, values, labels, targets):
         if output["objective"] == "classify":
             probabilities = softmax(value)[np.arange(len(labels)), labels]
             out[output["node"]] = -np.log(probabilities).mean()
-        else:
+        elif output["objective"] == "regress":
             out[output["node"]] = ((value - targets[output["node"]]) ** 2).mean()
+        else:
+            latent = values[LATENT].reshape(len(labels), -1)
+            out[output["node"]] = _LOSSES[output["objective"]](value, latent)
     return out
+
+
+_LOSSES = {
+    "reconstruct": lambda value, latent: ((value - latent) ** 2).mean(),
+    "bernoulli": lambda value, latent: (np.logaddexp(0, value) - latent * value).mean(),
+    "kl_mean": lambda value, _: (value**2 / 2).sum(1).mean(),
+    "kl_spread": lambda value, _: ((np.exp(value) - 1 - value) / 2).sum(1).mean(),
+}
 
 
 def _one(node, x):
@@ -123,6 +140,7 @@ _OPS = {
     "avgpool": _avgpool,
     "pad": _pad,
     "add": lambda node, a, b: a + b,
+    "sample": lambda node, mean, spread, noise: mean + np.exp(spread / 2) * noise,
     "concat": lambda node, a, b: np.concatenate([a, b], -1),
     "scale_shift": lambda node, x, scale, shift: x * scale + shift,
 }

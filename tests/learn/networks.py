@@ -116,14 +116,20 @@ class Network:
         return convert(self.write(path.with_suffix(".float")), samples, path)
 
 
-def ds_cnn():
-    """DS-CNN S of keyword spotting (Zhang et al. 2017): 49 x 10 MFCC, 64 channels, 12 words."""
+def ds_cnn(learning=1):
+    """DS-CNN S of keyword spotting (Zhang et al. 2017): 49 x 10 MFCC, 64 channels, 12 words.
+
+    learning: so many of its four blocks, the last ones, can learn, but for the depthwise
+    convolution of the first of them.
+    """
     net = Network("ds-cnn-s", (49, 10, 1), classes=12)
     x = net.add("conv2d", "input", channels=64, kernel=[10, 4], stride=[2, 2], pad=[5, 1, 5, 1])
     x = net.add("relu", net.add("scale_shift", x))
     for block in range(4):
-        frozen = block < 3  # above, batch normalisation is in the weights already
-        net.latent = x = net.conv(x, None, 3, norm=frozen)
+        frozen = block < 4 - learning  # above, batch normalisation is in the weights already
+        x = net.conv(x, None, 3, norm=frozen)
+        if block <= 4 - learning:
+            net.latent = x
         x = net.conv(x, 64, 1, norm=frozen)
     x = net.add("avgpool", x, kernel=list(net.shapes[x][:2]))
     return net.output(net.dense(x, 12))

@@ -18,7 +18,7 @@ POINTWISE = (
     "relu", "relu6", "leaky_relu", "hard_swish", "sigmoid", "tanh", "softmax", "scale_shift",
 )  # ops that keep the shape of their input
 WITH_GRADIENTS = tuple(sorted(op for op, row in OPS.items() if row[4]))
-OBJECTIVES = ("classify", "regress", "both")
+OBJECTIVES = ("classify", "regress", "both", "elbo")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def cases(count, seed, ops_each=2):
         micro = rng.choice([n for n in range(1, batch + 1) if batch % n == 0])
         scope = ("all.b", "all", _scope(rng), "all")[i % 4]
         seed, weight = rng.randrange(10**6), rng.choice((1, 1, 2))
-        out.append(Case(seed, ops, batch, micro, scope, OBJECTIVES[i % 3], weight=weight))
+        out.append(Case(seed, ops, batch, micro, scope, OBJECTIVES[i // 4 % 4], weight=weight))
     return out
 
 
@@ -92,7 +92,7 @@ class _Model:
         self._outputs = self._finish()
 
     def pack(self):
-        classes = ROOM if self._case.objective != "regress" else 0
+        classes = ROOM if self._case.objective in ("classify", "both") else 0
         scale = {"scale": 1 / 64, "zero_point": -3}
         graph = {
             "name": "random", "classes": classes, "nodes": self._nodes,
@@ -139,6 +139,8 @@ class _Model:
     def _finish(self):
         """The heads; they leave no value unread. Returns the outputs."""
         rng, objective, outputs = self._rng, self._case.objective, []
+        if objective == "elbo":
+            return self._finish_elbo()
         if objective != "classify" and (objective == "both" or rng.random() < 0.5):
             # an output in the middle of the graph, read by other nodes or by none
             value = rng.choice([v for v in self._shapes if v != self._latent])
@@ -150,6 +152,22 @@ class _Model:
         kind = "regress" if objective == "regress" else "classify"
         head = self._dense(value, ROOM)
         return [*outputs, {"node": head, "objective": kind, "weight": self._case.weight}]
+
+    def _finish_elbo(self):
+        """A reconstruction of the latent from all values that nothing reads, and the divergence of
+        two values, which other nodes may read."""
+        rng = self._rng
+        values = [v for v in self._shapes if v != self._latent]
+        mean, spread = rng.choice(values), self._grow("dense", rng.choice(values))
+        ends = [self._flat(value) for value in self._unused]
+        value = ends[0] if len(ends) == 1 else self._node("concat", ends)
+        again = self._dense(value, int(np.prod(self._shapes[self._latent])))
+        outputs = [
+            (again, rng.choice(("reconstruct", "bernoulli")), self._case.weight),
+            (mean, "kl_mean", 0.25),
+            (spread, "kl_spread", 0.5),
+        ]
+        return [{"node": n, "objective": o, "weight": w} for n, o, w in outputs]
 
     # -- nodes -------------------------------------------------------------------------------
 
@@ -308,6 +326,10 @@ class _Model:
         if self._rng.random() < 0.3:
             others.append(self._rng.choice(alike))
         return self._node("concat", [value, *others])
+
+    def _sample(self, value):
+        spread = self._grow(self._rng.choice(POINTWISE), value)
+        return self._node("sample", [value, spread])
 
     def _flatten(self, value):
         return self._node("flatten", [value], [int(np.prod(self._shapes[value]))])

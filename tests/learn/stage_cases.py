@@ -6,20 +6,23 @@ from array import array
 import numpy as np
 
 from engram import ModelSpec
+from engram.backend import kernels
 from engram.continual.config import Config
 from engram.continual.opening import stage_class
 from engram.memory.arena import Arena
+from engram.nn.names import LATENTS, NOISE
 from learn import forward_reference as reference
 
 _PLENTY = 1 << 40  # bytes
+_SEED = 5  # of noise
 
 
 class Assembled:
     """The stage of a case, and samples for it.
 
     options: of Config. known: classes in use at first, None for all. layout: function(plan) -> the
-    Layout to use in the place of the plan's. recompute: whether activations are recomputed; None:
-    in every third case that can.
+    Layout to use in the place of the plan's. recompute: names of what is computed twice, or
+    function(plan without) -> these; None: in every third case that can, latents are read twice.
 
     .spec, .config, .plan, .arena, .stage
     .x (batch, latent), .labels (batch), .targets {output: (batch, elements)}
@@ -34,7 +37,10 @@ class Assembled:
             self.spec, case.batch, case.micro, scope=options.pop("scope", case.scope), **options
         )
         if recompute is None:
-            recompute = case.seed % 3 == 0 and self.config.ways()[-1][1]
+            can = case.seed % 3 == 0 and not self.config.choice.single_backward
+            recompute = [LATENTS] if can else ()
+        elif callable(recompute):
+            recompute = recompute(self.config.plan_of(case.micro))
         self.plan = self.config.plan_of(case.micro, recompute)
         self.layout = layout(self.plan) if layout else self.plan.layout
         self.arena = Arena(self.layout, _PLENTY)
@@ -83,11 +89,12 @@ class Assembled:
     def accumulate(self):
         """The gradients of a mini-batch, from zero; returns the total loss."""
         self.stage.start()
+        if self.stage.variational:
+            self.stage.variational.begin(_SEED)
         self.stage.begin()
         for first in range(0, self.case.batch, self.stage.micro):
             self.fill(first)
-            self.stage.forward()
-            self.stage.loss()
+            self.stage.forward_loss()
             self.stage.backward()
         return self.loss()
 
@@ -120,6 +127,10 @@ class Assembled:
         """{name: (batch, *shape)} of all values, in float64."""
         shape = self.spec.net.latent_shape
         values = {":latent": self.x.astype(np.float64).reshape(-1, *shape)}
+        for seed, node in enumerate([n for n in self.nodes if n["op"] == "sample"]):
+            noise = array("f", [0]) * (self.case.batch * int(np.prod(node["out"])))
+            kernels.gaussian_f32(noise, _SEED + seed, 0)
+            values[NOISE + node["name"]] = np.array(noise, np.float64)
         reference.forward(self.nodes, values, self._in_use(tensors))
         return values
 

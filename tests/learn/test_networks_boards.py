@@ -21,6 +21,10 @@ QUANTIZED = {
     name: {"format": "q8", "momentum": 0.0, "lr": 0.5 if name == "every_op" else 0.02, **WHOLE}
     for name in UNIX
 }
+CHANNELS = {
+    name: {**QUANTIZED[name], "scope": f"head,all.{side}:norm:0.5"}
+    for name, side in (("ds_cnn", "in"), ("two_heads", "out"), ("every_op", "in"))
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +49,10 @@ def learned(host, path, options):
 
 @pytest.mark.parametrize(
     ("name", "networks_of_run"),
-    [("unix", UNIX), ("qemu_m4f", CORTEX), ("unix", QUANTIZED), ("qemu_m4f", QUANTIZED)],
-    ids=["unix", "qemu_m4f", "unix-q8", "qemu_m4f-q8"],
-)
+    [("unix", UNIX), ("qemu_m4f", CORTEX), ("unix", QUANTIZED), ("qemu_m4f", QUANTIZED),
+     ("unix", CHANNELS), ("qemu_m4f", CHANNELS)],
+    ids=["unix", "qemu_m4f", "unix-q8", "qemu_m4f-q8", "unix-channels", "qemu_m4f-channels"],
+)  # fmt: skip
 def test_a_network_learns_on_a_board_as_on_cpython(folder, tmp_path, name, networks_of_run):
     host = BoardHost(name, tmp_path)
     host.start()

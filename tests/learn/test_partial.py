@@ -29,7 +29,7 @@ def chosen(run):
 def wanted(case, **options):
     """A run of a case over buffers of their own; None where it has nothing to keep."""
     try:
-        return Assembled(case, layout=apart, recompute=False, **options)
+        return Assembled(case, layout=apart, recompute=(), **options)
     except DataError as error:
         assert "structures to keep" in str(error)
         return None
@@ -145,7 +145,7 @@ def test_the_head_keeps_all():
 @pytest.mark.parametrize("share", [0.25, 0.75])
 def test_a_sample_that_is_skipped_adds_nothing(share):
     """Steps of a stage whose parameters stay: gradients are those of the other samples."""
-    run, whole = wanted(CASE, skip=share), Assembled(CASE, layout=apart, recompute=False)
+    run, whole = wanted(CASE, skip=share), Assembled(CASE, layout=apart, recompute=())
     name = run.outputs[0]["node"]
     rng, gone, lists_of_gone = np.random.default_rng(1), 0, 0
     for step in range(80):

@@ -98,10 +98,19 @@ def test_the_largest_micro_batch_that_fits_is_taken(spec):
 
 def test_the_smallest_is_taken_where_none_leaves_enough(spec):
     config = Config(spec, 16)
-    totals = [config.plan_of(*way).layout.total_bytes for way in config.ways()]
+    kept = [plan.layout.total_bytes for plan in config.plans() if not plan.recompute]
     plan = config.plan(available=10**6, spare=10**6)
-    assert plan.layout.total_bytes == min(totals) < totals[0]
-    assert config.plan(available=totals[0] + 100, spare=100).micro == 16
+    assert plan.layout.total_bytes == min(kept) < kept[0]
+    assert config.plan(available=kept[0] + 100, spare=100).micro == 16
+
+
+def test_values_are_computed_twice_where_nothing_else_fits_and_not_to_leave_room(spec):
+    config = Config(spec, 16)
+    totals = [plan.layout.total_bytes for plan in config.plans()]
+    kept = [plan.layout.total_bytes for plan in config.plans() if not plan.recompute]
+    assert min(totals) < min(kept)
+    assert not config.plan(available=min(kept), spare=min(kept)).recompute
+    assert config.plan(available=min(kept) - 1).recompute
 
 
 def test_a_micro_batch_divides_the_batch(spec):

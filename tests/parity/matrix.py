@@ -34,6 +34,8 @@ TITLES = {
     "cpython-np": "CPython, numpy",
     "cpython-py": "CPython, plain Python",
 }
+# With the kernels of their firmware: those of the tests, and the cores that these do not have.
+FIRMWARE = (*BOARDS, "qemu_m7", "qemu_m33", "qemu_m55")
 # Board, architecture of the native module it loads.
 NATIVE = (
     ("unix", "x64"),
@@ -99,7 +101,7 @@ def outputs():
     rows = {TITLES[host]: run_cpython(host, CHECK[0]) for host in CPYTHON}
     for arch in {arch for _, arch in NATIVE}:
         natmod.whole(arch)  # before the boards, which run at the same time
-    runs = [(name, None) for name in BOARDS] + list(NATIVE)
+    runs = [(name, None) for name in FIRMWARE] + list(NATIVE)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for (name, arch), lines in zip(runs, pool.map(on_board, *zip(*runs))):
             rows[f"{name}, {arch} .mpy" if arch else name] = lines

@@ -35,6 +35,7 @@ def split(lines):
         "learner_check",
         "strategies_check",
         "objectives_check",
+        "unlabelled_check",
         "once_check",
         "misuse_check",
         "kernels_check",
@@ -49,7 +50,9 @@ def test_exact_lines_are_equal(outputs, host, check):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("check", ["learner_check", "strategies_check", "objectives_check"])
+@pytest.mark.parametrize(
+    "check", ["learner_check", "strategies_check", "objectives_check", "unlabelled_check"]
+)
 def test_float32_values_are_close(outputs, host, check):
     _, expected = split(outputs(REFERENCE, check))
     _, result = split(outputs(host, check))

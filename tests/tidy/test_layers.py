@@ -24,7 +24,8 @@ DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geo
 DATA |= {"nn.safetensors", "nn.reading", "nn.net"}
 # Find rows and places for them; compute nothing either, and are gone when a learner is open.
 ROWS = {"nn.program", "nn.losses", "nn.updates", "nn.optimisers", "nn.sections", "nn.recompute"}
-ROWS |= {"nn.partial", "nn.channels", "nn.integers", "nn.steps"}
+ROWS |= {"nn.partial", "nn.channels", "nn.channel_steps", "nn.integers", "nn.steps"}
+ROWS |= {"nn.clipping", "nn.velocity"}
 RECORD = {"memory.record"}  # the numbers of a q8 tensor's record; it imports nothing
 PLANNING = ROWS | {"nn.scope", "nn.plan", "memory.layout", "memory.lifetimes"}
 PLANNING |= {"memory.replay"}
@@ -32,7 +33,7 @@ PLANNING |= {"memory.replay"}
 BACKENDS = {"kernels.python", "kernels.numpy"}
 KERNEL_PARTS = {m for m in imports.modules(DEVICE) if m.startswith("kernels.")} - BACKENDS
 
-FAMILIES = ("layers", "train", "some", "int8", "q8", "replay", "audio")  # beside the first
+FAMILIES = ("layers", "train", "vae", "some", "int8", "q8", "replay", "audio")  # beside the first
 
 # module or package below `engram` -> what of `engram` it may import. The most specific row counts.
 DEVICE_ROWS = {
@@ -72,7 +73,8 @@ DEVICE_ROWS = {
     "nn.quantizing": {"backend"} | RECORD | BASE,
     "nn.scales": {"backend"} | RECORD,
     "continual.health": {"nn.scales"} | RECORD,
-    "nn.stage": {"nn.params", "nn.names", "backend"} | BASE,
+    "nn.variational": {"nn.names"},
+    "nn.stage": {"nn.variational", "nn.params", "nn.names", "backend"} | BASE,
     "nn.integer_stage": {"nn.stage", "nn.names", "nn.quantizing", "nn.scales", "backend"} | BASE,
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument
@@ -123,18 +125,20 @@ HOST_ROWS = {
     "samples": {"samples", "datasets.mfcc", "errors"},
     "convert": {"convert", "samples", "errors"},
     "store": {"store", "errors"},
+    "make": {"make", "convert.model_file", "errors"},
     "planning": {"planning", "line.room", "boards", "errors"},
     # the line to a board, and what needs no agent at its other end
     "line": {"line", "boards", "virtual", "system", "errors"},
     "line.frames": set(),
-    "line.link": {"line.frames", "line.room", "line.transport.base", "errors"},
+    "line.link": {"line.frames", "line.room", "line.patience", "line.transport.base", "errors"},
+    "line.patience": {"line.transport.base"},
     "line.room": {"errors"},
     "line.transport": {"errors"},
     "meters": {"meters", "line.transport", "errors"},
     "flash": {"flash", "boards", "system", "errors"},
     "flash.flasher": {"flash", "line.census", "line.ports", "boards", "errors"},
     "install": {"install", "line.transport.base", "boards", "build", "progress", "errors"},
-    "install.raw_repl": {"line.transport.base", "errors"},
+    "install.raw_repl": {"line.transport.base", "line.patience", "errors"},
     "install.pack": set(),
     # a board whose agent runs, and learning on it
     "device": {"device", "samples", "convert.model_file", "line.link", "progress", "errors"},
@@ -148,13 +152,13 @@ HOST_ROWS = {
     | {"samples", "datasets", "errors"},
     # the verbs, a script of verbs, and how their answers look
     "api": {"learning", "device", "samples", "line", "flash", "install.installer", "build"}
-    | {"virtual", "boards", "convert", "planning.report", "report", "meters", "store", "search"}
-    | {"progress", "errors"},
+    | {"virtual", "boards", "convert", "make", "planning.report", "report", "meters", "store"}
+    | {"search", "progress", "errors"},
     "demo": {"demo", "api", "device", "samples", "meters.base", "planning.report", "report"}
     | {"convert", "datasets", "virtual", "boards", "progress", "errors"},
     "demo.joint": {"convert", "datasets", "learning.latent_store", "report.schema"},
-    "commands": {"commands", "api", "demo", "line.console", "line.ports", "progress", "errors"}
-    | {"samples.names"}
+    "commands": {"commands", "api", "demo", "make", "line.console", "line.ports", "progress"}
+    | {"samples.names", "errors"}
     | {"boards.clock", "planning.report", "report.terminal", "device.learner_options"}
     | {"meters.spec", "meters.result", "install.choice", "install.packages"},
     "cli": {"commands", "errors"},

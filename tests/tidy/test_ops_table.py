@@ -28,7 +28,8 @@ ROWS = [
 ]
 # Symbols that stand in the place of the argument of a list's row: the first input of an op is x
 # wherever its kernel has another name for it, and so on.
-ALSO = {"x": {"a"}, "x2": {"b", "x"}, "dx2": {"dx", "out"}, "dx": {"out"}, "dout": {"x"}}
+ALSO = {"x": {"a", "mean"}, "x2": {"b", "x", "spread"}, "dx": {"out"}, "dout": {"x"}}
+ALSO["dx2"] = {"dx", "out", "dspread"}
 ALSO.update({"none": {"dw", "x"}, "dshift": {"db", "dshift"}, "db": {"db"}})
 # Of int8: one weight per channel is a depthwise kernel; the padding holds the zero point.
 ALSO.update({"scale": {"w"}, "line": {"geom"}, "zp": {"value"}})
@@ -40,16 +41,17 @@ ALSO.update({"shift": {"b"}})
 # What kernels that no op has are for; a pattern of names.
 OTHERS = {
     "the frozen stage's input and the latents": "u8_to_s8 *pack_s8 packed_bytes unpack_f32",
-    "objectives, optimisers, gradients that add up": "softmax_xent mse sgd_* adam_step zero_f32 "
-    "axpy_f32 scale_f32 sum_squares clip_norm check_finite",
-    "partial backward passes": "sum_errors keep_largest skip_smallest",
+    "objectives, optimisers, gradients that add up": "softmax_xent logistic_xent mse sgd_* "
+    "adam_step zero_f32 axpy_f32 scale_f32 sum_squares clip_norm check_finite",
+    "partial backward passes": "sum_errors keep_largest* skip_smallest",
     "records of q8 tensors, their weights between two steps": "clear_q8 follow_q8 rescale_q8 "
-    "decay_q8",
+    "decay_q8 clip_q8 carry_q8",
+    "chosen channels of q8 nodes, which lie side by side for a step": "copy_parts_q8",
     "the store and the sampler": "gather_* draw_batch",
     "strategies and policies": "mul_f32 copy_f32",
     "the converter: an int8 tensor at another scale": "requantize_s8 copy_s8",
     "the audio front-end": "hann_window rfft* power_spectrum mel_table log_mel dct_matrix",
-    "variational auto-encoders": "exp_f32 log_f32 sqrt_f32 uniform_f32 gaussian_f32",
+    "variational auto-encoders": "kl_* exp_f32 log_f32 sqrt_f32 uniform_f32 gaussian_f32",
 }
 
 
@@ -104,6 +106,7 @@ def test_ops_are_named_in_no_other_place():
     quoted = re.compile("[\"'](" + "|".join(names) + ")[\"']")
     may = {"device_lib/engram/nn/ops.py", "device_lib/engram/nn/formats/s8.py"}
     may |= {"device_lib/engram/nn/formats/q8.py"}
+    may |= {f"host/engram_host/make/{part}.py" for part in ("layers", "vae")}  # networks
     may |= {f"host/engram_host/convert/{table}_ops.py" for table in ("float", "int8")}  # see below
     rows = {}
     for path in tree.files():

@@ -15,6 +15,9 @@ from .defaults import LR
 from .strategies import options_of, strategy_class
 
 
+_RECOMPUTE = {"auto": None, "none": ()}
+
+
 class Sizes:
     """Sizes that a strategy may ask for before anything is allocated, in elements.
 
@@ -54,13 +57,15 @@ class Config:
     .scope, .learns   as nn.scope has them; .heads: names of the nodes of group "head"
     .optimiser        nn.optimisers.Optimiser
     .micro            rows of a micro-batch, None: as many as fit
+    .recompute        names of what is computed twice, None: as few as fit
     .choice           nn.sections.Choice
     .integers         nn.integers.Integers, None without
     """
 
     def __init__(self, spec, batch=16, micro=None, strategy="replay", strategy_options=None,
                  scope=None, depth=None, optimiser="momentum", lr=LR, momentum=0.9,
-                 weight_decay=0.0, clip=None, keep=None, skip=None, format=None, rounding=None):
+                 weight_decay=0.0, clip=None, keep=None, skip=None, format=None, rounding=None,
+                 recompute=None):
         if not isinstance(batch, int) or batch < 1:
             raise DataError("expected a batch of at least 1, got %r" % (batch,))
         if micro is not None and (not isinstance(micro, int) or micro < 1 or batch % micro):
@@ -80,13 +85,14 @@ class Config:
         self.optimiser = Optimiser(optimiser, lr, momentum, weight_decay, clip)
         self._suits(spec.net)
         gradients = self.optimiser.gradients(batch, self.strategy.GRADIENTS)
-        if gradients is None and self._chosen():
+        if gradients is None and self._chosen("f32"):
             gradients = GRADS  # what is chosen lies in pieces: it cannot be updated where it is
         self.choice = Choice(
             self.optimiser, batch, self.learns, self.heads, gradients,
             self.strategy.TEACHER, self.strategy.SINGLE_BACKWARD,
             self._partial(keep, skip), rounding,
         )
+        self.recompute = self._twice(recompute)
         self.integers = None
         if rounding or spec.net.has_integers():
             from ..nn.integers import Integers  # few learners need them
@@ -94,9 +100,35 @@ class Config:
 
             self.integers = Integers(spec.net, self.learns, rounding_of(rounding)[1])
 
-    def _chosen(self):
-        """Names of the nodes of which chosen channels learn."""
-        return sorted([name for name, mode in self.learns.items() if ":" in mode])
+    def _twice(self, recompute):
+        """recompute as a list of names, or None. Raises DataError."""
+        names = _RECOMPUTE.get(recompute, recompute) if isinstance(recompute, str) else recompute
+        if not names:
+            return names
+        names = names.split(",") if isinstance(names, str) else list(names)
+        if self.choice.single_backward:
+            raise DataError(
+                "strategy %s: expected values that stay in memory, as it needs the gradients of "
+                "single samples, got %s to compute twice (recompute); leave recompute out"
+                % (self.strategy_name, ", ".join(names))
+            )
+        from ..nn.recompute import choosable  # few learners need it
+        from ..nn.sections import Sections
+
+        known = choosable(Sections(self.spec.net, self.choice, 1))
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    "expected values to compute twice (recompute) among %s, got %s"
+                    % (", ".join(known), name)
+                )
+        return names
+
+    def _chosen(self, format=None):
+        """Names of the nodes of a format, None: any, of which chosen channels learn."""
+        names, node = sorted(self.learns), self.spec.net.node
+        names = [name for name in names if ":" in self.learns[name]]
+        return [name for name in names if format in (None, node(name)["format"])]
 
     def _weights(self, node):
         """The weights of a node, from the model file."""
@@ -126,12 +158,6 @@ class Config:
                 "of them, got channels of %s; choose another strategy"
                 % (self.strategy_name, ", ".join(self._chosen()))
             )
-        integer = [name for name in self._chosen() if graph.node(name)["format"] == "q8"]
-        if integer:
-            raise DataError(
-                "scope: expected chosen channels of float32 nodes, got those of %s in q8; let the "
-                "whole node learn, or its bias" % ", ".join(integer)
-            )
         objectives = [output["objective"] for output in graph.outputs]
         formats = set([node["format"] for node in graph.adaptive if node["name"] in self.learns])
         for what, parts, choice in (
@@ -148,22 +174,22 @@ class Config:
         return Sizes(self.spec, micro, self.learns)
 
     def plan(self, slots=0, bits=8, available=None, spare=0):
-        """The Plan of the first of ways() whose layout leaves `spare` of `available` bytes; where
-        none does, of the smallest.
+        """The first of plans() whose layout leaves `spare` of `available` bytes; where none does,
+        that of the smallest. Values are computed twice only where nothing else fits.
 
         slots, bits: of the replay store. available: None for any. Raises FitError.
         """
         least = None
-        for way in self.ways():
-            plan = self.plan_of(*way, slots, bits)
-            size = plan.layout.total_bytes
-            if available is None or size + spare <= available:
-                return plan
-            if least is None or size < least[0]:
-                least = size, way
-            plan = None  # a board has no room for two
-        if least[0] <= available:
-            return self.plan_of(*least[1], slots, bits)
+        for plans in (self._in_micro_batches, self._computing_twice):
+            for plan in plans(slots, bits):
+                size = plan.layout.total_bytes
+                if available is None or size + spare <= available:
+                    return plan
+                if least is None or size < least[0]:
+                    least = size, (plan.micro, plan.recompute)
+                plan = None  # a board has no room for two
+            if least[0] <= available:
+                return self.plan_of(*least[1], slots, bits)
         raise FitError(
             "the model (batch %d, micro-batch %d)" % (self.batch, least[1][0]),
             least[0],
@@ -171,19 +197,44 @@ class Config:
             "reduce the batch, the replay budget, or what learns (scope)",
         )
 
-    def plan_of(self, micro, recompute, slots=0, bits=8):
-        """The Plan of one of ways()."""
+    def plan_of(self, micro, recompute=(), slots=0, bits=8):
+        """The Plan with such a micro-batch, and values of these names computed twice."""
         from ..nn.plan import Plan  # a board does without it when the arena is there
 
         extras = self.strategy.buffers(self.sizes(micro))
         return Plan(self.spec, self.choice, micro, extras, slots, bits, recompute)
 
-    def ways(self):
-        """[(micro-batch, recompute)] that it may have, from the fastest to the smallest."""
-        micros = [self.micro] if self.micro else _divisors(self.batch)
-        ways = [(micro, False) for micro in reversed(micros)]
-        # Gradients of single samples read the activations that their forward pass has left.
-        return ways if self.choice.single_backward else ways + [(micros[0], True)]
+    def plans(self, slots=0, bits=8):
+        """Generates the Plans that it may have, from the fastest on: with smaller and smaller
+        micro-batches, then with more and more that is computed twice."""
+        for plans in (self._in_micro_batches, self._computing_twice):
+            for plan in plans(slots, bits):
+                yield plan
+
+    def _micros(self):
+        return [self.micro] if self.micro else list(reversed(_divisors(self.batch)))
+
+    def _in_micro_batches(self, slots, bits):
+        plan = None
+        for micro in self._micros():
+            plan = None  # a board has no room for two
+            plan = self.plan_of(micro, self.recompute or (), slots, bits)
+            yield plan
+
+    def _computing_twice(self, slots, bits):
+        # Gradients of single samples read the values that their forward pass has left.
+        if self.recompute is not None or self.choice.single_backward:
+            return
+        from ..nn.recompute import more_of  # few learners need it
+
+        plan = self.plan_of(self._micros()[-1], (), slots, bits)
+        while True:
+            more, names, micro = more_of(plan), plan.recompute, plan.micro
+            if not more:
+                return
+            plan = None
+            plan = self.plan_of(micro, names + more, slots, bits)
+            yield plan
 
     @property
     def saved_bytes(self):

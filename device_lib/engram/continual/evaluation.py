@@ -10,7 +10,10 @@ class Scores:
         self._scores = {}
         for name, (kind, at, n) in learner.outputs.items():
             size = learner.classes if kind == "classify" else n
-            self._scores[name] = (SCORES[kind](size), at, n)
+            self._scores[name] = (_class_of(kind)(size), at, n)
+        variational = learner.stage.variational
+        self._alone = variational.alone if variational else {}
+        self.answered = len(self._scores) > len(self._alone)  # an output learns answers
 
     def add(self, outputs, row, rows, expected):
         """Scores one sample; the class that the model gives it, None where it has none.
@@ -21,6 +24,8 @@ class Scores:
         label, target = expected
         answer = None
         for name, (score, at, n) in self._scores.items():
+            if name in self._alone:
+                continue
             out = outputs[name]
             n_out = len(out) // rows
             if at is None:
@@ -29,6 +34,14 @@ class Scores:
                 score.add(out, row, n_out, target[at : at + n])
         return answer
 
+    def add_losses(self, learner):
+        """Scores the latent that was inferred last."""
+        from .scoring import score_latent
+
+        score_latent(learner)
+        for name, stats in self._alone.items():
+            self._scores[name][0].add(stats[0])
+
     def result(self):
         """The results of all outputs in one dict; those of an output that regresses under its
         name where there are several outputs."""
@@ -36,12 +49,20 @@ class Scores:
             return [score.result() for score, _, _ in self._scores.values()][0]
         out = {}
         for name, (score, at, _) in self._scores.items():
-            if at is None:
+            if at is None and name not in self._alone:
                 out.update(score.result())
             else:
                 out[name] = score.result()
                 out.setdefault("n", out[name]["n"])
         return out
+
+
+def _class_of(kind):
+    if kind in SCORES:
+        return SCORES[kind]
+    from .scoring import Mean  # few learners need it
+
+    return Mean
 
 
 class Evaluation:
@@ -65,6 +86,8 @@ class Evaluation:
             expected = learner.inputs.expected(y)
             row = stage.micro - 1 - self._rows
             learner.infer(x, row)
+            if stage.variational:
+                self._scores.add_losses(learner)
             self._expected[row] = expected
             self._rows += 1
             if self._rows == stage.micro:
@@ -76,6 +99,9 @@ class Evaluation:
 
     def _score(self):
         stage = self._stage
+        if not self._scores.answered:
+            self._rows = 0
+            return
         stage.take_latents()
         stage.forward()
         last = stage.micro - 1

@@ -23,7 +23,7 @@ def facts(learner):
         "lr_decay": learner.trainer.lr_decay,
         "batch": learner.batch,
         "micro": learner.stage.micro,
-        "recompute": learner.stage.again is not None,
+        "recompute": learner.stage.recompute,
         "session": learner.session,
         "seen": learner.seen,
         "skipped": learner.skipped,
@@ -44,6 +44,7 @@ def class_name(learner, label):
 
 
 def _place(output):
-    """Where an item of Learner.outputs comes in a list: classes first, then as in a target."""
+    """Where an item of Learner.outputs comes in a list: those without a target first, by name,
+    then as in a target."""
     at = output[1][1]
-    return -1 if at is None else at
+    return (-1, output[0]) if at is None else (at, "")

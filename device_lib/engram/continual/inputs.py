@@ -20,7 +20,8 @@ class Inputs:
         self.elems, self.dtype = spec.input_elems, spec.graph["input"]["dtype"]
         self.quantization = spec.quantization("input")
         self.classes, self.targets = spec.classes, spec.targets
-        self._tells_classes, self._floats = tells_classes, self.dtype == "float32"
+        self._tells_classes, self._unlabelled = tells_classes, spec.unlabelled
+        self._floats = self.dtype == "float32"
 
     def check(self, x):
         """An input as the kernels take it: a flat buffer. Raises DataError where x is none."""
@@ -40,12 +41,20 @@ class Inputs:
         return x
 
     def expected(self, y):
-        """(label, target) that an answer `y` means: NO_CLASS, None for what the model has not.
+        """(label, target) that an answer `y` means: NO_CLASS, None for what the model has not, and
+        for None, of a sample without an answer.
 
         y: a label (int) where the model tells classes apart, else the values of a target; (label,
         values) where it does both; one value may be a number. Raises DataError.
         """
         label, target = y, None
+        if y is None and self._unlabelled:
+            return NO_CLASS, None
+        if not self.targets and not self._tells_classes:
+            raise DataError(
+                "expected a sample without an answer, as the model has no output that learns one, "
+                "got %r" % (y,)
+            )
         if self.targets:
             label, target = y if self._tells_classes else (NO_CLASS, y)
             target = self._target([target] if isinstance(target, (int, float)) else target)

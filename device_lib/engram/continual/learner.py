@@ -9,7 +9,7 @@ from ..errors import DataError, StoreError
 from ..nn import objectives
 from .defaults import LR, LR_DECAY, POLICY
 from .inputs import Inputs
-from .numbers import DEAD, next_session, number_of
+from .numbers import DEAD, NO_CLASS, next_session, number_of
 from .policies import TRIMMING, budget_of, policy_class, room_in
 from .reading import LatentReader, code_values
 from .rng import Rng
@@ -62,6 +62,9 @@ class Learner:
     format          number format of what learns: "f32", "q8" (8-bit integers, as far as the ops
                     have it) or "mixed" (the head stays float32); None: as the model file says
     rounding        of q8 steps, one of nn.steps.ROUNDINGS; None: "res8"
+    recompute       values that each step computes twice instead of keeping them: names of nodes,
+                    and "latents" (read again), in a list or as a text with commas; "none"; None or
+                    "auto": as few as it takes to fit (nn.recompute)
     seed            of the random picks: the same seed picks the same records on every host
     strategy        how it learns: a name of strategies.NAMES
     strategy_options   dict of numbers, by the names in OPTIONS of that strategy
@@ -137,6 +140,7 @@ class Learner:
         skip=None,
         format=None,
         rounding=None,
+        recompute=None,
         prepared=None,
     ):
         from . import opening
@@ -166,7 +170,8 @@ class Learner:
                 "finetune learns without replay" % strategy
             )
         self.rng = Rng(seed)
-        groups = spec.classes or 1  # that records are balanced over
+        # that records are balanced over: classes, and one of records without a class
+        self.groups = groups = (spec.classes or 1) + bool(spec.classes and spec.unlabelled)
         self.policy = policy(store, groups, self.rng, self.budget)
         composition = composition or strategy_class(strategy).COMPOSITION
         self.sampler = Sampler(slots, groups, self.rng, composition, new_share)
@@ -179,7 +184,7 @@ class Learner:
                     "strategy_options": strategy_options, "scope": scope, "depth": depth,
                     "optimiser": optimiser, "lr": lr, "momentum": momentum,
                     "weight_decay": weight_decay, "clip": clip, "keep": keep, "skip": skip,
-                    "format": format, "rounding": rounding,
+                    "format": format, "rounding": rounding, "recompute": recompute,
                 },
                 slots,
                 8 if store is None else store.bits,
@@ -235,14 +240,14 @@ class Learner:
         self.infer(x)
         return bytearray(self.stage.latent)
 
-    def observe(self, x, y):
-        """Takes one labelled sample: its latent is in flash then, and it is counted in .stored.
+    def observe(self, x, y=None):
+        """Takes one sample: its latent is in flash then, and it is counted in .stored.
 
         x: a buffer of input_elems items of the model's input dtype; on a PC also an array of any
         shape that has as many, float64 where the model takes float32. y: as Inputs.expected()
-        takes it. Where the policy does not admit the sample it is counted in .skipped alone, and
-        takes no part in learning. In a store that is full the policy makes room first, by the rule
-        that it trims with.
+        takes it; None where nobody knows, for a model that learns without. Where the policy does
+        not admit the sample it is counted in .skipped alone, and takes no part in learning. In a
+        store that is full the policy makes room first, by the rule that it trims with.
         Raises DataError, StoreError.
         """
         label, target = self.inputs.expected(y)
@@ -256,7 +261,7 @@ class Learner:
             self.write_units = 0
             return
         _infer(self, x, 0)
-        if self.head_name and label >= self.stage.known:
+        if self.head_name and self.stage.known <= label < NO_CLASS:
             self.stage.resize(label + 1)
         kernels.pack_s8(self.packed, self.stage.latent, self.store.bits)
         start = self.trainer.counter()
@@ -285,6 +290,17 @@ class Learner:
             name, value = self.answers[0]
             return value(stage.single[name])
         return {name: value(stage.single[name]) for name, value in self.answers}
+
+    def score(self, x):
+        """How unlike one input is to those that were learned: the loss of a model that learns
+        without answers, with the code's mean in the place of a drawn code.
+
+        For a variational auto-encoder: minus the lower bound of log p(x), per value of x. Raises
+        DataError for other models.
+        """
+        from .scoring import score
+
+        return score(self, x)
 
     def class_name(self, label):
         """The name of a class as a text: the one in the model file, else its number."""

@@ -17,9 +17,11 @@ def move(learner, state, checkpoints):
     state: the learner's State. Raises StoreError where it is of another model, or has more classes
     than the learner has room for; nothing has changed then.
     """
-    sizes, classes = checkpoints.sizes(), len(state.brought)
-    old = sizes[0] // 4 - INTS  # classes that it has room for
-    growth = _Grown(learner.stage, classes, old)
+    sizes, groups = checkpoints.sizes(), len(state.brought)
+    old = sizes[0] // 4 - INTS  # groups that it has room for
+    beside = groups - (learner.classes or 1)  # that of records without a class
+    classes = groups - beside
+    growth = _Grown(learner.stage, classes, old - beside)
     at = _place_of_parameters(sizes, 4 * (len(learner.stage.params) - growth.in_head))
     numbers = array("i", range(INTS + old))
     checkpoints.read_part(0, bytes_of(numbers))
@@ -30,7 +32,7 @@ def move(learner, state, checkpoints):
         )
     growth.read(checkpoints, at, learner.stage.params, growth.head_places)
     if at == 2 and learner.policy.saved:
-        counts = [(1 + i * classes, classes, old) for i in range(3)]
+        counts = [(1 + i * groups, groups, old) for i in range(3)]
         growth.read(checkpoints, 1, learner.policy.saved[0], counts)
     integers = learner.stage.integers
     growth.check_integers(integers, sizes[at + 1 :])

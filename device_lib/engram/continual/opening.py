@@ -20,9 +20,10 @@ _CODE = (
     "engram.continual.config", "engram.nn.plan", "engram.nn.scope", "engram.memory.lifetimes",
     "engram.nn.reading", "engram.nn.graph", "engram.nn.sections", "engram.nn.program",
     "engram.nn.losses", "engram.nn.updates", "engram.nn.recompute", "engram.nn.partial",
-    "engram.nn.channels", "engram.nn.integers", "engram.nn.steps", "engram.nn.formats.f32",
-    "engram.nn.formats.s8", "engram.nn.formats.q8", "engram.nn.formats", "engram.nn.ops",
-    "engram.nn.geometry",
+    "engram.nn.channels", "engram.nn.channel_steps", "engram.nn.integers", "engram.nn.steps",
+    "engram.nn.clipping", "engram.nn.velocity",
+    "engram.nn.formats.f32", "engram.nn.formats.s8", "engram.nn.formats.q8", "engram.nn.formats",
+    "engram.nn.ops", "engram.nn.geometry",
 )
 
 _OPTIMISER = ("lr", "momentum", "weight_decay", "clip")
@@ -42,7 +43,6 @@ class Room:
     would else lie in the middle of the room for the arena.
 
     .micro, .block_bytes, .total_bytes   as layout.Layout has them
-    .recompute   as nn.sections.Sections takes it
     .index_bytes   of these, for the index of the replay store
     .arena   memory.arena.Arena
     """
@@ -50,18 +50,18 @@ class Room:
     def __init__(self, spec):
         self.micro = self.block_bytes = self.total_bytes = self._length = 0
         self._text = bytearray(_NODE_BYTES * (4 + len(spec.net.frozen) + len(spec.net.adaptive)))
-        self.arena, self.recompute = None, False
+        self.arena = None
 
     def note(self, config, plan):
         """Notes a config.Config and its nn.plan.Plan."""
-        layout, self.recompute = plan.layout, "again" in plan.sections
+        layout = plan.layout
         self.micro, self.block_bytes = layout.batch, layout.block_bytes
         self.total_bytes = layout.total_bytes
         choice = config.choice
         text = json.dumps([
             layout.offsets, choice.batch, choice.learns, choice.heads, choice.gradients,
             choice.teacher, choice.single_backward, choice.partial, choice.rounding, config.scope,
-            config.saved_names, config.saved_bytes,
+            config.saved_names, config.saved_bytes, plan.recompute,
         ]).encode()
         self._length = len(text)
         self._text[: len(text)] = text
@@ -72,7 +72,7 @@ class Room:
 
     def read(self):
         """(offsets, arguments of nn.sections.Choice behind the optimiser, [scope, names and bytes
-        of what is saved])"""
+        of what is saved, recompute as nn.sections.Sections takes it])"""
         facts = json.loads(bytes(self._text[: self._length]))
         return facts[0], facts[1:9], facts[9:]
 
@@ -131,6 +131,7 @@ def _plan_beside_piece(room, spec, options, slots, bits, available, spared):
     except MemoryError:
         piece = None
         forget_code()
+        heap_free()  # collects: what later calls leave on the stack may keep the piece
         _plan(room, spec, options, slots, bits, available, spared)
     del piece
     forget_code()
@@ -152,8 +153,8 @@ def _bind(spec, room, optimiser):
     out.planned_bytes, out.optimiser = room.total_bytes, optimiser
     out._latent_elems, out._planned_index = spec.latent_elems, room.index_bytes
     offsets, facts, others = room.read()
-    out.scope, out.saved, out.saved_bytes = others
-    sections = Sections(spec.net, Choice(optimiser, *facts), room.micro, room.recompute)
+    out.scope, out.saved, out.saved_bytes, recompute = others
+    sections = Sections(spec.net, Choice(optimiser, *facts), room.micro, recompute)
     out.arena = room.arena
     out.arena.lay_out(offsets)
     out.stage = stage_class(sections.program)(spec, sections, out.arena)
@@ -161,7 +162,8 @@ def _bind(spec, room, optimiser):
     out.targets, out.outputs = sections.losses.targets, {}
     out.format = format_of(spec.net)
     for output in spec.net.outputs:
-        at, n = sections.losses.parts.get(output["node"], (None, 0))
+        size = sections.program.values[output["node"]][1]
+        at, n = sections.losses.parts.get(output["node"], (None, size))
         out.outputs[output["node"]] = (output["objective"], at, n)
     return out
 

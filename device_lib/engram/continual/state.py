@@ -17,7 +17,7 @@ class State:
 
     def __init__(self, learner, parts):
         self._learner = learner
-        self._numbers = array("i", [0] * (INTS + (learner.classes or 1)))
+        self._numbers = array("i", [0] * (INTS + learner.groups))
         self.brought = memoryview(self._numbers)[INTS:]
         names = ["numbers"] + ["policy%d" % i for i in range(len(learner.policy.saved))]
         names += ["params"]

@@ -9,8 +9,10 @@ def words(learner):
     inputs = "%d %s" % (learner.input_elems, learner.input_dtype)
     if learner.head_name:
         lines.append("%s -> %d of %d classes" % (inputs, learner.stage.known, learner.classes))
-    else:
+    elif learner.targets:
         lines.append("%s -> %d values" % (inputs, learner.targets))
+    else:
+        lines.append("%s -> the same again, without labels" % inputs)
     if learner.class_names:
         lines.append("classes " + learner.class_names.replace("\n", ", "))
     how = (learner.strategy_name, learner.batch, learner.optimiser_name)

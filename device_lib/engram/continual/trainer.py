@@ -10,6 +10,7 @@ from .numbers import DEAD, NO_CLASS
 EVERY = 16  # steps from one look at q8 tensors to the next
 
 PHASES = ("replay_read", "forward", "backward", "update")
+_SEEDS = 1 << 14  # of noise
 _TRIES = 16  # damaged records of one micro-batch before the store is given up
 
 
@@ -63,6 +64,8 @@ class Trainer:
         self._bind_fills()
         self._settle()
         self._stage.start()
+        if self._stage.variational:
+            self._stage.variational.begin(learner.rng.below(_SEEDS))
         self._optimiser.start()
         self.set_rates(1)
         strategy.begin()
@@ -74,6 +77,8 @@ class Trainer:
         for n in range(total):
             self._optimiser.next_step()
             self.set_rates(1 - self.lr_decay * n / total)
+            if self._stage.variational:
+                self._stage.variational.warm(learner.steps_done + 1)
             self.step()
             if n + 1 == total:
                 strategy.finish()
@@ -96,6 +101,7 @@ class Trainer:
         self._fill(min(self._learner.sampler.new_per_batch, stage.micro))
 
         def run():
+            self.reader.read(0, stage.micro)  # a pass may leave something else where latents lie
             stage.begin()
             strategy.forward()
             strategy.backward()
@@ -168,6 +174,8 @@ class Trainer:
             start = now
             self.fresh = fresh if fresh < rows else rows
             self._fill(self.fresh)
+            if self._stage.variational:
+                self._stage.variational.count(self._stage.labels)
             read_end = counter()
             strategy.forward()
             step_end = counter()
@@ -211,15 +219,16 @@ class Trainer:
 
     def _record(self, n, total):
         learner, stats = self._learner, self._stage.stats
-        loss = sum([numbers[0] for numbers in stats.values()]) / learner.batch
+        losses = {name: numbers[0] / learner.batch for name, numbers in stats.items()}
+        without = self._stage.variational
         total_units = ticks_diff(self._end, self._start)
         inside = ticks_diff(self._spent_after, self._spent_before)
-        right = [numbers[1] for numbers in stats.values() if len(numbers) > 1]
-        return {
+        head = learner.head_name
+        record = {
             "step": n,
             "of": total,
-            "loss": loss,
-            "acc": sum(right) / learner.batch if right else None,
+            "loss": sum(losses.values()),
+            "acc": stats[head][1] / learner.batch if head else None,
             "new": learner.sampler.new_per_batch,
             "replayed": learner.batch - learner.sampler.new_per_batch,
             "at": self._start,
@@ -227,6 +236,10 @@ class Trainer:
             "total": total_units,
             "outside": total_units - inside,
         }
+        if without:
+            record["loss"], record["losses"] = without.loss(losses), losses
+            record["acc"] = without.share(stats[head][1]) if head else None
+        return record
 
 
 def _divergence(learner, steps, replay):

@@ -16,7 +16,7 @@ from ..memory.record import (
     SATURATED,
 )
 from .need import entry, expect, finite, length
-from .parts import MODULI, packed_size, slot_at
+from .parts import MODULI, NO_LABEL, packed_size, slot_at
 
 # ---- geometry and quantization --------------------------------------------------------------
 
@@ -120,10 +120,11 @@ def limit(kernel, values, at):
 
 
 def classes(kernel, values, at):
-    """labels, in front of B and K."""
+    """labels, in front of B and K; NO_LABEL is none."""
     labels = values[at] = [v & 255 for v in values[at]]
     for i in range(len(labels)):
-        entry(kernel, "labels", labels, i, 0, values[at + 2] - 1)
+        if labels[i] != NO_LABEL:
+            entry(kernel, "labels", labels, i, 0, values[at + 2] - 1)
 
 
 def inside(kernel, values, at):
@@ -138,6 +139,20 @@ def frame(kernel, values, at):
     H, W, _, OH, OW, top, left = values[at - 6 : at + 1]
     expect(kernel, "top", top + H <= OH, "top + H to be at most OH")
     expect(kernel, "left", left + W <= OW, "left + W to be at most OW")
+
+
+# ---- variational auto-encoders --------------------------------------------------------------
+
+
+def stream(kernel, values, at):
+    """Seed, number and which noise."""
+    for i in range(3):
+        entry(kernel, "stream", values[at], i, 0, 2 if i == 2 else 2**30 - 1)
+
+
+def one_per_unit(kernel, values, at):
+    """The sum of all, then of each of Z units, the last argument."""
+    length(kernel, "stats", values[at], values[4] + 1)
 
 
 # ---- packed latents -------------------------------------------------------------------------
@@ -257,6 +272,12 @@ def shares(kernel, values, at):
     expect(kernel, "shares", 0 <= low <= high <= 1, words)
 
 
+def errors(kernel, values, at):
+    """M, behind P."""
+    words = "at most 16777215 errors of a sample"
+    expect(kernel, "M", values[at - 1] * values[at] < 1 << 24, words)
+
+
 def share_and_rate(kernel, values, at):
     right = all([0 <= v <= 1 for v in values[at]])
     expect(kernel, "hyper", right, "a share and a rate, both from 0 to 1")
@@ -301,12 +322,25 @@ def rest(kernel, values, at):
     expect(kernel, "rest", right, "no element, or as many as w")
 
 
-def rates(kernel, values, at):
-    for i in range(3):
-        entry(kernel, "rates", values[at], i, (0, -64, 0)[i], (127, 64, 2)[i])
+def rates(name):
+    def _condition(kernel, values, at):
+        for i in range(3):
+            entry(kernel, name, values[at], i, (0, -64, 0)[i], (127, 64, 3)[i])
+
+    return _condition
 
 
 _PRODUCTS = "at most 65535 products in a sum"
+
+
+def parts(kernel, values, at):
+    """The parts of copy_parts_q8, in front of P, M and N: each lies in both buffers."""
+    numbers, (M, N) = values[at], values[at + 2 : at + 4]
+    expect(kernel, "parts", len(numbers) % 3 == 0, "parts of 3 entries")
+    for i in range(0, len(numbers), 3):
+        entry(kernel, "parts", numbers, i, 0, M)
+        entry(kernel, "parts", numbers, i + 1, 0, N)
+        entry(kernel, "parts", numbers, i + 2, 0, min(M - numbers[i], N - numbers[i + 1]))
 
 
 def products(name):

@@ -110,6 +110,12 @@ ROWS = {
     "sqrt_f32": "out F n, x f n -> n",
     "uniform_f32": "out F n, seed i 0, at i 0 -> n",
     "gaussian_f32": "out F n, seed i 0, at i 0 -> n",
+    # variational auto-encoders
+    "sample_code": "out F n, noise F n, stream L 3 stream, mean f n, spread f n -> stream n",
+    "sample_code_bwd_dx": "dspread F n, dout f n, spread f n, noise f n -> n",
+    "kl_mean": "dmean F B*Z, stats F any one_per_unit, mean f B*Z, B i 0, Z i 1",
+    "kl_spread": "dspread F B*Z, stats F any one_per_unit, spread f B*Z, B i 0, Z i 1",
+    "logistic_xent": "dlogits F B*N, stats F 1, logits f B*N, target f B*N, B i 0, N i 1",
     # some structures of a layer
     "sum_errors": "sums F B*M, dout f B*P*M, B i 0, P i 0, M i 0",
     "keep_largest": "kept L B*M, state F 2, sums f B*M, shares f 2 shares, B i 0, M i 0 -> kept",
@@ -197,7 +203,14 @@ ROWS = {
     "clear_q8": "records L any records -> records",
     "follow_q8": "records L any records -> records",
     "rescale_q8": "w B n, rest B any rest, sw L 6 notes -> sw n",
+    "keep_largest_q8": "out B B*P*M, state F 2, sums L M, kept L M, dout b B*P*M, "
+    "sdout l 6 record, shares f 2 shares, B i 0, P i 0, M i 0 errors -> sums kept sdout",
     "decay_q8": "w B n, rest B any rest, sw L 6 notes, rates l 3 rates -> sw rates n",
+    "copy_parts_q8": "out B P*M, x b P*N, parts l any parts, P i 0, M i 0, N i 0 -> parts",
+    "carry_q8": "w B n, sw L 6 notes, v B n, sv L 6 notes, b L m, p L m, rates l 3 rates, "
+    "drops l 3 rates -> sw sv b p rates drops n",
+    "clip_q8": "clipped L 3, rates l 3 rates, total l 6 notes, limit l 6 notes "
+    "-> clipped rates total limit",
     "gather_codes": "out B size, labels B any, raw b region, slots l rows, layout l 8 layout, "
     "codes b entries gather, at i 0, count i 0 -> slots layout codes",
     # audio front-end
@@ -213,7 +226,7 @@ ROWS = {
 
 # Conditions that are made for the name of an argument; those whose arguments are checked before
 # other buffers; sizes that conditions append.
-NAMED = ("record", "notes", "products")
+NAMED = ("record", "notes", "products", "rates")
 _GEOMETRY = ("geom", "channelwise", "taps", "taps_by_channel", "positions", "positions_by_channel")
 EARLY = _GEOMETRY + ("qp",)
 SIZES = {"power_of_two": "bins parts"}

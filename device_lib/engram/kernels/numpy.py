@@ -27,7 +27,7 @@ if np.zeros(1, dtype=_F).itemsize != 4:
 import engram.kernels.demands as check
 import engram.kernels.python as _py
 
-from .parts import clamp, requantize, store_s8, wrap
+from .parts import NO_LABEL, clamp, requantize, store_s8, wrap
 from .python import *  # noqa: F403
 
 
@@ -333,7 +333,7 @@ if not _ULAB:
 
     def softmax_xent(dlogits, stats, logits, labels, B, K):
         classes = check.softmax_xent(dlogits, stats, logits, labels, B, K)
-        if B == 0:
+        if B == 0 or NO_LABEL in classes:
             return _py.softmax_xent(dlogits, stats, logits, labels, B, K)
         correct = (_mat(logits, B, K).argmax(axis=1) == classes).sum()
         rows, e, total = _softmax(logits, B, K)

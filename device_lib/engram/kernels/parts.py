@@ -2,6 +2,7 @@
 
 # Of the three generators that draw_batch combines.
 MODULI = (32363, 31727, 31657)
+NO_LABEL = 254  # of a sample without an answer
 
 
 def add_rows(out, a, rows, columns):

@@ -13,7 +13,7 @@ Written buffers come first, and nothing is written unless every argument is righ
 and TypeError name the kernel, the argument, what was expected and what came. A written buffer
 shares memory with no other argument, except where a line here says "may be". `_fwd` and `_dx`
 overwrite, `_dw` adds. Of these only check_finite returns something of meaning; what lies beyond
-the first layers is in one file per family: layers, train, some, int8, replay, audio.
+the first layers is in one file per family: layers, train, vae, some, int8, replay, audio.
 """
 
 import math
@@ -25,12 +25,13 @@ import engram.kernels.demands as check
 from .audio import *  # noqa: F403
 from .int8 import *  # noqa: F403
 from .layers import *  # noqa: F403
-from .parts import add_rows, clamp, finish_s8, s8, store_s8, windows
+from .parts import NO_LABEL, add_rows, clamp, finish_s8, s8, store_s8, windows
 from .q8 import *  # noqa: F403
 from .replay import *  # noqa: F403
 from .some import *  # noqa: F403
 from .tape import bind, put, run  # noqa: F401
 from .train import *  # noqa: F403
+from .vae import *  # noqa: F403
 
 # ---- dense ---------------------------------------------------------------------------------
 
@@ -165,7 +166,8 @@ def _softmax(row):
 
 def softmax_xent(dlogits, stats, logits, labels, B, K):
     """dlogits (B, K) = (softmax(logits (B, K)) - onehot(labels (B) uint8)) / B; stats (2) = sum of
-    losses, number correct; dlogits may be logits
+    losses, number correct; rows of the label 254, none, are 0 and count nothing; dlogits may be
+    logits
     """
     classes = check.softmax_xent(dlogits, stats, logits, labels, B, K)
     loss = 0.0
@@ -173,6 +175,10 @@ def softmax_xent(dlogits, stats, logits, labels, B, K):
     for i in range(B):
         row = [logits[i * K + k] for k in range(K)]
         label = classes[i]
+        if label == NO_LABEL:
+            for k in range(K):
+                dlogits[i * K + k] = 0.0
+            continue
         best, e, total = _softmax(row)
         loss += math.log(total) + row[best] - row[label]
         correct += best == label

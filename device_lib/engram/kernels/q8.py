@@ -10,6 +10,10 @@ rates (3) = mult, shift, rounding: a rate of mult * 2**-shift, mult 0 to 127. Th
 or 256 w + rest where `rest` has elements: the byte below, from -128 to 127. Rounding is stochastic
 (0), to nearest (1) or down (2); the random bits of weight i are the upper ones of
 random + i * 2654435769 modulo 2**32, so they do not depend on the order of the weights.
+
+With 3 in the place of a rounding nothing takes a step: the squares of the gradients are added to
+the record in the place of sw, which then stands for largest * 2**-e. Such a sum has 30 bits and is
+rounded up; clip_q8 makes rates of it.
 """
 
 import math
@@ -19,12 +23,14 @@ from array import array
 import engram.kernels.demands as check
 
 from .parts import clamp, s8, store_s8, windows
+from .some import NEW, ROUNDED
 from ..memory.record import (
     BIAS_EXPONENT,
     COUNTED,
     EXPONENT,
     FLOOR,
     LARGEST,
+    MEASURE,
     MOST_EXPONENT,
     NEAREST,
     RANDOM,
@@ -38,6 +44,7 @@ _FULL = 127 << 8  # the largest value, in the units of a record
 _NARROW = 50 << 8  # a range below it wastes a bit
 _GOLDEN = 2654435769
 _RECIPROCAL_BITS = 20
+_MOST_SHIFT = 64  # of a rate
 
 
 def _round(v, right):
@@ -97,10 +104,37 @@ def _update(acc, rates, right, random):
     return clamp(v, -_MOST, _MOST)
 
 
+def _thirty(v, e):
+    """(v, e) of the same v * 2**-e with 2**29 <= v < 2**30: rounded up; 0 as it is."""
+    while v > _MOST:
+        v, e = (v + 1) >> 1, e - 1
+    while 0 < v < 1 << 29:
+        v, e = v << 1, e + 1
+    return v, e
+
+
+def _add(total, v, e):
+    """A sum of squares: total += v * 2**-e."""
+    if not v:
+        return
+    parts = [_thirty(*part) for part in ((total[LARGEST], total[EXPONENT]), (v, e)) if part[0]]
+    e = min([part[1] for part in parts])
+    v, e = _thirty(sum([-(-part[0] >> part[1] - e) for part in parts]), e)
+    if e > MOST_EXPONENT:
+        v, e = -(-v >> e - MOST_EXPONENT), MOST_EXPONENT
+    total[LARGEST] = v if e >= -MOST_EXPONENT else _MOST
+    total[EXPONENT] = max(e, -MOST_EXPONENT)
+
+
 def _step(w, rest, b, sw, grads, sums, exponent, output_exponent, rates):
     """w, rest, b, sw -= a step by the gradients grads (of w) in units of 2**-exponent, and sums
     (of b) in units of 2**-output_exponent.
     """
+    if rates[2] == MEASURE:
+        if len(w):
+            _add(sw, sum([acc * acc for acc in grads]), 2 * exponent)
+        _add(sw, sum([acc * acc for acc in sums]), 2 * output_exponent)
+        return
     if len(w):
         wide = len(rest) > 0
         right = rates[1] + exponent - sw[EXPONENT] - (8 if wide else 0)
@@ -532,3 +566,79 @@ def decay_q8(w, rest, sw, rates):
     grads = [256 * s8(w[i]) + s8(rest[i]) if len(rest) else s8(w[i]) for i in range(n)]
     e = sw[EXPONENT] + (8 if len(rest) else 0)
     _step(w, rest, array("i"), sw, grads, (), e, 0, rates)
+
+
+def _part(v, rates):
+    """rate * v, rounded to nearest."""
+    return _round(v * rates[0], max(rates[1], -31))
+
+
+def carry_q8(w, sw, v, sv, b, p, rates, drops):
+    """w (n), sw += rate * v (n); b (m) += rate * p (m); then v, sv -= drop * v, and p -= drop * p:
+    weights and biases go on by their velocities, of which a part goes. rates, drops (3); sw, sv
+    (6): records; b and p have 24 bits behind the point
+    """
+    sw, sv, b, p, rates, drops, n = check.carry_q8(w, sw, v, sv, b, p, rates, drops)
+    e, velocity = sv[EXPONENT], [s8(v[i]) for i in range(n)]
+    _step(w, (), (), sw, [-v for v in velocity], (), e, 0, rates)
+    _step(v, (), (), sv, velocity, (), e, 0, drops)
+    for k in range(len(b)):
+        b[k] = clamp(b[k] + _part(p[k], rates), -_MOST, _MOST)
+        p[k] = clamp(p[k] - _part(p[k], drops), -_MOST, _MOST)
+
+
+def clip_q8(clipped, rates, total, limit):
+    """clipped (3) = rates (3) * 2**-n, n the least from 0 to 64 with which a sum of squares total
+    <= limit * 4**n: gradients of this norm times 2**-n have at most the norm sqrt(limit). total,
+    limit (6): records, of largest * 2**-e
+    """
+    clipped, rates, total, limit = check.clip_q8(clipped, rates, total, limit)
+    left, n = total[EXPONENT] - limit[EXPONENT], 0
+    while n < _MOST_SHIFT and total[LARGEST] << max(-left, 0) > limit[LARGEST] << max(left, 0):
+        left, n = left + 2, n + 1
+    clipped[0], clipped[1], clipped[2] = rates[0], min(rates[1] + n, _MOST_SHIFT), rates[2]
+
+
+# ---- chosen channels -----------------------------------------------------------------------
+
+
+def copy_parts_q8(out, x, parts, P, M, N):
+    """out (P, M)[:, to : to + C] = x (P, N)[:, at : at + C] for each part of parts (n, 3): to, at,
+    C; the rest of out stays
+    """
+    parts = check.copy_parts_q8(out, x, parts, P, M, N)
+    for p in range(P):
+        for i in range(0, len(parts), 3):
+            to, at = p * M + parts[i], p * N + parts[i + 1]
+            for c in range(parts[i + 2]):
+                store_s8(out, to + c, s8(x[at + c]))
+
+
+# ---- what a sample keeps -------------------------------------------------------------------
+
+
+def keep_largest_q8(out, state, sums, kept, dout, sdout, shares, B, P, M):
+    """out (B, P, M) = dout (B, P, M) of the channels with the largest sums of abs(dout), sample by
+    sample: max(floor((least + e / e_max (most - least)) M), 1) of them, 0 in the others; e = the
+    sample's total, e_max = state[0], the largest so far; shares (2) = least, most; state (2): its
+    second is the running mean of the share that is kept; sums (M), kept (M): of the last sample, 1
+    in what it keeps; sdout (6): record; out may be dout
+    """
+    sums, kept, sdout = check.keep_largest_q8(out, state, sums, kept, dout, sdout, shares, B, P, M)
+    least, most = shares[0], shares[1]
+    for b in range(B if M else 0):
+        at, k = b * P * M, M
+        for m in range(M):
+            sums[m] = sum([abs(s8(dout[at + p * M + m])) for p in range(P)])
+        own = [sums[m] for m in range(M)]
+        if any(own):
+            total = math.ldexp(sum(own), -sdout[EXPONENT])
+            state[0] = max(state[0], total)
+            share = least + min(total / state[0], 1.0) * (most - least)
+            k = max(min(int(share * M + ROUNDED), M), 1)
+        largest = sorted(range(M), key=lambda m: (-own[m], m))[:k]
+        for m in range(M):
+            kept[m] = 1 if own[m] and m in largest else 0
+            for i in range(at + m, at + P * M, M):
+                store_s8(out, i, s8(dout[i]) * kept[m])
+        state[1] += (sum([kept[m] for m in range(M)]) / M - state[1]) * NEW

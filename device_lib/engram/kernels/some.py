@@ -10,8 +10,8 @@ import engram.kernels.demands as check
 
 from .parts import windows
 
-_ROUNDED = 0.001  # of a structure: 0.7 of 10 is 7 in float32 too
-_NEW = 0.015625  # weight of a new sample in a running mean
+ROUNDED = 0.001  # of a structure: 0.7 of 10 is 7 in float32 too
+NEW = 0.015625  # weight of a new sample in a running mean
 
 
 # ---- the choice -----------------------------------------------------------------------------
@@ -43,10 +43,10 @@ def keep_largest(kept, state, sums, shares, B, M):
             if total > state[0]:
                 state[0] = total
             share = least + min(total / state[0], 1.0) * (most - least)
-            k = max(min(int(share * M + _ROUNDED), M), 1)
+            k = max(min(int(share * M + ROUNDED), M), 1)
         order = sorted(range(M), key=lambda m: (-own[m], m))[:k] if total else []
         names = sorted([m for m in order if own[m]])
-        state[1] += (len(names) / M - state[1]) * _NEW
+        state[1] += (len(names) / M - state[1]) * NEW
         for m in range(M):
             lists[b * M + m] = names[m] if m < len(names) else -1
 

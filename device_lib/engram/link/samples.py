@@ -6,6 +6,7 @@ wire.py says what a sample consists of.
 from array import array
 
 from ..compat import bytes_of, ticks_diff
+from ..continual.numbers import NO_CLASS
 from ..errors import CommandError
 from . import wire
 
@@ -119,7 +120,7 @@ class SampleStream:
         """The label, the target or both of the sample, as Learner.expected() takes them."""
         label = self._label[0]
         if not self._learner.targets:
-            return label
+            return None if label == NO_CLASS else label
         return (label, self._target) if self._learner.head_name else self._target
 
     def _observe(self, out):
@@ -129,9 +130,11 @@ class SampleStream:
         learner = self._learner
         expected = learner.inputs.expected(self._y())
         answer = learner.predict(self._x)
+        if learner.stage.variational:
+            self._scores.add_losses(learner)
         self._scores.add(learner.stage.single, 0, 1, expected)
         if learner.head_name:
-            out.append((answer[learner.head_name] if learner.targets else answer)[0])
+            out.append((answer if isinstance(answer, tuple) else answer[learner.head_name])[0])
 
     def _predict(self, out):
         out.append(self._learner.predict(self._x))

@@ -15,5 +15,5 @@ MOST_EXPONENT = 40
 MOST_NOTED = (1 << 30) - 1  # of a magnitude, of a count
 BIAS_EXPONENT = 24  # of every bias, an int32
 
-# How a step rounds an update of weights, an entry of its rates.
-STOCHASTIC, NEAREST, FLOOR = range(3)
+# How a step rounds an update of weights, an entry of its rates; MEASURE: it takes none.
+STOCHASTIC, NEAREST, FLOOR, MEASURE = range(4)

@@ -9,6 +9,8 @@ Back-propagation for Lightweight On-Device Continual Learning on Microcontroller
 workshops 2024).
 """
 
+from array import array
+
 from .geometry import elems
 from .ops import OPS, bias
 
@@ -99,11 +101,14 @@ class Chosen:
         """How many channels there are on a side, "in" or "out", chosen or not."""
         return self._axes[side][1]
 
-    def copies(self, side, target, source, rows):
+    def copies(self, side, target, source, rows, kind):
         """Rows that put the chosen channels of a side of `source` (rows, channels) side by side
-        into `target`: windows."""
+        into `target`: windows of a kind, "f32" or "i8"."""
         parts = self.inputs if side == "in" else self.outputs
         channels, small = self.channels(side), _count(parts)
+        if kind == "i8":
+            places = _pieces(parts, channels)
+            return [("copy_parts_q8", [target, source, places, rows, small, channels], ())]
         return [
             ("copy_channels", [target, source, rows, small, channels, to, at, n], ())
             for at, to, n in _placed(parts, channels)
@@ -147,6 +152,37 @@ class Chosen:
                 ))
         return [], copies
 
+    def pieces(self, key):
+        """The places of what learns of a tensor, as copy_parts_q8 takes them: [(first element,
+        elements, first in what learns, elements there, P, M, N, parts)]; [] where all of it does.
+        """
+        if key == bias(self.node["op"]):
+            if not self.outputs:
+                return []
+            (_, whole), (first, last) = self._axes["out"], (self.outputs, None)
+            inner = 1
+        else:
+            (first, last), inner, whole = self._along(), elems(self._shape[1:]), self._shape[0]
+            if len(self._shape) == 1:
+                first, last = last, None
+        if not last:
+            n, small = inner * whole, inner * _count(first)
+            return [(0, n, 0, small, 1, small, n, _pieces(first, whole, inner))]
+        width, small = self._shape[-1], _count(last)
+        per_row, parts = inner // width, _pieces(last, width)
+        row = per_row * small
+        return [
+            (at * inner, n * inner, to * row, n * row, n * per_row, small, width, parts)
+            for at, to, n in _placed(first, whole)
+        ]
+
+    def marks(self):
+        """(elements per entry of the first axis, length of the last axis, and along both axes
+        bytes with a 1 where the weights learn)."""
+        first, last = self._along()
+        return (elems(self._shape[1:]), self._shape[-1], _marks(first, self._shape[0]),
+                _marks(last, self._shape[-1]))
+
     def _along(self):
         """Ranges along the first and the last axis of the weights; None: all."""
         found = [None, None]
@@ -175,6 +211,21 @@ def _placed(parts, whole):
         out.append((at, to, n))
         to += n
     return out
+
+
+def _pieces(parts, whole, inner=1):
+    """array('i') of (place among the chosen ones, first, how many) of ranges, times `inner`."""
+    out = array("i")
+    for at, to, n in _placed(parts, whole):
+        out.extend(array("i", (to * inner, at * inner, n * inner)))
+    return out
+
+
+def _marks(parts, whole):
+    out = bytearray(whole)
+    for at, _, n in _placed(parts, whole):
+        out[at : at + n] = b"\1" * n
+    return bytes(out)
 
 
 def _count(parts):

@@ -17,6 +17,7 @@ from .geometry import elems
 from .names import INPUT, LATENT
 from .net import Net
 from .objectives import NAMES as OBJECTIVES
+from .objectives import load
 from .ops import OPS, arity
 
 CHOICES = ("f32", "q8", "mixed")  # of reform()
@@ -106,6 +107,12 @@ def _head(net):
                 % (", ".join(OBJECTIVES), output["objective"])
             )
         node = net.node(output["node"])
+        expected = load(output["objective"]).EXPECTED
+        if expected == "latent" and elems(node["out"]) != elems(net.latent_shape):
+            raise ModelError(
+                "expected %d values of %s, as many as the latent has, got %d"
+                % (elems(net.latent_shape), node["name"], elems(node["out"]))
+            )
         if output["objective"] == "classify":
             if head:
                 raise ModelError("expected one output that tells classes apart, got two")
@@ -146,9 +153,11 @@ def _chains(raw):
 
 def _named(raw):
     outputs = [
-        {"node": o["node"], "objective": o["objective"], "weight": o.get("weight", 1)}
+        {key: o[key] for key in ("node", "objective", "weight", "warm_up") if key in o}
         for o in raw["outputs"]
     ]
+    for output in outputs:
+        output.setdefault("weight", 1)
     nodes = []
     for node in raw["nodes"]:
         nodes += pairs(dict(node))

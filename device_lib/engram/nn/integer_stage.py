@@ -4,10 +4,15 @@ from array import array
 from struct import pack_into
 
 from ..backend import kernels
-from .names import BIASES, ERROR_RECORDS, LATENT, RECORDS, WEIGHTS
+from .names import BIASES, ERROR_RECORDS, LATENT, RECORDS, VELOCITY_RECORDS, WEIGHTS
 from .quantizing import Origins, latent_exponent, table_of
 from .scales import Scales
 from .stage import Stage
+
+VELOCITY = "velocity"  # the rounding of steps.py: its code has left a board's heap
+_RECORD_BYTES = 24
+# Of velocities when a run begins. One that is too large is clamped: the first steps are small.
+_EXPONENT = 14
 
 
 class IntegerStage(Stage):
@@ -28,6 +33,9 @@ class IntegerStage(Stage):
             arena.window(RECORDS), arena.window(ERROR_RECORDS), integers.followed, program.names()
         )
         self.rounding = plan.rounding
+        self._velocities = None
+        if plan.rounding == VELOCITY:
+            self._velocities = arena.window(VELOCITY_RECORDS)
         self._passes = 2 * len(integers.values) + 4
         self._tensors = Origins(integers, arena.window, spec.file)
         self._features = _features(self.head, program, arena) if plan.features else None
@@ -73,6 +81,12 @@ class IntegerStage(Stage):
         """Finds the exponents of q8 values and gradients, where it is time to, for what run()
         computes: forward and backward pass of a micro-batch, with rates of zero."""
         self.scales.settle(run, self._passes, all=True)
+
+    def start(self):
+        """Forgets gradients and velocities, and the scales of these."""
+        super().start()
+        for at in range(0, len(self._velocities or ()), _RECORD_BYTES):
+            pack_into("6i", self._velocities, at, _EXPONENT, 0, 0, 0, 0, 1 + at)
 
     def forward(self):
         """outputs = the adaptive stage at x, for a micro-batch."""

@@ -16,20 +16,21 @@ KINDS = {WEIGHTS: "i8", RESTS: "i8", BIASES: "i32", RECORDS: "i32"}
 class Integers:
     """The integer tensors of a graph.
 
-    net: net.Net. learns: {name of a node: "all" or "bias"}, as scope.py has it. wide: whether a
-    weight that learns has a byte below it.
+    net: net.Net. learns: {name of a node: "all", "bias" or channels}, as scope.py has it. wide:
+    whether a weight that learns has a byte below it.
 
     .windows    {tensor: window in "weights" or "biases"}; .rests: {tensor of weights: window}
     .values     {value: its record}; .weights: {name of a node: the record of its weights}
     .followed   records that follow what their values hold, the first ones; then come those of the
                 latent and of weights
     .tensors    [(tensor, buffer, first element, elements, record of weights or None)]
-    .learned    [(tensor, name of the node)] of the weights that learn
+    .learned    [(tensor, name of the node)] of the weights that learn, all of the tensor
+    .chosen     {tensor: channels.Chosen} of those of which chosen channels learn
     """
 
     def __init__(self, net, learns, wide):
         self.windows, self.rests, self.values, self.weights = {}, {}, {}, {}
-        self.tensors, self.learned = [], []
+        self.tensors, self.learned, self.chosen = [], [], {}
         self._next = {name: 0 for name in _NAMES}
         nodes = [node for node in net.adaptive if formats.load(node["format"]).INTEGER]
         for node in nodes:
@@ -60,8 +61,10 @@ class Integers:
                 record = self.weights[node["name"]] = self._take(RECORDS, 1)
                 if mode == "all":
                     self.learned.append((tensor, node["name"]))
-                    if wide:
-                        self.rests[tensor] = (RESTS, self._take(RESTS, n), n, per_class)
+                own = self._learning(node, mode, key, shape)
+                if own and wide:
+                    each = own // node["out"][0] if is_head else 0
+                    self.rests[tensor] = (RESTS, self._take(RESTS, own), own, each)
                 at = self._take(WEIGHTS, n)
                 self.windows[tensor] = (WEIGHTS, at, n, per_class)
                 self.tensors.append((tensor, WEIGHTS, at, n, record))
@@ -69,6 +72,15 @@ class Integers:
                 at = self._take(BIASES, n)
                 self.windows[tensor] = (BIASES, at, n, per_class)
                 self.tensors.append((tensor, BIASES, at, n, None))
+
+    def _learning(self, node, mode, key, shape):
+        """How many weights of a node learn."""
+        if ":" not in (mode or ""):
+            return elems(shape) if mode == "all" else 0
+        from .channels import Chosen  # few learners need it
+
+        chosen = self.chosen[node[key]] = Chosen(node, mode)
+        return elems(chosen.shape(key, shape))
 
     def _take(self, buffer, n):
         first = self._next[buffer]

@@ -12,7 +12,10 @@ PARAMS, GRADS, VELOCITY = "params", "grads", "velocity"
 # latent and of weights, records of gradients.
 WEIGHTS, RESTS, BIASES = "weights", "rests", "biases"
 RECORDS, ERROR_RECORDS = "records", "error records"
+VELOCITIES, VELOCITY_RECORDS = "velocities", "velocity records"  # of biases; of weights
 FEATURES = "features"  # inputs of a q8 head for one sample, as float32
+NOISE = "noise:"  # prefix of the noise in a code
+NO_NOISE, NEW_NOISE, SAME_NOISE = range(3)  # of a stream: which noise is in a code
 ERROR = "e:"  # prefix of the gradient by an output as integers
 LATENTS = "latents"  # int8 latents of samples to evaluate
 LABELS, TARGETS = "labels", "targets"
@@ -22,6 +25,9 @@ LISTS = "kept:"  # prefix of a node's lists of structures (partial.py)
 INPUTS, ERRORS = "in:", "errors:"  # prefixes of a node's chosen channels (channels.py)
 CHOSEN = "chosen"  # the chosen elements of a tensor, while they are updated
 AGAIN = "again:"  # prefix of the values that are computed again for the backward pass
+NOTED = "noted:"  # prefix of the records of such values: what they note was noted before
+
+NO_CLASS_LABEL = 254  # of a sample without an answer
 
 # In the rows of a program.
 KNOWN = "#"  # an argument: the number of classes in use

@@ -10,6 +10,7 @@ An entry is (shape rule, tensors, multiply-accumulates, rows forward, rows backw
       out x x2            output and inputs of the node
       dout dx dx2         gradients of the loss by them
       w b scale shift     tensors of the node; dw db dscale dshift: gradients of the loss by them
+      noise stream        the noise in a code, kept for the backward pass; where its numbers go on
       geom q slope table  constants of the node; none: a float32 buffer without elements
       B*P                 integers and products of dimensions
       out=x               out may take the memory of x, if nothing reads x later
@@ -149,6 +150,18 @@ OPS = {
         ("pad_bwd_dx dx dout B H W C OH OW TOP LEFT",),
         (),
     ),
+    # A code drawn from the normal distributions of a mean and a spread, the logarithm of the
+    # variance: Kingma and Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), section 2.4.
+    "sample": (
+        shape.alike,
+        "",
+        "",
+        ("sample_code out noise stream x x2",),
+        ("view dx dout", "sample_code_bwd_dx dx2 dout x2 noise"),
+        (),
+    ),
+    # The same values, from which no gradient goes down.
+    "stop": (shape.same, "", "", ("view out x",), (), ()),
     "flatten": (shape.flat, "", "") + _VIEW,
     "reshape": (shape.reshape, "", "") + _VIEW,
     # Between two number formats, into the one and out of it; the graph puts them where they meet.

@@ -72,12 +72,10 @@ class Optimiser:
         """steps.Rates of groups of q8 nodes. Raises DataError where this optimiser has none."""
         from .steps import Rates
 
-        if self.name == "adam" or self.clip is not None:
-            raise DataError(
-                "expected the optimiser sgd or momentum, without clip, to learn in q8, got %s%s"
-                % (self.name, "" if self.clip is None else " with clip")
-            )
-        self._rates = Rates(groups, rounding, self.momentum, self.weight_decay)
+        if self.name == "adam":
+            raise DataError("expected the optimiser sgd or momentum to learn in q8, got adam")
+        clipping = self.clip is not None
+        self._rates = Rates(groups, rounding, self.momentum, self.weight_decay, clipping)
         for group in groups:
             self._rates.set(group, self.lr)
         return self._rates

@@ -10,7 +10,8 @@ and Teich, "On-Device Training of Fully Quantized Deep Neural Networks on Cortex
 Microcontrollers" (IEEE TCAD 2024), dynamic sparse gradient updates, as in equation 7 of their
 paper on auto-encoders (MCSoC 2025).
 The errors of the others count as 0: in the gradients of the layer and in those below. Structures
-whose errors are 0 are never in it. The layers nearest to the outputs keep all.
+whose errors are 0 are never in it. The layers nearest to the outputs keep all. In float32 kernels
+go by lists of structures; in q8 the errors of the others become 0, and kernels leave out zeros.
 
 skip: a sample has no backward pass where its error at the output, the sum of the sizes of the
 gradients there, lies below a quantile of those so far. With cross-entropy that error is
@@ -121,6 +122,25 @@ class Partial:
             ("sum_errors", [sums, errors, batch, positions, n], ()),
             ("keep_largest", [kept, state, sums, limits, batch, n], ()),
         ], kept
+
+    def zeroes(self, program, node):
+        """Whether a q8 node has rows that keep some of its structures. Samples that are skipped
+        need none: their errors are 0."""
+        name, some = node["name"], formats.load(node["format"]).some(node["op"])
+        if name in program.chosen and program.chosen[name].outputs:
+            return False
+        return bool(some and self._keep and name not in self._heads)
+
+    def zeroing(self, program, node, windows, record, batch):
+        """Rows that make errors of errors, 0 but in the structures that each sample keeps.
+
+        windows: those with zeros, and all. record: of both
+        """
+        name, n = node["name"], node["out"][-1]
+        scratch = [program.buffer(prefix + name, "i32", n) for prefix in ("sums:", LISTS)]
+        args = windows[:1] + [self._state(name, _KEEP_STATE)] + scratch + windows[1:]
+        args += [record, array("f", self._keep), batch, elems(node["out"]) // n, n]
+        return [("keep_largest_q8", args, ((0, 4),))]
 
     def share(self, node):
         """The largest share of a node's backward pass that is computed, on average of samples."""

@@ -29,6 +29,8 @@ from .names import (
     PARAMS,
     SECOND,
     TARGETS,
+    VELOCITIES,
+    VELOCITY_RECORDS,
     VIEW,
     gradient,
 )
@@ -41,11 +43,14 @@ from .sections import Sections
 _LEARNER_BYTES = 8500  # between a learner at rest and one amid a learning run
 _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
-_CONSTANT_BYTES = 48  # an array that a row reads
+_CONSTANT_BYTES = 48  # an array that a row reads, of so many entries at most
+_ENTRIES = 14
 _SAMPLE_BYTES = 4  # slot of each record of a batch
 # Bytes of q8 nodes: the table of latents and the search of scales; where a tensor lies in the
 # model file; the byte below its weights.
 _INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 3100, 130, 100
+_VELOCITY_BYTES, _RECORD_BYTES = 100, 24  # of a node with velocities; of its record
+_MARKS_BYTES = 96  # of the weights that learn, where they are some of a tensor
 
 
 class Plan(Sections):
@@ -56,11 +61,13 @@ class Plan(Sections):
     what its index takes; 0 slots: none.
 
     .layout     memory.layout.Layout
+    .owners     {buffer: the buffer whose memory it has}
+    .starts     {"upper", "backward", "again": the time of its first row, as in layout.rows}
     """
 
-    def __init__(self, spec, choice, micro, extras=(), slots=0, bits=8, recompute=False):
+    def __init__(self, spec, choice, micro, extras=(), slots=0, bits=8, recompute=()):
         super().__init__(spec.net, choice, micro, recompute)
-        self._heap = 0
+        self._heap, self.starts = 0, {}
         self.layout = self._lay_out(spec, extras, slots, bits)
 
     def _lay_out(self, spec, extras, slots, bits):
@@ -99,16 +106,22 @@ class Plan(Sections):
         if self.choice.teacher:
             line.rows(self._counted("teacher"), VIEW)
             line.touch([SECOND + program.head])
+        self.starts["upper"] = line.at
         line.rows(forward[self.upper_at : self.loss_at], VIEW)
         line.touch([output["node"] for output in graph.outputs])
+        if program.integers:
+            line.touch([LATENT])  # the search for scales runs the forward pass again
         line.rows(forward[self.loss_at :], VIEW)
         line.touch([gradient(output["node"]) for output in graph.outputs])
+        self.starts["backward"] = line.at
         line.rows(self._counted("backward"), VIEW)
         if "again" in self.sections:
             line.touch([AGAIN + LATENT])
+            self.starts["again"] = line.at
             line.rows(self._counted("again"), VIEW)
         line.touch([name for name, _ in brief])
         always = integers + ([ERROR_RECORDS] if integers else [])
+        always += [name for name in (VELOCITIES, VELOCITY_RECORDS) if name in sizes]
         for name in list(program.persistent) + [name for name, _ in lasting] + [LABELS] + always:
             line.always(name)
         for name in self.sections:  # their buffers are those of the others
@@ -116,6 +129,7 @@ class Plan(Sections):
                 self._counted(name)
 
         rows, owners = line.place(sizes)
+        self.owners = owners
         places = {row[0]: row[3] for row in rows}
         offsets = {
             name: (sizes[name][0], places.get(owner, 0), sizes[name][1])
@@ -136,7 +150,8 @@ class Plan(Sections):
         for kernel, args, _ in rows:
             if kernel != VIEW:
                 self._heap += _ROW_BYTES + _ARG_BYTES * len(args)
-                self._heap += _CONSTANT_BYTES * len([1 for arg in args if hasattr(arg, "append")])
+                lengths = [len(arg) for arg in args if hasattr(arg, "append")]
+                self._heap += sum([_CONSTANT_BYTES + 4 * max(n - _ENTRIES, 0) for n in lengths])
         return rows
 
     def _object_bytes(self):
@@ -144,6 +159,11 @@ class Plan(Sections):
         if integers:
             own += _INTEGER_BYTES + _INTEGER_TENSOR_BYTES * len(integers.tensors)
             own += _REST_BYTES * len(integers.rests)
+            velocities = self.program.sizes.get(VELOCITY_RECORDS, (None, 0))[1]
+            own += _VELOCITY_BYTES * velocities // _RECORD_BYTES
+            for tensor, chosen in integers.chosen.items():
+                if tensor in integers.rests:
+                    own += _MARKS_BYTES + sum([len(marks) for marks in chosen.marks()[2:]])
         own = own * POINTER_BYTES // 4
         return own + self.micro * _SAMPLE_BYTES
 

@@ -27,6 +27,7 @@ from .names import (
     KNOWN,
     LATENT,
     LATENTS,
+    NOISE,
     PARAMS,
     VIEW,
     gradient,
@@ -64,6 +65,7 @@ class Program:
     .tensors  [(node, key, tensor, shape, first element in params)] of the float32 tensors
     .learned  the same for those that learn, but first element in grads
     .param_elems, .learned_elems
+    .streams  {node: array('i') of seed, next number, which noise} of nodes that draw it
     .chosen   {node: channels.Chosen} of those of which chosen channels learn
     .persistent   names of the int8 and int32 tensors, each a buffer
     .owned    [(node, numbers)] of all tensors
@@ -82,7 +84,7 @@ class Program:
         self.sizes, self.tensors, self.learned = {}, [], []
         self.param_elems = self.learned_elems = 0
         self.persistent, self.owned = set(), []
-        self.chosen = {}
+        self.streams, self.chosen = {}, {}
         if ":" in "".join(learns.values()):
             from .channels import chosen_of  # few learners need it
 
@@ -153,7 +155,7 @@ class Program:
         small, node = chosen.node, self.graph.node(name)
         value = small["in"][0]
         small["in"] = [INPUTS + name]
-        self.values[INPUTS + name] = ("f32", elems(small["shapes"][0]))
+        self.values[INPUTS + name] = (self.values[value][0], elems(small["shapes"][0]))
         others = [self._read_again(other) for other in self._upper if other is not node]
         if self._memory(value) not in [self._memory(read) for read in sum(others, [])]:
             self._stored[name] = INPUTS + name
@@ -203,7 +205,7 @@ class Program:
         channels = chosen.channels("in")
         rows = batch * self.values[value][1] // channels
         windows = [self.window(small, small, batch), self.window(value, value, batch)]
-        return chosen.copies("in", *windows, rows)
+        return chosen.copies("in", *windows, rows, self.values[value][0])
 
     def _errors(self, node, buffer, batch):
         """(rows, value): the chosen channels of a node's errors."""
@@ -213,9 +215,9 @@ class Program:
         channels = chosen.channels("out")
         rows = batch * self.values[name][1] // channels
         windows = [self.window(value, value, batch), self.window(buffer, name, batch)]
-        return chosen.copies("out", *windows, rows), value
+        return chosen.copies("out", *windows, rows, "f32"), value
 
-    def backward(self, batch, scales_of=None, partial=None):
+    def backward(self, batch, scales_of=None, partial=None, clipping=None):
         """Rows that add the gradients of what learns to their buffer, from the gradients of the
         outputs. Raises ModelError where a number format stops them.
 
@@ -223,8 +225,10 @@ class Program:
         leaves), both array('f') of 1: the gradients are applied where they are computed, with no
         buffer for them.
         partial: None, or partial.Partial: of each sample a part is left out.
+        clipping: None, or clipping.Clipping: q8 nodes take their steps at the end, clipped.
         """
         needs, grads, names, rows = self.needs_gradient(), {}, set(), []
+        steps = [] if clipping else rows
         if partial:
             rows += partial.skipping(self, batch)
         for output in self.graph.outputs:
@@ -244,16 +248,20 @@ class Program:
                         name = sums[-1][3]
                     grads[value] = name
             if partial:
-                dout = self.window(*symbols["dout"], batch)
-                more, symbols["kept"] = partial.listing(self, node, dout, batch)
+                if self._form(node).INTEGER:
+                    more, symbols["dout"] = self._kept_errors(node, symbols, partial, names)
+                else:
+                    dout = self.window(*symbols["dout"], batch)
+                    more, symbols["kept"] = partial.listing(self, node, dout, batch)
                 rows += more
             own, inputs = self._backward_texts(node, symbols)
             if self._form(node).INTEGER:
                 self._share_errors(inputs, symbols)
                 first = [text for text in own + inputs if _written(text) == "e"]
                 # a step changes the weights: the gradients of the inputs come before it
-                texts = first + inputs + [text for text in own if text not in first]
-                rows += self._node_rows(node, texts, symbols, "", PARAMS)
+                rows += self._node_rows(node, first + inputs, symbols, "", PARAMS)
+                own = [text for text in own if text not in first]
+                steps += self._steps(node, own, symbols)
             elif scales_of and own:
                 rows += self._node_rows(node, inputs, symbols, "", PARAMS)
                 rows += self._applied(node, own, symbols, scales_of(node["name"]), names)
@@ -265,7 +273,29 @@ class Program:
             for value, first, second, total in sums:
                 rows.append(self._sum(value, total, second, first, batch))
         self._all_learn(grads)
-        return rows
+        return rows + clipping.rows(steps) if clipping else rows
+
+    def _steps(self, node, texts, symbols):
+        """Rows of the step of a q8 node."""
+        name, batch = node["name"], symbols["B"]
+        if name not in self.chosen:
+            return self._node_rows(node, texts, symbols, "", PARAMS)
+        from .channel_steps import errors, tensors  # few learners need it
+
+        chosen, symbols = self.chosen[name], dict(symbols)
+        rows, windows, back = tensors(self, node, chosen)
+        if chosen.inputs:
+            windows["sx"] = self._record("x", node, symbols)
+            rows += [] if name in self._stored else self._inputs(node, batch)
+        if chosen.outputs:
+            symbol, buffer = errors(node, texts, symbols)
+            window = self.buffer(ERRORS + name, "i8", batch * elems(chosen.node["out"]))
+            whole = self.window(buffer, name, batch, "i8")
+            channels = chosen.channels("out")
+            rows += chosen.copies("out", window, whole, whole[2] // channels, "i8")
+            windows[symbol], windows["s" + symbol] = window, self._error_record(buffer)
+        symbols["windows"] = windows
+        return rows + self._node_rows(chosen.node, texts, symbols, "", PARAMS) + back
 
     def _chosen_rows(self, node, texts, symbols):
         """Rows that add the gradients of a node's chosen channels."""
@@ -286,6 +316,17 @@ class Program:
         records = [self._error_record(name) for name in (total, second, first)]
         args = [arg for pair in zip(args, records) for arg in pair]
         return ("add_q8", args, ((0, 2),))
+
+    def _kept_errors(self, node, symbols, partial, names):
+        """(rows, (buffer, value)): the errors of a q8 node, 0 but in what each sample keeps."""
+        (buffer, value), batch = symbols["dout"], symbols["B"]
+        if not partial.zeroes(self, node):
+            return [], symbols["dout"]
+        kept = _another(buffer + "*", names)
+        windows = [self.window(name, value, batch) for name in (kept, buffer)]
+        rows = partial.zeroing(self, node, windows, self._error_record(buffer), batch)
+        self._error_records.setdefault(kept, self._error_records[buffer])
+        return rows, (kept, value)
 
     def _error_record(self, buffer):
         """The record of a gradient."""
@@ -329,7 +370,7 @@ class Program:
         """{value: whether what learns lies at it or below}"""
         needs = {LATENT: False}
         for node in self.graph.adaptive:
-            below = any([needs[value] for value in node["in"]])
+            below = node["op"] != "stop" and any([needs[value] for value in node["in"]])
             needs[node["name"]] = below or node["name"] in self.learns
         return needs
 
@@ -382,7 +423,8 @@ class Program:
     # -- rows --------------------------------------------------------------------------------
 
     def _node_rows(self, node, texts, symbols, prefix, params):
-        """Rows of a node. symbols: the batch, and (buffer, value) of gradients."""
+        """Rows of a node. symbols: the batch, (buffer, value) of gradients, and as "windows"
+        {symbol: window} of what is not the node's own."""
         known = dict(symbols)
         for symbol, value in zip(_INPUTS, node["in"]):
             known[symbol] = (self._renamed(value, prefix), value)
@@ -408,6 +450,8 @@ class Program:
     def _argument(self, symbol, node, known, sizes, params):
         if symbol == "kept":
             return known[symbol]
+        if symbol in known.get("windows", ()):
+            return known["windows"][symbol]
         if symbol in known and symbol != "B":
             buffer, value = known[symbol]
             return self.window(buffer, value, known["B"])
@@ -415,6 +459,10 @@ class Program:
             return _CONSTANTS[symbol](node)
         if symbol in _RECORDS:
             return self._record(symbol[1:], node, known)
+        if symbol == "noise":
+            return self.window(NOISE + node["name"], node["name"], known["B"])
+        if symbol == "stream":
+            return self.streams.setdefault(node["name"], array("i", (0, 0, 0)))
         if symbol == "e":
             return self.window(ERROR + node["name"], node["name"], known["B"], "i8")
         if symbol == "rest":

@@ -32,20 +32,20 @@ class Origins:
         self._rows = []
         for at, (tensor, buffer, first, n, record) in enumerate(integers.tensors):
             known = min(n, file.elems(tensor))  # classes that are to come are not in the file
-            rest = integers.rests.get(tensor)
+            rest, chosen = integers.rests.get(tensor), integers.chosen.get(tensor)
             self._rows.append((
                 file.entries[tensor][2], known, window(buffer, first, known),
-                window(*rest[:3])[:known] if rest else None,
+                window(*rest[:3]) if rest else None, chosen.marks() if chosen and rest else None,
                 None if record is None else window(*integers.record(record)[:3]), at,
             ))
 
     def read(self, stream):
         """Quantizes the tensors that a model file has; the rest stays as it is."""
-        for offset, n, values, rests, record, at in self._rows:
+        for offset, n, values, rests, marks, record, at in self._rows:
             if record is None:
                 _read_biases(stream, offset, n, values)
             else:
-                _read_weights(stream, offset, n, values, rests, record, _SEED ^ at)
+                _read_weights(stream, offset, n, values, rests, marks, record, _SEED ^ at)
 
 
 def _chunks(stream, offset, n):
@@ -57,7 +57,7 @@ def _chunks(stream, offset, n):
         yield at, numbers
 
 
-def _read_weights(stream, offset, n, values, rests, record, seed):
+def _read_weights(stream, offset, n, values, rests, marks, record, seed):
     probe = array("i", (_PROBE,) + (0,) * (RECORD - 1))
     waste = bytearray(_CHUNK)
     for _, numbers in _chunks(stream, offset, n):
@@ -66,6 +66,7 @@ def _read_weights(stream, offset, n, values, rests, record, seed):
     own[RANDOM] = seed - (seed >> 31 << 32)
     below = array("i", (own[EXPONENT] + 8,) + (0,) * (RECORD - 1))
     back, minus = array("f", range(_CHUNK)), array("f", (-1,))
+    to = 0
     for at, numbers in _chunks(stream, offset, n):
         k = len(numbers)
         kernels.quantize_q8(values[at : at + k], own, numbers)
@@ -73,9 +74,23 @@ def _read_weights(stream, offset, n, values, rests, record, seed):
             part = memoryview(back)[:k]
             kernels.dequantize_q8(part, values[at : at + k], own)
             kernels.axpy_f32(numbers, part, minus)
-            kernels.quantize_q8(rests[at : at + k], below, numbers)
+            target = memoryview(waste)[:k] if marks else rests[at : at + k]
+            kernels.quantize_q8(target, below, numbers)
+            if marks:
+                to = _put_marked(rests, to, target, at, marks)
     own[LARGEST] = 0
     struct.pack_into("6i", record, 0, *([own[EXPONENT], 0, 0, 0, 0, own[RANDOM]]))
+
+
+def _put_marked(rests, to, numbers, at, marks):
+    """Puts those of the numbers, elements `at` and up of a tensor, that channels.Chosen has marked
+    into rests from `to` on; returns where the next ones go."""
+    inner, last, rows, columns = marks
+    for i in range(len(numbers)):
+        if rows[(at + i) // inner] and columns[(at + i) % last]:
+            rests[to] = numbers[i]
+            to += 1
+    return to
 
 
 def exponent_for(largest, units):

@@ -8,6 +8,7 @@ from ..compat import collect_often
 from ..errors import ModelError
 from . import formats, graph
 from .geometry import elems
+from .objectives import WITHOUT_ANSWERS
 from .safetensors import TensorFile
 
 VERSIONS = ("1", "2")
@@ -51,6 +52,8 @@ def read(spec, stream):
             for output in spec.net.outputs
             if output["objective"] == "regress"
         ])
+        kinds = [output["objective"] for output in spec.net.outputs]
+        spec.unlabelled = any([kind in WITHOUT_ANSWERS for kind in kinds])
         _check(spec, raw)
         spec.rehearsal = _rehearsal(spec)
         spec.latent_id, spec.model_id = _identify(spec, text)

@@ -6,9 +6,10 @@ A record is 6 ints (memory/record.py); a window of records is bytes.
 import struct
 
 from ..backend import kernels
-from ..memory.record import RANGE, RECORD
+from ..memory.record import COUNTED, EXPONENT, LARGEST, RANGE, RECORD
 
 _BYTES = 4 * RECORD
+_LIFT, _HIGHEST = 8, 24  # of exponents of values that are zeros as far as a record can tell
 
 
 class Scales:
@@ -43,28 +44,43 @@ class Scales:
         count as found then. Else values alone, for one prediction.
         """
         windows = [] if self.settled else [self.values]
+        for window in windows:  # what was predicted before has no part in what is found
+            _set(window, EXPONENT)
         for _ in range(passes):
             kernels.clear_q8(self.records)
             kernels.clear_q8(self.errors)
             for window in windows + ([self.errors] if all else []):
-                _forget(window)
+                _set(window, RANGE)
             run()
-            moved = sum([kernels.follow_q8(window) for window in windows])
-            if all:
-                moved += kernels.follow_q8(self.errors)
+            moved = 0
+            for window in windows + ([self.errors] if all else []):
+                moved += kernels.follow_q8(window) + _lift(window)
             if not moved:
                 break
         if all:
             self.settled = True
         else:
             for window in windows:
-                _forget(window)
+                _set(window, RANGE)
 
 
-def _forget(window):
-    """The ranges of records are not known."""
-    for at in range(4 * RANGE, len(window), _BYTES):
+def _set(window, entry):
+    """Sets an entry of all records to 0: of RANGE, that it is not known."""
+    for at in range(4 * entry, len(window), _BYTES):
         struct.pack_into("i", window, at, 0)
+
+
+def _lift(window):
+    """Raises the exponents of records that noted zeros alone: the values may be too small for
+    them. Returns how many rose."""
+    lifted = 0
+    for at in range(0, len(window), _BYTES):
+        record = struct.unpack_from("6i", window, at)
+        exponent = record[EXPONENT]
+        if record[COUNTED] and not (record[LARGEST] or record[RANGE]) and exponent < _HIGHEST:
+            struct.pack_into("i", window, at + 4 * EXPONENT, exponent + _LIFT)
+            lifted += 1
+    return lifted
 
 
 def numbers(window, index):

@@ -67,11 +67,6 @@ def _channels(graph, name, side, part, scope, weights):
     from .channels import axes, largest, ranges, text_of
 
     node = graph.node(name)
-    if node["format"] != "f32":
-        raise DataError(
-            "scope %r: expected chosen channels of a float32 node, got %s of %s"
-            % (scope, name, node["format"])
-        )
     axis, count = axes(node)[side]
     if graph.head is node and side == "out":
         raise DataError(

@@ -3,14 +3,15 @@
     frozen                                once per sample
     start                                 once per learning run
     begin, forward, backward, update      once per mini-batch; forward and backward per micro-batch
-    again                                 the end of backward, where activations are recomputed
+    again                                 the end of backward, where latents are read twice
     single, answer                        once per prediction
+    one                                   the losses of one sample, after single
 """
 
 from . import updates
 from .geometry import elems
 from .losses import Losses
-from .names import GRADS, SECOND, TEACHER
+from .names import GRADS, LATENTS, SECOND, TEACHER
 from .program import Program
 
 
@@ -41,12 +42,12 @@ class Sections:
     """The rows of a learner, section by section.
 
     net: net.Net. choice: Choice. micro: rows of a micro-batch, a divisor of choice.batch.
-    recompute: whether activations below what learns are computed again in the backward pass,
-    from latents that are read again, instead of kept.
+    recompute: names of the values that the backward pass computes again, instead of keeping them;
+    with LATENTS among them, from latents that are read again.
 
-    .sections   names of the sections: frozen, start, begin, forward, backward, update; single and
-                answer, for one sample; where the choice asks, single_backward and teacher; again,
-                where something is recomputed
+    .sections   names of the sections: frozen, start, begin, forward, backward, update; single,
+                answer and one, for one sample; where the choice asks, single_backward and teacher;
+                again, where latents are read twice
     .upper_at, .loss_at   the first rows of forward that learn and that are of the loss
     .program, .losses     program.Program, losses.Losses
     .states     buffers of the optimiser
@@ -54,11 +55,12 @@ class Sections:
     .rates      steps.Rates of q8 nodes, None without; .rounding of their steps
     .features   inputs of the head where they are integers, else 0
     .partial    partial.Partial, or None
+    .recompute  names of what is computed twice
     .runs       [(first in params, first in grads, elements, group, copies)] of what learns; copies
                 as channels.py has them, of what lies in more than one piece, else ()
     """
 
-    def __init__(self, net, choice, micro, recompute=False):
+    def __init__(self, net, choice, micro, recompute=()):
         self.micro, self.choice = micro, choice
         self.rates, self.rounding, self._steps, wide = None, None, None, True
         if net.has_integers():
@@ -73,6 +75,16 @@ class Sections:
         }
         if self._steps:
             self.rates = choice.optimiser.rates(self.groups, choice.rounding)
+        self._clipping = None
+        if self._steps and choice.optimiser.clip is not None:
+            from .clipping import Clipping  # few learners need it
+
+            self._clipping = Clipping(self.rates, choice.optimiser.clip * micro / choice.batch)
+        self._velocity = None
+        if self._steps and self.rates.moves:
+            from .velocity import Velocity  # few learners need it
+
+            self._velocity = Velocity(self.program, self.rates)
         self.runs = _runs(self.program, choice.heads)
         source = net.head["in"][0] if net.head else None
         kind, n = self.program.values.get(source, ("f32", 0))
@@ -89,14 +101,15 @@ class Sections:
         self.sections = ["frozen", "begin", "forward", "backward", "single", "answer"]
         for name, is_there in (
             ("update", choice.gradients or self._steps),
-            ("start", choice.gradients or choice.partial),
+            ("start", choice.gradients or choice.partial or self._velocity),
+            ("one", self.losses.alone),
             ("teacher", choice.teacher),
             ("single_backward", choice.single_backward),
         ):
             if is_there:
                 self.sections.append(name)
-        self._recompute = recompute
-        if recompute and self.section("again"):
+        self.recompute = list(recompute)
+        if LATENTS in self.recompute and self.section("again"):
             self.sections.append("again")
         self.upper_at = len(self.program.below(micro))
         self.loss_at = self.upper_at + len(self.program.upper(micro))
@@ -114,6 +127,7 @@ class Sections:
             "begin": self._begin,
             "start": self._start,
             "answer": losses.answers,
+            "one": losses.of_one,
             "backward": lambda: self._backward()[0],
             "again": lambda: self._backward()[1],
             "update": self._update,
@@ -122,16 +136,18 @@ class Sections:
         }[name]()
 
     def _start(self):
-        if self.partial:  # its states are those of the rows that use them
+        if self.partial or self._velocity:  # their states are those of the rows that use them
             self._backward()
         more = self.partial.start() if self.partial else []
+        if self._velocity:
+            more = more + self._velocity.start()
         return self._updating(updates.start) + more
 
     def _group_of(self, name):
         return "head" if name in self.choice.heads else "below"
 
     def _step_of(self, name):
-        return self.rates.steps[self._group_of(name)]
+        return self.rates.clipped[self._group_of(name)]
 
     def _begin(self):
         return self.losses.clear() + (self._steps.begin() if self._steps else [])
@@ -142,7 +158,12 @@ class Sections:
             rows = self._updating(updates.rows, program.learned_elems, self.groups)
         if self._steps:
             decays = self.rates.decays if self.choice.optimiser.weight_decay else None
-            rows = rows + self._steps.update(program.integers, self._group_of, decays)
+            if self._velocity:
+                self._backward()
+                rows = rows + self._velocity.update()
+            rows = rows + self._steps.update(
+                program.integers, self._group_of, decays, not self._velocity
+            )
         return rows
 
     def _updating(self, rows, *others):
@@ -150,12 +171,20 @@ class Sections:
 
     def _backward(self):
         """(rows of the backward pass, those of its end that come after latents are read again)"""
-        rows = self.program.backward(self.micro, self._scales_of, self.partial)
-        if not self._recompute:
+        program, micro, rows = self.program, self.micro, self.backward()
+        if not self.recompute:
             return rows, []
-        from .recompute import split  # few learners need it
+        from .recompute import split, twice  # few learners need it
 
-        return split(self.program, self.program.below(self.micro), rows)
+        rows = twice(program, program.upper(micro), rows, self.recompute)
+        if LATENTS not in self.recompute:
+            return rows, []
+        return split(program, program.below(micro), rows)
+
+    def backward(self):
+        """The rows of a backward pass that finds all values where the forward pass left them."""
+        rows = self.program.backward(self.micro, self._scales_of, self.partial, self._clipping)
+        return self._velocity.steps(rows) if self._velocity else rows
 
 
 def _runs(program, heads):

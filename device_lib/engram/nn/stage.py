@@ -5,7 +5,8 @@ from array import array
 from ..backend import kernels
 from ..compat import bytes_of
 from ..errors import ModelError
-from .names import AGAIN, FEATURES, INPUT, KNOWN, LABELS, LATENT, LATENTS, PARAMS, TARGETS, VIEW
+from .names import AGAIN, FEATURES, INPUT, KNOWN, LABELS, LATENT, LATENTS, NEW_NOISE, NO_NOISE
+from .names import PARAMS, TARGETS, VIEW
 from .names import gradient
 from .params import Learned
 
@@ -97,7 +98,8 @@ class Stage:
 
     .x          (micro, latent): the latents of a micro-batch, float32 or as a q8 node reads them;
                 .single_x: its first row
-    .again      the same, for latents that the backward pass reads a second time; None without
+    .recompute  names of what the backward pass computes again
+    .again      the same as x, for latents that the backward pass reads a second time; None without
     .refill     function that reads them; who feeds the stage sets it
     .latents    (micro, latent) int8: what infer() makes is the first row, .latent; the others are
                 for samples that wait
@@ -111,6 +113,7 @@ class Stage:
     .scales     scales.Scales of q8 nodes, None without; .rounding of their steps; an
                 integer_stage.IntegerStage has them
     .stats      {name of an output: array('f')}, as losses.Losses has it
+    .variational   variational.Variational, or None
     .tapes      {section of the plan: Tape}
 
     A step calls, without arguments:
@@ -123,7 +126,7 @@ class Stage:
     def __init__(self, spec, plan, arena):
         program = plan.program
         self._states = [arena.window(name) for name in plan.states]
-        self.micro, self.known = plan.micro, spec.known
+        self.micro, self.known, self.recompute = plan.micro, spec.known, plan.recompute
         self.params = arena.window(PARAMS)
         buffer = plan.choice.gradients
         self.learned = Learned(self.params, arena.window(buffer) if buffer else None, plan.runs)
@@ -140,6 +143,7 @@ class Stage:
         self._quantize = _QUANTIZE[spec.graph["input"]["dtype"]](spec)
         self.origins = _read(spec, program, arena)
         self._set_tapes(plan, arena)
+        self.variational = _variational(plan, spec.net.outputs, self.tapes)
         self._qp = spec.quantization("latent")
         self.integers, self.scales, self.rounding = (), None, None
         self._rooms = [
@@ -238,16 +242,24 @@ class Stage:
             self.latents[row * n : row * n + n] = self.latent
 
     def forward(self):
-        """outputs = the adaptive stage at x, for a micro-batch."""
+        """outputs = the adaptive stage at x, for a micro-batch; without noise."""
+        if self.variational:
+            self.variational.draw(NO_NOISE)
         self._forward.run_rows(0, self.loss_at)
+        if self.variational:
+            self.variational.draw(NEW_NOISE)
 
     def loss(self):
         """Adds the losses of a micro-batch to stats; makes the gradients by the outputs."""
         self._forward.run_rows(self.loss_at, self._forward.rows)
 
     def forward_single(self):
-        """single = the adaptive stage at single_x."""
+        """single = the adaptive stage at single_x; without noise."""
+        if self.variational:
+            self.variational.draw(NO_NOISE)
         self.tapes["single"].run()
+        if self.variational:
+            self.variational.draw(NEW_NOISE)
 
     def answer(self):
         """single, as predict() answers it: probabilities of classes."""
@@ -280,6 +292,15 @@ class Stage:
         for state in self._states:
             kernels.zero_f32(state)
         self._start()
+
+
+def _variational(plan, outputs, tapes):
+    """variational.Variational, or None: few learners need its code."""
+    if not plan.losses.alone and not plan.program.streams:
+        return None
+    from .variational import variational_of
+
+    return variational_of(plan, outputs, tapes)
 
 
 def _nothing():

@@ -48,6 +48,11 @@ _ONLY_STREAMS = ("test", "per_class", "test_per_class", "known_first", "fresh", 
 @click.option(
     "--steps", type=click.IntRange(1), metavar="N", help="Learn for N steps instead."
 )
+@click.option(
+    "--unlabelled",
+    is_flag=True,
+    help="Send the inputs alone: the model learns without labels (`engram make vae`).",
+)
 @options.log
 @click.option(
     "--sessions",
@@ -108,6 +113,7 @@ def command(
     log: Path | None,
     sessions: str | None,
     session_field: str | None,
+    unlabelled: bool,
     model: str | None,
     port: str | None,
     as_json: bool,
@@ -135,6 +141,8 @@ def command(
     args = {"labels": labels, "epochs": epochs, "steps": steps, "model": model, "log": log, **rest}
     in_sessions = sessions is not None or session_field is not None
     names = [name for name, value in stream.items() if value]
+    if unlabelled and in_sessions:
+        raise click.UsageError("--unlabelled learns one session; leave --sessions away")
     if names and not in_sessions:
         raise click.UsageError(
             f"{options.flags(names)[0]} belongs to a stream of sessions: give --sessions or "
@@ -148,7 +156,7 @@ def command(
             run = api.learn_stream(board, data, say=output.errors().print, **division, **args)
             _show({**run.summary, "log": run.log}, metrics_table(run), as_json)
         else:
-            result = api.learn(board, data, **args)
+            result = api.learn(board, data, unlabelled=unlabelled, **args)
             _show({**result.summary, "log": result.log}, _table(result), as_json)
 
 

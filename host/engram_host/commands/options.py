@@ -259,8 +259,17 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
             "type": click.IntRange(1),
             "metavar": "N",
             "help": "Samples of a mini-batch that are in memory at a time, a divisor of --batch. "
-            "Fewer samples take less RAM, and the steps stay the same. Default: as many as fit; "
-            "where not even one fits, stored samples are read twice per step.",
+            "Fewer samples take less RAM, and the steps stay the same. Default: as many as fit.",
+        },
+    ),
+    (
+        "recompute",
+        {
+            "metavar": "NAMES",
+            "help": "Layers whose values a step computes twice instead of keeping them in RAM, by "
+            "their names in the model, and latents, which are read twice; none. Steps stay the "
+            "same and take longer (docs/recompute.md). Default: auto, as few as it takes where "
+            "not even one sample fits.",
         },
     ),
     (
@@ -324,8 +333,8 @@ _LEARNER: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.Choice(learner_options.ROUNDINGS),
             "help": "How q8 rounds a step of a weight: res8 keeps what is lost in a second byte "
-            "per weight; sr is right on average in one byte; nearest and floor lose steps, and "
-            "are there to compare with. Default: res8.",
+            "per weight; sr is right on average in one byte; velocity has momentum in a second "
+            "byte; nearest and floor lose steps, and are there to compare with. Default: res8.",
         },
     ),
     ("seed", {"type": int, "help": "Seed of the random picks. Default: 1."}),
@@ -342,6 +351,7 @@ PLANNED = (
     "classes",
     "bits",
     "micro",
+    "recompute",
     "optimiser",
     "momentum",
     "clip",

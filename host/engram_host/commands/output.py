@@ -13,6 +13,8 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from engram.nn.objectives import WITHOUT_ANSWERS
+
 
 @functools.cache
 def errors() -> Console:
@@ -67,11 +69,15 @@ def class_counts(counts: Mapping[str, int], names: Sequence[str]) -> str:
 
 
 def outputs(learner: dict[str, Any]) -> str:
-    """A learner's outputs in words: 10 classes and 2 target values."""
+    """A learner's outputs in words: 10 classes and 2 target values; its input again, where it
+    learns without labels."""
     targets = learner.get("targets", 0)
     words = [f"{learner['classes']} classes"] if learner["classes"] else []
     if targets:
         words.append(f"{targets} target value{'s' if targets > 1 else ''}")
+    kinds = {output["objective"] for output in learner.get("outputs", ())}
+    if not kinds.isdisjoint(WITHOUT_ANSWERS):
+        words.append("its input again")
     return " and ".join(words)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -178,41 +178,56 @@ def searched(
 def front_table(report: Mapping[str, Any]) -> RenderableType:
     """The Pareto front for a terminal: its points that span the most."""
     if not report["front"]:
-        return _nothing(report)
-    table = Table(title=_title(report), title_style="bold", box=None, padding=(0, 2, 0, 0))
-    table.add_column("", justify="right", style="bold", no_wrap=True)
-    for name in ("accuracy", "RAM", "flash", "session"):
-        table.add_column(name, justify="right", no_wrap=True)
+        return Group(_nothing(report), *map(Text, _left_out(report)))
+    shown = [report["front"][at] for at in report["shown"]]
     names = [name for name, values in report["choices"].items() if len(values) > 1]
-    for name in (*names, "micro"):
+    alike = [name for name in names if len({row[name] for row in shown}) == 1]
+    names = [name for name in names if name not in alike]
+    if any(row["micro"] != row["batch"] or row["recompute"] for row in shown):
+        names.append("micro")
+    table = Table(title=_title(report), title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column("", justify="right", style="bold", no_wrap=True)
+    for name in ("accuracy", "RAM kB", "flash KiB", "time s", *names):
         table.add_column(name, justify="right", no_wrap=True)
-    for number, at in enumerate(report["shown"], 1):
-        row = report["front"][at]
+    for number, row in enumerate(shown, 1):
+        micro = f"{row['micro']} recomputed" if row["recompute"] else row["micro"]
         table.add_row(
             str(number),
             f"{row['accuracy']:.1%}",
-            output.size(row["ram"]),
-            output.size(row["flash"]),
-            "–" if row["time"] is None else f"{row['time']:.3g} s",
-            *(str(row[name]) for name in names),
-            f"{row['micro']} twice" if row["recompute"] else str(row["micro"]),
+            f"{row['ram'] / 1000:.1f}",
+            f"{row['flash'] / 1024:.0f}",
+            "–" if row["time"] is None else f"{row['time']:.3g}",
+            *(str({**row, "micro": micro}[name]) for name in names),
         )
-    notes = [
+    notes = list(_notes(report))
+    if alike:
+        words = ", ".join(f"{name} {shown[0][name]}" for name in alike)
+        notes.insert(0, f"all of these: {words}")
+    return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def _notes(report: Mapping[str, Any]) -> Iterator[str]:
+    """The notes under the front."""
+    yield (
         f"accuracy: short runs on this computer (host), {report['before']:.1%} before learning; "
-        f"RAM, flash, time: computed for {report['board']} (model)",
-        _counts(report),
-    ]
+        f"RAM, flash, time of a session: computed for {report['board']} (model)"
+    )
+    yield _counts(report)
     if len(report["shown"]) < len(report["front"]):
-        notes.append(
+        yield (
             f"{len(report['shown'])} of the front's {len(report['front'])} points, which span the "
             "most; all of them in front.json"
         )
     if report["not_counted"]:
         kernels = ", ".join(report["not_counted"])
-        notes.append(f"no measured cost of {kernels}: the mean of the core stands for it")
+        yield f"no measured cost of {kernels}: the mean of the core stands for it"
+    yield from _left_out(report)
     if report.get("files"):
-        notes.append(f"wrote {', '.join(report['files'])}")
-    return Group(table, *(Text(note, style="dim") for note in notes))
+        yield f"wrote {', '.join(report['files'])}"
+
+
+def _left_out(report: Mapping[str, Any]) -> list[str]:
+    return [f"not searched: {reason}" for reason in report["left_out"]]
 
 
 def choice_table(report: Mapping[str, Any]) -> RenderableType:

@@ -113,6 +113,15 @@ def _concat(node: Described, tensors: Tensors, a: F32, b: F32) -> F32:
     return np.concatenate([a, b], axis=-1)
 
 
+def _same(node: Described, tensors: Tensors, x: F32) -> F32:
+    return x
+
+
+def _sample(node: Described, tensors: Tensors, mean: F32, spread: F32) -> F32:
+    """Without noise, as a board answers."""
+    return mean
+
+
 def _scale_shift(node: Described, tensors: Tensors, x: F32) -> F32:
     out: F32 = x * tensors["scale"] + tensors["shift"]
     return out
@@ -151,6 +160,8 @@ FLOAT: dict[str, Callable[..., F32]] = {
     "add": _add,
     "concat": _concat,
     "scale_shift": _scale_shift,
+    "sample": _sample,
+    "stop": _same,
     "pad": _pad,
     "flatten": _reshape,
     "reshape": _reshape,

@@ -39,7 +39,7 @@ _HEAP_LEFT = 28 * 1024
 _FORMAT = ("format", "rounding")
 _PLANNED = (
     "batch", "micro", "bits", "scope", "depth", "optimiser", "momentum", "clip", "keep", "skip",
-    "classes", *_FORMAT,
+    "recompute", "classes", *_FORMAT,
 )  # fmt: skip
 Say = Callable[[str], None]
 

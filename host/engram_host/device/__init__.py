@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engram.link import wire
 from engram.nn.model import ModelSpec
+from engram.nn.objectives import WITHOUT_ANSWERS
 from engram_host.convert import model_file
 from engram_host.device import learner_options
 from engram_host.errors import DeviceError, EngramWarning, InputError, LinkError
@@ -303,7 +304,9 @@ class Device:
         learn from."""
         learner = self.check_inputs(samples)
         if len(samples):
-            samples.check(learner["classes"], learner.get("targets", 0))
+            kinds = {output["objective"] for output in learner.get("outputs", ())}
+            answered = kinds.isdisjoint(WITHOUT_ANSWERS)
+            samples.check(learner["classes"], learner.get("targets", 0), answered)
         return learner
 
     def check_inputs(self, samples: Samples) -> dict[str, Any]:

@@ -35,7 +35,9 @@ PACKAGES = {
         "a model file, its layers forward and backward over one arena",
         "__init__ backend compat errors holder npy places progress memory memory/* nn nn/*",
         asked="nn/integers nn/integer_stage nn/steps nn/quantizing nn/scales nn/formats/q8 "
-        "nn/partial nn/channels nn/recompute",
+        "nn/partial nn/channels nn/channel_steps nn/recompute nn/clipping nn/velocity "
+        "nn/variational nn/objectives/reconstruct nn/objectives/bernoulli nn/objectives/kl_* "
+        "nn/objectives/regress",
     ),
     "store": Package(
         "samples and learned states in flash",
@@ -47,7 +49,8 @@ PACKAGES = {
         "continual continual/* opener stores",
         ("core", "store"),
         asked="continual/strategies/[!_br]* continual/policies/[!_b]* continual/strategies/bias "
-        "continual/strategies/replay_* continual/health continual/herd continual/moving",
+        "continual/strategies/replay_* continual/health continual/herd continual/moving "
+        "continual/scoring",
     ),
     "link": Package(
         "the agent that the `engram` command talks to",

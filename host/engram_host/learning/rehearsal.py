@@ -21,7 +21,7 @@ def warning(device: Device, learner: dict[str, Any], samples: Samples) -> str | 
     that knows classes by their samples alone. learner: the board's facts about it.
     """
     strategy = strategies.strategy_class(learner["strategy"])
-    if not learner["classes"]:
+    if not learner["classes"] or samples.y is None:
         return None
     missing = set(range(learner["known"])) - set(np.unique(samples.labels).tolist())
     words = f"the {len(missing)} classes that {learner['model']} knows"

@@ -62,6 +62,10 @@ class Samples:
         if self.targets is None:
             self.labels  # noqa: B018
 
+    def without_answers(self) -> Samples:
+        """The inputs alone."""
+        return replace(self, y=None, targets=None, class_names=())
+
     def with_names(self, names: Sequence[str]) -> Samples:
         """The same, where y are places in a list of class names."""
         return replace(self, class_names=tuple(names))
@@ -102,16 +106,21 @@ class Samples:
             f"{size} {self.dtype}; {advice}"
         )
 
-    def check(self, classes: int, targets: int) -> None:
+    def check(self, classes: int, targets: int, answered: bool = True) -> None:
         """Raises InputError unless the samples have what a model learns from.
 
-        classes: that it tells apart, 0 where it does not. targets: values of a target.
+        classes: that it tells apart, 0 where it does not. targets: values of a target. answered:
+        False where it learns from inputs alone, too.
         """
         width = 0 if self.targets is None else self.targets.shape[1]
+        if not answered and self.y is None and not width:
+            return
         if (self.y is not None, width) != (classes > 0, targets):
             raise InputError(
                 f"expected samples with {_words(classes > 0, targets)}, as the model learns them, "
-                f"got {_words(self.y is not None, width)}; give an .npz with x"
+                f"got {_words(self.y is not None, width)}; "
+                + ("" if answered else "leave the answers away with --unlabelled, or ")
+                + "give an .npz with x"
                 + (f", y: integers from 0 to {classes - 1}" if classes else "")
                 + (f", {'targets' if classes else 'y'}: float32 (n, {targets})" if targets else "")
             )

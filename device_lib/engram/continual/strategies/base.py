@@ -15,7 +15,8 @@ class Strategy:
     STEPS = STEPS  # of a learning run at least, where nobody says how many
     SCOPE = None  # what learns: a scope or preset of nn.scope; None: all, or as asked for
     COMPOSITION = "balanced"  # of a batch: one of composition.COMPOSITIONS
-    OBJECTIVES = ("classify", "regress")  # of the model's outputs that it can work with
+    # Of the model's outputs that it can work with.
+    OBJECTIVES = ("classify", "regress", "reconstruct", "bernoulli", "kl_mean", "kl_spread")
     FORMATS = ("f32", "q8")  # of the nodes that learn
     GRADIENTS = False  # it needs the gradients of a whole mini-batch in one place
     TEACHER = False  # a second forward pass goes before, with the parameters in buffer "teacher"

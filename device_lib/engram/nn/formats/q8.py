@@ -16,6 +16,8 @@ INTEGER = True  # its rows name records, and steps in the place of gradients of 
 
 # Ops whose output is of the exponent of their input.
 KEEPS = ("relu", "relu6", "maxpool", "flatten", "reshape")
+# Ops of which a sample can keep some structures.
+_CHOOSABLE = ("dense", "conv2d", "pointwise", "depthwise")
 
 _VIEW = ("view out x",), ("view dx dout",), ()
 _VALUES = "%s_fwd_q8 out so x sx w sw b %s"
@@ -98,4 +100,6 @@ def suits(node, is_output):
 
 
 def some(op):
-    """None: no op keeps some of its structures."""
+    """(rows backward, bias rows) of an op where samples keep some of its structures, or None. They
+    are those of the whole pass: keep_largest_q8 sets the other errors to 0, which cost little."""
+    return rows(op)[1:] if op in _CHOOSABLE else None

@@ -2,8 +2,9 @@
 
 Such a file has
 
-    STATS      numbers that its loss kernel writes, the sum of the losses first
-    EXPECTED   the buffer of what is expected: "labels" or "targets"
+    stats(n)   numbers that its loss kernel writes for an output of n values, the sum of the losses
+               of samples first
+    EXPECTED   what is expected: "labels", "targets", or the "latent" itself; None: nothing
     loss(gradient, stats, out, expected, batch, n), answer(out, n)   rows of kernels
     value(window)           what predict() answers
 
@@ -12,7 +13,9 @@ scores.py has what evaluate() counts.
 
 from ...errors import ModelError
 
-NAMES = ("classify", "regress")
+# Those that samples without an answer are enough for.
+WITHOUT_ANSWERS = ("reconstruct", "bernoulli")
+NAMES = ("classify", "regress", "reconstruct", "bernoulli", "kl_mean", "kl_spread")
 
 
 def load(name):

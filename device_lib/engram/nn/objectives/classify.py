@@ -1,7 +1,10 @@
 """Telling classes apart: cross-entropy of the softmax of an output and a u8 label."""
 
-STATS = 2  # the second: how many were right
 EXPECTED = "labels"
+
+
+def stats(n):
+    return 2  # the second: how many were right
 
 
 def loss(gradient, stats, out, expected, batch, n):

@@ -1,7 +1,10 @@
 """Regression: mean squared error of an output and a target of float32 values."""
 
-STATS = 1
 EXPECTED = "targets"
+
+
+def stats(n):
+    return 1
 
 
 def loss(gradient, stats, out, expected, batch, n):

@@ -1,0 +1,24 @@
+"""The part of a code's means in its divergence from standard normal.
+
+mean**2 / 2, summed over the units of a sample: Kingma and Welling, "Auto-Encoding
+Variational Bayes" (ICLR 2014), appendix B.
+"""
+
+EXPECTED = None
+
+
+def stats(n):
+    return 1 + n  # then those of each unit
+
+
+def loss(gradient, stats, out, expected, batch, n):
+    return [("kl_mean", [gradient, stats, out, batch, n], ())]
+
+
+def answer(out, n):
+    return []
+
+
+def value(window):
+    """A list of the output's values."""
+    return list(window)

@@ -1,0 +1,167 @@
+"""Models that learn without answers, on any host: auto-encoders of images and of values, one of
+them with a classifier on its code.
+
+"exact" lines must be equal everywhere; numbers of "close" lines may differ by the float32
+tolerance that the caller states. A step runs with the heap locked where there is a lock.
+"""
+
+import gc
+import io
+from binascii import crc32
+
+import tiny_model
+from engram import Learner, ModelSpec
+from engram.compat import bytes_of, heap_lock, heap_unlock
+from engram.errors import DataError
+from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+
+PAGE = 16
+FLASH = RamFlash(24, 1024, PAGE)
+ROOM = []  # for the arena of the next learner, kept in one piece
+ROOM_BYTES = 28 * 1024
+UNITS, HIDDEN = 3, 16
+CONV = {"kernel": [2, 2], "stride": [2, 2], "pad": [0, 0, 0, 0]}
+
+# name: (objective of the reconstruction, whether there is a classifier, options of the learner)
+CASES = (
+    ("bernoulli", "bernoulli", False, {}),
+    ("gaussian", "reconstruct", False, {"optimiser": "adam", "lr": 0.01}),
+    ("classes", "bernoulli", True, {}),
+    ("micro", "bernoulli", True, {"micro": 2}),
+)
+
+
+def nodes(objective, classifier):
+    """(nodes, outputs, tensors) of an auto-encoder of tiny_model's images."""
+    gen = tiny_model._lcg(23)
+    tensors, out = [], []
+
+    def add(name, op, *inputs, w=None, b=None, **attributes):
+        node = dict(attributes, name=name, op=op)
+        node["in"] = list(inputs)
+        for key, shape, scale in (("w", w, 0.4), ("b", b, 0.1)):
+            if shape:
+                node[key] = name + "." + key
+                data = tiny_model._f32(gen, tiny_model._size(shape), scale)
+                tensors.append((node[key], "F32", shape, data))
+        out.append(node)
+
+    add("conv", "conv2d", "input", w=(4, 2, 2, 2), b=(4,), out=[3, 3, 4], **CONV)
+    add("relu", "relu", "conv")
+    add("code_mean", "dense", "relu", w=(UNITS, 36), b=(UNITS,), out=[UNITS])
+    add("code_spread", "dense", "relu", w=(UNITS, 36), b=(UNITS,), out=[UNITS])
+    add("code", "sample", "code_mean", "code_spread")
+    add("back", "dense", "code", w=(36, UNITS), b=(36,), out=[36])
+    add("back_relu", "relu", "back")
+    add("image", "reshape", "back_relu", out=[3, 3, 4])
+    add("again", "conv2d_t", "image", w=(4, 2, 2, 2), b=(2,), out=[6, 6, 2], **CONV)
+    outputs = [
+        {"node": "again", "objective": objective},
+        {"node": "code_mean", "objective": "kl_mean", "weight": 0.0625, "warm_up": 8},
+        {"node": "code_spread", "objective": "kl_spread", "weight": 0.0625, "warm_up": 8},
+    ]
+    if classifier:
+        add("seen", "stop", "code_mean")
+        add("classes", "dense", "seen", w=(4, UNITS), b=(4,), out=[4])
+        outputs.append({"node": "classes", "objective": "classify"})
+    return out, outputs, tensors
+
+
+def model(objective, classifier):
+    """The bytes of a model file."""
+    graph, _ = tiny_model.graph_and_tensors()
+    own, outputs, tensors = nodes(objective, classifier)
+    for stage in ("frozen", "adaptive"):
+        graph.pop(stage)
+    graph["classes"] = 4 if classifier else 0
+    graph["nodes"], graph["outputs"] = own, outputs
+    graph["latent"] = {"node": "input", "shape": graph["input"]["shape"], "scale": 1 / 255,
+                       "zero_point": -128}
+    return tiny_model.pack(graph, tensors, "2")
+
+
+def open_learner(objective, classifier, **options):
+    spec = ModelSpec(io.BytesIO(model(objective, classifier)))
+    store, checkpoints = regions(FLASH, 128 + 3 * spec.parameter_bytes, PAGE)
+    store = ReplayStore(store, PAGE, spec.latent_id, spec.latent_elems)
+    checkpoints = Checkpoints(checkpoints, PAGE, spec.model_id)
+    usual = {"batch": 8, "lr": 0.1, "seed": 3, "budget": 20, "policy": "reservoir"}
+    gc.collect()
+    ROOM.clear()
+    return Learner(spec, store, checkpoints, **dict(usual, **options))
+
+
+def keep_room():
+    gc.collect()
+    ROOM.append(bytearray(ROOM_BYTES))
+
+
+def close(name, values):
+    print("close", name, " ".join(["%.6g" % v for v in values]))
+
+
+def learn(learner, name):
+    """A learning run: which records each step has, its losses and those of each output."""
+    picks, losses, rights = 0, [], []
+    for record in learner.steps(4):
+        picks = crc32(bytes(learner.slots), picks)
+        losses.append(record["loss"])
+        losses += [record["losses"][key] for key in sorted(record["losses"])]
+        rights.append("-" if record["acc"] is None else "%.3f" % record["acc"])
+    print("exact", name, "picks %08x" % (picks & 0xFFFFFFFF), " ".join(rights))
+    close(name + "-losses", losses)
+    gc.collect()
+    heap_lock()
+    try:
+        learner.step()
+    finally:
+        heap_unlock()
+
+
+def check(name, objective, classifier, options):
+    for block in range(FLASH.blocks):
+        FLASH.ioctl(6, block)
+    learner = open_learner(objective, classifier, **options)
+    facts = learner.info()
+    print("exact", name, [(o["name"], o["objective"], o["values"]) for o in facts["outputs"]])
+    for labels in ((0, 1), (2, 3)):
+        for label in labels:
+            for i in range(6):
+                known = classifier and i % 3 == 0
+                learner.observe(tiny_model.sample(label, i), label if known else None)
+        learn(learner, name)
+        learner.end_session()
+    print("exact", name, "labels", sorted(set(learner.store.labels)))
+    close(name + "-params", learner.stage.params)
+    x = tiny_model.sample(2, 50)
+    close(name + "-score", [learner.score(x), learner.score(x)])
+    answer = learner.predict(x)
+    for key in ("again", "code_mean", "code_spread"):
+        close(name + "-" + key, answer[key])
+    tests = [(tiny_model.sample(c, 90), c if classifier else None) for c in range(4)]
+    result = learner.evaluate(tests)
+    losses = [result[key]["loss"] for key in ("again", "code_mean", "code_spread")]
+    close(name + "-evaluated", losses)
+    print("exact", name, "right", result.get("correct"), "of", result["n"])
+    for y in ((None,) if classifier else ()) + ((1.5,) if classifier else (2,)):
+        try:
+            print("exact", name, learner.inputs.expected(y))
+        except DataError as e:
+            print("exact", name, e)
+    learner.save()
+    before = bytes(bytes_of(learner.stage.params))
+    learner = None
+    keep_room()
+    again = open_learner(objective, classifier, **options)
+    print("exact", name, "load", again.load(), again.session, len(again.store))
+    print("exact", name, "reloaded", bytes(bytes_of(again.stage.params)) == before)
+
+
+def main():
+    for name, objective, classifier, options in CASES:
+        keep_room()
+        check(name, objective, classifier, options)
+
+
+if __name__ == "__main__":
+    main()
