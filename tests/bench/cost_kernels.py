@@ -102,21 +102,24 @@ def text(content):
     return "\n".join(lines) + "\n" + ",\n".join(rows) + "\n}}\n"
 
 
+def put(name, entry, shapes):
+    """Writes the entry of a board into the file as it is now: another process may count another
+    board."""
+    content = json.loads(FILE.read_text()) if FILE.is_file() else {"shapes": {}, "boards": {}}
+    if any(shapes.get(k, v) != v for k, v in content["shapes"].items()):
+        content["boards"] = {}  # their counts are of other shapes
+    content["shapes"] = shapes
+    content["boards"][name] = entry
+    FILE.write_text(text(content))
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("boards", nargs="*", default=BOARDS, metavar="BOARD")
     chosen = options.parse_args().boards
     wanted = kernels()
-    content = {"shapes": {}, "boards": {}}
-    if FILE.is_file():
-        content = json.loads(FILE.read_text())
-    shapes = wanted_sizes(wanted)
-    if any(shapes.get(k, v) != v for k, v in content["shapes"].items()):
-        content["boards"] = {}  # their counts are of other shapes
-    content["shapes"] = shapes
     for name in chosen:
-        content["boards"][name] = measure(name, wanted)
-        FILE.write_text(text(content))
+        put(name, measure(name, wanted), wanted_sizes(wanted))
         print(f"{name}: {len(wanted)} kernels counted", flush=True)
     print(f"wrote {FILE.relative_to(ROOT)}")
 

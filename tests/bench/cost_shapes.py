@@ -68,6 +68,8 @@ SHAPES = {
     "B P C": ((1, 49, 16), (16, 49, 16), (4, 16, 64), (1, 1, 1), (16, 16, 8)),
     "P M N to at C": ((16, 24, 16, 0, 0, 16), (196, 16, 8, 8, 0, 8), (1, 1, 1, 0, 0, 1),
                       (49, 64, 32, 0, 0, 32)),
+    # never two parts: their 6 numbers would look like a record of q8
+    "P M N": ((16, 8, 32, 3), (196, 4, 16, 4), (1, 16, 64, 8), (64, 16, 64, 8)),
     "B H W C OH OW top left": ((1, 8, 8, 8, 10, 10, 1, 1), (16, 4, 4, 16, 6, 6, 1, 1),
                                (1, 28, 28, 1, 30, 30, 1, 1), (1, 1, 1, 1, 1, 1, 0, 0)),
     "": ((1,), (16,), (160,), (1000,), (4096,)),
@@ -75,7 +77,10 @@ SHAPES = {
 }  # fmt: skip
 _READ = tuple((B, n, bits) for bits in (8, 4, 3) for B, n in
               ((1, 64), (1, 192), (16, 64), (8, 192)))  # fmt: skip
+_RECORDS = ((1,), (4,), (12,), (30,))
 OWN = {
+    "clear_q8": _RECORDS,
+    "follow_q8": _RECORDS,
     "gather_latents": _READ,
     "gather_codes": _READ,
     "draw_batch": ((1, 1, 8, 8, 8), (2, 1, 20, 30, 30), (4, 2, 20, 9, 40), (8, 4, 20, 30, 30),
@@ -93,4 +98,6 @@ def shapes(kernel, arguments, cases):
     if kernel in OWN:
         return OWN[kernel]
     found = SHAPES.get(kind(arguments))
-    return found or [shape for shape in cases if 0 not in shape]
+    if found and not (cases and len(cases[0]) != len(found[0])):
+        return found
+    return [shape for shape in cases if 0 not in shape]

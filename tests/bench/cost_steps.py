@@ -29,8 +29,16 @@ COMPARED = {
         {"batch": 16, "micro": 16, "bits": 4},
         {"batch": 8, "micro": 2, "bits": 8},
         {"batch": 16, "micro": 16, "bits": 4, "scope": "head"},
+        {"batch": 16, "micro": 16, "bits": 4, "format": "q8"},
+        {"batch": 8, "micro": 2, "bits": 8, "format": "q8"},
+        {"batch": 16, "micro": 16, "bits": 4, "scope": "head", "format": "q8"},
+        {"batch": 16, "micro": 16, "bits": 4, "format": "mixed"},
     ),
-    "spoken_digits": ({"batch": 4, "micro": 4, "bits": 4},),
+    "spoken_digits": (
+        {"batch": 4, "micro": 4, "bits": 4},
+        {"batch": 4, "micro": 4, "bits": 4, "format": "q8"},
+        {"batch": 16, "micro": 8, "bits": 8, "format": "mixed"},
+    ),
 }
 
 
@@ -49,7 +57,7 @@ def sizes_of(path, options):
     """The work of a step of such a learner."""
     options = dict(options)
     wanted = Wanted(path, options)
-    plan = wanted.config.plan_of(options["micro"], False)
+    plan = wanted.config.plan_of(options["micro"])
     return Work.of(plan, wanted.spec.latent_elems, options["bits"], wanted.spec.known).step
 
 

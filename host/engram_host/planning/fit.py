@@ -7,7 +7,7 @@ is free: while its layers are bound, the graph and the rows of the kernels lie b
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, TypedDict
 
@@ -20,7 +20,7 @@ from engram.nn.model import ModelSpec
 from ..line.room import needed_bytes as file_bytes
 from .flash import FlashPlan, flash_plan
 from .room import Facts, Room, room_of
-from .work import Work
+from .work import Work, computed_twice
 
 # Heap beside a plan while a learner is opened, in bytes: for any model, and per node of its graph;
 # with the library in RAM also its code. Found with tests/bench/opening.py, which fills the heap of
@@ -44,7 +44,8 @@ class Fit(TypedDict):
 
     board: str
     micro: int  # samples in memory at a time
-    recompute: bool  # latents are read twice per step, so that less is kept in memory
+    recompute: list[str]  # what a step computes twice, so that less is kept in memory
+    recompute_macs: int  # of a step, for that
     needed_bytes: int  # with an index of as many latents as its flash holds, or as were asked for
     opening_bytes: int  # the most while it is opened, needed_bytes included
     available_bytes: int
@@ -53,6 +54,10 @@ class Fit(TypedDict):
     reasons: list[str]  # why it does not
     proposal: dict[str, Any]  # options with which it fits; {} for none
     flash: FlashPlan | None
+
+
+# A micro-batch, what is computed twice, bytes of the plan.
+Way = tuple[int, tuple[str, ...], int]
 
 
 class Wanted:
@@ -71,23 +76,29 @@ class Wanted:
             self.spec.widen(classes)
         self.config = Config(self.spec, **rest)
         self.nodes = len(self.spec.net.frozen) + len(self.spec.net.adaptive)
-        self._totals: list[tuple[int, bool, int]] | None = None
+        self._totals: list[Way] = []
 
-    def ways(self, slots: int, bits: int = 0) -> list[tuple[int, bool, int]]:
-        """[(micro-batch, recompute, bytes of the plan)] with an index of so many records.
+    def ways(self, slots: int, bits: int = 0) -> list[Way]:
+        """The ways with an index of so many records, from the fastest to the smallest.
 
         bits: of a latent element; 0: those that were asked for.
         """
-        if self._totals is None:
-            plan = self.config.plan_of
-            self._totals = [(*way, plan(*way).layout.total_bytes) for way in self.config.ways()]
+        for plan in () if self._totals else self.config.plans():
+            total = plan.layout.total_bytes
+            if not self._totals or total < self._totals[-1][2]:
+                self._totals.append((plan.micro, tuple(plan.recompute), total))
         index = index_bytes(self.spec.latent_elems, slots, bits or self.bits) if slots else 0
         return [(micro, again, total + index) for micro, again, total in self._totals]
 
-    def work(self, micro: int, recompute: bool, bits: int = 0) -> Work:
+    def work(self, micro: int, recompute: Sequence[str], bits: int = 0) -> Work:
         """The calls of kernels of such mini-batches, with all classes in use. bits: as there."""
         plan = self.config.plan_of(micro, recompute)
         return Work.of(plan, self.spec.latent_elems, bits or self.bits, self.spec.classes or 0)
+
+    def macs_again(self, micro: int, recompute: Sequence[str]) -> int:
+        """Multiply-accumulates of a step for what it computes twice."""
+        plan = self.config.plan_of(micro, recompute)
+        return self.config.batch * sum(computed_twice(plan).values())
 
     def changed(self, change: Mapping[str, Any]) -> Wanted | None:
         """The same with other options; None where they do not go together."""
@@ -121,7 +132,8 @@ def fit(board: Facts, target: Wanted, replay_slots: int = 0, propose: bool = Tru
     return {
         "board": board["name"],
         "micro": micro,
-        "recompute": again,
+        "recompute": list(again),
+        "recompute_macs": target.macs_again(micro, again) if again else 0,
         "needed_bytes": least,
         "opening_bytes": least + opening,
         "available_bytes": room.heap,
@@ -133,7 +145,7 @@ def fit(board: Facts, target: Wanted, replay_slots: int = 0, propose: bool = Tru
     }
 
 
-def _way(ways: list[tuple[int, bool, int]], heap: int, opening: int) -> tuple[int, bool, int]:
+def _way(ways: list[Way], heap: int, opening: int) -> Way:
     """The way that a board takes: the first that can be opened and leaves a part of the heap,
     else the smallest."""
     spare = max(opening, int(heap * SPARED[0]))

@@ -22,7 +22,7 @@ from engram.nn.plan import Plan
 from .energy import Board, Cost, cost, has_power_figures
 from .fit import Fit, Wanted, fit
 from .timing import core_costs
-from .work import instructions, not_counted
+from .work import computed_twice, instructions, not_counted
 
 
 class LayerPlan(TypedDict):
@@ -38,7 +38,7 @@ class LayerPlan(TypedDict):
     flash_bytes: int  # in the model file
     ram_bytes: int  # parameters, what the optimiser keeps of them, output and its gradient
     macs_forward: int  # one sample
-    macs_backward: int
+    macs_backward: int  # with what is computed twice
 
 
 class PlanReport(TypedDict):
@@ -89,7 +89,7 @@ def plan_report(
     in the total, and for each board as many as its flash holds. bits, strategy, classes: as the
     learner takes them. micro: samples in memory at a time, a divisor of batch; None: the whole
     batch, and for each board as many as fit. options: scope, depth, optimiser, momentum, clip,
-    keep and skip, as the learner takes them. Raises ModelError, DataError.
+    keep, skip and recompute, as the learner takes them. Raises ModelError, DataError.
     """
     path = Path(spec_path)
     boards = list(boards)
@@ -176,7 +176,7 @@ def _frozen_layers(spec: Any) -> list[LayerPlan]:
 
 def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
     program = plan.program
-    needs = program.needs_gradient()
+    needs, again = program.needs_gradient(), computed_twice(plan)
     own = {row[0]: row[2] for row in plan.layout.rows}  # buffers that lie in no other's memory
     copies = (plan.choice.gradients is not None) + len(plan.states)  # per parameter that learns
     rows: list[LayerPlan] = []
@@ -195,6 +195,7 @@ def _adaptive_layers(spec: Any, plan: Plan) -> list[LayerPlan]:
         row["macs_backward"] = own_macs + inputs * row["macs_forward"]
         if plan.partial:
             row["macs_backward"] = round(row["macs_backward"] * plan.partial.share(node))
+        row["macs_backward"] += again.get(name, 0)
         rows.append(row)
     return rows
 
@@ -268,7 +269,8 @@ def plan_table(report: PlanReport) -> RenderableType:
     )
     parts: list[RenderableType] = [layers, peak]
     if any(row["flash"] for row in report["fit"]):
-        parts += [Text(), _memory_table(report), Text(_AVAILABLE, style="dim"), *_refusals(report)]
+        parts += [Text(), _memory_table(report), Text(_AVAILABLE, style="dim")]
+        parts += [*_twice(report), *_refusals(report)]
     if report["step"]:
         parts += [Text(), _cost_table(report), *_means(report)]
     return Group(*parts)
@@ -294,11 +296,23 @@ def _memory_table(report: PlanReport) -> Table:
             f"{row['needed_bytes']:,}",
             f"{row['opening_bytes']:,}",
             f"{about}{row['available_bytes']:,}",
-            f"{row['micro']}, read twice" if row["recompute"] else f"{row['micro']}",
+            f"{row['micro']}, recomputed" if row["recompute"] else f"{row['micro']}",
             f"{flash['latents']:,}" if flash else "–",
             Text("yes", "green") if row["fits"] else Text("no", "bold red"),
         )
     return table
+
+
+def _twice(report: PlanReport) -> Iterable[Text]:
+    """Lines on boards that compute layers twice, and on the cost."""
+    for row in report["fit"]:
+        if row["recompute"]:
+            more, names = row["recompute_macs"], ", ".join(row["recompute"])
+            yield Text.assemble(
+                (f"{row['board']}: ", "bold"),
+                f"computes twice per step: {names}; {more:,} multiply-accumulates more",
+                f" (+{more / report['macs_step']:.1%})" if report["macs_step"] else "",
+            )
 
 
 def _refusals(report: PlanReport) -> Iterable[Text]:

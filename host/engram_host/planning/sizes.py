@@ -32,14 +32,25 @@ _TERMS = {
     "P C": ("P", "C", "P*C"),
     "B P C": ("B*C", "B*P*C"),
     "P M N to at C": ("P", "P*C"),
+    "P M N": ("P", "P*M"),
     "B H W C OH OW top left": ("B*H", "B*H*W*C", "B*OH*OW*C"),
 }
+# More of them for kernels of q8, in the same kinds: what is done once a window or an input pixel,
+# the packing of bytes, which B samples share, and what goes one by one where channels are `few`,
+# less than the four that lie in a word.
+_MORE_OF_Q8 = {
+    "geom": ("B*OH*OW", "B*TH*TW*C", "TH*TW*K*C", "K*R*S*few", "B*TH*TW*K*few"),
+    "channelwise": ("B*H*W", "B*OH*OW", "B*TH*TW"),
+}
+_FEW = 4
 STEP = "step"  # no kernel: what a training step does outside of them
 # These read the batch of the settings and, of the flash, the latents; nothing else.
 _OWN_TERMS = {
     "draw_batch": ("batch",),
     "gather_latents": ("rows", "size", "size*bits"),
     "gather_codes": ("rows", "size", "size*bits"),
+    "clear_q8": ("any",),  # the numbers of its records
+    "follow_q8": ("any",),
     STEP: ("micros", "rows"),
 }
 
@@ -57,7 +68,7 @@ def terms(kernel: str) -> tuple[str, ...]:
     arguments = _arguments(kernel)
     own = _TERMS.get(kind(arguments))
     if own:
-        return own
+        return (_MORE_OF_Q8.get(kind(arguments), ()) if kernel.endswith("_q8") else ()) + own
     lengths = (size for _, letter, size, _ in arguments if letter in "FBfb" and size != "any")
     return tuple(dict.fromkeys(size for size in lengths if size.isidentifier())) or ("1",)
 
@@ -93,6 +104,7 @@ def _sizes(kernel: str, args: Sequence[Any], known: int) -> Iterator[tuple[str, 
         elif name == _GEOM:
             yield from zip(_GEOMETRY, arg)
             yield from (("OH", arg[12]), ("OW", arg[13]))
+            yield "few", arg[2] if arg[2] < _FEW else 0
             for axis, name in enumerate(("TH", "TW")):
                 size, taps, stride, pad, dilation, out = (arg[i + axis] for i in _AXIS)
                 yield name, _inside(size, taps, stride, pad, dilation, out)

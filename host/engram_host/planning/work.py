@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engram.nn.names import LISTS, VIEW
+from engram.nn.names import AGAIN, LISTS, VIEW
+from engram.nn.ops import macs
 
 from .kernel_costs import CoreCosts
 from .sizes import STEP, sizes
@@ -36,7 +37,7 @@ class Work(NamedTuple):
             if section not in plan.sections:
                 return []
             return [
-                (_whole(plan, kernel, args, sizes(kernel, args, known)), times)
+                (_whole(plan, kernel, args, sizes(kernel, _sized(plan, args), known)), times)
                 for kernel, args, _ in plan.section(section)
                 if kernel != VIEW
             ]
@@ -52,10 +53,33 @@ class Work(NamedTuple):
         read = {"rows": micro, "size": micro * latent_elems, "bits": bits}
         reads = 2 if "again" in plan.sections else 1
         step.append((("draw_batch", {"batch": micro}), micros))
-        step.append((("gather_latents", read), reads * micros))
+        gather = "gather_codes" if plan.program.graph.latent_format == "q8" else "gather_latents"
+        step.append(((gather, read), reads * micros))
         rows = sum(times for _, times in step)
         step.append(((STEP, {"micros": micros, "rows": rows}), 1))
         return cls(observe, predict, step)
+
+
+def computed_twice(plan: Any) -> dict[str, int]:
+    """{node: its multiply-accumulates of one sample} of those that each step computes twice.
+
+    plan: nn.sections.Sections.
+    """
+    rows = plan.section("backward") + (plan.section("again") if "again" in plan.sections else [])
+    written = {row[1][0][0] for row in rows if isinstance(row[1][0], tuple)}
+    nodes = plan.program.graph.adaptive
+    return {node["name"]: macs(node) for node in nodes if AGAIN + node["name"] in written}
+
+
+def _sized(plan: Any, args: Sequence[Any]) -> list[Any]:
+    """Arguments of a row; a window of all of a buffer of records, which grows while rows are made,
+    has its elements."""
+    return [
+        (arg[0], 0, plan.program.sizes[arg[0]][1] // 4, 0)
+        if isinstance(arg, tuple) and arg[2] is None
+        else arg
+        for arg in args
+    ]
 
 
 _SOME = "_some"  # end of the names of kernels whose samples have lists of structures

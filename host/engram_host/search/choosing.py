@@ -9,7 +9,7 @@ from engram.continual.defaults import BITS
 
 from ..samples import Samples
 from .contributions import analysed, layers, rows
-from .search import Wish, push_command, row_of, setup
+from .search import Wish, push_command, row_of, run_of, setup
 from .study import Choice
 
 # All but the scope, where a user gives no other.
@@ -29,7 +29,7 @@ def chosen(
     """
     wish, spec, data, costs, trials, rest = setup(wish, samples, test)
     point = {name: wish.options.get(name, value) for name, value in _POINT.items()}
-    analysis = analysed(layers(spec), costs, trials.accuracy, point, on_run)
+    analysis = analysed(layers(spec), costs, run_of(trials, costs), point, on_run)
     report = rows(analysis)
     for row, one in zip(report["chosen"], analysis.choices):
         choice = Choice({**point, "scope": one.scope}, one.accuracy, one.way)

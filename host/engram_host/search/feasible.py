@@ -1,7 +1,8 @@
 """RAM, flash and time of a point, before anything is trained: what the plan computes.
 
 A point is refused where no way of it stays within the limits. A way is a size of micro-batch, and
-whether latents are read twice: it costs RAM or time, and leaves what is learned the same.
+what is computed twice: it costs RAM or time, and leaves what is learned the same. Not so in q8,
+where each micro-batch takes a step of its own: there a point has the fastest way alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Way(NamedTuple):
     where the board's are not known)."""
 
     micro: int
-    recompute: bool
+    recompute: tuple[str, ...]
     ram: int
     flash: int
     time: float | None
@@ -92,6 +93,10 @@ class Costs:
         self._flash = cache(self._region)
         self._times = cache(self._instructions)
 
+    def check(self, form: str, scope: str | None = None) -> None:
+        """Raises DataError where no learner of these options has a number format."""
+        Wanted(self.path, {**self.options, **FORMATS[form], "scope": scope})
+
     def _planned(self, scope: str, form: str, batch: int) -> Wanted:
         options = {**self.options, **FORMATS[form], "scope": scope, "batch": batch}
         return Wanted(self.path, options)
@@ -107,11 +112,11 @@ class Costs:
         return plan
 
     def _instructions(
-        self, scope: str, form: str, batch: int, bits: int, micro: int, recompute: bool
+        self, scope: str, form: str, batch: int, bits: int, micro: int, again: tuple[str, ...]
     ) -> tuple[float, float]:
         """Instructions of an observed sample, and of a step."""
         assert self.core is not None
-        work: Work = self._wanted(scope, form, batch).work(micro, recompute, bits)
+        work: Work = self._wanted(scope, form, batch).work(micro, again, bits)
         for calls in (work.observe, work.step):
             self.not_counted.update(not_counted(calls, self.core))
         return instructions(work.observe, self.core), instructions(work.step, self.core)
@@ -130,15 +135,25 @@ class Costs:
         ]  # fmt: skip
         within = [way for way in ways if not self._over(way)]
         whole = [way for way in within if not way.recompute]
+        if wanted.spec.net.has_integers():
+            within, whole = within[:1], whole[:1]
         best = min(ways, key=lambda way: max(self._shares(way).values()))
         return Verdict(whole or within, self._shares(best))
 
-    def _session(self, point: Point, micro: int, recompute: bool) -> float | None:
+    def micro(self, point: Point) -> int | None:
+        """Samples in memory at a time, where they decide what is learned (q8); else None."""
+        wanted = self._wanted(point["scope"], point["format"], point["batch"])
+        if not wanted.spec.net.has_integers():
+            return None
+        ways = self.verdict(point).ways
+        return ways[0].micro if ways else None
+
+    def _session(self, point: Point, micro: int, again: tuple[str, ...]) -> float | None:
         """Seconds of a session: its samples observed, its steps taken."""
         if self.core is None:
             return None
         key = [point[name] for name in ("scope", "format", "batch", "bits")]
-        observe, step = self._times(*key, micro, recompute)
+        observe, step = self._times(*key, micro, again)
         return self.seconds * (self.new * observe + point["steps"] * step)
 
     def _most(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ Naujoks, 2006, for hypervolumes). The integral over the costs is a mean over ran
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -49,6 +50,7 @@ class Guide:
         self._rng = np.random.default_rng(seed)
         self._gains = self._covered(left)
         self._scales, self._noise = np.ones(len(spans)), _NOISES[1]
+        self._process = _Process(self._x, self._scales, self._noise)
         self._fitted = 0
 
     def _covered(self, left: Callable[[Point], list[tuple[float, ...]]]) -> NDArray[np.bool_]:
@@ -92,16 +94,12 @@ class Guide:
     def _predicted(self, tried: NDArray[np.int_], values: F64) -> tuple[F64, F64]:
         """Mean and standard deviation of the accuracy of every point."""
         middle, size = values.mean(), max(values.std(), 1e-3)
-        y = (values - middle) / size
         if abs(len(tried) - self._fitted) >= _REFIT or not self._fitted:
-            self._fit(self._x[tried], y)
+            self._fit(self._x[tried], (values - middle) / size)
             self._fitted = len(tried)
-        x = self._x[tried]
-        factor = np.linalg.cholesky(_kernel(x, x, self._scales) + self._noise * np.eye(len(x)))
-        cross = np.linalg.solve(factor, _kernel(x, self._x, self._scales))
-        mean = cross.T @ np.linalg.solve(factor, y)
-        variance = np.maximum(1 - np.square(cross).sum(axis=0), 1e-8)
-        return middle + size * mean, size * np.sqrt(variance)
+            self._process = _Process(self._x, self._scales, self._noise)
+        self._process.learn(tried, values)
+        return self._process.predicted(middle, size)
 
     def _fit(self, x: F64, y: F64) -> None:
         """Length scales and noise with the largest likelihood, one after the other, twice."""
@@ -117,6 +115,50 @@ class Guide:
                 value = _surprise(x, y, self._scales, noise)
                 if value < least:
                     least, self._noise = value, noise
+
+
+class _Process:
+    """A Gaussian process over points x, of unit variance, that learns their values one by one.
+
+    The rows of _cross are those of the Cholesky factor's inverse times the kernel (Rasmussen and
+    Williams, algorithm 2.1): a value more is a row more.
+    """
+
+    def __init__(self, x: F64, scales: F64, noise: float) -> None:
+        self._x, self._scales, self._noise = x, scales, noise
+        self._learned: list[int] = []
+        self._cross = np.zeros((16, len(x)))
+        self._whole = np.zeros((16, 2))  # the factor's inverse times the values, and times ones
+        self._explained = np.zeros(len(x))
+
+    def learn(self, tried: NDArray[np.int_], values: F64) -> None:
+        """The values of points, by their numbers; those that were learned stay as they are."""
+        seen = set(self._learned)
+        for point, value in zip(tried.tolist(), values.tolist()):
+            if point not in seen:
+                self._add(point, value)
+
+    def _add(self, point: int, value: float) -> None:
+        n = len(self._learned)
+        if n == len(self._cross):
+            self._cross = np.concatenate([self._cross, np.zeros_like(self._cross)])
+            self._whole = np.concatenate([self._whole, np.zeros_like(self._whole)])
+        cross, whole = self._cross[:n], self._whole[:n]
+        left = cross[:, point].copy()
+        size = math.sqrt(max(1 + self._noise - float(left @ left), 1e-12))
+        row = _kernel(self._x[point : point + 1], self._x, self._scales)[0] - left @ cross
+        self._cross[n] = row / size
+        self._whole[n] = (np.array([value, 1.0]) - left @ whole) / size
+        self._explained += np.square(self._cross[n])
+        self._learned.append(point)
+
+    def predicted(self, middle: float, size: float) -> tuple[F64, F64]:
+        """Mean and standard deviation at every point, where values are `middle` and `size` times
+        those of the process."""
+        n = len(self._learned)
+        values, ones = self._whole[:n].T
+        mean = middle + (values - middle * ones) @ self._cross[:n]
+        return mean, size * np.sqrt(np.maximum(1 - self._explained, 1e-8))
 
 
 def _kernel(a: F64, b: F64, scales: F64) -> F64:

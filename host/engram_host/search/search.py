@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from engram.errors import DataError
 from engram.nn.model import ModelSpec
 
 from ..learning import streams
@@ -16,7 +17,7 @@ from ..planning.room import Facts
 from ..samples import Input, Samples
 from .feasible import Costs, Limits, refusal
 from .front import hypervolume
-from .space import DIMENSIONS, FORMATS, Space
+from .space import DIMENSIONS, FORMATS, Point, Space
 from .study import Choice, Study, Tried, pareto
 from .trial import Data, Trials, groups_of, parts
 
@@ -77,6 +78,28 @@ def setup(wish: Wish, samples: Samples, test: Samples | None) -> Setup:
     return Setup(wish, spec, data, costs, Trials(wish.model, data, rest, wish.seed), rest)
 
 
+def run_of(trials: Trials, costs: Costs) -> Callable[[Point], float]:
+    """The accuracy of a point, run as the board runs it."""
+    return lambda point: trials.accuracy(point, costs.micro(point))
+
+
+def space_of(spec: ModelSpec, fixed: Mapping[str, Any], costs: Costs) -> tuple[Space, list[str]]:
+    """The points of a search, and why each number format is left out that no learner of such
+    options has. Raises DataError where none is left."""
+    space, reasons = Space(spec, fixed), []
+    for form in space.choices["format"]:
+        try:
+            costs.check(form, fixed.get("scope"))
+        except DataError as error:
+            reasons.append((form, error))
+    refused = [form for form, _ in reasons]
+    left = tuple(form for form in space.choices["format"] if form not in refused)
+    if not left:
+        raise reasons[0][1]
+    space.choices["format"] = left
+    return space, [f"{form}: {error}" for form, error in reasons]
+
+
 def searched(
     wish: Wish, samples: Samples, test: Samples | None, on_trial: Callable[[Tried], None]
 ) -> dict[str, Any]:
@@ -86,10 +109,10 @@ def searched(
     """
     wish, spec, data, costs, trials, rest = setup(wish, samples, test)
     fixed = {name: wish.options[name] for name in DIMENSIONS if name in wish.options}
-    space = Space(spec, fixed)
+    space, left_out = space_of(spec, fixed, costs)
     study = Study(
-        space, costs, trials.accuracy, seed=wish.seed, name=_name(wish, space, data, rest),
-        storage=wish.storage,
+        space, costs, run_of(trials, costs), seed=wish.seed,
+        name=_name(wish, space, data, rest), storage=wish.storage,
     )  # fmt: skip
     outcome = study.run(wish.trials, wish.minutes, on_trial)
     before = trials.before()
@@ -104,6 +127,7 @@ def searched(
         "limits": wish.limits._asdict(),
         "objectives": ["accuracy", *study.limits],
         "choices": {name: list(values) for name, values in space.choices.items()},
+        "left_out": left_out,
         "points": outcome.points,
         "fitting": outcome.fitting,
         "grid": outcome.grid,
@@ -154,6 +178,8 @@ def command(wish: Wish, choice: Choice, rest: Mapping[str, Any]) -> str:
     options = {**rest, **FORMATS[point["format"]]}
     options |= {name: point[name] for name in ("scope", "bits", "budget", "batch")}
     options |= {"micro": choice.way.micro, "steps": point["steps"], "seed": wish.seed}
+    if choice.way.recompute:
+        options["recompute"] = ",".join(choice.way.recompute)
     if wish.known is not None:
         options["known"] = wish.known
     for name, value in options.items():

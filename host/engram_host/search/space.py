@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from engram.nn.graph import reform
 from engram.nn.model import ModelSpec
+from engram.nn.ops import OPS
 from engram.nn.scope import learning
 
 Point = dict[str, Any]  # {dimension: choice}
 
-# Number format -> the options of a learner that make it. Those of SEARCHED are tried unless one is
-# given: of the others the kernels have no counts yet, so their time is a guess (`make bench`).
+# Number format -> the options of a learner that make it.
 FORMATS: dict[str, dict[str, Any]] = {
     "f32": {},
     "q8": {"format": "q8"},
     "mixed": {"format": "mixed"},
 }
-SEARCHED = ("f32",)
 
 BITS = (3, 4, 6, 8)
 BUFFERS = (50, 100, 200, 500, 1000, 2000)
@@ -37,10 +38,23 @@ def scopes(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+def formats(spec: ModelSpec) -> tuple[str, ...]:
+    """Number formats that make a difference to the layers of a model: a model whose output is its
+    only layer has no "mixed", one whose output cannot be q8 has no other q8 than "mixed"."""
+    found: dict[tuple[tuple[str, str], ...], str] = {}
+    for name, options in FORMATS.items():
+        net = copy.deepcopy(spec.net)
+        if options:
+            reform(net, options["format"])
+        layers = [node for node in net.adaptive if OPS[node["op"]][1]]
+        found.setdefault(tuple((node["name"], node["format"]) for node in layers), name)
+    return tuple(found.values())
+
+
 # Dimension -> its choices for a model, in an order in which neighbours are alike.
 DIMENSIONS: dict[str, Callable[[ModelSpec], Sequence[Any]]] = {
     "scope": scopes,
-    "format": lambda spec: SEARCHED,
+    "format": formats,
     "bits": lambda spec: BITS,
     "budget": lambda spec: BUFFERS,
     "batch": lambda spec: BATCHES,

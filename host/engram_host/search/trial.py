@@ -148,8 +148,11 @@ class Trials:
         """Share of the test that is right without learning."""
         return _accuracy(Learner(self._spec(), batch=16), self._data.test)
 
-    def accuracy(self, point: Point) -> float:
-        """Share of the test that is right after the last session; 0.0 where learning diverges."""
+    def accuracy(self, point: Point, micro: int | None = None) -> float:
+        """Share of the test that is right after the last session; 0.0 where learning diverges.
+
+        micro: samples in memory at a time, None: all of a mini-batch.
+        """
         data, budget = self._data, point["budget"]
         spec = self._spec()
         store = LatentStore(budget + data.most_new + 1, data.test.x.shape[1], point["bits"])
@@ -160,7 +163,7 @@ class Trials:
             scope=point["scope"],
             budget=budget,
             seed=self._seed,
-            **{**self._options, **FORMATS[point["format"]]},
+            **{**self._options, **FORMATS[point["format"]], **({"micro": micro} if micro else {})},
         )
         memory = _within(data.memory, budget, self._seed)
         if len(memory):

@@ -2,7 +2,8 @@
 
 Runs the cells that out/bench/budget does not hold yet, for at most --budget minutes; each result
 is stored as it comes, in a file of its own. With --docs the tables and plots of
-docs/benchmarks-budget.md are made from what is stored. --small runs a few cells that need no data
+docs/benchmarks-budget.md are made from what is stored, those of docs/search.md from the part
+"search". --small runs a few cells that need no data
 set and no board: seconds. tests/bench/test_budget.py runs those.
 """
 
@@ -25,6 +26,7 @@ import partial  # noqa: E402
 import published  # noqa: E402
 import replayed  # noqa: E402
 import scratch  # noqa: E402
+import search  # noqa: E402
 import steps  # noqa: E402
 from rows import Rows  # noqa: E402
 
@@ -33,7 +35,7 @@ from engram_host.errors import BuildError  # noqa: E402
 
 OUT = ROOT / "out" / "bench" / "budget"
 PARTS = {
-    part.PART: part for part in (scratch, replayed, partial, steps, published)
+    part.PART: part for part in (scratch, replayed, partial, steps, published, search)
 }  # in the order in which they run
 
 
@@ -83,10 +85,13 @@ def main() -> None:
     rows.drop(options.again)
     count = fill(rows, options.budget, options.only, options.small)
     print(f"{count} cells run, left: {missing(rows)}; wrote {options.out}")
-    print(budget_page.text(rows))
-    if options.docs:
-        budget_page.write(rows)
-        print("wrote docs/benchmarks-budget.md")
+    pages = {search: [search.PART], budget_page: [n for n in PARTS if n != search.PART]}
+    for page, parts in pages.items():
+        if set(parts) & set(options.only):
+            print(page.text(rows))
+            if options.docs:
+                page.write(rows)
+                print(f"wrote {page.DOCUMENT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
