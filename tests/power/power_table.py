@@ -41,6 +41,11 @@ def kills(figures):
     return "\n".join([*lines, f"| killed in | {where} |"])
 
 
+def of_kills(number_format):
+    """The name of the figures of a campaign."""
+    return "kills" if number_format == "f32" else f"kills_{number_format}"
+
+
 def write(name, figures):
     """Puts figures into out/bench/NAME.json."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -82,7 +87,7 @@ def power(figures):
     return "\n".join([*lines, f"| torn records served | {figures['torn']} |"])
 
 
-TABLES = {"kills": kills, "power": power}
+TABLES = {"kills": kills, "kills_q8": kills, "power": power}
 
 
 def put():

@@ -28,14 +28,17 @@ def main():
     options.add_argument("--kills", type=int, default=500)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--budget", type=float, help="minutes at most")
+    options.add_argument("--board", default="qemu_m4f")
+    options.add_argument("--format", default="f32", choices=killing.RATES)
     options.add_argument("--docs", action="store_true", help="tables into docs/power.md")
     options = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="engram-kill-") as state:
         killing.own_boards(state)
-        campaign = killing.Campaign(Path(state), options.seed)
+        campaign = killing.Campaign(Path(state), options.seed, options.board, options.format)
         campaign.run(options.kills, options.budget, tell)
-    figures = {"board": killing.BOARD, "seed": options.seed, **campaign.report()}
-    power_table.write("kills", figures)
+    figures = {"board": options.board, "format": options.format, "seed": options.seed}
+    figures.update(campaign.report())
+    power_table.write(power_table.of_kills(options.format), figures)
     print(power_table.kills(figures))
     if options.docs:
         power_table.put()

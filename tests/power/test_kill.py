@@ -4,25 +4,54 @@
 """
 
 import pytest
-from killing import BAD, Campaign
+from killing import BAD, MODEL, Campaign
 from ledger import Ledger
 
-KILLS = 30
+from engram_host import api, virtual
+
 SEED = 1
 
 
 @pytest.mark.board
 @pytest.mark.slow
-def test_nothing_acknowledged_is_lost(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("board", "number_format", "kills"), [("qemu_m4f", "f32", 30), ("unix", "q8", 15)]
+)
+def test_nothing_acknowledged_is_lost(tmp_path, monkeypatch, board, number_format, kills):
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path))
-    campaign = Campaign(tmp_path, SEED)
-    campaign.run(KILLS)
+    campaign = Campaign(tmp_path, SEED, board, number_format)
+    campaign.run(kills)
     figures = campaign.figures
     print(f"\n{campaign.report()}")
     assert campaign.faults == [] and not any(figures[bad] for bad in BAD)
-    assert figures["kills"] == KILLS
-    assert figures["observed"] > KILLS and figures["steps"] > KILLS and figures["saves"] > 0
+    assert figures["kills"] == kills
+    assert figures["observed"] > kills and figures["steps"] > kills and figures["saves"] > 0
     assert figures["collections"] > 0 and len(campaign.killed_in) >= 3
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_a_state_that_is_not_the_saved_one_is_noticed(tmp_path, monkeypatch):
+    """In the flash file and on the board, where another state than the last one was expected."""
+    monkeypatch.setenv("ENGRAM_STATE", str(tmp_path))
+    campaign = Campaign(tmp_path, SEED, "unix", "q8")
+    campaign.prepare()
+    try:
+        with api.connect("unix") as device:
+            device.open(MODEL, **campaign.options)
+            campaign.observe(device)
+            campaign.learn(device)
+            campaign.save(device)
+            campaign.judge_file()
+            assert campaign.faults == [] and list(campaign.saved) == [1]
+            (generation, predictions), = campaign.saved.items()
+            label, share = predictions[0]
+            campaign.saved = {generation: [(label, share + 0.001), *predictions[1:]]}
+            campaign.judge_file()
+            campaign.check(device)
+    finally:
+        virtual.stop("unix")
+    assert campaign.figures["states_lost"] == 2
 
 
 def test_the_ledger_notices():
