@@ -60,9 +60,9 @@ MOST_NAMES = 1524
 
 
 def test_a_session_has_room_for_its_names(stock, repl):
-    """MicroPython keeps each name that it has read. 60 are for other strategies and policies, and
-    for programs."""
+    """MicroPython keeps each name that it has read. A demo reads 66 more than these modules have;
+    34 are for other strategies and policies, and for programs."""
     line = stock("qemu_m4f_stock")
     installer.install(line, installer.Wishes(board=boards.load(line.name).facts), Silent())
     output = repl("qemu_m4f_stock").run(SESSION)
-    assert int(re.search(r"n_qstr=(\d+)", output)[1]) <= MOST_NAMES - 60
+    assert int(re.search(r"n_qstr=(\d+)", output)[1]) <= MOST_NAMES - 100

@@ -23,7 +23,7 @@ import engram
 from engram_host import build
 from engram_host.boards import home
 from engram_host.errors import InstallError
-from engram_host.install import pack, packages
+from engram_host.install import literals, pack, packages
 
 ABI = "6.3"  # of the .mpy files that are made; MicroPython 1.23 and later load them
 _LEVEL = "-O3"  # without assertions and line numbers, as frozen code
@@ -50,7 +50,7 @@ def make() -> Path:
         for part in ("engram", "stock")
         for path in packages.sources(library / part)
     }
-    code = [Path(__file__), Path(pack.__file__), Path(packages.__file__)]
+    code = [Path(str(module.__file__)) for module in (literals, pack, packages)] + [Path(__file__)]
     digest = hashlib.sha256(repr(sorted(sources.items())).encode())
     digest.update(cross.read_bytes() + b"".join(path.read_bytes() for path in code))
     facts = {"engram": engram.__version__, "abi": ABI, "sources": digest.hexdigest()}
@@ -67,6 +67,7 @@ def _make(cross: Path, sources: dict[str, str]) -> None:
     out = folder() / "lib"
     shutil.rmtree(out, ignore_errors=True)
     (out / "engram").mkdir(parents=True)
+    sources = literals.inlined(sources)
     texts, common = pack.Texts(), pack.common_names(sources.values())
     parts: dict[str, dict[str, bytes]] = {name: {} for name in packages.PACKAGES}
     for name, source in sources.items():
