@@ -48,7 +48,8 @@ _ENTRIES = 14
 _SAMPLE_BYTES = 4  # slot of each record of a batch
 # Bytes of q8 nodes: the table of latents and the search of scales; where a tensor lies in the
 # model file; the byte below its weights.
-_INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 3100, 130, 100
+_INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 3350, 130, 100
+_PARTIAL_BYTES = 200  # of what chooses the parts of a backward pass
 _VELOCITY_BYTES, _RECORD_BYTES = 100, 24  # of a node with velocities; of its record
 _MARKS_BYTES = 96  # of the weights that learn, where they are some of a tensor
 
@@ -145,17 +146,22 @@ class Plan(Sections):
         return Layout(micro, rows, offsets, layers)
 
     def _counted(self, name):
-        """The rows of a section, for what they take of heap when they are bound."""
-        rows = self.section(name)
+        """The rows of a section, for what they take of heap when they are bound. An array that
+        several rows read is one."""
+        rows, seen = self.section(name), set()
         for kernel, args, _ in rows:
             if kernel != VIEW:
                 self._heap += _ROW_BYTES + _ARG_BYTES * len(args)
-                lengths = [len(arg) for arg in args if hasattr(arg, "append")]
+                arrays = [arg for arg in args if hasattr(arg, "append") and id(arg) not in seen]
+                lengths = [len(arg) for arg in arrays]
+                seen.update([id(arg) for arg in arrays])
                 self._heap += sum([_CONSTANT_BYTES + 4 * max(n - _ENTRIES, 0) for n in lengths])
         return rows
 
     def _object_bytes(self):
         own, integers = _LEARNER_BYTES + self._heap, self.program.integers
+        if self.partial:
+            own += _PARTIAL_BYTES
         if integers:
             own += _INTEGER_BYTES + _INTEGER_TENSOR_BYTES * len(integers.tensors)
             own += _REST_BYTES * len(integers.rests)
