@@ -106,7 +106,7 @@ def _meanings(tree: ast.AST) -> Counter[str]:
 def _with_imported(
     trees: Mapping[str, ast.Module], own: Mapping[str, Literals]
 ) -> dict[str, Literals]:
-    """Of each module the literals that it defines, and those that it imports and so passes on."""
+    """The literals that each module defines, and those that it imports and so passes on."""
     found = {path: dict(literals) for path, literals in own.items()}
     more = True
     while more:
