@@ -894,6 +894,26 @@ def make_vae(out: Path | str, data: Data | None = None, **choices: Any) -> dict[
     return {"out": str(out), "bytes": vae.write(Path(out), recipe), **vae.parameters(recipe)}
 
 
+def make_features(out: Path | str, data: Data, classes: int, **choices: Any) -> dict[str, Any]:
+    """Make a model of filters that are learned here from images without labels, and a head that
+    a board teaches.
+
+    data: images; labels among them are not looked at. classes: room in the head. choices: of
+    make.features.Recipe, by name. Returns "out", "bytes", "features" (inputs of the head) and
+    "parameters" of the head. Raises InputError, DataError.
+    """
+    from engram_host.convert.reference import DeviceModel
+    from engram_host.make import features
+
+    samples = data if isinstance(data, Samples) else sample_files.load(data)
+    recipe = features.Recipe(classes, name=Path(out).stem, **choices)
+    size = features.write(Path(out), np.asarray(samples.x), recipe)
+    count = int(np.prod(DeviceModel(Path(out)).graph["latent"]["shape"]))
+    return {
+        "out": str(out), "bytes": size, "features": count, "parameters": (count + 1) * classes,
+    }  # fmt: skip
+
+
 def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[str, Any]:
     """Write report.html and pictures: of the result.json of a run, or of the logs of `learn`."""
     import json

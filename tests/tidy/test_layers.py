@@ -125,7 +125,7 @@ HOST_ROWS = {
     "samples": {"samples", "datasets.mfcc", "errors"},
     "convert": {"convert", "samples", "errors"},
     "store": {"store", "errors"},
-    "make": {"make", "convert.model_file", "errors"},
+    "make": {"make", "convert", "errors"},
     "planning": {"planning", "line.room", "boards", "errors"},
     # the line to a board, and what needs no agent at its other end
     "line": {"line", "boards", "virtual", "system", "errors"},

@@ -9,9 +9,11 @@ import rich_click as click
 
 from engram_host import api
 from engram_host.commands import options, output
+from engram_host.make import features as images
 from engram_host.make.vae import LIKELIHOODS, Recipe
 
 _DEFAULTS = Recipe([1])
+_IMAGES = images.Recipe(1)
 
 
 class Numbers(click.ParamType):
@@ -116,3 +118,47 @@ def vae(out: Path, as_json: bool, plain: bool, likelihood: str | None, **choices
         f"parameters, {report['encoder']} of them in the encoder"
     )
     output.show(f"Learn with it:  engram learn DATA --model {report['out']} --unlabelled")
+
+
+@command.command(
+    epilog="Example: engram make features --data images.npz --classes 10 -o features.safetensors",
+)
+@click.option(
+    "--data", type=options.DATA, required=True, metavar="DATA",
+    help="Images, a few thousand, as the board will see them: an .npy, an .npz with an array x, "
+    "or a folder. No labels are needed.",
+)  # fmt: skip
+@click.option(
+    "--classes", type=click.IntRange(1, 254), required=True, metavar="N",
+    help="Classes that the head has room for.",
+)  # fmt: skip
+@click.option(
+    "--filters", default=_IMAGES.filters, show_default=True, type=click.IntRange(1),
+    metavar="N", help="Filters to learn from the images.",
+)  # fmt: skip
+@click.option(
+    "--kernel", default=_IMAGES.kernel, show_default=True, type=click.IntRange(1),
+    metavar="N", help="Their size along an axis, odd.",
+)  # fmt: skip
+@click.option(
+    "--grid", default=_IMAGES.grid, show_default=True, type=click.IntRange(1),
+    metavar="N", help="Cells along an axis, at most, in each of which the mean is taken.",
+)  # fmt: skip
+@click.option("--seed", default=1, show_default=True, help="Of the patches that are drawn.")
+@click.option("--out", "-o", type=options.FILE, required=True, help="The model file to write.")
+@options.json
+@options.debug
+def features(data: Path, out: Path, as_json: bool, classes: int, **choices: Any) -> None:
+    """Filters learned here from images without labels, and a head for few labels.
+
+    The filters stay as they are, in 8-bit integers; a board teaches the head, one dense layer.
+    """
+    report = api.make_features(out, data, classes, **choices)
+    if as_json:
+        output.show_json(report)
+        return
+    output.show(
+        f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}: {report['features']} "
+        f"features, a head of {report['parameters']} parameters"
+    )
+    output.show(f"Learn with it:  engram learn DATA --model {report['out']}")

@@ -1,1 +1,1 @@
-"""Models that were never trained: made on this computer, to learn from the start on a board."""
+"""Models made on this computer, for a board to teach: auto-encoders, features of images."""

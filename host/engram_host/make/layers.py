@@ -62,6 +62,16 @@ class Layers:
             kernel=list(kernel), stride=list(stride), pad=pads * 2,
         )  # fmt: skip
 
+    def pool(self, name: str, source: str, cells: Shape) -> str:
+        """The means over cells beside each other."""
+        height, width, channels = self.shapes[source]
+        self.shapes[name] = [height // cells[0], width // cells[1], channels]
+        self.nodes.append({
+            "name": name, "op": "avgpool", "in": [source], "out": self.shapes[name],
+            "kernel": list(cells), "stride": list(cells), "pad": [0, 0, 0, 0],
+        })  # fmt: skip
+        return name
+
     def op(self, name: str, op: str, *sources: str) -> str:
         """A node without weights whose output has the shape of its first input."""
         self.shapes[name] = self.shapes[sources[0]]
