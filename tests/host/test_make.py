@@ -121,6 +121,18 @@ def test_a_classifier_learns_from_the_code_and_leaves_it_as_it_is(opened):
     assert learned[2][: len(learned[0])] == learned[0]
 
 
+def test_an_evaluation_counts_the_answers_that_single_samples_get(opened):
+    """The loss of a sample is of a pass of its own, which may not disturb a micro-batch."""
+    recipe = Recipe([12, 12, 1], strides=(2, 2), filters=(4, 8), code=4, classes=5, classifier=0)
+    learner = opened(recipe, batch=16, micro=8, bits=8)
+    x = np.random.default_rng(1).integers(0, 256, (37, 144), np.uint8)
+    answers = [learner.predict(row)["classes"][0] for row in x]
+    assert len(set(answers)) > 1
+    given = []
+    *_, result = learner.evaluating([(row, label) for row, label in zip(x, answers)], said=given)
+    assert result["correct"] == result["n"] == 37 and given == answers
+
+
 def test_what_is_no_answer_is_refused(opened):
     learner = opened(RECIPES["values"])
     with pytest.raises(engram.DataError, match="without an answer, .* got 3"):

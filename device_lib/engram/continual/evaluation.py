@@ -87,7 +87,7 @@ class Evaluation:
             row = stage.micro - 1 - self._rows
             learner.infer(x, row)
             if stage.variational:
-                self._scores.add_losses(learner)
+                self._score_single(expected)
             self._expected[row] = expected
             self._rows += 1
             if self._rows == stage.micro:
@@ -99,7 +99,7 @@ class Evaluation:
 
     def _score(self):
         stage = self._stage
-        if not self._scores.answered:
+        if stage.variational:  # scored as they came
             self._rows = 0
             return
         stage.take_latents()
@@ -110,3 +110,12 @@ class Evaluation:
             if self._answers is not None and label is not None:
                 self._answers.append(label)
         self._rows = 0
+
+    def _score_single(self, expected):
+        """Scores the sample that was inferred last by a pass of its own: without noise, and its
+        values take the memory in which the latents of other samples would wait."""
+        self._scores.add_losses(self._learner)
+        if self._scores.answered:
+            label = self._scores.add(self._stage.single, 0, 1, expected)
+            if self._answers is not None and label is not None:
+                self._answers.append(label)
