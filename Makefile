@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help journeys bench bench-budget bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
+.PHONY: help journeys bench bench-budget bench-unlabelled bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
 
 ## List the targets
 help:
@@ -129,6 +129,11 @@ bench-defaults: kernels
 bench-budget: kernels
 	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
 	@$(PY) tests/bench/budget/campaign.py --budget $(or $(BUDGET),60) $(if $(SMALL),--small) $(if $(DOCS),--docs) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
+
+## Learning without labels: few labels, the cost of a VAE, for BUDGET minutes (60), ONLY one part; out/bench/unlabelled
+bench-unlabelled: kernels
+	@$(PY) tests/bench/unlabelled/unlabelled_run.py --budget $(or $(BUDGET),60) $(if $(SMALL),--small) $(if $(DOCS),--docs) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
 
 ## PyTorch in the same six situations, in an environment of its own; writes out/bench/torch_replay.json

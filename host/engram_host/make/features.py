@@ -32,7 +32,7 @@ _CONTRAST = 0.1  # added to the variance of a patch, in units of the patches' me
 _WHITE = 0.1  # added to each eigenvalue: without it noise counts as much as edges
 # Of the features of a sample, the mean squared distance from their mean: with it the learner's
 # default rate suits the head, whatever the number of features.
-_SPREAD = 45.0
+SPREAD = 45.0
 
 
 @dataclass
@@ -146,7 +146,7 @@ def _centres(x: F32, count: int, rng: np.random.Generator) -> F32:
 
 
 def _gain(images: F32, w: F32, cells: list[int]) -> float:
-    """The factor of the filters that gives the features of these images _SPREAD."""
+    """The factor of the filters that gives the features of these images SPREAD."""
     size = w.shape[1]
     side = (size - 1) // 2
     padded = np.pad(images, ((0, 0), (side, side), (side, side), (0, 0)))
@@ -156,7 +156,7 @@ def _gain(images: F32, w: F32, cells: list[int]) -> float:
     rows, columns = height // cells[0], width // cells[1]
     seen = seen[:, : rows * cells[0], : columns * cells[1]]
     means = seen.reshape(n, rows, cells[0], columns, cells[1], count).mean(axis=(2, 4))
-    return float(np.sqrt(_SPREAD / means.reshape(n, -1).var(axis=0).sum()))
+    return float(np.sqrt(SPREAD / means.reshape(n, -1).var(axis=0).sum()))
 
 
 def _checked(images: NDArray[Any], recipe: Recipe) -> NDArray[Any]:

@@ -1,0 +1,38 @@
+"""docs/benchmarks-unlabelled.md: its tables, from what is stored, nothing by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import few_labels
+import paper
+import vae_steps
+from rows import Rows
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = ROOT / "docs" / "benchmarks-unlabelled.md"
+BEGIN, END = "<!-- make bench-unlabelled: begin -->", "<!-- make bench-unlabelled: end -->"
+PARTS = {part.PART: part for part in (few_labels, paper, vae_steps)}  # in the order they run
+
+
+def text(rows: Rows) -> str:
+    """All sections, and what was not run."""
+    out = [part for module in PARTS.values() for part in module.section(rows)]
+    left = {name: n for name, n in missing(rows).items() if n}
+    if left:
+        words = ", ".join(f"{n} of `{name}`" for name, n in left.items())
+        out += ["## Not run", f"Cells that are left: {words}. `make bench-unlabelled` runs them."]
+    return "\n\n".join(out)
+
+
+def missing(rows: Rows) -> dict[str, int]:
+    """Cells of each part that are left."""
+    return {name: sum(not rows.has(cell.key) for cell in part.cells())
+            for name, part in PARTS.items()}  # fmt: skip
+
+
+def write(rows: Rows, document: Path = DOCUMENT) -> None:
+    """The tables between the marks of the document."""
+    before, rest = document.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    document.write_text(f"{before}{BEGIN}\n{text(rows)}\n{END}{after}")
