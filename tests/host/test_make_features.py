@@ -61,10 +61,12 @@ def test_the_board_computes_the_means_of_the_filters_responses(data, made):
     padded = np.pad(images[..., 0] / 255, ((0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
     w = tensors["filters.w"][..., 0]
-    seen = np.maximum(np.einsum("nhwrs,krs->nhwk", windows, w), 0)
+    seen = np.tanh(np.maximum(np.einsum("nhwrs,krs->nhwk", windows, w), 0))
     means = seen.reshape(40, 4, 2, 4, 2, -1).mean(axis=(2, 4)).reshape(40, -1)
     assert graph["latent"] == "means" and own.shape == means.shape
-    assert np.square(own - means).sum() < 0.001 * np.square(means).sum()  # 30 dB
+    unit = (own * means).sum() / np.square(means).sum()  # of the latent: for the default rate
+    assert np.square(own / unit - means).sum() < 0.001 * np.square(means).sum()  # 30 dB
+    assert own.var(axis=0).sum() == pytest.approx(features.SPREAD, rel=0.25)
 
 
 def test_the_same_images_give_the_same_file(data, made, tmp_path):

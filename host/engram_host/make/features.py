@@ -4,8 +4,9 @@ The filters are the centres of patches of unlabelled images: patches less their 
 their contrast, whitened, in spherical k-means (Coates, Lee and Ng, "An analysis of single-layer
 networks in unsupervised feature learning", AISTATS 2011; Coates and Ng, "Learning feature
 representations with k-means", 2012). Mean and whitening are linear, so they are in the filters;
-the board computes a convolution, a ReLU and means over cells of a grid, all in int8. What learns
-there is one dense layer on these means, from few labels.
+the board computes a convolution, a ReLU, a tanh and means over cells of a grid, all in int8. The
+tanh lets a faint edge count almost as much as a sharp one, as dividing by the contrast would, and
+takes a table alone. What learns there is one dense layer on these means, from few labels.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engram_host.convert import convert, model_file
+from engram_host.convert import DeviceModel, convert, model_file
 from engram_host.errors import InputError
 
 from .layers import Layers
@@ -30,6 +31,7 @@ CALIBRATION = 300  # images
 _FLAT = 0.05  # contrast, in units of the images' own, below which a patch shows nothing
 _CONTRAST = 0.1  # added to the variance of a patch, in units of the patches' mean variance
 _WHITE = 0.1  # added to each eigenvalue: without it noise counts as much as edges
+_SHARP = 6.0  # standard deviation of a filter's response, in units of what the tanh tells apart
 # Of the features of a sample, the mean squared distance from their mean: with it the learner's
 # default rate suits the head, whatever the number of features.
 SPREAD = 45.0
@@ -64,7 +66,21 @@ def write(path: Path, images: NDArray[Any], recipe: Recipe) -> int:
         metadata = {"engram_float": "2", "graph": json.dumps(graph)}
         model_file.write(path_of_floats, tensors, metadata)
         # the head is made of zeros: there is nothing to agree on
-        return convert(path_of_floats, images[some], path, min_agreement=0)["bytes"]
+        convert(path_of_floats, images[some], path, min_agreement=0)
+    return _spread(path, images[some])
+
+
+def _spread(path: Path, images: NDArray[Any]) -> int:
+    """Gives the latents of a model file a unit in which those of these images have SPREAD; the
+    file's size in bytes."""
+    device = DeviceModel(path)
+    latents = device.latent_scale.dequantize(device.latents(images))
+    variance = float(latents.reshape(len(images), -1).var(axis=0).sum())
+    tensors, metadata = model_file.read(path)
+    graph = json.loads(metadata["graph"])
+    graph["latent"]["scale"] *= float(np.sqrt(SPREAD / variance)) if variance else 1.0
+    text = json.dumps(graph, separators=(",", ":"))
+    return model_file.write(path, tensors, {**metadata, "graph": text})
 
 
 def float_graph(images: NDArray[Any], recipe: Recipe) -> tuple[dict[str, Any], dict[str, F32]]:
@@ -76,13 +92,13 @@ def float_graph(images: NDArray[Any], recipe: Recipe) -> tuple[dict[str, Any], d
     layers = Layers(shape, recipe.seed)
     value = layers.conv("filters", "input", recipe.filters, [recipe.kernel] * 2, [1, 1])
     value = layers.op("seen", "relu", value)
+    value = layers.op("evened", "tanh", value)
     cells = [-(-side // recipe.grid) for side in shape[:2]]
     value = layers.pool("means", value, cells)
     layers.dense("classes", value, recipe.classes)
     layers.tensors["classes.w"][:] = 0
     w = filters(values, recipe)
-    w *= _gain(values[:CALIBRATION], w, cells)
-    layers.tensors["filters.w"] = w
+    layers.tensors["filters.w"] = w * (_SHARP / _responses(values[:CALIBRATION], w))
     source: dict[str, Any] = {"shape": shape, "dtype": str(images.dtype)}
     if images.dtype == np.uint8:
         source |= {"scale": 1 / 255, "zero_point": -128}
@@ -116,7 +132,6 @@ def filters(images: F32, recipe: Recipe) -> F32:
     whitening = (axes / np.sqrt(np.maximum(size_of, 0) + _WHITE)) @ axes.T
     w = _centres((patches @ whitening).astype(np.float32), recipe.filters, rng) @ whitening
     w = w - w.mean(axis=1, keepdims=True)
-    w = w / (patches @ w.T).std(axis=0)[:, None]
     return np.ascontiguousarray(w.reshape(-1, size, size, channels), np.float32)
 
 
@@ -145,18 +160,13 @@ def _centres(x: F32, count: int, rng: np.random.Generator) -> F32:
     return centres
 
 
-def _gain(images: F32, w: F32, cells: list[int]) -> float:
-    """The factor of the filters that gives the features of these images SPREAD."""
+def _responses(images: F32, w: F32) -> F32:
+    """Standard deviation (filters, 1, 1, 1) of the response of each filter."""
     size = w.shape[1]
-    side = (size - 1) // 2
-    padded = np.pad(images, ((0, 0), (side, side), (side, side), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(1, 2))
-    seen = np.maximum(np.einsum("nhwcrs,krsc->nhwk", windows, w, optimize=True), 0)
-    n, height, width, count = seen.shape
-    rows, columns = height // cells[0], width // cells[1]
-    seen = seen[:, : rows * cells[0], : columns * cells[1]]
-    means = seen.reshape(n, rows, cells[0], columns, cells[1], count).mean(axis=(2, 4))
-    return float(np.sqrt(SPREAD / means.reshape(n, -1).var(axis=0).sum()))
+    windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
+    response = np.einsum("nhwcrs,krsc->knhw", windows, w, optimize=True)
+    out: F32 = response.std(axis=(1, 2, 3))[:, None, None, None]
+    return out
 
 
 def _checked(images: NDArray[Any], recipe: Recipe) -> NDArray[Any]:

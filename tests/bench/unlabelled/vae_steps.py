@@ -147,10 +147,13 @@ def _file(recipe: str) -> bytes:
         return path.read_bytes()
 
 
-def _work(raw: bytes, batch: int, options: Mapping[str, Any], optimiser: str) -> tuple[Work, int]:
-    """(the calls of kernels with micro-batches of one picture, bytes that the plan needs)"""
+def _work(
+    raw: bytes, batch: int, options: Mapping[str, Any], optimiser: str, micro: int = 1
+) -> tuple[Work, int]:
+    """(the calls of kernels, bytes that the plan needs)"""
     settings = {
-        "batch": batch, "micro": 1, "strategy": "finetune", "bits": 8, "optimiser": optimiser,
+        "batch": batch, "micro": micro, "strategy": "finetune", "bits": 8,
+        "optimiser": optimiser,
         **options,
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="engram-vae-") as folder:
@@ -158,7 +161,7 @@ def _work(raw: bytes, batch: int, options: Mapping[str, Any], optimiser: str) ->
         path.write_bytes(raw)
         wanted = Wanted(path, settings)
         total = wanted.config.plan().layout.total_bytes
-        return wanted.work(1, ()), total
+        return wanted.work(micro, ()), total
 
 
 def _modelled(cell: Cell, batch: int) -> Row:
@@ -188,8 +191,9 @@ def _head(cell: Head) -> Row:
     """Taking a picture in, and a picture's part of a step of the head."""
     costs = _costs(cell.board)
     options = {"format": cell.variant}
-    batch = 16
-    work, total = _work(few_labels.featured("fashion", 1), batch, options, "momentum")
+    batch, raw = 16, few_labels.featured("fashion", 1)
+    micro = few_labels.planned(raw, options)["micro"]
+    work, total = _work(raw, batch, options, "momentum", micro)
     return {
         "observe": instructions(work.observe, costs), "ram": total,
         "sample": instructions(work.step, costs) / batch,
