@@ -34,7 +34,8 @@ def clock(monkeypatch):
         (None, 39, None, False),
         (None, 41, None, True),
         (5.0, 41, 8.0, False),  # the computer is busy with others
-        (5.0, 200, 46.0, True),  # it has worked and says nothing
+        (5.0, 200, 124.0, False),  # an emulator works three seconds for one of a board
+        (5.0, 200, 126.0, True),  # it has worked and says nothing
         (5.0, 399, 5.0, False),
         (5.0, 401, 5.0, True),  # it does not even work
         (5.0, 41, None, True),  # it has gone

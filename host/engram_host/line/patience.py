@@ -6,6 +6,7 @@ import time
 
 from engram_host.line.transport.base import Transport
 
+_OWN = 3  # times the seconds of a board that an emulator may work for them
 _MOST = 10  # times the seconds of a clock that a virtual board may take for seconds of its own
 
 
@@ -13,7 +14,8 @@ class Patience:
     """Tells when the board behind a transport has been silent for too long.
 
     A virtual board on a busy computer is slow, not silent: there the seconds are those that its
-    process has run, until ten times as many have passed on the clock.
+    process has run, of which an emulator needs some for one of the board's, until ten times as many
+    have passed on the clock.
     """
 
     def __init__(self, transport: Transport, seconds: float) -> None:
@@ -29,4 +31,4 @@ class Patience:
         worked = self._transport.worked()
         if worked is None or self._worked is None or passed > _MOST * self.seconds:
             return passed > self.seconds
-        return worked - self._worked > self.seconds
+        return worked - self._worked > _OWN * self.seconds
