@@ -14,8 +14,8 @@ class Patience:
     """Tells when the board behind a transport has been silent for too long.
 
     A virtual board on a busy computer is slow, not silent: there the seconds are those that its
-    process has run, of which an emulator needs some for one of the board's, until ten times as many
-    have passed on the clock.
+    process has run, and an emulator runs for some of them to do one of the board's; until ten
+    times as many have passed on the clock.
     """
 
     def __init__(self, transport: Transport, seconds: float) -> None:
