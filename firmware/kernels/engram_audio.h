@@ -1,5 +1,5 @@
 // Prototypes of this family of kernels; included by engram_kernels.h, whose rules they keep.
-// Audio front-end: window, real FFT, mel bands, cepstrum.
+// Front-ends: of sound (window, real FFT, mel bands, cepstrum) and of vibration.
 #ifndef ENGRAM_AUDIO_H
 #define ENGRAM_AUDIO_H
 
@@ -35,5 +35,12 @@ int32_t engram_log_mel(engram_F_t out, engram_f_t power, engram_f_t table, engra
 // out (K, M) = the first K rows of the orthonormal DCT-II of M points, within 3e-7: weights of
 // a dense layer from log_mel to K cepstral coefficients
 int32_t engram_dct_matrix(engram_F_t out, int32_t M, int32_t K, engram_fault_t *fault);
+
+// out (6 C + C (C - 1) / 2) = of each axis of x (N, C): L(standard deviation), L(mean size of
+// the first differences), L(of the second), autocorrelation at lags 1, 2, 3; then the
+// correlation of each pair of axes. L(v) = log(1 + v / floor (1)) - 5; correlations are those
+// under white noise of floor; 8 <= N <= 32768, C <= 6
+int32_t engram_vibration_features(engram_F_t out, engram_f_t x, engram_f_t floor, int32_t N, int32_t C,
+    engram_fault_t *fault);
 
 #endif

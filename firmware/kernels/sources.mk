@@ -40,6 +40,7 @@ ENGRAM_KERNEL_SRC := \
 	engram_transposed.c \
 	engram_transposed_s8.c \
 	engram_vae.c \
+	engram_vibration.c \
 	engram_window_pool.c
 
 # Compiled for size: their time goes into blocks of instructions, and into the loops of others.

@@ -20,6 +20,7 @@ LIST = Path(__file__).resolve().parents[1] / "kernels" / "engram_kernels.def"
 WHOLE = "_engram"
 CORE = "_engram_core"
 Q8 = "_engram_q8"
+FRONT_ENDS = "_engram_audio"
 FAMILIES = {
     "_engram_int8": (
         "conv2d_s8 depthwise_s8 dense_s8 avgpool_s8 maxpool_s8 add_s8 requantize_s8 lookup_s8 "
@@ -32,7 +33,7 @@ FAMILIES = {
         "pad_* uniform_f32 gaussian_f32 sample_code* kl_* logistic_xent "
         "sum_errors keep_largest skip_smallest *_some"
     ),
-    "_engram_audio": "hann_window rfft* power_spectrum mel_* log_mel dct_*",
+    FRONT_ENDS: "hann_window rfft* power_spectrum mel_* log_mel dct_* vibration_*",
 }
 SMALL = "_engram_small"
 # Format -> ops of device_lib/engram/nn/ops.py.

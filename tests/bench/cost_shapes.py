@@ -86,11 +86,11 @@ OWN = {
     "draw_batch": ((1, 1, 8, 8, 8), (2, 1, 20, 30, 30), (4, 2, 20, 9, 40), (8, 4, 20, 30, 30),
                    (16, 3, 100, 100), (16, 8, 40, 9, 40)),
 }  # fmt: skip
-# Kernels of the front end for sound, of tables and of single numbers: in no row of a model. Those
+# Kernels of the front ends, of tables and of single numbers: in no row of a model. Those
 # over lists of structures are left out too: the plan takes them for those of smaller layers.
 LEFT_OUT = ("packed_bytes", "rfft_table_size", "hann_window", "rfft_table", "rfft", "dct_matrix",
             "power_spectrum", "mel_table", "log_mel", "exp_f32", "log_f32", "sqrt_f32",
-            "uniform_f32", "gather_targets")  # fmt: skip
+            "uniform_f32", "gather_targets", "vibration_features")  # fmt: skip
 
 
 def shapes(kernel, arguments, cases):

@@ -406,6 +406,10 @@ def dct_matrix(s, M, K):
     return s.f(K * M), M, K
 
 
+def vibration_features(s, C, N):
+    return s.f(6 * C + C * (C - 1) // 2), s.f(N * C), array("f", (1 / 1024,)), N, C
+
+
 # ---- some structures of a layer -------------------------------------------------------------
 
 
@@ -575,6 +579,7 @@ CASES = (
     (mel_table, 1, False, _MEL),
     (log_mel, 1, False, _MEL[1:]),
     (dct_matrix, 1, False, ((1, 1), (10, 4), (40, 13))),
+    (vibration_features, 1, False, ((1, 8), (3, 9), (6, 64))),
 )
 
 # Written buffer (index) that may be the very buffer of a read one.

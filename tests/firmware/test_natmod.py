@@ -94,8 +94,8 @@ def called_by_the_library():
             for rows in formats.load(form).rows(op):
                 names |= {row.split()[0] for row in rows}
     names -= {"spent", "bind", "run", "put", "python", "numpy", VIEW}
-    # Integer training is a module of its own beside the small one.
-    return {name for name in names if modules.family(name) != modules.Q8}
+    # Integer training and the front-ends are modules of their own beside the small one.
+    return {name for name in names if modules.family(name) not in (modules.Q8, modules.FRONT_ENDS)}
 
 
 def test_the_small_module_holds_what_the_library_calls():

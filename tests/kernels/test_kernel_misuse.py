@@ -185,6 +185,12 @@ REFUSED = [
     ("dct_matrix", {"K": 11}, "K: expected at most M rows"),
     ("dct_matrix", {"M": 32768}, "M: expected at most 32767 points"),
     ("hann_window", {"out": array("f", bytes(4 * 32769))}, "out: expected at most 32768 elements"),
+    ("vibration_features", {"N": 7}, "N: expected an int of at least 8, got 7"),
+    ("vibration_features", {"N": 32769}, "N: expected at most 32768 samples"),
+    ("vibration_features", {"C": 7}, "C: expected at most 6 axes"),
+    ("vibration_features", {"floor": array("f", [0])}, "floor: expected a number from 1e-6 to"),
+    ("vibration_features", {"floor": array("f", [float("nan")])}, "floor: expected a number from"),
+    ("vibration_features", {"floor": array("f", [2e6])}, "floor: expected a number from 1e-6 to"),
 ]
 
 

@@ -36,6 +36,7 @@ def split(lines):
         "strategies_check",
         "objectives_check",
         "unlabelled_check",
+        "vibration_check",
         "once_check",
         "misuse_check",
         "kernels_check",

@@ -48,6 +48,7 @@ DEVICE_ROWS = {
     "kernels": set(),
     "backend": BACKENDS | BASE,
     "npy": {"places"} | BASE,
+    "vibration": {"backend"} | BASE,
     "memory.arena": {"backend"} | BASE,
     "memory.layout": set(),
     "memory.lifetimes": {"memory.layout"},  # knows rows and bytes, no layer

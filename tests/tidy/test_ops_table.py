@@ -51,6 +51,7 @@ OTHERS = {
     "strategies and policies": "mul_f32 copy_f32",
     "the converter: an int8 tensor at another scale": "requantize_s8 copy_s8",
     "the audio front-end": "hann_window rfft* power_spectrum mel_table log_mel dct_matrix",
+    "the front-end of vibration": "vibration_features",
     "variational auto-encoders": "kl_* exp_f32 log_f32 sqrt_f32 uniform_f32 gaussian_f32",
 }
 

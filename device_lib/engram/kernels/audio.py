@@ -1,8 +1,9 @@
-"""The definition of the audio front-end: window, real FFT, power, mel bands, cepstrum; float32.
+"""The definition of the front-ends, float32: of sound, by window, real FFT, power, mel bands and
+cepstrum; of vibration, by vibration_features alone.
 
-A frame of N samples goes through mul_f32 (window), rfft, power_spectrum and log_mel; MFCCs are
-dense_fwd of the result with dct_matrix as its weights. Tables are computed once, into the
-caller's memory.
+A frame of N samples of sound goes through mul_f32 (window), rfft, power_spectrum and log_mel;
+MFCCs are dense_fwd of the result with dct_matrix as its weights. Tables are computed once, into
+the caller's memory.
 """
 
 import math
@@ -106,3 +107,44 @@ def dct_matrix(out, M, K):
         scale = math.sqrt((2.0 if k else 1.0) / M)
         for m in range(M):
             out[k * M + m] = scale * math.cos(_TURN * (k * (2 * m + 1) % (4 * M)) / (4 * M))
+
+
+def vibration_features(out, x, floor, N, C):
+    """out (6 C + C (C - 1) / 2) = of each axis of x (N, C): L(standard deviation), L(mean size of
+    the first differences), L(of the second), autocorrelation at lags 1, 2, 3; then the correlation
+    of each pair of axes. L(v) = log(1 + v / floor (1)) - 5; correlations are those under white
+    noise of floor; 8 <= N <= 32768, C <= 6
+    """
+    check.vibration_features(out, x, floor, N, C)
+    least = floor[0]
+    centred = []
+    spreads = []
+    for a in range(C):
+        v = [x[i * C + a] for i in range(N)]
+        mean = sum(v) / N
+        first = [v[i + 1] - v[i] for i in range(N - 1)]
+        second = [first[i + 1] - first[i] for i in range(N - 2)]
+        v = [sample - mean for sample in v]
+        variance = _products(v, v, 0) / N
+        noisy = variance + least * least
+        out[6 * a] = _level(math.sqrt(variance), least)
+        out[6 * a + 1] = _level(sum([abs(d) for d in first]) / (N - 1), least)
+        out[6 * a + 2] = _level(sum([abs(d) for d in second]) / (N - 2), least)
+        for lag in (1, 2, 3):
+            out[6 * a + 2 + lag] = _products(v, v, lag) / N / noisy
+        centred.append(v)
+        spreads.append(math.sqrt(noisy))
+    at = 6 * C
+    for a in range(C):
+        for b in range(a + 1, C):
+            out[at] = _products(centred[a], centred[b], 0) / N / spreads[a] / spreads[b]
+            at += 1
+
+
+def _products(a, b, lag):
+    """The sum of a's elements times those of b that come `lag` later."""
+    return sum([a[i] * b[i + lag] for i in range(len(a) - lag)])
+
+
+def _level(v, least):
+    return math.log(1.0 + v / least) - 5.0

@@ -406,3 +406,20 @@ def cosines(kernel, values, at):
     M, K = values[at - 1 : at + 1]
     expect(kernel, "M", M <= 32767, "at most 32767 points")
     expect(kernel, "K", K <= M, "at most M rows")
+
+
+def noise(kernel, values, at):
+    # as float32 has them: the limits of the C kernel
+    right = 9.999999974752427e-07 <= values[at][0] <= 1e6
+    expect(kernel, "floor", right, "a number from 1e-6 to 1e6")
+
+
+def samples(kernel, values, at):
+    expect(kernel, "N", values[at] <= 32768, "at most 32768 samples")
+
+
+def axes(kernel, values, at):
+    """C axes have 6 features each, and one for each pair."""
+    C = values[at]
+    expect(kernel, "C", C <= 6, "at most 6 axes")
+    values.append(6 * C + C * (C - 1) // 2)

@@ -222,6 +222,8 @@ ROWS = {
     "mel_table": "out F bins, hyper f 3 mel, N i 4 power_of_two, M i 1",
     "log_mel": "out F M, power f bins, table f bins, floor f 1 floor, N i 4 power_of_two, M i 1",
     "dct_matrix": "out F K*M, M i 1, K i 0 cosines",
+    # front-end of vibration
+    "vibration_features": "out F features, x f N*C, floor f 1 noise, N i 8 samples, C i 1 axes",
 }
 
 # Conditions that are made for the name of an argument; those whose arguments are checked before
@@ -229,7 +231,7 @@ ROWS = {
 NAMED = ("record", "notes", "products", "rates")
 _GEOMETRY = ("geom", "channelwise", "taps", "taps_by_channel", "positions", "positions_by_channel")
 EARLY = _GEOMETRY + ("qp",)
-SIZES = {"power_of_two": "bins parts"}
+SIZES = {"power_of_two": "bins parts", "axes": "features"}
 SIZES.update({word: "H W C K R S OH OW" for word in _GEOMETRY})
 
 

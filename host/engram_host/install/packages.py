@@ -33,11 +33,12 @@ class Package(NamedTuple):
 PACKAGES = {
     "core": Package(
         "a model file, its layers forward and backward over one arena",
-        "__init__ backend compat errors holder npy places progress memory memory/* nn nn/*",
+        "__init__ backend compat errors holder npy places progress memory memory/* nn nn/* "
+        "vibration",
         asked="nn/integers nn/integer_stage nn/steps nn/quantizing nn/scales nn/formats/q8 "
         "nn/partial nn/channels nn/channel_steps nn/recompute nn/clipping nn/velocity "
         "nn/variational nn/objectives/reconstruct nn/objectives/bernoulli nn/objectives/kl_* "
-        "nn/objectives/regress",
+        "nn/objectives/regress vibration",
     ),
     "store": Package(
         "samples and learned states in flash",
