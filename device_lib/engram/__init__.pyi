@@ -92,6 +92,34 @@ class Samples:
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
 
+class _WatchOptions(TypedDict, total=False):
+    engine: Literal["clusters", "neighbours", "classes", "loss"]
+    window: int
+    false_alarms: float | str
+    every: float | None
+    labels: Iterable[int] | None
+    samples: Iterable[Input] | None
+    clusters: int
+    neighbours: int
+    seed: int
+
+class _Reading:
+    score: float
+    mean: float
+    alarm: bool
+    changed: bool
+    state: str
+
+class _Watch:
+    window: int
+    rate: float
+    alarm: bool
+    alarms: int
+    samples: int
+    unknown: int
+    def feed(self, x: Input) -> _Reading: ...
+    def info(self) -> dict[str, Any]: ...
+
 class Learner:
     name: str
     classes: int
@@ -127,6 +155,7 @@ class Learner:
     def observe_all(self, samples: Iterable[Sample]) -> int: ...
     def predict(self, x: Input) -> Prediction: ...
     def score(self, x: Input) -> float: ...
+    def watch(self, **options: Unpack[_WatchOptions]) -> _Watch: ...
     def latent(self, x: Input) -> bytearray: ...
     def evaluate(
         self, samples: Iterable[Sample], session: int | None = None

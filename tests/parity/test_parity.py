@@ -37,6 +37,7 @@ def split(lines):
         "objectives_check",
         "unlabelled_check",
         "vibration_check",
+        "watch_check",
         "once_check",
         "misuse_check",
         "kernels_check",
@@ -68,6 +69,25 @@ def test_micro_batches_take_the_steps_of_the_whole_batch(outputs):
     assert len(values["both-losses"]) == 27
     for what in ("losses", "params", "place-mse", "predict"):
         assert values[f"micro-{what}"] == pytest.approx(values[f"both-{what}"], rel=RTOL, abs=ATOL)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_watch_scores_the_same_on_every_host(outputs, host):
+    """Scores of four engines, and what their means are compared with."""
+    _, expected = split(outputs(REFERENCE, "watch_check"))
+    _, result = split(outputs(host, "watch_check"))
+    assert len(expected) == 8 and expected.keys() == result.keys()
+    for name, values in expected.items():
+        assert result[name] == pytest.approx(values, rel=RTOL, abs=1e-3), name
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("host", BOARDS)
+def test_c_kernels_fit_the_same_clusters_on_every_host(outputs, host):
+    """To the bit: the means are sums of float32 alone."""
+    bits = [line for line in outputs("cpython-c", "watch_check") if line.startswith("bits")]
+    assert len(bits) == 2
+    assert [line for line in outputs(host, "watch_check") if line.startswith("bits")] == bits
 
 
 @pytest.mark.board

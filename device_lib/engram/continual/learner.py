@@ -302,6 +302,16 @@ class Learner:
 
         return score(self, x)
 
+    def watch(self, **options):
+        """A watch.watch.Watch, which compares samples with those in the store and raises alarms:
+        watch(engine="clusters", window=8, false_alarms="1/day", every=10).feed(x)
+
+        options: as Watch takes them. Raises DataError where too few samples are stored.
+        """
+        from ..watch.watch import watch
+
+        return watch(self, **options)
+
     def class_name(self, label):
         """The name of a class as a text: the one in the model file, else its number."""
         from .facts import class_name

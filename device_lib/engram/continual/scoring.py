@@ -5,14 +5,19 @@ from ..errors import DataError
 
 def score(learner, x):
     """Learner.score()."""
+    need_variational(learner)
     learner.infer(x)
+    return score_latent(learner)
+
+
+def need_variational(learner):
+    """Raises DataError for a model that learns from answers alone."""
     if not learner.stage.variational:
         raise DataError(
             "expected a model that learns without answers, to score inputs by its loss, got one "
             "of %s; make one with `engram make vae`"
             % ", ".join(sorted([kind for kind, _, _ in learner.outputs.values()]))
         )
-    return score_latent(learner)
 
 
 def score_latent(learner):

@@ -46,12 +46,12 @@ PACKAGES = {
         ("core",),
     ),
     "continual": Package(
-        "the learner: strategies, policies, metrics",
-        "continual continual/* opener stores",
+        "the learner: strategies, policies, metrics, watches",
+        "continual continual/* opener stores watch watch/*",
         ("core", "store"),
         asked="continual/strategies/[!_br]* continual/policies/[!_b]* continual/strategies/bias "
         "continual/strategies/replay_* continual/health continual/herd continual/moving "
-        "continual/scoring",
+        "continual/scoring watch watch/*",
     ),
     "link": Package(
         "the agent that the `engram` command talks to",

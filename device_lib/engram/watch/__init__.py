@@ -1,0 +1,1 @@
+"""Anomaly scores of single samples, a threshold for their means, alarms: Learner.watch()."""

@@ -1,0 +1,72 @@
+"""A watch on any host: the same engines, scores and alarms of the same samples.
+
+"exact" lines must be equal everywhere, "bits" lines wherever the kernels are those in C; numbers
+of "close" lines may differ by the float32 tolerance that the caller states.
+"""
+
+import gc
+from binascii import crc32
+
+import tiny_model
+import unlabelled_check
+from engram.compat import bytes_of
+from unlabelled_check import close, keep_room, open_learner
+
+# name: options of the watch
+CASES = (
+    ("clusters", {"engine": "clusters", "clusters": 3}),
+    ("neighbours", {"engine": "neighbours"}),
+    ("classes", {"engine": "classes"}),
+    ("loss", {"engine": "loss"}),
+)
+WINDOW = 4
+MOST_BYTES = 4096  # of garbage that a sample leaves
+
+
+def watch(learner, name, options):
+    made = learner.watch(window=WINDOW, false_alarms=0.05, **options)
+    facts = made.info()
+    print("exact", name, facts["how"], facts["extrapolated"], facts["means"], facts["held_out"])
+    close(name + "-threshold", [facts["threshold"], facts["lower"]])
+    if options["engine"] in ("clusters", "classes"):
+        print("exact", name, [int(v) for v in made.engine.counts])
+        parts = made.engine.means, made.engine.weights, made.engine.offsets
+        print("bits", name, [crc32(bytes(bytes_of(part))) for part in parts])
+    states, scores = [], []
+    for i in range(16):
+        x = tiny_model.sample(i % 2 + 2 * (5 <= i < 10), 60 + i)
+        if 5 <= i < 10:
+            x = bytearray([255 - v for v in x])
+        reading = made.feed(x)
+        scores.append(reading.score)
+        states.append(reading.state[0] + ("!" if reading.changed else ""))
+    print("exact", name, " ".join(states), made.alarms)
+    close(name + "-scores", scores)
+    if hasattr(gc, "mem_alloc"):
+        gc.collect()
+        gc.disable()
+        before = gc.mem_alloc()
+        made.feed(x)
+        after = gc.mem_alloc()
+        gc.enable()
+        print("garbage", name, after - before)
+        assert after - before < MOST_BYTES
+
+
+def main():
+    for block in range(unlabelled_check.FLASH.blocks):
+        unlabelled_check.FLASH.ioctl(6, block)
+    keep_room()
+    learner = open_learner("bernoulli", True, budget=100)
+    for i in range(40):
+        label = i % 2
+        learner.observe(tiny_model.sample(label, i), label)
+    for _ in learner.steps(steps=2):
+        pass
+    for name, options in CASES:
+        gc.collect()
+        watch(learner, name, options)
+
+
+if __name__ == "__main__":
+    main()
