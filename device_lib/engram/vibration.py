@@ -19,6 +19,7 @@ class Vibration:
 
     .count      features of a window: 6 an axis and 1 a pair of axes, as the kernel
                 vibration_features has them
+    .name       as a model file names this front end: of() takes it
     """
 
     def __init__(self, samples=64, axes=3, floor=0.001):
@@ -32,9 +33,10 @@ class Vibration:
                 "expected kernels with a front end, got %s; install with --kernels all"
                 % kernels.__name__
             )
-        self._samples, self._axes = samples, axes
+        self.samples, self.axes = samples, axes
         self._floor = array("f", (floor,))
         self.count = 6 * axes + axes * (axes - 1) // 2
+        self.name = "vibration:%dx%d:%g" % (samples, axes, floor)
         self._window = array("f", bytes(4 * samples * axes))
         self._out = array("f", bytes(4 * self.count))
         self.features(self._window)  # a wrong floor is refused here
@@ -46,24 +48,42 @@ class Vibration:
         a number per axis; an array('f') is not copied. Raises DataError where it has another size.
         """
         kernels.vibration_features(
-            self._out, self._flat(window), self._floor, self._samples, self._axes
+            self._out, self._flat(window), self._floor, self.samples, self.axes
         )
         return self._out
 
     def _flat(self, window):
         """A window as float32 numbers."""
-        own, axes = self._window, self._axes
+        own, axes = self._window, self.axes
         if len(window) == len(own):
             if isinstance(window, (array, memoryview)) and isinstance(window[0], float):
                 return window
             for i in range(len(own)):
                 own[i] = window[i]
-        elif len(window) == self._samples and all([len(row) == axes for row in window]):
+        elif len(window) == self.samples and all([len(row) == axes for row in window]):
             for i in range(len(own)):
                 own[i] = window[i // axes][i % axes]
         else:
             raise DataError(
                 "expected a window of %d samples of %d axes, got %d numbers or rows of another "
-                "length" % (self._samples, axes, len(window))
+                "length" % (self.samples, axes, len(window))
             )
         return own
+
+
+def of(name):
+    """The front end that a model names: of(learner.front_end), as "vibration:64x3:0.001". Raises
+    DataError.
+    """
+    try:
+        kind, size, floor = name.split(":")
+        samples, axes = size.split("x")
+        front = Vibration(int(samples), int(axes), float(floor))
+        if kind == "vibration":
+            return front
+    except ValueError:  # other parts, or no numbers
+        pass
+    raise DataError(
+        "expected the name of a front end as vibration:64x3:0.001 (samples x axes, floor), got %s"
+        % (name or "none")
+    )

@@ -44,8 +44,9 @@ from engram_host.line import census, ports
 from engram_host.line.link import Link
 from engram_host.meters.base import Meter
 from engram_host.progress import Reporter, Silent
-from engram_host.samples import Samples
+from engram_host.samples import Samples, vibration
 from engram_host.samples import names as names_of_classes
+from engram_host.samples.inputs import Input
 
 FLASH_WAYS = tuple(WAYS)
 Port = str | Device | None
@@ -868,7 +869,11 @@ def convert(
         class_names = names_of_classes.read(class_names)
     known = None
     if rehearse is not None:
-        known = rehearse if isinstance(rehearse, Samples) else sample_files.load(rehearse)
+        front_end = options.get("front_end", "")
+        taken = vibration.input_of(front_end) if vibration.is_front_end(front_end) else None
+        known = (
+            rehearse if isinstance(rehearse, Samples) else sample_files.load(rehearse, model=taken)
+        )
         if known.class_names:
             known = known.numbered(list(class_names or ()), None)
     return dict(
@@ -878,20 +883,47 @@ def convert(
     )
 
 
-def make_vae(out: Path | str, data: Data | None = None, **choices: Any) -> dict[str, Any]:
+def make_vae(
+    out: Path | str,
+    data: Data | None = None,
+    *,
+    front_end: str | None = None,
+    floor: float = 0.001,
+    **choices: Any,
+) -> dict[str, Any]:
     """Make an auto-encoder that was never trained.
 
-    data: samples of float values, for their range and size; None: a sample is of bytes. choices:
-    of make.vae.Recipe, by name. Returns "out", "bytes", "parameters" and those of the "encoder".
+    data: samples of float values, for their range and size; None: a sample is of bytes.
+    front_end: "vibration": the model learns the features of windows, whose samples x axes are the
+    shape; floor: the noise of the sensor in the unit of its samples (docs/data.md). choices: of
+    make.vae.Recipe, by name. Returns "out", "bytes", "parameters" and those of the "encoder".
     Raises InputError.
     """
     from engram_host.make import vae
 
+    taken = None
+    if front_end is not None:
+        taken = _front_end(front_end, choices["shape"], floor)
+        choices |= {"shape": [taken.elems], "front_end": taken.front_end}
     if data is not None:
-        samples = data if isinstance(data, Samples) else sample_files.load(data)
+        samples = data if isinstance(data, Samples) else sample_files.load(data, model=taken)
         choices |= vae.sizes_of(np.asarray(samples.x))
+    if taken is not None:
+        choices |= vae.STEPS_OF_FEATURES
     recipe = vae.Recipe(name=Path(out).stem, **choices)
     return {"out": str(out), "bytes": vae.write(Path(out), recipe), **vae.parameters(recipe)}
+
+
+def _front_end(name: str, shape: Sequence[int], floor: float) -> Input:
+    """The input of a model of windows (samples, axes) behind a front end. Raises InputError."""
+    if name != vibration.NAME:
+        raise InputError(f"expected the front end {vibration.NAME}, got {name}")
+    if len(shape) != 2:
+        raise InputError(
+            "expected a shape of samples x axes, as 64x3, for the front end vibration, got "
+            + "x".join(map(str, shape))
+        )
+    return vibration.input_of(vibration.named(shape[0], shape[1], floor))
 
 
 def make_features(out: Path | str, data: Data, classes: int, **choices: Any) -> dict[str, Any]:

@@ -177,7 +177,7 @@ PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "con
 PURE |= {"continual.composition", "continual.defaults"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"demo.joint", "learning.latent_store", "planning.flash", "store.figures"}
-SIMULATES |= {"datasets.mfcc", "search.trial"}
+SIMULATES |= {"datasets.mfcc", "samples.vibration", "search.trial"}
 SIMULATES |= {"install.on_board.check"}  # text that runs on a board
 
 

@@ -34,7 +34,8 @@ class ModelSpec:
     .name, .classes       from the graph; widen() makes room for more classes
     .class_names          names of classes in the order of their labels, a line per name; "" where
                           the file has none
-    .front_end            what makes inputs of a sound, for a host: "mfcc"; "" for the sound itself
+    .front_end            what makes inputs of raw data: "mfcc" of a sound, "vibration:64x3:0.001"
+                          of windows (engram.vibration); "" for the data as they are
     .known                classes that the file's head has rows for, or fewer after limit()
     .graph                {"input", "latent"} of the file, as dicts; .net: net.Net
     .version              of the file

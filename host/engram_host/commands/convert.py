@@ -43,9 +43,11 @@ from engram_host.commands import options, output
 @options.class_names
 @click.option(
     "--front-end",
-    type=click.Choice(["mfcc"]),
-    help="The model's inputs are made of sounds by engram_host/datasets/mfcc.py: a second as 49 x "
-    "10 coefficients. Then .wav files are taken as data. Default: sounds as they are.",
+    metavar="NAME",
+    help="mfcc: the model's inputs are made of sounds by engram_host/datasets/mfcc.py, a second "
+    "as 49 x 10 coefficients. Then .wav files are taken as data. vibration:64x3:0.001: they are "
+    "features of windows of 64 samples x 3 axes, with a sensor whose noise is 0.001. Default: the "
+    "data as they are.",
 )
 @click.option(
     "--rehearse",

@@ -96,6 +96,15 @@ def command() -> None:
     help="Samples of float32 values, for their range and size. Default: a sample is of bytes, "
     "which stand for 0 to 1.",
 )  # fmt: skip
+@click.option(
+    "--front-end", type=click.Choice(["vibration"]),
+    help="The model learns features of a window of vibration (spread, differences, correlations) "
+    "in the place of its samples: --input is samples x axes, and data are raw signals.",
+)  # fmt: skip
+@click.option(
+    "--floor", type=click.FloatRange(1e-6, 1e6), metavar="SIZE",
+    help="Noise of the sensor of vibration, in the unit of the samples.  [default: 0.001, 1 mg]",
+)  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Of the weights.")
 @click.option("--out", "-o", type=options.FILE, required=True, help="The model file to write.")
 @options.json
@@ -106,9 +115,14 @@ def vae(out: Path, as_json: bool, plain: bool, likelihood: str | None, **choices
     An encoder (two convolutions and a dense layer for images and signals, dense layers for values)
     gives mean and spread of a code; a decoder makes the sample again from a code that is drawn.
     """
-    data = choices.pop("data")
+    data, floor = choices.pop("data"), choices.pop("floor")
+    front_end = choices["front_end"]
+    if floor is not None:
+        if front_end is None:
+            raise click.UsageError("--floor belongs to --front-end vibration: give both")
+        choices["floor"] = floor
     if likelihood is None:
-        likelihood = "bernoulli" if data is None else "gaussian"
+        likelihood = "bernoulli" if data is None and front_end is None else "gaussian"
     report = api.make_vae(out, data, variational=not plain, likelihood=likelihood, **choices)
     if as_json:
         output.show_json(report)

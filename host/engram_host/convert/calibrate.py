@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engram.errors import DataError
 from engram_host.errors import EngramWarning
 from engram_host.samples import Input, load, remark
+from engram_host.samples.vibration import is_front_end as is_vibration
 
 from .graph import FloatModel
 from .quantize import Scale, activation_scale
@@ -28,7 +29,7 @@ def load_samples(calibration: Calibration, model: FloatModel, front_end: str = "
     """The calibration samples (n, *input shape), of the dtype of the model's input.
 
     calibration: an array, or the path of an .npy, of an .npz with an array x or x_train, or of
-    another file or folder that samples.load() reads. front_end: of sounds among these.
+    another file or folder that samples.load() reads. front_end: of the files among these.
     Raises DataError naming what was expected. Warns where they are few.
     """
     samples = (
@@ -93,7 +94,7 @@ def _warn(text: str) -> None:
 def _read(path: Path, model: FloatModel, front_end: str) -> NDArray[Any]:
     if not path.exists():
         raise DataError(f"calibration data: expected a file, got no file {path}")
-    if path.suffix not in (".npy", ".npz"):
+    if path.suffix not in (".npy", ".npz") or is_vibration(front_end):
         model_input = Input(int(np.prod(model.input_shape)), model.input_dtype, front_end)
         samples = load(path, model=model_input).taken_as(model.input_dtype)
         samples.check_inputs(model_input.elems, model_input.dtype)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engram.errors import DataError
 from engram.nn.graph import read
 from engram.nn.names import INPUT
-from engram_host.samples import Samples, names
+from engram_host.samples import Samples, front_ends, names
 
 from . import model_file
 from .calibrate import Calibration, input_scale, load_samples
@@ -90,7 +90,8 @@ def convert(
     min_agreement: a device model that agrees less with the float model on the samples, on any
     output, is refused: OutputReport.agreement.
     class_names: of the classes in the order of their labels, kept in the device model.
-    front_end: what makes inputs of a sound, kept there too: "mfcc", or "" for the sound itself.
+    front_end: what makes inputs of raw data, kept there too: "mfcc" of sounds, "vibration:64x3:
+    0.001" of windows, or "" for the data as they are.
     rehearse: samples of the classes that the model knows. The file carries latents of them, at
     most rehearse_per_class of each class, which a board with an empty store replays.
     The device model has the version of the float model.
@@ -99,6 +100,7 @@ def convert(
     """
     if not 50 < percentile <= 100:
         raise DataError(f"expected a percentile above 50 and at most 100, got {percentile:g}")
+    front_ends.check(front_end)
     model = load(Path(float_path))
     samples = load_samples(calibration, model, front_end)
     source = input_scale(model, samples, percentile)

@@ -28,6 +28,9 @@ from .layers import Layers
 
 KERNEL = 4
 _ENCODER = ("conv", "dense", "code_")  # prefixes of its tensors
+# Choices low and high of a Recipe for what the front end of vibration makes: -4 to 3.97, so that
+# a step of int8 is 1/32.
+STEPS_OF_FEATURES = {"low": -128 / 32, "high": 127 / 32}
 LIKELIHOODS = {"bernoulli": "bernoulli", "gaussian": "reconstruct"}  # the objective of each
 
 
@@ -48,6 +51,7 @@ class Recipe:
                  leaves it as it is; 0 classes: none
     low, high    range of an input of float32 values; None: bytes, which stand for 0 to 1
     spread       standard deviation of the float32 values
+    front_end    what makes inputs of raw data, for the model file; "": the data as they are
     """
 
     shape: list[int]
@@ -65,6 +69,7 @@ class Recipe:
     low: float | None = None
     high: float | None = None
     spread: float = 1.0
+    front_end: str = ""
     seed: int = 1
     name: str = "vae"
 
@@ -106,6 +111,8 @@ def write(path: Path, recipe: Recipe) -> int:
     """Writes a model file; its size in bytes. Raises InputError."""
     graph, tensors = graph_of(recipe)
     metadata = {"engram_model": "2", "graph": json.dumps(graph, separators=(",", ":"))}
+    if recipe.front_end:
+        metadata["front_end"] = recipe.front_end
     return model_file.write(path, tensors, metadata)
 
 

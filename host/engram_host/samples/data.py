@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,6 +186,12 @@ def _words(labels: bool, targets: int) -> str:
     if targets:
         parts.append(f"targets of {targets} value{'s' if targets > 1 else ''}")
     return " and ".join(parts) or "inputs alone"
+
+
+class Maker(Protocol):
+    """make(), or what stands in for it."""
+
+    def __call__(self, x: Any, y: Any = None, targets: Any = None) -> Samples: ...
 
 
 def make(x: Any, y: Any = None, targets: Any = None) -> Samples:

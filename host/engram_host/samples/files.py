@@ -7,21 +7,30 @@ from pathlib import Path
 
 from engram_host.errors import InputError
 
-from . import media, numpy_files, table
+from . import media, numpy_files, table, vibration
 from .data import Samples
 from .inputs import Input
 
 Reader = Callable[[Path, Input | None], Samples]
 
 
-def _arrays(path: Path, _: Input | None) -> Samples:
-    return numpy_files.read(path)
+def _arrays(path: Path, model: Input | None, labels: Path | None = None) -> Samples:
+    if model is not None and vibration.is_front_end(model.front_end):
+        return numpy_files.read(path, labels, vibration.Windows(model).make)
+    return numpy_files.read(path, labels)
+
+
+def _table(path: Path, model: Input | None) -> Samples:
+    if model is not None and vibration.is_front_end(model.front_end):
+        windows = vibration.Windows(model)
+        return table.read(path, model, windows.make, windows.widths)
+    return table.read(path, model)
 
 
 READERS: dict[str, Reader] = {
     ".npz": _arrays,
     ".npy": _arrays,
-    ".csv": table.read,
+    ".csv": _table,
     **dict.fromkeys(media.DECODERS, media.read_file),
 }
 
@@ -40,7 +49,7 @@ def load(
     if path.is_dir():
         return media.read_folder(path, model)
     if labels is not None:
-        return numpy_files.read(path, Path(labels))
+        return _arrays(path, model, Path(labels))
     return READERS[path.suffix.lower()](path, model)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engram_host.errors import InputError
 
-from .data import Samples, make
+from .data import Maker, Samples, make
 
 # Names in an .npz of inputs, of what is right for them, and of targets beside labels; best first.
 _NAMES = (
@@ -21,11 +21,12 @@ _NAMES = (
 )
 
 
-def read(path: Path, labels: Path | None = None) -> Samples:
+def read(path: Path, labels: Path | None = None, make: Maker = make) -> Samples:
     """Samples of an .npz with arrays x and y (or x_train, ...), or an .npy of inputs.
 
     y: labels (integers), or the targets of a regression (floats); an .npz may have both, the
-    latter as `targets`. labels: an .npy of what y would be. Raises InputError.
+    latter as `targets`. labels: an .npy of what y would be. make: makes the samples of the
+    arrays. Raises InputError.
     """
     content = _read(path)
     y = None if labels is None else _read(labels)

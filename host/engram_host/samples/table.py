@@ -19,20 +19,29 @@ from numpy.typing import NDArray
 from engram_host.errors import InputError
 
 from . import media
-from .data import Samples, make
+from .data import Maker, Samples, make
 from .inputs import Input
 
 _LABEL = ("label", "class", "y")
+_SIGNAL_LABEL = ("label", "class")
 _FILE = ("file", "path", "filename")
 _TARGET = "target"
 
 Rows = Sequence[tuple[int, list[str]]]  # number of the line, cells
 
 
-def read(path: Path, model: Input | None) -> Samples:
-    """Raises InputError, naming line and column of what is no number."""
+def read(
+    path: Path, model: Input | None, make: Maker = make, widths: Sequence[int] = ()
+) -> Samples:
+    """The samples of a table. Raises InputError, naming line and column of what is no number.
+
+    make: makes them of its numbers. widths: columns that a table of signals has, where it has no
+    label; a column y is an axis there.
+    """
     heads, rows = _rows(path)
-    label = _label_column(heads, len(rows[0][1]), model)
+    label = None
+    if len(rows[0][1]) not in widths:
+        label = _label_column(heads, len(rows[0][1]), model, _SIGNAL_LABEL if widths else _LABEL)
     if _one_of(_FILE, heads) is not None:
         return _listed(path, heads, rows, label, model)
     targets = [i for i, head in enumerate(heads) if head.lower().startswith(_TARGET)]
@@ -91,8 +100,10 @@ def _one_of(names: Sequence[str], heads: Sequence[str]) -> int | None:
     return columns[0] if columns else None
 
 
-def _label_column(heads: Sequence[str], columns: int, model: Input | None) -> int | None:
-    column = _one_of(_LABEL, heads)
+def _label_column(
+    heads: Sequence[str], columns: int, model: Input | None, names: Sequence[str]
+) -> int | None:
+    column = _one_of(names, heads)
     if column is not None:
         return column
     if any(head.lower().startswith(_TARGET) for head in heads):
