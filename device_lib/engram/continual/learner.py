@@ -254,13 +254,27 @@ class Learner:
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
         x = self.inputs.check(x)
+        if self._admit(label):
+            _infer(self, x, 0)
+            self._store(label, target)
+
+    def observe_latent(self, y=None):
+        """Takes the sample whose latent is in stage.latent, such as the last that was inferred;
+        as observe() does."""
+        label, target = self.inputs.expected(y)
+        if self._admit(label):
+            self._store(label, target)
+
+    def _admit(self, label):
         if len(self.store) >= self.store.capacity:
             self.policy.make_room(self)
-        if not self.policy.admit(label):
+        admitted = self.policy.admit(label)
+        if not admitted:
             self.skipped += 1
             self.write_units = 0
-            return
-        _infer(self, x, 0)
+        return admitted
+
+    def _store(self, label, target):
         if self.head_name and self.stage.known <= label < NO_CLASS:
             self.stage.resize(label + 1)
         kernels.pack_s8(self.packed, self.stage.latent, self.store.bits)

@@ -60,9 +60,10 @@ def need_room(what, n):
         )
 
 
-def stored(store, labels):
+def stored(store, labels, session=None):
     """array('i') of the slots of records in about the order in which they came: erase units by
-    their first record, and their slots as they lie. labels: of these records; None: of any."""
+    their first record, and their slots as they lie. labels, session: of these records; None: of
+    any."""
     per_unit = store.gather_layout()[0]
     units = []
     for first in range(0, len(store.labels), per_unit):
@@ -73,7 +74,9 @@ def stored(store, labels):
     for _, first in sorted(units):
         for slot in range(first, min(first + per_unit, len(store.labels))):
             label = store.labels[slot]
-            if label != DEAD and (labels is None or label in labels):
+            if label == DEAD or session not in (None, store.sessions[slot]):
+                continue
+            if labels is None or label in labels:
                 out.append(slot)
     if not out:
         raise DataError(

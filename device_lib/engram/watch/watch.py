@@ -36,10 +36,12 @@ class Watch:
     window      samples whose mean score is compared with the threshold
     false_alarms, every   as threshold.rate_of() takes them
     labels      of the stored samples that are normal; None: all
+    session     number of the session whose samples are normal; None: of all
     samples     inputs that are normal, to set the threshold by; None: the stored samples, of which
                 a part at a time is left out of the fit where the engine has one
     options     of the engine, by its OPTIONS
 
+    .learner, .engine_name, .window, .options   what they are above
     .threshold  threshold.Threshold; .held_out: whether its scores are of samples that the engine
                 did not know
     .alarm, .alarms, .samples, .unknown   whether there is one; how many have begun; samples that
@@ -49,7 +51,7 @@ class Watch:
     """
 
     def __init__(self, learner, engine="clusters", window=8, false_alarms=0.001, every=None,
-                 labels=None, samples=None, **options):
+                 labels=None, samples=None, session=None, **options):
         found = engine_class(engine)
         unknown = [name for name in options if name not in found.OPTIONS]
         if unknown:
@@ -64,8 +66,9 @@ class Watch:
                 "expected a learner with a store to watch from its samples, got one without"
             )
         self.rate = rate_of(false_alarms, every)
-        self._labels, self._normal = labels, samples
-        self._learner, self.engine_name, self.window = learner, engine, window
+        self._labels, self._session, self._normal = labels, session, samples
+        self.learner, self.engine_name, self.window = learner, engine, window
+        self.options = options
         self.engine = found(learner, **options)
         self._ring, self._mean = floats(window), floats(1)
         self._filled = self._at = self.samples = self.alarms = self.unknown = 0
@@ -73,7 +76,7 @@ class Watch:
 
     def preparing(self):
         """Fits the engine and sets the threshold: a generator that yields now and then."""
-        slots = stored(self._learner.store, self._labels)
+        slots = stored(self.learner.store, self._labels, self._session)
         self.held_out = self._normal is not None or self.engine.HELD_OUT
         scores = array("f", ())
         if self._normal is None:
@@ -123,13 +126,18 @@ class Watch:
                            if (self._fold(i) == fold) == inside])
 
     def _score(self, x):
-        self._learner.infer(x)
-        return self.engine.score(self._learner)
+        self.learner.infer(x)
+        return self.engine.score(self.learner)
 
     def feed(self, x):
         """Takes the next sample, an input as predict() takes it; returns a Reading. Raises
         DataError where x is none, as predict() does; that sample does not count."""
-        score = self._score(x)
+        self.learner.infer(x)
+        return self.feed_latent()
+
+    def feed_latent(self):
+        """Takes the sample that the learner inferred last; returns a Reading."""
+        score = self.engine.score(self.learner)
         self.samples += 1
         if not -_MOST < score < _MOST:  # NaN is neither
             self.unknown += 1
