@@ -14,6 +14,7 @@ from PIL import Image
 
 from engram_host import datasets
 from engram_host.datasets import (
+    fan,
     fashion,
     mfcc,
     omniglot,
@@ -90,7 +91,9 @@ def tone(hertz, rate, seconds=1.0):
 # ---------------------------------------------------------------- where files come from
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist", "fsdd", "omniglot_small", "speech_commands"])
+@pytest.mark.parametrize(
+    "name", ["fan_vibration", "fashion_mnist", "fsdd", "omniglot_small", "speech_commands"]
+)
 def test_a_set_that_cannot_be_had_says_where_to_put_it(name):
     with pytest.raises(datasets.DataUnavailable) as error:
         getattr(datasets, name)()
@@ -342,3 +345,74 @@ def test_the_digits_are_the_scans_of_the_data_set():
     assert (x.shape, x.dtype, y.shape, y.dtype) == ((1797, 8, 8, 1), np.uint8, (1797,), np.uint8)
     digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
     assert digest == "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+
+# ---------------------------------------------------------------- the fan
+
+
+def recordings():
+    """{(configuration, speed): (2980, 3) thousandths}: 46 windows and a rest; each its own."""
+    at = np.arange(2980)[:, None] % 7
+    pairs = [(c, s) for c in (1, 2, 3) for s in (20, 100)]
+    return {(c, s): at * 10 + [c, s, -s] for c, s in pairs}
+
+
+def check_fan(data):
+    found = recordings()
+    assert data.signal.shape == (6, 2980, 3) and data.signal.dtype == np.float32
+    windows = data.windows(2)
+    assert windows.shape == (2, 46, 64, 3)
+    for i, speed in enumerate((20, 100)):
+        target = found[2, speed][: 46 * 64].reshape(46, 64, 3) / 1000
+        np.testing.assert_allclose(windows[i], target, atol=1e-6)
+        assert np.array_equal(data.windows(2, speed)[0], windows[i])
+    parts = data.parts()
+    assert parts.fit.shape == (60, 64, 3) and parts.usual.shape == (32, 64, 3)
+    assert np.array_equal(parts.fit[30:], data.windows(1, 100)[0, :30])
+    assert np.array_equal(parts.usual[:16], data.windows(1, 20)[0, 30:])
+    assert {other: len(rows) for other, rows in parts.unlike.items()} == {2: 92, 3: 92}
+
+
+def test_the_fan_from_a_folder(folder):
+    found = recordings()
+    order = list(reversed(found))
+    np.savez(
+        folder("fan_vibration") / "fan_vibration.npz",
+        xyz_milli_g=np.stack([found[key].T for key in order]).astype(np.int16),
+        config=np.array([key[0] for key in order], np.uint8),
+        speed_pct=np.array([key[1] for key in order], np.uint8),
+    )
+    check_fan(datasets.fan_vibration())
+
+
+def fan_zip(lines, name="accelerometer.csv"):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, "configuration,speed,x,y,z\n" + "\n".join(lines))
+    return out.getvalue()
+
+
+def test_the_fan_from_what_the_address_gives(cached):
+    lines = [
+        ",".join(map(str, (*key, *(row / 1000))))
+        for key, rows in recordings().items()
+        for row in rows
+    ]
+    cached("fan_vibration", "accelerometer.zip", fan_zip(lines))
+    check_fan(datasets.fan_vibration())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (fan_zip(["1,20,0,0,0"], "other.csv"), "holds no accelerometer.csv"),
+        (fan_zip(["1,20,0,0,far"]), "holds no accelerometer.csv of numbers"),
+        (fan_zip(["1,20,0,0"]), "expected 5 columns .*, got 4"),
+        (fan_zip(["1,20,0,0,0", "1,20,0,0,0", "2,20,0,0,0"]), "recordings of one length, got"),
+        (b"no archive", "holds no accelerometer.csv"),
+    ],
+)
+def test_a_table_of_the_fan_that_is_none_is_refused(cached, content, message):
+    cached("fan_vibration", "accelerometer.zip", content)
+    with pytest.raises(place.DataUnavailable, match=message):
+        fan.fan_vibration()

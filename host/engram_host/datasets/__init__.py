@@ -4,6 +4,7 @@ The digits lie in this package. Every other set is looked for in the folder that
 names, then in the cache, then fetched from where its authors keep it (`place.py`).
 """
 
+from .fan import Vibrations, fan_vibration
 from .fashion import fashion_mnist
 from .omniglot import Characters, omniglot_small
 from .place import DataUnavailable
@@ -27,9 +28,11 @@ __all__ = [
     "DIGITS_TEST_PER_CLASS",
     "DataUnavailable",
     "Dataset",
+    "Vibrations",
     "Words",
     "digits",
     "draw_per_class",
+    "fan_vibration",
     "fashion_mnist",
     "fsdd",
     "omniglot_small",
