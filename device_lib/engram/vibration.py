@@ -30,8 +30,8 @@ class Vibration:
             )
         if not hasattr(kernels, "vibration_features"):
             raise DataError(
-                "expected kernels with a front end, got %s; install with --kernels all"
-                % kernels.__name__
+                "expected kernels with the front end of vibration, got some without it; "
+                "`engram install --kernels all`"
             )
         self.samples, self.axes = samples, axes
         self._floor = array("f", (floor,))

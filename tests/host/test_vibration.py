@@ -169,3 +169,10 @@ def test_convert_refuses_a_front_end_that_nobody_has(tmp_path):
 def test_a_name_is_that_of_its_front_end():
     assert vibration.named(8, 3, 0.001) == NAME == Vibration(8, 3).name
     assert vibration.input_of(NAME) == MODEL
+
+
+def test_kernels_without_a_front_end_are_told(monkeypatch):
+    """The smallest choice of `engram install` has none."""
+    monkeypatch.setattr("engram.vibration.kernels", object())
+    with pytest.raises(engram.DataError, match="got some without it; `engram install --kernels"):
+        Vibration()
