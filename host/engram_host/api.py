@@ -13,6 +13,7 @@ from connect(), which then stays open. All errors are engram.errors.EngramError.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,13 +28,13 @@ from engram_host import build as firmware
 from engram_host import samples as sample_files
 from engram_host import virtual
 from engram_host.build import ports as build_ports
-from engram_host.device import MODEL, Answer, Device
+from engram_host.device import MODEL, Answer, Device, Reading
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
 from engram_host.flash.ways import WAYS
 from engram_host.learning import log as logs
-from engram_host.learning import scores, stream_start
+from engram_host.learning import scores, stream_start, watching
 from engram_host.learning import streams as streams
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.rehearsal import known_samples
@@ -668,6 +669,66 @@ def eval(
     counts = scores.confusion(right, answers, learner["classes"])
     result.update(confusion=counts.tolist(), **scores.per_class(counts), class_names=names)
     return result
+
+
+def score(
+    port: Port,
+    data: Data,
+    *,
+    labels: Path | None = None,
+    engine: str = "clusters",
+    window: int = 8,
+    false_alarms: float | str = 0.001,
+    every: float | None = None,
+    normal: Sequence[int] | None = None,
+    model: str | None = None,
+    log: Path | None = None,
+    class_names: ClassNames = None,
+    on_watch: Callable[[dict[str, Any]], None] = ignore,
+    on_reading: Callable[[Reading], None] = ignore,
+    **options: Any,
+) -> dict[str, Any]:
+    """Watch samples: how unlike they are to those that the board has stored, and alarms.
+
+    data: samples, in the order in which they came; with labels, 0 is normal. engine, window,
+    false_alarms, every: as Learner.watch() takes them; normal: labels of the stored samples that
+    are normal, None: all. options: of the engine: clusters, neighbours, seed. on_watch gets the
+    settings and the threshold, on_reading (score or None, mean, state) of each sample, as they
+    come. log: file for these as JSON Lines.
+    Returns {"watch": settings and threshold, "scores", "means", "states": [per sample]} and the
+    figures of learning.watching.summary(): "n", "alarms", "auc" where there are labels, ...
+    """
+    _need(data)
+    with _device(port) as device, contextlib.ExitStack() as stack:
+        device.need_open(model)
+        samples = _samples(data, labels, device, class_names)
+        device.check_inputs(samples)
+        device.warn_of_range(samples)
+        given = {"labels": None if normal is None else list(normal), "every": every, **options}
+        given = {name: value for name, value in given.items() if value is not None}
+        facts = device.watch(engine=engine, window=window, false_alarms=false_alarms, **given)
+        on_watch(facts)
+        writer = None if log is None else stack.enter_context(logs.Writer(log))
+        if writer is not None:
+            writer.write("watch", {"board": device.link.board, **facts})
+        count = 0
+
+        def on_each(reading: Reading) -> None:
+            nonlocal count
+            if writer is not None:
+                label = {} if samples.y is None else {"label": int(samples.y[count])}
+                values = dict(zip(("score", "mean", "state"), reading))
+                writer.write("reading", {"sample": count, **values, **label})
+            count += 1
+            on_reading(reading)
+
+        readings = device.readings(samples, on_each)
+        figures = watching.summary(readings, samples.y)
+        if writer is not None:
+            writer.write("summary", figures)
+    parts = {name: [reading[i] for reading in readings]
+             for i, name in enumerate(("scores", "means", "states"))}
+    return {"watch": facts, **figures, **parts}
 
 
 def largest_confusions(confusion: Any, most: int = 10) -> list[tuple[int, int, int]]:

@@ -40,6 +40,7 @@ VERBS = {
     "learn": "learn",
     "eval": "evaluate",
     "predict": "predict",
+    "score": "score",
     "measure": "measure",
     "log": "log",
     "report": "report",

@@ -90,7 +90,7 @@ class Device:
         self.marker = None
         self.end_steps()
         self.peak_bytes = 0
-        self.incoming = None
+        self.incoming = self.watch = None
 
     def need_learner(self):
         """The open learner. Raises CommandError if there is none."""
@@ -143,6 +143,12 @@ class Device:
         self.incoming = SampleStream(self, sink)
         forget(("engram.link.samples",))  # its code goes with the stream
         return {"sample_bytes": self.incoming.sample_bytes}
+
+    def need_watch(self):
+        """The watch. Raises CommandError if there is none."""
+        if self.watch is None:
+            raise CommandError("expected a watch, got none: call watch_begin first")
+        return self.watch
 
     def need_samples(self):
         """The stream of samples. Raises CommandError if there is none."""
@@ -220,7 +226,7 @@ def learn_step(device, ms, rows):
         base, size = device.need_learner().heap_base, device.measure()
         device.heap = size - base if size and base is not None else None, size
         device.slices += 1
-    out, is_over = _slice(device, ms, rows)
+    out, is_over = part_of(device, ms, rows)
     return {
         "rows": out,
         "done": is_over,
@@ -264,7 +270,7 @@ def eval_step(device, ms):
     """Evaluate for about `ms` milliseconds. Returns {"result": counts so far, "done"}, and "out",
     the classes that the model gave since the last call, where eval_begin was asked for them."""
     answers = device.answers
-    out, is_over = _slice(device, ms, 1 << 20, last_only=True)
+    out, is_over = part_of(device, ms, 1 << 20, last_only=True)
     result = {"result": out[-1] if out else None, "done": is_over}
     if answers is not None:
         result["out"] = answers[:]
@@ -279,7 +285,7 @@ def stop(device):
     return {}
 
 
-def _slice(device, ms, rows, last_only=False):
+def part_of(device, ms, rows, last_only=False):
     """Results of the steps under way, until the time or the number is up; whether that was all."""
     if device.steps is None:
         raise CommandError("nothing was begun: call learn_begin or eval_begin first")
@@ -335,9 +341,10 @@ CALLS = {
     "end_session": end_session,
     "save": save,
 }
-# Calls that come rarely are in two modules, whose code goes when one has been answered: these in
-# `states`, all others in `rare`.
+# Calls that come rarely are in three modules, whose code goes when one has been answered: these in
+# `states` and `watches`, all others in `rare`.
 STATES = ("open", "room", "reset", "rollback", "store_format")
+WATCHES = ("watch_begin", "watch_step")
 
 
 def call_of(device, name):
@@ -345,6 +352,8 @@ def call_of(device, name):
     if name in CALLS:
         return CALLS[name]
     module = "engram.link.states" if name in STATES else "engram.link.rare"
+    if name in WATCHES:
+        module = "engram.link.watches"
     before = heap_used()
     calls = __import__(module, None, None, ("CALLS",)).CALLS
     device.passing_bytes = heap_used() - before
@@ -353,5 +362,5 @@ def call_of(device, name):
         return calls[name]
     raise CommandError(
         "expected one of %s, got %r; update the board or the host"
-        % (", ".join(sorted(list(CALLS) + list(STATES) + list(calls))), name)
+        % (", ".join(sorted(list(CALLS) + list(STATES + WATCHES) + list(calls))), name)
     )

@@ -14,7 +14,7 @@ from . import wire
 class SampleStream:
     """One stream of samples; a sample may be spread over several frames.
 
-    device: calls.Device with an open learner. sink: OBSERVE, EVALUATE or PREDICT of wire. Room for
+    device: calls.Device with an open learner. sink: of wire, OBSERVE and the like. Room for
     one sample is allocated here.
 
     .sample_bytes   of a sample on the line
@@ -30,8 +30,8 @@ class SampleStream:
         else:
             self._x = x = bytearray(learner.input_elems)
         self._target = array("f", range(learner.targets))
-        parts = [x] if sink == wire.PREDICT else [self._label, x]
-        if learner.targets and sink != wire.PREDICT:
+        parts = [x] if sink in _INPUTS else [self._label, x]
+        if learner.targets and sink not in _INPUTS:
             parts.append(bytes_of(self._target))
         self._parts = [memoryview(part) for part in parts]
         self.sample_bytes = sum([len(part) for part in parts])
@@ -139,9 +139,16 @@ class SampleStream:
     def _predict(self, out):
         out.append(self._learner.predict(self._x))
 
+    def _watch(self, out):
+        reading = self._device.need_watch().feed(self._x)
+        known = reading.state != "unknown"  # JSON has no NaN
+        out.append((reading.score if known else None, reading.mean, reading.state))
 
+
+_INPUTS = (wire.PREDICT, wire.WATCH)  # samples are inputs alone
 _SINKS = {
     wire.OBSERVE: SampleStream._observe,
     wire.EVALUATE: SampleStream._evaluate,
     wire.PREDICT: SampleStream._predict,
+    wire.WATCH: SampleStream._watch,
 }

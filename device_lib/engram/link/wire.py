@@ -67,6 +67,7 @@ REQUESTS = (HELLO, CALL, NEXT, PUT_OPEN, PUT_DATA, PUT_CLOSE, GET_DATA, FLASH_DA
 OBSERVE = 0  # label, input, targets: learn from it later
 EVALUATE = 1  # label, input, targets: compare the prediction with them
 PREDICT = 2  # input alone: answer with the prediction
+WATCH = 3  # input alone: answer with what the watch says, [score or null, mean, state]
 
 PART = ".part"  # ends the name of a file on the board while it is being received
 PUSHED = ".new"  # behind the name of a model, until it opens

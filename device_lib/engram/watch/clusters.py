@@ -3,7 +3,7 @@
 A cluster has a mean m and a variance v for each value of a latent x; the score is the least of
 sum((x - m)^2 / v) + sum(log v), minus twice the logarithm of a Gaussian density up to a constant.
 The variances of a cluster are shrunk towards those within all clusters, as if PRIOR more samples
-had these: (sum of squares + PRIOR * pooled) / (count + PRIOR).
+had these: (sum of squares + PRIOR * pooled) / (count + PRIOR). x is in steps of the int8 latent.
 """
 
 from ..backend import kernels

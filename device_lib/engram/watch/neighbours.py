@@ -1,4 +1,5 @@
-"""The engine "neighbours": the mean distance of a latent to the nearest ones in the store."""
+"""The engine "neighbours": the mean distance of a latent to the nearest ones in the store, in
+steps of the int8 latent."""
 
 from array import array
 
@@ -31,7 +32,7 @@ class Neighbours:
         self._out = memoryview(floats(rows))
         self._reader = LatentReader(
             store, self._rows, bytearray(rows), self._read,
-            code_values(learner.latent_qp, store.bits),
+            code_values(latents.qp, store.bits),
             floats(store.targets * rows) if store.targets else None,
         )
         self._minus, self._ones = floats(n), floats(n)

@@ -10,16 +10,21 @@ from ..errors import DataError, FitError, StoreError
 class Latents:
     """Latents of a learner with a store, one at a time, each as a record of the store gives it.
 
+    Their unit is the step of the int8 latent, so that sums of them are exact and every host has
+    the same: a scale is a text in the model file, which not all hosts round alike.
+
     .x      (n) float32: the latent that read() or take() brought
-    .step   float32 distance of two neighbouring codes of the store
+    .qp     [1, zero point]: array('f'), as kernels take them
+    .step   distance of two neighbouring codes of the store
     """
 
     def __init__(self, learner):
         self._stage, self._store, self._packed = learner.stage, learner.store, learner.packed
-        self._qp, self._bits = learner.latent_qp, learner.store.bits
+        self._bits = learner.store.bits
+        self.qp = array("f", (1, learner.latent_qp[1]))
         self.n = len(learner.stage.latent)
         self.x = floats(self.n)
-        self.step = self._qp[0] * 255 / ((1 << self._bits) - 1)
+        self.step = 255 / ((1 << self._bits) - 1)
 
     def read(self, slot):
         """x = the latent of a record; whether it is intact."""
@@ -27,13 +32,13 @@ class Latents:
             self._store.read_into(slot, self._packed)
         except StoreError:
             return False
-        kernels.unpack_f32(self.x, self._packed, self._qp, self._bits)
+        kernels.unpack_f32(self.x, self._packed, self.qp, self._bits)
         return True
 
     def take(self):
         """x = the latent that the learner inferred last, with the bits of the store."""
         kernels.pack_s8(self._packed, self._stage.latent, self._bits)
-        kernels.unpack_f32(self.x, self._packed, self._qp, self._bits)
+        kernels.unpack_f32(self.x, self._packed, self.qp, self._bits)
 
 
 def floats(n):

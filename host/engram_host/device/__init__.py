@@ -7,7 +7,7 @@ import functools
 import io
 import warnings
 from binascii import crc32
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ _SLICE_ROWS = 8
 _CLASSIFY = "classify"  # the objective of classes
 _BYTES = ("ram_bytes", "learner_ram_bytes", "flash_bytes")
 _VALUE_BYTES = 24  # a float32 as JSON, with what is between two
+_READING_BYTES = 64  # a Reading as JSON
 
 # What predict() says of an input: (label, probability) where the model tells classes apart, values
 # where it regresses, {output: either} where it has several outputs.
 Answer = tuple[int, float] | list[float] | dict[str, Any]
 Learning = Generator[dict[str, Any], None, None]
+Reading = tuple[float | None, float, str]  # of a watch: score, mean, state, as watch.Reading's
 
 
 class Device:
@@ -476,6 +478,45 @@ class Device:
             total[label] += 1
             right[label] += label == predicted
         return {"n": sum(total), "correct": sum(right), "total": total, "right": right}
+
+    # --- watching --------------------------------------------------------------------------
+
+    def watch(self, **options: Any) -> dict[str, Any]:
+        """A watch from the stored samples, for readings(): its settings and threshold, as
+        watch.Watch.info() tells them. options: as watch.Watch takes them."""
+        self.link.call("watch_begin", **options)
+        is_over, facts = False, {}
+        with self.reporter.items("fit", None, "slices") as update:
+            count = 0
+            try:
+                while not is_over:
+                    answer = self.link.call("watch_step", ms=_SLICE_MS)
+                    is_over, facts = answer["done"], answer["watch"]
+                    count += 1
+                    update(count)
+            except LinkError:
+                is_over = True  # there is nobody to tell
+                raise
+            finally:
+                if not is_over:
+                    self.stop()
+        return facts
+
+    def readings(self, samples: Samples, on_reading: Callable[[Reading], None]) -> list[Reading]:
+        """The answer of the watch to each sample; on_reading gets it as it comes."""
+        learner = self.check_inputs(samples)
+        rows = samples.taken_as(learner["input"]["dtype"])
+        out: list[Any] = []
+        told = 0
+
+        def tell(_: int) -> None:
+            nonlocal told
+            for score, mean, state in out[told:]:
+                on_reading((score, mean, state))
+            told = len(out)
+
+        self.link.samples(wire.WATCH, rows.inputs(), tell, _READING_BYTES, out)
+        return [(score, mean, state) for score, mean, state in out]
 
     def stream(self) -> dict[str, Any]:
         """The stream of sessions that the board is in, as calls.stream() on the board tells it."""

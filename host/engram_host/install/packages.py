@@ -57,6 +57,7 @@ PACKAGES = {
         "the agent that the `engram` command talks to",
         "link link/*",
         ("core",),
+        asked="link/watches",
     ),
     "python": Package(
         "the kernels in Python, and over ulab where the firmware has it",

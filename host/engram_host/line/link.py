@@ -440,11 +440,13 @@ class Link:
         samples: Iterable[bytes],
         progress: Progress = ignore,
         answer_bytes: int = 0,
+        out: list[Any] | None = None,
     ) -> dict[str, Any]:
         """Stream samples (each as engram.link.wire says) to the learner.
 
         answer_bytes: most that the board's answer has for a sample, so that no more of them are
-        sent at a time than a frame has room to answer; 0: as many as go into a frame.
+        sent at a time than a frame has room to answer; 0: as many as go into a frame. out: gets
+        the predictions as they come, before progress is called; None: a new list.
 
         Returns {"n", "right", "stored", "units", "receive", "flash_write", "out", "marks"}: how
         many arrived, how many were predicted right, how many were stored, what they took by the
@@ -455,7 +457,7 @@ class Link:
         size = self.call("samples_begin", sink=sink)["sample_bytes"]
         offset = 0
         rows = bytearray()
-        out: list[Any] = []
+        out = [] if out is None else out
         marks: list[Any] = []
         last: dict[str, Any] = {"n": 0, "right": 0, "stored": 0, "units": 0}
         last.update(receive=0, flash_write=0)
