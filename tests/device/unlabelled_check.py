@@ -28,6 +28,8 @@ CASES = (
     ("gaussian", "reconstruct", False, {"optimiser": "adam", "lr": 0.01}),
     ("classes", "bernoulli", True, {}),
     ("micro", "bernoulli", True, {"micro": 2}),
+    ("q8", "bernoulli", True, {"format": "q8"}),
+    ("q8-keep", "reconstruct", False, {"format": "q8", "micro": 4, "keep": 0.5}),
 )
 
 
@@ -100,6 +102,20 @@ def close(name, values):
     print("close", name, " ".join(["%.6g" % v for v in values]))
 
 
+def parameters(learner):
+    """The float32 parameters, or the int8 weights of q8."""
+    for name, window in getattr(learner.stage, "integers", ()):
+        if name == "weights":
+            return [value - (value >> 7 << 8) for value in bytes(window)]
+    return learner.stage.params
+
+
+def state(learner):
+    """The bytes of all that is learned."""
+    own = [bytes(window) for _, window in getattr(learner.stage, "integers", ())]
+    return own + [bytes(bytes_of(learner.stage.params))]
+
+
 def learn(learner, name):
     """A learning run: which records each step has, its losses and those of each output."""
     picks, losses, rights = 0, [], []
@@ -132,7 +148,7 @@ def check(name, objective, classifier, options):
         learn(learner, name)
         learner.end_session()
     print("exact", name, "labels", sorted(set(learner.store.labels)))
-    close(name + "-params", learner.stage.params)
+    close(name + "-params", parameters(learner))
     x = tiny_model.sample(2, 50)
     close(name + "-score", [learner.score(x), learner.score(x)])
     answer = learner.predict(x)
@@ -149,12 +165,12 @@ def check(name, objective, classifier, options):
         except DataError as e:
             print("exact", name, e)
     learner.save()
-    before = bytes(bytes_of(learner.stage.params))
+    before = state(learner)
     learner = None
     keep_room()
     again = open_learner(objective, classifier, **options)
     print("exact", name, "load", again.load(), again.session, len(again.store))
-    print("exact", name, "reloaded", bytes(bytes_of(again.stage.params)) == before)
+    print("exact", name, "reloaded", state(again) == before)
 
 
 def main():

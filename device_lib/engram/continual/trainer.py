@@ -62,10 +62,15 @@ class Trainer:
             )
         self._make_room(store.labels)
         self._bind_fills()
+        variational, noise = self._stage.variational, 0
+        if variational:
+            noise = learner.rng.below(_SEEDS)
+            variational.begin(noise)  # errors of spreads are those of a code with noise
+            variational.warm(learner.steps_done + 1)
         self._settle()
         self._stage.start()
-        if self._stage.variational:
-            self._stage.variational.begin(learner.rng.below(_SEEDS))
+        if variational:
+            variational.begin(noise)  # that of the steps begins with them
         self._optimiser.start()
         self.set_rates(1)
         strategy.begin()
@@ -77,8 +82,8 @@ class Trainer:
         for n in range(total):
             self._optimiser.next_step()
             self.set_rates(1 - self.lr_decay * n / total)
-            if self._stage.variational:
-                self._stage.variational.warm(learner.steps_done + 1)
+            if variational:
+                variational.warm(learner.steps_done + 1)
             self.step()
             if n + 1 == total:
                 strategy.finish()

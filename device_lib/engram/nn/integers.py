@@ -48,8 +48,7 @@ class Integers:
             self.values[node["name"]] = self.values[node["in"][0]]
 
     def _value(self, node):
-        form = formats.load(node["format"])
-        if form.kind(node) == "i8" and node["op"] not in form.KEEPS:
+        if formats.load(node["format"]).scaled(node):
             self.values[node["name"]] = self._take(RECORDS, 1)
 
     def _own(self, node, mode, wide, is_head):

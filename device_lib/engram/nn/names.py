@@ -17,6 +17,7 @@ FEATURES = "features"  # inputs of a q8 head for one sample, as float32
 NOISE = "noise:"  # prefix of the noise in a code
 NO_NOISE, NEW_NOISE, SAME_NOISE = range(3)  # of a stream: which noise is in a code
 ERROR = "e:"  # prefix of the gradient by an output as integers
+VALUES = "v:"  # prefix of an output as integers
 LATENTS = "latents"  # int8 latents of samples to evaluate
 LABELS, TARGETS = "labels", "targets"
 TEACHER = "teacher"  # parameters of a second forward pass

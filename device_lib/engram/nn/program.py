@@ -29,6 +29,7 @@ from .names import (
     LATENTS,
     NOISE,
     PARAMS,
+    VALUES,
     VIEW,
     gradient,
 )
@@ -37,6 +38,7 @@ from .ops import ITEM_BYTES, bias, dims, product
 _TENSOR_KINDS = {"F32": "f32", "I32": "i32", "I8": "i8"}  # by dtype in the file
 _INPUTS, _GRADIENTS = ("x", "x2"), ("dx", "dx2")
 _RECORDS = ("so", "sx", "sx2", "sw", "se", "sdout", "sdx", "sdx2")
+_AS_INTEGERS = {"v": VALUES, "e": ERROR}  # an output, the gradient by it
 _CONSTANTS = {
     "geom": geom,
     "line": line,
@@ -463,8 +465,8 @@ class Program:
             return self.window(NOISE + node["name"], node["name"], known["B"])
         if symbol == "stream":
             return self.streams.setdefault(node["name"], array("i", (0, 0, 0)))
-        if symbol == "e":
-            return self.window(ERROR + node["name"], node["name"], known["B"], "i8")
+        if symbol in _AS_INTEGERS:
+            return self.window(_AS_INTEGERS[symbol] + node["name"], node["name"], known["B"], "i8")
         if symbol == "rest":
             first = formats.load(node["format"]).tensors(node)[0][0]
             return self.integers.rests.get(node[first]) or bytearray()

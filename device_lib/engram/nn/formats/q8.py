@@ -42,19 +42,30 @@ _LINE = [
     for texts in _weighted("depthwise", "line B")
 ]
 
+
+def _output(forward, backward, bias):
+    """The rows of an output: float32, and so is the gradient by it; e: that gradient as integers.
+    forward: rows that write the output."""
+    both = [
+        ("quantize_q8 e se dout",) + tuple([text.replace("dout sdout", "e se") for text in texts])
+        for texts in (backward, bias)
+    ]
+    return (forward,) + tuple(both)
+
+
+_CONV_T = _weighted("conv2d_t", "geom B")
+
 ROWS = {
     "dense": _DENSE,
-    # An output: float32, and so is the gradient by it; e: that gradient as integers.
-    "dense.out": (
-        ("dense_logits_q8 out x sx w sw b B N M",),
-        ("quantize_q8 e se dout",)
-        + tuple([text.replace("dout sdout", "e se") for text in _DENSE[1]]),
-        ("quantize_q8 e se dout", _DENSE[2][0].replace("dout sdout", "e se")),
-    ),
+    "dense.out": _output(("dense_logits_q8 out x sx w sw b B N M",), _DENSE[1], _DENSE[2]),
     "conv2d": _weighted("conv2d", "geom B"),
     "pointwise": _weighted("dense", "B*P C K"),
     "depthwise": _weighted("depthwise", "geom B"),
-    "conv2d_t": _weighted("conv2d_t", "geom B"),
+    "conv2d_t": _CONV_T,
+    # Its values are of the exponent so as integers, v, and then in float32.
+    "conv2d_t.out": _output(
+        (_CONV_T[0][0].replace(" out ", " v "), "dequantize_q8 out v so"), _CONV_T[1], _CONV_T[2]
+    ),
     "scale_shift": tuple(_LINE),
     "maxpool": (
         ("maxpool_s8 out x geom full B",), ("maxpool_bwd_dx_q8 dx sdx dout sdout x geom B",), (),
@@ -81,7 +92,12 @@ def rows(op):
 
 def kind(node):
     """The kind of a node's values: "i8"; "f32" where they leave the format."""
-    return "f32" if variant(node) in ("dense.out", "uncast") else "i8"
+    return "f32" if node.get("is_output") or node["op"] == "uncast" else "i8"
+
+
+def scaled(node):
+    """Whether a node has an exponent of its own for its values."""
+    return node["op"] not in KEEPS and variant(node) not in ("dense.out", "uncast")
 
 
 def variant(node):
@@ -95,8 +111,10 @@ def tensors(node):
 
 
 def suits(node, is_output):
-    """Whether a float32 node can be of this format. An output can, where it is dense."""
-    return node["op"] in ROWS and node["op"] in OPS and (node["op"] == "dense" or not is_output)
+    """Whether a float32 node can be of this format. An output can, where it is dense or a
+    transposed convolution."""
+    name = node["op"] + (".out" if is_output else "")
+    return name in ROWS and node["op"] in OPS
 
 
 def some(op):

@@ -8,9 +8,10 @@ class Classes:
         self.total, self.right = [0] * classes, [0] * classes
 
     def add(self, out, row, n, label):
-        """Row `row` of outputs (rows, n) is of a sample of class `label`; the class of the largest
-        output."""
-        self.total[label] += 1
+        """Row `row` of outputs (rows, n) is of a sample of class `label`, or, beyond the classes,
+        of one without an answer, which counts for none; the class of the largest output."""
+        if label < len(self.total):
+            self.total[label] += 1
         best, most = row * n, out[row * n]
         for i in range(best + 1, row * n + n):
             value = out[i]  # each look at a float allocates one
