@@ -33,8 +33,10 @@ ALSO["dx2"] = {"dx", "out", "dspread"}
 ALSO.update({"none": {"dw", "x"}, "dshift": {"db", "dshift"}, "db": {"db"}})
 # Of int8: one weight per channel is a depthwise kernel; the padding holds the zero point.
 ALSO.update({"scale": {"w"}, "line": {"geom"}, "zp": {"value"}})
-# In q8: int8 tensors that are empty; the gradient by an output as integers; records like tensors.
+# In q8: int8 tensors that are empty; an output and the gradient by it as integers; records like
+# tensors.
 ALSO.update({"none8": {"w", "rest", "x"}, "e": {"dout", "out"}, "se": {"sdout", "so"}})
+ALSO.update({"v": {"out", "x"}, "so": {"sx"}})
 ALSO.update({"sx": {"sx", "sa"}, "sx2": {"sb"}, "sdx": {"so"}, "sdout": {"sx"}, "full": {"q"}})
 ALSO.update({"shift": {"b"}})
 
