@@ -13,6 +13,7 @@ import budget_page  # noqa: E402
 import campaign  # noqa: E402
 import drifted  # noqa: E402
 import partial  # noqa: E402
+import parts  # noqa: E402
 import published  # noqa: E402
 import rows as stored  # noqa: E402
 import scratch  # noqa: E402
@@ -70,12 +71,13 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
     monkeypatch.setattr(scratch, "run", fake)
     rows = stored.Rows(tmp_path)
-    assert campaign.fill(rows, 0, ["scratch"]) == 0
-    count = campaign.fill(rows, 1, ["scratch"])
+    assert parts.fill(campaign.PARTS, rows, 0, ["scratch"]) == 0
+    count = parts.fill(campaign.PARTS, rows, 1, ["scratch"])
     assert count == len(made) == len(set(made)) == len(list(scratch.cells()))
-    assert campaign.fill(rows, 1, ["scratch"]) == 0 and campaign.missing(rows)["scratch"] == 0
+    assert parts.fill(campaign.PARTS, rows, 1, ["scratch"]) == 0
+    assert parts.missing(campaign.PARTS, rows)["scratch"] == 0
     assert rows.drop(["scratch/digits/f32/*"]) == len(scratch.SETS["digits"].seeds)
-    assert campaign.fill(rows, 1, ["scratch"]) == len(scratch.SETS["digits"].seeds)
+    assert parts.fill(campaign.PARTS, rows, 1, ["scratch"]) == len(scratch.SETS["digits"].seeds)
 
 
 def test_the_page_says_what_reached_its_bar_what_did_not_and_what_was_not_run(tmp_path):

@@ -11,9 +11,9 @@ sys.path[:0] = [str(HERE / folder) for folder in ("unlabelled", "budget", "conti
 
 import few_labels  # noqa: E402
 import paper  # noqa: E402
+import parts as campaign  # noqa: E402
 import rows as stored  # noqa: E402
 import unlabelled_page  # noqa: E402
-import unlabelled_run  # noqa: E402
 import vae_steps  # noqa: E402
 
 
@@ -21,7 +21,7 @@ import vae_steps  # noqa: E402
 def small(tmp_path_factory):
     """The rows of a small campaign; of the VAE a shorter one."""
     rows = stored.Rows(tmp_path_factory.mktemp("rows"))
-    unlabelled_run.fill(rows, 1, [few_labels.PART, vae_steps.PART], small=True)
+    campaign.fill(unlabelled_page.PARTS, rows, 1, [few_labels.PART, vae_steps.PART], small=True)
     (cell,) = paper.cells(small=True)
     rows.put(cell.key, paper.run(cell, (600,)))
     return rows
@@ -61,8 +61,8 @@ def test_a_part_of_the_structures_takes_fewer_instructions(small):
 
 
 def test_a_second_campaign_runs_nothing(small):
-    parts = [few_labels.PART, vae_steps.PART]
-    assert unlabelled_run.fill(small, 1, parts, small=True) == 0
+    names = [few_labels.PART, vae_steps.PART]
+    assert campaign.fill(unlabelled_page.PARTS, small, 1, names, small=True) == 0
 
 
 def test_the_page_says_what_reached_its_bar_and_what_was_not_run(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import few_labels
 import paper
+import parts
 import vae_steps
 from rows import Rows
 
@@ -18,17 +19,11 @@ PARTS = {part.PART: part for part in (few_labels, paper, vae_steps)}  # in the o
 def text(rows: Rows) -> str:
     """All sections, and what was not run."""
     out = [part for module in PARTS.values() for part in module.section(rows)]
-    left = {name: n for name, n in missing(rows).items() if n}
+    left = {name: n for name, n in parts.missing(PARTS, rows).items() if n}
     if left:
         words = ", ".join(f"{n} of `{name}`" for name, n in left.items())
         out += ["## Not run", f"Cells that are left: {words}. `make bench-unlabelled` runs them."]
     return "\n\n".join(out)
-
-
-def missing(rows: Rows) -> dict[str, int]:
-    """Cells of each part that are left."""
-    return {name: sum(not rows.has(cell.key) for cell in part.cells())
-            for name, part in PARTS.items()}  # fmt: skip
 
 
 def write(rows: Rows, document: Path = DOCUMENT) -> None:
