@@ -10,34 +10,12 @@ from engram.nn.channels import axes, shape_of
 from engram.nn.names import LATENTS
 from engram.nn.ops import bias
 from engram.nn.program import Program
+from learn.chosen_channels import chosen
 from learn.random_graphs import Case, cases
 from learn.stage_cases import Assembled
 from learn.test_stage_memory import apart
 
 CASES = cases(80, seed=31)
-
-
-def chosen(case, rng):
-    """(scope, {node: (inputs or None, outputs or None)}): channels of each node with weights."""
-    run, terms, sides = Assembled(case, scope="all"), [], {}
-    for node in run.nodes:
-        if not any(owner is node for owner, *_ in run.plan.program.tensors):
-            continue
-        own = {}
-        head = run.spec.net.head is node
-        one_axis = axes(node)["in"] == axes(node)["out"]
-        for side in ("in", "out"):
-            count = axes(node)[side][1]
-            if rng.random() < 0.3 or (head and side == "out") or (one_axis and own):
-                continue
-            own[side] = sorted(rng.sample(range(count), rng.randint(1, count)))
-            terms.append(f"{node['name']}.{side}:{'+'.join(map(str, own[side]))}")
-        if own and one_axis:
-            own = {"in": next(iter(own.values())), "out": next(iter(own.values()))}
-        sides[node["name"]] = own
-        if not own:
-            terms.append(node["name"])
-    return ",".join(terms), sides
 
 
 def part(array, node, key, sides):

@@ -13,6 +13,7 @@ from engram.nn.names import BIASES, LATENTS, RESTS, WEIGHTS
 from engram.nn.ops import bias
 from engram.nn.recompute import choosable
 from engram.nn.scales import numbers
+from learn.chosen_channels import chosen
 from learn.random_graphs import Case, cases
 from learn.stage_cases import Assembled
 from learn.test_channels import buffers, named, part
@@ -23,31 +24,8 @@ FORMATS = ("f32", "q8", "mixed")
 TYPES = {WEIGHTS: np.int8, RESTS: np.int8, BIASES: np.int32}
 
 
-def chosen(case, rng):
-    """(scope, {node: {"in", "out": channels}}): channels of each node with weights."""
-    run, terms, sides = Assembled(case, scope="all", format="q8"), [], {}
-    for node in run.nodes:
-        if not formats.load(node["format"]).tensors(node):
-            continue
-        own = {}
-        head = run.spec.net.head is node
-        one_axis = axes(node)["in"] == axes(node)["out"]
-        for side in ("in", "out"):
-            count = axes(node)[side][1]
-            if rng.random() < 0.3 or (head and side == "out") or (one_axis and own):
-                continue
-            own[side] = sorted(rng.sample(range(count), rng.randint(1, count)))
-            terms.append(f"{node['name']}.{side}:{'+'.join(map(str, own[side]))}")
-        if own and one_axis:
-            own = {"in": next(iter(own.values())), "out": next(iter(own.values()))}
-        sides[node["name"]] = own
-        if not own:
-            terms.append(node["name"])
-    return ",".join(terms), sides
-
-
 def both(case, **options):
-    scope, sides = chosen(case, random.Random(case.seed + 1))
+    scope, sides = chosen(case, random.Random(case.seed + 1), "q8")
     return assembled(case, scope=scope, **options), sides
 
 
@@ -130,7 +108,7 @@ def mask_of(values, node, key, sides):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_step_is_that_of_the_whole_layer_to_the_bit_and_nothing_else_changes(case):
-    """Of one micro-batch: after it, what did not learn makes other gradients."""
+    """The batch is one micro-batch: after it, what did not learn makes other gradients."""
     case = Case(case.seed, case.ops, case.micro, case.micro, "all", case.objective)
     run, sides = both(case, rounding="nearest")
     whole = assembled(case, scope="all", rounding="nearest")
