@@ -10,8 +10,9 @@ from binascii import crc32
 
 import tiny_model
 from engram import Learner, ModelSpec
-from engram.compat import bytes_of, heap_lock, heap_unlock
+from engram.compat import bytes_of
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+from learning import close, step_locked
 
 PAGE = 16
 FLASH = RamFlash(24, 1024, PAGE)
@@ -73,10 +74,6 @@ def samples(outputs, labels, first, n):
             yield tiny_model.sample(label, i), answer(outputs, label, i)
 
 
-def close(name, values):
-    print("close", name, " ".join(["%.6g" % v for v in values]))
-
-
 def learn(learner, name):
     """A learning run: which records each step has, and its losses."""
     picks, losses, rights = 0, [], []
@@ -88,12 +85,7 @@ def learn(learner, name):
         rights.append(record["acc"] is None)
     print("exact", name, "picks %08x" % (picks & 0xFFFFFFFF), sum(rights), len(rights))
     close(name + "-losses", losses)
-    gc.collect()
-    heap_lock()
-    try:
-        learner.step()
-    finally:
-        heap_unlock()
+    step_locked(learner)
 
 
 def show(name, result):

@@ -11,12 +11,13 @@ from binascii import crc32
 
 import tiny_model
 from engram import Learner, ModelSpec
-from engram.compat import collect_often, heap_lock, heap_unlock
+from engram.compat import collect_often
 from engram.continual.policies import NAMES as POLICIES
 from engram.continual.policies import policy_class
 from engram.continual.config import saved_bytes
 from engram.continual.strategies import NAMES
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+from learning import close, step_locked
 
 PAGE = 16
 CLASSES = 6
@@ -71,16 +72,6 @@ def run(learner):
     return picks & 0xFFFFFFFF, losses
 
 
-def step_locked(learner):
-    """A step more, which may not allocate."""
-    gc.collect()
-    heap_lock()
-    try:
-        learner.step()
-    finally:
-        heap_unlock()
-
-
 def twin(learner, flash, strategy):
     """A second learner in the state that the first one saves, over a copy of its flash."""
     learner.save()
@@ -106,13 +97,13 @@ def check_strategy(name):
         observe(learner, labels)
         picks, losses = run(learner)
         print("exact", name, "picks %08x" % picks, learner.stage.known)
-        print("close", name + "-losses", " ".join(["%.6g" % loss for loss in losses]))
+        close(name + "-losses", losses)
         if labels == SESSIONS[1]:
             other = twin(learner, flash, name)  # before the session has ended
         learner.end_session()
     params = learner.stage.params
     for at in range(0, len(params), 32):
-        print("close", name + "-params", " ".join(["%.6g" % v for v in params[at : at + 32]]))
+        close(name + "-params", params[at : at + 32])
     answers = [learner.predict(tiny_model.sample(c % 4, 10 * c + 90))[0] for c in range(CLASSES)]
     print("exact", name, "predict", answers)
     other.end_session()

@@ -11,9 +11,10 @@ from binascii import crc32
 
 import tiny_model
 from engram import Learner, ModelSpec
-from engram.compat import bytes_of, heap_lock, heap_unlock
+from engram.compat import bytes_of
 from engram.errors import DataError
 from engram.store import Checkpoints, RamFlash, ReplayStore, regions
+from learning import close, step_locked
 
 PAGE = 16
 FLASH = RamFlash(24, 1024, PAGE)
@@ -98,10 +99,6 @@ def keep_room():
     ROOM.append(bytearray(ROOM_BYTES))
 
 
-def close(name, values):
-    print("close", name, " ".join(["%.6g" % v for v in values]))
-
-
 def parameters(learner):
     """The float32 parameters, or the int8 weights of q8."""
     for name, window in getattr(learner.stage, "integers", ()):
@@ -126,12 +123,7 @@ def learn(learner, name):
         rights.append("-" if record["acc"] is None else "%.3f" % record["acc"])
     print("exact", name, "picks %08x" % (picks & 0xFFFFFFFF), " ".join(rights))
     close(name + "-losses", losses)
-    gc.collect()
-    heap_lock()
-    try:
-        learner.step()
-    finally:
-        heap_unlock()
+    step_locked(learner)
 
 
 def check(name, objective, classifier, options):

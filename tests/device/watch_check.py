@@ -11,7 +11,8 @@ from binascii import crc32, hexlify
 import tiny_model
 import unlabelled_check
 from engram.compat import bytes_of
-from unlabelled_check import close, keep_room, open_learner
+from learning import close
+from unlabelled_check import keep_room, open_learner
 
 # name: options of the watch
 CASES = (
