@@ -93,7 +93,7 @@ def test_a_fit_gives_back_what_it_was_made_of():
 
 
 def test_records_of_a_whole_buffer_have_their_number(tmp_path):
-    """Of gradients: it is known when all rows are made."""
+    """The records are of gradients: their number is known when all rows are made."""
     options = {"batch": 4, "micro": 4, "bits": 4, "format": "q8"}
     calls = steps.sizes_of(steps.model_file("digits", tmp_path), options)
     cleared = [of["any"] for (kernel, of), _ in calls if kernel == "clear_q8"]

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_named(tmp_path, old, new, words):
     ],
 )
 def test_what_is_wrong_with_stock_flash_is_named(tmp_path, new, words):
-    """Of the table that divides the flash where MicroPython is alone, not of [flash]."""
+    """The fault is in the table that divides flash with MicroPython alone, not in [flash]."""
     old = "store_bytes = 393216"
     assert GOOD.count(old) == 1
     with pytest.raises(InputError, match=rf"\[flash.with_stock\] {words}"):

@@ -66,7 +66,7 @@ def assembled(case, **options):
 
 
 def read(run, arg):
-    """What an argument of a row holds: an array, or an int."""
+    """The value of an argument of a row: an array, or an int."""
     if not isinstance(arg, tuple):
         return run.stage.known if arg == "#" else arg
     name, first, n, per_class = arg

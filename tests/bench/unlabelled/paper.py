@@ -166,7 +166,7 @@ def told(values: list[float]) -> str:
 
 
 def told_at(rows: Rows, data: str, labels: int) -> str:
-    """What the last point reached, with the paper's figure."""
+    """Accuracy at the last point, with the paper's figure."""
     text = told(at(rows, data, labels, HOW[data].points[-1]))
     paper = few_labels.PAPER.get(labels) if data == "fashion" else None
     return f"{text}, paper {paper:.1f}" if paper else text

@@ -1,4 +1,4 @@
-"""What a training step of the paper's VAE costs, and how long the training takes on a board.
+"""The cost of a training step of the paper's VAE, and the time of its training on a board.
 
 `model`: the plan's cost model, which adds counts of kernels by their shapes.
 `icount`: counted on emulated boards; the whole network where the board has the memory, else one of
@@ -107,7 +107,7 @@ class Head(NamedTuple):
 
 
 def cells(small: bool = False) -> Iterator[Cell | Head]:
-    """What is computed first; small: that alone, of the small network."""
+    """Computed cells first; small: these alone, of the small network."""
     ready = [name for name, variant in VARIANTS.items() if variant.ready]
     for name in ready:
         for recipe in ("small",) if small else RECIPES:
