@@ -7,6 +7,7 @@ import pytest
 
 from engram.nn import formats
 from engram.nn.program import VIEW
+from engram.watch import watch
 from firmware import natmod
 from firmware.natmod import build, modules
 from hosts import BoardHost, run_cpython
@@ -94,6 +95,7 @@ def called_by_the_library():
             for rows in formats.load(form).rows(op):
                 names |= {row.split()[0] for row in rows}
     names -= {"spent", "bind", "run", "put", "python", "numpy", VIEW}
+    names -= set(watch.KERNELS)  # a watch says that it needs more than the small module
     # Integer training and the front-ends are modules of their own beside the small one.
     return {name for name in names if modules.family(name) not in (modules.Q8, modules.FRONT_ENDS)}
 

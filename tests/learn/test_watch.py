@@ -377,3 +377,11 @@ def test_clusters_that_the_heap_lacks_room_for_are_refused(opened, monkeypatch):
     monkeypatch.setattr("engram.compat.heap_free", lambda: 9000)
     with pytest.raises(FitError, match="take fewer clusters"):
         learner.watch(clusters=7)
+
+
+def test_kernels_that_watch_nothing_are_told(opened, monkeypatch):
+    """The smallest choice of `engram install` lacks some."""
+    learner = opened()
+    monkeypatch.setattr(watching, "kernels", SimpleNamespace(add_f32=None))
+    with pytest.raises(DataError, match="with exp_f32 to watch, got .* `engram install --kernels"):
+        learner.watch()

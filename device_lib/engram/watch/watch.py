@@ -8,6 +8,8 @@ from .engines import engine_class
 from .records import floats, stored
 from .threshold import Threshold, check_enough, rate_of, window_means
 
+# Of engines and thresholds; the smallest module of native kernels has none of them.
+KERNELS = ("add_f32", "exp_f32", "log_f32", "sqrt_f32")
 FOLDS = 3  # parts of the stored samples, each scored by an engine that is fitted to the others
 
 class Reading:
@@ -52,6 +54,12 @@ class Watch:
 
     def __init__(self, learner, engine="clusters", window=8, false_alarms=0.001, every=None,
                  labels=None, samples=None, session=None, **options):
+        for name in KERNELS:
+            if not hasattr(kernels, name):
+                raise DataError(
+                    "expected kernels with %s to watch, got some without it; "
+                    "`engram install --kernels all`" % name
+                )
         found = engine_class(engine)
         unknown = [name for name in options if name not in found.OPTIONS]
         if unknown:
