@@ -7,9 +7,9 @@ among the BLOCKS blocks before it and among the BLOCKS after it at least a quart
 normal: their mean score is below the three-quarter quantile of those of the samples that were
 learned first. These first samples decide for good, so a fault cannot become normal by and by.
 
-A fault of more than 25 blocks is never taken in. Of a shorter one blocks may be, as of a new speed
-that comes and goes: whoever knows that it was a fault says so by refuse(). A speed that stays for
-good is not taken in either.
+A fault of more than 25 blocks is not taken in, unless blocks of it score as normal ones do. Of a
+shorter one blocks are, as of a new speed that comes and goes: whoever knows that it was a fault
+says so by refuse(). A speed that stays for good is not taken in either.
 """
 
 from array import array

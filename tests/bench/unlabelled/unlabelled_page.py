@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fan
+import fan_course
 import few_labels
 import paper
 import parts
@@ -13,7 +15,8 @@ from rows import Rows
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "benchmarks-unlabelled.md"
 BEGIN, END = "<!-- make bench-unlabelled: begin -->", "<!-- make bench-unlabelled: end -->"
-PARTS = {part.PART: part for part in (few_labels, paper, vae_steps)}  # in the order they run
+# in the order they run
+PARTS = {part.PART: part for part in (few_labels, paper, vae_steps, fan, fan_course)}
 
 
 def text(rows: Rows) -> str:
