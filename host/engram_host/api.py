@@ -28,19 +28,20 @@ from engram_host import build as firmware
 from engram_host import samples as sample_files
 from engram_host import virtual
 from engram_host.build import ports as build_ports
-from engram_host.device import MODEL, Answer, Device, Reading
+from engram_host.device import MODEL, Answer, Device, Reading, learner_options
 from engram_host.errors import InputError
 from engram_host.flash import flasher
 from engram_host.flash.flasher import Outcome
 from engram_host.flash.ways import WAYS
 from engram_host.learning import log as logs
-from engram_host.learning import scores, stream_start, watching
+from engram_host.learning import scores, stream_start
 from engram_host.learning import streams as streams
 from engram_host.learning.interrupt import StopAtNextStep
 from engram_host.learning.rehearsal import known_samples
 from engram_host.learning.session import Learned, Length, Session
 from engram_host.learning.stream_run import LearnedStream, StreamRun
 from engram_host.learning.undo import roll_back
+from engram_host.learning.watch_run import WatchRun
 from engram_host.line import census, ports
 from engram_host.line.link import Link
 from engram_host.meters.base import Meter
@@ -55,7 +56,7 @@ Data = Samples | Path | str
 ClassNames = Sequence[str] | Path | str | None  # by their labels; a file with a line per name
 
 
-def ignore(_: Any) -> None:
+def ignore(*_: Any) -> None:
     """A callback that does nothing."""
 
 
@@ -684,8 +685,11 @@ def score(
     model: str | None = None,
     log: Path | None = None,
     class_names: ClassNames = None,
+    adapt: bool = False,
+    steps: int | None = None,
     on_watch: Callable[[dict[str, Any]], None] = ignore,
     on_reading: Callable[[Reading], None] = ignore,
+    on_adapted: Callable[[dict[str, Any], dict[str, Any]], None] = ignore,
     **options: Any,
 ) -> dict[str, Any]:
     """Watch samples: how unlike they are to those that the board has stored, and alarms.
@@ -695,40 +699,40 @@ def score(
     are normal, None: all. options: of the engine: clusters, neighbours, seed. on_watch gets the
     settings and the threshold, on_reading (score or None, mean, state) of each sample, as they
     come. log: file for these as JSON Lines.
+    adapt: the board takes in what is new and comes and goes between what is known, learns it
+    `steps` steps at a time (None: 100), saves its state and sets a new threshold. on_adapted gets
+    what was learned, and the settings and the threshold from then on.
     Returns {"watch": settings and threshold, "scores", "means", "states": [per sample]} and the
-    figures of learning.watching.summary(): "n", "alarms", "auc" where there are labels, ...
+    figures of learning.watching.summary(): "n", "alarms", "auc" where there are labels, ...; with
+    adapt also "adapted": [what was learned], "adopted", "refused", "waiting", "taken": blocks of 8
+    samples.
     """
     _need(data)
+    if steps is not None:
+        if not adapt:
+            raise InputError("expected steps with adapt=True (--adapt), got steps alone")
+        learner_options.check_number("steps", steps)
     with _device(port) as device, contextlib.ExitStack() as stack:
         device.need_open(model)
         samples = _samples(data, labels, device, class_names)
         device.check_inputs(samples)
         device.warn_of_range(samples)
         given = {"labels": None if normal is None else list(normal), "every": every, **options}
-        given = {name: value for name, value in given.items() if value is not None}
-        facts = device.watch(engine=engine, window=window, false_alarms=false_alarms, **given)
-        on_watch(facts)
-        writer = None if log is None else stack.enter_context(logs.Writer(log))
-        if writer is not None:
-            writer.write("watch", {"board": device.link.board, **facts})
-        count = 0
-
-        def on_each(reading: Reading) -> None:
-            nonlocal count
-            if writer is not None:
-                label = {} if samples.y is None else {"label": int(samples.y[count])}
-                values = dict(zip(("score", "mean", "state"), reading))
-                writer.write("reading", {"sample": count, **values, **label})
-            count += 1
-            on_reading(reading)
-
-        readings = device.readings(samples, on_each)
-        figures = watching.summary(readings, samples.y)
-        if writer is not None:
-            writer.write("summary", figures)
-    parts = {name: [reading[i] for reading in readings]
-             for i, name in enumerate(("scores", "means", "states"))}
-    return {"watch": facts, **figures, **parts}
+        run = WatchRun(
+            device,
+            None if log is None else stack.enter_context(logs.Writer(log)),
+            adapt=adapt,
+            steps=steps,
+            on_watch=on_watch,
+            on_reading=on_reading,
+            on_adapted=on_adapted,
+            engine=engine,
+            window=window,
+            false_alarms=false_alarms,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        run.run(samples)
+        return run.result(samples.y)
 
 
 def largest_confusions(confusion: Any, most: int = 10) -> list[tuple[int, int, int]]:
@@ -801,7 +805,6 @@ def plan(
     learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, keep,
     skip, recompute, as the learner takes them.
     """
-    from engram_host.device import learner_options
     from engram_host.planning.report import plan_report
 
     if learner.get("keep") is not None:

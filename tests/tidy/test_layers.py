@@ -86,7 +86,8 @@ DEVICE_ROWS = {
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
     "holder": BASE,
-    "link.watches": {"link.calls", "watch.watch"} | BASE,
+    "link.watches": {"link.calls", "watch.watch", "watch.adapting"} | BASE,
+    "link.samples": {"vibration", "link", ""} | TRAINING | BASE,
     "link": {"link", "opener", "holder", "store", ""} | TRAINING | BASE,
     # puts a learner and its store together
     "opener": {"continual", "nn", "store", "stores", "places", "holder"} | BASE,

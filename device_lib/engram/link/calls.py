@@ -134,13 +134,14 @@ class Device:
             stream.close()
         self.streams = ()
 
-    def begin_samples(self, sink):
-        """Opens a stream of samples for `sink` of wire, in the place of another."""
+    def begin_samples(self, sink, raw):
+        """Opens a stream of samples for `sink` of wire, in the place of another. raw: they are
+        windows for the model's front end."""
         from .samples import SampleStream
 
         self.need_learner()
         self.incoming = None  # its room is free then
-        self.incoming = SampleStream(self, sink)
+        self.incoming = SampleStream(self, sink, raw)
         forget(("engram.link.samples",))  # its code goes with the stream
         return {"sample_bytes": self.incoming.sample_bytes}
 
@@ -199,8 +200,8 @@ def opened(device):
     return facts
 
 
-def samples_begin(device, sink):
-    return device.begin_samples(sink)
+def samples_begin(device, sink, raw=False):
+    return device.begin_samples(sink, raw)
 
 
 def learn_begin(device, epochs=None, steps=None):
@@ -344,7 +345,7 @@ CALLS = {
 # Calls that come rarely are in three modules, whose code goes when one has been answered: these in
 # `states` and `watches`, all others in `rare`.
 STATES = ("open", "room", "reset", "rollback", "store_format")
-WATCHES = ("watch_begin", "watch_step")
+WATCHES = ("watch_begin", "watch_step", "watch_info", "adapt_begin", "adapt_step")
 
 
 def call_of(device, name):

@@ -15,16 +15,25 @@ class SampleStream:
     """One stream of samples; a sample may be spread over several frames.
 
     device: calls.Device with an open learner. sink: of wire, OBSERVE and the like. Room for
-    one sample is allocated here.
+    one sample is allocated here. raw: inputs come as windows for the model's front end.
 
     .sample_bytes   of a sample on the line
+
+    Raises DataError where a model has no front end that boards have.
     """
 
-    def __init__(self, device, sink):
+    def __init__(self, device, sink, raw=False):
         self._device, self._learner, self._sink = device, device.learner, sink
         learner = self._learner
         self._label = bytearray(1)
-        if learner.input_dtype == "float32":
+        self._front = None
+        if raw:
+            from ..vibration import of
+
+            self._front = front = of(learner.front_end)
+            self._x = array("f", range(front.samples * front.axes))
+            x = bytes_of(self._x)
+        elif learner.input_dtype == "float32":
             self._x = array("f", range(learner.input_elems))
             x = bytes_of(self._x)
         else:
@@ -52,7 +61,8 @@ class SampleStream:
         in, "units": counter units spent on them, "receive": units spent on their frames,
         "flash_write": units of "units" spent on writing, "out": predictions of the samples that
         this call completed; of samples to evaluate the labels, and none where the model
-        has no classes}. While phases are marked there is "marks" too: for each of these
+        has no classes}. Of samples to watch also "ready": whether adapt_begin has enough to
+        learn. While phases are marked there is "marks" too: for each of these
         samples the counter when its frame was there, the counter when its inference began, the
         units that took, the units that writing took. Raises CommandError on bytes of another
         place or stream.
@@ -89,6 +99,8 @@ class SampleStream:
             "flash_write": self._write_units,
             "out": out,
         }
+        if sink == wire.WATCH:
+            result["ready"] = device.need_watch().ready
         if marks:
             result["marks"] = marks
         return result
@@ -116,6 +128,10 @@ class SampleStream:
                 marks.append((device.arrival, start, units - write, write))
         device.beat()
 
+    def _input(self):
+        """The input of the sample, as the model takes it."""
+        return self._front.features(self._x) if self._front else self._x
+
     def _y(self):
         """The label, the target or both of the sample, as Learner.expected() takes them."""
         label = self._label[0]
@@ -124,12 +140,12 @@ class SampleStream:
         return (label, self._target) if self._learner.head_name else self._target
 
     def _observe(self, out):
-        self._learner.observe(self._x, self._y())
+        self._learner.observe(self._input(), self._y())
 
     def _evaluate(self, out):
         learner = self._learner
         expected = learner.inputs.expected(self._y())
-        answer = learner.predict(self._x)
+        answer = learner.predict(self._input())
         if learner.stage.variational:
             self._scores.add_losses(learner)
         self._scores.add(learner.stage.single, 0, 1, expected)
@@ -137,10 +153,10 @@ class SampleStream:
             out.append((answer if isinstance(answer, tuple) else answer[learner.head_name])[0])
 
     def _predict(self, out):
-        out.append(self._learner.predict(self._x))
+        out.append(self._learner.predict(self._input()))
 
     def _watch(self, out):
-        reading = self._device.need_watch().feed(self._x)
+        reading = self._device.need_watch().feed(self._input())
         known = reading.state != "unknown"  # JSON has no NaN
         out.append((reading.score if known else None, reading.mean, reading.state))
 

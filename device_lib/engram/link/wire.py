@@ -68,6 +68,9 @@ OBSERVE = 0  # label, input, targets: learn from it later
 EVALUATE = 1  # label, input, targets: compare the prediction with them
 PREDICT = 2  # input alone: answer with the prediction
 WATCH = 3  # input alone: answer with what the watch says, [score or null, mean, state]
+#
+# A stream that was begun with "raw" has windows of float32 for the model's front end in the place
+# of inputs: the board makes the inputs.
 
 PART = ".part"  # ends the name of a file on the board while it is being received
 PUSHED = ".new"  # behind the name of a model, until it opens

@@ -1,7 +1,10 @@
 """Adaptation without labels: a watched learner takes in what is new and not a fault."""
 
+from array import array
+
 from ..errors import DataError
-from .quarantine import Quarantine
+from .quarantine import BLOCKS, Quarantine
+from .records import check_count, need_room
 from .watch import Watch
 
 BLOCK = 8  # samples that wait together
@@ -14,16 +17,19 @@ class Adaptation:
     """Feeds a watch, and lets its learner follow what it watches.
 
     watch: a Watch that is prepared. steps: of a learning run. first: number of the session whose
-    records say what is normal for good; None: the oldest that is stored.
+    records say what is normal for good; None: the oldest that is stored. prepare: False leaves it
+    to preparing(), which comes before feed() then.
 
+    .watch        the Watch
     .quarantine   quarantine.Quarantine: what waits, what was taken in and refused
     .ready        whether enough was taken in: adapt() learns it
+    .told         what adapt() returned last, None before
 
     Samples that are taken in are stored in the current session. Raises DataError where the learner
-    takes no samples without an answer.
+    takes no samples without an answer, or steps are no count; FitError where there is no room.
     """
 
-    def __init__(self, watch, steps=100, first=None):
+    def __init__(self, watch, steps=100, first=None, prepare=True):
         learner = watch.learner
         if not learner.stage.variational:
             raise DataError(
@@ -31,22 +37,40 @@ class Adaptation:
                 "with `engram make vae`"
                 % ", ".join(sorted([kind for kind, _, _ in learner.outputs.values()]))
             )
-        self.watch, self._learner, self._steps = watch, learner, steps
+        check_count("steps", steps)
+        self.watch, self._learner, self._steps, self._first = watch, learner, steps, first
+        self._elems = n = len(learner.stage.latent)
+        need_room(
+            "%d blocks of %d samples that wait" % (BLOCKS, BLOCK), (BLOCKS + 1) * BLOCK * n,
+            "take a model with fewer values in a latent",
+        )
+        self._block, self._rows = bytearray(BLOCK * n), 0
+        self.quarantine = Quarantine(BLOCK, n, None)
+        self._taken, self._new, self.told = array("i", ()), False, None
+        if prepare:
+            for _ in self.preparing():
+                pass
+
+    def preparing(self):
+        """Learns what is normal for good: a generator that yields now and then."""
+        if self.watch.threshold is None:
+            for _ in self.watch.preparing():
+                yield
+        first, watch = self._first, self.watch
         if first is None:
-            first = min([number for _, number in _sessions(learner.store)])
+            first = min([number for _, number in _sessions(self._learner.store)])
+        # What learning changes cannot say what stays normal for good.
+        engine = "clusters" if watch.engine_name == "loss" else watch.engine_name
         self._anchor = Watch(
-            learner, watch.engine_name, BLOCK, _SURE, session=first, **watch.options
+            self._learner, engine, BLOCK, _SURE, session=first, **watch.options
         )
         for _ in self._anchor.preparing():
-            pass
-        self._elems = len(learner.stage.latent)
-        self._block, self._rows = bytearray(BLOCK * self._elems), 0
-        self.quarantine = Quarantine(BLOCK, self._elems, self._anchor.threshold.value)
-        self._taken, self._new = 0, False
+            yield
+        self.quarantine.limit = self._anchor.threshold.value
 
     @property
     def ready(self):
-        return self._taken >= _FEW
+        return len(self._taken) >= _FEW
 
     def feed(self, x):
         """Takes the next sample; returns the Reading of the watch, and learns nothing yet."""
@@ -68,39 +92,50 @@ class Adaptation:
         for at in range(0, len(latents), n):
             latent[:] = latents[at : at + n]
             self._learner.observe_latent()
-        self._taken += 1
+        self._taken.append(BLOCK * (self.quarantine.blocks - 1 - BLOCKS))
 
     def adapt(self):
         """Learns what was taken in, beside what is stored, until its loss has settled; saves the
-        learned state and sets a new threshold. Returns {"blocks": that were taken in, "rounds",
-        "steps": of learning, "before", "after": the loss of these samples, "threshold_before",
-        "threshold": of the watch, "generation": of the saved state, None without}.
+        learned state and sets a new threshold. Returns {"blocks": that were taken in, "samples":
+        [the first of each, as they were fed from 0], "rounds", "steps": of learning, "before",
+        "after": the loss of these samples, "threshold_before", "threshold": of the watch,
+        "generation": of the saved state, None without}.
 
         The state before stays where it was saved: rollback("previous") goes back to it.
         """
+        for _ in self.adapting():
+            pass
+        return self.told
+
+    def adapting(self):
+        """adapt() as a generator that yields now and then; .told is its answer at the end."""
         learner, watch, before = self._learner, self.watch, self.watch.threshold.value
-        slots, blocks = learner.current_slots(), self._taken
-        losses, steps = [self._loss(slots)], 0
+        slots, samples = learner.current_slots(), list(self._taken)
+        self._taken, losses, steps = array("i", ()), [], 0
+        for _ in self._scoring(slots, losses):
+            yield
         while len(losses) <= _ROUNDS:
-            for record in learner.steps(steps=self._steps):
+            for _ in learner.steps(steps=self._steps):
                 steps += 1
-            losses.append(self._loss(slots))
+                yield
+            for _ in self._scoring(slots, losses):
+                yield
             if losses[-1] > (1 - _GAIN) * losses[-2]:
                 break
         learner.end_session()
-        self._taken = 0
         generation = learner.save() if learner.checkpoints else None
+        yield
         for _ in watch.preparing():
-            pass
-        return {
-            "blocks": blocks, "rounds": len(losses) - 1, "steps": steps,
+            yield
+        self.told = {
+            "blocks": len(samples), "samples": samples, "rounds": len(losses) - 1, "steps": steps,
             "before": losses[0], "after": losses[-1],
             "threshold_before": before, "threshold": watch.threshold.value,
             "generation": generation,
         }
 
-    def _loss(self, slots):
-        """The mean loss of records."""
+    def _scoring(self, slots, losses):
+        """Appends the mean loss of records: a generator that yields after each."""
         learner = self._learner
         stage, total, count = learner.stage, 0.0, 0
         for slot in slots:
@@ -108,7 +143,17 @@ class Adaptation:
                 stage.forward_single()
                 total += stage.variational.score()
                 count += 1
-        return total / count if count else 0.0
+            yield
+        losses.append(total / count if count else 0.0)
+
+    def info(self):
+        """Watch.info(), and "adopted", "refused", "waiting": blocks; "taken": blocks of those
+        adopted that wait to be learned; "limit": mean score up to which a block is normal."""
+        facts, quarantine = self.watch.info(), self.quarantine
+        facts["adopted"], facts["refused"] = quarantine.adopted, quarantine.refused
+        facts["waiting"], facts["taken"] = quarantine.waiting, len(self._taken)
+        facts["limit"] = quarantine.limit
+        return facts
 
 
 def _sessions(store):

@@ -64,7 +64,10 @@ class Clusters:
     def _allocate(self, rows):
         n = self.latents.n
         self.distances = self.means = self.weights = None
-        need_room("%d clusters of %d values" % (rows, n), 8 * rows * n + 12 * n + 8192)
+        need_room(
+            "%d clusters of %d values" % (rows, n), 8 * rows * n + 12 * n + 8192,
+            "take fewer clusters, or engine='neighbours', which keeps none",
+        )
         self._rows = rows
         self.means, self.weights = memoryview(floats(rows * n)), memoryview(floats(rows * n))
         self.offsets, self.counts = floats(rows), floats(rows)

@@ -54,15 +54,13 @@ def check_count(name, count):
         raise DataError("expected %s of 1 or more, got %r" % (name, count))
 
 
-def need_room(what, n):
+def need_room(what, n, advice):
     """Raises FitError where the heap lacks n bytes."""
     from ..compat import heap_free
 
     free = heap_free()
     if n > free:
-        raise FitError(
-            what, n, free, "take fewer clusters, or engine='neighbours', which keeps none"
-        )
+        raise FitError(what, n, free, advice)
 
 
 def stored(store, labels, session=None):

@@ -52,6 +52,8 @@ class Watch:
     preparing() comes before feed(). Raises DataError.
     """
 
+    ready = False  # an adapting.Adaptation may be: a watch by itself learns nothing
+
     def __init__(self, learner, engine="clusters", window=8, false_alarms=0.001, every=None,
                  labels=None, samples=None, session=None, **options):
         for name in KERNELS:

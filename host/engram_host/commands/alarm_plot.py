@@ -33,12 +33,18 @@ class AlarmPlot:
             words = "begins" if alarm else "ends"
             limit = self._facts["threshold" if alarm else "lower"]
             sign = "above" if alarm else "below"
-            self._tell(f"alarm {words}: mean {mean:.4g} {sign} {limit:.4g}", alarm)
+            style = "red" if alarm else "green"
+            self._tell(f"alarm {words}: mean {mean:.4g} {sign} {limit:.4g}", style)
         self._state, self._alarm = state, alarm
         self._line.append(level, _STYLES.get(state, ""))
         self._count += 1
         if self._count - self._first == _WIDTH:
             self.end()
+
+    def adapted(self, told: dict[str, Any], facts: dict[str, Any]) -> None:
+        """The board has learned something; facts: of the watch from now on."""
+        self._facts = facts
+        self._tell(adapted_words(told), style="cyan")
 
     def end(self) -> None:
         """Prints the line that is not full."""
@@ -54,11 +60,25 @@ class AlarmPlot:
         level = int(_BELOW * max(0.0, min(2.0, share)))
         return min(max(level, _BELOW), len(_LEVELS) - 1) if mean > high else min(level, _BELOW - 1)
 
-    def _tell(self, words: str, bad: bool = True) -> None:
+    def _tell(self, words: str, style: str = "red") -> None:
         self.end()
-        self._console.print(
-            f"{self._count:>7} {words}", style="red" if bad else "green", highlight=False
-        )
+        line = f"{self._count:>7} {words}"
+        self._console.print(line, style=style, highlight=False, soft_wrap=True)
+
+
+def adapted_words(told: dict[str, Any]) -> str:
+    """Words on what a board has learned: since which sample it is new, how to undo it."""
+    words = (
+        f"new since sample {min(told['samples'])}: {told['blocks']} blocks learned in "
+        f"{told['steps']} steps, loss {told['before']:.4g} -> {told['after']:.4g}, threshold "
+        f"{told['threshold_before']:.4g} -> {told['threshold']:.4g}"
+    )
+    if told["generation"] is None:
+        return f"{words}, not saved"
+    return (
+        f"{words}, saved as state {told['generation']}; "
+        "`engram rollback --to previous` undoes it"
+    )
 
 
 def threshold_words(facts: dict[str, Any]) -> str:

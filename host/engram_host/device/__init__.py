@@ -285,7 +285,7 @@ class Device:
     def observe_quietly(self, samples: Samples) -> dict[str, Any]:
         """observe() without a progress bar of its own."""
         rows = samples.taken_as(self.check(samples)["input"]["dtype"])
-        return self.link.samples(wire.OBSERVE, rows.records())
+        return self.link.samples(wire.OBSERVE, rows.records(), raw=bool(rows.raw))
 
     def predict(self, samples: Samples) -> list[Answer]:
         """The learner's answer to each input."""
@@ -299,7 +299,9 @@ class Device:
     ) -> dict[str, Any]:
         records = samples.inputs() if sink == wire.PREDICT else samples.records()
         with self.reporter.items(what, len(samples), "samples") as update:
-            return self.link.samples(sink, records, update, answer_bytes)
+            return self.link.samples(
+                sink, records, update, answer_bytes, raw=bool(samples.raw)
+            )
 
     def check(self, samples: Samples) -> dict[str, Any]:
         """The facts of the open learner. Raises InputError on labelled samples that it cannot
@@ -316,11 +318,18 @@ class Device:
         others, or not at all."""
         learner: dict[str, Any] = self.link.call("opened")
         samples.check_inputs(learner["input"]["elems"], learner["input"]["dtype"])
+        if samples.raw and samples.raw != (front_end := self.taken().front_end):
+            raise InputError(
+                f"expected samples for the front end of the model, {front_end or 'none'}, got "
+                f"windows for {samples.raw}"
+            )
         return learner
 
     def warn_of_range(self, samples: Samples) -> None:
         """Warns (EngramWarning) where inputs are not as the open model takes them, or can hardly
         be in its range."""
+        if samples.raw:
+            return
         layout = self.link.call("opened")["input"]
         try:
             samples.check_inputs(layout["elems"], layout["dtype"])
@@ -483,27 +492,47 @@ class Device:
 
     def watch(self, **options: Any) -> dict[str, Any]:
         """A watch from the stored samples, for readings(): its settings and threshold, as
-        watch.Watch.info() tells them. options: as watch.Watch takes them."""
+        watch.Watch.info() tells them. options: as watch.Watch takes them; adapt: steps of a
+        learning run, where it is to learn what is new."""
         self.link.call("watch_begin", **options)
-        is_over, facts = False, {}
-        with self.reporter.items("fit", None, "slices") as update:
+        return dict(self._fitted("fit", "watch_step")["watch"])
+
+    def adapt(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Learns what the watch has taken in: (what was learned, as adapting.Adaptation.adapt()
+        tells it; the settings and the threshold from now on)."""
+        self.link.call("adapt_begin")
+        answer = self._fitted("adapt", "adapt_step")
+        return answer["adapted"], answer["watch"]
+
+    def watch_info(self) -> dict[str, Any]:
+        """The watch as it is now, as watch() told it."""
+        return self.link.call("watch_info")  # type: ignore[no-any-return]
+
+    def _fitted(self, what: str, function: str) -> dict[str, Any]:
+        """The last answer of work that the board does in slices."""
+        answer: dict[str, Any] = {"done": False}
+        with self.reporter.items(what, None, "slices") as update:
             count = 0
             try:
-                while not is_over:
-                    answer = self.link.call("watch_step", ms=_SLICE_MS)
-                    is_over, facts = answer["done"], answer["watch"]
+                while not answer["done"]:
+                    answer = self.link.call(function, ms=_SLICE_MS)
                     count += 1
                     update(count)
             except LinkError:
-                is_over = True  # there is nobody to tell
+                raise  # there is nobody to tell
+            except BaseException:
+                self.stop()
                 raise
-            finally:
-                if not is_over:
-                    self.stop()
-        return facts
+        return answer
 
-    def readings(self, samples: Samples, on_reading: Callable[[Reading], None]) -> list[Reading]:
-        """The answer of the watch to each sample; on_reading gets it as it comes."""
+    def readings(
+        self,
+        samples: Samples,
+        on_reading: Callable[[Reading], None],
+        on_ready: Callable[[], None] | None = None,
+    ) -> list[Reading]:
+        """The answer of the watch to each sample; on_reading gets it as it comes. on_ready: is
+        called where the watch has taken in enough for adapt(), which it may call."""
         learner = self.check_inputs(samples)
         rows = samples.taken_as(learner["input"]["dtype"])
         out: list[Any] = []
@@ -515,7 +544,13 @@ class Device:
                 on_reading((score, mean, state))
             told = len(out)
 
-        self.link.samples(wire.WATCH, rows.inputs(), tell, _READING_BYTES, out)
+        def after(answer: dict[str, Any]) -> None:
+            if on_ready and answer.get("ready"):
+                on_ready()
+
+        self.link.samples(
+            wire.WATCH, rows.inputs(), tell, _READING_BYTES, out, bool(rows.raw), after
+        )
         return [(score, mean, state) for score, mean, state in out]
 
     def stream(self) -> dict[str, Any]:

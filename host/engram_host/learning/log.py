@@ -18,6 +18,22 @@ A stream of sessions is a log of several sessions with more around them:
                                   after each one
     {"kind": "metrics", ...}      last: accuracy matrix and metrics, as the board computed them
 
+A watch (`engram score --log`) is a log of its own:
+
+    {"kind": "watch", ...}        first: board, engine, window, threshold, as Watch.info() on the
+                                  board tells them; with --adapt also "limit", the mean of a block
+                                  that is surely normal
+    {"kind": "reading", ...}      one line a sample: "sample" from 0, "score" (null where it was no
+                                  finite number), "mean", "state"; "label" where it has one
+    {"kind": "adapted", ...}      the board has learned what was new: "sample", how many it had
+                                  read; "samples", the first of each block of 8 that it learned;
+                                  "blocks", "rounds", "steps", "before" and "after": the loss of
+                                  these samples; "threshold_before", "threshold"; "generation" of
+                                  the saved state, null without; "watch": the watch from then on
+    {"kind": "summary", ...}      last: counts of samples and alarms, AUC where there were labels;
+                                  "adapted", "adopted", "refused", "waiting", "taken" of one that
+                                  adapts
+
 Every record with figures of the board's counter says what they are: "unit" (instructions, cycles
 or us) and "source" (device, icount, cycles or host). "wall_s" is always the host's clock. "energy"
 has a "source" of its own: "device" only where a meter measured it, "simulated" where one was made

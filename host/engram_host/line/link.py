@@ -441,12 +441,16 @@ class Link:
         progress: Progress = ignore,
         answer_bytes: int = 0,
         out: list[Any] | None = None,
+        raw: bool = False,
+        on_answer: Callable[[dict[str, Any]], None] = ignore,
     ) -> dict[str, Any]:
         """Stream samples (each as engram.link.wire says) to the learner.
 
         answer_bytes: most that the board's answer has for a sample, so that no more of them are
         sent at a time than a frame has room to answer; 0: as many as go into a frame. out: gets
-        the predictions as they come, before progress is called; None: a new list.
+        the predictions as they come, before progress is called; None: a new list. raw: samples
+        have windows for the model's front end. on_answer: gets the answer to each frame, and may
+        call functions of the board.
 
         Returns {"n", "right", "stored", "units", "receive", "flash_write", "out", "marks"}: how
         many arrived, how many were predicted right, how many were stored, what they took by the
@@ -454,7 +458,8 @@ class Link:
         (none unless the board marks phases).
         progress counts samples. Raises DeviceError at the first one the board refuses.
         """
-        size = self.call("samples_begin", sink=sink)["sample_bytes"]
+        about = {"raw": True} if raw else {}  # boards of version 0.1 do not know it
+        size = self.call("samples_begin", sink=sink, **about)["sample_bytes"]
         offset = 0
         rows = bytearray()
         out = [] if out is None else out
@@ -472,11 +477,13 @@ class Link:
             rows += sample
             while len(rows) >= room:
                 last = self._send_samples(sink, offset, bytes(rows[:room]), out, progress)
+                on_answer(last)
                 marks += last.get("marks", ())
                 offset += room
                 del rows[:room]
         if rows:
             last = self._send_samples(sink, offset, bytes(rows), out, progress)
+            on_answer(last)
             marks += last.get("marks", ())
         return {**last, "out": out, "marks": marks}
 

@@ -7,6 +7,7 @@ here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,18 @@ def _front_end(name: str) -> Any:
         return vibration.of(name)
     except DataError as e:
         raise InputError(str(e)) from e
+
+
+def raw(windows: Any, front_end: str) -> Samples:
+    """Samples of windows (n, samples, axes) that are sent as they are: the board makes the
+    features. Raises InputError."""
+    front, x = _front_end(front_end), _signals(windows)
+    if x.shape[1:] != (front.samples, front.axes):
+        raise InputError(
+            f"expected windows of {front.samples} samples x {front.axes} axes, got "
+            + "x".join(map(str, x.shape[1:]))
+        )
+    return replace(data.make(x.reshape(len(x), -1)), raw=front_end)
 
 
 class Windows:
