@@ -1028,4 +1028,8 @@ def report(source: Path | str | Sequence[Path | str], out: Path | str) -> dict[s
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise InputError(f"{path}: expected the result.json of a run, got {e}") from e
+    if content.get("demo") == "fan":
+        from engram_host.report.fan_page import write_fan_report
+
+        return dict(write_fan_report(content, out))
     return dict(write_report(content, out, [board.facts for board in board_facts.load_all()]))

@@ -19,7 +19,8 @@ def test_the_demo_installs_and_finds_how_many_samples_fit(name, tmp_path):
         pytest.skip(f"no firmware of {name}: `engram build {name}` makes it")
     settings, messages = demo.load_settings(), []
     model = demo.prepare(tmp_path, digits(), settings)
-    with demo._board(name, tmp_path, messages.append, None), api.connect(name) as device:
+    board = demo.board.blank_board(name, tmp_path, messages.append, None)
+    with board, api.connect(name) as device:
         fitted = demo._fitted(device, model, settings, messages.append)
         info = device.info()
     assert info["board"] == name

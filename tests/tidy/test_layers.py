@@ -151,8 +151,9 @@ HOST_ROWS = {
     "learning": {"learning", "device", "samples", "meters", "planning.energy", "datasets"}
     | {"boards", "errors"},
     "learning.log": {"errors"},
+    "learning.watching": set(),
     "learning.latent_store": {"errors"},
-    "report": {"report", "learning.log", "planning", "boards", "errors"},
+    "report": {"report", "learning.log", "learning.watching", "planning", "boards", "errors"},
     # short runs of a learner on this computer, and what they cost on a board
     "search": {"search", "planning", "learning.latent_store", "learning.streams", "convert"}
     | {"samples", "datasets", "errors"},
@@ -162,6 +163,10 @@ HOST_ROWS = {
     | {"search", "progress", "errors"},
     "demo": {"demo", "api", "device", "samples", "meters.base", "planning.report", "report"}
     | {"convert", "datasets", "virtual", "boards", "progress", "errors"},
+    "demo.fan_signal": set(),
+    "demo.fan_phases": {"demo.fan_signal"},
+    "demo.fan": {"demo", "api", "device", "samples", "learning.log", "learning.watching"}
+    | {"learning.watch_run", "report", "boards", "progress", "errors"},
     "demo.joint": {"convert", "datasets", "learning.latent_store", "report.schema"},
     "commands": {"commands", "api", "demo", "make", "line.console", "line.ports", "progress"}
     | {"samples.names", "errors"}
@@ -176,7 +181,7 @@ HOST_ROWS = {
 PURE = DATA | PLANNING | {"errors", "npy", "link.wire", "link.phases", "kernels.demands"}
 PURE |= {"store.format", "store.checkpoint"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "continual.config"}
-PURE |= {"continual.composition", "continual.defaults"}
+PURE |= {"continual.composition", "continual.defaults", "watch.quarantine"}
 # The host modules that run the whole library, because they do the board's work on this computer.
 SIMULATES = {"demo.joint", "learning.latent_store", "planning.flash", "store.figures"}
 SIMULATES |= {"datasets.mfcc", "samples.vibration", "search.trial"}

@@ -8,7 +8,7 @@ import pytest
 from engram_host import api
 from engram_host.cli import main
 
-# A script of verbs with a page of its own, and a terminal: neither gives an answer to a program.
+# Scripts of verbs with a page of their own, and a terminal: neither gives an answer to a program.
 INTERACTIVE = {"demo", "repl"}
 
 
@@ -23,7 +23,7 @@ def verbs(group=main, path=()):
             yield (*path, name)
 
 
-VERBS = sorted(set(verbs()) - {(name,) for name in INTERACTIVE})
+VERBS = sorted(path for path in set(verbs()) if path[0] not in INTERACTIVE)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)

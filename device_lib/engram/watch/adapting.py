@@ -3,11 +3,10 @@
 from array import array
 
 from ..errors import DataError
-from .quarantine import BLOCKS, Quarantine
+from .quarantine import BLOCK, BLOCKS, Quarantine
 from .records import check_count, need_room
 from .watch import Watch
 
-BLOCK = 8  # samples that wait together
 _SURE = 0.25  # of the blocks that were learned first score above the limit of what is normal
 _ROUNDS, _GAIN = 8, 0.05  # of learning runs; the least by which one has to lower the loss
 _FEW = 8  # blocks: less is not worth a learning run

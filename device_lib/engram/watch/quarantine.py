@@ -14,6 +14,7 @@ says so by refuse(). A speed that stays for good is not taken in either.
 
 from array import array
 
+BLOCK = 8  # samples that wait together
 BLOCKS = 16
 _SURE = BLOCKS // 4
 

@@ -5,19 +5,19 @@ Everything is measured on the board by the same verbs a user has; this file is t
 
 from __future__ import annotations
 
-import os
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from engram_host import api, boards, virtual
+from engram_host import api, boards
 from engram_host.convert import convert
 from engram_host.datasets import Dataset, digits, draw_per_class
+from engram_host.demo.board import Say, blank_board
 from engram_host.demo.joint import joint_training
 from engram_host.device import Device
 from engram_host.errors import DeviceError, InputError
@@ -41,7 +41,6 @@ _PLANNED = (
     "batch", "micro", "bits", "scope", "depth", "optimiser", "momentum", "clip", "keep", "skip",
     "recompute", "classes", *_FORMAT,
 )  # fmt: skip
-Say = Callable[[str], None]
 
 
 def demo(
@@ -69,7 +68,7 @@ def demo(
     data = digits()
     model = prepare(out, data, settings)
     with ExitStack() as stack:
-        installation = stack.enter_context(_board(port, out, say, reporter))
+        installation = stack.enter_context(blank_board(port, out, say, reporter))
         device = stack.enter_context(api.connect(port, reporter))
         meters = stack.enter_context(api.metered(meter))
         result = _run(device, model, data, settings, out, reporter or Silent(), say, meters)
@@ -121,39 +120,6 @@ def prepare(out: Path, data: Dataset, settings: dict[str, Any]) -> Path:
         x, y = draw_per_class(data.x_train, data.y_train, classes, count, 1)
         np.savez(out / f"{name}.npz", x=x, y=y)
     return model
-
-
-@contextmanager
-def _board(
-    port: str, out: Path, say: Say, reporter: Reporter | None
-) -> Iterator[dict[str, Any] | None]:
-    """A virtual board, built and with a blank flash, the library installed where its firmware is
-    stock: gives what api.install() told. Any other port as it is."""
-    if not boards.is_known(port) or not boards.load(port).is_virtual:
-        yield None
-        return
-    api.build(port, say=say)
-    result = None
-    before = os.environ.get("ENGRAM_STATE")
-    os.environ["ENGRAM_STATE"] = str(out.resolve() / "board")
-    try:
-        virtual.stop(port)
-        api.start(port, fresh=True)
-        if boards.load(port).stock:
-            say(f"{port} has stock firmware: installing Engram, as `engram install` does")
-            result = api.install(port, reporter)
-            heap_bytes = sum(row["heap_bytes"] for row in result["parts"])
-            say(
-                f"installed: {len(result['send'])} files, {result['send_bytes']:,} bytes, which "
-                f"take {heap_bytes:,} bytes of RAM; kernels: {result['kernels']['why']}"
-            )
-        yield result
-    finally:
-        virtual.stop(port)
-        if before is None:
-            del os.environ["ENGRAM_STATE"]
-        else:
-            os.environ["ENGRAM_STATE"] = before
 
 
 def _run(

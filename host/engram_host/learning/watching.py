@@ -21,7 +21,7 @@ def summary(readings: Sequence[Any], labels: NDArray[Any] | None) -> dict[str, A
     readings: (score, mean, state) of each sample. labels: (n), or None.
     """
     states = np.array([state for _, _, state in readings], dtype=object)
-    in_alarm = alarmed(readings)
+    in_alarm = alarmed([state for _, _, state in readings])
     begins = in_alarm & ~np.concatenate([[False], in_alarm[:-1]])
     result: dict[str, Any] = {
         "n": len(readings),
@@ -45,10 +45,10 @@ def summary(readings: Sequence[Any], labels: NDArray[Any] | None) -> dict[str, A
     }
 
 
-def alarmed(readings: Sequence[Any]) -> NDArray[np.bool_]:
+def alarmed(states: Sequence[str]) -> NDArray[np.bool_]:
     """Whether there was an alarm at each sample; one without a score leaves it as it is."""
-    out, on = np.zeros(len(readings), bool), False
-    for i, (_, _, state) in enumerate(readings):
+    out, on = np.zeros(len(states), bool), False
+    for i, state in enumerate(states):
         on = on if state == _UNKNOWN else state == _ALARM
         out[i] = on
     return out

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from ..boards.clock import frequency_words, milliseconds
 from ..errors import InputError
 from ..learning import log
-from . import stream_cards
+from . import stream_cards, watch_page
 from .energy_cards import energy_card, energy_tiles
 from .figures.energy import readable_time
 from .figures.learning import batch_accuracy_picture, loss_picture, phases_picture
 from .figures.render import inline_svg, save_png
 from .figures.style import Picture
-from .page import Card, DataTable, Page, Tile, render
+from .page import Card, DataTable, LogReportPaths, Page, Tile, render
 from .phase_table import UNITS, phase_table
 from .schema import Source, Unit
 from .summary import PHASES, link_units, observing
@@ -51,19 +51,21 @@ class LoggedSession:
         return totals
 
 
-class LogReportPaths(TypedDict):
-    """The files that write_log_report() wrote."""
-
-    report: Path
-    pictures: list[Path]
-
-
 def write_log_report(logs: Iterable[Path | str], out_dir: Path | str) -> LogReportPaths:
     """Writes report.html and its pictures from learning logs, in the order given.
 
-    Raises InputError when a file is no log, or when no session in them took a step.
+    One log of a watch gives the page of that. Raises InputError when a file is no log, or when no
+    session in them took a step.
     """
     paths = [Path(path) for path in logs]
+    watched = [path for path in paths if watch_page.is_watch(path)]
+    if watched and len(paths) == 1:
+        return watch_page.write_watch_report(paths[0], Path(out_dir))
+    if watched:
+        raise InputError(
+            f"expected logs of `engram learn`, or one of `engram score`, got {watched[0]} among "
+            f"{len(paths)}; report it alone"
+        )
     sessions = [session for path in paths for session in read_sessions(path)]
     if not any(session.steps for session in sessions):
         raise InputError(

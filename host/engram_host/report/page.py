@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import jinja2
 
@@ -64,6 +65,13 @@ class Page:
     tiles: Sequence[Tile] = ()
     closing: str = ""
     legend: dict[str, str] = field(default_factory=lambda: dict(LEGEND))
+
+
+class LogReportPaths(TypedDict):
+    """The files of a page that was made of logs."""
+
+    report: Path
+    pictures: list[Path]
 
 
 def render(page: Page) -> str:
