@@ -90,12 +90,25 @@ static inline void engram_starts_q8(const engram_store_q8_t *s, size_t j, int32_
         } \
     }
 
+static __attribute__((noinline)) void rest_dot(const engram_sums_q8_t *t, engram_store_q8_t *s, size_t first,
+    size_t j) {
+    STORE_TILES(ENGRAM_DOT_J, engram_tile_dot_q8)
+}
+
 void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
-    size_t first = 0, j = 0;
+    size_t first = 0;
     #ifdef ENGRAM_PAIRS
     first = packed_dot(t, s);
     #endif
-    STORE_TILES(ENGRAM_DOT_J, engram_tile_dot_q8)
+    rest_dot(t, s, first, 0);
+}
+
+void engram_windows_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+    size_t j = 0;
+    #ifdef ENGRAM_PAIRS
+    j = packed_columns(t, s, true);
+    #endif
+    rest_dot(t, s, 0, j);
 }
 
 void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
@@ -105,9 +118,36 @@ void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
         return;
     }
     #ifdef ENGRAM_PAIRS
-    j = packed_axpy(t, s);
+    j = packed_columns(t, s, false);
     #endif
     STORE_TILES(ENGRAM_SIDE_J, engram_tile_side_q8)
+}
+
+void engram_few_columns_q8(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+    engram_sums_q8_t turned = *t;  // the tile's columns are rows
+    turned.b_j = t->a_i;
+    turned.a2 = t->b2, turned.a1 = t->b1, turned.b2 = t->a2, turned.b1 = t->a1;
+    const bool whole = t->I >= ENGRAM_DOT_J && engram_tiles_fit_q8(t);
+    const int8_t *column = t->b;
+    for (size_t j = 0; j < t->J; j++, column += t->b_j) {
+        int32_t start[1] = { 0 }, acc[ENGRAM_DOT_J];
+        engram_starts_q8(s, j, start, 1);
+        for (size_t i = 0, n; i < t->I; i += n) {
+            // The last tile begins earlier where it would hang over.
+            const size_t from = !whole || t->I - i >= ENGRAM_DOT_J ? i : t->I - ENGRAM_DOT_J;
+            n = whole ? from + ENGRAM_DOT_J - i : 1;
+            const int8_t *rows = t->a + (ptrdiff_t)from * t->a_i;
+            for (size_t c = 0; c < ENGRAM_DOT_J; c++) {
+                acc[c] = start[0];
+            }
+            if (whole) {
+                engram_tile_dot_q8(&turned, column, rows, acc);
+            } else {
+                engram_edge_q8(&turned, column, rows, 1, acc);
+            }
+            engram_store_some_q8(s, (ptrdiff_t)i * s->out_i + (ptrdiff_t)j, s->out_i, acc + (i - from), n);
+        }
+    }
 }
 
 // Loops over steps that are equally far apart are one.
@@ -165,6 +205,22 @@ void engram_outer_q8(const engram_sums_q8_t *from, size_t first, engram_step_q8_
                 row_outer(t, i, j, acc, n);
             }
             engram_take_q8(u, first + i * (size_t)u->w_i + j, acc, 1, 0, n);
+        }
+    }
+}
+
+void engram_outer_add_q8(const engram_sums_q8_t *t, size_t from, size_t n, int32_t *acc) {
+    const engram_sums_q8_t all = merged(t);
+    #ifdef ENGRAM_PAIRS
+    if (packed_add(&all, from, n, acc)) {
+        return;
+    }
+    #endif
+    for (size_t i = 0; i < all.I; i++, acc += ENGRAM_Q8_BLOCK) {
+        int32_t room[ENGRAM_SIDE_J + ENGRAM_Q8_BLOCK], *row = room + ENGRAM_SIDE_J;
+        row_outer(&all, i, 0, row, all.J);
+        for (size_t c = 0; c < n; c++) {
+            acc[c] += row[from + c];
         }
     }
 }

@@ -54,9 +54,10 @@ static void pack_columns(uint32_t *to, const engram_sums_q8_t *t, size_t j) {
         })
 }
 
-// Four rows of a as lanes; where there are three, the last one twice. Pieces that follow each other in
-// b become one.
-static void pack_rows(uint32_t *to, const engram_sums_q8_t *t, size_t i, size_t rows, bool joined) {
+// Four rows of a as lanes; where there are three, the last one twice. joined: pieces that follow each
+// other in b become one, as they are where each is of fours.
+static __attribute__((noinline)) void pack_rows(uint32_t *to, const engram_sums_q8_t *t, size_t i, size_t rows,
+    bool joined) {
     for (size_t lane = 0; lane < 4; lane++) {
         int8_t window[ENGRAM_Q8_WORDS / 2];
         const int8_t *a = t->a + (ptrdiff_t)(i + (lane < rows ? lane : rows - 1)) * t->a_i, *b = t->b;
@@ -82,7 +83,8 @@ static void pack_rows(uint32_t *to, const engram_sums_q8_t *t, size_t i, size_t 
 static size_t packed_dot(const engram_sums_q8_t *t, engram_store_q8_t *s) {
     uint32_t lanes[ENGRAM_Q8_WORDS], sums[4];
     const size_t all = t->n1 * t->n2, n = all * t->n0;
-    const bool joined = all > 1 && t->b1 == (ptrdiff_t)t->n0 && t->b2 == (ptrdiff_t)(t->n0 * t->n1) && packed_fit(n, 1);
+    const bool joined = all > 1 && (t->n1 == 1 || t->b1 == (ptrdiff_t)t->n0) && t->b2 == (ptrdiff_t)(t->n0 * t->n1)
+        && packed_fit(n, 1);
     engram_pieces_t p = pieces_of(t, t->b1, t->b2);
     if (joined) {
         p.fours = n / 4, p.rest = n % 4, p.n1 = p.n2 = 1;
@@ -92,7 +94,7 @@ static size_t packed_dot(const engram_sums_q8_t *t, engram_store_q8_t *s) {
     size_t i = 0;
     for (; i < t->I && t->I - i >= 3; i += 4) {
         const size_t rows = t->I - i < 4 ? 3 : 4;
-        pack_rows(lanes, t, i, rows, joined);
+        pack_rows(lanes, t, i, rows, joined && t->n0 % 4 != 0);
         const int8_t *b = t->b;
         for (size_t j = 0; j < t->J; j++, b += t->b_j) {
             int32_t start = 0;
@@ -105,8 +107,8 @@ static size_t packed_dot(const engram_sums_q8_t *t, engram_store_q8_t *s) {
     return i < t->I ? i : t->I;
 }
 
-// Columns packed, rows of a stream.
-static size_t packed_axpy(const engram_sums_q8_t *t, engram_store_q8_t *s) {
+// Columns packed, rows of a stream. along: the numbers of a column are neighbours, else those of a row of b.
+static size_t packed_columns(const engram_sums_q8_t *t, engram_store_q8_t *s, bool along) {
     uint32_t lanes[ENGRAM_Q8_WORDS], sums[4];
     if (t->I < 2 || !packed_fit(t->n0, t->n1 * t->n2)) {
         return 0;
@@ -114,7 +116,13 @@ static size_t packed_axpy(const engram_sums_q8_t *t, engram_store_q8_t *s) {
     const engram_pieces_t p = pieces_of(t, t->a1, t->a2);
     size_t j = 0;
     for (; t->J - j >= 4; j += 4) {
-        pack_columns(lanes, t, j);
+        if (along) {
+            engram_sums_q8_t columns = *t;
+            columns.a = t->b, columns.a_i = t->b_j;
+            pack_rows(lanes, &columns, j, 4, false);
+        } else {
+            pack_columns(lanes, t, j);
+        }
         int32_t start[4] = { 0 };
         engram_starts_q8(s, j, start, 4);
         const int8_t *a = t->a;
@@ -149,8 +157,8 @@ static void pack_sides(uint32_t *to, const int8_t *p, ptrdiff_t step, size_t n, 
 
 typedef uint32_t sums_t[ENGRAM_Q8_ROWS][ENGRAM_Q8_COLUMNS];
 
-static void packed_sums(const engram_sums_q8_t *t, size_t i, size_t rows, size_t j, size_t columns, uint32_t *packed_a,
-    bool again, sums_t sums) {
+static __attribute__((noinline)) void packed_sums(const engram_sums_q8_t *t, size_t i, size_t rows, size_t j,
+    size_t columns, uint32_t *packed_a, bool again, sums_t sums) {
     uint32_t packed_b[ENGRAM_Q8_COLUMNS * ENGRAM_Q8_PIECE / 2];
     const int8_t *a = t->a, *b = t->b;
     const bool once = t->n0 <= 4 && t->n1 == 1 && t->n2 == 1;
@@ -205,6 +213,28 @@ static size_t packed_outer(const engram_sums_q8_t *t, size_t first, engram_step_
         }
     }
     return t->I;
+}
+
+// Where one of n lies in their fours, of which the last one begins earlier where it would hang over.
+static inline size_t place_in_fours(size_t i, size_t n) {
+    return i < n / 4 * 4 ? i : i + 4 - n % 4;
+}
+
+// Whether it was done: acc += n columns of all rows, as engram_outer_add_q8() has them.
+static bool packed_add(const engram_sums_q8_t *t, size_t from, size_t n, int32_t *acc) {
+    uint32_t packed_a[ENGRAM_Q8_ROWS * ENGRAM_Q8_PIECE / 2];
+    sums_t sums;
+    if (t->I < 4 || t->J < 4 || t->n0 * t->n1 * t->n2 == 0) {
+        return false;
+    }
+    packed_sums(t, 0, t->I, 0, t->J, packed_a, true, sums);
+    for (size_t i = 0; i < t->I; i++, acc += ENGRAM_Q8_BLOCK) {
+        const uint32_t *row = sums[place_in_fours(i, t->I)];
+        for (size_t c = 0; c < n; c++) {
+            acc[c] += (int32_t)row[place_in_fours(from + c, t->J)];
+        }
+    }
+    return true;
 }
 
 // Up to three rows of three taps of four channels, for engram_pairs_3x3; rows that are not there weigh

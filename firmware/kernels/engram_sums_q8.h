@@ -152,6 +152,16 @@ void engram_dot_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);    // a0 = 
 void engram_axpy_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);   // b_j = 1
 void engram_outer_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u);  // b_j = 1; weights from `first` on
 
+// The same where the numbers of a row are neighbours, for many rows: n1 = n2 = 1.
+void engram_windows_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);
+
+// The same for few columns, as a0 = b0 = 1: rows in fours pass each of them.
+void engram_few_columns_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);
+
+// acc[i * ENGRAM_Q8_BLOCK + j] += sum (i, from + j), j < n, of at most ENGRAM_Q8_BLOCK rows and columns; b_j = 1
+enum { ENGRAM_Q8_BLOCK = 16 };
+void engram_outer_add_q8(const engram_sums_q8_t *t, size_t from, size_t n, int32_t *acc);
+
 // The same by lists of the numbers of a that are not 0.
 void engram_axpy_terms_q8(const engram_sums_q8_t *t, engram_store_q8_t *s);
 void engram_outer_terms_q8(const engram_sums_q8_t *t, size_t first, engram_step_q8_t *u);

@@ -301,6 +301,16 @@ _GEOM += (
     (1, 5, 7, 9, 6, 3, 3, 1, 2, 1, 0, 1, 1, 5, 3),
     (4, 3, 6, 4, 13, 3, 3, 1, 1, 1, 1, 1, 1, 3, 6),
 )
+# Few channels on the wide side, as images and signals have them: padded rows, one tap, a row of
+# fewer bytes than a word, strides beyond the kernel, more filters than a block.
+_FEW_GEOM = (
+    (4, 8, 8, 1, 8, 4, 4, 2, 2, 1, 1, 1, 1, 4, 4),
+    (1, 9, 7, 1, 6, 3, 3, 1, 1, 1, 1, 1, 1, 9, 7),
+    (5, 7, 1, 3, 8, 4, 1, 2, 1, 1, 0, 1, 1, 3, 1),
+    (2, 5, 13, 2, 17, 2, 5, 1, 3, 0, 3, 1, 1, 4, 5),
+    (6, 3, 3, 1, 4, 1, 3, 2, 1, 0, 2, 1, 1, 2, 4),
+    (3, 4, 2, 1, 5, 2, 2, 3, 3, 0, 0, 1, 1, 1, 1),
+)
 _HANGING = (2, 1, 1, 6, 6, 20, 20, 1, 1, 19, 19, 1, 1, 20, 20)  # windows of a pixel: 400 reach it
 _SOME_GEOM = tuple(_GEOM[i] for i in range(1, len(_GEOM), 3))  # MicroPython slices in steps of 1
 _N = ((0,), (1,), (7,), (32,))
@@ -336,15 +346,15 @@ CASES = (
     (dense_step_q8, 4, True, _DENSE),
     (dense_step_q8_no_rest, 4, True, _DENSE),
     (dense_step_q8_no_step, 4, True, _DENSE),
-    (conv2d_fwd_q8, 2, True, _GEOM),
-    (conv2d_bwd_dx_q8, 2, True, _GEOM),
-    (conv2d_step_q8, 4, True, _GEOM),
+    (conv2d_fwd_q8, 2, True, _GEOM + _FEW_GEOM),
+    (conv2d_bwd_dx_q8, 2, True, _GEOM + _FEW_GEOM),
+    (conv2d_step_q8, 4, True, _GEOM + _FEW_GEOM),
     (conv2d_step_q8_no_rest, 4, True, _SOME_GEOM),
-    (conv2d_step_q8_no_step, 4, True, _SOME_GEOM),
-    (conv2d_t_fwd_q8, 2, True, _GEOM),
-    (conv2d_t_bwd_dx_q8, 2, True, _GEOM),
-    (conv2d_t_step_q8, 4, True, _GEOM),
-    (conv2d_t_step_q8_no_rest, 4, True, _SOME_GEOM),
+    (conv2d_step_q8_no_step, 4, True, _SOME_GEOM + _FEW_GEOM),
+    (conv2d_t_fwd_q8, 2, True, _GEOM + _FEW_GEOM),
+    (conv2d_t_bwd_dx_q8, 2, True, _GEOM + _FEW_GEOM),
+    (conv2d_t_step_q8, 4, True, _GEOM + _FEW_GEOM),
+    (conv2d_t_step_q8_no_rest, 4, True, _SOME_GEOM + _FEW_GEOM),
     (conv2d_t_step_q8_no_step, 4, True, _SOME_GEOM),
     (depthwise_fwd_q8, 2, True, _GEOM),
     (depthwise_bwd_dx_q8, 2, True, _GEOM),

@@ -8,7 +8,7 @@ file(GLOB ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/*_some.c)
 if(PICO_PLATFORM STREQUAL "rp2040")
     # The port leaves 640 KB for the program. Without an FPU the time of a float32 kernel is that of
     # the calls of its arithmetic, so these may be short; integers keep their unrolled loops.
-    foreach(NAME activation conv copy curves dense depthwise elementwise few_q8 fft keep_q8 math
+    foreach(NAME activation conv conv_q8 copy curves dense depthwise elementwise few_q8 fft keep_q8 math
             optim pack pool random scales_q8 softmax_s8 table terms_q8 tile train transposed
             transposed_s8 vae window_pool replay)
         list(APPEND ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/engram_${NAME}.c)
