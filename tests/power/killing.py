@@ -38,7 +38,9 @@ OLD_SESSION = 200
 TRIES = 10_000  # samples for some records that were never sent before
 JOIN_S = 60  # longer than a link is silent before it is given up
 WATCH_S = 1.0
-LONGEST_S = 3.5  # from the start of a session to its kill, or to the phase that is waited for
+# From the start of a session to its kill, or to the phase that is waited for: at least so long, and
+# so many times as long as a board takes to get its model here: a session has saved once by then.
+LONGEST_S, LONGEST = 3.5, 2.5
 # How a kill is aimed. A third falls anywhere in a session; a third waits for one of these phases,
 # which are short but write to flash, and comes so many seconds later at most; a third watches the
 # flash file there and comes when it changes, because the emulated flash takes microseconds for
@@ -157,6 +159,7 @@ class Campaign:
         self.unsaved = 0  # records since the state was saved last
         self.saved = {}  # generation -> predictions; the last two
         self.saving = None
+        self.longest_s = LONGEST_S
 
     # -- the flash file ------------------------------------------------------------------
 
@@ -175,10 +178,12 @@ class Campaign:
 
     def prepare(self):
         """A board with the model, and a log that is full of old records."""
+        start = time.monotonic()
         virtual.start(self.board.name, self.board.command)
         with api.connect(self.board.name) as device:
             device.push_model(self.model, **self.options)
             self.saved[0] = device.predict(self.test)
+        self.longest_s = max(LONGEST_S, LONGEST * (time.monotonic() - start))
         virtual.stop(self.board.name)
         image = Image(self.board.flash, self.content())
         store = self.opened(image).store
@@ -316,9 +321,9 @@ class Campaign:
         worker = threading.Thread(target=self._until_killed, args=(ended,))
         worker.start()
         if aim == "anywhere":
-            worker.join(self.rng.uniform(0.02, LONGEST_S))
+            worker.join(self.rng.uniform(0.02, self.longest_s))
         else:
-            self.reached.wait(LONGEST_S)
+            self.reached.wait(self.longest_s)
         if aim == "phase":
             worker.join(self.rng.uniform(0, PHASES[self.awaited]))
         if aim == "write":
