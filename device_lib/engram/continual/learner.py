@@ -405,7 +405,8 @@ class Learner:
         Neither: the strategy's STEPS, or one pass where that is more. replay: mix in old records.
         {"step", "of", "loss", "acc", "new", "replayed", "at", "phases": {name: counter units},
         "total", "outside"}; acc: None without classes; at: the counter when the step began;
-        outside: units not spent inside kernels. Raises DataError when there is nothing new,
+        outside: units not spent inside kernels; the last one may have a "warning", of a code that
+        carries nothing. Raises DataError when there is nothing new,
         DivergedError when the run diverges, as divergence.py says: the learner is back at its last
         saved state then, without one at its model file.
         """
@@ -464,7 +465,7 @@ class Learner:
         epochs, replay, steps: as steps() takes them. on_step: called with each record of steps().
         Where a strategy replays, but nothing is stored of the classes that the model file knows, a
         line is printed that says so: they are forgotten. "unrehearsed" in the summary is the
-        number of these classes.
+        number of these classes. A line is printed too where units of a code carry nothing.
         """
         from .rehearsal import unrehearsed
 
@@ -482,6 +483,8 @@ class Learner:
             first = first or record
             if on_step:
                 on_step(record)
+        if last.get("warning"):
+            print("Warning: " + last["warning"])
         self.end_session()
         return {
             "steps": last["step"], "first_loss": first["loss"], "last_loss": last["loss"],
@@ -503,7 +506,10 @@ class Learner:
     # -- the learned state -------------------------------------------------------------
 
     def save(self):
-        """Saves the learned state atomically; returns its generation (int)."""
+        """Saves the learned state atomically; returns its generation (int).
+
+        Raises DivergedError, and leaves the saved state, where a weight is not finite.
+        """
         return self.state.save(_checkpoints(self))
 
     def load(self):

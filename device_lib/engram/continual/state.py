@@ -2,7 +2,9 @@
 
 from array import array
 
+from ..backend import kernels
 from ..compat import forget
+from ..errors import DivergedError
 from .numbers import INTS, kind_of
 
 
@@ -28,8 +30,14 @@ class State:
         self.parts = own + tuple([window for _, window in parts])
 
     def save(self, checkpoints):
-        """Saves atomically; returns the generation (int)."""
+        """Saves atomically; returns the generation (int). Raises DivergedError."""
         learner, numbers = self._learner, self._numbers
+        ruined = kernels.check_finite(learner.stage.params)
+        if ruined:
+            raise DivergedError(
+                "expected finite weights to save, got %d that are not: the model is ruined, and "
+                "the saved state stays as it was; load() goes back to it" % ruined
+            )
         numbers[0], numbers[1] = learner.session, kind_of(learner)
         numbers[2] = learner.steps_done
         numbers[3], numbers[4], numbers[5] = learner.rng.state

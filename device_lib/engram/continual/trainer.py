@@ -95,7 +95,18 @@ class Trainer:
                     record["scales"] = health.facts()
             if problem:
                 raise self._diverged(n + 1, *problem)
+            if variational and n + 1 == total:
+                self._look_at_code(record)
             yield record
+
+    def _look_at_code(self, record):
+        """Puts a "warning" into the last record where units of the code carry nothing."""
+        from .collapse import warning  # few learners need it
+
+        text = warning(self._learner)
+        forget(("engram.continual.collapse",))
+        if text:
+            record["warning"] = text
 
     def _settle(self):
         """Lets the scales of q8 tensors find their size on the first samples of a run."""

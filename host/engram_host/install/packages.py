@@ -51,7 +51,7 @@ PACKAGES = {
         ("core", "store"),
         asked="continual/strategies/[!_br]* continual/policies/[!_b]* continual/strategies/bias "
         "continual/strategies/replay_* continual/health continual/herd continual/moving "
-        "continual/scoring watch watch/*",
+        "continual/scoring continual/collapse watch watch/*",
     ),
     "link": Package(
         "the agent that the `engram` command talks to",

@@ -142,8 +142,11 @@ class Session:
         """Warns (EngramWarning) of a session that forgets unawares, before anything is sent."""
         text = rehearsal.warning(self.device, learner, samples)
         if text:
-            self.figures["warning"] = text
-            warnings.warn(text, EngramWarning, stacklevel=4)
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self.figures["warning"] = text
+        warnings.warn(text, EngramWarning, stacklevel=5)
 
     def _work(self, samples: Samples, sent: int, length: Length | None) -> None:
         for name, work in (
@@ -203,6 +206,8 @@ class Session:
                     self.steps.append(record)
                     update(row["step"], total=row["of"], note=_note(row))
                     self.on_step(record)
+                    if row.get("warning"):
+                        self._tell(row["warning"])
                     self._check_stop()
             finally:
                 learning.close()
