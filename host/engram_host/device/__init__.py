@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram.nn.objectives import WITHOUT_ANSWERS
+from engram.watch.quarantine import BLOCK
 from engram_host.convert import model_file
 from engram_host.device import learner_options
 from engram_host.errors import DeviceError, EngramWarning, InputError, LinkError
@@ -549,8 +550,9 @@ class Device:
                 on_ready()
 
         self.link.samples(
-            wire.WATCH, rows.inputs(), tell, _READING_BYTES, out, bool(rows.raw), after
-        )
+            wire.WATCH, rows.inputs(), tell, _READING_BYTES, out, bool(rows.raw), after,
+            BLOCK if on_ready else 0,
+        )  # fmt: skip
         return [(score, mean, state) for score, mean, state in out]
 
     def stream(self) -> dict[str, Any]:

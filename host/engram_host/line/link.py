@@ -443,6 +443,7 @@ class Link:
         out: list[Any] | None = None,
         raw: bool = False,
         on_answer: Callable[[dict[str, Any]], None] = ignore,
+        block: int = 0,
     ) -> dict[str, Any]:
         """Stream samples (each as engram.link.wire says) to the learner.
 
@@ -450,7 +451,8 @@ class Link:
         sent at a time than a frame has room to answer; 0: as many as go into a frame. out: gets
         the predictions as they come, before progress is called; None: a new list. raw: samples
         have windows for the model's front end. on_answer: gets the answer to each frame, and may
-        call functions of the board.
+        call functions of the board. block: a frame ends wherever so many samples do, so that its
+        answer comes before the next one is looked at; 0: frames are as long as they can be.
 
         Returns {"n", "right", "stored", "units", "receive", "flash_write", "out", "marks"}: how
         many arrived, how many were predicted right, how many were stored, what they took by the
@@ -470,7 +472,10 @@ class Link:
         if answer_bytes:
             count = (self.max_payload - _COUNTS_BYTES) // answer_bytes
             room = min(room, max(1, count) * size)
-        room = room // size * size or room  # whole samples where they fit
+        count = room // size  # whole samples where they fit
+        while count and block % count:
+            count -= 1
+        room = count * size or room
         for sample in samples:
             if len(sample) != size:
                 raise LinkError(f"expected samples of {size} bytes, got one of {len(sample)}")
