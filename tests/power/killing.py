@@ -38,8 +38,9 @@ OLD_SESSION = 200
 TRIES = 10_000  # samples for some records that were never sent before
 JOIN_S = 60  # longer than a link is silent before it is given up
 WATCH_S = 1.0
-# From the start of a session to its kill, or to the phase that is waited for: at least so long, and
-# so many times as long as a board takes to get its model here: a session has saved once by then.
+# From the start of a session to its kill, or to the phase that is waited for: at least so long,
+# and so many times as long as a board takes to get its model here: a session has saved once by
+# then.
 LONGEST_S, LONGEST = 3.5, 2.5
 # How a kill is aimed. A third falls anywhere in a session; a third waits for one of these phases,
 # which are short but write to flash, and comes so many seconds later at most; a third watches the
