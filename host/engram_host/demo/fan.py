@@ -32,11 +32,11 @@ TITLE = "A simulated fan"
 AXES = 3
 RECIPE: dict[str, Any] = {"hidden": (16,), "code": 2, "beta": 0.1, "likelihood": "gaussian"}
 LEARNER: dict[str, Any] = {"optimiser": "adam", "lr": 0.005, "bits": 8, "budget": 600}
-FIRST_STEPS, STEPS = 300, 100  # of the first session, and of a run of the adaptation
+FIRST_STEPS, STEPS = 200, 100  # of the first session, and of a run of the adaptation
 WATCH: dict[str, Any] = {
     "engine": "clusters", "window": fan_phases.BLOCK, "false_alarms": 1e-4, "clusters": 8,
 }  # fmt: skip
-_PROBES = 12  # windows of each state that are coded and made again, before and after
+_PROBES = 8  # windows of each state that are coded and made again, before and after
 
 
 def fan_demo(

@@ -14,7 +14,7 @@ from engram.watch.quarantine import BLOCK
 from .fan_signal import BALANCED, IMBALANCED, Fan
 
 KNOWN, NEW = (15, 25), 20  # turns per second
-LEARNED = 30  # blocks that are learned first
+LEARNED = 24  # blocks that are learned first
 QUIET, SURE, NOTICED = 0.05, 0.9, 0.3  # shares of windows in alarm
 
 
@@ -37,10 +37,10 @@ class Phase:
 # A fault is an imbalance of the rotor. The first is of more than 25 blocks: of shorter ones that
 # are over again blocks may be taken in (engram.watch.quarantine).
 PHASES = (
-    Phase("normal", KNOWN, 16, "quiet"),
+    Phase("normal", KNOWN, 12, "quiet"),
     Phase("fault", KNOWN, 30, "alarm", IMBALANCED),
-    Phase("repaired", KNOWN, 16, "ends"),
-    Phase("a new speed comes and goes", (*KNOWN, NEW), 42, "learned", first=2),
+    Phase("repaired", KNOWN, 12, "ends"),
+    Phase("a new speed comes and goes", (*KNOWN, NEW), 40, "learned", first=2),
     Phase("the new speed", (NEW,), 10, "quiet"),
     Phase("fault at the new speed", (NEW,), 8, "alarm", IMBALANCED),
     Phase("fault at the old speeds", KNOWN, 8, "alarm", IMBALANCED),
