@@ -65,6 +65,19 @@ def test_a_new_speed_is_learned_and_no_alarm_is_lost(tmp_path, seed):
     assert fan.run(KNOWN, 10, IMBALANCED) > 0.9
 
 
+def test_what_stays_normal_is_not_decided_by_a_loss_that_learning_changes(tmp_path):
+    """Watched by the loss, which writes over latents, a speed far from those known is learned."""
+    fan = Watched(tmp_path, 1)
+    watch = fan.learner.watch(engine="loss", window=BLOCK, false_alarms=1e-3)
+    fan.adaptation = Adaptation(watch, steps=50)
+    limit = fan.adaptation.info()["limit"]
+    assert limit == Adaptation(fan.watch, steps=50).info()["limit"]  # of clusters
+    fan.run(KNOWN, 16)
+    assert fan.run([40], 2) > 0.3
+    fan.run([*KNOWN, 40], 50)
+    assert fan.adapted and fan.adaptation.info()["limit"] == limit
+
+
 def test_what_was_learned_is_told_and_can_be_undone(tmp_path):
     fan = Watched(tmp_path, 1)
     threshold = fan.watch.threshold.value

@@ -73,11 +73,12 @@ class Adaptation:
 
     def feed(self, x):
         """Takes the next sample; returns the Reading of the watch, and learns nothing yet."""
-        reading = self.watch.feed(x)
-        mean = self._anchor.feed_latent().mean
-        self._new = self._new or reading.mean > self.watch.threshold.value
+        self._learner.infer(x)
         n = self._elems
         self._block[self._rows * n : self._rows * n + n] = self._learner.stage.latent
+        mean = self._anchor.feed_latent().mean
+        reading = self.watch.feed_latent()  # last: a loss writes over the latent
+        self._new = self._new or reading.mean > self.watch.threshold.value
         self._rows += 1
         if self._rows == BLOCK:
             found = self.quarantine.feed(mean, self._new, self._block)
