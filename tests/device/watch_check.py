@@ -11,6 +11,8 @@ from binascii import crc32, hexlify
 import tiny_model
 import unlabelled_check
 from engram.compat import bytes_of
+from engram.errors import DataError
+from engram.watch import shift
 from learning import close
 from unlabelled_check import keep_room, open_learner
 
@@ -57,6 +59,23 @@ def watch(learner, name, options):
         assert after - before < MOST_BYTES[name], (name, after - before)
 
 
+def match(learner):
+    """What Learner.match() does to layers that read latents: a board has no model file here."""
+    n = len(learner.stage.latent)
+    w, b = array("f", [(i % 7 - 3) / 8 for i in range(2 * n)]), array("f", (0.5, -0.5))
+    told = shift.move(learner, [dim(i) for i in range(shift.LEAST)], [(w, b)])
+    print("exact", "match", told["samples"], told["stored"], learner.matched)
+    close("match", [told["moved"]] + list(b) + list(w[:8]))
+    try:
+        shift.move(learner, [dim(0)], [(w, b)])
+    except DataError as e:
+        print("exact", "match", e)
+
+
+def dim(i):
+    return bytearray([v // 2 + 20 for v in tiny_model.sample(i % 2, 80 + i)])
+
+
 def main():
     for block in range(unlabelled_check.FLASH.blocks):
         unlabelled_check.FLASH.ioctl(6, block)
@@ -70,6 +89,8 @@ def main():
     for name, options in CASES:
         gc.collect()
         watch(learner, name, options)
+    gc.collect()
+    match(learner)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def test_a_watch_scores_the_same_on_every_host(outputs, host):
     """Scores of four engines, and what their means are compared with."""
     _, expected = split(outputs(REFERENCE, "watch_check"))
     _, result = split(outputs(host, "watch_check"))
-    assert len(expected) == 8 and expected.keys() == result.keys()
+    assert len(expected) == 9 and expected.keys() == result.keys()
     for name, values in expected.items():
         assert result[name] == pytest.approx(values, rel=RTOL, abs=1e-3), name
 

@@ -80,9 +80,10 @@ DEVICE_ROWS = {
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too
-    "continual.learner": {"watch.watch"} | TRAINING | BASE,  # Learner.watch()
+    "continual.learner": {"watch.watch", "watch.shift"} | TRAINING | BASE,  # watch(), match()
     "watch": {"watch", "continual.numbers", "continual.reading", "continual.rng"}
     | {"continual.scoring", "continual.vector", "backend"} | BASE,
+    "watch.shift": {"watch", "continual.vector", "nn.model", "nn.names", "backend"} | BASE,
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
     "holder": BASE,

@@ -51,7 +51,8 @@ def _in_use(store, number):
     return False
 
 
-# Of a saved state: session, kind, steps, three of the generator, classes known, spare.
+# Of a saved state: session, kind, steps, three of the generator, classes known, samples matched
+# with (0 in those of older libraries).
 INTS = 8
 
 

@@ -31,7 +31,7 @@ def _to_model_file(learner):
         if name != "params" and name not in integers:
             for i in range(len(part)):
                 part[i] = 0
-    learner.session = learner.steps_done = 0
+    learner.session = learner.steps_done = learner.matched = 0
     stage.resize(learner.known_at_first)
     learner.stream.begin(0)
     learner.strategy.fresh()

@@ -41,7 +41,7 @@ class State:
         numbers[0], numbers[1] = learner.session, kind_of(learner)
         numbers[2] = learner.steps_done
         numbers[3], numbers[4], numbers[5] = learner.rng.state
-        numbers[6] = learner.stage.known
+        numbers[6], numbers[7] = learner.stage.known, learner.matched
         learner.policy.saving()
         stream = learner.stream
         extra = stream.pack(0 if learner.store is None else learner.store.next_sequence)
@@ -84,6 +84,7 @@ class State:
         for i in range(min(len(self.brought), len(numbers) - INTS)):
             self.brought[i] = numbers[INTS + i]
         learner.session, learner.steps_done = numbers[0], numbers[2]
+        learner.matched = numbers[7]
         for i in range(3):
             learner.rng.state[i] = numbers[3 + i]
         if numbers[6] != learner.stage.known:

@@ -9,6 +9,7 @@ import fan_course
 import few_labels
 import paper
 import parts
+import shift
 import vae_steps
 from rows import Rows
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "benchmarks-unlabelled.md"
 BEGIN, END = "<!-- make bench-unlabelled: begin -->", "<!-- make bench-unlabelled: end -->"
 # in the order they run
-PARTS = {part.PART: part for part in (few_labels, paper, vae_steps, fan, fan_course)}
+PARTS = {part.PART: part for part in (few_labels, paper, vae_steps, fan, fan_course, shift)}
 
 
 def text(rows: Rows) -> str:
