@@ -14,9 +14,18 @@ import tiny_model
 
 from engram_host import demo
 from engram_host.datasets import digits
+from engram_host.make import vae
 from firmware.ready import ready
 from hosts import BoardHost
 from learn import networks
+
+VAE = {"shape": [14, 14, 1], "filters": (8, 16), "strides": (2, 2), "code": 6}
+AUTOENCODERS = {
+    "image": vae.Recipe(**VAE),
+    "values": vae.Recipe([21], code=4, hidden=(16,), likelihood="gaussian"),
+    "hinted": vae.Recipe(**VAE, classes=4),
+    "plain": vae.Recipe(**VAE, variational=False),
+}
 
 # The ports that keep frames on the heap have the same ones there before and after.
 MEASURE = """
@@ -30,7 +39,7 @@ def measure():
     x = array("f" if learner.input_dtype == "float32" else "B", range(learner.input_elems))
     for i in range(40):
         x[i % len(x)] = i
-        learner.observe(x, i % 4)
+        learner.observe(x, i % 4 if learner.head_name else None)
     steps = learner.steps()
     next(steps)
     del x
@@ -51,6 +60,16 @@ def board(request, tmp_path_factory):
         host.put(pathlib.Path(place / name))
     yield host
     host.stop()
+
+
+@pytest.fixture(scope="module", params=AUTOENCODERS)
+def autoencoder(board, request, tmp_path_factory):
+    """The name of a model that the board has: one at a time, as its file system is small."""
+    path = tmp_path_factory.mktemp(request.param) / f"{request.param}.safetensors"
+    vae.write(path, AUTOENCODERS[request.param])
+    board.put(path)
+    yield request.param
+    board.exec(f"import os; os.remove({path.name!r})")
 
 
 # A row takes 12 s on the emulated Pico: those that the plan is furthest above or below.
@@ -113,6 +132,16 @@ def test_planned_is_measured_of_partial_updates(board, options):
 @pytest.mark.parametrize("name", ["digits", "tiny"])
 def test_planned_is_measured_in_q8(board, name, options):
     assert not check(board, name, 16, **options)
+
+
+@pytest.mark.board
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [
+    {}, {"format": "q8"}, {"format": "mixed"},
+    {"format": "q8", "keep": 0.1, "micro": 4},
+], ids=["f32", "q8", "mixed", "keep"])  # fmt: skip
+def test_planned_is_measured_of_autoencoders(board, autoencoder, options):
+    assert not check(board, autoencoder, 16, **options)
 
 
 @pytest.mark.board

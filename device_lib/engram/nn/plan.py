@@ -40,11 +40,13 @@ from .sections import Sections
 # What the Python objects of a learner cost on a 32-bit port, in bytes: measured on qemu_m4f
 # (heap blocks of 16 bytes), held to 1 % of a plan's total by tests/parity. The frames of calls
 # under way are none of it, wherever a port keeps them.
-_LEARNER_BYTES = 8500  # between a learner at rest and one amid a learning run
+_LEARNER_BYTES = 8300  # between a learner at rest and one amid a learning run
 _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
-_CONSTANT_BYTES = 48  # an array that a row reads, of so many entries at most
-_ENTRIES = 14
+_CONSTANT_BYTES, _FEW = 48, 6  # an array that a row reads, of so many entries at most
+_BLOCK_BYTES = 16  # a longer one is a block, and those of its entries
+_OUTPUT_BYTES = 480  # of an output beside another
+_HEAD_BYTES, _ALONE_BYTES = 1650, 600  # of what tells classes apart; of losses that need no answer
 _SAMPLE_BYTES = 4  # slot of each record of a batch
 # Bytes of q8 nodes: the table of latents and the search of scales; where a tensor lies in the
 # model file; the byte below its weights.
@@ -152,14 +154,19 @@ class Plan(Sections):
         for kernel, args, _ in rows:
             if kernel != VIEW:
                 self._heap += _ROW_BYTES + _ARG_BYTES * len(args)
-                arrays = [arg for arg in args if hasattr(arg, "append") and id(arg) not in seen]
-                lengths = [len(arg) for arg in arrays]
-                seen.update([id(arg) for arg in arrays])
-                self._heap += sum([_CONSTANT_BYTES + 4 * max(n - _ENTRIES, 0) for n in lengths])
+                for arg in args:
+                    if hasattr(arg, "append") and id(arg) not in seen:
+                        seen.add(id(arg))
+                        self._heap += _array_bytes(len(arg))
         return rows
 
     def _object_bytes(self):
         own, integers = _LEARNER_BYTES + self._heap, self.program.integers
+        own += _OUTPUT_BYTES * (len(self.program.graph.outputs) - 1)
+        if not self.program.head:
+            own -= _HEAD_BYTES
+        if self.losses.alone:
+            own += _ALONE_BYTES
         if self.partial:
             own += _PARTIAL_BYTES
         if integers:
@@ -172,6 +179,12 @@ class Plan(Sections):
                     own += _MARKS_BYTES + sum([len(marks) for marks in chosen.marks()[2:]])
         own = own * POINTER_BYTES // 4
         return own + self.micro * _SAMPLE_BYTES
+
+
+def _array_bytes(n):
+    if n <= _FEW:
+        return _CONSTANT_BYTES
+    return _BLOCK_BYTES * (1 + (4 * n + _BLOCK_BYTES - 1) // _BLOCK_BYTES)
 
 
 def _check_names(names):
