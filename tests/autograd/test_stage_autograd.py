@@ -12,6 +12,7 @@ F = torch.nn.functional
 from torch_layers import avg_pool, conv, conv_transposed, max_pool  # noqa: E402
 
 from engram.nn.geometry import geom  # noqa: E402
+from engram.nn.names import NOISE  # noqa: E402
 from learn.random_graphs import WITH_GRADIENTS, cases  # noqa: E402
 from learn.stage_cases import Assembled  # noqa: E402
 
@@ -45,21 +46,42 @@ LAYERS = {
     ),
     "flatten": lambda node, x: x.flatten(1),
     "reshape": lambda node, x: x.reshape(-1, *node["out"]),
+    "sample": lambda node, mean, spread, noise: mean + torch.exp(spread / 2) * noise,
 }
+LOSSES = {
+    "reconstruct": lambda value, latent: F.mse_loss(value, latent),
+    "bernoulli": lambda value, latent: F.binary_cross_entropy_with_logits(value, latent),
+    "kl_mean": lambda value, _: torch.distributions.kl_divergence(
+        normal(value, torch.ones_like(value)), normal(0, torch.ones_like(value))
+    ).sum(1).mean(),
+    "kl_spread": lambda value, _: torch.distributions.kl_divergence(
+        normal(0, torch.exp(value / 2)), normal(0, torch.ones_like(value))
+    ).sum(1).mean(),
+}  # fmt: skip
+
+
+def normal(mean, deviation):
+    return torch.distributions.Normal(mean + torch.zeros_like(deviation), deviation)
 
 
 def total_loss(run, tensors):
     """The loss of a case, of its outputs with their weights, as PyTorch has it."""
     x = torch.tensor(run.x, dtype=torch.float64)
+    noise = run.reference_values(run.parameters())  # has the numbers that kernels draw
     values, loss = {":latent": x.reshape(-1, *run.spec.net.latent_shape)}, 0
     for node in run.nodes:
         own = {key: tensors[node[key]] for key in ("w", "b", "scale", "shift") if key in node}
         inputs = [values[name] for name in node["in"]]
+        if node["op"] == "sample":
+            drawn = noise[NOISE + node["name"]]
+            inputs.append(torch.tensor(drawn).reshape(inputs[0].shape))
         values[node["name"]] = LAYERS[node["op"]](node, *inputs, **own)
     for output in run.outputs:
         value = values[output["node"]].flatten(1)
         if output["objective"] == "classify":
             part = F.cross_entropy(value, torch.tensor(run.labels.tolist()))
+        elif output["objective"] in LOSSES:
+            part = LOSSES[output["objective"]](value, values[":latent"].flatten(1))
         else:
             target = torch.tensor(run.targets[output["node"]], dtype=torch.float64)
             part = F.mse_loss(value, target)
@@ -83,3 +105,11 @@ def test_gradients_are_those_of_autograd(case):
 
 def test_every_op_is_there():
     assert set(LAYERS) == set(WITH_GRADIENTS)
+
+
+def test_a_bound_of_each_likelihood_is_there_with_a_drawn_code():
+    """Else no gradient through the reparametrization would have been compared."""
+    drawn = [case for case in CASES if case.objective == "elbo" and "sample" in case.ops]
+    assert len(drawn) >= 4
+    of = {output["objective"] for case in drawn for output in Assembled(case).outputs}
+    assert of == set(LOSSES)
