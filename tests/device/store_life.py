@@ -13,7 +13,7 @@ from engram.errors import EngramError
 from engram.store import Checkpoints, ReplayStore, regions
 from nor import UP, Journal, NorFlash
 
-EMPTY = 255
+EMPTY, NO_CLASS = 255, 254
 
 
 class Scene:
@@ -23,10 +23,11 @@ class Scene:
     parts: sizes in int32 and float32 of the saved state
     order, erase_steps: how the flash tears
     targets: float32 values of a record
+    unlabelled: whether two records of three have the label of samples without one
     """
 
     def __init__(self, units, erase_bytes, program_bytes, latent_bytes, align=False, order=UP,
-                 erase_steps=6, parts=(3, 5), reserve=None, targets=0):
+                 erase_steps=6, parts=(3, 5), reserve=None, targets=0, unlabelled=False):
         self.units = units
         self.erase_bytes = erase_bytes
         self.program_bytes = program_bytes
@@ -37,14 +38,19 @@ class Scene:
         self.parts = parts
         self.reserve = reserve
         self.targets = targets
+        self.unlabelled = unlabelled
         self.data_bytes = latent_bytes + 4 * targets
 
     def __repr__(self):
-        return "%dx%d program %d latent %d%s%s %s" % (
+        return "%dx%d program %d latent %d%s%s%s %s" % (
             self.units, self.erase_bytes, self.program_bytes, self.latent_bytes,
             " targets %d" % self.targets if self.targets else "",
-            " align" if self.align else "", self.order,
+            " unlabelled" if self.unlabelled else "", " align" if self.align else "", self.order,
         )
+
+    def label(self, number):
+        """That of a record, of a number below EMPTY."""
+        return NO_CLASS if self.unlabelled and number % 3 else number
 
     def flash(self):
         return NorFlash(self.units, self.erase_bytes, self.program_bytes, self.order,
@@ -109,7 +115,7 @@ class Life:
 
     def append(self):
         data = self.payload(self.scene.data_bytes)
-        label, session = self.below(EMPTY), self.below(400)
+        label, session = self.scene.label(self.below(EMPTY)), self.below(400)
         records = dict(self.records)
         records[data] = (label, session)
         self.intent = records, self.saved

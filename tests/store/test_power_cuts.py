@@ -9,6 +9,7 @@ import pytest
 from nor import DOWN, MIXED, UP, Journal
 from store_life import (
     FULL_LIFE,
+    NO_CLASS,
     FullLife,
     Scene,
     check,
@@ -38,6 +39,9 @@ SCENES = (
     (Scene(4, 4096, 16, 1000, parts=(40, 400)), 97),
     (Scene(5, 512, 16, 45, order=MIXED, targets=3), 7),
     (Scene(6, 512, 16, 9, align=True, targets=2), 9),
+    # most records without a label, in formats 1 and 2
+    (Scene(5, 512, 16, 60, order=MIXED, unlabelled=True), 7),
+    (Scene(5, 512, 4, 45, align=True, targets=3, unlabelled=True), 7),
 )
 
 
@@ -48,7 +52,7 @@ def test_every_cut(scene, every):
     assert cuts > 150
 
 
-@pytest.mark.parametrize("scene", [scene for scene, _ in SCENES[:4] + SCENES[-2:]], ids=repr)
+@pytest.mark.parametrize("scene", [scene for scene, _ in SCENES[:4] + SCENES[-4:]], ids=repr)
 def test_the_recovery_is_cut_too(scene):
     """A second cut, while the store recovers from the first or soon after."""
     _, second = try_cuts(scene, *((3, 3, 2) if DEEP else (151, 3, 2)))
@@ -66,6 +70,16 @@ def test_a_life_collects_and_saves():
     assert life.checkpoints.info()["generation"] == 3
     _, journal, acts = journaled(scene)
     assert len(journal) > 4000 and len(acts) > 35
+
+
+@pytest.mark.parametrize("scene", [scene for scene, _ in SCENES[-2:]], ids=repr)
+def test_records_without_a_label_come_back_without_one(scene):
+    """What the scenes of unlabelled records cut: in both formats many labels are none."""
+    flash = scene.flash()
+    life = FullLife(scene, flash, 1)
+    life.live(FULL_LIFE)
+    labels = [label for label, _ in records_of(scene.store(flash)).values()]
+    assert len(labels) / 3 < labels.count(NO_CLASS) < len(labels)
 
 
 @pytest.mark.parametrize("version, name", REGIONS)
