@@ -255,36 +255,16 @@ class Learner:
         if self.store is None:
             raise StoreError("this learner has no replay store: open it with one to observe")
         x = self.inputs.check(x)
-        if self._admit(label):
+        if _admit(self, label):
             _infer(self, x, 0)
-            self._store(label, target)
+            _store(self, label, target)
 
     def observe_latent(self, y=None):
         """Takes the sample whose latent is in stage.latent, such as the last that was inferred;
         as observe() does."""
         label, target = self.inputs.expected(y)
-        if self._admit(label):
-            self._store(label, target)
-
-    def _admit(self, label):
-        if len(self.store) >= self.store.capacity:
-            self.policy.make_room(self)
-        admitted = self.policy.admit(label)
-        if not admitted:
-            self.skipped += 1
-            self.write_units = 0
-        return admitted
-
-    def _store(self, label, target):
-        if self.head_name and self.stage.known <= label < NO_CLASS:
-            self.stage.resize(label + 1)
-        kernels.pack_s8(self.packed, self.stage.latent, self.store.bits)
-        start = self.trainer.counter()
-        self.store.append(
-            self.packed, label, self.current, None if target is None else bytes_of(target)
-        )
-        self.write_units = ticks_diff(self.trainer.counter(), start)
-        self.stored += 1
+        if _admit(self, label):
+            _store(self, label, target)
 
     def observe_all(self, samples):
         """Takes (x, y) pairs as observe() takes them; returns how many of them are stored."""
@@ -573,6 +553,31 @@ class Learner:
         """Bytes of heap since heap_base; None where there is nothing to compare with."""
         size = heap_used()
         return size - self.heap_base if size and self.heap_base is not None else None
+
+
+def _admit(learner, label):
+    """Makes room for a record; whether the policy lets it in."""
+    if len(learner.store) >= learner.store.capacity:
+        learner.policy.make_room(learner)
+    admitted = learner.policy.admit(label)
+    if not admitted:
+        learner.skipped += 1
+        learner.write_units = 0
+    return admitted
+
+
+def _store(learner, label, target):
+    """Appends the latent that was inferred last to the store."""
+    store, counter = learner.store, learner.trainer.counter
+    if learner.head_name and learner.stage.known <= label < NO_CLASS:
+        learner.stage.resize(label + 1)
+    kernels.pack_s8(learner.packed, learner.stage.latent, store.bits)
+    start = counter()
+    store.append(
+        learner.packed, label, learner.current, None if target is None else bytes_of(target)
+    )
+    learner.write_units = ticks_diff(counter(), start)
+    learner.stored += 1
 
 
 def _infer(learner, x, row):
