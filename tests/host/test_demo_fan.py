@@ -147,7 +147,7 @@ def test_stock_firmware_is_refused_before_anything_is_done(tmp_path):
 
 @pytest.mark.board
 def test_the_emulated_board_keeps_the_promise(tmp_path, monkeypatch):
-    """In 98 to 152 s on two cores that had other work."""
+    """In 98 to 176 s on two cores that had other work."""
     monkeypatch.chdir(tmp_path)
     board = boards.load("qemu_m4f")
     if not board.artefact.exists():

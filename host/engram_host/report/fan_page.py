@@ -182,7 +182,8 @@ def _share(rows: Sequence[Mapping[str, Any]]) -> float:
 def _costs(result: Result, origin: Source) -> list[Tile]:
     unit, units = result["counter_unit"], result["units_a_window"]
     ms, at = milliseconds(units, result["board"], unit), frequency_words(result["board"], unit)
-    tiles = [Tile(f"{units:,}", f"{UNITS[unit]} a watched window, frames included", origin)]
+    shown = f"{units / 1e6:.1f} M" if units > 1e5 else f"{units:,}"  # hosts ask at other times
+    tiles = [Tile(shown, f"{UNITS[unit]} a watched window, frames included", origin)]
     if ms and at:
         tiles.append(Tile(readable_time(ms), f"a window{at}", origin))
     if result["ram_bytes"]:

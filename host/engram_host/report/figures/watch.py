@@ -158,11 +158,12 @@ def _learned(axes: Axes, picture: Picture, trace: Trace) -> None:
             f"{told['before']:.4g} to {told['after']:.4g}, threshold "
             f"{told['threshold_before']:.4g} to {told['threshold']:.4g}",
         )
-        axes.text(
-            told["sample"],
-            0.93,
-            "  learned",
-            transform=axes.get_xaxis_transform(),
+        axes.annotate(
+            "learned",
+            (told["sample"], 0.93),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(7, 0),
+            textcoords="offset points",
             va="center",
             fontsize=8.5,
             fontweight="bold",
