@@ -7,6 +7,7 @@ from pathlib import Path
 import fan
 import fan_course
 import few_labels
+import generated
 import paper
 import parts
 import shift
@@ -17,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "benchmarks-unlabelled.md"
 BEGIN, END = "<!-- make bench-unlabelled: begin -->", "<!-- make bench-unlabelled: end -->"
 # in the order they run
-PARTS = {part.PART: part for part in (few_labels, paper, vae_steps, fan, fan_course, shift)}
+PARTS = {
+    part.PART: part for part in (few_labels, paper, vae_steps, fan, fan_course, shift, generated)
+}
 
 
 def text(rows: Rows) -> str:
