@@ -23,19 +23,29 @@ ROOM_BYTES = 28 * 1024
 UNITS, HIDDEN = 3, 16
 CONV = {"kernel": [2, 2], "stride": [2, 2], "pad": [0, 0, 0, 0]}
 
-# name: (objective of the reconstruction, whether there is a classifier, options of the learner)
+IMAGE, SIGNAL, VALUES = [6, 6, 2], [36, 1, 2], [72]
+ALONG = {"kernel": [2, 1], "stride": [2, 1], "pad": [0, 0, 0, 0]}
+
+# name: (objective of the reconstruction, whether there is a classifier, shape of an input, options
+# of the learner)
 CASES = (
-    ("bernoulli", "bernoulli", False, {}),
-    ("gaussian", "reconstruct", False, {"optimiser": "adam", "lr": 0.01}),
-    ("classes", "bernoulli", True, {}),
-    ("micro", "bernoulli", True, {"micro": 2}),
-    ("q8", "bernoulli", True, {"format": "q8"}),
-    ("q8-keep", "reconstruct", False, {"format": "q8", "micro": 4, "keep": 0.5}),
+    ("bernoulli", "bernoulli", False, IMAGE, {}),
+    ("gaussian", "reconstruct", False, IMAGE, {"optimiser": "adam", "lr": 0.01}),
+    ("classes", "bernoulli", True, IMAGE, {}),
+    ("micro", "bernoulli", True, IMAGE, {"micro": 2}),
+    ("signal", "bernoulli", False, SIGNAL, {}),
+    ("values", "reconstruct", False, VALUES, {}),
+    ("q8", "bernoulli", True, IMAGE, {"format": "q8"}),
+    ("q8-keep", "reconstruct", False, IMAGE, {"format": "q8", "micro": 4, "keep": 0.5}),
+    ("q8-signal", "bernoulli", False, SIGNAL, {"format": "q8"}),
+    ("q8-values", "reconstruct", False, VALUES, {"format": "q8"}),
 )
+GRADIENTS = (("bernoulli", IMAGE), ("reconstruct", SIGNAL), ("bernoulli", VALUES))
 
 
-def nodes(objective, classifier):
-    """(nodes, outputs, tensors) of an auto-encoder of tiny_model's images."""
+def nodes(objective, classifier, shape):
+    """(nodes, outputs, tensors) of an auto-encoder of tiny_model's images, or of the same numbers
+    as a signal of two channels or as values."""
     gen = tiny_model._lcg(23)
     tensors, out = [], []
 
@@ -49,15 +59,25 @@ def nodes(objective, classifier):
                 tensors.append((node[key], "F32", shape, data))
         out.append(node)
 
-    add("conv", "conv2d", "input", w=(4, 2, 2, 2), b=(4,), out=[3, 3, 4], **CONV)
+    n, window, own = 36, (4, 2, 2, 2), dict(CONV, out=[3, 3, 4])
+    if shape == SIGNAL:
+        n, window, own = 72, (4, 2, 1, 2), dict(ALONG, out=[18, 1, 4])
+    if shape == VALUES:
+        n = 4
+        add("conv", "dense", "input", w=(n, 72), b=(n,), out=[n])
+    else:
+        add("conv", "conv2d", "input", w=window, b=(4,), **own)
     add("relu", "relu", "conv")
-    add("code_mean", "dense", "relu", w=(UNITS, 36), b=(UNITS,), out=[UNITS])
-    add("code_spread", "dense", "relu", w=(UNITS, 36), b=(UNITS,), out=[UNITS])
+    add("code_mean", "dense", "relu", w=(UNITS, n), b=(UNITS,), out=[UNITS])
+    add("code_spread", "dense", "relu", w=(UNITS, n), b=(UNITS,), out=[UNITS])
     add("code", "sample", "code_mean", "code_spread")
-    add("back", "dense", "code", w=(36, UNITS), b=(36,), out=[36])
+    add("back", "dense", "code", w=(n, UNITS), b=(n,), out=[n])
     add("back_relu", "relu", "back")
-    add("image", "reshape", "back_relu", out=[3, 3, 4])
-    add("again", "conv2d_t", "image", w=(4, 2, 2, 2), b=(2,), out=[6, 6, 2], **CONV)
+    if shape == VALUES:
+        add("again", "dense", "back_relu", w=(72, n), b=(72,), out=shape)
+    else:
+        add("image", "reshape", "back_relu", out=own["out"])
+        add("again", "conv2d_t", "image", w=window, b=(2,), **dict(own, out=shape))
     outputs = [
         {"node": "again", "objective": objective},
         {"node": "code_mean", "objective": "kl_mean", "weight": 0.0625, "warm_up": 8},
@@ -70,10 +90,11 @@ def nodes(objective, classifier):
     return out, outputs, tensors
 
 
-def model(objective, classifier):
+def model(objective, classifier, shape=IMAGE):
     """The bytes of a model file."""
     graph, _ = tiny_model.graph_and_tensors()
-    own, outputs, tensors = nodes(objective, classifier)
+    own, outputs, tensors = nodes(objective, classifier, shape)
+    graph["input"]["shape"] = shape
     for stage in ("frozen", "adaptive"):
         graph.pop(stage)
     graph["classes"] = 4 if classifier else 0
@@ -83,8 +104,8 @@ def model(objective, classifier):
     return tiny_model.pack(graph, tensors, "2")
 
 
-def open_learner(objective, classifier, **options):
-    spec = ModelSpec(io.BytesIO(model(objective, classifier)))
+def open_learner(objective, classifier, shape=IMAGE, **options):
+    spec = ModelSpec(io.BytesIO(model(objective, classifier, shape)))
     store, checkpoints = regions(FLASH, 128 + 3 * spec.parameter_bytes, PAGE)
     store = ReplayStore(store, PAGE, spec.latent_id, spec.latent_elems)
     checkpoints = Checkpoints(checkpoints, PAGE, spec.model_id)
@@ -126,10 +147,14 @@ def learn(learner, name):
     step_locked(learner)
 
 
-def check(name, objective, classifier, options):
+def erase():
     for block in range(FLASH.blocks):
         FLASH.ioctl(6, block)
-    learner = open_learner(objective, classifier, **options)
+
+
+def check(name, objective, classifier, shape, options):
+    erase()
+    learner = open_learner(objective, classifier, shape, **options)
     facts = learner.info()
     print("exact", name, [(o["name"], o["objective"], o["values"]) for o in facts["outputs"]])
     for labels in ((0, 1), (2, 3)):
@@ -160,15 +185,55 @@ def check(name, objective, classifier, options):
     before = state(learner)
     learner = None
     keep_room()
-    again = open_learner(objective, classifier, **options)
+    again = open_learner(objective, classifier, shape, **options)
     print("exact", name, "load", again.load(), again.session, len(again.store))
     print("exact", name, "reloaded", state(again) == before)
 
 
+def loss_of(stage):
+    """The bound of a micro-batch, by the same draws each time; its gradients are not computed."""
+    stage.variational.begin(5)
+    stage.begin()
+    stage.forward_loss()
+    losses = {name: stage.stats[name][0] / stage.micro for name in stage.stats}
+    return stage.variational.loss(losses)
+
+
+def check_gradients(objective, shape):
+    """The gradients of a bound, through the drawn code, against differences of it: the largest of
+    each tensor. A ReLU may turn within a step, and float32 leaves 1e-7 of a loss of 1."""
+    erase()
+    learner = open_learner(objective, False, shape, optimiser="adam", micro=4)
+    stage, learned = learner.stage, learner.stage.learned
+    for i in range(stage.micro):
+        stage.infer_row(tiny_model.sample(i % 4, i), stage.micro - 1 - i)
+    stage.take_latents()
+    stage.start()
+    stage.variational.warm(8)
+    loss_of(stage)
+    stage.backward()
+    origins = stage.origins
+    for k in range(0, len(origins), 3):
+        first, n = origins[k], origins[k + 2]
+        at = max(range(first, first + n), key=lambda i: abs(learned.grads[learned.place(i)]))
+        gradient, losses, before = learned.grads[learned.place(at)], [], stage.params[at]
+        for sign in (1, -1):
+            stage.params[at] = before + sign / 256
+            losses.append(loss_of(stage))
+        stage.params[at] = before
+        slope = 128 * (losses[0] - losses[1]) * stage.micro / learner.batch
+        assert abs(gradient) > 1e-4, (at, gradient)
+        assert abs(slope - gradient) < 0.1 * abs(gradient), (at, slope, gradient)
+    print("exact gradients of", objective, "of", shape, "in", len(origins) // 3, "tensors")
+
+
 def main():
-    for name, objective, classifier, options in CASES:
+    for name, objective, classifier, shape, options in CASES:
         keep_room()
-        check(name, objective, classifier, options)
+        check(name, objective, classifier, shape, options)
+    for objective, shape in GRADIENTS:
+        keep_room()
+        check_gradients(objective, shape)
 
 
 if __name__ == "__main__":
