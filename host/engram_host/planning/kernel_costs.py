@@ -40,7 +40,7 @@ class CoreCosts:
         self, board: str, code: Code, counts: Mapping[str, list[tuple[dict[str, int], int]]]
     ) -> None:
         self.board, self.code, self.counts = board, code, counts
-        self._fits: dict[str, Fitted] = {}
+        self._fits: dict[tuple[str, bool], Fitted] = {}
 
     def has(self, kernel: str) -> bool:
         """Whether a kernel was counted."""
@@ -51,15 +51,16 @@ class CoreCosts:
         products = values(kernel, sizes)
         if not self.has(kernel):
             return self._mean(_family(kernel)) * products[-1]
-        if kernel not in self._fits:
-            self._fits[kernel] = Fitted(kernel, self.counts[kernel])
-        return self._fits[kernel].at(sizes)
+        few = _few(sizes)
+        if (kernel, few) not in self._fits:
+            self._fits[kernel, few] = Fitted(kernel, _of(self.counts[kernel], few))
+        return self._fits[kernel, few].at(sizes)
 
     def errors(self, kernel: str) -> list[float]:
         """The relative errors of the counted shapes, each predicted from the others."""
         rows = self.counts[kernel]
         return [
-            Fitted(kernel, rows[:i] + rows[i + 1 :]).at(of) / count - 1
+            Fitted(kernel, _of(rows[:i] + rows[i + 1 :], _few(of))).at(of) / count - 1
             for i, (of, count) in enumerate(rows)
         ]
 
@@ -83,6 +84,16 @@ def _family(kernel: str) -> str:
     """The number format in which a kernel computes, by its name."""
     last = kernel.rpartition("_")[2]
     return last if last in ("s8", "q8") else "f32"
+
+
+def _few(sizes: Mapping[str, int]) -> bool:
+    """Whether a call has few channels: q8 has other blocks of instructions for these."""
+    return bool(sizes.get("few"))
+
+
+def _of(rows: list[tuple[dict[str, int], int]], few: bool) -> list[tuple[dict[str, int], int]]:
+    """The counted shapes of few channels, or of more."""
+    return [row for row in rows if _few(row[0]) == few] or rows
 
 
 class Fitted:
