@@ -4,7 +4,11 @@
 metadata(description="Continual learning on a microcontroller", version="0.1.0", license="MIT")
 import os
 
-options.defaults(python_kernels=True)
+# short=True: for firmware with little flash: without lines in tracebacks, and without the modules
+# of SHORT, whose callers say so.
+SHORT = ("watch/adapting.py", "watch/neighbours.py", "watch/quarantine.py", "watch/shift.py")
+
+options.defaults(python_kernels=True, short=False)
 
 left_out = ["pc"]  # which runs on CPython alone
 if not options.python_kernels:
@@ -15,5 +19,7 @@ files = [
     for name in names
     if name.endswith(".py") and os.path.basename(folder) not in left_out
 ]
+if options.short:
+    files = [name for name in files if name.replace(os.sep, "/") not in SHORT]
 # Level 2: no assertions, but lines, which tracebacks name; they lie in flash.
-package("engram", files=sorted(files), base_path=".", opt=2)
+package("engram", files=sorted(files), base_path=".", opt=3 if options.short else 2)

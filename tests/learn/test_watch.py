@@ -1,6 +1,7 @@
 """Learner.watch(): scores against numpy, the threshold, alarms."""
 
 import re
+import sys
 from array import array
 from pathlib import Path
 from types import SimpleNamespace
@@ -385,3 +386,28 @@ def test_kernels_that_watch_nothing_are_told(opened, monkeypatch):
     monkeypatch.setattr(watching, "kernels", SimpleNamespace(add_f32=None))
     with pytest.raises(DataError, match="with exp_f32 to watch, got .* `engram install --kernels"):
         learner.watch()
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "words"),
+    [
+        ("neighbours", lambda learner: learner.watch(engine="neighbours"), "engine neighbours"),
+        ("shift", lambda learner: learner.match([]), "matches samples"),
+    ],
+)
+def test_a_module_that_a_short_library_lacks_is_told(opened, monkeypatch, module, call, words):
+    learner = opened()
+    monkeypatch.setitem(sys.modules, "engram.watch." + module, None)
+    with pytest.raises(DataError, match=words + ", got one with a short library"):
+        call(learner)
+
+
+def test_what_a_short_library_lacks_is_there_and_asked_for_by_name():
+    """device_lib/manifest.py: each module that it leaves out is one whose caller says so."""
+    root = Path(engram.__file__).parent
+    text = (root.parent / "manifest.py").read_text()
+    short = re.search(r"^SHORT = \((.*?)\)$", text, re.M | re.S)[1]
+    names = re.findall(r'"(\S+?)\.py"', short)
+    assert names and all((root / (name + ".py")).exists() for name in names)
+    told = ("adapting", "neighbours", "quarantine", "shift")
+    assert set(names) == {"watch/" + name for name in told}

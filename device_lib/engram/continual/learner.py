@@ -318,8 +318,12 @@ class Learner:
         them undoes it. save() keeps it, rollback() undoes it; it works once. Raises DataError, and
         changes nothing, where it cannot be done.
         """
-        from ..watch.shift import match
+        try:
+            from ..watch.shift import match
+        except ImportError:
+            from ..watch import NOT_FROZEN
 
+            raise DataError(NOT_FROZEN % "matches samples")
         forget(("engram.watch.shift",))
         return match(self, samples)
 

@@ -3,6 +3,7 @@ is what it learns from them."""
 
 from ..compat import forget
 from ..errors import CommandError
+from ..watch import NOT_FROZEN
 from ..watch.watch import Watch
 from .calls import part_of, stop
 
@@ -17,8 +18,10 @@ def watch_begin(device, adapt=None, **options):
     device.watch = None  # its room is free for the next one
     watch = Watch(device.need_learner(), **options)
     if adapt is not None:
-        from ..watch.adapting import Adaptation
-
+        try:
+            from ..watch.adapting import Adaptation
+        except ImportError:
+            raise CommandError(NOT_FROZEN % "adapts to what it watches")
         watch = Adaptation(watch, adapt, prepare=False)
     device.steps, device.watch = watch.preparing(), watch
     return {}

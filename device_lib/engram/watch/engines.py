@@ -12,7 +12,12 @@ def engine_class(name):
     elif name == "classes":
         from .clusters import Classes as found
     elif name == "neighbours":
-        from .neighbours import Neighbours as found
+        try:
+            from .neighbours import Neighbours as found
+        except ImportError:
+            from . import NOT_FROZEN
+
+            raise DataError(NOT_FROZEN % "has the engine neighbours")
     elif name == "loss":
         from .loss import Loss as found
     else:

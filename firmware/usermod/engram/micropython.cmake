@@ -7,10 +7,11 @@ set_source_files_properties(${ENGRAM_KERNEL_SRC} PROPERTIES COMPILE_OPTIONS "-O2
 file(GLOB ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/*_some.c)
 if(PICO_PLATFORM STREQUAL "rp2040")
     # The port leaves 640 KB for the program. Without an FPU the time of a float32 kernel is that of
-    # the calls of its arithmetic, so these may be short; integers keep their unrolled loops.
-    foreach(NAME activation conv conv_q8 copy curves dense depthwise elementwise few_q8 fft keep_q8 math
-            optim pack pool random scales_q8 softmax_s8 table terms_q8 tile train transposed
-            transposed_s8 vae window_pool replay)
+    # the calls of its arithmetic, so these may be short; so may integers beside the loops of dense
+    # and convolution, which stay unrolled.
+    foreach(NAME activation conv conv_q8 copy curves dense depthwise depthwise_q8 elementwise few_q8
+            fft int8 keep_q8 math optim pack pool q8 random scales_q8 softmax_s8 sums_q8 table
+            terms_q8 tile train transposed transposed_s8 vae vibration window_pool replay)
         list(APPEND ENGRAM_SIZE_SRC ${ENGRAM_FW}/kernels/engram_${NAME}.c)
     endforeach()
 endif()

@@ -154,6 +154,8 @@ def _firmware(facts: Facts, where: str) -> None:
     """How a real board is built and flashed."""
     build = facts.get("build", {})
     _table(build, REQUIRED_BUILD, "build", where)
+    if "short" in build:
+        _table(build, {"short": bool}, "build", where)
     room = facts["flash"]["firmware_bytes"]
     if build["bytes"] > room:
         raise InputError(

@@ -35,7 +35,7 @@ UNKNOWN_SOURCE = "$MICROPY_DIR"
 MANIFEST = """\
 # What the board of MicroPython freezes by itself, then Engram.
 include("{manifest}")
-include("{home}/device_lib/manifest.py", python_kernels=False)
+include("{home}/device_lib/manifest.py", python_kernels=False, short={short})
 module("engram_board.py", base_path="{home}/device_lib/stock", opt=2)
 module("engram_firmware.py", base_path="{frozen}", opt=2)
 """
@@ -86,7 +86,8 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             store={name: getattr(region, name) for name in ("kind", "units", "erase_bytes")},
         ),
     )
-    manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder)
+    short = board.facts["build"].get("short", False)
+    manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder, short=short)
     write_changed(folder / "manifest.py", manifest)
     return folder / "manifest.py", user_modules(board, folder)
 
