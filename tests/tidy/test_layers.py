@@ -80,14 +80,14 @@ DEVICE_ROWS = {
     "nn": set(),
     "store": {"store"} | BASE,  # a block device comes as an argument
     "continual": TRAINING | BASE,  # the store comes as an argument too
-    "continual.learner": {"watch.watch", "watch.shift"} | TRAINING | BASE,  # watch(), match()
+    "continual.learner": {"watch.watch", "watch.parts"} | TRAINING | BASE,  # watch(), match()
     "watch": {"watch", "continual.numbers", "continual.reading", "continual.rng"}
     | {"continual.scoring", "continual.vector", "backend"} | BASE,
     "watch.shift": {"watch", "continual.vector", "nn.model", "nn.names", "backend"} | BASE,
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
     "holder": BASE,
-    "link.watches": {"link.calls", "watch.watch", "watch.adapting"} | BASE,
+    "link.watches": {"link.calls", "watch.watch", "watch.parts"} | BASE,
     "link.samples": {"vibration", "link", ""} | TRAINING | BASE,
     "link": {"link", "opener", "holder", "store", ""} | TRAINING | BASE,
     # puts a learner and its store together
@@ -110,7 +110,7 @@ DEVICE_OUTSIDE_EXTRA = {
 }
 
 # The only files that may ask where they run; every other file is the same on every host.
-MAY_ASK = {"backend", "kernels.numpy", "compat"} | PC
+MAY_ASK = {"backend", "kernels.numpy", "compat", "watch.parts"} | PC
 ASKS = re.compile(
     r"except\s*\(?[^:\n]*(ImportError|ModuleNotFoundError)"
     r"|sys\.(implementation|platform)|os\.uname"
@@ -239,7 +239,7 @@ def test_device_imports_only_what_micropython_has():
 
 @pytest.mark.parametrize("module", sorted(set(imports.modules(DEVICE)) - MAY_ASK))
 def test_few_files_ask_where_they_run(module):
-    """One source for every host: differences live in the three files whose job they are, and in
+    """One source for every host: differences live in the four files whose job they are, and in
     the package that boards do not have."""
     asks = ASKS.search(imports.modules(DEVICE)[module].read_text())
     assert asks is None, f"asks where it runs: {asks and asks[0]!r}; let compat.py answer that"

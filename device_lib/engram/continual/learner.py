@@ -318,14 +318,11 @@ class Learner:
         them undoes it. save() keeps it, rollback() undoes it; it works once. Raises DataError, and
         changes nothing, where it cannot be done.
         """
-        try:
-            from ..watch.shift import match
-        except ImportError:
-            from ..watch import NOT_FROZEN
+        from ..watch.parts import part
 
-            raise DataError(NOT_FROZEN % "matches samples")
+        shift = part("shift", "matches samples")
         forget(("engram.watch.shift",))
-        return match(self, samples)
+        return shift.match(self, samples)
 
     def class_name(self, label):
         """The name of a class as a text: the one in the model file, else its number."""

@@ -3,12 +3,11 @@ is what it learns from them."""
 
 from ..compat import forget
 from ..errors import CommandError
-from ..watch import NOT_FROZEN
 from ..watch.watch import Watch
 from .calls import part_of, stop
 
 _CODE = ("adapting", "clusters", "distances", "engines", "kmeans", "loss", "neighbours",
-         "quarantine", "records", "threshold", "watch")
+         "parts", "quarantine", "records", "threshold", "watch")
 
 
 def watch_begin(device, adapt=None, **options):
@@ -18,11 +17,10 @@ def watch_begin(device, adapt=None, **options):
     device.watch = None  # its room is free for the next one
     watch = Watch(device.need_learner(), **options)
     if adapt is not None:
-        try:
-            from ..watch.adapting import Adaptation
-        except ImportError:
-            raise CommandError(NOT_FROZEN % "adapts to what it watches")
-        watch = Adaptation(watch, adapt, prepare=False)
+        from ..watch.parts import part
+
+        adapting = part("adapting", "adapts to what it watches")
+        watch = adapting.Adaptation(watch, adapt, prepare=False)
     device.steps, device.watch = watch.preparing(), watch
     return {}
 

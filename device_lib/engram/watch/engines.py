@@ -12,12 +12,9 @@ def engine_class(name):
     elif name == "classes":
         from .clusters import Classes as found
     elif name == "neighbours":
-        try:
-            from .neighbours import Neighbours as found
-        except ImportError:
-            from . import NOT_FROZEN
+        from .parts import part
 
-            raise DataError(NOT_FROZEN % "has the engine neighbours")
+        found = part("neighbours", "has the engine neighbours").Neighbours
     elif name == "loss":
         from .loss import Loss as found
     else:
