@@ -12,6 +12,9 @@ const SLICE_MS = 8;
 const CYCLES_BETWEEN_LOOKS = 100000;
 const BUSY_NANOS = 20e6; // a board that has not waited for this long gets its input anyway
 const AHEAD_MS = 1;
+// The timer compares 32 bits of microseconds. An alarm more than half of that away was set for a
+// time that had just passed; pico-sdk leaves it so, and nothing on the board waits for it.
+const PASSED_NANOS = 2 ** 31 * 1000;
 
 export class Runner {
   constructor(machine, { feed, free }) {
@@ -90,7 +93,7 @@ export class Runner {
   wait() {
     const { machine } = this;
     const { clock } = machine;
-    if (clock.nextAlarm === null) {
+    if (clock.nextAlarm === null || clock.nanosToNextAlarm > PASSED_NANOS) {
       this.busySince = machine.nanos;
       if (machine.console.canFeed) {
         machine.console.feed();
