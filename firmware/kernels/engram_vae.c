@@ -106,10 +106,9 @@ int32_t engram_kl_spread(engram_F_t dspread, engram_F_t stats, engram_f_t spread
     return ENGRAM_OK;
 }
 
-// log(1 + exp(v))
-static float softplus(float v) {
-    return (v > 0.0f ? v : 0.0f) + engram_logf(1.0f + engram_expf(-engram_fabsf(v)));
-}
+// Factors from 1 to 2 whose product is surely a float, 2**64 at most; a power of two, as i % FACTORS
+// must not be a division.
+#define FACTORS 64u
 
 // dlogits (B, N) = (sigmoid(logits (B, N)) - target (B, N)) / (B N); stats (1)
 int32_t engram_logistic_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t logits,
@@ -119,15 +118,23 @@ int32_t engram_logistic_xent(engram_F_t dlogits, engram_F_t stats, engram_f_t lo
           && engram_need(fault, 2, logits.n, B, N, 1, 1) && engram_need(fault, 3, target.n, B, N, 1, 1))) {
         return ENGRAM_FAULT;
     }
-    float total = 0.0f, elements = (float)B * (float)N;
+    // One exponential per value, e = exp(-|v|), is in the loss and in the sigmoid, and one
+    // logarithm is that of many factors 1 + e: without an FPU these are most of the time.
+    float total = 0.0f, share = engram_divide(1.0f, (float)B * (float)N);
     for (size_t at = 0; at < logits.n; at += (size_t)N) {  // sums of samples: short ones round less
-        float sum = 0.0f;
-        for (size_t i = at; i < at + (size_t)N; i++) {
-            float v = logits.p[i], t = target.p[i];
-            sum += softplus(v) - t * v;
-            dlogits.p[i] = engram_divide(engram_sigmoidf(v) - t, elements);
+        float sum = 0.0f, product = 1.0f;
+        for (size_t i = 0; i < (size_t)N; i++) {
+            float v = logits.p[at + i], t = target.p[at + i];
+            float e = engram_expf(-engram_fabsf(v)), one = 1.0f + e;
+            sum += (v > 0.0f ? v : 0.0f) - t * v;
+            product *= one;
+            if (i % FACTORS == FACTORS - 1u) {
+                sum += engram_logf(product);
+                product = 1.0f;
+            }
+            dlogits.p[at + i] = (engram_divide(v < 0.0f ? e : 1.0f, one) - t) * share;
         }
-        total += sum;
+        total += sum + engram_logf(product);
     }
     stats.p[0] = engram_divide(total, (float)N);
     return ENGRAM_OK;
