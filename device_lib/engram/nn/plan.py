@@ -53,7 +53,7 @@ _SAMPLE_BYTES = 4  # slot of each record of a batch
 _INTEGER_BYTES, _INTEGER_TENSOR_BYTES, _REST_BYTES = 3350, 130, 100
 _PARTIAL_BYTES = 200  # of what chooses the parts of a backward pass
 _VELOCITY_BYTES, _RECORD_BYTES = 100, 24  # of a node with velocities; of its record
-_MARKS_BYTES = 96  # of the weights that learn, where they are some of a tensor
+_MARKS_BYTES = 56  # of the weights that learn, where they are some of a tensor
 
 
 class Plan(Sections):
