@@ -1,0 +1,157 @@
+"""A device model of a network and a cut: the integers below, float32 above."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from engram.errors import ModelError
+from engram.nn import ops
+from engram.nn.graph import read
+from engram.nn.names import INPUT
+from engram_host.convert.graph import Entry
+from engram_host.convert.model_file import Tensors
+
+from . import cut
+from .integers import frozen
+from .network import Layer, Network, Parameter, Shape
+
+VERSION = "2"  # of a device model
+HEAD = "head"  # a classifier that the original has not
+
+
+def device_model(
+    network: Network, value: str, classes: int | None, input_dtype: str
+) -> tuple[Entry, Tensors]:
+    """(graph, tensors) of a device model.
+
+    value: the cut. classes: of a new classifier, which has learned nothing; None: that of the
+    network. input_dtype: of the samples, "uint8" or "float32". Raises ModelError.
+    """
+    trunk = cut.learning_part(network)
+    if classes is not None:
+        trunk = _with_new_head(network, trunk, value, classes)
+    below, above = cut.split(network, value, trunk)
+    nodes: list[Entry] = []
+    tensors: Tensors = {}
+    for layer in below:
+        entry, own = frozen(layer, network.scales)
+        nodes.append(entry)
+        tensors.update(own)
+    learned, own = _adaptive(_dense_head(above))
+    tensors.update(own)
+    source, target = network.scales[INPUT], network.scales[value]
+    last = learned[-1]
+    output = _output(last, network, value)
+    graph = {
+        "name": network.name,
+        "classes": prod(last["out"]) if output == "classify" else 0,
+        "input": {"shape": list(network.input_shape), "dtype": input_dtype, **source._asdict()},
+        "nodes": nodes + learned,
+        "latent": {"node": value, "shape": list(_shape(network, value)), **target._asdict()},
+        "outputs": [{"node": last["name"], "objective": output, "weight": 1}],
+    }
+    read(json.loads(json.dumps(graph)), VERSION)  # the device library refuses what it cannot run
+    return graph, tensors
+
+
+def _shape(network: Network, value: str) -> Shape:
+    if value == INPUT:
+        return network.input_shape
+    return next(layer.out for layer in network.layers if layer.name == value)
+
+
+def _output(last: Entry, network: Network, value: str) -> str:
+    """The objective of the last node."""
+    size = prod(last["out"])
+    if size == prod(_shape(network, value)) and size == prod(network.input_shape):
+        return "reconstruct"
+    if last["op"] == "dense" and 1 < size <= cut.MOST_CLASSES:
+        return "classify"
+    return "regress"
+
+
+def _with_new_head(
+    network: Network, trunk: Sequence[Layer], value: str, classes: int
+) -> list[Layer]:
+    """The trunk with a classifier of its own in the place of its last layer with weights, where
+    that is dense and above the cut; else behind it."""
+    if not 2 <= classes <= cut.MOST_CLASSES:
+        raise ModelError(f"expected 2 to {cut.MOST_CLASSES} classes, got {classes}")
+    layers = list(trunk)
+    if layers and layers[-1].op == "dense" and layers[-1].name != value:
+        before = layers.pop()
+        source, shape = before.inputs[0], before.shapes[0]
+    else:
+        source = layers[-1].name if layers else INPUT
+        shape = layers[-1].out if layers else network.input_shape
+    tensors = {
+        "w": Parameter(np.zeros((classes, prod(shape)), np.float32)),
+        "b": Parameter(np.zeros(classes, np.float32)),
+    }
+    return [*layers, Layer(HEAD, "dense", (source,), (shape,), (classes,), {}, tensors)]
+
+
+def _dense_head(layers: Sequence[Layer]) -> list[Layer]:
+    """Layers whose last one is dense where it is a 1 x 1 convolution of one position."""
+    last = layers[-1]
+    one = last.op == "conv2d" and prod(last.shapes[0][:2]) == 1 and last.out[:2] == (1, 1)
+    if not one or last.attributes["kernel"] != [1, 1]:
+        return list(layers)
+    w, b = last.tensors["w"], last.tensors["b"]
+    rows = w._replace(values=w.values.reshape(len(w.values), -1))
+    dense = replace(
+        last, op="dense", out=last.out[2:], attributes={}, tensors={"w": rows, "b": b}
+    )
+    return [*layers[:-1], dense]
+
+
+def _adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
+    """The nodes that learn, in float32, and their tensors."""
+    nodes: list[Entry] = []
+    tensors: Tensors = {}
+    names: dict[str, str] = {}  # a layer's value: the node that has it
+    for layer in layers:
+        inputs = [names.get(value, value) for value in layer.inputs]
+        if layer.op in cut.GONE:
+            names[layer.name] = inputs[0]
+            continue
+        entry: Entry = {
+            "name": layer.name,
+            "op": cut.ABOVE.get(layer.op, layer.op),
+            "format": "f32",
+            "in": inputs,
+            "out": list(layer.out),
+            **layer.attributes,
+        }
+        axes = _channel_axes(layer)
+        for key, tensor in layer.tensors.items():
+            entry[key] = f"{layer.name}.{key}"
+            tensors[entry[key]] = tensor.real(axes[key])
+        nodes.append(entry)
+        if layer.activation:
+            names[layer.name] = f"{layer.name}:{layer.activation}"
+            nodes.append(
+                {
+                    "name": names[layer.name],
+                    "op": layer.activation,
+                    "format": "f32",
+                    "in": [layer.name],
+                    "out": list(layer.out),
+                }
+            )
+    return nodes, tensors
+
+
+def _channel_axes(layer: Layer) -> dict[str, int]:
+    """{key of a tensor: its axis of output channels}"""
+    words = [word.split(":") for word in ops.OPS[cut.ABOVE.get(layer.op, layer.op)][1].split()]
+    if not words:
+        return {}
+    channels = words[-1][1]
+    return {key: axes.split(",").index(channels) for key, axes in words}
+

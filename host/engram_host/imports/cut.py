@@ -1,0 +1,115 @@
+"""Cuts a network in two: below stays as it is, in int8; above learns.
+
+Only the value at the cut is stored and replayed, so nothing above it may read another one below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+from engram.errors import ModelError
+from engram.nn import ops
+from engram.nn.names import INPUT
+
+from .network import Layer, Network
+
+MOST_CLASSES = 254
+# What turns the values of the last dense layer into probabilities: part of the objective.
+_LAST = ("softmax", "sigmoid", "quantize", "dequantize", "flatten", "reshape")
+ABOVE = {"mean": "global_avgpool"}  # layers that learn by another name
+GONE = ("quantize", "dequantize")  # float32 has no scale to change
+
+
+class Cut(NamedTuple):
+    """The place behind a layer. reason: why the network cannot be cut here, "" where it can."""
+
+    layer: str
+    reason: str
+
+
+def cuts(network: Network) -> list[Cut]:
+    """Every place, from the input up to the layer before the last."""
+    trunk = learning_part(network)
+    return [
+        Cut(value, _reason(network, value, trunk))
+        for value in (INPUT, *(layer.name for layer in network.layers))
+        if value != (trunk[-1].name if trunk else "")
+    ]
+
+
+def learning_part(network: Network) -> list[Layer]:
+    """The layers without those that only turn the last one's values into probabilities."""
+    layers = list(network.layers)
+    while layers and layers[-1].op in _LAST:
+        layers.pop()
+    return layers
+
+
+def _reason(network: Network, value: str, trunk: Sequence[Layer]) -> str:
+    below, above = split(network, value, trunk)
+    bad = [layer for layer in below if layer.reason]
+    if bad:
+        return f"{bad[0].name} below it does not run on a board: {bad[0].reason}"
+    if not above:
+        return "nothing above it learns"
+    before = {INPUT, *(layer.name for layer in below)} - {value}
+    for layer in above:
+        passed = before.intersection(layer.inputs)
+        if passed:
+            return f"{layer.name} above it reads {sorted(passed)[0]} below it"
+        problem = layer.reason or cannot_learn(layer)
+        if problem:
+            return f"{layer.name} above it: {problem}"
+    if not any(layer.tensors for layer in above):
+        return "nothing above it has weights"
+    return ""
+
+
+def cannot_learn(layer: Layer) -> str:
+    """Why a layer has no float32 form with gradients; "" where it has one."""
+    op = ABOVE.get(layer.op, layer.op)
+    if layer.op in GONE:
+        return ""
+    if op not in ops.OPS or not ops.OPS[op][4]:
+        return f"{op} has no gradient"
+    if layer.activation and layer.activation not in ops.OPS:
+        return f"{layer.activation} has no gradient"
+    return ""
+
+
+def split(
+    network: Network, value: str, trunk: Sequence[Layer]
+) -> tuple[list[Layer], list[Layer]]:
+    """(layers that `value` needs, those of the trunk above it), each in order."""
+    needed = {value}
+    below: list[Layer] = []
+    for layer in reversed(network.layers):
+        if layer.name in needed:
+            below.insert(0, layer)
+            needed.update(layer.inputs)
+    names = {layer.name for layer in below}
+    return below, [layer for layer in trunk if layer.name not in names]
+
+
+def find(network: Network, text: str) -> str:
+    """The value that a user means: the name of a layer, its number, or a part of its name in the
+    original. Raises ModelError, with the names that there are."""
+    names = [INPUT, *(layer.name for layer in network.layers)]
+    if text in names:
+        return text
+    numbered = [name for name in names[1:] if name.rsplit("_", 1)[-1] == text]
+    alike = [layer.name for layer in network.layers if text in layer.source]
+    found = numbered or alike
+    if len(found) != 1:
+        got = f"{text}, which is a part of {', '.join(found)}" if found else text
+        raise ModelError(f"expected a cut behind one of {', '.join(names)}; got {got}")
+    return found[0]
+
+
+def latent_elements(network: Network, value: str) -> int:
+    """Values of a latent."""
+    if value == INPUT:
+        return prod(network.input_shape)
+    return prod(next(layer.out for layer in network.layers if layer.name == value))

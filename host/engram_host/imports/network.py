@@ -1,0 +1,73 @@
+"""A network of another framework in the terms of engram.nn.ops, with the numbers of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram_host.convert.quantize import Scale
+
+Shape = tuple[int, ...]
+
+
+class Parameter(NamedTuple):
+    """Weights or a bias. scales: of integers, one or one per output channel; None: float32."""
+
+    values: NDArray[Any]
+    scales: NDArray[np.float32] | None = None
+
+    def real(self, channel_axis: int) -> NDArray[np.float32]:
+        """The real numbers, float32. channel_axis: of the output channels."""
+        values = self.values.astype(np.float32)
+        if self.scales is None:
+            return values
+        shape = [1] * values.ndim
+        shape[channel_axis] = -1
+        return (values * self.scales.reshape(shape)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node of engram.nn.ops, with the activation that its framework has fused into it.
+
+    inputs: names of values. shapes: those of the inputs, out: of the output, without the batch.
+    tensors: weights, then bias, in the order of dimensions of engram.nn.ops. activation: an op
+    without weights behind this one, "" for none. source: its name in its framework. reason: why it
+    does not run on a board, "" where it does.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    out: Shape
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    tensors: Mapping[str, Parameter] = field(default_factory=dict)
+    activation: str = ""
+    source: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network.
+
+    layers: in an order in which each follows its inputs; "input" is the input of the network.
+    scales: {value: its int8 quantization}, of a network of integers; empty in one of float32.
+    outputs: names of values.
+    """
+
+    name: str
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    scales: Mapping[str, Scale]
+    outputs: tuple[str, ...]
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether its arithmetic is that of int8."""
+        return bool(self.scales)
