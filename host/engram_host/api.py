@@ -947,6 +947,49 @@ def convert(
     )
 
 
+def import_model(
+    file: Path | str,
+    out: Path | str | None = None,
+    *,
+    cut: str | None = None,
+    classes: int | None = None,
+    data: Data | None = None,
+    input_dtype: str | None = None,
+    board: str = "arduino_nano_33_ble",
+    class_names: ClassNames = None,
+    min_agreement: float = 0.9,
+) -> dict[str, Any]:
+    """Make the model a board runs of an int8 .tflite file, cut behind a layer.
+
+    Without cut and out nothing is written: the result says where the model can be cut, "cuts", and
+    what each cut costs on a board, "costs". classes: of a new classifier. data: samples, to
+    compare the result with the original: "agreement", "snr_db", "accuracy". Raises ModelError,
+    DataError.
+    """
+    from engram_host.imports import costs, pipeline
+
+    if isinstance(class_names, (str, Path)):
+        class_names = names_of_classes.read(class_names)
+    file = Path(file)
+    network = pipeline.read(file)
+    samples = None
+    if data is not None:
+        source = pipeline.input_of(network, input_dtype)
+        samples = data if isinstance(data, Samples) else sample_files.load(data, model=source)
+    report = pipeline.import_model(
+        network,
+        out,
+        cut=cut,
+        classes=classes,
+        samples=samples,
+        input_dtype=input_dtype,
+        class_names=class_names,
+        min_agreement=min_agreement,
+    )
+    rows = [] if cut else list(costs.costs(network, board_facts.load(board).facts, classes))
+    return {**report, "board": board, "costs": rows}
+
+
 def make_vae(
     out: Path | str,
     data: Data | None = None,

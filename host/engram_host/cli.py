@@ -30,6 +30,7 @@ VERBS = {
     "stop": "stop",
     "info": "info",
     "convert": "convert",
+    "import": "import_model",
     "make": "make",
     "plan": "plan",
     "install": "install",

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-import numpy as np
-
-from engram.errors import ModelError
 from engram.nn import ops
 from engram.nn.graph import read
 from engram.nn.names import INPUT
@@ -18,10 +15,9 @@ from engram_host.convert.model_file import Tensors
 
 from . import cut
 from .integers import frozen
-from .network import Layer, Network, Parameter, Shape
+from .network import Layer, Network, Shape
 
 VERSION = "2"  # of a device model
-HEAD = "head"  # a classifier that the original has not
 
 
 def device_model(
@@ -32,10 +28,7 @@ def device_model(
     value: the cut. classes: of a new classifier, which has learned nothing; None: that of the
     network. input_dtype: of the samples, "uint8" or "float32". Raises ModelError.
     """
-    trunk = cut.learning_part(network)
-    if classes is not None:
-        trunk = _with_new_head(network, trunk, value, classes)
-    below, above = cut.split(network, value, trunk)
+    below, above = cut.split(network, value, cut.trunk(network, classes))
     nodes: list[Entry] = []
     tensors: Tensors = {}
     for layer in below:
@@ -73,27 +66,6 @@ def _output(last: Entry, network: Network, value: str) -> str:
     if last["op"] == "dense" and 1 < size <= cut.MOST_CLASSES:
         return "classify"
     return "regress"
-
-
-def _with_new_head(
-    network: Network, trunk: Sequence[Layer], value: str, classes: int
-) -> list[Layer]:
-    """The trunk with a classifier of its own in the place of its last layer with weights, where
-    that is dense and above the cut; else behind it."""
-    if not 2 <= classes <= cut.MOST_CLASSES:
-        raise ModelError(f"expected 2 to {cut.MOST_CLASSES} classes, got {classes}")
-    layers = list(trunk)
-    if layers and layers[-1].op == "dense" and layers[-1].name != value:
-        before = layers.pop()
-        source, shape = before.inputs[0], before.shapes[0]
-    else:
-        source = layers[-1].name if layers else INPUT
-        shape = layers[-1].out if layers else network.input_shape
-    tensors = {
-        "w": Parameter(np.zeros((classes, prod(shape)), np.float32)),
-        "b": Parameter(np.zeros(classes, np.float32)),
-    }
-    return [*layers, Layer(HEAD, "dense", (source,), (shape,), (classes,), {}, tensors)]
 
 
 def _dense_head(layers: Sequence[Layer]) -> list[Layer]:

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from engram.errors import ModelError
 from engram.nn import ops
 from engram.nn.names import INPUT
 
-from .network import Layer, Network
+from .network import Layer, Network, Parameter
 
 MOST_CLASSES = 254
+HEAD = "head"  # a classifier that the original has not
 # What turns the values of the last dense layer into probabilities: part of the objective.
 _LAST = ("softmax", "sigmoid", "quantize", "dequantize", "flatten", "reshape")
 ABOVE = {"mean": "global_avgpool"}  # layers that learn by another name
@@ -29,26 +32,43 @@ class Cut(NamedTuple):
     reason: str
 
 
-def cuts(network: Network) -> list[Cut]:
-    """Every place, from the input up to the layer before the last."""
-    trunk = learning_part(network)
+def cuts(network: Network, classes: int | None = None) -> list[Cut]:
+    """Every place, from the input up to the layer before the last of trunk()."""
+    layers = trunk(network, classes)
     return [
-        Cut(value, _reason(network, value, trunk))
-        for value in (INPUT, *(layer.name for layer in network.layers))
-        if value != (trunk[-1].name if trunk else "")
+        Cut(value, _reason(network, value, layers))
+        for value in (INPUT, *(layer.name for layer in layers[:-1]))
     ]
 
 
-def learning_part(network: Network) -> list[Layer]:
-    """The layers without those that only turn the last one's values into probabilities."""
+def trunk(network: Network, classes: int | None = None) -> list[Layer]:
+    """The layers without those that only turn the last one's values into probabilities.
+
+    classes: of a new classifier, which has learned nothing, in the place of the last layer where
+    that is dense, else behind it; None: as the network has it. Raises ModelError.
+    """
     layers = list(network.layers)
     while layers and layers[-1].op in _LAST:
         layers.pop()
-    return layers
+    if classes is None:
+        return layers
+    if not 2 <= classes <= MOST_CLASSES:
+        raise ModelError(f"expected 2 to {MOST_CLASSES} classes, got {classes}")
+    if layers and layers[-1].op == "dense":
+        last = layers.pop()
+        source, shape = last.inputs[0], last.shapes[0]
+    else:
+        source = layers[-1].name if layers else INPUT
+        shape = layers[-1].out if layers else network.input_shape
+    tensors = {
+        "w": Parameter(np.zeros((classes, prod(shape)), np.float32)),
+        "b": Parameter(np.zeros(classes, np.float32)),
+    }
+    return [*layers, Layer(HEAD, "dense", (source,), (shape,), (classes,), {}, tensors)]
 
 
-def _reason(network: Network, value: str, trunk: Sequence[Layer]) -> str:
-    below, above = split(network, value, trunk)
+def _reason(network: Network, value: str, layers: Sequence[Layer]) -> str:
+    below, above = split(network, value, layers)
     bad = [layer for layer in below if layer.reason]
     if bad:
         return f"{bad[0].name} below it does not run on a board: {bad[0].reason}"
@@ -80,9 +100,9 @@ def cannot_learn(layer: Layer) -> str:
 
 
 def split(
-    network: Network, value: str, trunk: Sequence[Layer]
+    network: Network, value: str, layers: Sequence[Layer]
 ) -> tuple[list[Layer], list[Layer]]:
-    """(layers that `value` needs, those of the trunk above it), each in order."""
+    """(layers that `value` needs, those of the trunk, `layers`, above it), each in order."""
     needed = {value}
     below: list[Layer] = []
     for layer in reversed(network.layers):
@@ -90,7 +110,7 @@ def split(
             below.insert(0, layer)
             needed.update(layer.inputs)
     names = {layer.name for layer in below}
-    return below, [layer for layer in trunk if layer.name not in names]
+    return below, [layer for layer in layers if layer.name not in names]
 
 
 def find(network: Network, text: str) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, TypedDict
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engram.errors import DataError, ModelError
 from engram.nn.names import INPUT
@@ -16,7 +14,7 @@ from engram_host.convert import model_file
 from engram_host.convert.pipeline import MIN_AGREEMENT, explained, snr_db
 from engram_host.convert.quantize import Scale
 from engram_host.convert.reference import DeviceModel
-from engram_host.samples import names
+from engram_host.samples import Input, Samples, names
 
 from . import cut as cutting
 from . import original
@@ -24,8 +22,6 @@ from .assemble import VERSION, device_model
 from .network import Layer, Network
 from .tflite_file import load
 from .tflite_network import network
-
-INPUT_DTYPES = ("uint8", "float32")
 
 
 class LayerRow(TypedDict):
@@ -68,35 +64,42 @@ class ImportReport(TypedDict):
     accuracy: float | None
 
 
-def import_model(
-    path: Path | str,
-    out: Path | str | None = None,
-    *,
-    cut: str | None = None,
-    classes: int | None = None,
-    x: NDArray[Any] | None = None,
-    y: NDArray[np.int64] | None = None,
-    input_dtype: str | None = None,
-    name: str | None = None,
-    class_names: Sequence[str] | None = None,
-    min_agreement: float = MIN_AGREEMENT,
-) -> ImportReport:
-    """Writes the device model of an int8 .tflite file; without `out` or `cut` it only reports.
-
-    cut: the layer behind which learning begins, as cut.find() takes it. classes: of a new
-    classifier in the place of the last layer. x, y: samples as the board will see them and their
-    labels, for the comparison with the original. input_dtype: of samples, None: uint8 where the
-    model takes bytes of an image, else float32. min_agreement: a model that agrees less is refused.
-    Raises ModelError or DataError, before anything is written.
-    """
-    path = Path(path)
-    net = network(load(path), name or path.stem)
+def read(path: Path) -> Network:
+    """The network of a file. Raises ModelError, naming the file."""
+    net = network(load(path), path.stem)
     if not net.is_integer:
         raise ModelError(
             f"{path}: expected a model of int8 throughout, got float32; convert it with "
             "representative_dataset and TFLITE_BUILTINS_INT8"
         )
-    dtype = input_dtype or _input_dtype(net.scales[INPUT])
+    return net
+
+
+def input_of(net: Network, dtype: str | None) -> Input:
+    """The input of a network, for those who read samples. dtype: None, as the network has it."""
+    return Input(prod(net.input_shape), dtype or _input_dtype(net.scales[INPUT]))
+
+
+def import_model(
+    net: Network,
+    out: Path | str | None = None,
+    *,
+    cut: str | None = None,
+    classes: int | None = None,
+    samples: Samples | None = None,
+    input_dtype: str | None = None,
+    class_names: Sequence[str] | None = None,
+    min_agreement: float = MIN_AGREEMENT,
+) -> ImportReport:
+    """Writes the device model of a network of read(); without `out` or `cut` it only reports.
+
+    cut: the layer behind which learning begins, as cut.find() takes it. classes: of a new
+    classifier in the place of the last layer. samples: as the board will see them, for the
+    comparison with the original. input_dtype: of samples, None: uint8 where the
+    model takes bytes of an image, else float32. min_agreement: a model that agrees less is refused.
+    Raises ModelError or DataError, before anything is written.
+    """
+    dtype = input_of(net, input_dtype).dtype
     report: ImportReport = {
         "name": net.name,
         "out": None,
@@ -107,7 +110,7 @@ def import_model(
         "layers": [_row(layer, "", net) for layer in net.layers],
         "cuts": [
             {"layer": at, "latent": cutting.latent_elements(net, at), "reason": reason}
-            for at, reason in cutting.cuts(net)
+            for at, reason in cutting.cuts(net, classes)
         ],
         "samples": 0,
         "agreement": None,
@@ -116,7 +119,7 @@ def import_model(
     }
     if cut is None or out is None:
         return report
-    value = _checked_cut(net, cut)
+    value = _checked_cut(net, cut, classes)
     graph, tensors = device_model(net, value, classes, dtype)
     metadata = {"engram_model": VERSION, "graph": json.dumps(graph, separators=(",", ":"))}
     if class_names is not None:
@@ -126,8 +129,8 @@ def import_model(
     part = out.with_name(out.name + ".part")
     try:
         report["bytes"] = model_file.write(part, tensors, metadata)
-        if x is not None:
-            _compare(report, net, DeviceModel(part), x, y, is_new=classes is not None)
+        if samples is not None:
+            _compare(report, net, DeviceModel(part), samples, is_new=classes is not None)
         agreement = report["agreement"]
         if agreement is not None and agreement < min_agreement:
             raise DataError(
@@ -151,13 +154,16 @@ def _input_dtype(scale: Scale) -> str:
     return "uint8" if scale.zero_point == -128 else "float32"
 
 
-def _checked_cut(net: Network, text: str) -> str:
+def _checked_cut(net: Network, text: str, classes: int | None) -> str:
     """The name of the value behind which a user cuts. Raises ModelError, with the nearest one."""
     value = cutting.find(net, text)
-    places = cutting.cuts(net)
+    places = cutting.cuts(net, classes)
     at = next((i for i, place in enumerate(places) if place.layer == value), None)
     if at is None:
-        raise ModelError(f"expected a cut below the last layer, got {value}; nothing would learn")
+        raise ModelError(
+            f"expected a cut below the last layer, {net.layers[-1].name}, got {value}: nothing "
+            "above it learns"
+        )
     if not places[at].reason:
         return value
     good = [i for i, place in enumerate(places) if not place.reason]
@@ -196,24 +202,23 @@ def _compare(
     report: ImportReport,
     net: Network,
     device: DeviceModel,
-    x: NDArray[Any],
-    y: NDArray[np.int64] | None,
+    samples: Samples,
     is_new: bool,
 ) -> None:
-    """Agreement, noise and accuracy of a device model on samples x (n, *input shape)."""
-    x = x.reshape(-1, *net.input_shape)
+    """Agreement, noise and accuracy of a device model on samples."""
+    x = samples.x.reshape(-1, *net.input_shape)
     report["samples"] = len(x)
     if is_new:
         return
     mine = device.adaptive(device.latents(x)).reshape(len(x), -1)
-    last = cutting.learning_part(net)[-1].name
+    last = cutting.trunk(net)[-1].name
     theirs = net.scales[last].dequantize(
         original.values(net, device.quantize_input(x), [last])[last]
     ).reshape(len(x), -1)
     report["snr_db"] = snr_db(theirs, mine)
     if device.classes:
         report["agreement"] = float((theirs.argmax(axis=1) == mine.argmax(axis=1)).mean())
-        if y is not None:
-            report["accuracy"] = float((mine.argmax(axis=1) == y).mean())
+        if samples.y is not None:
+            report["accuracy"] = float((mine.argmax(axis=1) == samples.labels).mean())
     else:
         report["agreement"] = explained(theirs, mine)

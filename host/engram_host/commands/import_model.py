@@ -1,0 +1,191 @@
+"""engram import"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from rich.markup import escape
+from rich.table import Table
+
+from engram_host import api
+from engram_host.commands import options, output
+
+_ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[dim]goes[/]"}
+
+
+@click.command(
+    epilog="Example: engram import kws.tflite --cut flatten_10 --data clips.npz -o kws.safetensors"
+)
+@click.argument("file", type=options.FILE)
+@click.option(
+    "--cut",
+    metavar="LAYER",
+    help="The layer behind which learning begins: its name or number in the table, or a part of "
+    "its name in FILE. Its values are what the board stores and replays. Without it the places "
+    "to cut are shown.",
+)
+@click.option(
+    "--classes",
+    type=click.IntRange(2, 254),
+    metavar="N",
+    help="Put a new classifier of N classes in the place of the last layer; it has learned "
+    "nothing yet.",
+)
+@click.option(
+    "--data",
+    type=options.DATA,
+    help="Samples as the board will see them, with labels if there are any, to compare the result "
+    "with the original.",
+)
+@click.option(
+    "--input",
+    "input_dtype",
+    type=click.Choice(["uint8", "float32"]),
+    help="The numbers of a sample. Default: uint8 where the model takes bytes of an image, else "
+    "float32.",
+)
+@click.option(
+    "--board",
+    default="arduino_nano_33_ble",
+    show_default=True,
+    metavar="NAME",
+    help="The board that the costs of the cuts are for.",
+)
+@click.option("--out", "-o", type=options.FILE, help="The model file to write.")
+@click.option(
+    "--min-agreement",
+    default=0.9,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Refuse a result that gives fewer of the samples the class that the original gives them.",
+)
+@click.option(
+    "--class-names",
+    type=options.FILE,
+    metavar="FILE",
+    help="Names of the classes: a text file with a line per class, in the order of labels.",
+)
+@options.json
+@options.debug
+def command(
+    file: Path,
+    cut: str | None,
+    classes: int | None,
+    data: Path | None,
+    input_dtype: str | None,
+    board: str,
+    out: Path | None,
+    min_agreement: float,
+    class_names: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a model that a board runs of a trained one: FILE, an int8 .tflite.
+
+    The layers below the cut keep their integers: a board computes the bits that TensorFlow Lite
+    computes. Those above it become float32 and learn.
+    """
+    if (cut is None) != (out is None):
+        raise click.UsageError("--cut LAYER and -o FILE belong together: give both, or neither")
+    report = api.import_model(
+        file,
+        out,
+        cut=cut,
+        classes=classes,
+        data=data,
+        input_dtype=input_dtype,
+        board=board,
+        min_agreement=min_agreement,
+        class_names=class_names,
+    )
+    if as_json:
+        output.show_json(report)
+        return
+    output.show(_layers(report))
+    if report["cut"] is None:
+        output.show(_cuts(report))
+        for line in _refused(report):
+            output.show(line)
+        output.show(
+            "Give one of them as --cut, and -o FILE. latent: per stored sample; sample, step: "
+            "instructions per sample up to the cut, and per training step of 16."
+        )
+        return
+    for line in _comparison(report):
+        output.show(line)
+    output.show(f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}")
+
+
+def _layers(report: dict[str, Any]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for column in ("layer", "activation", "out"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("bytes", justify="right")
+    table.add_column("")
+    for row in report["layers"]:
+        role = row["reason"] and f"[red]not supported:[/] {escape(row['reason'])}"
+        table.add_row(
+            row["name"],
+            row["activation"],
+            " x ".join(map(str, row["out"])),
+            f"{row['bytes']:,}" if row["bytes"] else "",
+            role or _ROLES.get(row["role"], ""),
+        )
+    return table
+
+
+def _cuts(report: dict[str, Any]) -> Table:
+    table = Table(
+        box=None,
+        header_style="bold",
+        title=f"Places to cut, on {report['board']} (model)",
+        title_justify="left",
+    )
+    table.add_column("--cut", no_wrap=True)
+    for column in ("latent\nbytes", "learns\nvalues", "RAM\nkB", "file\nkB"):
+        table.add_column(column, justify="right")
+    for column in ("sample\n10^6", "step\n10^6"):
+        table.add_column(column, justify="right")
+    table.add_column("fits")
+    for row in report["costs"]:
+        table.add_row(
+            row["layer"],
+            f"{row['latent_bytes']:,}",
+            f"{row['parameters']:,}",
+            f"{row['ram_bytes'] / 1000:.0f}",
+            f"{row['flash_bytes'] / 1000:.0f}",
+            _millions(row["observe"]),
+            _millions(row["step"]),
+            f"[yellow]{row['lacks']}[/]" if row["lacks"] else "[green]yes[/]",
+        )
+    return table
+
+
+def _refused(report: dict[str, Any]) -> list[str]:
+    """A line per place where the model cannot be cut."""
+    return [
+        f"[dim]not behind {row['layer']}: {escape(row['reason'])}[/]"
+        for row in report["cuts"]
+        if row["reason"]
+    ]
+
+
+def _millions(count: int | None) -> str:
+    return "–" if count is None else f"{count / 1e6:.2f}"
+
+
+def _comparison(report: dict[str, Any]) -> list[str]:
+    lines = []
+    if report["agreement"] is not None:
+        what = "in the same class" if report["classes"] else "of the variance"
+        snr = report["snr_db"]
+        noise = "no noise" if snr is None else f"signal to noise {snr:.1f} dB"
+        lines.append(
+            f"agreement with the original: {report['agreement']:.1%} of {report['samples']} "
+            f"samples {what}, {noise}"
+        )
+    if report["accuracy"] is not None:
+        lines.append(f"accuracy: {report['accuracy']:.1%} of {report['samples']} samples")
+    return lines
