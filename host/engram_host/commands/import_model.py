@@ -122,7 +122,7 @@ def _layers(report: dict[str, Any]) -> Table:
     table = Table(box=None, header_style="bold")
     for column in ("layer", "activation", "out"):
         table.add_column(column, no_wrap=True)
-    table.add_column("bytes", justify="right")
+    table.add_column("weights", justify="right")
     table.add_column("")
     for row in report["layers"]:
         role = row["reason"] and f"[red]not supported:[/] {escape(row['reason'])}"
@@ -130,7 +130,7 @@ def _layers(report: dict[str, Any]) -> Table:
             row["name"],
             row["activation"],
             " x ".join(map(str, row["out"])),
-            f"{row['bytes']:,}" if row["bytes"] else "",
+            f"{row['values']:,}" if row["values"] else "",
             role or _ROLES.get(row["role"], ""),
         )
     return table

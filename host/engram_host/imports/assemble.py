@@ -35,18 +35,18 @@ def device_model(
         entry, own = frozen(layer, network.scales)
         nodes.append(entry)
         tensors.update(own)
-    learned, own = _adaptive(_dense_head(above))
+    learned, own = adaptive(dense_head(above))
     tensors.update(own)
     source, target = network.scales[INPUT], network.scales[value]
     last = learned[-1]
-    output = _output(last, network, value)
+    kind = objective(last, network, value)
     graph = {
         "name": network.name,
-        "classes": prod(last["out"]) if output == "classify" else 0,
+        "classes": prod(last["out"]) if kind == "classify" else 0,
         "input": {"shape": list(network.input_shape), "dtype": input_dtype, **source._asdict()},
         "nodes": nodes + learned,
         "latent": {"node": value, "shape": list(_shape(network, value)), **target._asdict()},
-        "outputs": [{"node": last["name"], "objective": output, "weight": 1}],
+        "outputs": [{"node": last["name"], "objective": kind, "weight": 1}],
     }
     read(json.loads(json.dumps(graph)), VERSION)  # the device library refuses what it cannot run
     return graph, tensors
@@ -58,8 +58,8 @@ def _shape(network: Network, value: str) -> Shape:
     return next(layer.out for layer in network.layers if layer.name == value)
 
 
-def _output(last: Entry, network: Network, value: str) -> str:
-    """The objective of the last node."""
+def objective(last: Entry, network: Network, value: str) -> str:
+    """What an output is for, by its node and the cut."""
     size = prod(last["out"])
     if size == prod(_shape(network, value)) and size == prod(network.input_shape):
         return "reconstruct"
@@ -68,7 +68,7 @@ def _output(last: Entry, network: Network, value: str) -> str:
     return "regress"
 
 
-def _dense_head(layers: Sequence[Layer]) -> list[Layer]:
+def dense_head(layers: Sequence[Layer]) -> list[Layer]:
     """Layers whose last one is dense where it is a 1 x 1 convolution of one position."""
     last = layers[-1]
     one = last.op == "conv2d" and prod(last.shapes[0][:2]) == 1 and last.out[:2] == (1, 1)
@@ -82,7 +82,7 @@ def _dense_head(layers: Sequence[Layer]) -> list[Layer]:
     return [*layers[:-1], dense]
 
 
-def _adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
+def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
     """The nodes that learn, in float32, and their tensors."""
     nodes: list[Entry] = []
     tensors: Tensors = {}

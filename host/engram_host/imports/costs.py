@@ -16,6 +16,7 @@ from engram_host.planning.timing import core_costs
 from engram_host.planning.work import instructions
 
 from . import cut as cutting
+from . import floats
 from .assemble import VERSION, device_model
 from .network import Network
 
@@ -44,6 +45,8 @@ def costs(
 ) -> Iterator[CutCost]:
     """The cost of each cut that is possible. learner: options of the learner, as plan takes."""
     core = core_costs(board)
+    if not network.is_integer:
+        network = floats.pretended(network)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         for place in cutting.cuts(network, classes):

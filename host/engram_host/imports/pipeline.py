@@ -6,18 +6,21 @@ import json
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
-from typing import Any, TypedDict
+from tempfile import TemporaryDirectory
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
 
 from engram.errors import DataError, ModelError
 from engram.nn.names import INPUT
 from engram_host.convert import model_file
-from engram_host.convert.pipeline import MIN_AGREEMENT, explained, snr_db
-from engram_host.convert.quantize import Scale
+from engram_host.convert.pipeline import MIN_AGREEMENT, convert, explained, snr_db
+from engram_host.convert.quantize import INT8_MIN, Scale
 from engram_host.convert.reference import DeviceModel
 from engram_host.samples import Input, Samples, names
 
 from . import cut as cutting
-from . import original
+from . import floats, original
 from .assemble import VERSION, device_model
 from .network import Layer, Network
 from .tflite_file import load
@@ -25,15 +28,15 @@ from .tflite_network import network
 
 
 class LayerRow(TypedDict):
-    """A layer of the original. bytes: of its weights in the device model. role: "frozen", "learns",
-    "goes" (what makes probabilities) or "not supported", with the reason."""
+    """A layer of the original. values: of its weights. role: "frozen", "learns", "goes" (it makes
+    probabilities or is replaced) or "not supported", with the reason; "" before a cut."""
 
     name: str
     source: str
     op: str
     activation: str
     out: list[int]
-    bytes: int
+    values: int
     role: str
     reason: str
 
@@ -62,22 +65,19 @@ class ImportReport(TypedDict):
     agreement: float | None
     snr_db: float | None
     accuracy: float | None
+    # Signal to noise of each frozen layer, in dB, of a float32 original; None: no error.
+    snr_of_layers: NotRequired[dict[str, float | None]]
 
 
 def read(path: Path) -> Network:
     """The network of a file. Raises ModelError, naming the file."""
-    net = network(load(path), path.stem)
-    if not net.is_integer:
-        raise ModelError(
-            f"{path}: expected a model of int8 throughout, got float32; convert it with "
-            "representative_dataset and TFLITE_BUILTINS_INT8"
-        )
-    return net
+    return network(load(path), path.stem)
 
 
 def input_of(net: Network, dtype: str | None) -> Input:
     """The input of a network, for those who read samples. dtype: None, as the network has it."""
-    return Input(prod(net.input_shape), dtype or _input_dtype(net.scales[INPUT]))
+    usual = "uint8" if net.is_integer and _is_of_bytes(net.scales[INPUT]) else "float32"
+    return Input(prod(net.input_shape), dtype or usual)
 
 
 def import_model(
@@ -99,15 +99,40 @@ def import_model(
     model takes bytes of an image, else float32. min_agreement: a model that agrees less is refused.
     Raises ModelError or DataError, before anything is written.
     """
-    dtype = input_of(net, input_dtype).dtype
-    report: ImportReport = {
+    report = _survey(net, classes, input_of(net, input_dtype).dtype)
+    if cut is None or out is None:
+        return report
+    value = _checked_cut(net, cut, classes)
+    make = _copied if net.is_integer else _quantized
+    out = Path(out)
+    part = out.with_name(out.name + ".part")
+    try:
+        report.update(make(net, value, classes, report, samples, part, class_names))
+        _check(report, min_agreement)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    below = {layer.name for layer in cutting.split(net, value, ())[0]}
+    last = {layer.name for layer in net.layers} - {
+        layer.name for layer in cutting.trunk(net, classes)
+    }
+    for row in report["layers"]:
+        name = row["name"]
+        row["role"] = "frozen" if name in below else "goes" if name in last else "learns"
+    return {**report, "out": str(out), "cut": value}
+
+
+def _survey(net: Network, classes: int | None, dtype: str) -> ImportReport:
+    """What can be said of a network before it is cut."""
+    scale = net.scales[INPUT]._asdict() if net.is_integer else {}
+    return {
         "name": net.name,
         "out": None,
         "bytes": 0,
-        "input": {"shape": list(net.input_shape), "dtype": dtype, **net.scales[INPUT]._asdict()},
+        "input": {"shape": list(net.input_shape), "dtype": dtype, **scale},
         "cut": None,
         "classes": 0,
-        "layers": [_row(layer, "", net) for layer in net.layers],
+        "layers": [_row(layer) for layer in net.layers],
         "cuts": [
             {"layer": at, "latent": cutting.latent_elements(net, at), "reason": reason}
             for at, reason in cutting.cuts(net, classes)
@@ -117,41 +142,81 @@ def import_model(
         "snr_db": None,
         "accuracy": None,
     }
-    if cut is None or out is None:
-        return report
-    value = _checked_cut(net, cut, classes)
-    graph, tensors = device_model(net, value, classes, dtype)
+
+
+def _copied(
+    net: Network,
+    value: str,
+    classes: int | None,
+    report: ImportReport,
+    samples: Samples | None,
+    part: Path,
+    class_names: Sequence[str] | None,
+) -> dict[str, Any]:
+    """Writes the device model of an int8 network. Returns what belongs into the report."""
+    graph, tensors = device_model(net, value, classes, report["input"]["dtype"])
     metadata = {"engram_model": VERSION, "graph": json.dumps(graph, separators=(",", ":"))}
     if class_names is not None:
         names.check_count(class_names, graph["classes"])
         metadata["class_names"] = "\n".join(names.checked(class_names))
-    out = Path(out)
-    part = out.with_name(out.name + ".part")
-    try:
-        report["bytes"] = model_file.write(part, tensors, metadata)
-        if samples is not None:
-            _compare(report, net, DeviceModel(part), samples, is_new=classes is not None)
-        agreement = report["agreement"]
-        if agreement is not None and agreement < min_agreement:
-            raise DataError(
-                f"expected the device model to agree with the original on at least "
-                f"{min_agreement:.0%} of the samples, got {agreement:.1%}; cut later, or take "
-                f"it as it is with --min-agreement {int(agreement * 100) / 100:g}"
-            )
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-    below = {node["name"] for node in graph["nodes"] if node["format"] == "s8"}
-    above = {node["name"] for node in graph["nodes"]} - below
-    report["layers"] = [
-        _row(layer, _role(layer, below, above), net, tensors) for layer in net.layers
-    ]
-    return {**report, "out": str(out), "cut": value, "classes": graph["classes"]}
+    size = model_file.write(part, tensors, metadata)
+    found: dict[str, Any] = {"bytes": size, "classes": graph["classes"]}
+    if samples is not None:
+        found["samples"] = len(samples)
+        if classes is None:
+            found.update(_compared(net, value, DeviceModel(part), samples))
+    return found
 
 
-def _input_dtype(scale: Scale) -> str:
-    """uint8 where 0 is the least integer, as of images; else float32."""
-    return "uint8" if scale.zero_point == -128 else "float32"
+def _quantized(
+    net: Network,
+    value: str,
+    classes: int | None,
+    report: ImportReport,
+    samples: Samples | None,
+    part: Path,
+    class_names: Sequence[str] | None,
+) -> dict[str, Any]:
+    """Writes the device model of a float32 network, calibrated with samples."""
+    if samples is None:
+        raise DataError(
+            "expected samples to calibrate with, as the model is of float32, got none; give "
+            "--data, a few hundred samples as the board will see them"
+        )
+    if report["input"]["dtype"] != "float32":
+        raise DataError("expected samples of float32 for a model of float32, got uint8")
+    x = samples.x.reshape(-1, *net.input_shape).astype(np.float32)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "float.safetensors"
+        floats.write(path, net, value, classes, None)
+        made = convert(path, x, part, min_agreement=0, class_names=class_names)
+    device = DeviceModel(part)
+    found: dict[str, Any] = {
+        "bytes": made["bytes"],
+        "classes": device.classes,
+        "samples": len(samples),
+        "agreement": None if classes else made["agreement"],
+        "snr_db": None if classes else made["logits_snr_db"],
+        "snr_of_layers": {row["name"]: row["snr_db"] for row in made["layers"]},
+    }
+    if samples.y is not None and device.classes and classes is None:
+        found["accuracy"] = float((device.predict(x) == samples.labels).mean())
+    return found
+
+
+def _check(report: ImportReport, least: float) -> None:
+    agreement = report["agreement"]
+    if agreement is not None and agreement < least:
+        raise DataError(
+            f"expected the device model to agree with the original on at least {least:.0%} of "
+            f"the samples, got {agreement:.1%}; cut at another layer, give samples as the board "
+            f"will see them, or take it as it is with --min-agreement {int(agreement * 100) / 100:g}"
+        )
+
+
+def _is_of_bytes(scale: Scale) -> bool:
+    """Whether 0 is the least integer, as of images."""
+    return scale.zero_point == INT8_MIN
 
 
 def _checked_cut(net: Network, text: str, classes: int | None) -> str:
@@ -175,50 +240,33 @@ def _checked_cut(net: Network, text: str, classes: int | None) -> str:
     )
 
 
-def _role(layer: Layer, below: set[str], above: set[str]) -> str:
-    if layer.name in below:
-        return "frozen"
-    return "learns" if layer.name in above else "goes"
-
-
-def _row(
-    layer: Layer, role: str, net: Network, tensors: model_file.Tensors | None = None
-) -> LayerRow:
-    own = tensors or {}
-    size = sum(array.nbytes for name, array in own.items() if name.startswith(layer.name + "."))
+def _row(layer: Layer) -> LayerRow:
     return {
         "name": layer.name,
         "source": layer.source,
         "op": layer.op,
         "activation": layer.activation,
         "out": list(layer.out),
-        "bytes": size,
-        "role": "not supported" if layer.reason else role,
+        "values": sum(tensor.values.size for tensor in layer.tensors.values()),
+        "role": "not supported" if layer.reason else "",
         "reason": layer.reason,
     }
 
 
-def _compare(
-    report: ImportReport,
-    net: Network,
-    device: DeviceModel,
-    samples: Samples,
-    is_new: bool,
-) -> None:
-    """Agreement, noise and accuracy of a device model on samples."""
+def _compared(
+    net: Network, value: str, device: DeviceModel, samples: Samples
+) -> dict[str, Any]:
+    """Agreement, noise and accuracy of a device model on samples, beside the int8 original."""
     x = samples.x.reshape(-1, *net.input_shape)
-    report["samples"] = len(x)
-    if is_new:
-        return
-    mine = device.adaptive(device.latents(x)).reshape(len(x), -1)
     last = cutting.trunk(net)[-1].name
-    theirs = net.scales[last].dequantize(
-        original.values(net, device.quantize_input(x), [last])[last]
-    ).reshape(len(x), -1)
-    report["snr_db"] = snr_db(theirs, mine)
-    if device.classes:
-        report["agreement"] = float((theirs.argmax(axis=1) == mine.argmax(axis=1)).mean())
-        if samples.y is not None:
-            report["accuracy"] = float((mine.argmax(axis=1) == samples.labels).mean())
-    else:
-        report["agreement"] = explained(theirs, mine)
+    integers = original.values(net, device.quantize_input(x), [value, last])
+    mine = device.adaptive(integers[value]).reshape(len(x), -1)
+    theirs = net.scales[last].dequantize(integers[last]).reshape(len(x), -1)
+    found: dict[str, Any] = {"snr_db": snr_db(theirs, mine)}
+    if not device.classes:
+        return {**found, "agreement": explained(theirs, mine)}
+    classes = mine.argmax(axis=1)
+    found["agreement"] = float((theirs.argmax(axis=1) == classes).mean())
+    if samples.y is not None:
+        found["accuracy"] = float((classes == samples.labels).mean())
+    return found

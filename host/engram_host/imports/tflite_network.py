@@ -9,6 +9,7 @@ from engram.errors import ModelError
 from engram.nn.names import INPUT
 from engram_host.convert.quantize import Scale
 
+from . import floats
 from .network import Layer, Network
 from .tflite_file import Operator, Tensor, TfliteFile
 from .tflite_ops import layer
@@ -60,6 +61,8 @@ def network(file: TfliteFile, name: str) -> Network:
         scales=scales,
         outputs=tuple(values[number] for number in file.outputs),
     )
+    if not net.is_integer:
+        return replace(net, layers=floats.checked(net.layers))
     return replace(net, layers=tuple(_checked(part, net) for part in net.layers))
 
 
@@ -99,15 +102,14 @@ def _named(made: Layer, name: str) -> list[Layer]:
 
 
 def _checked(part: Layer, net: Network) -> Layer:
-    """A layer, with a reason where its numbers fit none of the kernels."""
+    """A layer of int8, with a reason where its numbers fit none of the kernels."""
     values = (*part.inputs, part.name)
     integers = [value in net.scales for value in values]
     reason = part.reason
-    if net.is_integer and not all(integers):
+    if not all(integers):
         reason = reason or "expected int8 throughout, with one scale per value; got other numbers"
-    elif net.is_integer and part.op in _ONE_SCALE and len({net.scales[v] for v in values}) > 1:
+    elif part.op in _ONE_SCALE and len({net.scales[v] for v in values}) > 1:
         reason = reason or "expected one scale and zero point of inputs and output, got several"
-    elif net.is_integer and any(tensor.scales is None for tensor in part.tensors.values()):
-        if part.tensors["w"].scales is None:
-            reason = reason or "expected int8 weights with scales, got float32"
+    elif part.tensors and part.tensors["w"].scales is None:
+        reason = reason or "expected int8 weights with scales, got float32"
     return replace(part, reason=reason)

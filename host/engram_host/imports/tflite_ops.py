@@ -293,22 +293,22 @@ def layer(operator: Operator, tensors: Sequence[Tensor], name: str, values: Sequ
     One that boards do not run is a layer too, with the reason.
     """
     seen = Seen(operator, tensors)
+    samples = [tensor for tensor in seen.tensors if tensor is not None and tensor.data is None]
     try:
         if operator.op not in ROWS:
             raise ModelError(f"no kernel for {operator.op}")
         if len(operator.outputs) != 1:
             raise ModelError(f"expected one output, got {len(operator.outputs)}")
-        batches = {tensor.shape[:1] for tensor in (seen.out, seen.value(0))}
+        for tensor in (seen.out, *samples):
+            if tensor.shape[:1] != (1,):
+                raise ModelError(f"expected a batch of 1 as first dimension, got {tensor.shape}")
         part = ROWS[operator.op](seen)
         activation = seen.activation()
         seen.check_rest()
-        if batches - {(1,)}:
-            raise ModelError(f"expected a batch of 1 as the first dimension, got {batches}")
     except ModelError as error:
         part, activation, reason = Part(operator.op.lower(), len(values)), "", str(error)
     else:
         reason = ""
-    samples = [t for t in seen.tensors if t is not None and t.data is None]
     return Layer(
         name=name,
         op=part.op,

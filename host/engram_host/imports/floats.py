@@ -1,0 +1,90 @@
+"""A float32 network, cut: as the float model that convert() makes a device model of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from engram.nn.names import INPUT
+from engram_host.convert import model_file
+from engram_host.convert.int8_ops import INT8
+from engram_host.convert.quantize import INT8_MAX, Scale
+
+from . import cut
+from .assemble import adaptive, dense_head, objective
+from .network import Layer, Network, Parameter
+
+VERSION = "2"  # of a float model
+_PRETENDED = Scale(0.05, 0)
+
+
+def write(
+    path: Path, network: Network, value: str, classes: int | None, input_scale: Scale | None
+) -> None:
+    """Writes a float model. value, classes: as device_model() takes them.
+
+    input_scale: samples are bytes with this scale and zero point; None: they are float32.
+    """
+    below, above = cut.split(network, value, cut.trunk(network, classes))
+    nodes, tensors = adaptive([*below, *dense_head(above)])
+    made = {node["name"] for node in nodes}
+    latent = next(
+        (name for layer in below if layer.name == value for name in _names(layer) if name in made),
+        INPUT,
+    )
+    for node in nodes:
+        del node["format"]
+    source = {"dtype": "float32"} if input_scale is None else {
+        "dtype": "uint8", **input_scale._asdict()
+    }  # fmt: skip
+    last = nodes[-1]
+    kind = objective(last, network, value)
+    graph = {
+        "name": network.name,
+        "classes": prod(last["out"]) if kind == "classify" else 0,
+        "input": {"shape": list(network.input_shape), **source},
+        "nodes": nodes,
+        "latent": latent,
+        "outputs": [{"node": last["name"], "objective": kind, "weight": 1}],
+    }
+    model_file.write(path, tensors, {"engram_float": VERSION, "graph": json.dumps(graph)})
+
+
+def _names(layer: Layer) -> list[str]:
+    """Names of a layer's value as a node may have it, the last one first."""
+    return [f"{layer.name}:{layer.activation}", layer.name]
+
+
+def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Layers of float32, with a reason where boards have no kernel."""
+    return tuple(
+        layer if layer.reason else replace(layer, reason=_missing(layer)) for layer in layers
+    )
+
+
+def _missing(layer: Layer) -> str:
+    for op in filter(None, (cut.ABOVE.get(layer.op, layer.op), layer.activation)):
+        if op not in INT8 and op not in cut.GONE:
+            return f"no kernel for {op}"
+    return ""
+
+
+def pretended(network: Network) -> Network:
+    """A network of int8 with the layers of one of float32 and made-up scales: it costs the same."""
+    layers = []
+    for layer in network.layers:
+        tensors = {
+            key: Parameter(
+                np.clip(tensor.values, -INT8_MAX, INT8_MAX).astype(np.int8 if key != "b" else "i4"),
+                np.ones(1, np.float32),
+            )
+            for key, tensor in layer.tensors.items()
+        }
+        layers.append(replace(layer, tensors=tensors))
+    scales = {name: _PRETENDED for name in (INPUT, *(layer.name for layer in layers))}
+    return replace(network, layers=tuple(layers), scales=scales)
