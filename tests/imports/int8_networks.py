@@ -40,10 +40,11 @@ class Network:
             self.constant("b", b, scales * np.float32(source)),
         ]
 
-    def op(self, op, inputs, shape, options=None, keep=False):
-        """An operator on the values `inputs`; its output becomes x. keep: in the input's scale."""
+    def op(self, op, inputs, shape, options=None, keep=False, scale=None):
+        """An operator on the values `inputs`; its output becomes x. keep: in the input's scale;
+        else scale, or one that is drawn."""
         source = self.tensors[inputs[0]]
-        kept = (source.scales[0], source.zero_points[0]) if keep else (None, None)
+        kept = (source.scales[0], source.zero_points[0]) if keep else (scale, None)
         out = self.value(f"{op}{len(self.operators)}", (1, *shape), *kept)
         self.operators.append(Op(op, tuple(inputs), (out,), options))
         self.x = out
