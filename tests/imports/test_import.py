@@ -8,8 +8,8 @@ import pytest
 import engram
 from engram.errors import DataError, ModelError
 from engram_host import api
-from engram_host.imports import assemble, original, pipeline
 from engram_host.convert.reference import DeviceModel
+from engram_host.imports import assemble, copied, original, pipeline
 from engram_host.samples import Samples
 from imports.int8_networks import NONE, RELU, SAME, Network
 from imports.tflite_maker import Made, Op, make
@@ -69,8 +69,8 @@ def test_the_frozen_layers_keep_every_bit_and_the_others_agree(file, tmp_path, c
     )
     device = DeviceModel(tmp_path / "out.safetensors")
     integers = original.values(net, device.quantize_input(x))
-    np.testing.assert_array_equal(device.latents(x), integers[cut].reshape(device.latents(x).shape))
-    assert report["agreement"] >= 0.9 and report["classes"] == 4
+    np.testing.assert_array_equal(device.latents(x), integers[cut])
+    assert report["made"]["agreement"] >= 0.9 and report["made"]["classes"] == 4
     assert report["cut"] == cut
 
 
@@ -90,7 +90,7 @@ def test_a_learner_answers_as_the_reference_and_learns(file, tmp_path):
 def test_a_new_classifier_takes_the_place_of_the_last_layer(file, tmp_path):
     out = tmp_path / "out.safetensors"
     report = api.import_model(file, out, cut="conv2d_1", classes=7, input_dtype="uint8")
-    assert report["classes"] == 7 and report["agreement"] is None
+    assert report["made"]["classes"] == 7 and report["made"]["agreement"] is None
     device = DeviceModel(out)
     assert device.adaptive(device.latents(bytes_of(2))).tolist() == [[0.0] * 7] * 2
 
@@ -130,11 +130,10 @@ def test_a_layer_without_a_kernel_forbids_cuts_above_it(tmp_path):
 
 
 def test_too_little_agreement_writes_nothing(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "_compared", lambda *_: {"agreement": 0.5})
+    monkeypatch.setattr(copied, "_compare", lambda made, *_: made.update(agreement=0.5))
     with pytest.raises(DataError, match="on at least 90% of the samples, got 50.0%; .* 0.5"):
-        api.import_model(
-            file, tmp_path / "out", cut="conv2d_1", data=Samples(bytes_of(4), None), input_dtype="uint8"
-        )
+        data = Samples(bytes_of(4), None)
+        api.import_model(file, tmp_path / "out", cut="conv2d_1", data=data, input_dtype="uint8")
     assert [path.name for path in tmp_path.iterdir()] == ["net.tflite"]
 
 
@@ -160,8 +159,8 @@ def test_a_float_file_is_calibrated_and_agrees(tmp_path):
     path.write_bytes(floats())
     x = np.random.default_rng(5).normal(size=(200, 12)).astype(np.float32)
     report = api.import_model(path, out, cut="dense_0", data=Samples(x, None))
-    assert report["agreement"] >= 0.97 and report["snr_db"] > 25
-    assert list(report["snr_of_layers"]) == ["dense_0"]
+    assert report["made"]["agreement"] >= 0.97 and report["made"]["snr_db"] > 25
+    assert list(report["made"]["snr_of_layers"]) == ["dense_0"]
     assert DeviceModel(out).graph["latent"]["shape"] == [16]
 
 

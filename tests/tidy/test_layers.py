@@ -133,6 +133,7 @@ HOST_ROWS = {
     "convert": {"convert", "samples", "errors"},
     "store": {"store", "errors"},
     "make": {"make", "convert", "errors"},
+    "imports": {"imports", "convert", "samples", "planning"},
     "planning": {"planning", "line.room", "boards", "errors"},
     # the line to a board, and what needs no agent at its other end
     "line": {"line", "boards", "virtual", "system", "errors"},
@@ -160,8 +161,8 @@ HOST_ROWS = {
     | {"samples", "datasets", "errors"},
     # the verbs, a script of verbs, and how their answers look
     "api": {"learning", "device", "samples", "line", "flash", "install.installer", "build"}
-    | {"virtual", "boards", "convert", "make", "planning.report", "report", "meters", "store"}
-    | {"search", "progress", "errors"},
+    | {"virtual", "boards", "convert", "imports", "make", "planning.report", "report", "meters"}
+    | {"store", "search", "progress", "errors"},
     "demo": {"demo", "api", "device", "samples", "meters.base", "planning.report", "report"}
     | {"convert", "datasets", "virtual", "boards", "progress", "errors"},
     "demo.fan_signal": set(),

@@ -113,9 +113,9 @@ def command(
             "instructions per sample up to the cut, and per training step of 16."
         )
         return
-    for line in _comparison(report):
+    for line in _comparison(report["made"]):
         output.show(line)
-    output.show(f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}")
+    output.show(f"[green]✓[/] {report['out']}, {output.size(report['made']['bytes'])}")
 
 
 def _layers(report: dict[str, Any]) -> Table:
@@ -176,16 +176,17 @@ def _millions(count: int | None) -> str:
     return "–" if count is None else f"{count / 1e6:.2f}"
 
 
-def _comparison(report: dict[str, Any]) -> list[str]:
+def _comparison(made: dict[str, Any]) -> list[str]:
+    """Lines about a device model beside the original."""
     lines = []
-    if report["agreement"] is not None:
-        what = "in the same class" if report["classes"] else "of the variance"
-        snr = report["snr_db"]
+    if made["agreement"] is not None:
+        what = "in the same class" if made["classes"] else "of the variance"
+        snr = made["snr_db"]
         noise = "no noise" if snr is None else f"signal to noise {snr:.1f} dB"
         lines.append(
-            f"agreement with the original: {report['agreement']:.1%} of {report['samples']} "
+            f"agreement with the original: {made['agreement']:.1%} of {made['samples']} "
             f"samples {what}, {noise}"
         )
-    if report["accuracy"] is not None:
-        lines.append(f"accuracy: {report['accuracy']:.1%} of {report['samples']} samples")
+    if made["accuracy"] is not None:
+        lines.append(f"accuracy: {made['accuracy']:.1%} of {made['samples']} samples")
     return lines

@@ -13,7 +13,7 @@ import numpy as np
 from engram.nn.names import INPUT
 from engram_host.convert import model_file
 from engram_host.convert.int8_ops import INT8
-from engram_host.convert.quantize import INT8_MAX, Scale
+from engram_host.convert.quantize import Scale
 
 from . import cut
 from .assemble import adaptive, dense_head, objective
@@ -23,13 +23,8 @@ VERSION = "2"  # of a float model
 _PRETENDED = Scale(0.05, 0)
 
 
-def write(
-    path: Path, network: Network, value: str, classes: int | None, input_scale: Scale | None
-) -> None:
-    """Writes a float model. value, classes: as device_model() takes them.
-
-    input_scale: samples are bytes with this scale and zero point; None: they are float32.
-    """
+def write(path: Path, network: Network, value: str, classes: int | None) -> None:
+    """Writes a float model. value, classes: as device_model() takes them."""
     below, above = cut.split(network, value, cut.trunk(network, classes))
     nodes, tensors = adaptive([*below, *dense_head(above)])
     made = {node["name"] for node in nodes}
@@ -39,15 +34,12 @@ def write(
     )
     for node in nodes:
         del node["format"]
-    source = {"dtype": "float32"} if input_scale is None else {
-        "dtype": "uint8", **input_scale._asdict()
-    }  # fmt: skip
     last = nodes[-1]
     kind = objective(last, network, value)
     graph = {
         "name": network.name,
         "classes": prod(last["out"]) if kind == "classify" else 0,
-        "input": {"shape": list(network.input_shape), **source},
+        "input": {"shape": list(network.input_shape), "dtype": "float32"},
         "nodes": nodes,
         "latent": latent,
         "outputs": [{"node": last["name"], "objective": kind, "weight": 1}],
@@ -75,12 +67,12 @@ def _missing(layer: Layer) -> str:
 
 
 def pretended(network: Network) -> Network:
-    """A network of int8 with the layers of one of float32 and made-up scales: it costs the same."""
+    """A float32 network as one of int8 with made-up scales, which costs the same."""
     layers = []
     for layer in network.layers:
         tensors = {
             key: Parameter(
-                np.clip(tensor.values, -INT8_MAX, INT8_MAX).astype(np.int8 if key != "b" else "i4"),
+                np.zeros(tensor.values.shape, np.int32 if key == "b" else np.int8),
                 np.ones(1, np.float32),
             )
             for key, tensor in layer.tensors.items()

@@ -1,4 +1,4 @@
-"""Layers of an int8 network as the frozen stage has them: the same integers, nothing computed anew.
+"""Layers of an int8 network as the frozen stage has them: the same integers, nothing rounded anew.
 
 The arithmetic of the frozen stage is TensorFlow Lite's, so a model keeps every bit.
 """

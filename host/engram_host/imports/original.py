@@ -1,4 +1,4 @@
-"""A whole network as it comes, in integers, layer by layer: what a device model is compared with."""
+"""A whole int8 network as it comes, layer by layer: a device model is compared with it."""
 
 from __future__ import annotations
 

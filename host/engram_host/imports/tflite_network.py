@@ -29,7 +29,9 @@ def network(file: TfliteFile, name: str) -> Network:
         raise ModelError(f"expected a network of one input, got {len(file.inputs)}")
     first = file.tensors[file.inputs[0]]
     if len(first.shape) < 2 or first.shape[0] != 1:
-        raise ModelError(f"expected an input with a batch of 1 before its shape, got {first.shape}")
+        raise ModelError(
+            f"expected an input with a batch of 1 before its shape, got {first.shape}"
+        )
     if first.dtype not in ("int8", "float32"):
         raise ModelError(
             f"expected an input of int8 or float32, got {first.dtype}; convert the model with "
@@ -46,7 +48,7 @@ def network(file: TfliteFile, name: str) -> Network:
             if values[inputs[0]] == INPUT:
                 _note_scale(scales, INPUT, file.tensors[operator.outputs[0]])
             continue
-        made = layer(operator, file.tensors, "", [values[number] for number in inputs])
+        made = layer(operator, file.tensors, [values[number] for number in inputs])
         parts = _named(made, f"{made.op}_{i}")
         layers += parts
         for number in operator.outputs:

@@ -128,7 +128,7 @@ def _window(seen: Seen, larger: Shape, kernel: Sequence[int], op: str) -> dict[s
         "op": op,
         "kernel": list(kernel),
         "stride": [seen.option("stride_h"), seen.option("stride_w")],
-        "pad": _PADDING[padding] if padding in _PADDING else padding,
+        "pad": _PADDING.get(padding, padding),
     }
     dilation = [seen._options.pop(f"dilation_{axis}_factor", 1) for axis in "hw"]
     if dilation != [1, 1]:
@@ -287,8 +287,8 @@ ROWS: Mapping[str, Callable[[Seen], Part]] = {
 }
 
 
-def layer(operator: Operator, tensors: Sequence[Tensor], name: str, values: Sequence[str]) -> Layer:
-    """An operator as a layer. name: of the layer. values: names of its inputs that samples make.
+def layer(operator: Operator, tensors: Sequence[Tensor], values: Sequence[str]) -> Layer:
+    """An operator as a layer without a name. values: names of its inputs that samples make.
 
     One that boards do not run is a layer too, with the reason.
     """
@@ -310,7 +310,7 @@ def layer(operator: Operator, tensors: Sequence[Tensor], name: str, values: Sequ
     else:
         reason = ""
     return Layer(
-        name=name,
+        name="",
         op=part.op,
         inputs=tuple(values),
         shapes=tuple(t.shape[1:] for t in samples),

@@ -1,0 +1,55 @@
+"""The device model of a float32 network: calibrated with samples, as convert() does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from engram.errors import DataError
+from engram_host.convert import convert
+from engram_host.convert.reference import DeviceModel
+from engram_host.samples import Samples
+
+from . import floats
+from .network import Network
+from .report import Made
+
+
+def write(
+    path: Path,
+    network: Network,
+    value: str,
+    classes: int | None,
+    dtype: str,
+    samples: Samples | None,
+    class_names: Sequence[str] | None,
+) -> Made:
+    """Writes the model; the other arguments are those of import_model(). Raises DataError."""
+    if samples is None:
+        raise DataError(
+            "expected samples to calibrate with, as the model is of float32, got none; give "
+            "--data, a few hundred samples as the board will see them"
+        )
+    if dtype != "float32":
+        raise DataError(f"expected samples of float32 for a model of float32, got {dtype}")
+    x = samples.x.reshape(-1, *network.input_shape).astype(np.float32)
+    with TemporaryDirectory() as folder:
+        source = Path(folder) / "float.safetensors"
+        floats.write(source, network, value, classes)
+        report = convert(source, x, path, min_agreement=0, class_names=class_names)
+    device = DeviceModel(path)
+    accuracy = None
+    if samples.y is not None and device.classes and classes is None:
+        accuracy = float((device.predict(x) == samples.labels).mean())
+    return {
+        "bytes": report["bytes"],
+        "classes": device.classes,
+        "samples": len(samples),
+        "agreement": None if classes else report["agreement"],
+        "snr_db": None if classes else report["logits_snr_db"],
+        "accuracy": accuracy,
+        "snr_of_layers": {row["name"]: row["snr_db"] for row in report["layers"]},
+    }

@@ -1,0 +1,93 @@
+"""What import_model() says of a model."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from .cut import cuts, latent_elements
+from .network import Layer, Network
+
+
+class LayerRow(TypedDict):
+    """A layer of the original. values: of its weights. role: "frozen", "learns", "goes" (it makes
+    probabilities or is replaced) or "not supported", with the reason; "" before a cut."""
+
+    name: str
+    source: str
+    op: str
+    activation: str
+    out: list[int]
+    values: int
+    role: str
+    reason: str
+
+
+class CutRow(TypedDict):
+    """A place to cut: the layer behind which learning begins. latent: values of a stored sample.
+    reason: why not there, "" where it can be."""
+
+    layer: str
+    latent: int
+    reason: str
+
+
+class Made(TypedDict):
+    """A device model. bytes: of the file. samples: how many it was compared on.
+
+    agreement: share of the samples that it puts into the class of the original; of values the
+    share of their variance that stays. snr_db: of its output. None without samples, and with a new
+    classifier. snr_of_layers: of the frozen layers of a float32 original, in dB; None: no error.
+    """
+
+    bytes: int
+    classes: int
+    samples: int
+    agreement: float | None
+    snr_db: float | None
+    accuracy: float | None
+    snr_of_layers: dict[str, float | None]
+
+
+class ImportReport(TypedDict):
+    """The report of import_model(). out, cut, made: None where nothing was written."""
+
+    name: str
+    input: dict[str, Any]
+    layers: list[LayerRow]
+    cuts: list[CutRow]
+    cut: str | None
+    out: str | None
+    made: Made | None
+
+
+def survey(network: Network, classes: int | None, dtype: str) -> ImportReport:
+    """The report of a network that is not cut yet. dtype: of its samples."""
+    return {
+        "name": network.name,
+        "input": {"shape": list(network.input_shape), "dtype": dtype},
+        "layers": [_row(layer) for layer in network.layers],
+        "cuts": [
+            {
+                "layer": place.layer,
+                "latent": latent_elements(network, place.layer),
+                "reason": place.reason,
+            }
+            for place in cuts(network, classes)
+        ],
+        "cut": None,
+        "out": None,
+        "made": None,
+    }
+
+
+def _row(layer: Layer) -> LayerRow:
+    return {
+        "name": layer.name,
+        "source": layer.source,
+        "op": layer.op,
+        "activation": layer.activation,
+        "out": list(layer.out),
+        "values": sum(tensor.values.size for tensor in layer.tensors.values()),
+        "role": "not supported" if layer.reason else "",
+        "reason": layer.reason,
+    }
