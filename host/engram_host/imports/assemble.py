@@ -13,7 +13,7 @@ from engram.nn.names import INPUT
 from engram_host.convert.graph import Entry
 from engram_host.convert.model_file import Tensors
 
-from . import cut
+from . import cut, kinds
 from .integers import frozen
 from .network import Layer, Network, Shape
 
@@ -59,11 +59,11 @@ def _shape(network: Network, value: str) -> Shape:
 
 
 def objective(last: Entry, network: Network, value: str) -> str:
-    """What an output is for, by its node and the cut."""
+    """The objective of an output, by its node and the cut."""
     size = prod(last["out"])
     if size == prod(_shape(network, value)) and size == prod(network.input_shape):
         return "reconstruct"
-    if last["op"] == "dense" and 1 < size <= cut.MOST_CLASSES:
+    if last["op"] == kinds.HEAD and 1 < size <= cut.MOST_CLASSES:
         return "classify"
     return "regress"
 
@@ -71,13 +71,13 @@ def objective(last: Entry, network: Network, value: str) -> str:
 def dense_head(layers: Sequence[Layer]) -> list[Layer]:
     """Layers whose last one is dense where it is a 1 x 1 convolution of one position."""
     last = layers[-1]
-    one = last.op == "conv2d" and prod(last.shapes[0][:2]) == 1 and last.out[:2] == (1, 1)
+    one = last.op == kinds.CONVOLUTION and prod(last.shapes[0][:2]) == 1 and last.out[:2] == (1, 1)
     if not one or last.attributes["kernel"] != [1, 1]:
         return list(layers)
     w, b = last.tensors["w"], last.tensors["b"]
     rows = w._replace(values=w.values.reshape(len(w.values), -1))
     dense = replace(
-        last, op="dense", out=last.out[2:], attributes={}, tensors={"w": rows, "b": b}
+        last, op=kinds.HEAD, out=last.out[2:], attributes={}, tensors={"w": rows, "b": b}
     )
     return [*layers[:-1], dense]
 
@@ -89,12 +89,12 @@ def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
     names: dict[str, str] = {}  # a layer's value: the node that has it
     for layer in layers:
         inputs = [names.get(value, value) for value in layer.inputs]
-        if layer.op in cut.GONE:
+        if layer.op in kinds.GONE:
             names[layer.name] = inputs[0]
             continue
         entry: Entry = {
             "name": layer.name,
-            "op": cut.ABOVE.get(layer.op, layer.op),
+            "op": kinds.learns_as(layer.op),
             "format": "f32",
             "in": inputs,
             "out": list(layer.out),
@@ -121,7 +121,7 @@ def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
 
 def _channel_axes(layer: Layer) -> dict[str, int]:
     """{key of a tensor: its axis of output channels}"""
-    words = [word.split(":") for word in ops.OPS[cut.ABOVE.get(layer.op, layer.op)][1].split()]
+    words = [word.split(":") for word in ops.OPS[kinds.learns_as(layer.op)][1].split()]
     if not words:
         return {}
     channels = words[-1][1]

@@ -15,14 +15,11 @@ from engram.errors import ModelError
 from engram.nn import ops
 from engram.nn.names import INPUT
 
+from . import kinds
 from .network import Layer, Network, Parameter
 
 MOST_CLASSES = 254
-HEAD = "head"  # a classifier that the original has not
-# What turns the values of the last dense layer into probabilities: part of the objective.
-_LAST = ("softmax", "sigmoid", "quantize", "dequantize", "flatten", "reshape")
-ABOVE = {"mean": "global_avgpool"}  # layers that learn by another name
-GONE = ("quantize", "dequantize")  # float32 has no scale to change
+NEW = "head"  # the name of a classifier that the original has not
 
 
 class Cut(NamedTuple):
@@ -48,13 +45,13 @@ def trunk(network: Network, classes: int | None = None) -> list[Layer]:
     that is dense, else behind it; None: as the network has it. Raises ModelError.
     """
     layers = list(network.layers)
-    while layers and layers[-1].op in _LAST:
+    while layers and layers[-1].op in kinds.PROBABILITIES:
         layers.pop()
     if classes is None:
         return layers
     if not 2 <= classes <= MOST_CLASSES:
         raise ModelError(f"expected 2 to {MOST_CLASSES} classes, got {classes}")
-    if layers and layers[-1].op == "dense":
+    if layers and layers[-1].op == kinds.HEAD:
         last = layers.pop()
         source, shape = last.inputs[0], last.shapes[0]
     else:
@@ -64,7 +61,7 @@ def trunk(network: Network, classes: int | None = None) -> list[Layer]:
         "w": Parameter(np.zeros((classes, prod(shape)), np.float32)),
         "b": Parameter(np.zeros(classes, np.float32)),
     }
-    return [*layers, Layer(HEAD, "dense", (source,), (shape,), (classes,), {}, tensors)]
+    return [*layers, Layer(NEW, kinds.HEAD, (source,), (shape,), (classes,), {}, tensors)]
 
 
 def _reason(network: Network, value: str, layers: Sequence[Layer]) -> str:
@@ -89,8 +86,8 @@ def _reason(network: Network, value: str, layers: Sequence[Layer]) -> str:
 
 def cannot_learn(layer: Layer) -> str:
     """Why a layer has no float32 form with gradients; "" where it has one."""
-    op = ABOVE.get(layer.op, layer.op)
-    if layer.op in GONE:
+    op = kinds.learns_as(layer.op)
+    if layer.op in kinds.GONE:
         return ""
     if op not in ops.OPS or not ops.OPS[op][4]:
         return f"{op} has no gradient"

@@ -15,7 +15,7 @@ from engram_host.convert import model_file
 from engram_host.convert.int8_ops import INT8
 from engram_host.convert.quantize import Scale
 
-from . import cut
+from . import cut, kinds
 from .assemble import adaptive, dense_head, objective
 from .network import Layer, Network, Parameter
 
@@ -60,8 +60,8 @@ def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def _missing(layer: Layer) -> str:
-    for op in filter(None, (cut.ABOVE.get(layer.op, layer.op), layer.activation)):
-        if op not in INT8 and op not in cut.GONE:
+    for op in filter(None, (kinds.learns_as(layer.op), layer.activation)):
+        if op not in INT8 and op not in kinds.GONE:
             return f"no kernel for {op}"
     return ""
 

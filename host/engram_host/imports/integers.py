@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -25,19 +24,13 @@ from engram_host.convert.quantize import (
     softmax_table,
 )
 
+from . import kinds
 from .network import Layer, Parameter
 
 s8 = formats.load("s8")
 Arrays = dict[str, NDArray[Any]]
 Factors = list[tuple[int, int]]  # multipliers and shifts, one or one per output channel
 
-# Real numbers at which an activation cuts.
-CLAMPS: Mapping[str, tuple[float, float]] = {
-    "": (-inf, inf),
-    "relu": (0.0, inf),
-    "relu6": (0.0, 6.0),
-    "relu_n1_to_1": (-1.0, 1.0),
-}
 
 
 def frozen(layer: Layer, scales: Mapping[str, Scale]) -> tuple[Entry, Arrays]:
@@ -70,7 +63,7 @@ def frozen(layer: Layer, scales: Mapping[str, Scale]) -> tuple[Entry, Arrays]:
 
 def _clamps(activation: str, target: Scale) -> tuple[int, int]:
     """The least and the largest integer of an output with an activation."""
-    low, high = target.quantize(np.array(CLAMPS[activation], np.float32)).tolist()
+    low, high = target.quantize(np.array(kinds.CLAMPS[activation], np.float32)).tolist()
     return low, high
 
 
@@ -92,10 +85,10 @@ def _weights(node: Layer, factors: Factors) -> Arrays:
 
 
 def _table(node: Layer, source: Scale, target: Scale) -> NDArray[Any]:
-    if node.op == "softmax":
+    if node.op == kinds.SOFTMAX:
         return softmax_table(source)
-    if node.op in ("relu", "relu6", "leaky_relu"):
-        top = _clamps(node.op if node.op in CLAMPS else "", target)[1]
+    if node.op in kinds.RECTIFIERS:
+        top = _clamps(node.op if node.op in kinds.CLAMPS else "", target)[1]
         return rectifier_table(node.attributes.get("slope", 0.0), source, target, top)
     entry = {"op": node.op, **node.attributes}
     return function_table(lambda x: float_ops.apply(entry, {}, x), source, target)
@@ -105,7 +98,7 @@ def _table(node: Layer, source: Scale, target: Scale) -> NDArray[Any]:
 
 
 def _by_channel(layer: Layer, source: Scale, target: Scale) -> Factors:
-    """Of weights: in float64."""
+    """Those of weights, in float64."""
     scales = layer.tensors["w"].scales
     assert scales is not None
     return [multiplier(source.scale * float(scale) / target.scale) for scale in scales]
@@ -119,7 +112,7 @@ def _mean(layer: Layer, source: Scale, target: Scale) -> Factors:
     return [((mult << bits) // count, shift - bits)]
 
 
-_FACTORS: Mapping[str, Callable[[Layer, Scale, Scale], Factors]] = {"mean": _mean}
+_FACTORS: Mapping[str, Callable[[Layer, Scale, Scale], Factors]] = {kinds.MEAN: _mean}
 
 
 # ---- layers that the frozen stage has under another name --------------------------------------
@@ -141,6 +134,6 @@ def _scale_as_rectifier(layer: Layer) -> Layer:
 
 
 _DEVICE: Mapping[str, Callable[[Layer], Layer]] = {
-    "mean": _mean_as_depthwise,
-    "quantize": _scale_as_rectifier,
+    kinds.MEAN: _mean_as_depthwise,
+    kinds.RESCALE: _scale_as_rectifier,
 }

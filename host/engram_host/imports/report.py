@@ -1,4 +1,4 @@
-"""What import_model() says of a model."""
+"""The report of import_model()."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Made(TypedDict):
 
 
 class ImportReport(TypedDict):
-    """The report of import_model(). out, cut, made: None where nothing was written."""
+    """The whole of it. out, cut, made: None where nothing was written."""
 
     name: str
     input: dict[str, Any]

@@ -9,14 +9,11 @@ from engram.errors import ModelError
 from engram.nn.names import INPUT
 from engram_host.convert.quantize import Scale
 
-from . import floats
+from . import floats, kinds
 from .network import Layer, Network
 from .tflite_file import Operator, Tensor, TfliteFile
 from .tflite_ops import layer
 
-# Outputs that have the scale and the zero point of the input, as the kernels only move or compare
-# values.
-_ONE_SCALE = ("avgpool", "global_avgpool", "maxpool", "concat", "pad", "reshape", "flatten")
 _CASTS = ("QUANTIZE", "DEQUANTIZE")
 
 
@@ -110,7 +107,7 @@ def _checked(part: Layer, net: Network) -> Layer:
     reason = part.reason
     if not all(integers):
         reason = reason or "expected int8 throughout, with one scale per value; got other numbers"
-    elif part.op in _ONE_SCALE and len({net.scales[v] for v in values}) > 1:
+    elif part.op in kinds.ONE_SCALE and len({net.scales[v] for v in values}) > 1:
         reason = reason or "expected one scale and zero point of inputs and output, got several"
     elif part.tensors and part.tensors["w"].scales is None:
         reason = reason or "expected int8 weights with scales, got float32"

@@ -25,7 +25,7 @@ _WITHOUT_EFFECT = ("asymmetric_quantize_inputs", "quantized_bias_type", "pot_sca
 
 
 class Part(NamedTuple):
-    """What a row makes of an operator. inputs: how many of its inputs are values of samples."""
+    """An operator as a row reads it. inputs: how many of its inputs are values of samples."""
 
     op: str
     inputs: int = 1

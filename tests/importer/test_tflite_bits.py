@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engram_host.imports import original, tflite_file, tflite_network
-from imports.int8_networks import NETWORKS
+from importer.int8_networks import NETWORKS
 
 # TensorFlow Lite's interpreter rounds once in a dense layer, its kernels for microcontrollers
 # twice, as in all other layers and as a board does.

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from engram.errors import ModelError
 from engram_host.imports import tflite_file, tflite_network
-from imports.int8_networks import NETWORKS, Network
-from imports.tflite_maker import Made, Op, make
+from importer.int8_networks import NETWORKS, Network
+from importer.tflite_maker import Made, Op, make
 
 CONTENT = NETWORKS["conv"](0).content()
 

@@ -11,8 +11,8 @@ from engram_host import api
 from engram_host.convert.reference import DeviceModel
 from engram_host.imports import assemble, copied, original, pipeline
 from engram_host.samples import Samples
-from imports.int8_networks import NONE, RELU, SAME, Network
-from imports.tflite_maker import Made, Op, make
+from importer.int8_networks import NONE, RELU, SAME, Network
+from importer.tflite_maker import Made, Op, make
 
 
 def classifier(seed=3, branch=False):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from imports.tflite_maker import Made, Op, make
+from importer.tflite_maker import Made, Op, make
 
 SAME, VALID = 0, 1
 NONE, RELU, RELU6 = 0, 1, 3
