@@ -36,8 +36,8 @@ _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[di
 @click.option(
     "--data",
     type=options.DATA,
-    help="Samples as the board will see them, with labels if there are any, to compare the result "
-    "with the original.",
+    help="Samples as the board will see them, with labels if there are any. The result is "
+    "compared with the original on them; a float32 file is calibrated with them, a few hundred.",
 )
 @click.option(
     "--input",
@@ -82,10 +82,12 @@ def command(
     class_names: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a model that a board runs of a trained one: FILE, an int8 .tflite.
+    """Make the model that a board runs of a trained one: FILE, a .tflite of int8 or float32.
 
-    The layers below the cut keep their integers: a board computes the bits that TensorFlow Lite
-    computes. Those above it become float32 and learn.
+    Without --cut it shows the layers, the places where the model can be cut, and the cost of each
+    on a board. The layers below the cut stay as they are: those of an int8 file keep their
+    integers, those of a float32 file become int8, calibrated with --data. The layers above it
+    learn, in float32.
     """
     if (cut is None) != (out is None):
         raise click.UsageError("--cut LAYER and -o FILE belong together: give both, or neither")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from engram.nn import ops
 from engram.nn.graph import read
 from engram.nn.names import INPUT
 from engram_host.convert.graph import Entry
@@ -100,7 +99,7 @@ def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
             "out": list(layer.out),
             **layer.attributes,
         }
-        axes = _channel_axes(layer)
+        axes = kinds.channel_axes(layer.op)
         for key, tensor in layer.tensors.items():
             entry[key] = f"{layer.name}.{key}"
             tensors[entry[key]] = tensor.real(axes[key])
@@ -117,13 +116,3 @@ def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
                 }
             )
     return nodes, tensors
-
-
-def _channel_axes(layer: Layer) -> dict[str, int]:
-    """{key of a tensor: its axis of output channels}"""
-    words = [word.split(":") for word in ops.OPS[kinds.learns_as(layer.op)][1].split()]
-    if not words:
-        return {}
-    channels = words[-1][1]
-    return {key: axes.split(",").index(channels) for key, axes in words}
-

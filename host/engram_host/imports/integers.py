@@ -98,7 +98,7 @@ def _table(node: Layer, source: Scale, target: Scale) -> NDArray[Any]:
 
 
 def _by_channel(layer: Layer, source: Scale, target: Scale) -> Factors:
-    """Those of weights, in float64."""
+    """A factor per channel, in float64."""
     scales = layer.tensors["w"].scales
     assert scales is not None
     return [multiplier(source.scale * float(scale) / target.scale) for scale in scales]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 
@@ -12,21 +12,26 @@ from engram_host.convert.pipeline import MIN_AGREEMENT
 from engram_host.convert.quantize import INT8_MIN
 from engram_host.samples import Input, Samples
 
-from . import calibrated, copied
+from . import calibrated, copied, onnx_file, onnx_network, tflite_file, tflite_network
 from . import cut as cutting
 from .network import Network
 from .report import ImportReport, Made, survey
-from .tflite_file import load
-from .tflite_network import network
+
+READERS: Mapping[str, Callable[[Path], Network]] = {
+    ".tflite": lambda path: tflite_network.network(tflite_file.load(path), path.stem),
+    ".onnx": lambda path: onnx_network.network(onnx_file.load(path), path.stem),
+}
 
 
 def read(path: Path) -> Network:
     """The network of a file. Raises ModelError, naming the file."""
-    file = load(path)
+    if path.suffix.lower() not in READERS:
+        raise ModelError(f"{path}: expected a file that ends in {', '.join(READERS)}")
     try:
-        return network(file, path.stem)
+        return READERS[path.suffix.lower()](path)
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        named = str(path) in str(error)
+        raise error if named else ModelError(f"{path}: {error}") from error
 
 
 def input_of(net: Network, dtype: str | None) -> Input:
