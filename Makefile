@@ -122,12 +122,10 @@ bench-avalanche: kernels
 
 ## Accuracy of the defaults in six situations, beside tuned settings; writes out/bench/defaults.json
 bench-defaults: kernels
-	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
 	@$(PY) tests/bench/continual/defaults.py $(if $(AGAIN),--again) $(if $(DOCS),--docs)
 
 ## Learning on a budget: formats, partial updates, steps, the search, for BUDGET minutes (60), ONLY one part; out/bench/budget
 bench-budget: kernels
-	@$(PY) -c "import tflite" 2>/dev/null || $(VENV)/bin/pip install -q tflite
 	@$(PY) tests/bench/budget/campaign.py --budget $(or $(BUDGET),60) $(if $(SMALL),--small) $(if $(DOCS),--docs) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
 

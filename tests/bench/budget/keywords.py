@@ -18,6 +18,7 @@ import numpy as np
 import scratch_networks as networks
 
 from engram_host.datasets import Dataset, place
+from engram_host.imports import pipeline
 
 CLASSES, CHANNELS, PLACES = 12, 64, [25, 5, 64]
 CLIPS = 64  # of which latents are made
@@ -148,18 +149,8 @@ def _in_room(noise: str, model: Path, clips: Path, noises: Path) -> dict[str, An
 
 def _head(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Weights (12, 64) and biases (12) of the model's dense layer."""
-    import tflite
-
-    model = tflite.Model.GetRootAs(path.read_bytes(), 0)
-    graph = model.Subgraphs(0)
-    for i in range(graph.OperatorsLength()):
-        op = graph.Operators(i)
-        code = model.OperatorCodes(op.OpcodeIndex())
-        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        if kind == tflite.BuiltinOperator.FULLY_CONNECTED:
-            w, b = (keyword_features._tensor(model, graph, op.Inputs(n)) for n in (1, 2))
-            return w.astype(np.float32), b.astype(np.float32)
-    raise ValueError(f"{path}: expected a dense layer, got none")
+    (dense,) = (layer for layer in pipeline.read(path).layers if layer.op == "dense")
+    return keyword_features.real_weights(dense)
 
 
 def _rest(where: str, layers: list, scale: float) -> tuple[dict, networks.Tensors]:

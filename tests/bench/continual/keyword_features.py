@@ -1,7 +1,7 @@
 """Pooled features of the MLPerf Tiny keyword model on clean and noisy clips: protocol P12.
 
-The weights are read from its float .tflite (Apache-2.0) with the package `tflite`, an extra; the
-forward pass is numpy. Kept in out/latents, so the package is needed once.
+The weights are read from its float .tflite (Apache-2.0); the forward pass is numpy. Kept in
+out/latents.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from engram_host.datasets import place
+from engram_host.imports import kinds, pipeline
+from engram_host.imports.network import Layer
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / "out" / "latents"
@@ -44,22 +46,13 @@ class Network:
     """DS-CNN: conv 10x4, four blocks of depthwise 3x3 and pointwise, mean. Float32."""
 
     def __init__(self, path: Path) -> None:
-        import tflite
-
-        model = tflite.Model.GetRootAs(path.read_bytes(), 0)
-        graph = model.Subgraphs(0)
         self._layers = []
-        for i in range(graph.OperatorsLength()):
-            op = graph.Operators(i)
-            code = model.OperatorCodes(op.OpcodeIndex())
-            kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-            if kind in (tflite.BuiltinOperator.CONV_2D, tflite.BuiltinOperator.DEPTHWISE_CONV_2D):
-                deep = kind == tflite.BuiltinOperator.DEPTHWISE_CONV_2D
-                table = op.BuiltinOptions()
-                options = (tflite.DepthwiseConv2DOptions if deep else tflite.Conv2DOptions)()
-                options.Init(table.Bytes, table.Pos)
-                w, b = (_tensor(model, graph, op.Inputs(n)) for n in (1, 2))
-                self._layers.append((deep, w, b, options.StrideH(), options.StrideW()))
+        for layer in pipeline.read(path).layers:
+            if layer.op in ("conv2d", "depthwise"):
+                deep = layer.op == "depthwise"
+                w, b = real_weights(layer)
+                down, right = layer.attributes["stride"]
+                self._layers.append((deep, w[None] if deep else w, b, down, right))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """x float32 (n, 49, 10) -> (n, 64): the mean over all places of the last block."""
@@ -69,19 +62,11 @@ class Network:
         return y.mean(axis=(1, 2))
 
 
-def _tensor(model, graph, index) -> np.ndarray:
-    """float32; the file holds large weights as int8 with a scale."""
-    import tflite
-
-    tensor = graph.Tensors(index)
-    raw = model.Buffers(tensor.Buffer()).DataAsNumpy().tobytes()
-    if tensor.Type() == tflite.TensorType.INT8:
-        scale = tensor.Quantization().ScaleAsNumpy()
-        values = np.frombuffer(raw, np.int8).reshape(tensor.ShapeAsNumpy())
-        along = [1] * values.ndim
-        along[tensor.Quantization().QuantizedDimension()] = len(scale)
-        return values * scale.astype(np.float32).reshape(along if len(scale) > 1 else -1)
-    return np.frombuffer(raw, np.float32).reshape(tensor.ShapeAsNumpy())
+def real_weights(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and biases of a layer, float32; the file holds large weights as int8 with scales."""
+    axes = kinds.channel_axes(layer.op)
+    w, b = (tensor.real(axes[key]) for key, tensor in layer.tensors.items())
+    return w, b
 
 
 def _convolved(x, w, b, down, right, deep):
