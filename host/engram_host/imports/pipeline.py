@@ -26,7 +26,9 @@ READERS: Mapping[str, Callable[[Path], Network]] = {
 def read(path: Path) -> Network:
     """The network of a file. Raises ModelError, naming the file."""
     if path.suffix.lower() not in READERS:
-        raise ModelError(f"{path}: expected a file that ends in {', '.join(READERS)}")
+        raise ModelError(
+            f"{path}: expected a file that ends in {', '.join(READERS)}, got {path.suffix or path}"
+        )
     try:
         return READERS[path.suffix.lower()](path)
     except ModelError as error:
