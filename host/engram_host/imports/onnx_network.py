@@ -434,7 +434,7 @@ def _elementwise(
         first = node.inputs[0] in builder.values
         x, constant = builder.value(node, 0 if first else 1), builder.need(node, 1 if first else 0)
         if node.op in ("Sub", "Div") and not first:
-            raise ModelError(f"expected {node.op} of a value and a constant, got them turned round")
+            raise ModelError(f"expected {node.op} of a value by a constant, got it turned round")
         gain, shift = of(np.asarray(constant, np.float32))
         _affine(builder, node, x, np.asarray(gain), np.asarray(shift))
 
