@@ -62,7 +62,8 @@ test-onnx: kernels
 test-boards: setup
 	@$(if $(filter virtual_pico,$(or $(BOARDS),virtual_pico)),host/bootstrap/debian.sh pico || true)  # told below
 	@$(if $(BOARDS),,ENGRAM_TEST_BOARDS=all $(PY) -m pytest -q tests/firmware/test_qemu.py tests/firmware/test_port_builds.py \
-		tests/install/test_install_demo.py tests/parity/test_planned_memory.py)
+		tests/install/test_install_demo.py tests/install/test_demo_installs.py \
+		tests/parity/test_planned_memory.py)
 	@$(PY) tests/fleet/run.py $(BOARDS) --budget $(or $(BUDGET),60) $(if $(DOCS),--docs)
 
 ## Kill the virtual board KILLS times at random instants (SEED=1, BUDGET=minutes, FORMAT=q8); out/bench/kills.json
