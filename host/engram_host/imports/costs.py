@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypedDict
 
+from engram.continual.defaults import BITS
 from engram.errors import EngramError
 from engram_host.convert import model_file
 from engram_host.planning.energy import Board
@@ -20,7 +21,7 @@ from . import floats
 from .assemble import VERSION, device_model
 from .network import Network
 
-BATCH, BITS = 16, 8
+BATCH = 16
 
 
 class CutCost(TypedDict):
