@@ -208,7 +208,8 @@ int32_t engram_depthwise_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l
     engram_l_t mult, engram_l_t shift, engram_l_t geom, engram_l_t q, int32_t B,
     engram_fault_t *fault);
 
-// out (B, M) = requantize(x (B, N) @ w (M, N).T + bias (M)); mult (M), shift (M), q (4)
+// out (B, M) = requantize(x (B, N) @ w (M, N).T + bias (M)), rounded once, halves upwards; mult
+// (M), shift (M), q (4)
 int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t bias,
     engram_l_t mult, engram_l_t shift, engram_l_t q, int32_t B, int32_t N, int32_t M,
     engram_fault_t *fault);

@@ -56,30 +56,37 @@ static engram_run_s8_t run_of(const int32_t *q, bool right) {
 
 #ifdef ENGRAM_PAIRS
 
-static engram_columns_s8_t columns_of(engram_b_t w, engram_l_t bias, engram_l_t mult, engram_l_t shift,
-    const int32_t *q, size_t n, size_t K, bool quick) {
-    const engram_columns_s8_t t = {
-        w.p, n, K, bias.p, mult.p, shift.p, q[ENGRAM_OUT_ZP], q[ENGRAM_ACT_MIN], q[ENGRAM_ACT_MAX],
-        // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
-        quick && n <= 16384 && q[ENGRAM_ACT_MIN] == -128 && q[ENGRAM_ACT_MAX] == 127,
-    };
-    return t;
+#ifdef ENGRAM_WIDE
+
+// One window that lies in one piece: a row of a dense layer, or a pixel.
+static void row_alone(const engram_columns_s8_t *t, uint32_t *columns, const int8_t *x, int32_t offset,
+    int8_t *out) {
+    const engram_window_s8_t window = { .x = x, .n2 = 1, .n1 = 1, .n0 = t->n, .offset = offset };
+    engram_window_s8(t, &window, columns, out);
 }
 
-// Windows that lie in one piece, n bytes apart: rows of a dense layer, pixels of a pointwise one.
+#endif
+
+// Windows that lie in one piece, n bytes apart: pixels of a pointwise layer.
 static bool rows_as_columns(const engram_columns_s8_t *t, int8_t *out, const int8_t *x, size_t rows,
     int32_t offset) {
-    if (!engram_columns_s8_suit(t, rows, 1)) {
+    if (!engram_columns_s8_suit(t, rows)) {
         return false;
     }
     uint32_t columns[ENGRAM_COLUMN_WORDS];
-    for (size_t row = 0, n; row < rows; row += n) {
+    for (size_t row = 0, n; row < rows; row += n, x += n * t->n, out += n * t->K) {
         const size_t positions = engram_columns_s8_positions(t->n, rows - row);
         n = rows - row < positions ? rows - row : positions;
-        for (size_t p = 0; p < n; p++) {
-            engram_column_s8(columns, positions, p, x + (row + p) * t->n, t->n, offset);
+        #ifdef ENGRAM_WIDE
+        if (positions == 1) {
+            row_alone(t, columns, x, offset, out);
+            continue;
         }
-        engram_columns_s8(t, columns, n, out + row * t->K);
+        #endif
+        for (size_t p = 0; p < n; p++) {
+            engram_column_s8(columns, positions, p, x + p * t->n, t->n, offset);
+        }
+        engram_columns_s8(t, columns, n, out);
     }
     return true;
 }
@@ -129,6 +136,26 @@ static void gather(int8_t *to, const int8_t *image, const engram_axis_t *h, cons
     }
 }
 
+#ifdef ENGRAM_WIDE
+
+// One window (R, S, C): the pieces of it that meet the input.
+static void window_alone(const engram_columns_s8_t *t, uint32_t *columns, const int8_t *image,
+    const engram_axis_t *h, const engram_axis_t *w, ptrdiff_t C, int32_t oh, engram_range_t r, int32_t ow,
+    int32_t offset, int8_t *out) {
+    const engram_range_t s = taps_of(w, ow);
+    const size_t taps = (size_t)(s.to - s.from), merge = w->dil == 1;
+    const engram_window_s8_t window = {
+        .x = image + ((ptrdiff_t)(oh * h->stride - h->pad + r.from * h->dil) * w->size
+            + (ow * w->stride - w->pad + s.from * w->dil)) * C,
+        .w = (r.from * w->taps + s.from) * C,
+        .n2 = (size_t)(r.to - r.from), .n1 = merge ? 1 : taps, .n0 = (size_t)C * (merge ? taps : 1),
+        .x2 = h->dil * w->size * C, .x1 = w->dil * C, .w2 = w->taps * C, .w1 = C, .offset = offset,
+    };
+    engram_window_s8(t, &window, columns, out);
+}
+
+#endif
+
 static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const int8_t *x, const int32_t *g,
     int32_t B, int32_t zero_point) {
     const engram_axis_t h = engram_axis(g, 0), w = engram_axis(g, 1);
@@ -137,7 +164,7 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
         return rows_as_columns(t, out, x, (size_t)B * (size_t)h.size * (size_t)w.size, -zero_point);
     }
     const size_t all = (size_t)B * (size_t)h.out * (size_t)w.out;
-    if (!engram_columns_s8_suit(t, all, 2)) {
+    if (!engram_columns_s8_suit(t, all)) {
         return false;
     }
     uint32_t columns[ENGRAM_COLUMN_WORDS];
@@ -148,8 +175,15 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
         const size_t positions = engram_columns_s8_positions(t->n, all - at);
         n = all - at < positions ? all - at : positions;
         for (size_t p = 0; p < n; p++) {
-            gather(window, x, &h, &w, C, oh, r, ow, zero_point);
-            engram_column_s8(columns, positions, p, window, t->n, -zero_point);
+            #ifdef ENGRAM_WIDE
+            if (positions == 1) {
+                window_alone(t, columns, x, &h, &w, C, oh, r, ow, -zero_point, out + at * t->K);
+            } else
+            #endif
+            {
+                gather(window, x, &h, &w, C, oh, r, ow, zero_point);
+                engram_column_s8(columns, positions, p, window, t->n, -zero_point);
+            }
             if (++ow == w.out) {
                 ow = 0;
                 if (++oh == h.out) {
@@ -159,7 +193,9 @@ static bool windows_as_columns(const engram_columns_s8_t *t, int8_t *out, const 
                 r = taps_of(&h, oh);
             }
         }
-        engram_columns_s8(t, columns, n, out + at * t->K);
+        if (positions != 1) {
+            engram_columns_s8(t, columns, n, out + at * t->K);
+        }
     }
     return true;
 }
@@ -175,23 +211,34 @@ int32_t engram_dense_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t b
           && engram_q_ok(fault, 6, q))) {
         return ENGRAM_FAULT;
     }
-    #ifdef ENGRAM_PAIRS
-    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)N, (size_t)M, quick);
-    if (rows_as_columns(&columns, out.p, x.p, (size_t)B, -q.p[ENGRAM_IN_ZP])) {
-        return ENGRAM_OK;
+    #ifdef ENGRAM_WIDE
+    engram_columns_s8_t t = engram_columns_s8_of(w.p, bias.p, mult.p, shift.p, q.p, (size_t)N, (size_t)M, quick);
+    t.once = true;
+    uint32_t columns[ENGRAM_COLUMN_WORDS];
+    for (ptrdiff_t i = 0; i < B; i++) {
+        row_alone(&t, columns, x.p + i * N, -q.p[ENGRAM_IN_ZP], out.p + i * M);
     }
-    #endif
+    #else
+    engram_acc_t sums[4];
     engram_run_s8_t t = run_of(q.p, quick);
-    t.x = x.p, t.x_p = N, t.positions = (size_t)B, t.out_p = M;
-    t.w_j = N, t.n0 = (size_t)N, t.offset = -q.p[ENGRAM_IN_ZP];
+    t.positions = 1, t.w_j = N, t.n0 = (size_t)N, t.offset = -q.p[ENGRAM_IN_ZP], t.sums = sums;
     for (ptrdiff_t m = 0, step; m < M; m += step) {
         step = M - m >= 4 ? 4 : 1;
-        t.out = out.p + m, t.w = w.p + m * N, t.mult = mult.p + m, t.shift = shift.p + m;
+        t.w = w.p + m * N;
         for (ptrdiff_t j = 0; j < step; j++) {
             t.start[j] = (engram_acc_t)bias.p[m + j];
         }
-        (step == 4 ? engram_run_s8_x4 : engram_run_s8_x1)(&t);
+        int8_t *o = out.p + m;
+        t.x = x.p;
+        for (int32_t i = 0; i < B; i++, t.x += N, o += M) {
+            (step == 4 ? engram_run_s8_x4 : engram_run_s8_x1)(&t);
+            for (ptrdiff_t j = 0; j < step; j++) {
+                o[j] = engram_shift_s8(engram_requantize_once(sums[j], mult.p[m + j], shift.p[m + j]),
+                    t.range[0], t.range[1], t.range[2]);
+            }
+        }
     }
+    #endif
     return ENGRAM_OK;
 }
 
@@ -401,12 +448,13 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
     }
     const ptrdiff_t filter = (ptrdiff_t)g[ENGRAM_R] * g[ENGRAM_S] * g[ENGRAM_C];
     #ifdef ENGRAM_PAIRS
-    const engram_columns_s8_t columns = columns_of(w, bias, mult, shift, q.p, (size_t)filter, (size_t)g[ENGRAM_K],
-        quick);
+    const engram_columns_s8_t columns = engram_columns_s8_of(w.p, bias.p, mult.p, shift.p, q.p,
+        (size_t)filter, (size_t)g[ENGRAM_K], quick);
     if (windows_as_columns(&columns, out.p, x.p, g, B, q.p[ENGRAM_IN_ZP])) {
         return ENGRAM_OK;
     }
     #endif
+    #ifndef ENGRAM_WIDE
     const layer_t layer = {
         .h = engram_axis(g, 0), .w = engram_axis(g, 1), .C = g[ENGRAM_C], .K = g[ENGRAM_K],
         .w_tap = g[ENGRAM_C], .w_filter = filter, .weights = filter, .x_channel = 0,
@@ -414,6 +462,7 @@ int32_t engram_conv2d_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_t 
         .bias = bias.p, .mult = mult.p, .shift = shift.p, .q = q.p, .quick = quick,
     };
     slide(&layer, out.p, x.p, w.p, B, 0);
+    #endif
     return ENGRAM_OK;
 }
 

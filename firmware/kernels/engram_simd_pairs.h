@@ -138,6 +138,20 @@ static __attribute__((noinline, unused)) engram_common_t engram_common_4(const i
     return t;
 }
 
+// The same rounded once, halves upwards.
+static inline int32_t engram_requantize_pairs_once(uint32_t acc, int32_t mult, int32_t right, int32_t out_zp) {
+    __asm__ (
+        "lsl %[c], %[c], #1\n\t"
+        "smmul %[c], %[c], %[mult]\n\t"
+        "asrs %[c], %[c], %[right]\n\t"
+        "adc %[c], %[c], %[zp]\n\t"
+        "ssat %[c], #8, %[c]\n"
+        : [c] "+r" (acc)
+        : [mult] "r" (mult), [right] "r" (right), [zp] "r" (out_zp)
+        : "cc");
+    return (int32_t)acc;
+}
+
 // Where the next one goes.
 static inline int8_t *engram_store_pairs(int8_t *out, size_t step, uint32_t acc, int32_t mult, int32_t right,
     int32_t out_zp) {
@@ -563,80 +577,40 @@ static inline __attribute__((always_inline)) void engram_cross_pairs(uint32_t to
     to[5] = engram_even_pair(high), to[7] = engram_odd_pair(high);
 }
 
-// One position against fours of channels: blocks of four whose rows of weights lie w_j bytes apart,
-// x widened, 4 * fours long, which is not 0; from the bias to the stored byte.
-typedef struct {
-    const uint32_t *x;
-    const int8_t *w;
-    ptrdiff_t w_j;
-    size_t fours;
-    const int32_t *bias, *mult, *shift;  // from here on read and stepped by the code below, by offset
-    int8_t *out;
-    int32_t out_zp;
-    size_t blocks;                       // not 0
-} engram_pairs_1x4_t;
-
-static __attribute__((naked, noinline, unused)) void engram_pairs_1x4(engram_pairs_1x4_t *t) {
-    (void)t;  // in r0
+// The products of a widened row, 4 * fours long, with `blocks` of four channels, whose rows of weights
+// lie w_j bytes apart. Neither is 0.
+static __attribute__((naked, noinline, unused)) void engram_pairs_1x4(uint32_t *sums, const uint32_t *x,
+    const int8_t *w, ptrdiff_t w_j, size_t fours, size_t blocks) {
+    (void)sums, (void)x, (void)w, (void)w_j, (void)fours, (void)blocks;  // in r0 to r3 and on the stack
     #define CHANNEL(c, address) \
         "ldr r11, " address "\n\t" \
         "sxtb16 r10, r11\n\t" \
         "sxtb16 r11, r11, ror #8\n\t" \
         "smlad " c ", r8, r10, " c "\n\t" \
         "smlad " c ", r9, r11, " c "\n\t"
-    #define FOUR_CHANNELS \
-        "ldrd r8, r9, [r1], #8\n\t" \
-        CHANNEL("r5", "[r2, r3]") \
-        CHANNEL("r6", "[r2, r3, lsl #1]") \
-        CHANNEL("r7", "[r2, r12]") \
-        CHANNEL("r4", "[r2], #4")
-    #define STORED(c, mult) \
-        "ldr r12, [r1], #4\n\t" \
-        "rsb r12, r12, #0\n\t" \
-        REQUANTIZED(c, mult, "r12", "lr") \
-        "strb " c ", [r2], #1\n\t"
     __asm__ volatile (
-        "push {r4-r11, lr}\n"
+        "push {r4-r11, lr}\n\t"
+        "add r12, r3, r3, lsl #1\n"
         "0:\n\t"
-        "ldr r8, [r0, #16]\n\t"         // bias
-        "ldmia r8!, {r4-r7}\n\t"
-        "str r8, [r0, #16]\n\t"
-        "ldmia r0, {r1, r2, r3, lr}\n\t"
-        "add r12, r3, r3, lsl #1\n\t"
-        "subs lr, lr, #4\n\t"
-        "blo 2f\n"
-        "1:\n\t"
-        FOUR_CHANNELS FOUR_CHANNELS FOUR_CHANNELS FOUR_CHANNELS
-        "subs lr, lr, #4\n\t"
-        "bhs 1b\n"
-        "2:\n\t"
-        "adds lr, lr, #4\n\t"
-        "beq 4f\n"
-        "3:\n\t"
-        FOUR_CHANNELS
-        "subs lr, lr, #1\n\t"
-        "bne 3b\n"
-        "4:\n\t"
-        "add r2, r2, r12\n\t"           // over the other three rows
-        "str r2, [r0, #4]\n\t"
-        "ldr r3, [r0, #20]\n\t"         // mult
-        "ldmia r3!, {r8-r11}\n\t"
-        "str r3, [r0, #20]\n\t"
-        "ldrd r1, r2, [r0, #24]\n\t"    // shift, out
-        "ldrd lr, r3, [r0, #32]\n\t"    // out_zp, blocks
-        STORED("r4", "r8")
-        STORED("r5", "r9")
-        STORED("r6", "r10")
-        STORED("r7", "r11")
-        "strd r1, r2, [r0, #24]\n\t"
-        "subs r3, r3, #1\n\t"
-        "str r3, [r0, #36]\n\t"
+        "ldmia r0, {r4-r7}\n\t"
+        "ldr lr, [sp, #36]\n\t"
+        BY_FOUR("lr",
+            "ldrd r8, r9, [r1], #8\n\t"
+            CHANNEL("r5", "[r2, r3]")
+            CHANNEL("r6", "[r2, r3, lsl #1]")
+            CHANNEL("r7", "[r2, r12]")
+            CHANNEL("r4", "[r2], #4"))
+        "stmia r0!, {r4-r7}\n\t"
+        "ldrd r4, r5, [sp, #36]\n\t"
+        "sub r1, r1, r4, lsl #3\n\t"
+        "sub r2, r2, r4, lsl #2\n\t"
+        "add r2, r2, r3, lsl #2\n\t"
+        "subs r5, r5, #1\n\t"
+        "str r5, [sp, #40]\n\t"
         "bne 0b\n\t"
         "pop {r4-r11, pc}\n"
         );
     #undef CHANNEL
-    #undef FOUR_CHANNELS
-    #undef STORED
 }
 
 // One row of taps of four neighbouring channels: each x times its weights, widened to two words a

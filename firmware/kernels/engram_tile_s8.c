@@ -1,3 +1,4 @@
+#include "engram_check_s8.h"
 #include "engram_tile_s8.h"
 
 #define EACH_1(op) op(0)
@@ -23,9 +24,13 @@
 #else
 #define FINISH_4 EACH_4(FINISH)
 #endif
+// Sums themselves where they are wanted.
+#define KEEP(j) t->sums[j] = c##j;
+#define FINISH_OR_KEEP_1 if (t->sums != NULL) { EACH_1(KEEP) } else { FINISH_1 }
+#define FINISH_OR_KEEP_4 if (t->sums != NULL) { EACH_4(KEEP) } else { FINISH_4 }
 
-// Every position of the run; BODY adds the taps at x1, w1 to the sums.
-#define RUN(CHANNELS, BODY) \
+// Every position of the run; BODY adds the taps at x1, w1 to the sums, END makes something of these.
+#define RUN(CHANNELS, BODY, END) \
     const int8_t *x = t->x; \
     int8_t *out = t->out; \
     for (size_t p = t->positions; p != 0; p--, x += t->x_p, out += t->out_p) { \
@@ -37,8 +42,10 @@
                 BODY \
             } \
         } \
-        FINISH_##CHANNELS \
+        END##_##CHANNELS \
     }
+
+#ifndef ENGRAM_WIDE
 
 // One row of x against the weights of each channel; `offset` is added to x where WITH says so.
 #define ADDED(v) ((v) + offset)
@@ -99,10 +106,12 @@ void engram_run_s8_x4(const engram_run_s8_t *t) {
                 engram_narrow_4(sum, x1, w1, t->w_j, t->n0, t->offset);
             }
         }
-        if (t->right) {
+        const engram_acc_t c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3];
+        if (t->sums != NULL) {
+            EACH_4(KEEP)
+        } else if (t->right) {
             engram_narrow_store_4(out, sum, t->mult, t->shift, t->range);
         } else {
-            const engram_acc_t c0 = sum[0], c1 = sum[1], c2 = sum[2], c3 = sum[3];
             EACH_4(FINISH)
         }
     }
@@ -113,13 +122,7 @@ void engram_run_s8_x4(const engram_run_s8_t *t) {
 void engram_run_s8_x4(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
     DOT_SETUP
-    #ifndef ENGRAM_SMALL
-    if (offset == 0) {
-        RUN(4, DOT(4, PLAIN))
-        return;
-    }
-    #endif
-    RUN(4, DOT(4, ADDED))
+    RUN(4, DOT(4, ADDED), FINISH_OR_KEEP)
 }
 
 #endif
@@ -127,12 +130,14 @@ void engram_run_s8_x4(const engram_run_s8_t *t) {
 void engram_run_s8_x1(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
     DOT_SETUP
-    RUN(1, DOT(1, ADDED))
+    RUN(1, DOT(1, ADDED), FINISH_OR_KEEP)
 }
+
+#endif
 
 void engram_run_depthwise_s8_x4(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
-    RUN(4, EACH_4(MAC_DEPTHWISE))
+    RUN(4, EACH_4(MAC_DEPTHWISE), FINISH)
 }
 
 #ifdef ENGRAM_WIDE
@@ -204,7 +209,7 @@ void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *w, ptrdiff_t ro
 
 void engram_run_depthwise_s8_x1(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
-    RUN(1, EACH_1(MAC_DEPTHWISE))
+    RUN(1, EACH_1(MAC_DEPTHWISE), FINISH)
 }
 
 engram_acc_t engram_sum_s8(const int8_t *w, size_t n) {
@@ -224,29 +229,38 @@ engram_acc_t engram_sum_s8(const int8_t *w, size_t n) {
 
 #ifdef ENGRAM_PAIRS
 
+engram_columns_s8_t engram_columns_s8_of(const int8_t *w, const int32_t *bias, const int32_t *mult,
+    const int32_t *shift, const int32_t *q, size_t n, size_t K, bool quick) {
+    const engram_columns_s8_t t = {
+        w, n, K, bias, mult, shift, q[ENGRAM_OUT_ZP], q[ENGRAM_ACT_MIN], q[ENGRAM_ACT_MAX],
+        // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
+        quick && n <= 16384 && q[ENGRAM_ACT_MIN] == -128 && q[ENGRAM_ACT_MAX] == 127, false,
+    };
+    return t;
+}
+
 size_t engram_columns_s8_positions(size_t n, size_t left) {
     const size_t words = (n + 3) / 4 * 2;
     #ifdef ENGRAM_WIDE
-    for (size_t p = left >= 4 ? 4 : left >= 2 ? 2 : 1; p != 0; p /= 2) {
+    for (size_t p = left >= 4 ? 4 : left >= 2 ? 2 : 1; p > 1; p /= 2) {
         if (words * p <= ENGRAM_COLUMN_WORDS) {
             return p;
         }
     }
-    return 0;
+    return 1;
     #else
     (void)left;
     return words * 4 <= ENGRAM_COLUMN_WORDS ? 4 : 0;
     #endif
 }
 
-bool engram_columns_s8_suit(const engram_columns_s8_t *t, size_t all, size_t least) {
-    #ifndef ENGRAM_WIDE
-    if (!t->quick || all < 4) {
-        return false;
-    }
+bool engram_columns_s8_suit(const engram_columns_s8_t *t, size_t all) {
+    #ifdef ENGRAM_WIDE
+    (void)t, (void)all;
+    return true;
+    #else
+    return t->quick && all >= 4 && engram_columns_s8_positions(t->n, all) != 0;
     #endif
-    (void)all;
-    return engram_columns_s8_positions(t->n, least) >= least;
 }
 
 // The last n = 1 to 3 bytes of a row, filled up with zeros; `fours` times four stand before them.
@@ -354,68 +368,78 @@ COLUMNS(4, EXACT)
 COLUMNS(2, QUICK)
 COLUMNS(2, EXACT)
 
-static inline int8_t *store(const engram_columns_s8_t *t, int8_t *o, uint32_t c0, size_t k) {
-    const int32_t mult = t->mult[k], shift = t->shift[k], out_zp = t->out_zp;
-    const size_t K = 1;
-    if (t->quick) {
-        QUICK(0)
-    } else {
-        EXACT(0)
-    }
-    return o;
-}
-
-static int8_t *finish(const engram_columns_s8_t *t, int8_t *out, uint32_t c0, size_t k, const int8_t *w,
-    const uint32_t *last, size_t rest, size_t fours) {
-    LAST_WEIGHTS(EACH_1)
-    return store(t, out, c0, k);
-}
-
-#define COLUMN_START(j) \
-    engram_acc_t c##j = (uint32_t)t->bias[k + j]; \
-    const int8_t *wp##j = row + j * n;
-#define COLUMN_FINISH(j) out = finish(t, out, c##j, k + j, wp##j, last, rest, fours);
-
-// One window: four channels share its loads.
-static void columns_1(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) {
-    const size_t n = t->n, fours = n / 4, rest = n % 4, K = t->K;
-    const uint32_t *last = columns + 2 * fours;
-    const int8_t *row = t->w;
+// Adds the products of a piece of a window, widened, to the sums of K channels, n bytes apart.
+static void add_piece(uint32_t *sums, const uint32_t *columns, const int8_t *w, size_t n, size_t piece, size_t K) {
+    const size_t fours = piece / 4, rest = piece % 4;
     size_t k = 0;
-    if (t->quick && rest == 0 && fours != 0 && K >= 4) {
+    if (fours != 0 && K >= 4) {
+        engram_pairs_1x4(sums, columns, w, (ptrdiff_t)n, fours, K / 4);
         k = K - K % 4;
-        engram_pairs_1x4_t blocks = {
-            columns, row, (ptrdiff_t)n, fours, t->bias, t->mult, t->shift, out, t->out_zp, k / 4,
-        };
-        engram_pairs_1x4(&blocks);
-        row += k * n, out += k;
     }
-    for (; K - k >= 4; k += 4, row += 4 * n) {
-        EACH_4(COLUMN_START)
-        for (size_t i = 0; i < fours; i++) {
-            const uint32_t even = columns[2 * i], odd = columns[2 * i + 1];
-            EACH_4(MAC_4)
-        }
-        EACH_4(COLUMN_FINISH)
-    }
-    for (; k < K; k++, row += n) {
-        uint32_t c0 = (uint32_t)t->bias[k];
-        for (size_t i = 0; i < fours; i++) {
+    for (size_t j = rest != 0 ? 0 : k; j < K; j++) {
+        const uint32_t *last = columns + 2 * fours;
+        const int8_t *row = w + j * n;
+        uint32_t c0 = sums[j];
+        for (size_t i = 0; j >= k && i < fours; i++) {
             const uint32_t v = engram_load4(row + 4 * i);
             c0 = engram_multiply_pairs(columns[2 * i], engram_even_pair(v), c0);
             c0 = engram_multiply_pairs(columns[2 * i + 1], engram_odd_pair(v), c0);
         }
-        out = finish(t, out, c0, k, row + 4 * fours, last, rest, fours);
+        row += 4 * fours;
+        if (rest != 0) {
+            const uint32_t v = last_bytes(row, rest, fours), even = engram_even_pair(v), odd = engram_odd_pair(v);
+            LAST(0)
+        }
+        sums[j] = c0;
+    }
+}
+
+// Sums to bytes side by side, from channel k on.
+static void store(const engram_columns_s8_t *t, int8_t *o, const uint32_t *sums, size_t k, size_t n) {
+    const int32_t *mult = t->mult + k, *shift = t->shift + k, out_zp = t->out_zp;
+    for (; n != 0; n--, mult++, shift++) {
+        const uint32_t sum = *sums++;
+        if (!t->quick) {
+            const int32_t v = (t->once ? engram_requantize_once : engram_requantize)(sum, *mult, *shift);
+            *o++ = engram_shift_s8(v, out_zp, t->act_min, t->act_max);
+        } else if (t->once) {
+            *o++ = (int8_t)engram_requantize_pairs_once(sum, *mult, -*shift, out_zp);
+        } else {
+            o = engram_store_pairs(o, 1, sum, *mult, -*shift, out_zp);
+        }
+    }
+}
+
+void engram_window_s8(const engram_columns_s8_t *t, const engram_window_s8_t *window, uint32_t *columns,
+    int8_t *out) {
+    enum { SUMS = 64 };  // channels at a time
+    uint32_t sums[SUMS];
+    const int8_t *w = t->w + window->w;
+    for (size_t k = 0, n_k; k < t->K; k += n_k, w += n_k * t->n) {
+        n_k = t->K - k < SUMS ? t->K - k : SUMS;
+        for (size_t j = 0; j < n_k; j++) {
+            sums[j] = (uint32_t)t->bias[k + j];
+        }
+        const int8_t *x2 = window->x, *w2 = w;
+        for (size_t n2 = window->n2; n2 != 0; n2--, x2 += window->x2, w2 += window->w2) {
+            const int8_t *x1 = x2, *w1 = w2;
+            for (size_t n1 = window->n1; n1 != 0; n1--, x1 += window->x1, w1 += window->w1) {
+                for (size_t at = 0, piece; at < window->n0; at += piece) {
+                    piece = window->n0 - at < ENGRAM_COLUMN_BYTES ? window->n0 - at : ENGRAM_COLUMN_BYTES;
+                    engram_column_s8(columns, 1, 0, x1 + at, piece, window->offset);
+                    add_piece(sums, columns, w1 + at, t->n, piece, n_k);
+                }
+            }
+        }
+        store(t, out + k, sums, k, n_k);
     }
 }
 
 void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t positions, int8_t *out) {
     if (positions == 4) {
         (t->quick ? columns_4_QUICK : columns_4_EXACT)(t, columns, out);
-    } else if (positions == 2) {
-        (t->quick ? columns_2_QUICK : columns_2_EXACT)(t, columns, out);
     } else {
-        columns_1(t, columns, out);
+        (t->quick ? columns_2_QUICK : columns_2_EXACT)(t, columns, out);
     }
 }
 

@@ -28,6 +28,7 @@ typedef struct {
     const int32_t *mult, *shift;
     int32_t range[3];          // zero point of the result, act_min, act_max
     bool right;                // every shift is below 0
+    engram_acc_t *sums;        // not NULL: where the sums of one position go, and nothing to out
 } engram_run_s8_t;
 
 // Four channels, one channel; x shared by the channels.
@@ -83,6 +84,18 @@ static inline int32_t engram_requantize(engram_acc_t acc, int32_t mult, int32_t 
     return engram_halve(engram_high_product((int32_t)acc, mult), shift);
 }
 
+// The same product rounded once, halves upwards, as TensorFlow Lite's interpreter has it in dense
+// layers. Beyond int32 it wraps.
+static inline int32_t engram_requantize_once(engram_acc_t acc, int32_t mult, int32_t shift) {
+    const uint32_t low = acc * (uint32_t)mult;
+    const uint32_t high = (uint32_t)engram_high_product((int32_t)acc, mult) - (low >> 30 & 1);  // floor
+    if (shift >= 0) {
+        return (int32_t)((high << shift) + (((low & 0x7fffffffu) + (1u << (30 - shift))) >> (31 - shift)));
+    }
+    const int32_t half = (int32_t)high >> (-shift - 1);
+    return (half >> 1) + (half & 1);
+}
+
 static inline int8_t engram_clamp_s8(int32_t v, int32_t low, int32_t high) {
     return (int8_t)(v < low ? low : v > high ? high : v);
 }
@@ -97,9 +110,9 @@ static inline int8_t engram_shift_s8(int32_t v, int32_t zero_point, int32_t low,
 // ---- columns: only where engram_simd.h defines ENGRAM_PAIRS ----------------------------------
 // Windows of x widened to 16 bits once, with the offset added, for all output channels: on the
 // stack, ENGRAM_COLUMN_WORDS words, so for windows of up to 144 bytes four at a time. With
-// ENGRAM_WIDE for windows of up to 288 bytes two at a time, of up to 576 one.
+// ENGRAM_WIDE for windows of up to 288 bytes two at a time, and longer ones by themselves.
 
-enum { ENGRAM_COLUMN_WORDS = 288 };
+enum { ENGRAM_COLUMN_WORDS = 288, ENGRAM_COLUMN_BYTES = 2 * ENGRAM_COLUMN_WORDS };
 
 typedef struct {
     const int8_t *w;           // (K, n)
@@ -107,13 +120,17 @@ typedef struct {
     const int32_t *bias, *mult, *shift;
     int32_t out_zp, act_min, act_max;
     bool quick;                // |sums| stay below 2**30, every shift is below 0, nothing to clamp but int8
+    bool once;                 // rounds once; only of engram_window_s8
 } engram_columns_s8_t;
 
-// Whether it can be done, `least` at a time, where there are `all` windows.
-bool engram_columns_s8_suit(const engram_columns_s8_t *t, size_t all, size_t least);
+engram_columns_s8_t engram_columns_s8_of(const int8_t *w, const int32_t *bias, const int32_t *mult,
+    const int32_t *shift, const int32_t *q, size_t n, size_t K, bool quick);
 
-// How many windows of n bytes are taken at a time where there are `left` more: 4, 2, 1, or 0 (too
-// long). Without ENGRAM_WIDE it is 4 even where fewer are left.
+// Whether it can be done where there are `all` windows.
+bool engram_columns_s8_suit(const engram_columns_s8_t *t, size_t all);
+
+// How many windows of n bytes are taken at a time where there are `left` more: 4, 2, or 1. Without
+// ENGRAM_WIDE it is 4 even where fewer are left, or 0: too long.
 size_t engram_columns_s8_positions(size_t n, size_t left);
 
 // Widens window p of those taken at a time.
@@ -121,5 +138,18 @@ void engram_column_s8(uint32_t *columns, size_t positions, size_t p, const int8_
 
 // out (windows, K): those widened against every channel.
 void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t windows, int8_t *out);
+
+// Only with ENGRAM_WIDE: one window of any length where it lies, in n2 times n1 pieces of n0 bytes,
+// the steps between them as above; w2 and w1 from the place of its first piece in a row of weights.
+typedef struct {
+    const int8_t *x;
+    ptrdiff_t w;
+    size_t n2, n1, n0;
+    ptrdiff_t x2, x1, w2, w1;
+    int32_t offset;
+} engram_window_s8_t;
+
+// out (K): that window against every channel. columns: to widen it in.
+void engram_window_s8(const engram_columns_s8_t *t, const engram_window_s8_t *window, uint32_t *columns, int8_t *out);
 
 #endif

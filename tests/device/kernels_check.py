@@ -183,6 +183,7 @@ _WIDE = (
     (1, 3, 4, 34, 6, 3, 3, 2, 1, 1, 1, 1, 1, 2, 4),
     (1, 4, 5, 16, 20, 3, 3, 1, 1, 1, 1, 1, 1, 4, 5),
 )
+_LONG = ((2, 1159, 6), (1, 37, 70))  # rows in pieces, more channels than are summed at a time
 _N = tuple((n,) for n in VECTOR)
 _POOL = ((1, 1, 1), (2, 4, 3), (3, 16, 5), (0, 2, 2), (2, 2, 0))
 _SOFTMAX = ((1, 1), (2, 3), (5, 10), (0, 4))
@@ -216,7 +217,7 @@ CASES = (
     (depthwise_s8, 1, True, _S8),
     (conv2d_s8_no_clamp, 1, True, _S8 + _WIDE),
     (depthwise_s8_no_clamp, 1, True, _S8 + _WIDE),
-    (dense_s8_no_clamp, 1, True, DENSE),
+    (dense_s8_no_clamp, 1, True, DENSE + _LONG),
     (dense_s8, 1, True, DENSE),
     (avgpool_s8, 1, True, _S8),
 )

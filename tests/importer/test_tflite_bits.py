@@ -7,10 +7,6 @@ import pytest
 from engram_host.imports import original, tflite_file, tflite_network
 from importer.int8_networks import NETWORKS
 
-# TensorFlow Lite's interpreter rounds once in a dense layer, its kernels for microcontrollers
-# twice, as in all other layers and as a board does.
-ROUNDED_ONCE = ("dense", "dense_per_channel")
-
 
 def interpreted(content, seed, count=6):
     """(inputs, outputs) of the reference interpreter, int8."""
@@ -40,7 +36,4 @@ def test_an_operator_gives_the_bits_of_the_interpreter(name, seed):
     assert [layer.reason for layer in net.layers if layer.reason] == []
     out = original.values(net, x)[net.outputs[0]].reshape(expected.shape)
     difference = np.abs(out.astype(int) - expected)
-    if name in ROUNDED_ONCE:
-        assert difference.max() <= 1 and (difference > 0).mean() < 0.02
-    else:
-        assert not difference.any()
+    assert not difference.any()

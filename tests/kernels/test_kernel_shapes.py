@@ -122,13 +122,22 @@ def test_avgpool_s8_is_tflite(kernels, data, B, geom):
     assert out == tflite.average_pool(x, geom, q, B)
 
 
-def requantized(kernels, acc, mult, shift):
+def conv2d_of_a_bias(kernels, *args):
+    """The pixel of a pointwise layer whose input is 0."""
+    pixel = array("i", [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1])
+    *args, q = args
+    kernels.conv2d_s8(args[0], b"\0", b"\0", *args[1:], pixel, q, 1)
+
+
+def dense_of_a_bias(kernels, out, bias, mult, shift, q):
+    kernels.dense_s8(out, b"", b"", bias, mult, shift, q, 1, 0, 1)
+
+
+def requantized(kernels, acc, mult, shift, kernel=conv2d_of_a_bias):
     """One accumulator through a kernel, clamped to int8."""
     out = bytearray(1)
-    one = array("i", [0])
-    q = array("i", [0, 0, -128, 127])
-    one[0] = acc
-    kernels.dense_s8(out, b"", b"", one, array("i", [mult]), array("i", [shift]), q, 1, 0, 1)
+    numbers = (array("i", [v]) for v in (acc, mult, shift))
+    kernel(kernels, out, *numbers, array("i", [0, 0, -128, 127]))
     return struct.unpack("b", out)[0]
 
 
@@ -142,6 +151,28 @@ def requantized(kernels, acc, mult, shift):
 def test_requantization_is_tflite(kernels, acc, mult, shift):
     target = tflite.multiply_by_quantized_multiplier(acc, mult, shift)
     assert requantized(kernels, acc, mult, shift) == min(max(target, -128), 127)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+@given(
+    acc=st.integers(-(2**31), 2**31 - 1),
+    mult=multipliers | st.integers(0, 9),
+    shift=st.integers(-31, 0),
+)
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_a_dense_layer_rounds_once(kernels, acc, mult, shift):
+    target = tflite.rounded_once(acc, mult, shift)
+    result = requantized(kernels, acc, mult, shift, dense_of_a_bias)
+    assert result == min(max(target, -128), 127)
+
+
+@pytest.mark.parametrize("kernels", BACKENDS)
+def test_a_dense_layer_rounds_halves_upwards(kernels):
+    half = 1 << 30  # times one half
+    # 1.25, which two roundings make 2; then halves, and a factor above 1
+    for acc, shift, target in ((5, -1, 1), (6, -1, 2), (-6, -1, -1), (-3, 0, -1), (3, 0, 2)):
+        assert requantized(kernels, acc, half, shift, dense_of_a_bias) == target
+    assert requantized(kernels, -5, 3 << 28, 1, dense_of_a_bias) == -4  # of -3.75
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)

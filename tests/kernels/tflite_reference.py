@@ -1,9 +1,13 @@
 """int8 inference as TensorFlow Lite specifies it, written from the specification alone.
 
 Plain loops over NHWC arrays of Python-sized integers, its own requantization with the
-specification's two roundings (a nudged, truncating division; then a rounding shift). It shares
-nothing with the kernels and is asked for valid models only, where nothing overflows.
+specification's two roundings (a nudged, truncating division; then a rounding shift), in dense
+layers with the one of its interpreter. It shares nothing with the kernels and is asked for valid
+models only, where nothing overflows.
 """
+
+from fractions import Fraction
+from math import floor
 
 import numpy as np
 
@@ -38,11 +42,17 @@ def multiply_by_quantized_multiplier(x, multiplier, shift):
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(x, multiplier), right)
 
 
-def finish(acc, multiplier, shift, q):
+def rounded_once(x, multiplier, shift):
+    """The nearest integer of the real product, halves upwards."""
+    y = floor(Fraction(x * multiplier, 1 << 31) * Fraction(2) ** shift + Fraction(1, 2))
+    assert INT32_MIN <= y <= INT32_MAX, "not a valid model"
+    return y
+
+
+def finish(acc, multiplier, shift, q, scaled=multiply_by_quantized_multiplier):
     assert INT32_MIN <= acc <= INT32_MAX, "not a valid model"
     _, output_zero_point, low, high = q
-    y = multiply_by_quantized_multiplier(acc, multiplier, shift) + output_zero_point
-    return min(max(y, low), high)
+    return min(max(scaled(acc, multiplier, shift) + output_zero_point, low), high)
 
 
 def taps(geom, out_y, out_x):
@@ -117,7 +127,7 @@ def fully_connected(x, w, bias, mult, shift, q, batches, depth, units):
             acc = 0
             for d in range(depth):
                 acc += w[m, d] * (x[n, d] - q[0])
-            out[n, m] = finish(acc + bias[m], mult[m], shift[m], q)
+            out[n, m] = finish(acc + bias[m], mult[m], shift[m], q, rounded_once)
     return out.tobytes()
 
 

@@ -27,7 +27,7 @@ if np.zeros(1, dtype=_F).itemsize != 4:
 import engram.kernels.demands as check
 import engram.kernels.python as _py
 
-from .parts import NO_LABEL, clamp, requantize, store_s8, wrap
+from .parts import NO_LABEL, finish_s8, requantize, requantize_once
 from .python import *  # noqa: F403
 
 
@@ -267,12 +267,11 @@ if _ULAB:
     def _s8(buf, rows, columns):
         return np.frombuffer(memoryview(buf), dtype=np.int8).reshape((rows, columns))
 
-    def _finish_s8(out, at, acc, bias, mult, shift, q):
+    def _finish_s8(out, at, acc, bias, mult, shift, q, scaled=requantize):
         """Accumulators (rows, channels), of whole numbers, to int8 from element `at` on."""
         k = 0
         for v in memoryview(acc.reshape((acc.size,))):
-            v = requantize(wrap(int(v) + bias[k]), mult[k], shift[k]) + q[1]
-            store_s8(out, at, clamp(v, q[2], q[3]))
+            finish_s8(out, at, int(v) + bias[k], mult[k], shift[k], q, scaled)
             at += 1
             k = (k + 1) % len(bias)
         return at
@@ -298,7 +297,7 @@ if _ULAB:
         if B * N * M == 0 or N > _EXACT:
             return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         acc = np.dot(_s8(x, B, N) * 1.0 - q4[0], _s8(w, M, N).transpose())
-        _finish_s8(out, 0, acc, bias, mult, shift, q4)
+        _finish_s8(out, 0, acc, bias, mult, shift, q4, requantize_once)
 
 
 if not _ULAB:
@@ -537,13 +536,18 @@ if not _ULAB:
     def _wrap(v):
         return ((v + 2**31) & 0xFFFFFFFF) - 2**31
 
-    def _finish_s8(acc, mult, shift, q):
-        """Accumulators (positions, channels) to int8, as python does one of them."""
-        mult, shift = _int(mult), _int(shift)
+    def _twice(acc, mult, shift):
         left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
-        high = (_wrap(_wrap(acc) << left) * mult + (1 << 30)) >> 31
+        high = (_wrap(acc << left) * mult + (1 << 30)) >> 31
         mask = (1 << right) - 1
-        y = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0)) + q[1]
+        return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+
+    def _once(acc, mult, shift):
+        return _wrap((acc * mult + (1 << 30 - shift)) >> 31 - shift)
+
+    def _finish_s8(acc, mult, shift, q, scaled=_twice):
+        """Accumulators (positions, channels) to int8, as python does one of them."""
+        y = scaled(_wrap(acc), _int(mult), _int(shift)) + q[1]
         return np.clip(y, q[2], q[3]).ravel()
 
     def _product(a, b):
@@ -584,7 +588,7 @@ if not _ULAB:
             return _py.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
         rows = _s8(x).reshape(B, N).astype(np.int64) - entries[0]
         acc = _product(rows, _s8(w).reshape(M, N).T) + _int(bias)
-        _s8(out)[:] = _finish_s8(acc, mult, shift, entries)
+        _s8(out)[:] = _finish_s8(acc, mult, shift, entries, _once)
 
     def avgpool_s8(out, x, geom, q, B):
         geom, q = check.avgpool_s8(out, x, geom, q, B)

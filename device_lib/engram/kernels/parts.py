@@ -72,10 +72,14 @@ def requantize(acc, mult, shift):
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
 
 
-def finish_s8(out, at, acc, mult, shift, q):
+def requantize_once(acc, mult, shift):
+    """The same rounded once, halves upwards."""
+    return wrap((acc * mult + (1 << 30 - shift)) >> 31 - shift)
+
+
+def finish_s8(out, at, acc, mult, shift, q, scaled=requantize):
     """Element `at` of an int8 result from its sum."""
-    v = requantize(wrap(acc), mult, shift) + q[1]
-    store_s8(out, at, clamp(v, q[2], q[3]))
+    store_s8(out, at, clamp(scaled(wrap(acc), mult, shift) + q[1], q[2], q[3]))
 
 
 def packed_size(n, bits):

@@ -25,7 +25,7 @@ import engram.kernels.demands as check
 from .audio import *  # noqa: F403
 from .int8 import *  # noqa: F403
 from .layers import *  # noqa: F403
-from .parts import NO_LABEL, add_rows, clamp, finish_s8, s8, store_s8, windows
+from .parts import NO_LABEL, add_rows, clamp, finish_s8, requantize_once, s8, store_s8, windows
 from .q8 import *  # noqa: F403
 from .replay import *  # noqa: F403
 from .some import *  # noqa: F403
@@ -307,14 +307,16 @@ def depthwise_s8(out, x, w, bias, mult, shift, geom, q, B):
 
 
 def dense_s8(out, x, w, bias, mult, shift, q, B, N, M):
-    """out (B, M) = requantize(x (B, N) @ w (M, N).T + bias (M)); mult (M), shift (M), q (4)"""
+    """out (B, M) = requantize(x (B, N) @ w (M, N).T + bias (M)), rounded once, halves upwards;
+    mult (M), shift (M), q (4)
+    """
     bias, mult, shift, q = check.dense_s8(out, x, w, bias, mult, shift, q, B, N, M)
     for i in range(B):
         for m in range(M):
             acc = bias[m]
             for n in range(N):
                 acc += (s8(x[i * N + n]) - q[0]) * s8(w[m * N + n])
-            finish_s8(out, i * M + m, acc, mult[m], shift[m], q)
+            finish_s8(out, i * M + m, acc, mult[m], shift[m], q, requantize_once)
 
 
 def avgpool_s8(out, x, geom, q, B):

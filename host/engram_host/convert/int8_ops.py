@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .float_ops import Described, Tensors
-from .quantize import INT8_MAX, INT8_MIN, INT32_MAX, Scale, requantize
+from .quantize import INT8_MAX, INT8_MIN, INT32_MAX, Scale, requantize, requantize_once
 from .windows import node_windows, scattered
 
 I8 = NDArray[np.int8]
@@ -26,11 +26,13 @@ def apply(node: Described, tensors: Tensors, *inputs: NDArray[Any]) -> I8:
     return INT8[node["op"]].compute(node, tensors, *inputs)
 
 
-def _finish(node: Described, tensors: Tensors, acc: I64) -> I8:
+def _finish(
+    node: Described, tensors: Tensors, acc: I64, scaled: Callable[..., I64] = requantize
+) -> I8:
     """Accumulators (..., channels) with bias, scaled, clamped to the activation's range."""
     out_zp, act_min, act_max = node["q"][1:]
     acc = acc + tensors["bias"].astype(np.int64)
-    values = requantize(acc, tensors["mult"], tensors["shift"])
+    values = scaled(acc, tensors["mult"], tensors["shift"])
     return np.clip(values + out_zp, act_min, act_max).astype(np.int8)
 
 
@@ -59,7 +61,7 @@ def _conv2d_t(node: Described, tensors: Tensors, x: I8) -> I8:
 
 def _dense(node: Described, tensors: Tensors, x: I8) -> I8:
     rows = _centred(node, x).reshape(len(x), -1)
-    return _finish(node, tensors, rows @ tensors["w"].astype(np.int64).T)
+    return _finish(node, tensors, rows @ tensors["w"].astype(np.int64).T, requantize_once)
 
 
 def _scale_shift(node: Described, tensors: Tensors, x: I8) -> I8:
