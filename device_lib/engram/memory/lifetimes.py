@@ -57,7 +57,8 @@ class Timeline:
             lambda name: (spans[name][0] - spans[name][1], -sizes[name][1]),
             lambda name: (name not in self._always, -sizes[name][1]),
         ):
-            todo.sort(key=order)
+            # neither sort() nor dict of MicroPython keeps an order, and hosts are to agree
+            todo.sort(key=lambda name: order(name) + (spans[name][0], name))
             rows = _first_fit(todo, sizes, spans)
             if best is None or _end(rows) < _end(best):
                 best = rows
