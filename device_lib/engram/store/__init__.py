@@ -12,7 +12,8 @@ REPLAY_FORMAT.md, beside this file, describes every byte.
 
 from .checkpoint import Checkpoints
 from .log import ReplayStore
-from .regions import Region, regions, units_of
+from .region import Region
+from .regions import regions, units_of
 
 __all__ = (
     "Checkpoints", "FileFlash", "RamFlash", "Region", "ReplayStore", "regions", "units_of",

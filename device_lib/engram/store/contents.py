@@ -3,7 +3,7 @@
 from .checkpoint import HEADER_BYTES, unpack_header
 from .format import EMPTY
 from .log import ReplayStore
-from .regions import Region
+from .region import Region
 from .wipe import first_header
 
 

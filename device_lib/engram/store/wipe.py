@@ -5,7 +5,7 @@ from .flash import Flash
 from .format import HEADER_BYTES, MAGIC, unpack_header
 from .geometry import extended
 from .log import ReplayStore
-from .regions import Region
+from .region import Region
 
 
 def first_header(dev):
