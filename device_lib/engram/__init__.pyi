@@ -196,6 +196,7 @@ def load(
     bits: int | None = None,
     beat: Callable[[], object] | None = None,
     fresh: bool = False,
+    in_place: bool = False,
     **options: Unpack[_OpenOptions],
 ) -> Learner: ...
 

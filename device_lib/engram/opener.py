@@ -28,7 +28,9 @@ _HELD = (
 # What is dropped before the arena is allocated, and loaded again: a learner's code beside it. Of
 # the store not what a board's device is made of.
 _AROUND = ("engram.continual", "engram.store")
-_DEVICES = ("engram.store.file_units", "engram.store.blockdev", "engram.store.nor")
+_DEVICES = (
+    "engram.store.file_units", "engram.store.blockdev", "engram.store.nor", "engram.store.region",
+)
 # Modules that are needed until it is open.
 _OPENING = (
     "engram.nn.model", "engram.nn.net", "engram.nn.safetensors", "engram.store.wipe",
@@ -37,7 +39,7 @@ _OPENING = (
 
 
 def open_learner(
-    path, board=None, heap_base=None, bits=None, beat=None, fresh=False, **options
+    path, board=None, heap_base=None, bits=None, beat=None, fresh=False, in_place=False, **options
 ):
     """A Learner for the model file at `path`, with the samples and the learned state of a board.
 
@@ -50,6 +52,9 @@ def open_learner(
     there has, BITS in a new one.
     beat: None, or called whenever flash was written or looked through, now and later.
     fresh: True erases the samples and the learned state that are there, whatever they are of.
+    in_place: True reads the int8 weights where the file lies in memory, which takes no RAM: a PC
+    maps the file. "flash:NAME" (`engram push model --place flash`) and files of ROMFS lie in
+    memory without being asked.
     options: Learner's other arguments, by name. Another strategy, policy or number of classes
     than the saved state has takes over its parameters. Other bits, or a state that needs more
     flash than was set aside, are refused where samples or a state would be lost.
@@ -57,12 +62,12 @@ def open_learner(
     released: its memory is needed. Raises ModelError, FitError, StoreError.
     """
     try:
-        return _open(path, board, heap_base, bits, beat, fresh, options)
+        return _open(path, board, heap_base, bits, beat, fresh, in_place, options)
     finally:
         collect_rarely()  # all that stays is there
 
 
-def _open(path, board, heap_base, bits, beat, fresh, options):
+def _open(path, board, heap_base, bits, beat, fresh, in_place, options):
     board = board or board_of(path, options)
     path = _found(path, board)
     release(board)
@@ -79,7 +84,7 @@ def _open(path, board, heap_base, bits, beat, fresh, options):
             beat()  # where code is in files an attempt takes long
         try:
             learner, pieces = _before_load(
-                path, board, heap_base, bits, beat, fresh, options, spared
+                path, board, heap_base, bits, beat, fresh, in_place, options, spared
             )
             learner.path = path
             learner.load()
@@ -111,7 +116,7 @@ def _found(path, board):
     return find(path, root, ModelError, "send it: engram push model FILE")
 
 
-def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
+def _before_load(path, board, heap_base, bits, beat, fresh, in_place, options, spared):
     """(a Learner with the weights of the model file, pieces of heap that work with it needs). In a
     blank store are the latents that the file carries. spared: as opening.prepare() takes it.
 
@@ -125,8 +130,9 @@ def _before_load(path, board, heap_base, bits, beat, fresh, options, spared):
     free = heap_free()
     code = free - code
     from .continual.opening import prepare
+    from .places import opened
 
-    with open(path, "rb") as stream:
+    with opened(path, in_place, board) as stream:
         spec = ModelSpec(stream)
         if options.get("classes") is not None:
             spec.widen(options["classes"])
@@ -276,8 +282,9 @@ def _legacy_ids(spec, path):
     if not path:
         return legacy_ids(spec)
     from .nn.model import ModelSpec
+    from .places import opened
 
-    with open(path, "rb") as stream:
+    with opened(path) as stream:
         return legacy_ids(ModelSpec(stream))
 
 

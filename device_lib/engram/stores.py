@@ -24,10 +24,10 @@ def stores(open_flash, spec, board, bits, beat, fresh, saved_bytes, path, option
         except StoreError as e:
             if again:
                 raise
-            _make_way(device, program_bytes, e)
+            make_way(device, program_bytes, e)
 
 
-def _make_way(device, program_bytes, error):
+def make_way(device, program_bytes, error):
     """Wipes a region that holds no sample and no state, for a learner that it was not made for.
     Raises StoreError where something would be lost."""
     from .continual.numbers import PAST

@@ -238,16 +238,21 @@ def push_model(
     *,
     name: str = MODEL,
     class_names: ClassNames = None,
+    place: str = "file",
     **options: Any,
 ) -> dict[str, Any]:
     """Put a model on a board and open it. options: batch, lr, scope, ..., as for learn().
+
+    place: "file", a file of the board, whose weights are copied to RAM; "flash", a slot in flash
+    that the processor reads as memory, where int8 weights are read in place. It is open as
+    "flash:" + name then.
 
     class_names: in the order of their labels, or a file with a line per name; kept with the model.
     What the board had learned with the same model before is loaded. Returns the learner's facts.
     """
     with _device(port) as device:
         names = None if class_names is None else _names(class_names, device)
-        return device.push_model(path, name, names, **options)
+        return device.push_model(path, name, names, place, **options)
 
 
 def push_data(
@@ -803,7 +808,7 @@ def plan(
     boards: names; none: all. port: plan for the board there, which is asked for its free memory
     and files. replay_slots: samples to be kept in flash, 0: as many as it holds.
     learner: bits, strategy, scope, depth, classes, micro, optimiser, momentum, clip, keep,
-    skip, recompute, as the learner takes them.
+    skip, recompute, as the learner takes them; place, as push_model() takes it.
     """
     from engram_host.planning.report import plan_report
 

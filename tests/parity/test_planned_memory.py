@@ -48,6 +48,23 @@ measure()
 """
 
 
+TO_FLASH = """
+from binascii import crc32
+from engram.places import slots_of
+import engram_board
+device = engram_board.model_device()
+for block in range(device.ioctl(4, 0)):
+    device.ioctl(6, block)
+def to_flash():
+    data = open({name!r}, "rb").read()
+    slots = slots_of()
+    slots.put_open({name!r}, len(data), crc32(data))
+    slots.put_data(0, data)
+    slots.put_close()
+to_flash()
+"""
+
+
 @pytest.fixture(scope="module", params=("qemu_m4f", "virtual_pico"))
 def board(request, tmp_path_factory):
     ready(request.param)
@@ -90,9 +107,8 @@ def few_on_the_pico(request):
 def check(board, name, batch, bits=8, **options):
     """Compares; returns whether the learner recomputes activations."""
     board.transport.enter_raw_repl(soft_reset=True)
-    output = board.exec(
-        MEASURE.format(name=name + ".safetensors", batch=batch, bits=bits, options=options)
-    )
+    name += ".safetensors"
+    output = board.exec(MEASURE.format(name=name, batch=batch, bits=bits, options=options))
     planned, measured, recompute = output.split(None, 2)
     print(f"{name}, batch {batch}: planned {planned}, measured {measured}")
     assert int(planned) == pytest.approx(int(measured), rel=0.01)
@@ -106,6 +122,21 @@ def check(board, name, batch, bits=8, **options):
 )
 def test_planned_is_measured(board, name, batch):
     assert not check(board, name, batch)
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_planned_is_measured_where_weights_are_read_in_place(board):
+    name = "digits.safetensors"
+    board.transport.enter_raw_repl(soft_reset=True)
+    try:
+        board.exec(TO_FLASH.format(name=name))
+        assert not check(board, "flash:digits", 16)
+    finally:
+        board.exec("from engram.places import slots_of")
+        board.exec(f"slots_of().remove({name!r})")
+        board.exec("import engram_board as b; d = b.model_device()")
+        board.exec("for i in range(d.ioctl(4, 0)): d.ioctl(6, i)")
 
 
 @pytest.mark.board

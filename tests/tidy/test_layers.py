@@ -17,7 +17,7 @@ DEVICE = ROOT / "device_lib" / "engram"
 HOST = ROOT / "host" / "engram_host"
 
 BASE = {"errors", "compat"}
-PC = {"pc", "pc.compat", "pc.board", "pc.arrays"}  # CPython's part: no board has it
+PC = {"pc", "pc.compat", "pc.board", "pc.arrays", "pc.mapped"}  # CPython's part: no board has it
 TRAINING = {"continual", "nn", "memory", "backend", "npy"}
 # Parse and describe a model; compute nothing.
 DATA = {"nn.model", "nn.graph", "nn.ops", "nn.formats", "nn.objectives", "nn.geometry", "nn.names"}
@@ -41,7 +41,7 @@ DEVICE_ROWS = {
     "compat": {"pc.compat"},  # its half for CPython
     "pc.compat": set(),
     "pc": {"store.blockdev"} | BASE,  # loaded by compat, by name
-    "places": set(),
+    "places": {"store.slots"} | BASE,
     "kernels.python": KERNEL_PARTS | RECORD,  # the definition: it can be read alone
     "kernels.numpy": KERNEL_PARTS | {"kernels.python"},  # inherits what it does not do better
     **dict.fromkeys(KERNEL_PARTS, KERNEL_PARTS | RECORD),
@@ -83,13 +83,15 @@ DEVICE_ROWS = {
     "continual.learner": {"watch.watch", "watch.parts"} | TRAINING | BASE,  # watch(), match()
     "watch": {"watch", "continual.numbers", "continual.reading", "continual.rng"}
     | {"continual.scoring", "continual.vector", "backend"} | BASE,
-    "watch.shift": {"watch", "continual.vector", "nn.model", "nn.names", "backend"} | BASE,
+    "continual.recovery": {"places"} | TRAINING | BASE,
+    "watch.shift": {"watch", "continual.vector", "nn.model", "nn.names", "places", "backend"}
+    | BASE,
     "link.wire": BASE,  # both ends of the line run this file
     "link.phases": BASE,  # the host knows the numbers of the phases from here
     "holder": BASE,
     "link.watches": {"link.calls", "watch.watch", "watch.parts"} | BASE,
     "link.samples": {"vibration", "link", ""} | TRAINING | BASE,
-    "link": {"link", "opener", "holder", "store", ""} | TRAINING | BASE,
+    "link": {"link", "opener", "holder", "places", "store", "stores", ""} | TRAINING | BASE,
     # puts a learner and its store together
     "opener": {"continual", "nn", "store", "stores", "places", "holder"} | BASE,
     "stores": {"continual.numbers", "store"} | BASE,
@@ -105,7 +107,7 @@ DEVICE_OUTSIDE_EXTRA = {
     "kernels.numpy": {"numpy", "ulab"},
     "backend": {"_engram"},
     "compat": {"micropython", "uctypes", "machine", "engram_board"},
-    "pc": {"fcntl", "numpy", "weakref"},
+    "pc": {"fcntl", "mmap", "numpy", "weakref"},
     "link": {"engram_board", "machine"},
 }
 
@@ -181,7 +183,7 @@ HOST_ROWS = {
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
 PURE = DATA | PLANNING | {"errors", "npy", "link.wire", "link.phases", "kernels.demands"}
-PURE |= {"store.format", "store.checkpoint"}
+PURE |= {"store.format", "store.checkpoint", "places"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "continual.config"}
 PURE |= {"continual.composition", "continual.defaults", "watch.quarantine"}
 # The host modules that run the whole library, because they do the board's work on this computer.

@@ -2,6 +2,7 @@
 
 from ..backend import kernels
 from ..compat import bytes_of
+from ..places import opened
 
 
 def set_back(learner):
@@ -20,7 +21,7 @@ def set_back(learner):
 def _to_model_file(learner):
     stage, state = learner.stage, learner.state
     kernels.zero_f32(stage.params)
-    with open(learner.path, "rb") as stream:
+    with opened(learner.path) as stream:
         for i in range(0, len(stage.origins), 3):
             at, offset, n = stage.origins[i : i + 3]
             stream.seek(offset)

@@ -31,7 +31,7 @@ class Agent:
         self.rx = rx
         self.tx = tx
         self.max_payload = getattr(board, "MAX_PAYLOAD_BYTES", MAX_PAYLOAD_BYTES)
-        self.files = Files(board.FS_ROOT)
+        self.files = Files(board.FS_ROOT, board, self.beat)
         self.device = Device(board, self.files, self.beat)
         self.conversation = None
         self.seq = None  # of the last request that was answered

@@ -27,6 +27,7 @@ class Device:
         from .remembered import read
 
         self.model, self.options = read(files.root)  # of the learner that was opened last
+        files.keep, files.make_way = self.model, self._make_way
         forget(_REMEMBERED)
         self.streams = ()
         self.marker = None  # of the phases on pins, while somebody measures
@@ -52,6 +53,13 @@ class Device:
         else:
             self.learner = self.loan = learner
             self.model, self.options = name, options
+
+    def _make_way(self, *args):
+        """Erases a replay log that holds nothing; the learner that had it open is closed."""
+        from ..stores import make_way
+
+        make_way(*args)
+        self.close()
 
     def close(self):
         """Forget the learner; its saved states stay in flash."""
@@ -84,6 +92,7 @@ class Device:
             write(self.files.root, model, options)
             forget(_REMEMBERED)
         self.model, self.options = model, options
+        self.files.keep = model
 
     def forget_work(self):
         """Drop what was begun."""

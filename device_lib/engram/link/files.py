@@ -7,6 +7,7 @@ import os
 from binascii import crc32
 
 from ..errors import CommandError
+from ..places import IN_FLASH, slots_of
 from .wire import PART
 
 _BLOCK_BYTES = 512
@@ -30,6 +31,11 @@ def size_of(path):
         return os.stat(path)[6]
     except OSError:
         return -1
+
+
+def _own(name):
+    """The name of a model in flash without what says that it lies there; "" of others."""
+    return name[len(IN_FLASH) :] if name.startswith(IN_FLASH) else ""
 
 
 def crc_of(path):
@@ -70,10 +76,19 @@ def replace(source, target):
 
 
 class Files:
-    """One file coming in and one going out at a time, below the directory `root`."""
+    """One file coming in and one going out at a time, below the directory `root`.
 
-    def __init__(self, root):
-        self.root = root
+    A name that begins with "flash:" is a model's, in memory-mapped flash of `board`. beat: None,
+    or called during long work.
+
+    .keep   the name of the model in use, which no file that comes takes away
+    .make_way   as store.slots.Slots takes it
+    """
+
+    def __init__(self, root, board=None, beat=None):
+        self.root, self._board, self._beat = root, board, beat
+        self.keep, self.make_way = "", None
+        self._slots = None  # while a model comes into flash
         self._in = None
         self._path = ""
         self._size = 0
@@ -105,6 +120,11 @@ class Files:
 
         "same" says that the board already holds exactly this file: nothing needs to be sent.
         """
+        if name.startswith(IN_FLASH):
+            slots = self._slots = self._slots or slots_of(
+                self._board, self._beat, self.make_way
+            )
+            return slots.put_open(_own(name), size, crc, _own(self.keep or ""))
         self.close()
         path = safe_path(self.root, name)
         if size_of(path) == size and crc_of(path)[1] == crc:
@@ -119,6 +139,8 @@ class Files:
 
     def put_data(self, offset, data):
         """Append `data` at `offset`; offset 0 starts again. Returns the bytes held now."""
+        if self._slots:
+            return self._slots.put_data(offset, data)
         if not self._path:
             raise CommandError("no transfer is open: send PUT_OPEN first")
         if self._in is None:
@@ -146,6 +168,9 @@ class Files:
 
         Returns {"size", "crc"}.
         """
+        if self._slots:
+            slots, self._slots = self._slots, None
+            return slots.put_close()
         path, size, crc = self._path, self._size, self._crc
         if not path:
             raise CommandError("no transfer is open: send PUT_OPEN first")
@@ -178,16 +203,33 @@ class Files:
     def rename(self, name, new):
         """Gives a file another name, in the place of the file that has it."""
         self.close()
+        if name.startswith(IN_FLASH):
+            slots_of(self._board).rename(_own(name), _own(new))
+            return
         replace(safe_path(self.root, name), safe_path(self.root, new))
 
     def name_of(self, path):
         """The name of a file that a program opened by a path; None where it lies elsewhere."""
+        if path.startswith(IN_FLASH):
+            return path
         root = self.root + "/"
         name = path[len(root) :] if path.startswith(root) else path
         return None if name.startswith("/") or size_of(root + name) < 0 else name
 
+    def path_of(self, name):
+        """The path by which a program on the board opens a file."""
+        return name if name.startswith(IN_FLASH) else safe_path(self.root, name)
+
+    def has(self, name):
+        """Whether a file of this name is whole on the board."""
+        if name.startswith(IN_FLASH):
+            return slots_of(self._board).find(_own(name)) is not None
+        return size_of(safe_path(self.root, name)) >= 0
+
     def open(self, name):
         """The file as a readable byte stream. Raises CommandError if there is none."""
+        if name.startswith(IN_FLASH):
+            return slots_of(self._board).open(_own(name))
         try:
             return open(safe_path(self.root, name), "rb")
         except OSError:
@@ -198,12 +240,19 @@ class Files:
     def stat(self, name):
         """{"size", "crc"} of a file."""
         self.open(name).close()
+        if name.startswith(IN_FLASH):
+            slot = slots_of(self._board).find(_own(name))
+            return {"size": slot.size, "crc": slot.crc}
         size, crc = crc_of(safe_path(self.root, name))
         return {"size": size, "crc": crc}
 
     def list(self):
-        """[[name, bytes]], directories walked."""
+        """[[name, bytes]], directories walked; models in flash come first."""
         rows = []
+        if hasattr(self._board, "model_device"):
+            slots = slots_of(self._board).slots()
+            rows = [[IN_FLASH + slot.name, slot.size] for slot in slots]
+            rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
         for name in sorted(os.listdir(self.root)):
             self._list_into(rows, name)
         return rows
@@ -219,6 +268,10 @@ class Files:
     def remove(self, name):
         """Delete a file (and its part file). Raises CommandError if there is neither."""
         self.close()
+        if name.startswith(IN_FLASH):
+            if not slots_of(self._board).remove(_own(name)):
+                raise CommandError("expected a model in flash, got none of name %r" % name)
+            return
         path = safe_path(self.root, name)
         count = 0
         for each in (path, path + PART):
@@ -236,7 +289,7 @@ class Files:
 
     def close(self):
         """Close what is open; a part file keeps what it has."""
-        stream, self._in = self._in, None
+        stream, self._in, self._slots = self._in, None, None
         self._path = ""
         self._unsynced = 0
         self._close_out()

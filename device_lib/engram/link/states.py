@@ -4,7 +4,6 @@ from ..compat import heap_free, heap_used
 from ..holder import hold
 from . import wire
 from .calls import opened, stop
-from .files import safe_path, size_of
 
 _HELD_BYTES = 4096  # the agent itself grows by less; a learner is larger
 # What a learner imports, a part at a time, in the order in which the parts need one another; not
@@ -30,14 +29,12 @@ def open_model(device, model, pushed=None, fresh=False, **options):
 
     files = device.files
     files.close()
-    if size_of(safe_path(files.root, model)) < 0 <= size_of(
-        safe_path(files.root, model + wire.PUSHED)
-    ):
+    if not files.has(model) and files.has(model + wire.PUSHED):
         files.rename(model + wire.PUSHED, model)  # a cut came between the end of one and the other
         pushed = None
     name = pushed or model
     files.open(name).close()  # CommandError if it is not there
-    path = safe_path(files.root, name)
+    path = files.path_of(name)
     load_code(**options)
     device.board.store_device()  # made now: it stays when the learner goes
     device.beat()
@@ -46,7 +43,7 @@ def open_model(device, model, pushed=None, fresh=False, **options):
     )
     if pushed:
         files.rename(pushed, model)
-        learner.path = safe_path(files.root, model)
+        learner.path = files.path_of(model)
         hold(device.board, learner, learner.path, options)
     device.learner = learner
     device.remember(model, options)  # and no others: they may be refused

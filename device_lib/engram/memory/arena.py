@@ -44,23 +44,30 @@ class Arena:
         kernels.zero_f32(block)
         self._floats = memoryview(block)
         self._bytes = memoryview(bytes_of(block))
-        self._offsets = None
+        self._offsets, self._adopted = None, {}
 
     def lay_out(self, offsets):
         """Takes the places of the buffers: the offsets of the Layout with these needs."""
         self._offsets = offsets
 
+    def adopt(self, name, memory):
+        """Buffer `name`, which has no bytes of the block, lies in other memory (bytes)."""
+        self._adopted[name] = memory
+
     def window(self, name, start=0, elems=None):
         """A window of buffer `name` from element `start` on, of `elems` elements; None: all."""
         kind, offset, nbytes = self._offsets[name]
-        size = _ITEM_BYTES[kind]
+        size, memory = _ITEM_BYTES[kind], self._bytes
+        if name in self._adopted:
+            memory, offset = self._adopted[name], 0
+            nbytes = len(memory)
         if elems is None:
             elems = nbytes // size - start
         first, n = offset + start * size, elems * size
         if kind == "f32":
             return self._floats[first // 4 : (first + n) // 4]
-        return self._bytes[first : first + n]
+        return memory[first : first + n]
 
     def close(self):
         """Forgets the names, which only set-up needs."""
-        self._offsets = None
+        self._offsets = self._adopted = None

@@ -69,7 +69,8 @@ class Program:
     .param_elems, .learned_elems
     .streams  {node: array('i') of seed, next number, which noise} of nodes that draw it
     .chosen   {node: channels.Chosen} of those of which chosen channels learn
-    .persistent   names of the int8 and int32 tensors, each a buffer
+    .persistent   names of the int8 and int32 tensors, each a buffer: of no bytes where the graph
+                  has them in place
     .owned    [(node, numbers)] of all tensors
     """
 
@@ -118,7 +119,8 @@ class Program:
                 continue
             per_class = n // node["out"][0] if node["name"] == self.head else 0
             if dtype != "F32":
-                self.sizes[tensor] = (_TENSOR_KINDS[dtype], ITEM_BYTES[dtype] * n)
+                held = 0 if self.graph.in_place else n
+                self.sizes[tensor] = (_TENSOR_KINDS[dtype], ITEM_BYTES[dtype] * held)
                 self.persistent.add(tensor)
                 self._windows[tensor] = (tensor, 0, n, 0)
                 continue

@@ -319,7 +319,10 @@ def _read(spec, program, arena):
         spec.file.read_into(tensor, bytes_of(params[at : at + n]))
         origins.extend(array("I", (at, spec.file.entries[tensor][2], n)))
     for tensor in program.persistent:
-        spec.file.read_into(tensor, arena.window(tensor))
+        if spec.net.in_place:
+            arena.adopt(tensor, spec.file.view(tensor))
+        else:
+            spec.file.read_into(tensor, arena.window(tensor))
     return origins
 
 

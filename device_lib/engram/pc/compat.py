@@ -28,6 +28,16 @@ def forget_below(packages, but):
     """CPython has room: code stays."""
 
 
+def memory_of(stream):
+    """The memory of a stream that has it (.mapped), a memoryview; None for others."""
+    return getattr(stream, "mapped", None)
+
+
+def in_memory(path):
+    """A file as a stream, mapped into memory."""
+    return _load("mapped").Mapped.of(path)
+
+
 def ticks_ms():
     return time.monotonic_ns() // 1000000 & 0x3FFFFFFF
 

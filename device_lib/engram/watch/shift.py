@@ -18,6 +18,7 @@ from ..continual.vector import MINUS_ONE, scalar, square
 from ..errors import DataError
 from ..nn.model import ModelSpec
 from ..nn.names import LATENT
+from ..places import opened
 from .distances import add
 from .records import Latents, floats, need_room, stored
 
@@ -100,7 +101,7 @@ def _layers(learner):
             "expected a model that answers from its latents, got one that learns without answers: "
             "observe() the new samples, and learn() them"
         )
-    with open(learner.path, "rb") as stream:
+    with opened(learner.path) as stream:
         spec = ModelSpec(stream)
         readers = [node for node in spec.net.adaptive if LATENT in node["in"]]
         out = [_windows(learner, spec, node) for node in readers]

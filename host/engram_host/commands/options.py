@@ -369,6 +369,19 @@ def planned(function: F) -> F:
     return function
 
 
+def place(function: F) -> F:
+    """--place: where a model lies on a board."""
+    return click.option(
+        "--place",
+        type=click.Choice(["file", "flash"]),
+        default="file",
+        show_default=True,
+        help="A file, whose int8 weights are copied to RAM, or a slot in memory-mapped flash, "
+        "where they are read in place. There are two slots: the old model serves until the new "
+        "one is open.",
+    )(function)
+
+
 def number_format(function: F) -> F:
     """The number format of what learns."""
     for name in ("rounding", "format"):

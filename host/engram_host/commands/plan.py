@@ -33,6 +33,7 @@ The options that are worth it: engram plan digits.safetensors --board qemu_m4f -
 )
 @search_options
 @options.planned
+@options.place
 @options.port
 @options.json
 @options.debug
@@ -42,6 +43,7 @@ def command(
     batch: int | None,
     replay_slots: int,
     port: str | None,
+    place: str,
     as_json: bool,
     **learner: Any,
 ) -> None:
@@ -72,6 +74,7 @@ def command(
         raise click.UsageError(
             f"--{limits[0]} is a limit of a search: give --data too, labelled samples to learn"
         )
+    settings["place"] = place
     report = api.plan(
         model, boards=boards, port=source, batch=batch or 16, replay_slots=replay_slots, **settings
     )

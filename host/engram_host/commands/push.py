@@ -23,6 +23,7 @@ def command() -> None:
 @command.command(epilog="Example: engram push model digits.safetensors --port qemu_m4f")
 @click.argument("file", type=options.FILE)
 @click.option("--name", default=api.MODEL, show_default=True, help="Its name on the board.")
+@options.place
 @options.learner
 @click.option(
     "--fresh",
@@ -38,7 +39,9 @@ def command() -> None:
 @options.port
 @options.json
 @options.debug
-def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any) -> None:
+def model(
+    file: Path, name: str, place: str, port: str | None, as_json: bool, **learner: Any
+) -> None:
     """Send a model made by `engram convert` and open it.
 
     A board that has learned with this model before goes on from there, also with another
@@ -47,7 +50,8 @@ def model(file: Path, name: str, port: str | None, as_json: bool, **learner: Any
     learner stay in force until others are given.
     """
     with api.connect(port, Bars(output.errors()), output.console_text) as board:
-        result = api.push_model(board, file, name=name, **options.named(learner))
+        settings = options.named(learner)
+        result = api.push_model(board, file, name=name, place=place, **settings)
     if as_json:
         output.show_json(result)
         return

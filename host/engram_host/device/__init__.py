@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram.nn.objectives import WITHOUT_ANSWERS
+from engram.places import IN_FLASH
 from engram.watch.quarantine import BLOCK
 from engram_host.convert import model_file
 from engram_host.device import learner_options
@@ -26,6 +27,7 @@ from engram_host.progress import Reporter, Silent
 from engram_host.samples import Input, Samples, names, remark
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
+PLACES = {"file": "", "flash": IN_FLASH}  # of a model: what stands before its name there
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
 _SLICE_ROWS = 8
 _CLASSIFY = "classify"  # the objective of classes
@@ -124,15 +126,19 @@ class Device:
         path: Path | str,
         name: str = MODEL,
         class_names: Sequence[str] | None = None,
+        place: str = "file",
         **options: Any,
     ) -> dict[str, Any]:
         """Check a model file, send it, open it. Returns what the learner is and needs.
 
         class_names: kept in the file on the board, in the place of those that it has. The model
         that the board has under this name is replaced when the new one has opened; where that is
-        refused, the old one works as before. fresh, of the options: erase samples and states.
+        refused, the old one works as before. place: "file", or "flash" for a slot in memory-mapped
+        flash, where int8 weights take no RAM. fresh, of the options: erase samples and states.
         """
-        path = Path(path)
+        if place not in PLACES:
+            raise InputError(f"expected a place of {', '.join(PLACES)}, got {place!r}")
+        name, path = PLACES[place] + name, Path(path)
         if not path.is_file():
             raise InputError(f"{path}: expected a device model file, got no file")
         with path.open("rb") as stream:
@@ -145,6 +151,8 @@ class Device:
             content = model_file.with_metadata(content, class_names=text)
         fresh = {"fresh": True} if options.pop("fresh", False) else {}
         settings = {**learner_options.for_board(options), **fresh}
+        if fresh and PLACES[place]:
+            self.link.call("store_format")  # its flash is what the model takes
         files = self.files()
         there = files.get(name) == len(content) and self.link.call("stat", name=name)
         if name not in files or (there and there["crc"] == crc32(content)):

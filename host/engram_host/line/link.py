@@ -364,15 +364,8 @@ class Link:
             progress(len(data))
             return False
         at = _kept(remote, data)
-        files = dict(self.call("list"))
-        own = name + wire.PART if at else None
-        leftovers = [part for part in files if part.endswith(wire.PART) and part != own]
-        for part in leftovers:
-            self.call("remove", name=part)
-            del files[part]
-        if leftovers:
-            remote = self._put_open(name, data)
-        room.check({name: len(data)}, remote["space"], files)
+        if "space" in remote:  # of a file system; flash has slots
+            self._make_room(name, data, remote, at)
         progress(at)
         most = self.max_payload - 4
         while at < len(data):
@@ -382,6 +375,19 @@ class Link:
             progress(at)
         self.request(wire.PUT_CLOSE)
         return True
+
+    def _make_room(self, name: str, data: bytes, remote: dict[str, Any], at: int) -> None:
+        """Removes what broken transfers have left, but the `at` bytes of this file. Raises NoRoom
+        where a board's file system has no room for it."""
+        files = dict(self.call("list"))
+        own = name + wire.PART if at else None
+        leftovers = [part for part in files if part.endswith(wire.PART) and part != own]
+        for part in leftovers:
+            self.call("remove", name=part)
+            del files[part]
+        if leftovers:
+            remote = self._put_open(name, data)
+        room.check({name: len(data)}, remote["space"], files)
 
     def need_room(self, payloads: Mapping[str, bytes]) -> None:
         """Raises NoRoom unless the board's file system has room for all these files together."""

@@ -63,7 +63,8 @@ Way = tuple[int, tuple[str, ...], int]
 class Wanted:
     """A learner that was asked for: a model file and options, planned once for all boards.
 
-    options: as Config takes them, with batch, micro, strategy, bits and classes.
+    options: as Config takes them, with batch, micro, strategy, bits and classes; place: "file", or
+    "flash" where int8 weights are read in place.
     """
 
     def __init__(self, path: Any, options: Mapping[str, Any]) -> None:
@@ -71,6 +72,8 @@ class Wanted:
         self.spec = ModelSpec(BytesIO(path.read_bytes()))  # a scope of norms reads it later
         rest = dict(options)
         self.bits: int = rest.pop("bits", 8)
+        self.spec.net.in_place = rest.pop("place", "file") == "flash"
+        self.size: int = path.stat().st_size
         classes = rest.pop("classes", None)
         if classes is not None:
             self.spec.widen(classes)
@@ -124,7 +127,7 @@ def memory_to_open(target: Wanted, total: int, stock: bool) -> int:
 def fit(board: Facts, target: Wanted, replay_slots: int = 0, propose: bool = True) -> Fit:
     """Whether a learner fits a board. propose: where it does not, try other options."""
     room = room_of(board)
-    flash = flash_plan(board, target.spec, target.bits, target.config)
+    flash = flash_plan(board, target.spec, target.bits, target.config, target.size)
     slots = replay_slots or (flash["latents"] if flash else 0)
     opening = memory_to_open(target, 0, room.stock)
     micro, again, least = _way(target.ways(slots), room.heap, opening)
@@ -167,11 +170,10 @@ def _reasons(
 
 
 def _files(target: Wanted, room: Room) -> Iterator[str]:
-    size = target.path.stat().st_size
-    least = file_bytes([size], room.block)
-    if room.files is not None and least > room.files:
+    least = file_bytes([target.size], room.block)
+    if not target.spec.net.in_place and room.files is not None and least > room.files:
         yield (
-            f"files: expected {least:,} bytes free for the model file of {size:,}, got "
+            f"files: expected {least:,} bytes free for the model file of {target.size:,}, got "
             f"{room.files:,}"
         )
 

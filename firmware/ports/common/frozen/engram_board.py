@@ -11,9 +11,21 @@ def fs_device():
     return Flash(0, FS_BYTES)
 
 
-def store_device():
-    """Block device of the replay region: extended protocol, NOR rules."""
+def model_device():
+    """Block device of models and replays, which the processor reads as memory."""
     return Flash(FS_BYTES, STORE_BYTES)
+
+
+def store_device():
+    """Block device of the replay region, what the slots of models leave: extended protocol, NOR
+    rules."""
+    device, magic = model_device(), bytearray(4)
+    device.readblocks(STORE_BYTES // ERASE_BYTES - 1, magic, 0)
+    if magic != b"EGSR":  # few boards need the code of slots
+        return device
+    from engram.store.slots import beside
+
+    return beside(device)
 
 
 def mount():
