@@ -18,7 +18,7 @@
 #include "uart.h"
 
 extern uint8_t _data_start, _data_end, _bss_start, _bss_end, _heap_start, _heap_end;
-extern uint8_t _stack_bottom, _stack_top, _firmware_end;
+extern uint8_t _stack_bottom, _stack_top, _firmware_size;
 
 uint8_t *engram_flash_base(void) {
     return (uint8_t *)MACHINE_FLASH_BASE;
@@ -31,7 +31,7 @@ engram_memory_t engram_memory(void) {
                .bss = &_bss_end - &_bss_start,
                .heap = &_heap_end - &_heap_start,
                .stack = &_stack_top - &_stack_bottom,
-               .firmware = (uint32_t)&_firmware_end - MACHINE_CODE_BASE,
+               .firmware = (uint32_t)&_firmware_size,
     };
 }
 

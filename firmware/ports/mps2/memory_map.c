@@ -18,11 +18,20 @@
 _Static_assert(ENGRAM_RAM_BYTES % MPU_SMALLEST == 0 && ENGRAM_FIRMWARE_BYTES % MPU_SMALLEST == 0
     && ENGRAM_DATA_FLASH_BYTES % MPU_SMALLEST == 0,
     "[chip] ram_bytes and the sizes of [flash]: multiples of 32 expected");
-_Static_assert(ENGRAM_FIRMWARE_BYTES <= MACHINE_CODE_BYTES && ENGRAM_RAM_BYTES <= MACHINE_RAM_BYTES,
+#ifdef MACHINE_CONSTANTS_BASE
+#define CODE_BYTES MACHINE_CODE_BYTES
+#else
+#define CODE_BYTES ENGRAM_FIRMWARE_BYTES
+#endif
+
+_Static_assert(CODE_BYTES <= MACHINE_CODE_BYTES && ENGRAM_RAM_BYTES <= MACHINE_RAM_BYTES,
     "[flash] firmware_bytes or [chip] ram_bytes: more than this machine has");
 
 static const struct { uint32_t base, bytes, access; } ranges[] = {
-    { MACHINE_CODE_BASE, ENGRAM_FIRMWARE_BYTES, MPU_READ_ONLY },
+    { MACHINE_CODE_BASE, CODE_BYTES, MPU_READ_ONLY },
+    #ifdef MACHINE_CONSTANTS_BASE       // the linker holds both together to the chip's flash
+    { MACHINE_CONSTANTS_BASE, MACHINE_CONSTANTS_BYTES, MPU_READ_ONLY | MPU_NO_CODE },
+    #endif
     { MACHINE_RAM_BASE, ENGRAM_RAM_BYTES, MPU_READ_WRITE },     // native code of .mpy files runs here
     { MACHINE_FLASH_BASE, ENGRAM_DATA_FLASH_BYTES, MPU_READ_WRITE | MPU_NO_CODE },
     { MACHINE_PERIPHERALS_BASE, MACHINE_PERIPHERALS_BYTES, MPU_READ_WRITE | MPU_NO_CODE },

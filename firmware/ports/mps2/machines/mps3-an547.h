@@ -1,10 +1,13 @@
 // Arm's MPS3 board with the image AN547: a Cortex-M55 in the SSE-300. Out of reset everything is
 // secure, and this port stays there. The code lies in the tightly coupled memory, where the core
-// starts; the memory that a file can back is the 2 GB of DDR.
+// starts, and what it reads, frozen modules too, in the SRAM of the FPGA, for which it has no room;
+// the memory that a file can back is the 2 GB of DDR.
 #pragma once
 
 #define MACHINE_CODE_BASE 0x00000000
 #define MACHINE_CODE_BYTES 0x00080000
+#define MACHINE_CONSTANTS_BASE 0x11000000
+#define MACHINE_CONSTANTS_BYTES 0x00200000
 #define MACHINE_RAM_BASE 0x31000000
 #define MACHINE_RAM_BYTES 0x00400000
 #define MACHINE_FLASH_BASE 0x60000000
