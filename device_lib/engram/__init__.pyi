@@ -197,6 +197,7 @@ def load(
     beat: Callable[[], object] | None = None,
     fresh: bool = False,
     in_place: bool = False,
+    features: Callable[[Any], Any] | None = None,
     **options: Unpack[_OpenOptions],
 ) -> Learner: ...
 

@@ -39,7 +39,8 @@ _OPENING = (
 
 
 def open_learner(
-    path, board=None, heap_base=None, bits=None, beat=None, fresh=False, in_place=False, **options
+    path, board=None, heap_base=None, bits=None, beat=None, fresh=False, in_place=False,
+    features=None, **options
 ):
     """A Learner for the model file at `path`, with the samples and the learned state of a board.
 
@@ -51,6 +52,8 @@ def open_learner(
     bits: of a latent element in the replay store, 3 to 8; None: as many as the store that is
     there has, BITS in a new one.
     beat: None, or called whenever flash was written or looked through, now and later.
+    features: None, or a function that makes the inputs of the model of what is given to the
+    learner, such as the frozen stage of another runtime (docs/import.md).
     fresh: True erases the samples and the learned state that are there, whatever they are of.
     in_place: True reads the int8 weights where the file lies in memory, which takes no RAM: a PC
     maps the file. "flash:NAME" (`engram push model --place flash`) and files of ROMFS lie in
@@ -62,7 +65,9 @@ def open_learner(
     released: its memory is needed. Raises ModelError, FitError, StoreError.
     """
     try:
-        return _open(path, board, heap_base, bits, beat, fresh, in_place, options)
+        learner = _open(path, board, heap_base, bits, beat, fresh, in_place, options)
+        learner.inputs.features = features
+        return learner
     finally:
         collect_rarely()  # all that stays is there
 

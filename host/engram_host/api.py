@@ -995,6 +995,33 @@ def import_model(
     return {**report, "board": board, "costs": rows}
 
 
+def make_head(
+    out: Path | str,
+    data: Data | None = None,
+    *,
+    inputs: int | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    **choices: Any,
+) -> dict[str, Any]:
+    """Make a classifier for values that a function on the board makes of samples.
+
+    data: such values, for their number and range; else inputs, low and high say them. choices: of
+    make.head.Recipe, by name. Returns "out", "bytes", "inputs", "low", "high". Raises InputError.
+    """
+    from engram_host.make import head
+
+    if data is not None:
+        samples = data if isinstance(data, Samples) else sample_files.load(data)
+        values = np.asarray(samples.x).reshape(len(samples), -1)
+        inputs, (low, high) = values.shape[1], head.range_of(values)
+    if inputs is None or low is None or high is None:
+        raise InputError("expected --data, or --inputs with --low and --high; give one of them")
+    recipe = head.Recipe(inputs, low=low, high=high, name=Path(out).stem, **choices)
+    size = head.write(Path(out), recipe)
+    return {"out": str(out), "bytes": size, "inputs": inputs, "low": low, "high": high}
+
+
 def make_vae(
     out: Path | str,
     data: Data | None = None,

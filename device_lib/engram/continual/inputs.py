@@ -14,6 +14,7 @@ class Inputs:
     .elems, .dtype      of an input
     .quantization       of it: array('f') [scale, zero_point]
     .classes, .targets  room in the head; float32 values of a target
+    .features           None, or a function that makes inputs of what users give
     """
 
     def __init__(self, spec, tells_classes):
@@ -21,11 +22,13 @@ class Inputs:
         self.quantization = spec.quantization("input")
         self.classes, self.targets = spec.classes, spec.targets
         self._tells_classes, self._unlabelled = tells_classes, spec.unlabelled
-        self._floats = self.dtype == "float32"
+        self._floats, self.features = self.dtype == "float32", None
 
     def check(self, x):
         """An input as the kernels take it: a flat buffer. Raises DataError where x is none."""
         wrong = None
+        if self.features is not None:
+            x = self.features(x)
         x = flat(x, self.dtype, self.elems)
         try:
             if len(x) != self.elems:

@@ -176,3 +176,41 @@ def features(data: Path, out: Path, as_json: bool, classes: int, **choices: Any)
         f"features, a head of {report['parameters']} parameters"
     )
     output.show(f"Learn with it:  engram learn DATA --model {report['out']}")
+
+
+@command.command(
+    epilog="Example: engram make head --data latents.npz --classes 5 -o head.safetensors",
+)
+@click.option(
+    "--data", type=options.DATA,
+    help="Values as the function on the board makes them, float32, for their number and range.",
+)  # fmt: skip
+@click.option("--inputs", type=click.IntRange(1), metavar="N", help="Values of a sample.")
+@click.option("--low", type=float, help="The least of them.")
+@click.option("--high", type=float, help="The largest of them.")
+@click.option(
+    "--classes", required=True, type=click.IntRange(2, 254), metavar="N",
+    help="Room in the classifier.",
+)  # fmt: skip
+@click.option(
+    "--hidden", default=[], type=Numbers("32", ","), metavar="N,N",
+    help="Units of dense layers before it.  [default: none]",
+)  # fmt: skip
+@click.option("--seed", default=1, show_default=True, help="Of the weights.")
+@click.option("--out", "-o", type=options.FILE, required=True, help="The model file to write.")
+@options.json
+@options.debug
+def head(out: Path, as_json: bool, data: Path | None, **choices: Any) -> None:
+    """A classifier for the values that another runtime's frozen network makes on the board.
+
+    At the REPL engram.open("head.safetensors", features=function) calls that network.
+    """
+    report = api.make_head(out, data, **choices)
+    if as_json:
+        output.show_json(report)
+        return
+    output.show(
+        f"[green]✓[/] {report['out']}, {output.size(report['bytes'])}: {report['inputs']} values "
+        f"from {report['low']:.3g} to {report['high']:.3g}"
+    )
+    output.show(f'On the board:  engram.open("{Path(report["out"]).name}", features=function)')
