@@ -963,13 +963,14 @@ def import_model(
     board: str = "arduino_nano_33_ble",
     class_names: ClassNames = None,
     min_agreement: float = 0.9,
+    accept: bool = False,
 ) -> dict[str, Any]:
-    """Make the model a board runs of an int8 .tflite file, cut behind a layer.
+    """Make the model a board runs of a .tflite or .onnx file, cut behind a layer.
 
     Without cut and out nothing is written: the result says where the model can be cut, "cuts", and
     what each cut costs on a board, "costs". classes: of a new classifier. data: samples, to
-    compare the result with the original: "agreement", "snr_db", "accuracy". Raises ModelError,
-    DataError.
+    compare the result with the original: "agreement", "snr_db", "accuracy". accept: writes a
+    result that has "problems" too. Raises ModelError, DataError.
     """
     from engram_host.imports import costs, pipeline
 
@@ -990,6 +991,7 @@ def import_model(
         input_dtype=input_dtype,
         class_names=class_names,
         min_agreement=min_agreement,
+        accept=accept,
     )
     rows = [] if cut else list(costs.costs(network, board_facts.load(board).facts, classes))
     return {**report, "board": board, "costs": rows}
@@ -1016,7 +1018,7 @@ def make_head(
         values = np.asarray(samples.x).reshape(len(samples), -1)
         inputs, (low, high) = values.shape[1], head.range_of(values)
     if inputs is None or low is None or high is None:
-        raise InputError("expected --data, or --inputs with --low and --high; give one of them")
+        raise InputError("expected --data or --inputs, --low and --high, got neither; give one")
     recipe = head.Recipe(inputs, low=low, high=high, name=Path(out).stem, **choices)
     size = head.write(Path(out), recipe)
     return {"out": str(out), "bytes": size, "inputs": inputs, "low": low, "high": high}

@@ -131,21 +131,28 @@ def test_a_layer_without_a_kernel_forbids_cuts_above_it(tmp_path):
 
 def test_too_little_agreement_writes_nothing(file, tmp_path, monkeypatch):
     monkeypatch.setattr(copied, "_compare", lambda made, *_: made.update(agreement=0.5))
-    with pytest.raises(DataError, match="on at least 90% of the samples, got 50.0%; .* 0.5"):
+    with pytest.raises(DataError, match="at least 90% of the samples, got 50.0% of 4.* --accept"):
         data = Samples(bytes_of(4), None)
         api.import_model(file, tmp_path / "out", cut="conv2d_1", data=data, input_dtype="uint8")
     assert [path.name for path in tmp_path.iterdir()] == ["net.tflite"]
 
 
-def floats(seed=1):
-    """A float32 network: dense, ReLU inside, dense."""
+def floats(seed=1, sizes=(12, 16, 3), offset=0.0):
+    """A float32 network: dense layers, ReLU between them. offset: of a value of the first layer,
+    which the second one takes away again."""
     random = np.random.default_rng(seed)
     tensors = [Made("x", "float32", (1, 12))]
     operators, last = [], 0
-    for n, m, activation in ((12, 16, RELU), (16, 3, NONE)):
+    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
+        activation = RELU if i < len(sizes) - 2 else NONE
         w = (random.normal(size=(m, n)) / np.sqrt(n)).astype(np.float32)
         tensors.append(Made("w", "float32", w.shape, data=w))
-        tensors.append(Made("b", "float32", (m,), data=np.zeros(m, np.float32)))
+        b = np.zeros(m, np.float32)
+        if i == 0:
+            b[0] = offset
+        elif i == 1:
+            b -= w[:, 0] * offset
+        tensors.append(Made("b", "float32", (m,), data=b))
         tensors.append(Made("y", "float32", (1, m)))
         made = len(tensors) - 1
         options = ("FullyConnectedOptions", {"FusedActivationFunction": activation})
@@ -162,6 +169,32 @@ def test_a_float_file_is_calibrated_and_agrees(tmp_path):
     assert report["made"]["agreement"] >= 0.97 and report["made"]["snr_db"] > 25
     assert list(report["made"]["snr_of_layers"]) == ["dense_0"]
     assert DeviceModel(out).graph["latent"]["shape"] == [16]
+
+
+@pytest.mark.filterwarnings("ignore:calibration data")
+def test_an_outlier_that_takes_a_scale_is_refused_unless_it_is_accepted(tmp_path):
+    path, out = tmp_path / "float.tflite", tmp_path / "out.safetensors"
+    path.write_bytes(floats())
+    x = np.random.default_rng(5).normal(size=(200, 12)).astype(np.float32)
+    x[17, 3] = 400  # one sample whose sensor has failed
+    with pytest.raises(DataError, match="range of input, .* an outlier has taken its scale"):
+        api.import_model(path, out, cut="dense_0", data=Samples(x, None))
+    assert [path.name for path in tmp_path.iterdir()] == ["float.tflite"]
+    report = api.import_model(path, out, cut="dense_0", data=Samples(x, None), accept=True)
+    assert out.is_file() and any("outlier" in line for line in report["made"]["problems"])
+    assert report["made"]["steps_of_layers"]["input"] < 16
+
+
+def test_a_ruined_model_is_refused_for_its_noise(tmp_path):
+    """A new classifier has no agreement: the latent alone tells."""
+    path, out = tmp_path / "float.tflite", tmp_path / "out.safetensors"
+    # int8 has no step that is small enough beside the offset
+    path.write_bytes(floats(sizes=(12, 16, 16, 3), offset=3e3))
+    x = np.random.default_rng(5).normal(size=(200, 12)).astype(np.float32)
+    with pytest.raises(DataError, match="ratio of the latent of at least 10 dB, got"):
+        api.import_model(path, out, cut="dense_1", data=Samples(x, None), classes=4)
+    with pytest.raises(DataError, match="on at least 90% of the samples, got"):
+        api.import_model(path, out, cut="dense_1", data=Samples(x, None))
 
 
 def test_a_float_file_wants_samples(tmp_path):

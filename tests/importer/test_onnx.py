@@ -195,6 +195,32 @@ def test_an_attribute_that_no_kernel_has_is_a_reason(attributes, words):
     assert words in layer.reason and layer.reason
 
 
+@pytest.mark.parametrize(
+    ("op", "attributes", "words"),
+    [
+        ("MaxPool", {"kernel_shape": [2, 2], "storage_order": 1}, "{'storage_order': 1}"),
+        ("Cast", {"to": TensorProto.INT32}, "no kernel for Cast"),
+    ],
+)
+def test_an_attribute_that_no_row_reads_is_a_reason(op, attributes, words):
+    """onnx itself refuses those that are none of its own."""
+    model = Model((6, 8, 8))
+    model.op(op, **attributes)
+    content = model.content(dimensions=4)
+    if op == "Cast":
+        model.op("Cast", to=TensorProto.FLOAT)
+        content = model.content(dimensions=4)
+    (layer, *_) = onnx_network.network(onnx_file.parse(content), "net").layers
+    assert words in layer.reason
+
+
+def test_an_attribute_that_is_none_of_onnx_is_told():
+    model = Model((6, 8, 8))
+    model.op("Relu", slant=2)
+    with pytest.raises(ModelError, match="slant"):
+        onnx_file.parse(model.content(dimensions=4))
+
+
 def test_an_old_file_is_told():
     model = Model((4,))
     model.op("Relu")

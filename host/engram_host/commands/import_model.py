@@ -63,6 +63,12 @@ _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[di
     help="Refuse a result that gives fewer of the samples the class that the original gives them.",
 )
 @click.option(
+    "--accept",
+    is_flag=True,
+    help="Write a result that is refused otherwise: for low agreement, noise, or a sample unlike "
+    "the others that has taken the scale of a layer.",
+)
+@click.option(
     "--class-names",
     type=options.FILE,
     metavar="FILE",
@@ -79,6 +85,7 @@ def command(
     board: str,
     out: Path | None,
     min_agreement: float,
+    accept: bool,
     class_names: Path | None,
     as_json: bool,
 ) -> None:
@@ -100,6 +107,7 @@ def command(
         input_dtype=input_dtype,
         board=board,
         min_agreement=min_agreement,
+        accept=accept,
         class_names=class_names,
     )
     if as_json:
@@ -125,6 +133,9 @@ def _layers(report: dict[str, Any]) -> Table:
     for column in ("layer", "activation", "out"):
         table.add_column(column, no_wrap=True)
     table.add_column("weights", justify="right")
+    noise = (report["made"] or {}).get("snr_of_layers", {})
+    if noise:
+        table.add_column("SNR dB", justify="right")
     table.add_column("")
     for row in report["layers"]:
         role = row["reason"] and f"[red]not supported:[/] {escape(row['reason'])}"
@@ -133,9 +144,18 @@ def _layers(report: dict[str, Any]) -> Table:
             row["activation"],
             " x ".join(map(str, row["out"])),
             f"{row['values']:,}" if row["values"] else "",
+            *([_decibel(noise, row["name"])] if noise else []),
             role or _ROLES.get(row["role"], ""),
         )
     return table
+
+
+def _decibel(noise: dict[str, float | None], name: str) -> str:
+    """The noise of a frozen layer beside the float32 original; "" of others."""
+    if name not in noise:
+        return ""
+    snr = noise[name]
+    return "no noise" if snr is None else f"{snr:.1f}"
 
 
 def _cuts(report: dict[str, Any]) -> Table:
@@ -191,4 +211,5 @@ def _comparison(made: dict[str, Any]) -> list[str]:
         )
     if made["accuracy"] is not None:
         lines.append(f"accuracy: {made['accuracy']:.1%} of {made['samples']} samples")
+    lines += [f"[yellow]accepted:[/] {escape(problem)}" for problem in made["problems"]]
     return lines

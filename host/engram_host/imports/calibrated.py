@@ -13,7 +13,7 @@ from engram_host.convert import convert
 from engram_host.convert.reference import DeviceModel
 from engram_host.samples import Samples
 
-from . import floats
+from . import checks, floats
 from .network import Network
 from .report import Made
 
@@ -44,6 +44,7 @@ def write(
     accuracy = None
     if samples.y is not None and device.classes and classes is None:
         accuracy = float((device.predict(x) == samples.labels).mean())
+    rows = report["layers"]
     return {
         "bytes": report["bytes"],
         "classes": device.classes,
@@ -51,5 +52,8 @@ def write(
         "agreement": None if classes else report["agreement"],
         "snr_db": None if classes else report["logits_snr_db"],
         "accuracy": accuracy,
-        "snr_of_layers": {row["name"]: row["snr_db"] for row in report["layers"]},
+        "snr_of_layers": {row["name"]: row["snr_db"] for row in rows},
+        "latent_snr_db": rows[-1]["snr_db"] if rows else None,
+        "steps_of_layers": checks.steps_used(device, x),
+        "problems": [],
     }

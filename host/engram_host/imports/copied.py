@@ -41,6 +41,9 @@ def write(
         "snr_db": None,
         "accuracy": None,
         "snr_of_layers": {},
+        "latent_snr_db": None,
+        "steps_of_layers": {},
+        "problems": [],
     }
     if samples is not None and classes is None:
         _compare(made, network, value, DeviceModel(path), samples)

@@ -22,6 +22,9 @@ from .fuse import fused
 from .network import Layer, Network, Parameter, Shape
 from .onnx_file import Node, OnnxFile
 
+# Attributes that repeat a shape, or say how a network is trained.
+_WITHOUT_EFFECT = ("kernel_shape", "momentum", "allowzero", "noop_with_empty_axes")
+_REAL = (1, 10, 11)  # float32, float16 and float64 as Cast counts dtypes
 _IDENTITIES = ("Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear")
 
 
@@ -32,6 +35,33 @@ class Value(NamedTuple):
     name: str
     shape: Shape
     image: Shape | None = None
+
+
+class Attributes(dict[str, Any]):
+    """The attributes of a node, to a row; remembers which of them the row has read."""
+
+    def __init__(self, own: Mapping[str, Any]) -> None:
+        super().__init__(own)
+        self._read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self._read.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of a dict."""
+        self._read.add(key)
+        return super().get(key, default)
+
+    def check_rest(self) -> None:
+        """Raises ModelError on attributes that nobody read and that could change the result."""
+        rest = {
+            name: value
+            for name, value in self.items()
+            if value and name not in self._read and name not in _WITHOUT_EFFECT
+        }
+        if rest:
+            raise ModelError(f"expected no attribute that is unknown here, got {rest}")
 
 
 class _Builder:
@@ -135,22 +165,30 @@ def _take(builder: _Builder, node: Node) -> None:
     """A node: folded into constants or layers, or a layer of its own, with a reason where no
     board runs it."""
     inputs = [name for name in node.inputs if name]
-    if node.op in _IDENTITIES and inputs[0] in builder.values:
+    if node.op in _IDENTITIES and inputs[0] in builder.values and _changes_nothing(node):
         for output in node.outputs[:1]:
             builder.values[output] = builder.values[inputs[0]]
         return
     if not any(name in builder.values for name in inputs):
         _fold(builder, node)
         return
+    before = len(builder.layers)
     try:
         if node.op not in ROWS:
             raise ModelError(f"no kernel for {node.op}")
-        ROWS[node.op](builder, node)
+        attributes = Attributes(node.attributes)
+        ROWS[node.op](builder, node._replace(attributes=attributes))
+        attributes.check_rest()
     except ModelError as error:
+        del builder.layers[before:]
         sources = [builder.values[name] for name in inputs if name in builder.values]
         shape = builder.file.shapes.get(node.outputs[0], ())
         out = _last(shape[1:]) if len(shape) > 1 and all(shape[1:]) else sources[0].shape
         builder.add(node, node.op.lower(), sources, out, reason=str(error))
+
+
+def _changes_nothing(node: Node) -> bool:
+    return node.op != "Cast" or node.attributes.get("to") in _REAL
 
 
 def _fold(builder: _Builder, node: Node) -> None:
@@ -294,6 +332,9 @@ def _mean(builder: _Builder, node: Node) -> None:
     if sorted(axis % 4 for axis in axes) != [2, 3] or len(_image(x)) != 3:
         raise ModelError(f"expected the mean over height and width, got axes {list(axes)}")
     builder.add(node, "global_avgpool", [x], (1, 1, x.shape[2]))
+    if not node.attributes.get("keepdims", 1):
+        mean = builder.values[node.outputs[0]]
+        builder.add(node, "flatten", [mean], (x.shape[2],))
 
 
 # ---- dense layers and reshapes ----------------------------------------------------------------

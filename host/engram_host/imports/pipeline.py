@@ -12,10 +12,10 @@ from engram_host.convert.pipeline import MIN_AGREEMENT
 from engram_host.convert.quantize import INT8_MIN
 from engram_host.samples import Input, Samples
 
-from . import calibrated, copied, onnx_file, onnx_network, tflite_file, tflite_network
+from . import calibrated, checks, copied, onnx_file, onnx_network, tflite_file, tflite_network
 from . import cut as cutting
 from .network import Network
-from .report import ImportReport, Made, survey
+from .report import ImportReport, survey
 
 READERS: Mapping[str, Callable[[Path], Network]] = {
     ".tflite": lambda path: tflite_network.network(tflite_file.load(path), path.stem),
@@ -53,6 +53,7 @@ def import_model(
     input_dtype: str | None = None,
     class_names: Sequence[str] | None = None,
     min_agreement: float = MIN_AGREEMENT,
+    accept: bool = False,
 ) -> ImportReport:
     """Writes the device model of a network of read(); without `out` or `cut` it only reports.
 
@@ -60,7 +61,8 @@ def import_model(
     classifier in the place of the last layer. samples: as the board will see them; a float32
     network is calibrated with them, and the result is compared with the original on them.
     input_dtype: of samples, as input_of() takes it. min_agreement: a result that agrees less is
-    refused. Raises ModelError or DataError, before anything is written.
+    refused, and so is one with the other problems of checks.problems(). accept: it is written all
+    the same. Raises ModelError or DataError, before anything is written.
     """
     dtype = input_of(net, input_dtype).dtype
     report = survey(net, classes, dtype)
@@ -72,7 +74,9 @@ def import_model(
     part = out.with_name(out.name + ".part")
     try:
         made = write(part, net, value, classes, dtype, samples, class_names)
-        _check(made, min_agreement)
+        made["problems"] = checks.problems(made, min_agreement)
+        if made["problems"] and not accept:
+            raise DataError(checks.advice(made["problems"]))
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
@@ -103,14 +107,3 @@ def _checked_cut(net: Network, text: str, classes: int | None) -> str:
     raise ModelError(
         f"cannot cut behind {value}: {places[at].reason}; the nearest cut that works is {nearest}"
     )
-
-
-def _check(made: Made, least: float) -> None:
-    agreement = made["agreement"]
-    if agreement is not None and agreement < least:
-        raise DataError(
-            f"expected the device model to agree with the original on at least {least:.0%} of "
-            f"the samples, got {agreement:.1%}; cut at another layer, give samples as the board "
-            "will see them, or take it as it is with "
-            f"--min-agreement {int(agreement * 100) / 100:g}"
-        )

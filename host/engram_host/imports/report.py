@@ -36,7 +36,9 @@ class Made(TypedDict):
 
     agreement: share of the samples that it puts into the class of the original; of values the
     share of their variance that stays. snr_db: of its output. None without samples, and with a new
-    classifier. snr_of_layers: of the frozen layers of a float32 original, in dB; None: no error.
+    classifier. Of a float32 original: snr_of_layers, latent_snr_db: how far its frozen layers and
+    the latent are from it, in dB (None: no error); steps_of_layers: steps of int8 that an ordinary
+    sample reaches. problems: what import_model() refuses, unless it is told to accept it.
     """
 
     bytes: int
@@ -46,6 +48,9 @@ class Made(TypedDict):
     snr_db: float | None
     accuracy: float | None
     snr_of_layers: dict[str, float | None]
+    latent_snr_db: float | None
+    steps_of_layers: dict[str, int]
+    problems: list[str]
 
 
 class ImportReport(TypedDict):
