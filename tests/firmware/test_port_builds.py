@@ -1,6 +1,7 @@
 """Firmware of real boards: the commands, what is missing, a build with a port that is a fake, and
 a real one where its sources are to be had."""
 
+import json
 import os
 import shutil
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from engram import __version__
 from engram_host import api, boards, build, virtual
-from engram_host.build import port_table, steps
+from engram_host.build import port_table, rp2, steps
 from engram_host.build import ports as build_ports
 from engram_host.errors import BuildError, SourceUnavailable
 from engram_host.flash import fit, flasher, image
@@ -84,8 +85,13 @@ def test_the_commands_name_port_board_modules_and_manifest(board, elsewhere):
     words = dict(word.split("=", 1) for word in last.split() if "=" in word)
     assert last.startswith(f"make -C $MICROPY_DIR/ports/{facts['port']} BOARD={facts['board']} ")
     manifest = Path(words["FROZEN_MANIFEST"]).read_text()
-    assert f"$(PORT_DIR)/{facts['manifest']}" in manifest and "device_lib/manifest.py" in manifest
-    assert "python_kernels=False" in manifest  # 40 kB that a firmware with those in C never runs
+    ours = build_ports.port_of(board).ours
+    if ours:
+        assert f"{boards.home()}/firmware/ports/{ours}/manifest.py" in manifest
+    else:
+        assert f"$(PORT_DIR)/{facts['manifest']}" in manifest
+        assert "device_lib/manifest.py" in manifest
+        assert "python_kernels=False" in manifest  # 40 kB that firmware with those in C never runs
     modules = Path(words["USER_C_MODULES"])
     if modules.is_dir():
         assert "usermod/engram" in (modules / "engram" / "micropython.mk").read_text()
@@ -106,9 +112,10 @@ def test_what_is_frozen_carries_the_mark_that_flashing_looks_for(board, elsewher
     exec(frozen, names)
     assert (names["BOARD"], names["VERSION"]) == (board.name, __version__)
     region = boards.store(board.facts)
-    store = names["FACTS"]["store"]
-    assert store == {"kind": "files", "units": region.units, "erase_bytes": region.erase_bytes}
     assert region.units * region.erase_bytes == board.flash.store_bytes
+    expected = {"kind": region.kind, "units": region.units, "erase_bytes": region.erase_bytes}
+    told = names.get("FACTS", {}).get("store")  # else the board module in C has it
+    assert told == (None if build_ports.port_of(board).ours else expected)
 
 
 def test_the_vendors_tools_are_there_before_the_first_make(elsewhere):
@@ -258,6 +265,34 @@ def test_nothing_of_this_computer_is_in_the_firmware(pico):
     assert not any(sys.prefix.encode() in data for _, data in spans)
 
 
+def parts(board):
+    """(C files, frozen modules) of a build, named from the folder that a machine does not decide.
+    What the build itself writes is not among them."""
+    out = board.build_dir
+    roots = (out, out.parent / "rp2-tree", boards.home(), *rp2.provided("--no-emulator").values())
+    names = lambda path: next(  # noqa: E731
+        (str(path.relative_to(root)) for root in roots if path.is_relative_to(root)), str(path)
+    )
+    commands = json.loads((out / "compile_commands.json").read_text())
+    sources = {names(Path(row["file"])) for row in commands}
+    frozen = {names(path) for path in (out / "frozen_mpy").rglob("*.mpy")}
+    return sources, frozen
+
+
+@pytest.mark.board
+@pytest.mark.slow
+def test_a_picos_firmware_is_made_of_what_the_emulated_one_runs(pico):
+    """Board module, boot, region and library: a mark in one module is all that differs."""
+    emulated = boards.load("virtual_pico")
+    build.build(emulated)
+    (real_c, real_py), (emulated_c, emulated_py) = parts(boards.load("rpi_pico")), parts(emulated)
+    assert real_c == emulated_c and len(real_c) > 300
+    assert {"firmware/ports/rp2/board_rp2.c", "firmware/ports/common/modboard.c"} <= real_c
+    assert real_py - emulated_py == {"frozen_mpy/engram_firmware.mpy"}
+    assert not emulated_py - real_py
+    assert {"frozen_mpy/_boot.mpy", "frozen_mpy/engram_board.mpy"} <= real_py
+
+
 @pytest.mark.board
 @pytest.mark.slow
 def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkeypatch):
@@ -280,8 +315,9 @@ def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkey
         assert (state["firmware_board"], state["firmware_engram"]) == ("rpi_pico", __version__)
         assert state["engram"] == __version__ and state["machine"].startswith("Raspberry Pi Pico")
         with api.connect(str(status.tty)) as board:
-            facts = api.info(board)
+            facts, region = api.info(board), board.region()
         assert facts["board"] == "rpi_pico" and facts["counter"]["kind"] == "device"
-        assert facts["fs"]["total_bytes"] == 1408 * 1024  # the port's file system, where it was
+        assert facts["fs"]["total_bytes"] == boards.load("rpi_pico").flash.fs_bytes
+        assert region["store_bytes"] == boards.load("rpi_pico").flash.store_bytes
     finally:
         virtual.stop("virtual_pico")

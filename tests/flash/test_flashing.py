@@ -10,6 +10,7 @@ from pathlib import Path
 import firmware_files as files
 import pytest
 import tool_fakes
+from click.testing import CliRunner
 
 from engram_host import boards, cli
 from engram_host.boards import check as board_check
@@ -302,3 +303,32 @@ def test_the_verb_prints_the_steps(tmp_path, tools, capsys):
 def test_the_verb_says_what_is_to_be_built_first(monkeypatch, capsys):
     code = cli.main(["flash", "esp32_generic_s3", "--dry-run"], standalone_mode=False)
     assert code == 1 and "engram build esp32_generic_s3" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- files that a firmware cannot see
+
+
+def pico_argv(tmp_path, volume, content=None):
+    file = firmware(tmp_path, boards.load("rpi_pico"), "uf2", content)
+    return ["flash", "rpi_pico", "--firmware", str(file), "--volume", str(volume)]
+
+
+def test_files_that_move_are_told_before_anything_is_touched(tmp_path, capsys):
+    place = tmp_path / "drive"
+    place.mkdir()
+    argv = pico_argv(tmp_path, place)
+    cli.main([*argv, "--dry-run"], standalone_mode=False)
+    told = next(line for line in capsys.readouterr().out.splitlines() if "mpremote cp" in line)
+    assert "# This firmware has its files in 262,144 bytes at 0x10100000, at /flash" in told
+    assert "(1,441,792 bytes at 0x100a0000) are lost" in told and "786,432 bytes behind" in told
+    cli.main([*argv, "--dry-run", "--json"], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out)["lost"] == told[2:]
+
+
+@pytest.mark.parametrize(("answer", "flashed"), [("n\n", False), ("y\n", True)])
+def test_where_files_may_be_lost_it_asks(tmp_path, monkeypatch, answer, flashed):
+    monkeypatch.setattr(flasher, "_ask", lambda port, before, limit_s: None)
+    loader = BootLoader(tmp_path / "drive")
+    result = CliRunner().invoke(cli.main, pico_argv(tmp_path, loader.place), input=answer)
+    assert (result.exit_code == 0) is flashed is bool(loader.content), result.output
+    assert result.output.count("mpremote cp -r : backup") == 1

@@ -45,7 +45,16 @@ def test_the_board_opens_what_was_planned(device, model, options):
     assert fit["flash"]["saved_bytes"] == (96 - store["blocks"]) * 4096
 
 
-@pytest.mark.parametrize("name", ["teensy41", "rpi_pico"])
+def test_a_pico_is_planned_with_the_region_of_the_emulated_one(model):
+    fits = plan_report(
+        model, [boards.load(name).facts for name in ("rpi_pico", "virtual_pico")], bits=8
+    )["fit"]
+    assert fits[0]["flash"] == fits[1]["flash"]
+    assert fits[0]["flash"]["store_bytes"] == 192 * 4096 and fits[0]["flash"]["latents"] > 1000
+    assert boards.store(boards.load("rpi_pico").facts).mapped
+
+
+@pytest.mark.parametrize("name", ["teensy41"])
 def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, tmp_path):
     fit = plan_report(model, [boards.load(name).facts], bits=8)["fit"][0]
     region = boards.store(boards.load(name).facts)

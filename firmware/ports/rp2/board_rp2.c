@@ -1,4 +1,4 @@
-// What the board module needs of an RP2040 under MicroPython's rp2 port: cycles, sizes, flash.
+// What the board module needs of an RP2040 or RP2350 under MicroPython's rp2 port: cycles, sizes, flash.
 #include "py/runtime.h"
 #include "modrp2.h"
 
@@ -65,6 +65,12 @@ engram_memory_t engram_memory(void) {
 }
 
 // ---------------------------------------------------------------- flash
+
+// board/mpconfigboard.h was found before the port's own, and the port leaves the firmware its room.
+static_assert(MICROPY_HW_FLASH_STORAGE_BYTES == ENGRAM_FS_BYTES + ENGRAM_STORE_BYTES,
+    "the port's data flash is that of board.toml");
+static_assert(PICO_FLASH_SIZE_BYTES == ENGRAM_FIRMWARE_BYTES + MICROPY_HW_FLASH_STORAGE_BYTES,
+    "firmware and data are all of the flash");
 
 // Flash(start, length): the port's rp2.Flash over a part of what the port keeps for data, which
 // begins behind the firmware. Erasing and programming stop the processor and its interrupts.

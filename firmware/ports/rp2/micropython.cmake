@@ -19,7 +19,7 @@ target_sources(usermod_engram_board INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/board_rp2.c
 )
 target_include_directories(usermod_engram_board INTERFACE
-    ${CMAKE_CURRENT_LIST_DIR} ${ENGRAM_COMMON} ${ENGRAM_BOARD_OUT}
+    ${CMAKE_CURRENT_LIST_DIR}/board ${CMAKE_CURRENT_LIST_DIR} ${ENGRAM_COMMON} ${ENGRAM_BOARD_OUT}
 )
 # The kernels' face reads the cycle counter through the header; flash has the port's own driver.
 target_compile_definitions(usermod_engram_board INTERFACE

@@ -77,21 +77,23 @@ class Flash:
 @dataclass(frozen=True)
 class Store:
     """Where a board keeps samples: `units` of erase_bytes. kind: "flash", a region that the
-    firmware keeps free of files, or "files", each one unit of `engram.store.file_units`."""
+    firmware keeps free of files, or "files", each one unit of `engram.store.file_units`. mapped:
+    the processor sees the region."""
 
     kind: str
     units: int
     erase_bytes: int
     program_bytes: int
     program_once: bool
+    mapped: bool
 
 
 def store(facts: Mapping[str, Any]) -> Store | None:
     """The store of the board that a board.toml describes: the firmware is built with it, and the
     planner reckons with it. None where the board has no flash.
 
-    A firmware of MicroPython's own ports, which [build] names, has a file system over all of the
-    flash that the firmware leaves: then the store is files in it.
+    [flash] store says what it is on a real board: some ports of MicroPython have their file system
+    over all of the flash that the firmware leaves, and then the store is files in it.
     """
     flash = facts.get("flash")
     if not flash:
@@ -99,10 +101,12 @@ def store(facts: Mapping[str, Any]) -> Store | None:
     units, erase_bytes = flash["store_bytes"] // flash["erase_bytes"], flash["erase_bytes"]
     room = facts.get("room", {})
     if room.get("stock"):
-        return Store("files", room["store_bytes"] // erase_bytes, erase_bytes, 1, False)
-    if "build" in facts:
-        return Store("files", units, erase_bytes, 1, False)
-    return Store("flash", units, erase_bytes, flash["program_bytes"], flash["program_once"])
+        return Store("files", room["store_bytes"] // erase_bytes, erase_bytes, 1, False, False)
+    kind = flash.get("store", "mapped")
+    if kind == "files":
+        return Store("files", units, erase_bytes, 1, False, False)
+    page_bytes, once = flash["program_bytes"], flash["program_once"]
+    return Store("flash", units, erase_bytes, page_bytes, once, kind == "mapped")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ REQUIRED: dict[str, Fields] = {
     },
     "link": {"max_payload_bytes": int, "baud": int},
 }
+# How a real board's firmware keeps the store: a region that the processor sees, one that a driver
+# reads, or files of the file system.
+STORES = ("mapped", "driver", "files")
 # In the order in which they lie in flash
 REGIONS = ("firmware_bytes", "fs_bytes", "store_bytes")
 # The same for tables that a board may have, where it has them.
@@ -156,7 +159,11 @@ def _firmware(facts: Facts, where: str) -> None:
     _table(build, REQUIRED_BUILD, "build", where)
     if "short" in build:
         _table(build, {"short": bool}, "build", where)
-    room = facts["flash"]["firmware_bytes"]
+    room, store = facts["flash"]["firmware_bytes"], facts["flash"].get("store")
+    if store not in STORES:
+        raise InputError(
+            f"{where}: [flash] store: expected one of {', '.join(STORES)}, got {store!r}"
+        )
     if build["bytes"] > room:
         raise InputError(
             f"{where}: [build] bytes: expected at most the {room} of [flash] firmware_bytes, got "

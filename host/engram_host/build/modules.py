@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..boards import home
@@ -48,9 +48,11 @@ def for_make(makefiles: list[Path], folder: Path) -> Path:
     return folder
 
 
-def for_cmake(files: list[Path], folder: Path) -> Path:
-    """One file in `folder` that includes them all."""
-    write_changed(folder / CMAKE, "".join(f"include({file})\n" for file in files))
+def for_cmake(files: list[Path], folder: Path, values: Mapping[str, Path]) -> Path:
+    """One file in `folder` that sets variables and includes them all."""
+    lines = [f"set({name} {value})\n" for name, value in values.items()]
+    lines += [f"include({file})\n" for file in files]
+    write_changed(folder / CMAKE, "".join(lines))
     return folder / CMAKE
 
 

@@ -23,6 +23,8 @@ class Port:
     modules      the file that a user C module has for this port
     needs        variables that the vendor's tools set -> how to get them
     first        commands that come before all others when a build is typed
+    ours         our folder in firmware/ports: the board module, the boot and what is frozen, the
+                 same as an emulated board's; "": the board keeps those of MicroPython
     environment  of a board: what make is given beside its arguments
     finish       makes of what the port leaves what a board takes
     """
@@ -32,6 +34,7 @@ class Port:
     modules: str = MAKE
     needs: dict[str, str] = field(default_factory=dict)
     first: tuple[str, ...] = ()
+    ours: str = ""
     environment: Callable[[Board, Source, Path], dict[str, str]] = lambda *_: {}
     finish: Callable[[Board, Source, Path], None] = lambda *_: None
 
@@ -70,6 +73,7 @@ PORTS = {
         },
         {**ARM_TOOLS, "g++": "g++", "cmake": "cmake"},
         modules=CMAKE,
+        ours="rp2",
         environment=_rp2_environment,
         finish=_rp2_finish,
     ),

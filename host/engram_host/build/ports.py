@@ -4,8 +4,10 @@
     print("\\n".join(recipe(boards.load("esp32"))))   # the commands, to type
 
 What is added to a build of MicroPython alone are two of its own variables: USER_C_MODULES, our
-kernels, and FROZEN_MANIFEST, the board's own manifest with ours behind it. board.toml's [build]
-names port, board and manifest; port_table says what a port wants beside MicroPython's source.
+kernels, and FROZEN_MANIFEST, the board's own manifest with ours behind it. Where port_table names
+a folder of ours for the port, its board module and its manifest are in their places, and the store
+is a region of flash. board.toml's [build] names port, board and manifest; port_table says what a
+port wants beside MicroPython's source.
 """
 
 from __future__ import annotations
@@ -39,6 +41,13 @@ include("{home}/device_lib/manifest.py", python_kernels=False, short={short})
 module("engram_board.py", base_path="{home}/device_lib/stock", opt=2)
 module("engram_firmware.py", base_path="{frozen}", opt=2)
 """
+OUR_MANIFEST = """\
+# What a board of the port freezes with a boot and a board module of ours.
+include(
+    "{ours}/manifest.py", drivers={drivers}, networking={networking}, short={short}
+)
+module("engram_firmware.py", base_path="{frozen}", opt=2)
+"""
 FROZEN = '''\
 """Which firmware of Engram this is."""
 
@@ -47,6 +56,8 @@ import os
 MARK = "{mark}"
 BOARD = "{board}"
 VERSION = "{version}"
+'''
+FROZEN_FACTS = '''\
 # For engram_board. The port has mounted its file system.
 FACTS = {{
     "name": BOARD,
@@ -67,18 +78,19 @@ def mark(board: Board) -> str:
     return MARK.format(board=board.name, version=__version__)
 
 
-def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
+def write_inputs(board: Board, whole: bool) -> tuple[Path, Path]:
     """The manifest, and what USER_C_MODULES gets; files of build/firmware/<board>.inputs.
 
-    base: the manifest that ours includes.
+    whole: MicroPython's tree has all of its libraries.
     """
     folder = board.build_dir.with_name(board.name + ".inputs")
     folder.mkdir(parents=True, exist_ok=True)
+    facts, ours = board.facts["build"], port_of(board).ours
     region = store(board.facts)
     assert region is not None  # boards.read() demands [flash]
     write_changed(
         folder / "engram_firmware.py",
-        FROZEN.format(
+        (FROZEN if ours else FROZEN + FROZEN_FACTS).format(
             mark=mark(board),
             board=board.name,
             version=__version__,
@@ -86,28 +98,39 @@ def write_inputs(board: Board, base: str) -> tuple[Path, Path]:
             store={name: getattr(region, name) for name in ("kind", "units", "erase_bytes")},
         ),
     )
-    short = board.facts["build"].get("short", False)
-    manifest = MANIFEST.format(manifest=base, home=home(), frozen=folder, short=short)
+    manifest = (OUR_MANIFEST if ours else MANIFEST).format(
+        manifest="$(PORT_DIR)/" + facts["manifest"],
+        ours=home() / "firmware" / "ports" / ours,
+        drivers=whole,
+        networking=whole and "micropython-lib" in facts.get("libraries", ()),
+        home=home(),
+        frozen=folder,
+        short=facts.get("short", False),
+    )
     write_changed(folder / "manifest.py", manifest)
     return folder / "manifest.py", user_modules(board, folder)
 
 
 def user_modules(board: Board, folder: Path) -> Path:
     """The value of USER_C_MODULES: a folder for make, a file for CMake."""
-    name = port_of(board).modules
-    files = modules.with_extra(modules.ours(name), name)
+    port = port_of(board)
+    name = port.modules
+    own = modules.ours(name)
+    if port.ours:
+        own.append(home() / "firmware" / "ports" / port.ours / name)
+    files = modules.with_extra(own, name)
     if name == modules.CMAKE:
-        return modules.for_cmake(files, folder)
+        return modules.for_cmake(files, folder, {"BOARD_TOML": board.folder / "board.toml"})
     return modules.for_make(files, folder / "modules")
 
 
-def arguments(board: Board, source: str, base: str | None = None) -> list[str]:
+def arguments(board: Board, source: str, whole: bool = True) -> list[str]:
     """The arguments of make for the port.
 
-    source: MicroPython's tree. base: a manifest in the place of the board's own.
+    source: MicroPython's tree. whole: it has all of its libraries.
     """
     facts = board.facts["build"]
-    manifest, modules = write_inputs(board, base or "$(PORT_DIR)/" + facts["manifest"])
+    manifest, modules = write_inputs(board, whole)
     return [
         "-C",
         f"{source}/ports/{facts['port']}",
@@ -163,20 +186,20 @@ def absent(board: Board, source: Source) -> list[str]:
     return [name for name, file in libraries(board).items() if not (lib / name / file).exists()]
 
 
-def with_libraries(board: Board, source: Source) -> tuple[Source, str | None]:
-    """A tree with the libraries that the port wants; a manifest where it has less to freeze.
+def with_libraries(board: Board, source: Source) -> Source:
+    """A tree with the libraries that the port wants.
 
     That is MicroPython's repository with its submodules. For an RP2 board without a radio, what
     packages have is enough: a tree of links to them. Raises BuildError.
     """
     missing = absent(board, source)
     if not missing:
-        return source, None
+        return source
     facts = board.facts["build"]
     if facts["port"] == "rp2" and not facts.get("libraries"):
         tree = board.build_dir.parent / "rp2-tree"
         linked_tree(source, provided("--no-emulator"), tree)
-        return Source(tree), str(home() / "firmware" / "ports" / "rp2" / "stock" / "manifest.py")
+        return Source(tree)
     raise BuildError(
         f"the port {facts['port']} wants {', '.join('lib/' + name for name in missing)}, which "
         f"{source.path} has not: they are submodules of MicroPython's repository, in no source "
@@ -194,6 +217,8 @@ def _with_cmake(board: Board, tree: Source, words: list[str], jobs: int) -> list
         "USER_C_MODULES": variables["USER_C_MODULES"],
         "PICO_BUILD_DOCS": "0",
         "PICO_NO_PICOTOOL": "1",
+        "CMAKE_EXPORT_COMPILE_COMMANDS": "1",
+        "Python3_EXECUTABLE": sys.executable,
     }
     out = str(board.build_dir)
     configure = ["cmake", "-S", str(tree.path / "ports" / "rp2"), "-B", out]
@@ -221,9 +246,9 @@ def build(
     log = root / (board.name + ".log")
     with locked(root):
         log.write_text(f"MicroPython {source.version} in {source.path}\n")
-        tree, base = with_libraries(board, source)
+        tree = with_libraries(board, source)
         cross = mpy_cross(root, source, jobs, log, say)
-        words = arguments(board, str(tree.path), base)
+        words = arguments(board, str(tree.path), tree is source)
         if not same_as_before(root / (board.name + ".stamp"), source, words):
             shutil.rmtree(out, ignore_errors=True)
         say(f"building the firmware of {board.name}, some minutes the first time")

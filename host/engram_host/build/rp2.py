@@ -135,6 +135,7 @@ def configure(
         "BOARD_TOML": str(board.folder / "board.toml"),
         "PICO_BUILD_DOCS": "0",
         "PICO_NO_PICOTOOL": "1",
+        "CMAKE_EXPORT_COMPILE_COMMANDS": "1",
         "Python3_EXECUTABLE": sys.executable,
     }
     command = ["cmake", "-G", "Ninja", "-S", str(tree / "ports" / facts["port"]), "-B", str(out)]

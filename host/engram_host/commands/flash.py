@@ -22,15 +22,21 @@ from engram_host.commands import options, output
 @click.option("--volume", type=click.Path(file_okay=False, path_type=Path), help="The UF2 drive.")
 @click.option("--port", "-p", metavar="PORT", help="The board's serial port, if it is not clear.")
 @click.option("--probe", metavar="ID", help="The debug probe, where there are several (pyocd).")
+@click.option("--yes", is_flag=True, help="Do not ask where files may be lost.")
 @click.option("--dry-run", is_flag=True, help="Check the file and show what would be done.")
 @options.json
 @options.debug
-def command(board: str, as_json: bool, dry_run: bool, **settings: Any) -> None:
+def command(board: str, as_json: bool, dry_run: bool, yes: bool, **settings: Any) -> None:
     """Put a firmware onto a real board, and check that it is there.
 
-    A firmware for another board is refused before anything is touched. The content that the tool
-    can read back is compared; then the board is asked which firmware runs.
+    A firmware for another board is refused before anything is touched. Where the firmware divides
+    the flash in another way than MicroPython alone, and files may be lost, it asks. The content
+    that the tool can read back is compared; then the board is asked which firmware runs.
     """
+    if not dry_run and not yes:
+        lost = api.flash(board, dry_run=True, **settings).lost
+        if lost:
+            click.confirm(f"{lost}\nFlash it?", abort=True, err=True)
     with output.errors().status(f"flashing {board}") as status:
         outcome = api.flash(
             board, dry_run=dry_run, say=lambda line: status.update(line), **settings
@@ -51,6 +57,7 @@ def _before(board: str, outcome: api.Outcome) -> list[str]:
     """Comment lines for a shell: the firmware file, and the first thing that the user does."""
     what = f"{_what(outcome)}, {output.size(outcome.bytes)}"
     lines = [f"# {outcome.file}: {what}, is for {board}; by {outcome.way}, nothing is done now"]
+    lines += [f"# {outcome.lost}"] if outcome.lost else []
     return lines + ([f"# {outcome.enter}"] if outcome.enter else [])
 
 
@@ -59,7 +66,7 @@ def _what(outcome: api.Outcome) -> str:
 
 
 def _plain(outcome: api.Outcome) -> dict[str, Any]:
-    names = "way file bytes engram enter steps done verified why_not said".split()
+    names = "way file bytes engram enter steps done verified why_not said lost".split()
     return {name: getattr(outcome, name) for name in names}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from engram_host.boards import Board
 from engram_host.errors import FlashError, InputError
-from engram_host.flash import fit, image
+from engram_host.flash import fit, image, moves
 from engram_host.flash.ways import WAYS, WHY_NOT_VERIFIED, Job
 from engram_host.line import census, ports
 
@@ -34,6 +34,7 @@ class Outcome:
     steps     the commands, as text
     verified  whether the content of the board was compared; why_not if it was not
     said      the board's facts of itself afterwards; None when it was not asked
+    lost      the files that a board may lose by it, in sentences; "": none
     """
 
     way: str
@@ -46,6 +47,7 @@ class Outcome:
     verified: bool
     why_not: str
     said: dict[str, Any] | None
+    lost: str
 
 
 def ways_of(board: Board) -> list[str]:
@@ -127,6 +129,7 @@ def flash(
         any(step.verifies for step in steps) and not dry_run,
         WHY_NOT_VERIFIED.get(way, ""),
         facts,
+        moves.lost(board, content),
     )
 
 

@@ -66,7 +66,7 @@ def flash_plan(
 
 def _left(region: Store, size: int) -> int:
     """Erase units that the slots of models leave to the samples. Raises StoreError."""
-    if region.kind != "flash":
+    if not region.mapped:
         raise StoreError(
             "expected flash that the processor reads as memory for --place flash, got a board "
             "that keeps all in files"
