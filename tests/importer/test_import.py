@@ -212,6 +212,9 @@ def test_the_cost_of_every_cut_is_that_of_the_plan(file, tmp_path):
     api.import_model(file, out, cut="conv2d_1", input_dtype="uint8")
     plan = api.plan(out, boards=["qemu_m4f"])
     assert rows["conv2d_1"]["ram_bytes"] == plan["fit"][0]["needed_bytes"]
+    plan = api.plan(out, boards=["qemu_m4f"], place="flash")
+    assert rows["conv2d_1"]["in_place_bytes"] == plan["fit"][0]["needed_bytes"]
+    assert rows["conv2d_1"]["in_place_bytes"] < rows["conv2d_1"]["ram_bytes"]
     assert rows["conv2d_1"]["step"] > rows["flatten_3"]["step"] > 0
     assert rows["flatten_3"]["latent_bytes"] == 3  # 4 bits per value
 

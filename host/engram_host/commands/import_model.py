@@ -12,6 +12,7 @@ from rich.table import Table
 from engram_host import api
 from engram_host.commands import options, output
 
+_FITS = {"file": "[green]yes[/]", "flash": "[green]in flash[/]"}
 _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[dim]goes[/]"}
 
 
@@ -119,7 +120,8 @@ def command(
         for line in _refused(report):
             output.show(line)
         output.show(
-            "Give one of them as --cut, and -o FILE. latent: per stored sample; sample, step: "
+            "Give one of them as --cut, and -o FILE. latent: per stored sample; in place: RAM "
+            "where the model lies in flash (engram push model --place flash); sample, step: "
             "instructions per sample up to the cut, and per training step of 16."
         )
         return
@@ -166,7 +168,7 @@ def _cuts(report: dict[str, Any]) -> Table:
         title_justify="left",
     )
     table.add_column("--cut", no_wrap=True)
-    for column in ("latent\nbytes", "learns\nvalues", "RAM\nkB", "file\nkB"):
+    for column in ("latent\nbytes", "learns\nvalues", "RAM\nkB", "in place\nkB", "file\nkB"):
         table.add_column(column, justify="right")
     for column in ("sample\n10^6", "step\n10^6"):
         table.add_column(column, justify="right")
@@ -177,10 +179,11 @@ def _cuts(report: dict[str, Any]) -> Table:
             f"{row['latent_bytes']:,}",
             f"{row['parameters']:,}",
             f"{row['ram_bytes'] / 1000:.0f}",
+            "–" if row["in_place_bytes"] is None else f"{row['in_place_bytes'] / 1000:.0f}",
             f"{row['flash_bytes'] / 1000:.0f}",
             _millions(row["observe"]),
             _millions(row["step"]),
-            f"[yellow]{row['lacks']}[/]" if row["lacks"] else "[green]yes[/]",
+            f"[yellow]{row['lacks']}[/]" if row["lacks"] else _FITS[row["place"]],
         )
     return table
 
