@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from engram.link import wire
+from engram.places import IN_FLASH
 from engram_host.errors import DeviceError, LinkError, LinkLost, PortError
 from engram_host.line import room
 from engram_host.line.frames import Damage, Event, Frame, Splitter, Text
@@ -379,7 +380,7 @@ class Link:
     def _make_room(self, name: str, data: bytes, remote: dict[str, Any], at: int) -> None:
         """Removes what broken transfers have left, but the `at` bytes of this file. Raises NoRoom
         where a board's file system has no room for it."""
-        files = dict(self.call("list"))
+        files = self._files()
         own = name + wire.PART if at else None
         leftovers = [part for part in files if part.endswith(wire.PART) and part != own]
         for part in leftovers:
@@ -389,9 +390,14 @@ class Link:
             remote = self._put_open(name, data)
         room.check({name: len(data)}, remote["space"], files)
 
+    def _files(self) -> dict[str, int]:
+        """{name: bytes} of the board's file system; models in flash are not in it."""
+        rows = self.call("list")
+        return {name: size for name, size in rows if not name.startswith(IN_FLASH)}
+
     def need_room(self, payloads: Mapping[str, bytes]) -> None:
         """Raises NoRoom unless the board's file system has room for all these files together."""
-        files = dict(self.call("list"))
+        files = self._files()
         missing = {n: len(data) for n, data in payloads.items() if not self.has(n, data, files)}
         room.check(missing, self.call("info")["fs"], files)
 
