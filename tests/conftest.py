@@ -5,6 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -29,6 +31,8 @@ def pytest_runtest_setup(item):
 
     On a checkout without firmware they would fail, on another they would take an emulator.
     """
+    if item.get_closest_marker("thorough") and os.environ.get("ENGRAM_TEST_BOARDS") != "all":
+        pytest.skip("thorough: make test-boards runs it")
     started_by[0] = None if item.get_closest_marker("board") else item.nodeid
     boards = sys.modules.get("engram_host.boards")
     if boards and not hasattr(boards.Board.command, "guarded"):

@@ -1,7 +1,7 @@
 """`engram demo` on a board with stock firmware that has nothing yet: it installs, says so, begins.
 
 Up to the first session; tests/host/test_demo.py runs a demo to its end. ENGRAM_TEST_BOARDS=all
-adds the emulated Pico: four minutes, and tests/install/test_install_pico.py installs there always.
+adds the emulated Pico, which takes four minutes.
 """
 
 import os

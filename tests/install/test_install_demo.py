@@ -10,7 +10,7 @@ import pytest
 from engram_host import boards
 from install import stock_boards
 
-NAMES = ("unix", "qemu_m4f")
+NAMES = ("unix",)
 if os.environ.get("ENGRAM_TEST_BOARDS") == "all":
     NAMES = stock_boards.NAMES
 

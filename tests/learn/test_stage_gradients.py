@@ -78,8 +78,12 @@ def test_gradients_are_the_slopes_of_the_loss(case):
 
 
 @pytest.mark.slow
-def test_gradients_are_the_slopes_of_the_loss_in_many_models():
-    for case in MORE:
+@pytest.mark.parametrize("models", [
+    pytest.param(MORE[:1000], id="1000"),
+    pytest.param(MORE[1000:], id="3000", marks=pytest.mark.thorough),
+])  # fmt: skip
+def test_gradients_are_the_slopes_of_the_loss_in_many_models(models):
+    for case in models:
         check(Assembled(case))
 
 

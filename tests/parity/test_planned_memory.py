@@ -3,10 +3,9 @@
 Ours have a stack for the frames of Python calls. MicroPython's own ports, of which the Pico's is
 one, keep them on the heap; they are not counted, as a learner does not hold them.
 
-ENGRAM_TEST_BOARDS=all adds rows of the emulated Pico that differ too little for every run.
+A row takes 12 s on the emulated Pico: conftest.py leaves two of them to every run of the tests.
 """
 
-import os
 import pathlib
 
 import pytest
@@ -87,21 +86,6 @@ def autoencoder(board, request, tmp_path_factory):
     board.put(path)
     yield request.param
     board.exec(f"import os; os.remove({path.name!r})")
-
-
-# A row takes 12 s on the emulated Pico: those that the plan is furthest above or below.
-ON_PICO = (
-    "digits-16", "tiny-2", "dynamic", "digits-q8", "digits-head", "tiny-mixed-inputs", "tiny-keep",
-)  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def few_on_the_pico(request):
-    name = request.node.name
-    rest = name[name.find("[virtual_pico-") + len("[virtual_pico-") : -1]
-    if "[virtual_pico-" in name and rest not in ON_PICO:
-        if os.environ.get("ENGRAM_TEST_BOARDS") != "all":
-            pytest.skip("ENGRAM_TEST_BOARDS=all measures it")
 
 
 def check(board, name, batch, bits=8, **options):

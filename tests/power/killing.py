@@ -373,12 +373,15 @@ class Campaign:
         except Exception as error:  # what it was is for kill_once() to judge
             ended.append(error)
 
-    def run(self, kills, minutes=None, tell=lambda campaign: None):
-        """Kills until the number or the time is used up."""
+    def run(self, kills, minutes=None, tell=lambda campaign: None, enough=None):
+        """Kills until the number or the time is used up; until enough(campaign), at most four
+        times as often."""
         start = time.monotonic()
         self.prepare()
         try:
-            while self.figures["kills"] < kills:
+            while self.figures["kills"] < kills or (
+                enough and not enough(self) and self.figures["kills"] < 4 * kills
+            ):
                 if minutes is not None and time.monotonic() - start > 60 * minutes:
                     break
                 self.kill_once()

@@ -12,19 +12,24 @@ from engram_host import api, virtual
 SEED = 1
 
 
+def collected_and_saved(campaign):
+    """Whether the campaign came to what is rare: a busy computer kills a session early."""
+    return campaign.figures["saves"] > 0 and campaign.figures["collections"] > 0
+
+
 @pytest.mark.board
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("board", "number_format", "kills"), [("qemu_m4f", "f32", 30), ("unix", "q8", 15)]
+    ("board", "number_format", "kills"), [("qemu_m4f", "f32", 20), ("unix", "q8", 15)]
 )
 def test_nothing_acknowledged_is_lost(tmp_path, monkeypatch, board, number_format, kills):
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path))
     campaign = Campaign(tmp_path, SEED, board, number_format)
-    campaign.run(kills)
+    campaign.run(kills, enough=collected_and_saved)
     figures = campaign.figures
     print(f"\n{campaign.report()}")
     assert campaign.faults == [] and not any(figures[bad] for bad in BAD)
-    assert figures["kills"] == kills
+    assert figures["kills"] >= kills
     assert figures["observed"] > kills and figures["steps"] > kills and figures["saves"] > 0
     assert figures["collections"] > 0 and len(campaign.killed_in) >= 3
 
