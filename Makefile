@@ -41,7 +41,7 @@ test: setup
 	@$(ENGRAM) build qemu_m3
 	@$(ENGRAM) build qemu_m0p
 	@for board in qemu_m33 qemu_m55 qemu_m4f_stock; do $(ENGRAM) build $$board || exit 1; done
-	@{ host/bootstrap/debian.sh pico && $(ENGRAM) build virtual_pico && $(ENGRAM) build virtual_pico_stock; } || echo "engram: no virtual_pico; its tests fail, or skip and say why"
+	@{ host/bootstrap/debian.sh pico && $(ENGRAM) build virtual_pico; } || echo "engram: no virtual_pico; its tests fail, or skip and say why"
 	@$(PY) -m pytest -n auto --dist loadfile  # a file's boards are its worker's own
 
 ## Run the tests that need no board, some two minutes on two cores
@@ -61,6 +61,7 @@ test-onnx: kernels
 ## Run the thorough tests, device tests and demo on every virtual board (BOARDS="a b", BUDGET=60 minutes); out/bench/boards.json
 test-boards: setup
 	@$(if $(filter virtual_pico,$(or $(BOARDS),virtual_pico)),host/bootstrap/debian.sh pico || true)  # told below
+	@$(if $(BOARDS),,$(ENGRAM) build qemu_m4f_stock && $(ENGRAM) build virtual_pico_stock || true)
 	@$(if $(BOARDS),,ENGRAM_TEST_BOARDS=all $(PY) -m pytest -q tests/firmware/test_qemu.py tests/firmware/test_port_builds.py \
 		tests/firmware/test_natmod.py tests/install/test_install_demo.py tests/install/test_demo_installs.py \
 		tests/install/test_install_pico.py tests/learn/test_networks_boards.py tests/learn/test_stage_gradients.py tests/parity tests/fleet)

@@ -2,7 +2,6 @@
 a real one where its sources are to be had."""
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -210,14 +209,8 @@ def test_a_port_that_fails_shows_the_end_of_its_log(tmp_path, elsewhere, monkeyp
 # ---------------------------------------------------------------- a real build
 
 
-ALL = pytest.mark.skipif(
-    os.environ.get("ENGRAM_TEST_BOARDS") != "all",
-    reason="ENGRAM_TEST_BOARDS=all builds it, in some minutes",
-)
-REAL_BUILDS = [
-    ("rpi_pico", 0xE48BFF56),
-    pytest.param("rpi_pico2", 0xE48BFF59, marks=ALL),
-]
+# Thorough: each takes minutes, and every run builds virtual_pico of the same sources.
+REAL_BUILDS = [("rpi_pico", 0xE48BFF56), ("rpi_pico2", 0xE48BFF59)]
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +237,7 @@ def pico(made):
 
 @pytest.mark.board
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "family"), REAL_BUILDS)
 def test_the_firmware_of_a_pico_is_one_for_it_and_for_nothing_else(made, name, family):
     board, file = boards.load(name), made(name)
@@ -259,6 +253,7 @@ def test_the_firmware_of_a_pico_is_one_for_it_and_for_nothing_else(made, name, f
 
 @pytest.mark.board
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_nothing_of_this_computer_is_in_the_firmware(pico):
     spans = image.read(pico).spans
     assert not any(str(boards.home()).encode() in data for _, data in spans)
@@ -281,6 +276,7 @@ def parts(board):
 
 @pytest.mark.board
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_picos_firmware_is_made_of_what_the_emulated_one_runs(pico):
     """Board module, boot, region and library: a mark in one module is all that differs."""
     emulated = boards.load("virtual_pico")
@@ -295,6 +291,7 @@ def test_a_picos_firmware_is_made_of_what_the_emulated_one_runs(pico):
 
 @pytest.mark.board
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkeypatch):
     """The boot ROM and the emulator of virtual_pico, with this firmware in place of its own."""
     emulated = boards.load("virtual_pico")
