@@ -152,6 +152,24 @@ def _pad(seed):
     return net.op("PAD", (net.x, ends), (7, 6, 3), ("PadOptions", {}), keep=True)
 
 
+def _mul(seed, shape, activation=NONE):
+    """A product with constants: one, or one per channel."""
+    net = Network(seed, (4, 5, 3))
+    values = net.random.integers(-100, 101, shape).astype(np.int8)
+    net.tensors.append(Made("factors", "int8", shape, [0.03], [20], data=values))
+    factors = len(net.tensors) - 1
+    options = {"FusedActivationFunction": activation}
+    return net.op("MUL", (net.x, factors), (4, 5, 3), ("MulOptions", options))
+
+
+def _enlarge(seed, tall, wide, half):
+    net = Network(seed, (3, 4, 3))
+    size = (3 * tall, 4 * wide)
+    sizes = net.constant("size", np.array(size, np.int32))
+    options = ("ResizeNearestNeighborOptions", {"AlignCorners": False, "HalfPixelCenters": half})
+    return net.op("RESIZE_NEAREST_NEIGHBOR", (net.x, sizes), (*size, 3), options, keep=True)
+
+
 def _reshape(seed):
     net = Network(seed, (4, 5, 3))
     shape = net.constant("shape", np.array([1, 60], np.int32))
@@ -194,6 +212,11 @@ NETWORKS = {
     "add": lambda seed: _add(seed, NONE),
     "add_relu": lambda seed: _add(seed, RELU),
     "concat": _concat,
+    "mul": lambda seed: _mul(seed, (3,)),
+    "mul_one": lambda seed: _mul(seed, (1,), RELU6),
+    "enlarge": lambda seed: _enlarge(seed, 2, 2, False),
+    "enlarge_3_1": lambda seed: _enlarge(seed, 3, 1, True),
+    "enlarge_1_4": lambda seed: _enlarge(seed, 1, 4, True),
     "pad": _pad,
     "reshape": _reshape,
     "softmax": _softmax,

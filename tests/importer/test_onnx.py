@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import engram
 from engram.errors import ModelError
 from engram_host import api
 from engram_host.convert import float_ops
@@ -90,6 +91,9 @@ def _wide(model):
     model.op("Pad", model.constant(np.array([0, 0, 1, 0, 0, 0, 0, 2])))
     model.op("HardSwish")
     model.op("AveragePool", kernel_shape=[3, 3], strides=[2, 2])
+    modes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    factors = model.constant(np.array([1, 1, 2, 3], np.float32))
+    model.op("Resize", x=[model.last, "", factors], mode="nearest", **modes)
     model.op("Mul", model.constant(model.random.normal(size=(1, 5, 1, 1)).astype(np.float32)))
     model.op("Dropout")
     model.op("GlobalAveragePool")
@@ -219,6 +223,31 @@ def test_an_attribute_that_is_none_of_onnx_is_told():
     model.op("Relu", slant=2)
     with pytest.raises(ModelError, match="slant"):
         onnx_file.parse(model.content(dimensions=4))
+
+
+def test_an_enlarged_image_learns_below(tmp_path):
+    """The gradient of a pixel is the sum of those of its copies, so a mean learns the same."""
+    x = np.random.default_rng(3).normal(size=(60, 3, 2, 2)).astype(np.float32)
+    answers = []
+    for factors in ([1, 1, 1, 1], [1, 1, 2, 3]):
+        model = Model((2, 3, 2))
+        model.op("Conv", model.weights(4, 2, 1, 1))
+        model.op("Tanh")
+        if max(factors) > 1:
+            model.op("Resize", x=[model.last, "", model.constant(np.float32(factors))])
+        model.op("GlobalAveragePool")
+        model.op("Flatten")
+        head = np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32)
+        model.op("Gemm", model.constant(head), transB=1)
+        path, out = tmp_path / "net.onnx", tmp_path / f"{max(factors)}.safetensors"
+        path.write_bytes(model.content())
+        api.import_model(path, out, cut="input", data=Samples(x, None))
+        learner = engram.open(str(out), batch=16, seed=1)
+        for i, sample in enumerate(x):
+            learner.observe(sample, i % 3)
+        learner.learn(steps=3)
+        answers.append([learner.predict(sample)[1] for sample in x])
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-5)
 
 
 def test_an_old_file_is_told():

@@ -99,7 +99,7 @@ def _table(node: Layer, source: Scale, target: Scale) -> NDArray[Any]:
 
 def _by_channel(layer: Layer, source: Scale, target: Scale) -> Factors:
     """A factor per channel, in float64."""
-    scales = layer.tensors["w"].scales
+    scales = next(iter(layer.tensors.values())).scales
     assert scales is not None
     return [multiplier(source.scale * float(scale) / target.scale) for scale in scales]
 

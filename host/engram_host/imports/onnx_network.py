@@ -21,10 +21,17 @@ from . import floats, kinds
 from .fuse import fused
 from .network import Layer, Network, Parameter, Shape
 from .onnx_file import Node, OnnxFile
+from .parts import ENLARGE, parts
 
 # Attributes that repeat a shape, or say how a network is trained.
 _WITHOUT_EFFECT = ("kernel_shape", "momentum", "allowzero", "noop_with_empty_axes")
 _REAL = (1, 10, 11)  # float32, float16 and float64 as Cast counts dtypes
+# Modes of Resize that take the pixel below which one of a whole multiple lies.
+_WITHIN = (
+    ("asymmetric", "floor"),
+    ("half_pixel", "round_prefer_floor"),
+    ("half_pixel", "round_prefer_ceil"),
+)
 _IDENTITIES = ("Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear")
 
 
@@ -113,19 +120,18 @@ class _Builder:
             key: Parameter(np.ascontiguousarray(array, np.float32))
             for key, array in (tensors or {}).items()
         }
-        self.layers.append(
-            Layer(
-                name=name,
-                op=op,
-                inputs=tuple(value.name for value in inputs),
-                shapes=tuple(value.shape for value in inputs),
-                out=out,
-                attributes=attributes or {},
-                tensors=own,
-                source=node.name,
-                reason=reason,
-            )
+        layer = Layer(
+            name=name,
+            op=op,
+            inputs=tuple(value.name for value in inputs),
+            shapes=tuple(value.shape for value in inputs),
+            out=out,
+            attributes=attributes or {},
+            tensors=own,
+            source=node.name,
+            reason=reason,
         )
+        self.layers += parts(layer, name)
         for output in node.outputs[:1]:
             self.values[output] = Value(name, out, image)
 
@@ -423,6 +429,30 @@ def _concat(builder: _Builder, node: Node) -> None:
         first = builder.values[node.outputs[0]]
 
 
+def _enlarge(builder: _Builder, node: Node) -> None:
+    """Nearest neighbours by whole factors."""
+    x, attributes = builder.value(node), node.attributes
+    h, w, c = _image(x)
+    if attributes.get("mode", b"nearest") != b"nearest":
+        raise ModelError(f"expected nearest neighbours, got {attributes['mode'].decode()}")
+    centre = attributes.get("coordinate_transformation_mode", b"half_pixel").decode()
+    rounding = attributes.get("nearest_mode", b"round_prefer_floor").decode()
+    if (centre, rounding) not in _WITHIN:
+        raise ModelError(f"expected pixels that lie within others, got {centre}, {rounding}")
+    scales, sizes = builder.constant(node, 2), builder.constant(node, 3)
+    if scales is not None and scales.size == 4:
+        factors = [float(n) for n in scales]
+    elif sizes is not None and sizes.size == 4:
+        factors = [1.0, sizes[1] / c, sizes[2] / h, sizes[3] / w]
+    else:
+        raise ModelError("expected four factors or sizes, got others")
+    tall, wide = (round(n) for n in factors[2:])
+    if factors != [1, 1, tall, wide] or min(tall, wide) < 1:
+        raise ModelError(f"expected whole factors of height and width, got {factors}")
+    out = (h * tall, w * wide, c)
+    builder.add(node, ENLARGE, [x], out, {"factors": [tall, wide]})
+
+
 def _pad(builder: _Builder, node: Node) -> None:
     x, pads = builder.value(node), builder.need(node, 1).tolist()
     fill = builder.constant(node, 2)
@@ -524,6 +554,7 @@ ROWS: Mapping[str, Callable[[_Builder, Node], None]] = {
     "Clip": _clip,
     "Concat": _concat,
     "Pad": _pad,
+    "Resize": _enlarge,
     "BatchNormalization": _normalise,
     "Add": _arithmetic,
     "Sub": _arithmetic,

@@ -11,6 +11,7 @@ from engram_host.convert.quantize import Scale
 
 from . import floats, kinds
 from .network import Layer, Network
+from .parts import parts
 from .tflite_file import Operator, Tensor, TfliteFile
 from .tflite_ops import layer
 
@@ -46,12 +47,12 @@ def network(file: TfliteFile, name: str) -> Network:
                 _note_scale(scales, INPUT, file.tensors[operator.outputs[0]])
             continue
         made = layer(operator, file.tensors, [values[number] for number in inputs])
-        parts = _named(made, f"{made.op}_{i}")
-        layers += parts
+        own = parts(made, f"{made.op}_{i}")
+        layers += own
         for number in operator.outputs:
-            values[number] = parts[-1].name
-            _note_scale(scales, parts[-1].name, file.tensors[number])
-        for part in parts[:-1]:
+            values[number] = own[-1].name
+            _note_scale(scales, own[-1].name, file.tensors[number])
+        for part in own[:-1]:
             _note_scale(scales, part.name, file.tensors[operator.outputs[0]])
     net = Network(
         name=name,
@@ -81,25 +82,6 @@ def _is_end(operator: Operator, tensors: Sequence[Tensor]) -> bool:
     return operator.op in _CASTS and dtypes == {"int8", "float32"}
 
 
-def _named(made: Layer, name: str) -> list[Layer]:
-    """A layer by its name; a concatenation of more than two values as several of two."""
-    if made.op != "concat" or len(made.inputs) <= 2:
-        return [replace(made, name=name)]
-    parts, inputs, shapes = [], made.inputs[:1], made.shapes[:1]
-    for i in range(1, len(made.inputs)):
-        shape = (*made.out[:-1], shapes[0][-1] + made.shapes[i][-1])
-        part = replace(
-            made,
-            name=name if i == len(made.inputs) - 1 else f"{name}:{i}",
-            inputs=(inputs[0], made.inputs[i]),
-            shapes=(shapes[0], made.shapes[i]),
-            out=shape,
-        )
-        parts.append(part)
-        inputs, shapes = (part.name,), (shape,)
-    return parts
-
-
 def _checked(part: Layer, net: Network) -> Layer:
     """A layer of int8, with a reason where its numbers fit none of the kernels."""
     values = (*part.inputs, part.name)
@@ -109,6 +91,6 @@ def _checked(part: Layer, net: Network) -> Layer:
         reason = reason or "expected int8 throughout, with one scale per value; got other numbers"
     elif part.op in kinds.ONE_SCALE and len({net.scales[v] for v in values}) > 1:
         reason = reason or "expected one scale and zero point of inputs and output, got several"
-    elif part.tensors and part.tensors["w"].scales is None:
+    elif part.tensors and next(iter(part.tensors.values())).scales is None:
         reason = reason or "expected int8 weights with scales, got float32"
     return replace(part, reason=reason)

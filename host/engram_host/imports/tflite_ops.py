@@ -17,6 +17,7 @@ from engram.errors import ModelError
 from engram_host.convert import attributes
 
 from .network import Layer, Parameter, Shape
+from .parts import ENLARGE
 from .tflite_file import ACTIVATIONS, Operator, Tensor
 
 _PADDING = {tflite.Padding.SAME: "same", tflite.Padding.VALID: "valid"}
@@ -217,6 +218,51 @@ def _add(seen: Seen) -> Part:
     return Part("add", 2)
 
 
+def _mul(seen: Seen) -> Part:
+    """A product with a constant: one number, or one per channel."""
+    constant = [i for i, tensor in enumerate(seen.tensors) if tensor and tensor.data is not None]
+    if len(constant) != 1 or len(seen.tensors) != 2:
+        raise ModelError("no kernel for a product of two values of samples")
+    i = constant[0]
+    data, tensor = seen.constant(i), seen.tensors[i]
+    assert tensor is not None
+    channels = seen.value(1 - i).shape[-1]
+    if data.size not in (1, channels) or (data.size > 1 and data.shape[-1] != channels):
+        raise ModelError(f"expected a factor per channel, {channels}, got {data.shape}")
+    if len(tensor.scales) > 1:
+        raise ModelError("expected factors of one scale, got a scale per channel")
+    factors = np.full(channels, data.ravel(), data.dtype)
+    if seen.is_integer:
+        wide = factors.astype(np.int32) - tensor.zero_points[0]
+        if wide.min() < -128 or wide.max() > 127:
+            raise ModelError(
+                "expected factors less their zero point within int8, got "
+                f"{wide.min()} to {wide.max()}"
+            )
+        factors = wide.astype(np.int8)
+    scales = tensor.scales if len(tensor.scales) else None
+    zeros = np.zeros(channels, np.int32 if seen.is_integer else np.float32)
+    return Part(
+        "scale_shift",
+        1,
+        {},
+        {"scale": Parameter(factors, scales), "shift": Parameter(zeros, scales)},
+    )
+
+
+def _enlarge(seen: Seen) -> Part:
+    """Nearest neighbours. Where the sizes are whole multiples, all but align_corners agree."""
+    (h, w, c), out = image(seen.value()), image(seen.out)
+    seen.option("half_pixel_centers")
+    if seen.option("align_corners"):
+        raise ModelError("expected pixels that lie within others, got align_corners")
+    if out[0] % h or out[1] % w or out[2] != c:
+        raise ModelError(f"expected whole multiples of {h} x {w}, got {out[0]} x {out[1]}")
+    if tuple(seen.constant(1).tolist()) != out[:2]:
+        raise ModelError(f"expected a size {out[:2]}, got {seen.constant(1).tolist()}")
+    return Part(ENLARGE, 1, {"factors": [out[0] // h, out[1] // w]})
+
+
 def _concat(seen: Seen) -> Part:
     if len(seen.tensors) < 2:
         raise ModelError(f"expected two values or more, got {len(seen.tensors)}")
@@ -270,6 +316,8 @@ ROWS: Mapping[str, Callable[[Seen], Part]] = {
     "MAX_POOL_2D": _pool("maxpool"),
     "MEAN": _mean,
     "ADD": _add,
+    "MUL": _mul,
+    "RESIZE_NEAREST_NEIGHBOR": _enlarge,
     "CONCATENATION": _concat,
     "PAD": _pad,
     "RESHAPE": _reshape,
