@@ -48,9 +48,10 @@ test: setup
 test-quick: setup
 	@$(PY) -m pytest -q -n auto -m "not board and not slow"
 
-## Check gradients, of kernels and of whole models, against PyTorch, in an environment of its own
+## Check gradients and imported modules against PyTorch, in an environment of its own
 test-torch: kernels
 	@test -x $(TORCH)/bin/pytest || { python3 -m venv $(TORCH) && $(TORCH)/bin/pip install -q "$(TORCH_IS)" numpy pytest; }
+	@$(TORCH)/bin/python -c "import safetensors, tflite" 2>/dev/null || $(TORCH)/bin/pip install -q safetensors tflite
 	@$(TORCH)/bin/python -m pytest -q tests/autograd
 
 ## Check every int8 kernel against onnxruntime, in an environment of its own

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,6 +49,9 @@ from engram_host.progress import Reporter, Silent
 from engram_host.samples import Samples, vibration
 from engram_host.samples import names as names_of_classes
 from engram_host.samples.inputs import Input
+
+if TYPE_CHECKING:
+    from engram_host.imports.network import Network
 
 FLASH_WAYS = tuple(WAYS)
 Port = str | Device | None
@@ -965,35 +968,67 @@ def import_model(
     min_agreement: float = 0.9,
     accept: bool = False,
 ) -> dict[str, Any]:
-    """Make the model a board runs of a .tflite or .onnx file, cut behind a layer.
+    """Make the model a board runs of a .tflite, .onnx or .pt2 file, cut behind a layer.
 
     Without cut and out nothing is written: the result says where the model can be cut, "cuts", and
     what each cut costs on a board, "costs". classes: of a new classifier. data: samples, to
     compare the result with the original: "agreement", "snr_db", "accuracy". accept: writes a
     result that has "problems" too. Raises ModelError, DataError.
     """
+    from engram_host.imports import pipeline
+
+    network = pipeline.read(Path(file))
+    choices = {"cut": cut, "classes": classes, "input_dtype": input_dtype, "accept": accept}
+    return _imported(
+        network, out, data, board, class_names, min_agreement=min_agreement, **choices
+    )
+
+
+def import_torch(
+    module: Any,
+    example: Any,
+    out: Path | str | None = None,
+    *,
+    name: str = "torch",
+    data: Data | None = None,
+    board: str = "arduino_nano_33_ble",
+    class_names: ClassNames = None,
+    **choices: Any,
+) -> dict[str, Any]:
+    """Make the model a board runs of a PyTorch module, cut behind a layer.
+
+    example: an input of it, (1, C, H, W) or (1, N). data: samples as the board will see them,
+    channels last, (n, H, W, C). choices, and the result: of import_model(). Raises ModelError
+    without PyTorch, too.
+    """
+    from engram_host.imports import onnx_network, torch_graph
+
+    network = onnx_network.network(torch_graph.export(module, example), name)
+    return _imported(network, out, data, board, class_names, **choices)
+
+
+def _imported(
+    network: Network,
+    out: Path | str | None,
+    data: Data | None,
+    board: str,
+    class_names: ClassNames,
+    **choices: Any,
+) -> dict[str, Any]:
+    """The report of a network that is cut, and the costs of one that is not."""
     from engram_host.imports import costs, pipeline
 
     if isinstance(class_names, (str, Path)):
         class_names = names_of_classes.read(class_names)
-    file = Path(file)
-    network = pipeline.read(file)
     samples = None
     if data is not None:
-        source = pipeline.input_of(network, input_dtype)
+        source = pipeline.input_of(network, choices.get("input_dtype"))
         samples = data if isinstance(data, Samples) else sample_files.load(data, model=source)
     report = pipeline.import_model(
-        network,
-        out,
-        cut=cut,
-        classes=classes,
-        samples=samples,
-        input_dtype=input_dtype,
-        class_names=class_names,
-        min_agreement=min_agreement,
-        accept=accept,
+        network, out, samples=samples, class_names=class_names, **choices
     )
-    rows = [] if cut else list(costs.costs(network, board_facts.load(board).facts, classes))
+    facts = board_facts.load(board).facts
+    rows = [] if choices.get("cut") else list(costs.costs(network, facts, choices.get("classes")))
     return {**report, "board": board, "costs": rows}
 
 

@@ -1,10 +1,13 @@
 """`engram import` as a user types it."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
 
+from engram.errors import ModelError
+from engram_host import api
 from engram_host.cli import main
 from importer.test_import import classifier
 
@@ -55,3 +58,13 @@ def test_a_cut_that_is_none_is_an_error_with_the_nearest(run, tmp_path):
     result = run("--cut", "conv2d_1", "-o", str(tmp_path / "x"))
     assert result.exit_code == 1
     assert "the nearest cut that works is" in result.stderr.replace("\n", " ")
+
+
+def test_pytorch_that_is_missing_is_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    path = tmp_path / "net.pt2"
+    path.write_bytes(b"")
+    result = CliRunner().invoke(main, ["import", str(path)])
+    assert result.exit_code == 1 and "pip install 'engram[torch]'" in result.stderr
+    with pytest.raises(ModelError, match="expected PyTorch, .* got no such package"):
+        api.import_torch(object(), None)

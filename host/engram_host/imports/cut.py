@@ -89,6 +89,8 @@ def cannot_learn(layer: Layer) -> str:
     op = kinds.learns_as(layer.op)
     if layer.op in kinds.GONE:
         return ""
+    if len(set(layer.inputs)) < len(layer.inputs):
+        return f"it reads {layer.inputs[0]} twice"  # gradients by both would have one place
     if op not in ops.OPS or not ops.OPS[op][4]:
         return f"{op} has no gradient"
     if layer.activation and layer.activation not in ops.OPS:

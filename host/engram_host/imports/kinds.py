@@ -15,7 +15,7 @@ GONE = (RESCALE, FLOAT)  # float32 has no scale to change
 HEAD = "dense"  # makes classes
 CONVOLUTION = "conv2d"
 # What may stand behind the values of the last layer: its objective has the same in it.
-PROBABILITIES = ("softmax", "sigmoid", RESCALE, FLOAT, "flatten", "reshape")
+PROBABILITIES = ("softmax", "logsoftmax", "sigmoid", RESCALE, FLOAT, "flatten", "reshape")
 # The output has the scale and the zero point of the input: values are moved or compared.
 ONE_SCALE = ("avgpool", "global_avgpool", "maxpool", "concat", "pad", "reshape", "flatten")
 

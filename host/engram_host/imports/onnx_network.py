@@ -1,4 +1,4 @@
-"""An .onnx file as a Network of float32.
+"""An .onnx file, or the graph of torch_graph, as a Network of float32.
 
 ONNX has channels first, (batch, C, H, W); a board has them last. It is resolved here: weights are
 reordered, those of a dense layer behind a flatten by the image that was flattened. Samples for the
@@ -181,7 +181,7 @@ def _take(builder: _Builder, node: Node) -> None:
     before = len(builder.layers)
     try:
         if node.op not in ROWS:
-            raise ModelError(f"no kernel for {node.op}")
+            raise ModelError(node.attributes.get("reason", f"no kernel for {node.op}"))
         attributes = Attributes(node.attributes)
         ROWS[node.op](builder, node._replace(attributes=attributes))
         attributes.check_rest()
@@ -190,7 +190,8 @@ def _take(builder: _Builder, node: Node) -> None:
         sources = [builder.values[name] for name in inputs if name in builder.values]
         shape = builder.file.shapes.get(node.outputs[0], ())
         out = _last(shape[1:]) if len(shape) > 1 and all(shape[1:]) else sources[0].shape
-        builder.add(node, node.op.lower(), sources, out, reason=str(error))
+        name = node.attributes.get("op", node.op).lower()
+        builder.add(node, name, sources, out, reason=str(error))
 
 
 def _changes_nothing(node: Node) -> bool:

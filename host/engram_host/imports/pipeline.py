@@ -12,7 +12,16 @@ from engram_host.convert.pipeline import MIN_AGREEMENT
 from engram_host.convert.quantize import INT8_MIN
 from engram_host.samples import Input, Samples
 
-from . import calibrated, checks, copied, onnx_file, onnx_network, tflite_file, tflite_network
+from . import (
+    calibrated,
+    checks,
+    copied,
+    onnx_file,
+    onnx_network,
+    tflite_file,
+    tflite_network,
+    torch_graph,
+)
 from . import cut as cutting
 from .network import Network
 from .report import ImportReport, survey
@@ -20,6 +29,7 @@ from .report import ImportReport, survey
 READERS: Mapping[str, Callable[[Path], Network]] = {
     ".tflite": lambda path: tflite_network.network(tflite_file.load(path), path.stem),
     ".onnx": lambda path: onnx_network.network(onnx_file.load(path), path.stem),
+    ".pt2": lambda path: onnx_network.network(torch_graph.load(path), path.stem),
 }
 
 
