@@ -135,7 +135,7 @@ def test_a_build_calls_the_ports_make_and_gives_its_file(tmp_path, elsewhere, mo
         line.split("=", 1) for line in (artefact.parent / "told").read_text().splitlines()
     )
     root = board.build_dir.parent
-    assert variables["BOARD"] == "ARDUINO_NANO_33_BLE_SENSE" and variables["FS_SIZE"] == "512K"
+    assert variables["BOARD"] == "ARDUINO_NANO_33_BLE_SENSE" and variables["FS_SIZE"] == "65536"
     assert variables["MICROPY_MPYCROSS"] == str(root / "mpy-cross" / "mpy-cross")
     assert variables["FROZEN_MANIFEST"] == str(root / "arduino_nano_33_ble.inputs" / "manifest.py")
     assert any("mpy-cross 1.25.0" in line for line in messages)

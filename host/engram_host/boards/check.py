@@ -164,6 +164,8 @@ def _firmware(facts: Facts, where: str) -> None:
         raise InputError(
             f"{where}: [flash] store: expected one of {', '.join(STORES)}, got {store!r}"
         )
+    if store == "mapped":
+        _table(facts["flash"], {"data_at": int}, "flash", where)
     if build["bytes"] > room:
         raise InputError(
             f"{where}: [build] bytes: expected at most the {room} of [flash] firmware_bytes, got "

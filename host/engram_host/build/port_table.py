@@ -25,6 +25,7 @@ class Port:
     first        commands that come before all others when a build is typed
     ours         our folder in firmware/ports: the board module, the boot and what is frozen, the
                  same as an emulated board's; "": the board keeps those of MicroPython
+    driver       the port's own driver is under that board module, by Python; else it has C
     environment  of a board: what make is given beside its arguments
     finish       makes of what the port leaves what a board takes
     """
@@ -35,6 +36,7 @@ class Port:
     needs: dict[str, str] = field(default_factory=dict)
     first: tuple[str, ...] = ()
     ours: str = ""
+    driver: bool = False
     environment: Callable[[Board, Source, Path], dict[str, str]] = lambda *_: {}
     finish: Callable[[Board, Source, Path], None] = lambda *_: None
 
@@ -78,9 +80,19 @@ PORTS = {
         finish=_rp2_finish,
     ),
     "stm32": Port({"stm32lib": "README.md", "micropython-lib": "README.md"}),
-    "nrf": Port({"nrfx": "nrfx.h", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"}),
-    "mimxrt": Port({"nxp_driver": "README.md", "tinyusb": "src/tusb.c"}),
-    "samd": Port({"asf4": "README.md", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"}),
+    "nrf": Port(
+        {"nrfx": "nrfx.h", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"},
+        ours="nrf",
+        driver=True,
+    ),
+    "mimxrt": Port(
+        {"nxp_driver": "README.md", "tinyusb": "src/tusb.c"}, ours="mimxrt", driver=True
+    ),
+    "samd": Port(
+        {"asf4": "README.md", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"},
+        ours="samd",
+        driver=True,
+    ),
     "esp32": Port(
         {"tinyusb": "src/tusb.c", "micropython-lib": "README.md"},
         {"make": "make", "idf.py": "(none: Espressif's ESP-IDF 5.2 to 5.4, its export.sh)"},

@@ -44,26 +44,42 @@ module("engram_firmware.py", base_path="{frozen}", opt=2)
 OUR_MANIFEST = """\
 # What a board of the port freezes with a boot and a board module of ours.
 include(
-    "{ours}/manifest.py", drivers={drivers}, networking={networking}, short={short}
+    "{ours}/manifest.py",
+    board="{manifest}",
+    drivers={drivers},
+    networking={networking},
+    short={short},
 )
 module("engram_firmware.py", base_path="{frozen}", opt=2)
 """
 FROZEN = '''\
 """Which firmware of Engram this is."""
 
-import os
-
 MARK = "{mark}"
 BOARD = "{board}"
 VERSION = "{version}"
 '''
+# Behind it where a driver of the port's is under the board module of ours.
+FROZEN_FLASH = '''\
+# For engram_board. Sizes in bytes; DATA_AT: where the processor sees the data flash, or None.
+DATA_AT = {data_at}
+FS_BYTES = {fs_bytes}
+STORE_BYTES = {store_bytes}
+ERASE_BYTES = {erase_bytes}
+PROGRAM_BYTES = {program_bytes}
+PROGRAM_ONCE = {program_once}
+MAX_PAYLOAD_BYTES = {max_payload_bytes}
+'''
+# Behind it where the board keeps the boot of MicroPython.
 FROZEN_FACTS = '''\
 # For engram_board. The port has mounted its file system.
+import os
+
 FACTS = {{
     "name": BOARD,
     "root": "/flash" if "flash" in os.listdir("/") else "",
     "max_payload_bytes": {max_payload_bytes},
-    "store": {store!r},
+    "store": {region!r},
 }}
 '''
 
@@ -78,6 +94,22 @@ def mark(board: Board) -> str:
     return MARK.format(board=board.name, version=__version__)
 
 
+def frozen_facts(board: Board) -> str:
+    """The module engram_firmware of a board."""
+    region = store(board.facts)
+    assert region is not None  # boards.read() demands [flash]
+    port = port_of(board)
+    facts = (FROZEN_FLASH if port.driver else "") if port.ours else FROZEN_FACTS
+    return (FROZEN + facts).format(
+        **{"data_at": None, **board.facts["flash"]},
+        mark=mark(board),
+        board=board.name,
+        version=__version__,
+        max_payload_bytes=board.max_payload_bytes,
+        region={name: getattr(region, name) for name in ("kind", "units", "erase_bytes")},
+    )
+
+
 def write_inputs(board: Board, whole: bool) -> tuple[Path, Path]:
     """The manifest, and what USER_C_MODULES gets; files of build/firmware/<board>.inputs.
 
@@ -86,18 +118,7 @@ def write_inputs(board: Board, whole: bool) -> tuple[Path, Path]:
     folder = board.build_dir.with_name(board.name + ".inputs")
     folder.mkdir(parents=True, exist_ok=True)
     facts, ours = board.facts["build"], port_of(board).ours
-    region = store(board.facts)
-    assert region is not None  # boards.read() demands [flash]
-    write_changed(
-        folder / "engram_firmware.py",
-        (FROZEN if ours else FROZEN + FROZEN_FACTS).format(
-            mark=mark(board),
-            board=board.name,
-            version=__version__,
-            max_payload_bytes=board.max_payload_bytes,
-            store={name: getattr(region, name) for name in ("kind", "units", "erase_bytes")},
-        ),
-    )
+    write_changed(folder / "engram_firmware.py", frozen_facts(board))
     manifest = (OUR_MANIFEST if ours else MANIFEST).format(
         manifest="$(PORT_DIR)/" + facts["manifest"],
         ours=home() / "firmware" / "ports" / ours,
@@ -116,7 +137,7 @@ def user_modules(board: Board, folder: Path) -> Path:
     port = port_of(board)
     name = port.modules
     own = modules.ours(name)
-    if port.ours:
+    if port.ours and not port.driver:
         own.append(home() / "firmware" / "ports" / port.ours / name)
     files = modules.with_extra(own, name)
     if name == modules.CMAKE:

@@ -27,11 +27,13 @@ def lost(board: Board, image: Image) -> str:
     return (
         f"This firmware has its files in {place}, at /flash, and {flash.store_bytes:,} bytes "
         f"behind them for the learner. Where MicroPython alone runs now, all its files ({alone}) "
-        "are lost. First copy what is to stay: mpremote cp -r : backup. A board with this "
-        "division already keeps everything."
+        "are lost. First copy what is to stay: mpremote cp -r : backup. Then `engram push model "
+        "--fresh` erases what is left of them. A board with this division keeps everything."
     )
 
 
 def _place(board: Board, first: int, size: int) -> str:
-    """A region of flash, in words."""
-    return f"{size:,} bytes at 0x{board.facts['build']['address'] + first:08x}"
+    """A region of flash, in words. first: counted as firmware_bytes are."""
+    at = board.facts["flash"].get("data_at")
+    where = "" if at is None else f" at 0x{at - board.flash.firmware_bytes + first:08x}"
+    return f"{size:,} bytes{where}"
