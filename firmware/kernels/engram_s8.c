@@ -313,16 +313,17 @@ static void slide(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *
 
 #ifdef ENGRAM_WIDE
 
-// Depthwise with windows of 3 x 3: tiles of a row of the output, of four channels, whose columns are
-// stacked in pairs once for all the windows that they lie in. Padding is stacked too, as the zero
-// point that it means.
+// Depthwise with windows of 3 x 3: tiles of a row of the output, with a stride of 1 of two rows, of four
+// channels, whose columns are stacked in pairs once for all the windows that they lie in. Padding is
+// stacked too, as the zero point that it means.
 static __attribute__((noinline)) void depthwise_3x3(const layer_t *l, int8_t *out, const int8_t *x, const int8_t *w,
     int32_t B) {
-    const ptrdiff_t x_row = l->w.size * l->C, end = l->K - l->K % 4;
+    const ptrdiff_t x_row = l->w.size * l->C, end = l->K - l->K % 4, w_row = 3 * l->w_tap;
     const int32_t columns = ENGRAM_WIDE_WORDS / ENGRAM_STACKED_WORDS, stride = l->w.stride;
     const int32_t most = (columns - 3) / stride + 1, in_zp = l->q[ENGRAM_IN_ZP];
+    const bool by_1 = stride == 1 && l->h.stride == 1;
     uint32_t stacked[ENGRAM_WIDE_WORDS];
-    engram_stacked_t channels[4];
+    engram_stacked_t upper[4], lower[4];
     const int8_t padding[4] = { (int8_t)in_zp, (int8_t)in_zp, (int8_t)in_zp, (int8_t)in_zp };
     for (ptrdiff_t k = 0; k < end; k += 4) {
         for (ptrdiff_t j = 0; j < 4; j++) {
@@ -331,40 +332,53 @@ static __attribute__((noinline)) void depthwise_3x3(const layer_t *l, int8_t *ou
             for (ptrdiff_t i = 0; i < 9; i++) {
                 sum += (engram_acc_t)wp[i * l->w_tap];
             }
-            engram_stack_weights_s8(&channels[j], wp, 3 * l->w_tap, l->w_tap);
-            channels[j].w2[1] |= (uint32_t)l->q[ENGRAM_OUT_ZP] << 16;
-            channels[j].start = 2 * ((engram_acc_t)l->bias[k + j] - (engram_acc_t)in_zp * sum);
-            channels[j].mult = l->mult[k + j];
-            channels[j].right = -l->shift[k + j];
+            upper[j].start = 2 * ((engram_acc_t)l->bias[k + j] - (engram_acc_t)in_zp * sum);
+            upper[j].mult = l->mult[k + j];
+            upper[j].right = -l->shift[k + j];
+            engram_stack_weights_s8(&upper[j], wp, wp + 2 * w_row, w_row, l->w_tap);
+            upper[j].single[1] |= (uint32_t)l->q[ENGRAM_OUT_ZP] << 16;
+            if (by_1) {
+                lower[j] = upper[j];
+                engram_stack_weights_s8(&lower[j], wp + w_row, wp, w_row, l->w_tap);
+                lower[j].single[1] |= (uint32_t)l->q[ENGRAM_OUT_ZP] << 16;
+            }
         }
         for (int32_t i = 0; i < B; i++) {
             int8_t *o = out + (ptrdiff_t)i * l->h.out * l->w.out * l->K + k;
-            for (int32_t oh = 0; oh < l->h.out; oh++) {
+            for (int32_t oh = 0, rows; oh < l->h.out; oh += rows, o += (rows - 1) * l->w.out * l->K) {
+                rows = by_1 && oh + 1 < l->h.out ? 2 : 1;
                 const int32_t top = oh * l->h.stride - l->h.pad;
                 for (int32_t ow = 0, n; ow < l->w.out; ow += n, o += n * l->K) {
                     n = l->w.out - ow < most ? l->w.out - ow : most;
                     const int32_t left = ow * stride - l->w.pad;
                     const int32_t all = (n - 1) * stride + 3;
                     const engram_range_t inside = engram_clip(-left < all ? -left : all, l->w.size - left, all);
-                    const int8_t *row[3];
-                    ptrdiff_t step[3];
-                    for (int32_t r = 0; r < 3; r++) {
+                    const int8_t *row[4];
+                    ptrdiff_t step[4];
+                    for (int32_t r = 0; r < 4; r++) {
                         const bool there = (uint32_t)(top + r) < (uint32_t)l->h.size;
                         row[r] = there ? x + ((i * (ptrdiff_t)l->h.size + top + r) * x_row
                             + (left + inside.from) * l->C + k) : padding;
                         step[r] = there ? l->C : 0;
                     }
-                    const int8_t *const none[3] = { padding, padding, padding };
-                    static const ptrdiff_t stay[3] = { 0, 0, 0 };
+                    if (rows == 1) {
+                        row[3] = NULL;
+                    }
+                    const int8_t *const none[4] = { padding, padding, padding, rows == 1 ? NULL : padding };
+                    static const ptrdiff_t stay[4] = { 0, 0, 0, 0 };
                     uint32_t *at = stacked;
-                    engram_stack_s8_3x4(at, none, stay, (size_t)inside.from);
+                    engram_stack_s8_4x4(at, none, stay, (size_t)inside.from);
                     at += inside.from * ENGRAM_STACKED_WORDS;
-                    engram_stack_s8_3x4(at, row, step, (size_t)(inside.to - inside.from));
+                    engram_stack_s8_4x4(at, row, step, (size_t)(inside.to - inside.from));
                     at += (inside.to - inside.from) * ENGRAM_STACKED_WORDS;
-                    engram_stack_s8_3x4(at, none, stay, (size_t)(all - inside.to));
+                    engram_stack_s8_4x4(at, none, stay, (size_t)(all - inside.to));
                     for (ptrdiff_t j = 0; j < 4; j++) {
-                        (stride == 1 ? engram_stacked_by_1 : engram_stacked_by_2)(&channels[j], stacked + 2 * j, o + j,
+                        (stride == 1 ? engram_stacked_by_1 : engram_stacked_by_2)(&upper[j], stacked + 2 * j, o + j,
                             l->K, (size_t)n);
+                        if (rows == 2) {
+                            engram_stacked_lower(&lower[j], stacked + 2 * j, o + l->w.out * l->K + j, l->K,
+                                (size_t)n);
+                        }
                     }
                 }
             }

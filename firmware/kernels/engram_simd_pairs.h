@@ -665,30 +665,33 @@ static inline uint32_t engram_pair(int32_t low, int32_t high) {
     return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
 }
 
-// Four channels of three rows: each channel's pair of the upper two, and its third.
-static inline void engram_stack_pairs(uint32_t to[8], uint32_t x0, uint32_t x1, uint32_t x2) {
+// Four channels of two rows: each channel's pair, every other word.
+static inline __attribute__((always_inline)) void engram_stack_pairs(uint32_t *to, uint32_t x0, uint32_t x1) {
     const uint32_t even0 = engram_even_pair(x0), odd0 = engram_odd_pair(x0);
     const uint32_t even1 = engram_even_pair(x1), odd1 = engram_odd_pair(x1);
-    to[0] = (even0 & 0xffffu) | even1 << 16;
-    to[1] = (uint32_t)(int8_t)x2;
-    to[2] = (odd0 & 0xffffu) | odd1 << 16;
-    to[3] = (uint32_t)(int8_t)(x2 >> 8);
-    to[4] = (even1 & 0xffff0000u) | even0 >> 16;
-    to[5] = (uint32_t)(int8_t)(x2 >> 16);
-    to[6] = (odd1 & 0xffff0000u) | odd0 >> 16;
-    to[7] = (uint32_t)((int32_t)x2 >> 24);
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(to[0]) : "r"(even0), "r"(even1));
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(to[2]) : "r"(odd0), "r"(odd1));
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(to[4]) : "r"(even1), "r"(even0));
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(to[6]) : "r"(odd1), "r"(odd0));
 }
 
-// A channel of a depthwise layer with windows of 3 x 3, all doubled: weights of the upper two rows
-// by column, of the third row, and in the high half of the last word the zero point of the result.
+// Four channels of one row, in the low halves.
+static inline __attribute__((always_inline)) void engram_stack_singles(uint32_t *to, uint32_t x) {
+    to[0] = engram_even_pair(x), to[2] = engram_odd_pair(x);
+    to[4] = to[0] >> 16, to[6] = to[2] >> 16;
+}
+
+// A channel of a depthwise layer with windows of 3 x 3, all doubled: weights of two rows by column, of
+// the row beside them, and in the high half of its last word the zero point of the result.
 typedef struct {
-    uint32_t w01[3], w2[2], start;
+    uint32_t pair[3], single[2], start;
     int32_t mult, right;
 } engram_stacked_t;
 
 // n (not 0) windows side by side, from stacked columns of four channels to stored bytes, `step` apart. The
-// count stands above the shift, which only the low byte tells.
-#define STACKED(name, next) \
+// count stands above the shift, which only the low byte tells. COLUMN: the products with the pair and with
+// the half beside it, of which two rows of x and of weights.
+#define STACKED(name, COLUMN, next) \
     static __attribute__((naked, noinline, unused)) void name(const engram_stacked_t *c, const uint32_t *x, \
         int8_t *out, ptrdiff_t step, size_t n) { \
         (void)c, (void)x, (void)out, (void)step, (void)n; /* in r0 to r3 and on the stack */ \
@@ -700,14 +703,11 @@ typedef struct {
             "add r11, r11, r12, lsl #8\n" \
             "1:\n\t" \
             "ldrd r12, lr, [r1, #32]\n\t" \
-            "smlad r0, r12, r5, r9\n\t" \
-            "smlabt r0, lr, r7, r0\n\t" \
+            COLUMN("r5", "r9", "t", "r7") \
             "ldrd r12, lr, [r1, #64]\n\t" \
-            "smlad r0, r12, r6, r0\n\t" \
-            "smlabb r0, lr, r8, r0\n\t" \
+            COLUMN("r6", "r0", "b", "r8") \
             "ldrd r12, lr, [r1], #" next "\n\t" \
-            "smlad r0, r12, r4, r0\n\t" \
-            "smlabb r0, lr, r7, r0\n\t" \
+            COLUMN("r4", "r0", "b", "r7") \
             "smmulr r0, r0, r10\n\t" \
             "add r0, r0, r0, asr #31\n\t" \
             "asrs r0, r0, r11\n\t" \
@@ -720,8 +720,17 @@ typedef struct {
             "pop {r4-r11, pc}\n" \
             ); \
     }
-STACKED(engram_stacked_by_1, "32")
-STACKED(engram_stacked_by_2, "64")
+#define UPPER(pair, sum, half, single) \
+    "smlad r0, r12, " pair ", " sum "\n\t" \
+    "smlab" half " r0, lr, " single ", r0\n\t"
+#define LOWER(pair, sum, half, single) \
+    "smlad r0, lr, " pair ", " sum "\n\t" \
+    "smlat" half " r0, r12, " single ", r0\n\t"
+STACKED(engram_stacked_by_1, UPPER, "32")
+STACKED(engram_stacked_by_2, UPPER, "64")
+STACKED(engram_stacked_lower, LOWER, "32")
+#undef UPPER
+#undef LOWER
 #undef STACKED
 
 #undef BY_TWO

@@ -188,21 +188,26 @@ void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *firs
     }
 }
 
-void engram_stack_s8_3x4(uint32_t *to, const int8_t *const x[3], const ptrdiff_t step[3], size_t n) {
-    const int8_t *x0 = x[0], *x1 = x[1], *x2 = x[2];
-    const ptrdiff_t step0 = step[0], step1 = step[1], step2 = step[2];
-    for (; n != 0; n--, x0 += step0, x1 += step1, x2 += step2, to += ENGRAM_STACKED_WORDS) {
-        engram_stack_pairs(to, engram_load4(x0), engram_load4(x1), engram_load4(x2));
+void engram_stack_s8_4x4(uint32_t *to, const int8_t *const x[4], const ptrdiff_t step[4], size_t n) {
+    const int8_t *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+    const ptrdiff_t step0 = step[0], step1 = step[1], step2 = step[2], step3 = step[3];
+    for (; x3 == NULL && n != 0; n--, x0 += step0, x1 += step1, x2 += step2, to += ENGRAM_STACKED_WORDS) {
+        engram_stack_pairs(to, engram_load4(x0), engram_load4(x1));
+        engram_stack_singles(to + 1, engram_load4(x2));
+    }
+    for (; n != 0; n--, x0 += step0, x1 += step1, x2 += step2, x3 += step3, to += ENGRAM_STACKED_WORDS) {
+        engram_stack_pairs(to, engram_load4(x0), engram_load4(x1));
+        engram_stack_pairs(to + 1, engram_load4(x2), engram_load4(x3));
     }
 }
 
-void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *w, ptrdiff_t row, ptrdiff_t right) {
+void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *pair, const int8_t *single, ptrdiff_t row,
+    ptrdiff_t right) {
     for (ptrdiff_t s = 0; s < 3; s++) {
-        to->w01[s] = engram_pair(2 * w[s * right], 2 * w[row + s * right]);
+        to->pair[s] = engram_pair(2 * pair[s * right], 2 * pair[row + s * right]);
     }
-    w += 2 * row;
-    to->w2[0] = engram_pair(2 * w[0], 2 * w[right]);
-    to->w2[1] = engram_pair(2 * w[2 * right], 0);
+    to->single[0] = engram_pair(2 * single[0], 2 * single[right]);
+    to->single[1] = engram_pair(2 * single[2 * right], 0);
 }
 
 #endif
@@ -231,10 +236,11 @@ engram_acc_t engram_sum_s8(const int8_t *w, size_t n) {
 
 engram_columns_s8_t engram_columns_s8_of(const int8_t *w, const int32_t *bias, const int32_t *mult,
     const int32_t *shift, const int32_t *q, size_t n, size_t K, bool quick) {
+    // A product is below 2**15, so that a sum of 2**14 of them and a bias below 2**28 is below 2**30.
+    const bool narrow = n <= 16384 && q[ENGRAM_ACT_MIN] == -128 && q[ENGRAM_ACT_MAX] == 127;
     const engram_columns_s8_t t = {
-        w, n, K, bias, mult, shift, q[ENGRAM_OUT_ZP], q[ENGRAM_ACT_MIN], q[ENGRAM_ACT_MAX],
-        // A product is below 2**15, so that a sum of 2**14 of them and such a bias is below 2**30.
-        quick && n <= 16384 && q[ENGRAM_ACT_MIN] == -128 && q[ENGRAM_ACT_MAX] == 127, false,
+        w, n, K, bias, mult, shift, q[ENGRAM_OUT_ZP], q[ENGRAM_ACT_MIN], q[ENGRAM_ACT_MAX], narrow,
+        quick && narrow, false,
     };
     return t;
 }
@@ -338,10 +344,23 @@ void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, si
     o += K; \
 }
 
+// Whether a channel's sums may be stored quickly though some may not: a channel that training has left
+// without weights has a huge bias, or a shift to the left.
+static inline bool is_quick(const engram_columns_s8_t *t, int32_t bias, int32_t shift) {
+    return t->narrow && shift < 0 && (uint32_t)bias + (1u << 28) < 1u << 29;
+}
+
 // P windows against every channel.
 #define EACH_2(op) op(0) op(1)
 #define STARTED(p) sums[p] = start;
 #define SUM(p) uint32_t c##p = sums[p];
+#define ALL_QUICK(EACH) EACH(QUICK)
+#define SOME_QUICK(EACH) \
+    if (is_quick(t, (int32_t)start, shift)) { \
+        EACH(QUICK) \
+    } else { \
+        EACH(EXACT) \
+    }
 #define COLUMNS(P, HOW) \
     static void columns_##P##_##HOW(const engram_columns_s8_t *t, const uint32_t *columns, int8_t *out) { \
         const size_t fours = t->n / 4, rest = t->n % 4, K = t->K; \
@@ -359,14 +378,14 @@ void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, si
             LAST_WEIGHTS(EACH_##P) \
             const int32_t mult = *mults++, shift = *shifts++; \
             int8_t *o = out; \
-            EACH_##P(HOW) \
+            HOW(EACH_##P) \
         } \
     }
 
-COLUMNS(4, QUICK)
-COLUMNS(4, EXACT)
-COLUMNS(2, QUICK)
-COLUMNS(2, EXACT)
+COLUMNS(4, ALL_QUICK)
+COLUMNS(4, SOME_QUICK)
+COLUMNS(2, ALL_QUICK)
+COLUMNS(2, SOME_QUICK)
 
 // Adds the products of a piece of a window, widened, to the sums of K channels, n bytes apart.
 static void add_piece(uint32_t *sums, const uint32_t *columns, const int8_t *w, size_t n, size_t piece, size_t K) {
@@ -397,9 +416,10 @@ static void add_piece(uint32_t *sums, const uint32_t *columns, const int8_t *w, 
 // Sums to bytes side by side, from channel k on.
 static void store(const engram_columns_s8_t *t, int8_t *o, const uint32_t *sums, size_t k, size_t n) {
     const int32_t *mult = t->mult + k, *shift = t->shift + k, out_zp = t->out_zp;
-    for (; n != 0; n--, mult++, shift++) {
+    const bool all = t->quick;
+    for (; n != 0; n--, mult++, shift++, k++) {
         const uint32_t sum = *sums++;
-        if (!t->quick) {
+        if (!all && !is_quick(t, t->bias[k], *shift)) {
             const int32_t v = (t->once ? engram_requantize_once : engram_requantize)(sum, *mult, *shift);
             *o++ = engram_shift_s8(v, out_zp, t->act_min, t->act_max);
         } else if (t->once) {
@@ -437,9 +457,9 @@ void engram_window_s8(const engram_columns_s8_t *t, const engram_window_s8_t *wi
 
 void engram_columns_s8(const engram_columns_s8_t *t, const uint32_t *columns, size_t positions, int8_t *out) {
     if (positions == 4) {
-        (t->quick ? columns_4_QUICK : columns_4_EXACT)(t, columns, out);
+        (t->quick ? columns_4_ALL_QUICK : columns_4_SOME_QUICK)(t, columns, out);
     } else {
-        (t->quick ? columns_2_QUICK : columns_2_EXACT)(t, columns, out);
+        (t->quick ? columns_2_ALL_QUICK : columns_2_SOME_QUICK)(t, columns, out);
     }
 }
 

@@ -47,13 +47,17 @@ void engram_run_depthwise_s8_wide(const engram_run_s8_t *t, const uint32_t *firs
     const engram_acc_t *start, size_t blocks, bool quick);
 
 // Windows of 3 x 3 bytes side by side where every shift is below 0, every |sum| below 2**30 and the
-// range int8's own, also only with ENGRAM_WIDE. Three rows of x of four channels become for every
-// column and channel two words: the pair of the upper two rows, and the third. x[r] steps step[r].
+// range int8's own, also only with ENGRAM_WIDE. Four rows of x of four channels become for every column
+// and channel two words, the pair of the upper two rows and that of the lower two: for windows that
+// begin in the first row, and with weights paired otherwise for those in the second. x[r] steps step[r];
+// x[3] may be NULL where no window begins in the second.
 enum { ENGRAM_STACKED_WORDS = 8 };
-void engram_stack_s8_3x4(uint32_t *to, const int8_t *const x[3], const ptrdiff_t step[3], size_t n);
+void engram_stack_s8_4x4(uint32_t *to, const int8_t *const x[4], const ptrdiff_t step[4], size_t n);
 #ifdef ENGRAM_WIDE
-// Fills w01 and w2 with a channel's weights, doubled, `row` and `right` bytes apart.
-void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *w, ptrdiff_t row, ptrdiff_t right);
+// Fills pair and single with a channel's weights, doubled, `row` and `right` bytes apart: two rows from
+// `pair` on, and the row at `single`.
+void engram_stack_weights_s8(engram_stacked_t *to, const int8_t *pair, const int8_t *single, ptrdiff_t row,
+    ptrdiff_t right);
 #endif
 
 // Sum of n bytes.
@@ -119,7 +123,8 @@ typedef struct {
     size_t n, K;
     const int32_t *bias, *mult, *shift;
     int32_t out_zp, act_min, act_max;
-    bool quick;                // |sums| stay below 2**30, every shift is below 0, nothing to clamp but int8
+    bool narrow;               // few products in a sum, nothing to clamp but int8
+    bool quick;                // narrow, every |sum| stays below 2**30, every shift is below 0
     bool once;                 // rounds once; only of engram_window_s8
 } engram_columns_s8_t;
 

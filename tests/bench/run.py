@@ -36,7 +36,8 @@ BUILDS = {
 }
 # Bytes of fixed buffers on a kernel's stack: what it has widened (engram_tile_s8.h), and the
 # weights of four channels (engram_stacked_t; 3 x 3 floats).
-COLUMNS, WINDOW, DEPTHWISE, DEPTHWISE_F32 = 4 * 288, 288, 4 * 288 + 4 * 32, 4 * 9 * 4
+COLUMNS, WINDOW, SUMS = 4 * 288, 288, 4 * 64
+DEPTHWISE, DEPTHWISE_F32 = 4 * 288 + 8 * 32, 4 * 9 * 4
 
 
 CALL_ARGUMENTS = 7  # of dense_fwd
@@ -49,6 +50,8 @@ def scratch(name, build):
         return 0
     if "depthwise" in name:
         return DEPTHWISE
+    if "dense" in name:
+        return COLUMNS + SUMS
     return COLUMNS + WINDOW if "conv3x3" in name else COLUMNS
 
 
