@@ -24,10 +24,15 @@
 #else
 #define FINISH_4 EACH_4(FINISH)
 #endif
-// Sums themselves where they are wanted.
+// Sums themselves where they are wanted: by dense layers, which are windows with ENGRAM_WIDE.
+#ifdef ENGRAM_WIDE
+#define FINISH_OR_KEEP_1 FINISH_1
+#define FINISH_OR_KEEP_4 FINISH_4
+#else
 #define KEEP(j) t->sums[j] = c##j;
 #define FINISH_OR_KEEP_1 if (t->sums != NULL) { EACH_1(KEEP) } else { FINISH_1 }
 #define FINISH_OR_KEEP_4 if (t->sums != NULL) { EACH_4(KEEP) } else { FINISH_4 }
+#endif
 
 // Every position of the run; BODY adds the taps at x1, w1 to the sums, END makes something of these.
 #define RUN(CHANNELS, BODY, END) \
@@ -44,8 +49,6 @@
         } \
         END##_##CHANNELS \
     }
-
-#ifndef ENGRAM_WIDE
 
 // One row of x against the weights of each channel; `offset` is added to x where WITH says so.
 #define ADDED(v) ((v) + offset)
@@ -132,8 +135,6 @@ void engram_run_s8_x1(const engram_run_s8_t *t) {
     DOT_SETUP
     RUN(1, DOT(1, ADDED), FINISH_OR_KEEP)
 }
-
-#endif
 
 void engram_run_depthwise_s8_x4(const engram_run_s8_t *t) {
     const int32_t offset = t->offset;
@@ -416,14 +417,18 @@ static void add_piece(uint32_t *sums, const uint32_t *columns, const int8_t *w, 
 // Sums to bytes side by side, from channel k on.
 static void store(const engram_columns_s8_t *t, int8_t *o, const uint32_t *sums, size_t k, size_t n) {
     const int32_t *mult = t->mult + k, *shift = t->shift + k, out_zp = t->out_zp;
-    const bool all = t->quick;
+    const bool all = t->quick, once = t->once;
+    if (all && once) {
+        for (; n != 0; n--) {
+            *o++ = (int8_t)engram_requantize_pairs_once(*sums++, *mult++, -*shift++, out_zp);
+        }
+        return;
+    }
     for (; n != 0; n--, mult++, shift++, k++) {
         const uint32_t sum = *sums++;
-        if (!all && !is_quick(t, t->bias[k], *shift)) {
-            const int32_t v = (t->once ? engram_requantize_once : engram_requantize)(sum, *mult, *shift);
+        if (once || !(all || is_quick(t, t->bias[k], *shift))) {
+            const int32_t v = (once ? engram_requantize_once : engram_requantize)(sum, *mult, *shift);
             *o++ = engram_shift_s8(v, out_zp, t->act_min, t->act_max);
-        } else if (t->once) {
-            *o++ = (int8_t)engram_requantize_pairs_once(sum, *mult, -*shift, out_zp);
         } else {
             o = engram_store_pairs(o, 1, sum, *mult, -*shift, out_zp);
         }

@@ -19,18 +19,18 @@ int32_t engram_conv2d_t_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_
     const ptrdiff_t C = g[ENGRAM_C], K = g[ENGRAM_K];
     const ptrdiff_t x_row = v.out * K, w_row = v.taps * K, filter = h.taps * w_row;
     #ifdef ENGRAM_WIDE
+    // Widening is worth it for many channels, and for pieces without a rest.
+    const bool wide = C >= 8 && K % 4 == 0;
     const engram_columns_s8_t all = engram_columns_s8_of(w.p, bias.p, mult.p, shift.p, q.p, (size_t)filter, (size_t)C,
         quick);
     uint32_t columns[ENGRAM_COLUMN_WORDS];
-    engram_window_s8_t t = { .n0 = (size_t)K, .offset = -q.p[ENGRAM_IN_ZP] };
-    int8_t *o = out.p;
-    #else
+    engram_window_s8_t window = { .n0 = (size_t)K, .offset = -q.p[ENGRAM_IN_ZP] };
+    #endif
     engram_run_s8_t t = {
         .positions = 1, .w_j = filter, .n0 = (size_t)K, .offset = -q.p[ENGRAM_IN_ZP],
         .range = { q.p[ENGRAM_OUT_ZP], q.p[ENGRAM_ACT_MIN], q.p[ENGRAM_ACT_MAX] }, .right = quick,
     };
     t.out = out.p;
-    #endif
     for (ptrdiff_t row = 0; row < (ptrdiff_t)B * h.size; row++) {
         const ptrdiff_t image = row / h.size;
         const engram_reach_t r = engram_reach(&h, (int32_t)(row - image * h.size));
@@ -44,10 +44,15 @@ int32_t engram_conv2d_t_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_
             t.w1 = s.step * K;
             t.x = x.p + ((image * h.out + r.at) * x_row + s.at * K);
             #ifdef ENGRAM_WIDE
-            t.w = r.first * w_row + s.first * K;
-            engram_window_s8(&all, &t, columns, o);
-            o += C;
-            #else
+            if (wide) {
+                window.x = t.x, window.w = r.first * w_row + s.first * K;
+                window.n2 = t.n2, window.n1 = t.n1;
+                window.x2 = t.x2, window.x1 = t.x1, window.w2 = t.w2, window.w1 = t.w1;
+                engram_window_s8(&all, &window, columns, t.out);
+                t.out += C;
+                continue;
+            }
+            #endif
             for (ptrdiff_t c = 0, step; c < C; c += step, t.out += step) {
                 step = C - c >= 4 ? 4 : 1;
                 t.w = w.p + (c * filter + r.first * w_row + s.first * K);
@@ -57,7 +62,6 @@ int32_t engram_conv2d_t_s8(engram_B_t out, engram_b_t x, engram_b_t w, engram_l_
                 }
                 (step == 4 ? engram_run_s8_x4 : engram_run_s8_x1)(&t);
             }
-            #endif
         }
     }
     return ENGRAM_OK;
