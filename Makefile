@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help journeys bench bench-budget bench-unlabelled bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
+.PHONY: help journeys bench bench-models bench-budget bench-unlabelled bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
 
 ## List the targets
 help:
@@ -100,6 +100,11 @@ bench: setup
 	@for board in qemu_m7 qemu_m33 qemu_m55 qemu_m3 qemu_m0p; do $(ENGRAM) build $$board || exit 1; done
 	@$(PY) tests/bench/integer.py $(if $(DOCS),--docs)
 	@$(PY) tests/bench/cost_kernels.py  # what engram plan predicts time and energy from
+
+## Count the reference models of MLPerf Tiny (ENGRAM_DATA) by layer on every emulated board; out/bench/models.json
+bench-models: setup
+	@for board in $(or $(BOARDS),qemu_m4f qemu_m0p qemu_m3 qemu_m33 qemu_m55 qemu_m7); do $(ENGRAM) build $$board || exit 1; done
+	@$(PY) tests/bench/models.py $(BOARDS) $(if $(DOCS),--docs)
 
 ## Where the cycles of a training step go on the virtual Pico; writes out/bench/pico_profile.json
 pico-profile: setup
