@@ -69,7 +69,7 @@ def _left(region: Store, size: int) -> int:
     if not region.mapped:
         raise StoreError(
             "expected flash that the processor reads as memory for --place flash, got a board "
-            "that keeps all in files"
+            "without; push it as a file"
         )
     left = left_by(units_for(size, region.erase_bytes, region.program_bytes), region.units)
     if not left:
