@@ -1,5 +1,7 @@
 """An .onnx file becomes the network that ONNX's own evaluator runs, with channels last."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -286,3 +288,27 @@ def test_another_kind_of_file_is_told(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(ModelError, match="expected a file that ends in .tflite, .onnx"):
         pipeline.read(path)
+
+
+@pytest.mark.parametrize("kind", ["external", "giant", "negative", "cycle"])
+def test_a_hostile_file_is_told_and_takes_no_memory(kind):
+    """Nothing outside the file is read, and nothing is made for numbers that only claim a size."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT)
+    tensor.dims.extend({"giant": [1 << 40, 3], "negative": [-5, 3]}.get(kind, [4, 4]))
+    if kind == "external":
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../../etc/passwd")
+    elif kind == "cycle":
+        tensor = numpy_helper.from_array(np.zeros((4, 4), np.float32), "w")
+    model = Model((4,))
+    model.op("MatMul", "w")
+    model.op("Add", x=["v0", "v2" if kind == "cycle" else "v0"])
+    model.op("Relu")
+    model.constants = [tensor]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="expected"):
+            onnx_network.network(onnx_file.parse(model.content()), "net")
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
