@@ -177,7 +177,7 @@ def test_a_wait_after_erasing_is_no_longer_than_it_says(start, pico):
     so. It would wait for ours otherwise, silent for as long as it erased."""
     child = start()
     child.begin(
-        DEVICE + "for i in range(512): d.ioctl(6, i % 256)\n"
+        DEVICE + "for i in range(512): d.ioctl(6, i % d.ioctl(4, 0))\n"
         "print('erased')\ntime.sleep_ms(200)\nprint('slept')\n"
     )
     child.read_until(b"erased")
