@@ -34,7 +34,7 @@ _DEVICES = (
 # Modules that are needed until it is open.
 _OPENING = (
     "engram.nn.model", "engram.nn.net", "engram.nn.safetensors", "engram.store.wipe",
-    "engram.places", "engram.continual.opening",
+    "engram.places", "engram.continual.opening", "engram.store.slots",
 )
 
 

@@ -110,7 +110,7 @@ def test_ops_are_named_in_no_other_place():
     may = {"device_lib/engram/nn/ops.py", "device_lib/engram/nn/formats/s8.py"}
     may |= {"device_lib/engram/nn/formats/q8.py"}
     may |= {f"host/engram_host/make/{p}.py" for p in ("features", "layers", "vae")}  # networks
-    others = ("kinds", "tflite_ops", "onnx_network")  # the ops of other frameworks
+    others = ("kinds", "tflite_ops", "onnx_network", "torch_graph")  # the ops of other frameworks
     may |= {f"host/engram_host/imports/{name}.py" for name in others}
     may |= {f"host/engram_host/convert/{table}_ops.py" for table in ("float", "int8")}  # see below
     rows = {}

@@ -7,10 +7,11 @@ import os
 from binascii import crc32
 
 from ..errors import CommandError
-from ..places import IN_FLASH, slots_of
-from .wire import PART
+from ..compat import forget
+from .wire import IN_FLASH, PART
 
 _BLOCK_BYTES = 512
+_CODE = ("engram.store.slots", "engram.places")  # of models in flash; it leaves the heap
 _SYNC_BYTES = 16384  # a power cut loses at most this much of a transfer
 
 
@@ -114,6 +115,14 @@ class Files:
         free = fs[3] if 0 <= fs[3] <= fs[2] else 0
         return {"total_bytes": fs[1] * fs[2], "free_bytes": fs[1] * free, "block_bytes": fs[1]}
 
+    def _in_flash(self):
+        """store.slots.Slots of the board."""
+        from ..places import slots_of
+
+        slots = slots_of(self._board, self._beat, self.make_way)
+        forget(_CODE)
+        return slots
+
     def put_open(self, name, size, crc):
         """Begin or resume receiving: {"have": bytes kept so far, "crc": their crc32, "same",
         "space": of the file system}.
@@ -121,9 +130,7 @@ class Files:
         "same" says that the board already holds exactly this file: nothing needs to be sent.
         """
         if name.startswith(IN_FLASH):
-            slots = self._slots = self._slots or slots_of(
-                self._board, self._beat, self.make_way
-            )
+            self._slots = slots = self._slots or self._in_flash()
             return slots.put_open(_own(name), size, crc, _own(self.keep or ""))
         self.close()
         path = safe_path(self.root, name)
@@ -204,7 +211,7 @@ class Files:
         """Gives a file another name, in the place of the file that has it."""
         self.close()
         if name.startswith(IN_FLASH):
-            slots_of(self._board).rename(_own(name), _own(new))
+            self._in_flash().rename(_own(name), _own(new))
             return
         replace(safe_path(self.root, name), safe_path(self.root, new))
 
@@ -223,13 +230,13 @@ class Files:
     def has(self, name):
         """Whether a file of this name is whole on the board."""
         if name.startswith(IN_FLASH):
-            return slots_of(self._board).find(_own(name)) is not None
+            return self._in_flash().find(_own(name)) is not None
         return size_of(safe_path(self.root, name)) >= 0
 
     def open(self, name):
         """The file as a readable byte stream. Raises CommandError if there is none."""
         if name.startswith(IN_FLASH):
-            return slots_of(self._board).open(_own(name))
+            return self._in_flash().open(_own(name))
         try:
             return open(safe_path(self.root, name), "rb")
         except OSError:
@@ -241,7 +248,7 @@ class Files:
         """{"size", "crc"} of a file."""
         self.open(name).close()
         if name.startswith(IN_FLASH):
-            slot = slots_of(self._board).find(_own(name))
+            slot = self._in_flash().find(_own(name))
             return {"size": slot.size, "crc": slot.crc}
         size, crc = crc_of(safe_path(self.root, name))
         return {"size": size, "crc": crc}
@@ -249,8 +256,8 @@ class Files:
     def list(self):
         """[[name, bytes]], directories walked; models in flash come first."""
         rows = []
-        if hasattr(self._board, "model_device"):
-            slots = slots_of(self._board).slots()
+        if hasattr(self._board, "has_slots") and self._board.has_slots():
+            slots = self._in_flash().slots()
             rows = [[IN_FLASH + slot.name, slot.size] for slot in slots]
             rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
         for name in sorted(os.listdir(self.root)):
@@ -269,7 +276,7 @@ class Files:
         """Delete a file (and its part file). Raises CommandError if there is neither."""
         self.close()
         if name.startswith(IN_FLASH):
-            if not slots_of(self._board).remove(_own(name)):
+            if not self._in_flash().remove(_own(name)):
                 raise CommandError("expected a model in flash, got none of name %r" % name)
             return
         path = safe_path(self.root, name)

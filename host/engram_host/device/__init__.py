@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram.nn.objectives import WITHOUT_ANSWERS
-from engram.places import IN_FLASH
 from engram.watch.quarantine import BLOCK
 from engram_host.convert import model_file
 from engram_host.device import learner_options
@@ -27,7 +26,7 @@ from engram_host.progress import Reporter, Silent
 from engram_host.samples import Input, Samples, names, remark
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
-PLACES = {"file": "", "flash": IN_FLASH}  # of a model: what stands before its name there
+PLACES = {"file": "", "flash": wire.IN_FLASH}  # of a model: what stands before its name there
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
 _SLICE_ROWS = 8
 _CLASSIFY = "classify"  # the objective of classes
