@@ -91,7 +91,7 @@ def test_every_option_of_the_command_is_one_of_the_learner_or_its_store():
     assert known - offered == {
         "path", "board", "options", "spec", "store", "checkpoints", "counter", "available",
         "prepared",
-        "heap_base", "budget_bytes", "beat", "fresh",
+        "heap_base", "budget_bytes", "beat", "fresh", "in_place", "features",
     }  # fmt: skip
 
 

@@ -42,6 +42,9 @@ CFLAGS += -I$(BOARD_OUT) -I$(COMMON) -I$(VARIANT_DIR) $(if $(STOCK),-DENGRAM_STO
 # The kernels' face reads the counter through this header.
 CFLAGS += -DENGRAM_TICKS_H='"engram_ticks.h"'
 CFLAGS += -fsingle-precision-constant -Wno-sign-compare
+# One address and no unwinding: a third of the file would be tables for these.
+CFLAGS += -fno-pie -fno-asynchronous-unwind-tables
+LDFLAGS_EXTRA += -no-pie
 # A warning that a newer compiler invents must not keep a user from building.
 CFLAGS_EXTRA += -Wno-error
 
