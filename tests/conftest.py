@@ -1,11 +1,14 @@
 """What every test may rely on: the libraries importable, a private place for virtual boards."""
 
+import fnmatch
 import os
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+
+from thorough import PATTERNS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +27,14 @@ def pytest_configure(config):
     libraries = [str(ROOT / "device_lib"), str(ROOT / "host")]
     inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*libraries, *inherited]))
+
+
+def pytest_collection_modifyitems(items):
+    """Marks `thorough` what thorough.py lists."""
+    for item in items:
+        name = item.nodeid.removeprefix("tests/")
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in PATTERNS):
+            item.add_marker("thorough")
 
 
 def pytest_runtest_setup(item):

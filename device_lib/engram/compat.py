@@ -20,7 +20,7 @@ try:
         """A byte window (bytearray) onto the memory of a buffer of 4-byte items, sharing it."""
         return bytearray_at(addressof(buf), len(buf) * itemsize)
 
-    def memory_of(stream):
+    def mapping(stream):
         """The memory of a file that the processor sees, a memoryview: a file of ROMFS is memory,
         others say (.mapped). None for the rest."""
         try:
@@ -28,7 +28,7 @@ try:
         except TypeError:
             return None
 
-    def in_memory(path):
+    def mapped(path):
         """A file as a stream, which is memory where its file system is."""
         return open(path, "rb")
 
@@ -151,7 +151,7 @@ try:
 except ImportError:
     from .pc.compat import POINTER_BYTES, board_of, bytes_of, collect_often, collect_rarely, const
     from .pc.compat import files_root, flat, forget, forget_below, heap_free, heap_lock
-    from .pc.compat import heap_unlock, heap_used, held_heap, in_memory, memory_of, npz
+    from .pc.compat import heap_unlock, heap_used, held_heap, mapped, mapping, npz
     from .pc.compat import overwrite_stack, reference, ticks_diff, ticks_ms, ticks_us
 
 

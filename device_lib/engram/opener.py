@@ -66,7 +66,8 @@ def open_learner(
     """
     try:
         learner = _open(path, board, heap_base, bits, beat, fresh, in_place, options)
-        learner.inputs.features = features
+        if features:
+            learner.inputs.features = features
         return learner
     finally:
         collect_rarely()  # all that stays is there

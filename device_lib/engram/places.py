@@ -2,7 +2,7 @@
 
 import os
 
-from .compat import board_of, in_memory, memory_of
+from .compat import board_of, mapped, mapping
 from .errors import ModelError, StoreError
 
 IN_FLASH = "flash:"  # before the name of a model that lies in memory-mapped flash
@@ -42,8 +42,8 @@ def opened(path, in_place=False, board=None):
     """
     if path.startswith(IN_FLASH):
         return slots_of(board).open(path[len(IN_FLASH) :])
-    stream = in_memory(path) if in_place else open(path, "rb")
-    if in_place and memory_of(stream) is None:
+    stream = mapped(path) if in_place else open(path, "rb")
+    if in_place and mapping(stream) is None:
         raise ModelError(
             "expected a model in memory-mapped flash, got the file %s; push it with --place flash"
             % path

@@ -18,7 +18,7 @@ def asked(monkeypatch):
     those in .refused say so themselves. .pieces: of heap that an open learner needs beside it."""
     asked = SimpleNamespace(spared=[], full=(), refused=(), pieces=1)
 
-    def before_load(path, board, heap_base, bits, beat, fresh, options, spared):
+    def before_load(path, board, heap_base, bits, beat, fresh, in_place, options, spared):
         asked.spared.append(spared)
         if spared in asked.full:
             raise MemoryError("memory allocation failed, allocating 1148 bytes")

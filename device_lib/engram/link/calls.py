@@ -27,7 +27,7 @@ class Device:
         from .remembered import read
 
         self.model, self.options = read(files.root)  # of the learner that was opened last
-        files.keep, files.make_way = self.model, self._make_way
+        files.keep, files.make_way = self.model, self.make_way
         forget(_REMEMBERED)
         self.streams = ()
         self.marker = None  # of the phases on pins, while somebody measures
@@ -54,7 +54,7 @@ class Device:
             self.learner = self.loan = learner
             self.model, self.options = name, options
 
-    def _make_way(self, *args):
+    def make_way(self, *args):
         """Erases a replay log that holds nothing; the learner that had it open is closed."""
         from ..stores import make_way
 

@@ -115,7 +115,7 @@ class Files:
         free = fs[3] if 0 <= fs[3] <= fs[2] else 0
         return {"total_bytes": fs[1] * fs[2], "free_bytes": fs[1] * free, "block_bytes": fs[1]}
 
-    def _in_flash(self):
+    def slots(self):
         """store.slots.Slots of the board."""
         from ..places import slots_of
 
@@ -130,7 +130,7 @@ class Files:
         "same" says that the board already holds exactly this file: nothing needs to be sent.
         """
         if name.startswith(IN_FLASH):
-            self._slots = slots = self._slots or self._in_flash()
+            self._slots = slots = self._slots or self.slots()
             return slots.put_open(_own(name), size, crc, _own(self.keep or ""))
         self.close()
         path = safe_path(self.root, name)
@@ -211,7 +211,7 @@ class Files:
         """Gives a file another name, in the place of the file that has it."""
         self.close()
         if name.startswith(IN_FLASH):
-            self._in_flash().rename(_own(name), _own(new))
+            self.slots().rename(_own(name), _own(new))
             return
         replace(safe_path(self.root, name), safe_path(self.root, new))
 
@@ -223,20 +223,20 @@ class Files:
         name = path[len(root) :] if path.startswith(root) else path
         return None if name.startswith("/") or size_of(root + name) < 0 else name
 
-    def path_of(self, name):
+    def place(self, name):
         """The path by which a program on the board opens a file."""
         return name if name.startswith(IN_FLASH) else safe_path(self.root, name)
 
     def has(self, name):
         """Whether a file of this name is whole on the board."""
         if name.startswith(IN_FLASH):
-            return self._in_flash().find(_own(name)) is not None
+            return self.slots().find(_own(name)) is not None
         return size_of(safe_path(self.root, name)) >= 0
 
     def open(self, name):
         """The file as a readable byte stream. Raises CommandError if there is none."""
         if name.startswith(IN_FLASH):
-            return self._in_flash().open(_own(name))
+            return self.slots().open(_own(name))
         try:
             return open(safe_path(self.root, name), "rb")
         except OSError:
@@ -248,7 +248,7 @@ class Files:
         """{"size", "crc"} of a file."""
         self.open(name).close()
         if name.startswith(IN_FLASH):
-            slot = self._in_flash().find(_own(name))
+            slot = self.slots().find(_own(name))
             return {"size": slot.size, "crc": slot.crc}
         size, crc = crc_of(safe_path(self.root, name))
         return {"size": size, "crc": crc}
@@ -257,7 +257,7 @@ class Files:
         """[[name, bytes]], directories walked; models in flash come first."""
         rows = []
         if hasattr(self._board, "has_slots") and self._board.has_slots():
-            slots = self._in_flash().slots()
+            slots = self.slots().slots()
             rows = [[IN_FLASH + slot.name, slot.size] for slot in slots]
             rows = [row for i, row in enumerate(rows) if row not in rows[:i]]
         for name in sorted(os.listdir(self.root)):
@@ -276,7 +276,7 @@ class Files:
         """Delete a file (and its part file). Raises CommandError if there is neither."""
         self.close()
         if name.startswith(IN_FLASH):
-            if not self._in_flash().remove(_own(name)):
+            if not self.slots().remove(_own(name)):
                 raise CommandError("expected a model in flash, got none of name %r" % name)
             return
         path = safe_path(self.root, name)

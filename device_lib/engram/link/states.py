@@ -34,7 +34,7 @@ def open_model(device, model, pushed=None, fresh=False, **options):
         pushed = None
     name = pushed or model
     files.open(name).close()  # CommandError if it is not there
-    path = files.path_of(name)
+    path = files.place(name)
     load_code(**options)
     device.board.store_device()  # made now: it stays when the learner goes
     device.beat()
@@ -43,7 +43,7 @@ def open_model(device, model, pushed=None, fresh=False, **options):
     )
     if pushed:
         files.rename(pushed, model)
-        learner.path = files.path_of(model)
+        learner.path = files.place(model)
         hold(device.board, learner, learner.path, options)
     device.learner = learner
     device.remember(model, options)  # and no others: they may be refused

@@ -44,7 +44,7 @@ class Arena:
         kernels.zero_f32(block)
         self._floats = memoryview(block)
         self._bytes = memoryview(bytes_of(block))
-        self._offsets, self._adopted = None, {}
+        self._offsets = None
 
     def lay_out(self, offsets):
         """Takes the places of the buffers: the offsets of the Layout with these needs."""
@@ -52,15 +52,14 @@ class Arena:
 
     def adopt(self, name, memory):
         """Buffer `name`, which has no bytes of the block, lies in other memory (bytes)."""
-        self._adopted[name] = memory
+        self._offsets[name] = (self._offsets[name][0], memory, len(memory))
 
     def window(self, name, start=0, elems=None):
         """A window of buffer `name` from element `start` on, of `elems` elements; None: all."""
         kind, offset, nbytes = self._offsets[name]
         size, memory = _ITEM_BYTES[kind], self._bytes
-        if name in self._adopted:
-            memory, offset = self._adopted[name], 0
-            nbytes = len(memory)
+        if not isinstance(offset, int):  # adopted
+            memory, offset = offset, 0
         if elems is None:
             elems = nbytes // size - start
         first, n = offset + start * size, elems * size
@@ -70,4 +69,4 @@ class Arena:
 
     def close(self):
         """Forgets the names, which only set-up needs."""
-        self._offsets = self._adopted = None
+        self._offsets = None

@@ -47,7 +47,7 @@ def read(spec, stream):
         for key in ("input", "latent"):
             spec.quantization(key)  # KeyError
         spec.net = graph.read(raw, spec.version)
-        spec.net.in_place = spec.file.memory is not None
+        spec.net.in_place = spec.file.mapped is not None
         spec.targets = sum([
             elems(spec.net.node(output["node"])["out"])
             for output in spec.net.outputs

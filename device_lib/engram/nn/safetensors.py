@@ -7,7 +7,7 @@ https://huggingface.co/docs/safetensors/index#format
 import json
 import struct
 
-from ..compat import memory_of
+from ..compat import mapping
 from ..errors import ModelError
 
 ITEMSIZE = {"F32": 4, "I32": 4, "I8": 1}
@@ -25,13 +25,13 @@ class TensorFile:
 
     .metadata   dict of str
     .entries    {name: (dtype, shape, offset in the file, bytes)}
-    .memory     the file as memory (memoryview), where the stream has it; None for others
+    .mapped     the file as memory (memoryview), where the stream has it; None for others
 
     Raises ModelError when the file is truncated, too long, or not safetensors.
     """
 
     def __init__(self, stream):
-        self.stream, self.memory = stream, memory_of(stream)
+        self.stream, self.mapped = stream, mapping(stream)
         size = _size_of(stream)
         head = stream.read(8)
         if len(head) < 8:
@@ -95,7 +95,7 @@ class TensorFile:
         dtype, _, _, nbytes = self.entries[name]
         return nbytes // ITEMSIZE[dtype]
 
-    def view(self, name):
+    def window(self, name):
         """Tensor `name` where it lies in memory, as bytes."""
         dtype, _, offset, nbytes = self.entries[name]
         if offset % ITEMSIZE[dtype]:
@@ -103,7 +103,7 @@ class TensorFile:
                 "tensor %s: expected an offset that %d divides, got %d; write the file with "
                 "engram convert or import" % (name, ITEMSIZE[dtype], offset)
             )
-        return self.memory[offset : offset + nbytes]
+        return self.mapped[offset : offset + nbytes]
 
     def read_into(self, name, window):
         """Reads tensor `name` into `window`, a byte buffer of exactly its size."""

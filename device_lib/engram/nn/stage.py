@@ -320,7 +320,7 @@ def _read(spec, program, arena):
         origins.extend(array("I", (at, spec.file.entries[tensor][2], n)))
     for tensor in program.persistent:
         if spec.net.in_place:
-            arena.adopt(tensor, spec.file.view(tensor))
+            arena.adopt(tensor, spec.file.window(tensor))
         else:
             spec.file.read_into(tensor, arena.window(tensor))
     return origins

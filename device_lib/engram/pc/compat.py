@@ -28,12 +28,12 @@ def forget_below(packages, but):
     """CPython has room: code stays."""
 
 
-def memory_of(stream):
+def mapping(stream):
     """The memory of a stream that has it (.mapped), a memoryview; None for others."""
     return getattr(stream, "mapped", None)
 
 
-def in_memory(path):
+def mapped(path):
     """A file as a stream, mapped into memory."""
     return _load("mapped").Mapped.of(path)
 
