@@ -55,14 +55,6 @@ def test_such_a_name_is_free_where_the_learner_has_no_such_buffer():
     Config(spec, 4).plan()
 
 
-def test_a_node_reads_a_value_once():
-    """The gradients by both would be in one place, and one of them would be lost."""
-    twice = {"op": "add", "name": "s", "in": ["a", "a"], "out": [4]}
-    nodes = [dense("a", "input", 4), twice, dense("c", "s", 4)]
-    with pytest.raises(ModelError, match="node s: expected each value once, got a, a"):
-        load(nodes, [("c", "classify")])
-
-
 def test_a_node_is_one_output():
     nodes = [dense("a", "input", 4), dense("c", "a", 4)]
     with pytest.raises(ModelError, match="two of c"):

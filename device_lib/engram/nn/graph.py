@@ -86,10 +86,6 @@ def _set_adaptive(net, nodes):
     integer = [node for node in readers if node.get("format") == "q8"]
     net.latent_format = "q8" if readers and len(integer) == len(readers) else "f32"
     for node in nodes:
-        if len(set(node["in"])) < len(node["in"]):  # both gradients would be in one place
-            raise ModelError(
-                "node %s: expected each value once, got %s" % (node["name"], ", ".join(node["in"]))
-            )
         node.pop("is_output", None)
         if node["name"] in outputs and node.get("format") == "q8":
             node["is_output"] = True
