@@ -6,7 +6,7 @@ finds the layout before the arena is allocated, what makes the rows when they ar
 
 import json
 
-from ..compat import forget, heap_free, held_heap
+from ..compat import POINTER_BYTES, forget, heap_free, held_heap
 from ..errors import FitError
 from ..memory.arena import Arena
 from ..memory.layout import Needs
@@ -27,7 +27,8 @@ _CODE = (
 )
 
 _OPTIMISER = ("lr", "momentum", "weight_decay", "clip")
-_PLANNING_BYTES = 48 * 1024  # of heap that planning gets before what the arena may need
+# Heap that planning gets before what the arena may need: objects are as wide as pointers.
+_PLANNING_BYTES = 12 * 1024 * POINTER_BYTES
 _NODE_BYTES = 192  # what a note says of a node: the places of its values and gradients
 
 
@@ -128,7 +129,7 @@ def _plan_beside_piece(room, spec, options, slots, bits, available, spared):
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
     try:
         _plan(room, spec, options, slots, bits, available, spared)
-    except MemoryError:
+    except (MemoryError, ImportError):  # an import that has no room says "no module"
         piece = None
         forget_code()
         heap_free()  # collects: what later calls leave on the stack may keep the piece
