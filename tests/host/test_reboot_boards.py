@@ -7,6 +7,7 @@ import pytest
 
 from engram_host import api
 from engram_host.errors import Stopped
+from engram_host.line import ports
 from host.command import run
 
 pytestmark = [pytest.mark.board, pytest.mark.usefixtures("own_boards")]
@@ -18,6 +19,7 @@ learner = engram.open("model.safetensors", batch=8)
 while True:
     pass
 """
+BUSY = "while True: pass\n"
 REPL = """
 import engram
 learner = engram.open("model.safetensors", batch=8)
@@ -50,6 +52,17 @@ def test_a_program_that_holds_a_learner_does_not_block_the_host(name, model, som
     api.reboot(name)
     with api.connect(name) as board:  # main.py opened it again, with what was saved
         assert board.info()["learner"]["session"] == 2
+
+
+def test_an_open_bracket_typed_to_a_busy_program_does_not_block_the_host(name):
+    with api.connect(name) as board:
+        board.put("main.py", BUSY.encode())
+    api.reboot(name)
+    port = ports.open_transport(name)
+    port.write(b"(\r")  # it waits for the REPL, as a greeting to no agent does
+    port.close()
+    with api.connect(name) as board:
+        assert board.info()["learner"] is None
 
 
 def test_what_was_interrupted_goes_on_after_a_reboot(name, model, some, data, tmp_path):

@@ -38,7 +38,7 @@ class RawRepl:
         """
         self.transport.write(b"\r" + _INTERRUPT + _INTERRUPT)
         self._drain()
-        self.transport.write(b"\r" + _RAW)
+        self.transport.write(_INTERRUPT + _RAW)  # the first ends a line that is begun
         self._expect(_BANNER, "a raw REPL")
         self.reset()
 

@@ -215,7 +215,8 @@ class Link:
         self.transport.write(b"\r" + INTERRUPT + INTERRUPT)
         self._wait_quiet(self.timing.hello / 4)
         self._text = b""
-        self.transport.write(LEAVE_RAW_REPL + b"\r")
+        # What was sent to a busy program is at the REPL now: it may have left a bracket open.
+        self.transport.write(INTERRUPT + LEAVE_RAW_REPL + b"\r")
         if not self._wait_prompt(self.timing.prompt):
             raise LinkError(self._no_prompt())
         self._wait_quiet(self.timing.hello / 4)
