@@ -161,9 +161,12 @@ def runtime():
     return sys.implementation.name, "%d.%d.%d" % (version[0], version[1], version[2])
 
 
+# Raised where the heap has no room: MicroPython's import says then that there is no module.
+NO_ROOM = (MemoryError, ImportError)
+
+
 def own_module(name):
-    """A module of the library. Raises MemoryError where the heap has no room for it; MicroPython's
-    import raises ImportError there."""
+    """A module of the library. Raises MemoryError where the heap has no room for it."""
     try:
         return __import__(name, None, None, ("*",))
     except ImportError:

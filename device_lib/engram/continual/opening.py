@@ -6,7 +6,7 @@ finds the layout before the arena is allocated, what makes the rows when they ar
 
 import json
 
-from ..compat import POINTER_BYTES, forget, heap_free, held_heap
+from ..compat import NO_ROOM, POINTER_BYTES, forget, heap_free, held_heap
 from ..errors import FitError
 from ..memory.arena import Arena
 from ..memory.layout import Needs
@@ -129,7 +129,7 @@ def _plan_beside_piece(room, spec, options, slots, bits, available, spared):
     piece = held_heap(_PLANNING_BYTES)  # for the arena: planning scatters over what is left
     try:
         _plan(room, spec, options, slots, bits, available, spared)
-    except (MemoryError, ImportError):  # an import that has no room says "no module"
+    except NO_ROOM:
         piece = None
         forget_code()
         heap_free()  # collects: what later calls leave on the stack may keep the piece
