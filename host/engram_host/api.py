@@ -1024,6 +1024,8 @@ def _imported(
     if data is not None:
         source = pipeline.input_of(network, choices.get("input_dtype"))
         samples = data if isinstance(data, Samples) else sample_files.load(data, model=source)
+        samples.check_inputs(source.elems, source.dtype)
+        samples = samples.taken_as(source.dtype)
     report = pipeline.import_model(
         network, out, samples=samples, class_names=class_names, **choices
     )

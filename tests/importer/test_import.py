@@ -16,6 +16,11 @@ from importer.tflite_maker import Made, Op, make
 
 
 def classifier(seed=3, branch=False):
+    """The file of classifier_network()."""
+    return classifier_network(seed, branch).content()
+
+
+def classifier_network(seed=3, branch=False):
     """An int8 network: convolution, a branch or none, mean over all, dense, softmax."""
     net = Network(seed, (8, 8, 3))
 
@@ -46,7 +51,7 @@ def classifier(seed=3, branch=False):
     out = net.value("probabilities", (1, 4), 1 / 256, -128)
     net.operators.append(Op("SOFTMAX", (net.x,), (out,), ("SoftmaxOptions", {"Beta": 1.0})))
     net.x = out
-    return net.content()
+    return net
 
 
 @pytest.fixture

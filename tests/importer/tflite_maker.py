@@ -11,6 +11,7 @@ TYPES = {
     "int8": tflite.TensorType.INT8,
     "int32": tflite.TensorType.INT32,
     "uint8": tflite.TensorType.UINT8,
+    "float16": tflite.TensorType.FLOAT16,
 }
 
 

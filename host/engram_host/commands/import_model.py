@@ -44,7 +44,7 @@ _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[di
     "--input",
     "input_dtype",
     type=click.Choice(["uint8", "float32"]),
-    help="The numbers of a sample. Default: uint8 where the model takes bytes of an image, else "
+    help="The numbers of a sample. Default: uint8 where the model takes bytes, else "
     "float32.",
 )
 @click.option(

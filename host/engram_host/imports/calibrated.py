@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from engram.errors import DataError
 from engram_host.convert import convert
 from engram_host.convert.reference import DeviceModel
@@ -33,12 +31,15 @@ def write(
             "expected samples to calibrate with, as the model is of float32, got none; give "
             "--data, a few hundred samples as the board will see them"
         )
-    if dtype != "float32":
-        raise DataError(f"expected samples of float32 for a model of float32, got {dtype}")
-    x = samples.x.reshape(-1, *network.input_shape).astype(np.float32)
+    if dtype != "float32" and network.source is None:
+        raise DataError(
+            f"expected samples of float32, as the model takes them, got {dtype}: nothing says "
+            "what number a byte stands for"
+        )
+    x = samples.x.reshape(-1, *network.input_shape).astype(dtype)
     with TemporaryDirectory() as folder:
         source = Path(folder) / "float.safetensors"
-        floats.write(source, network, value, classes)
+        floats.write(source, network, value, classes, dtype)
         report = convert(source, x, path, min_agreement=0, class_names=class_names)
     device = DeviceModel(path)
     accuracy = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ MIN_STEPS = 16
 _ORDINARY = 90  # percentile: nine samples of ten reach no further
 
 
-def steps_used(device: DeviceModel, x: NDArray[np.float32]) -> dict[str, int]:
+def steps_used(device: DeviceModel, x: NDArray[Any]) -> dict[str, int]:
     """{value of the frozen stage: steps of int8 that an ordinary sample reaches} of x (n, ...).
 
     Few steps: a sample unlike the others, an outlier, has taken the scale.

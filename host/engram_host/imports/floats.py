@@ -23,8 +23,11 @@ VERSION = "2"  # of a float model
 _PRETENDED = Scale(0.05, 0)
 
 
-def write(path: Path, network: Network, value: str, classes: int | None) -> None:
-    """Writes a float model. value, classes: as device_model() takes them."""
+def write(
+    path: Path, network: Network, value: str, classes: int | None, dtype: str = "float32"
+) -> None:
+    """Writes a float model. value, classes: as device_model() takes them. dtype: of its samples;
+    "uint8" where the network says what a byte stands for."""
     below, above = cut.split(network, value, cut.trunk(network, classes))
     nodes, tensors = adaptive([*below, *dense_head(above)])
     made = {node["name"] for node in nodes}
@@ -36,10 +39,11 @@ def write(path: Path, network: Network, value: str, classes: int | None) -> None
         del node["format"]
     last = nodes[-1]
     kind = objective(last, network, value)
+    known = network.source._asdict() if network.source else {}
     graph = {
         "name": network.name,
         "classes": prod(last["out"]) if kind == "classify" else 0,
-        "input": {"shape": list(network.input_shape), "dtype": "float32"},
+        "input": {"shape": list(network.input_shape), "dtype": dtype, **known},
         "nodes": nodes,
         "latent": latent,
         "outputs": [{"node": last["name"], "objective": kind, "weight": 1}],

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.nn.names import INPUT
 from engram_host.convert.quantize import Scale
 
 Shape = tuple[int, ...]
@@ -58,7 +59,8 @@ class Network:
 
     layers: in an order in which each follows its inputs; "input" is the input of the network.
     scales: {value: its int8 quantization}, of a network of integers; empty in one of float32.
-    outputs: names of values.
+    outputs: names of values. source: the int8 quantization of the input where a network of float32
+    takes integers, else None. takes: the dtype of its input.
     """
 
     name: str
@@ -66,8 +68,15 @@ class Network:
     layers: tuple[Layer, ...]
     scales: Mapping[str, Scale]
     outputs: tuple[str, ...]
+    source: Scale | None = None
+    takes: str = "float32"
 
     @property
     def is_integer(self) -> bool:
         """Whether its arithmetic is that of int8."""
         return bool(self.scales)
+
+    @property
+    def input_scale(self) -> Scale | None:
+        """The int8 quantization of the input; None where samples have to tell it."""
+        return self.scales[INPUT] if self.is_integer else self.source

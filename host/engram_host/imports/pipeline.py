@@ -7,7 +7,6 @@ from math import prod
 from pathlib import Path
 
 from engram.errors import DataError, ModelError
-from engram.nn.names import INPUT
 from engram_host.convert.pipeline import MIN_AGREEMENT
 from engram_host.convert.quantize import INT8_MIN
 from engram_host.samples import Input, Samples
@@ -48,8 +47,9 @@ def read(path: Path) -> Network:
 
 def input_of(net: Network, dtype: str | None) -> Input:
     """The input of a network, for those who read samples. dtype: None, uint8 where the network
-    takes bytes of an image (0 is the least of its integers), else float32."""
-    is_of_bytes = net.is_integer and net.scales[INPUT].zero_point == INT8_MIN
+    takes bytes, or int8 that are bytes of an image (0 is the least of them), else float32."""
+    scale = net.input_scale
+    is_of_bytes = net.takes == "uint8" or scale is not None and scale.zero_point == INT8_MIN
     return Input(prod(net.input_shape), dtype or ("uint8" if is_of_bytes else "float32"))
 
 

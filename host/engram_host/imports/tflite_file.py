@@ -27,6 +27,7 @@ _TENSOR_DIMENSIONS = 6
 
 DTYPES: Mapping[int, type[np.generic]] = {
     tflite.TensorType.FLOAT32: np.float32,
+    tflite.TensorType.FLOAT16: np.float16,
     tflite.TensorType.INT32: np.int32,
     tflite.TensorType.UINT8: np.uint8,
     tflite.TensorType.INT64: np.int64,

@@ -9,13 +9,13 @@ from engram.errors import ModelError
 from engram.nn.names import INPUT
 from engram_host.convert.quantize import Scale
 
-from . import floats, kinds
+from . import floats, kinds, tflite_casts
 from .network import Layer, Network
 from .parts import parts
 from .tflite_file import Operator, Tensor, TfliteFile
 from .tflite_ops import layer
 
-_CASTS = ("QUANTIZE", "DEQUANTIZE")
+_INPUTS = ("int8", "uint8", "float32")
 
 
 def network(file: TfliteFile, name: str) -> Network:
@@ -30,40 +30,65 @@ def network(file: TfliteFile, name: str) -> Network:
         raise ModelError(
             f"expected an input with a batch of 1 before its shape, got {first.shape}"
         )
-    if first.dtype not in ("int8", "float32"):
+    if first.dtype not in _INPUTS:
         raise ModelError(
-            f"expected an input of int8 or float32, got {first.dtype}; convert the model with "
-            "inference_input_type int8"
+            f"expected an input of {', '.join(_INPUTS)}, got {first.dtype}; convert the model "
+            "with inference_input_type int8"
         )
+    tensors = tflite_casts.constants(file.operators, file.tensors)
+    _check_inside(file, tensors)
     values = {file.inputs[0]: INPUT}
     layers: list[Layer] = []
     scales: dict[str, Scale] = {}
-    _note_scale(scales, INPUT, first)
+    _note_scale(scales, INPUT, tflite_casts.scale_of(first))
     for i, operator in enumerate(file.operators):
         inputs = [number for number in operator.inputs if number in values]
-        if _is_end(operator, file.tensors):  # float32 outside, int8 inside
-            values[operator.outputs[0]] = values[inputs[0]]
-            if values[inputs[0]] == INPUT:
-                _note_scale(scales, INPUT, file.tensors[operator.outputs[0]])
+        if not inputs:  # of constants alone
             continue
-        made = layer(operator, file.tensors, [values[number] for number in inputs])
+        source = values[inputs[0]]
+        if _is_end(operator, tensors, source, scales):
+            values[operator.outputs[0]] = source
+            if source == INPUT:
+                _note_scale(scales, INPUT, tflite_casts.scale_behind(operator, tensors))
+            continue
+        made_of = tensors[operator.outputs[0]]
+        made = layer(operator, tensors, [values[number] for number in inputs])
         own = parts(made, f"{made.op}_{i}")
         layers += own
         for number in operator.outputs:
             values[number] = own[-1].name
-            _note_scale(scales, own[-1].name, file.tensors[number])
+            _note_scale(scales, own[-1].name, tflite_casts.scale_of(tensors[number]))
         for part in own[:-1]:
-            _note_scale(scales, part.name, file.tensors[operator.outputs[0]])
+            _note_scale(scales, part.name, tflite_casts.scale_of(made_of))
+    is_integer = any(part.name in scales for part in layers)
     net = Network(
         name=name,
         input_shape=_shape(first.shape[1:]),
         layers=tuple(layers),
-        scales=scales,
+        scales=scales if is_integer else {},
         outputs=tuple(values[number] for number in file.outputs),
+        source=None if is_integer else scales.get(INPUT),
+        takes=first.dtype,
     )
     if not net.is_integer:
         return replace(net, layers=floats.checked(net.layers))
     return replace(net, layers=tuple(_checked(part, net) for part in net.layers))
+
+
+def _check_inside(file: TfliteFile, tensors: Sequence[Tensor]) -> None:
+    """Raises ModelError on values of uint8 that are computed with: bytes are for the ends."""
+    for operator in file.operators:
+        bytes_of = [
+            tensors[number].name
+            for number in (*operator.inputs, *operator.outputs)
+            if number >= 0 and tensors[number].dtype == "uint8"
+        ]
+        if bytes_of and not tflite_casts.is_cast(operator, tensors):
+            raise ModelError(
+                f"expected uint8 at the ends of the network alone, got {operator.op} with "
+                f"{bytes_of[0]} of uint8, the quantization of TensorFlow 1; convert the float "
+                "model anew with TFLITE_BUILTINS_INT8 (inference_input_type may be uint8)"
+            )
 
 
 def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -71,15 +96,22 @@ def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (1, *shape) if len(shape) == 2 else shape
 
 
-def _note_scale(scales: dict[str, Scale], name: str, tensor: Tensor) -> None:
-    if tensor.dtype == "int8" and len(tensor.scales) == 1:
-        scales[name] = Scale(float(tensor.scales[0]), int(tensor.zero_points[0]))
+def _note_scale(scales: dict[str, Scale], name: str, scale: Scale | None) -> None:
+    if scale is not None:
+        scales[name] = scale
 
 
-def _is_end(operator: Operator, tensors: Sequence[Tensor]) -> bool:
-    """Whether an operator only changes between float32 and int8."""
-    dtypes = {tensors[i].dtype for i in (*operator.inputs, *operator.outputs)}
-    return operator.op in _CASTS and dtypes == {"int8", "float32"}
+def _is_end(
+    operator: Operator, tensors: Sequence[Tensor], source: str, scales: dict[str, Scale]
+) -> bool:
+    """Whether an operator only changes how the value of the layer `source` is written: float32
+    outside, int8 inside. One that rounds it to other steps is a layer."""
+    if not tflite_casts.is_cast(operator, tensors):
+        return False
+    if operator.op == "CAST" and source != INPUT:
+        return False
+    before, after = scales.get(source), tflite_casts.scale_behind(operator, tensors)
+    return before is None or after is None or before == after
 
 
 def _checked(part: Layer, net: Network) -> Layer:

@@ -109,6 +109,11 @@ class Seen:
             raise ModelError("expected a bias with zero points of 0, got others")
         return Parameter(self.constant(i), tensor.scales if len(tensor.scales) else None)
 
+    def has_constant(self) -> bool:
+        """Whether one of two inputs is a constant."""
+        given = [tensor for tensor in self.tensors if tensor is not None]
+        return len(given) == 2 and sum(tensor.data is not None for tensor in given) == 1
+
     @property
     def is_integer(self) -> bool:
         """Whether the output is made of int8."""
@@ -212,26 +217,53 @@ def _mean(seen: Seen) -> Part:
 
 
 def _add(seen: Seen) -> Part:
+    if seen.has_constant():
+        return _shift(seen, 1)
     a, b = seen.value(0), seen.value(1)
     if a.shape != b.shape:
         raise ModelError(f"expected two values of one shape, got {a.shape} and {b.shape}")
     return Part("add", 2)
 
 
-def _mul(seen: Seen) -> Part:
-    """A product with a constant: one number, or one per channel."""
-    constant = [i for i, tensor in enumerate(seen.tensors) if tensor and tensor.data is not None]
-    if len(constant) != 1 or len(seen.tensors) != 2:
-        raise ModelError("no kernel for a product of two values of samples")
-    i = constant[0]
+def _sub(seen: Seen) -> Part:
+    if not seen.has_constant() or seen.value(0) is None:
+        raise ModelError("no kernel for a difference of two values of samples")
+    return _shift(seen, -1)
+
+
+def _shift(seen: Seen, sign: int) -> Part:
+    """A sum with a constant, of float32: one number, or one per channel."""
+    if seen.is_integer:
+        raise ModelError(
+            "no kernel for a sum with a constant in int8; leave it out of the network, and give "
+            "samples that have it"
+        )
+    _, values = _per_channel(seen)
+    ones = Parameter(np.ones(len(values), np.float32))
+    return Part(
+        "scale_shift", 1, {}, {"scale": ones, "shift": Parameter(values * np.float32(sign))}
+    )
+
+
+def _per_channel(seen: Seen) -> tuple[Tensor, NDArray[Any]]:
+    """(the constant input of two, its values: one per channel of the other)."""
+    i = next(i for i, tensor in enumerate(seen.tensors) if tensor and tensor.data is not None)
     data, tensor = seen.constant(i), seen.tensors[i]
     assert tensor is not None
     channels = seen.value(1 - i).shape[-1]
     if data.size not in (1, channels) or (data.size > 1 and data.shape[-1] != channels):
-        raise ModelError(f"expected a factor per channel, {channels}, got {data.shape}")
+        raise ModelError(f"expected a number per channel, {channels}, got {data.shape}")
+    return tensor, np.full(channels, data.ravel(), data.dtype)
+
+
+def _mul(seen: Seen) -> Part:
+    """A product with a constant: one number, or one per channel."""
+    if not seen.has_constant():
+        raise ModelError("no kernel for a product of two values of samples")
+    tensor, factors = _per_channel(seen)
+    channels = len(factors)
     if len(tensor.scales) > 1:
         raise ModelError("expected factors of one scale, got a scale per channel")
-    factors = np.full(channels, data.ravel(), data.dtype)
     if seen.is_integer:
         wide = factors.astype(np.int32) - tensor.zero_points[0]
         if wide.min() < -128 or wide.max() > 127:
@@ -316,6 +348,7 @@ ROWS: Mapping[str, Callable[[Seen], Part]] = {
     "MAX_POOL_2D": _pool("maxpool"),
     "MEAN": _mean,
     "ADD": _add,
+    "SUB": _sub,
     "MUL": _mul,
     "RESIZE_NEAREST_NEIGHBOR": _enlarge,
     "CONCATENATION": _concat,
