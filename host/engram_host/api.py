@@ -961,6 +961,7 @@ def import_model(
     *,
     cut: str | None = None,
     classes: int | None = None,
+    output: Sequence[str] = (),
     data: Data | None = None,
     input_dtype: str | None = None,
     board: str = "arduino_nano_33_ble",
@@ -971,16 +972,17 @@ def import_model(
     """Make the model a board runs of a .tflite, .onnx or .pt2 file, cut behind a layer.
 
     Without cut and out nothing is written: the result says where the model can be cut, "cuts", and
-    what each cut costs on a board, "costs". classes: of a new classifier. data: samples, to
-    compare the result with the original: "agreement", "snr_db", "accuracy". accept: writes a
-    result that has "problems" too. Raises ModelError, DataError.
+    what each cut costs on a board, "costs". classes: of a new classifier. output: names of the
+    outputs that are kept; none: all. data: samples, to compare the result with the original:
+    "agreement", "snr_db", "accuracy". accept: writes a result that has "problems" too. Raises
+    ModelError, DataError.
     """
     from engram_host.imports import pipeline
 
     network = pipeline.read(Path(file))
     choices = {"cut": cut, "classes": classes, "input_dtype": input_dtype, "accept": accept}
     return _imported(
-        network, out, data, board, class_names, min_agreement=min_agreement, **choices
+        network, out, data, board, class_names, output, min_agreement=min_agreement, **choices
     )
 
 
@@ -1013,10 +1015,13 @@ def _imported(
     data: Data | None,
     board: str,
     class_names: ClassNames,
+    output: Sequence[str] = (),
     **choices: Any,
 ) -> dict[str, Any]:
     """The report of a network that is cut, and the costs of one that is not."""
-    from engram_host.imports import costs, pipeline
+    from engram_host.imports import costs, pipeline, trunk
+
+    network = trunk.chosen(network, output)
 
     if isinstance(class_names, (str, Path)):
         class_names = names_of_classes.read(class_names)

@@ -11,7 +11,9 @@ for name in ("tflite", "safetensors"):
     pytest.importorskip(name)
 from torch import nn  # noqa: E402
 
+import engram  # noqa: E402
 from engram.errors import ModelError  # noqa: E402
+from engram_host import api  # noqa: E402
 from engram_host.convert import float_ops  # noqa: E402
 from engram_host.convert.graph import load  # noqa: E402
 from engram_host.imports import floats, onnx_network, pipeline, torch_graph  # noqa: E402
@@ -108,6 +110,39 @@ def test_a_device_model_is_made_of_it(tmp_path):
     cut = next(layer.name for layer in net.layers if layer.op == "global_avgpool")
     report = pipeline.import_model(net, tmp_path / "out", cut=cut, samples=Samples(x, None))
     assert report["made"]["snr_db"] > 15
+
+
+class TwoHeads(nn.Module):
+    """Colour pictures to classes and a place."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+        )
+        self.kind, self.place = nn.Linear(8 * 3 * 4, 6), nn.Linear(8 * 3 * 4, 2)
+
+    def forward(self, x):
+        x = self.body(x)
+        return self.kind(x), torch.tanh(self.place(x))
+
+
+def test_colours_and_both_outputs_go_the_whole_way(tmp_path):
+    """From channels first to last, flattened below the heads: a learner answers as PyTorch."""
+    module, out = soiled(TwoHeads), tmp_path / "out.safetensors"
+    x = np.random.default_rng(1).random((100, 3, 12, 16)).astype(np.float32)
+    pictures = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    report = api.import_torch(
+        module, torch.zeros(1, 3, 12, 16), out, cut="maxpool_2", data=Samples(pictures, None)
+    )
+    assert [row["objective"] for row in report["outputs"]] == ["classify", "regress"]
+    with torch.no_grad():
+        kind, place = (part.numpy() for part in module(torch.as_tensor(x)))
+    learner = engram.open(str(out))
+    answers = [learner.predict(picture) for picture in pictures]
+    classes, places = (list(part) for part in zip(*(answer.values() for answer in answers)))
+    assert np.mean([label for label, _ in classes] == kind.argmax(1)) >= 0.95
+    assert np.abs(np.array(places) - place).max() < 0.05
 
 
 @pytest.mark.parametrize(

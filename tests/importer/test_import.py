@@ -135,7 +135,8 @@ def test_a_layer_without_a_kernel_forbids_cuts_above_it(tmp_path):
 
 
 def test_too_little_agreement_writes_nothing(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(copied, "_compare", lambda made, *_: made.update(agreement=0.5))
+    row = {"name": "out", "classes": True, "agreement": 0.5, "snr_db": None}
+    monkeypatch.setattr(copied, "_compare", lambda *_: ([row], None))
     with pytest.raises(DataError, match="at least 90% of the samples, got 50.0% of 4.* --accept"):
         data = Samples(bytes_of(4), None)
         api.import_model(file, tmp_path / "out", cut="conv2d_1", data=data, input_dtype="uint8")

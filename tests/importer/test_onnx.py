@@ -45,14 +45,15 @@ class Model:
         self.last = out
         return out
 
-    def content(self, opset=19, dimensions=2):
-        """The bytes of the file. dimensions: how many the last value has, the batch included."""
+    def content(self, opset=19, dimensions=2, outputs=()):
+        """The bytes of the file. dimensions: how many the last value has, the batch included.
+        outputs: names of values; none: the last one."""
         real, sizes = TensorProto.FLOAT, ["A", "B", "C", "D"][:dimensions]
         graph = helper.make_graph(
             self.nodes,
             "net",
             [helper.make_tensor_value_info("x", real, ["N", *self.shape])],
-            [helper.make_tensor_value_info(self.last, real, sizes)],
+            [helper.make_tensor_value_info(out, real, sizes) for out in outputs or [self.last]],
             self.constants,
         )
         opsets = [helper.make_opsetid("", opset)]
@@ -173,6 +174,35 @@ def test_a_device_model_is_made_of_it(tmp_path):
     report = api.import_model(path, out, cut="add_6", data=Samples(x, None))
     assert report["made"]["agreement"] >= 0.95
     assert DeviceModel(out).graph["latent"]["shape"] == [8, 6, 8]
+
+
+def two_heads():
+    """The file of a network with two dense heads on one body, and the names of its outputs."""
+    model = Model((3, 8, 8))
+    model.op("Conv", model.weights(8, 3, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1])
+    model.op("Relu")
+    model.op("GlobalAveragePool")
+    body = model.op("Flatten")
+    kind = model.op("Gemm", model.weights(5, 8), transB=1)
+    model.op("Gemm", model.weights(4, 8), x=body, transB=1)
+    place = model.op("Sigmoid")
+    return model.content(outputs=[kind, place]), (kind, place)
+
+
+def test_both_outputs_are_those_of_the_evaluator(tmp_path):
+    path, out = tmp_path / "net.onnx", tmp_path / "out.safetensors"
+    content, names = two_heads()
+    path.write_bytes(content)
+    x = np.random.default_rng(3).normal(size=(150, 3, 8, 8)).astype(np.float32)
+    data = Samples(np.moveaxis(x, 1, -1), None)
+    report = api.import_model(path, out, cut="flatten_3", output=names, data=data)
+    assert [row["snr_db"] > 25 for row in report["made"]["outputs"]] == [True, True]
+    expected = ReferenceEvaluator(onnx.load_model_from_string(content)).run(None, {"x": x})
+    device = DeviceModel(out)
+    found = device.outputs(device.latents(data.x))
+    assert list(found) == ["dense_4", "sigmoid_6"]
+    for mine, theirs in zip(found.values(), expected):
+        assert np.abs(mine - theirs).max() < 0.1 * np.abs(theirs).max()
 
 
 def test_a_node_without_a_kernel_is_a_layer_with_the_reason():

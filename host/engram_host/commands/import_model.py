@@ -35,6 +35,15 @@ _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[di
     "nothing yet.",
 )
 @click.option(
+    "--output",
+    "kept",
+    multiple=True,
+    metavar="NAME",
+    help="An output of FILE that is kept, where it has several: its name, or that of its layer. "
+    "Give it once for each; the one that tells classes apart comes first, where that is not "
+    "clear. Default: all.",
+)
+@click.option(
     "--data",
     type=options.DATA,
     help="Samples as the board will see them, with labels if there are any. The result is "
@@ -81,6 +90,7 @@ def command(
     file: Path,
     cut: str | None,
     classes: int | None,
+    kept: tuple[str, ...],
     data: Path | None,
     input_dtype: str | None,
     board: str,
@@ -104,6 +114,7 @@ def command(
         out,
         cut=cut,
         classes=classes,
+        output=kept,
         data=data,
         input_dtype=input_dtype,
         board=board,
@@ -115,6 +126,8 @@ def command(
         output.show_json(report)
         return
     output.show(_layers(report))
+    for line in _ends(report):
+        output.show(line)
     if report["cut"] is None:
         output.show(_cuts(report))
         for line in _refused(report):
@@ -128,6 +141,17 @@ def command(
     for line in _comparison(report["made"]):
         output.show(line)
     output.show(f"[green]✓[/] {report['out']}, {output.size(report['made']['bytes'])}")
+
+
+def _ends(report: dict[str, Any]) -> list[str]:
+    """A line per output, where they are several."""
+    words = {"classify": "tells classes apart", "regress": "numbers, learned from targets"}
+    if len(report["outputs"]) == 1:
+        return []
+    return [
+        f"output {escape(row['name'])}: {row['layer']}, {words[row['objective']]}"
+        for row in report["outputs"]
+    ]
 
 
 def _layers(report: dict[str, Any]) -> Table:
@@ -204,12 +228,15 @@ def _millions(count: int | None) -> str:
 def _comparison(made: dict[str, Any]) -> list[str]:
     """Lines about a device model beside the original."""
     lines = []
-    if made["agreement"] is not None:
-        what = "in the same class" if made["classes"] else "of the variance"
-        snr = made["snr_db"]
+    for row in made["outputs"]:
+        if row["agreement"] is None:
+            continue
+        which = f" ({escape(row['name'])})" if len(made["outputs"]) > 1 else ""
+        what = "in the same class" if row["classes"] else "of the variance"
+        snr = row["snr_db"]
         noise = "no noise" if snr is None else f"signal to noise {snr:.1f} dB"
         lines.append(
-            f"agreement with the original: {made['agreement']:.1%} of {made['samples']} "
+            f"agreement with the original{which}: {row['agreement']:.1%} of {made['samples']} "
             f"samples {what}, {noise}"
         )
     if made["accuracy"] is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from engram.nn.graph import read
@@ -15,6 +14,7 @@ from engram_host.convert.model_file import Tensors
 from . import cut, kinds
 from .integers import frozen
 from .network import Layer, Network, Shape
+from .trunk import CLASSIFY, MOST_CLASSES, REGRESS, Trunk, trunk, with_dense_heads
 
 VERSION = "2"  # of a device model
 
@@ -27,25 +27,24 @@ def device_model(
     value: the cut. classes: of a new classifier, which has learned nothing; None: that of the
     network. input_dtype: of the samples, "uint8" or "float32". Raises ModelError.
     """
-    below, above = cut.split(network, value, cut.trunk(network, classes))
+    whole = trunk(network, classes)
+    below, above = cut.split(network, value, whole.layers)
     nodes: list[Entry] = []
     tensors: Tensors = {}
     for layer in below:
         entry, own = frozen(layer, network.scales)
         nodes.append(entry)
         tensors.update(own)
-    learned, own = adaptive(dense_head(above))
+    learned, own, names = adaptive(with_dense_heads(whole, above))
     tensors.update(own)
     source, target = network.scales[INPUT], network.scales[value]
-    last = learned[-1]
-    kind = objective(last, network, value)
     graph = {
         "name": network.name,
-        "classes": prod(last["out"]) if kind == "classify" else 0,
+        "classes": 0,
         "input": {"shape": list(network.input_shape), "dtype": input_dtype, **source._asdict()},
         "nodes": nodes + learned,
         "latent": {"node": value, "shape": list(_shape(network, value)), **target._asdict()},
-        "outputs": [{"node": last["name"], "objective": kind, "weight": 1}],
+        **outputs(whole, learned, names, network, value),
     }
     read(json.loads(json.dumps(graph)), VERSION)  # the device library refuses what it cannot run
     return graph, tensors
@@ -57,32 +56,39 @@ def _shape(network: Network, value: str) -> Shape:
     return next(layer.out for layer in network.layers if layer.name == value)
 
 
+def outputs(
+    whole: Trunk, nodes: Sequence[Entry], names: Mapping[str, str], network: Network, value: str
+) -> Entry:
+    """The keys classes and outputs of a graph. nodes: those that learn. names: {layer: node that
+    has its value}, where that has another name. value: the cut."""
+    entries = {node["name"]: node for node in nodes}
+    last = [entries[names.get(end.layer, end.layer)] for end in whole.ends]
+    found = [
+        end.objective or objective(node, network, value) for end, node in zip(whole.ends, last)
+    ]
+    classes = [prod(node["out"]) for node, kind in zip(last, found) if kind == CLASSIFY]
+    return {
+        "classes": classes[0] if classes else 0,
+        "outputs": [
+            {"node": node["name"], "objective": kind, "weight": 1}
+            for node, kind in zip(last, found)
+        ],
+    }
+
+
 def objective(last: Entry, network: Network, value: str) -> str:
-    """The objective of an output, by its node and the cut."""
+    """The objective of a single output, by its node and the cut."""
     size = prod(last["out"])
     if size == prod(_shape(network, value)) and size == prod(network.input_shape):
         return "reconstruct"
-    if last["op"] == kinds.HEAD and 1 < size <= cut.MOST_CLASSES:
-        return "classify"
-    return "regress"
+    if last["op"] == kinds.HEAD and 1 < size <= MOST_CLASSES:
+        return CLASSIFY
+    return REGRESS
 
 
-def dense_head(layers: Sequence[Layer]) -> list[Layer]:
-    """Layers whose last one is dense where it is a 1 x 1 convolution of one position."""
-    last = layers[-1]
-    one = last.op == kinds.CONVOLUTION and prod(last.shapes[0][:2]) == 1 and last.out[:2] == (1, 1)
-    if not one or last.attributes["kernel"] != [1, 1]:
-        return list(layers)
-    w, b = last.tensors["w"], last.tensors["b"]
-    rows = w._replace(values=w.values.reshape(len(w.values), -1))
-    dense = replace(
-        last, op=kinds.HEAD, out=last.out[2:], attributes={}, tensors={"w": rows, "b": b}
-    )
-    return [*layers[:-1], dense]
-
-
-def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
-    """The nodes that learn, in float32, and their tensors."""
+def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors, dict[str, str]]:
+    """(nodes that learn, in float32; their tensors; {layer: node that has its value} where that
+    has another name)."""
     nodes: list[Entry] = []
     tensors: Tensors = {}
     names: dict[str, str] = {}  # a layer's value: the node that has it
@@ -115,4 +121,4 @@ def adaptive(layers: Sequence[Layer]) -> tuple[list[Entry], Tensors]:
                     "out": list(layer.out),
                 }
             )
-    return nodes, tensors
+    return nodes, tensors, names

@@ -13,7 +13,8 @@ from engram_host.samples import Samples
 
 from . import checks, floats
 from .network import Network
-from .report import Made
+from .report import Made, OutputRow, enter
+from .trunk import CLASSIFY, NEW, trunk
 
 
 def write(
@@ -46,15 +47,29 @@ def write(
     if samples.y is not None and device.classes and classes is None:
         accuracy = float((device.predict(x) == samples.labels).mean())
     rows = report["layers"]
-    return {
+    ends = trunk(network, classes).ends
+    made: Made = {
         "bytes": report["bytes"],
         "classes": device.classes,
         "samples": len(samples),
-        "agreement": None if classes else report["agreement"],
-        "snr_db": None if classes else report["logits_snr_db"],
+        "outputs": [],
+        "agreement": None,
+        "snr_db": None,
         "accuracy": accuracy,
         "snr_of_layers": {row["name"]: row["snr_db"] for row in rows},
         "latent_snr_db": rows[-1]["snr_db"] if rows else None,
         "steps_of_layers": checks.steps_used(device, x),
         "problems": [],
     }
+    outputs: list[OutputRow] = [
+        {
+            "name": end.name,
+            "classes": row["objective"] == CLASSIFY,
+            "agreement": row["agreement"],
+            "snr_db": row["snr_db"],
+        }
+        for end, row in zip(ends, report["outputs"], strict=True)
+        if end.name != NEW
+    ]
+    enter(made, outputs)
+    return made

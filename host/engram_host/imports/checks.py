@@ -45,14 +45,16 @@ def _reach(integers: NDArray[np.int8]) -> int:
 
 def problems(made: Made, min_agreement: float, min_snr_db: float = MIN_SNR_DB) -> list[str]:
     """The faults of a device model, a line each."""
-    agreement, count = made["agreement"], made["samples"]
     found = []
-    if agreement is not None and agreement < min_agreement:
-        found.append(
-            "expected the device model to agree with the original on at least "
-            f"{min_agreement:.0%} of the samples, got {agreement:.1%} of {count}"
-        )
-    found += _noise("output", made["snr_db"], min_snr_db)
+    for row in made["outputs"]:
+        which = f" (output {row['name']})" if len(made["outputs"]) > 1 else ""
+        if row["agreement"] is not None and row["agreement"] < min_agreement:
+            found.append(
+                "expected the device model to agree with the original on at least "
+                f"{min_agreement:.0%} of the samples, got {row['agreement']:.1%} of "
+                f"{made['samples']}{which}"
+            )
+        found += _noise(f"output{which}", row["snr_db"], min_snr_db)
     found += _noise("latent", made["latent_snr_db"], min_snr_db)
     for value, steps in made["steps_of_layers"].items():
         if steps < MIN_STEPS:

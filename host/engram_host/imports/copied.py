@@ -11,11 +11,11 @@ from engram_host.convert.pipeline import explained, snr_db
 from engram_host.convert.reference import DeviceModel
 from engram_host.samples import Samples, names
 
-from . import cut as cutting
 from . import original
 from .assemble import VERSION, device_model
 from .network import Network
-from .report import Made
+from .report import Made, OutputRow, enter
+from .trunk import CLASSIFY, NEW, trunk
 
 
 def write(
@@ -37,6 +37,7 @@ def write(
         "bytes": model_file.write(path, tensors, metadata),
         "classes": graph["classes"],
         "samples": len(samples) if samples is not None else 0,
+        "outputs": [],
         "agreement": None,
         "snr_db": None,
         "accuracy": None,
@@ -45,25 +46,38 @@ def write(
         "steps_of_layers": {},
         "problems": [],
     }
-    if samples is not None and classes is None:
-        _compare(made, network, value, DeviceModel(path), samples)
+    if samples is not None:
+        rows, accuracy = _compare(network, value, classes, DeviceModel(path), samples)
+        enter(made, rows)
+        made["accuracy"] = accuracy
     return made
 
 
 def _compare(
-    made: Made, network: Network, value: str, device: DeviceModel, samples: Samples
-) -> None:
-    """Fills in how far a device model goes with the integers of the original."""
+    network: Network, value: str, classes: int | None, device: DeviceModel, samples: Samples
+) -> tuple[list[OutputRow], float | None]:
+    """(how far each output goes with the integers of the original, the accuracy where labels and
+    classes are)."""
     x = samples.x.reshape(-1, *network.input_shape)
-    last = cutting.trunk(network)[-1].name
-    integers = original.values(network, device.quantize_input(x), [value, last])
-    mine = device.adaptive(integers[value]).reshape(len(x), -1)
-    theirs = network.scales[last].dequantize(integers[last]).reshape(len(x), -1)
-    made["snr_db"] = snr_db(theirs, mine)
-    if not device.classes:
-        made["agreement"] = explained(theirs, mine)
-        return
-    classes = mine.argmax(axis=1)
-    made["agreement"] = float((theirs.argmax(axis=1) == classes).mean())
-    if samples.y is not None:
-        made["accuracy"] = float((classes == samples.labels).mean())
+    ends = trunk(network, classes).ends
+    kept = [end.layer for end in ends if end.name != NEW]
+    integers = original.values(network, device.quantize_input(x), [value, *kept])
+    rows: list[OutputRow] = []
+    accuracy = None
+    outputs = device.outputs(integers[value])
+    for end, (node, mine) in zip(ends, outputs.items(), strict=True):
+        if end.name == NEW:
+            continue
+        mine = mine.reshape(len(x), -1)
+        theirs = network.scales[end.layer].dequantize(integers[end.layer]).reshape(len(x), -1)
+        tells = device.graph["outputs"][list(outputs).index(node)]["objective"] == CLASSIFY
+        agreement = explained(theirs, mine)
+        if tells:
+            agreement = float((theirs.argmax(axis=1) == mine.argmax(axis=1)).mean())
+            if samples.y is not None:
+                accuracy = float((mine.argmax(axis=1) == samples.labels).mean())
+        snr = snr_db(theirs, mine)
+        rows.append(
+            {"name": end.name, "classes": tells, "agreement": agreement, "snr_db": snr}
+        )
+    return rows, accuracy

@@ -9,17 +9,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
-
 from engram.errors import ModelError
 from engram.nn import ops
 from engram.nn.names import INPUT
 
 from . import kinds
-from .network import Layer, Network, Parameter
-
-MOST_CLASSES = 254
-NEW = "head"  # the name of a classifier that the original has not
+from .network import Layer, Network
+from .trunk import Trunk, trunk
 
 
 class Cut(NamedTuple):
@@ -30,47 +26,27 @@ class Cut(NamedTuple):
 
 
 def cuts(network: Network, classes: int | None = None) -> list[Cut]:
-    """Every place, from the input up to the layer before the last of trunk()."""
-    layers = trunk(network, classes)
+    """Every place, from the input up to the layers before the last ones of the trunk."""
+    whole = trunk(network, classes)
+    read = {value for layer in whole.layers for value in layer.inputs}
     return [
-        Cut(value, _reason(network, value, layers))
-        for value in (INPUT, *(layer.name for layer in layers[:-1]))
+        Cut(value, _reason(network, value, whole))
+        for value in (INPUT, *(layer.name for layer in whole.layers))
+        if value in read
     ]
 
 
-def trunk(network: Network, classes: int | None = None) -> list[Layer]:
-    """The layers without those that only turn the last one's values into probabilities.
-
-    classes: of a new classifier, which has learned nothing, in the place of the last layer where
-    that is dense, else behind it; None: as the network has it. Raises ModelError.
-    """
-    layers = list(network.layers)
-    while layers and layers[-1].op in kinds.PROBABILITIES:
-        layers.pop()
-    if classes is None:
-        return layers
-    if not 2 <= classes <= MOST_CLASSES:
-        raise ModelError(f"expected 2 to {MOST_CLASSES} classes, got {classes}")
-    if layers and layers[-1].op == kinds.HEAD:
-        last = layers.pop()
-        source, shape = last.inputs[0], last.shapes[0]
-    else:
-        source = layers[-1].name if layers else INPUT
-        shape = layers[-1].out if layers else network.input_shape
-    tensors = {
-        "w": Parameter(np.zeros((classes, prod(shape)), np.float32)),
-        "b": Parameter(np.zeros(classes, np.float32)),
-    }
-    return [*layers, Layer(NEW, kinds.HEAD, (source,), (shape,), (classes,), {}, tensors)]
-
-
-def _reason(network: Network, value: str, layers: Sequence[Layer]) -> str:
-    below, above = split(network, value, layers)
+def _reason(network: Network, value: str, whole: Trunk) -> str:
+    below, above = split(network, value, whole.layers)
     bad = [layer for layer in below if layer.reason]
     if bad:
         return f"{bad[0].name} below it does not run on a board: {bad[0].reason}"
     if not above:
         return "nothing above it learns"
+    names = {layer.name for layer in above}
+    for end in whole.ends:
+        if end.layer not in names:
+            return f"the output {end.name} lies below it"
     before = {INPUT, *(layer.name for layer in below)} - {value}
     for layer in above:
         passed = before.intersection(layer.inputs)

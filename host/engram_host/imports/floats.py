@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,9 @@ from engram_host.convert.int8_ops import INT8
 from engram_host.convert.quantize import Scale
 
 from . import cut, kinds
-from .assemble import adaptive, dense_head, objective
+from .assemble import adaptive, outputs
 from .network import Layer, Network, Parameter
+from .trunk import trunk, with_dense_heads
 
 VERSION = "2"  # of a float model
 _PRETENDED = Scale(0.05, 0)
@@ -28,8 +28,9 @@ def write(
 ) -> None:
     """Writes a float model. value, classes: as device_model() takes them. dtype: of its samples;
     "uint8" where the network says what a byte stands for."""
-    below, above = cut.split(network, value, cut.trunk(network, classes))
-    nodes, tensors = adaptive([*below, *dense_head(above)])
+    whole = trunk(network, classes)
+    below, above = cut.split(network, value, whole.layers)
+    nodes, tensors, names = adaptive([*below, *with_dense_heads(whole, above)])
     made = {node["name"] for node in nodes}
     latent = next(
         (name for layer in below if layer.name == value for name in _names(layer) if name in made),
@@ -37,16 +38,13 @@ def write(
     )
     for node in nodes:
         del node["format"]
-    last = nodes[-1]
-    kind = objective(last, network, value)
     known = network.source._asdict() if network.source else {}
     graph = {
         "name": network.name,
-        "classes": prod(last["out"]) if kind == "classify" else 0,
         "input": {"shape": list(network.input_shape), "dtype": dtype, **known},
         "nodes": nodes,
         "latent": latent,
-        "outputs": [{"node": last["name"], "objective": kind, "weight": 1}],
+        **outputs(whole, nodes, names, network, value),
     }
     model_file.write(path, tensors, {"engram_float": VERSION, "graph": json.dumps(graph)})
 

@@ -60,7 +60,8 @@ class Network:
     layers: in an order in which each follows its inputs; "input" is the input of the network.
     scales: {value: its int8 quantization}, of a network of integers; empty in one of float32.
     outputs: names of values. source: the int8 quantization of the input where a network of float32
-    takes integers, else None. takes: the dtype of its input.
+    takes integers, else None. takes: the dtype of its input. output_names: those of the outputs in
+    its framework. are_chosen: whether a user chose them.
     """
 
     name: str
@@ -70,6 +71,8 @@ class Network:
     outputs: tuple[str, ...]
     source: Scale | None = None
     takes: str = "float32"
+    output_names: tuple[str, ...] = ()
+    are_chosen: bool = False
 
     @property
     def is_integer(self) -> bool:

@@ -151,12 +151,16 @@ def network(file: OnnxFile, name: str) -> Network:
     for node in file.nodes:
         _take(builder, node)
     unknown = [output for output in file.outputs if output not in builder.values]
-    if unknown:
-        raise ModelError(f"expected outputs that samples make, got {', '.join(unknown)}")
+    if unknown or not file.outputs:
+        raise ModelError(
+            f"expected outputs that samples make, got {', '.join(map(str, unknown)) or 'none'}"
+        )
     layers, outputs = fused(
         builder.layers, [builder.values[output].name for output in file.outputs]
     )
-    return Network(name, source, floats.checked(layers), {}, tuple(outputs))
+    return Network(
+        name, source, floats.checked(layers), {}, tuple(outputs), output_names=file.outputs
+    )
 
 
 def _last(shape: Shape) -> Shape:

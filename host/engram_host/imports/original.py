@@ -21,12 +21,13 @@ s8 = formats.load("s8")
 def values(network: Network, x: I8, wanted: Iterable[str] | None = None) -> dict[str, I8]:
     """{layer: (n, *its output shape)} of int8 inputs x (n, *input shape).
 
-    wanted: names of the layers to return; None: all. Layers that no board runs end the list.
+    wanted: names of the layers to return; None: all. Layers that no board runs have none, nor have
+    those above them.
     """
     known = {INPUT: x.reshape(len(x), *network.input_shape)}
     for layer in network.layers:
-        if layer.reason:
-            break
+        if layer.reason or any(value not in known for value in layer.inputs):
+            continue
         entry, tensors = frozen(layer, network.scales)
         entry["shapes"] = [list(shape) for shape in layer.shapes]
         own = {key: tensors[entry[key]] for key, _, _ in s8.tensors(entry)}

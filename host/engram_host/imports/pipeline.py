@@ -24,6 +24,7 @@ from . import (
 from . import cut as cutting
 from .network import Network
 from .report import ImportReport, survey
+from .trunk import trunk
 
 READERS: Mapping[str, Callable[[Path], Network]] = {
     ".tflite": lambda path: tflite_network.network(tflite_file.load(path), path.stem),
@@ -91,7 +92,7 @@ def import_model(
     finally:
         part.unlink(missing_ok=True)
     frozen = {layer.name for layer in cutting.split(net, value, ())[0]}
-    learning = {layer.name for layer in cutting.trunk(net, classes)} - frozen
+    learning = {layer.name for layer in trunk(net, classes).layers} - frozen
     for row in report["layers"]:
         name = row["name"]
         row["role"] = "frozen" if name in frozen else "learns" if name in learning else "goes"
@@ -112,8 +113,18 @@ def _checked_cut(net: Network, text: str, classes: int | None) -> str:
         return value
     good = [i for i, place in enumerate(places) if not place.reason]
     if not good:
-        raise ModelError(f"cannot cut behind {value}: {places[at].reason}; no other place works")
+        raise ModelError(
+            f"cannot cut behind {value}: {places[at].reason}; no other place works{_fewer(net)}"
+        )
     nearest = places[min(good, key=lambda i: abs(i - at))].layer
     raise ModelError(
         f"cannot cut behind {value}: {places[at].reason}; the nearest cut that works is {nearest}"
+        f"{_fewer(net)}"
     )
+
+
+def _fewer(net: Network) -> str:
+    """Advice on a network of several outputs."""
+    if len(net.outputs) == 1:
+        return ""
+    return f"; or keep fewer outputs with --output, of {', '.join(net.output_names)}"

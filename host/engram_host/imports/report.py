@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from .cut import cuts, latent_elements
 from .network import Layer, Network
+from .trunk import trunk
 
 
 class LayerRow(TypedDict):
@@ -31,8 +32,19 @@ class CutRow(TypedDict):
     reason: str
 
 
+class OutputRow(TypedDict):
+    """An output of a device model beside that of the original. name: in its framework. classes:
+    whether it tells classes apart. agreement, snr_db: as in Made."""
+
+    name: str
+    classes: bool
+    agreement: float | None
+    snr_db: float | None
+
+
 class Made(TypedDict):
-    """A device model. bytes: of the file. samples: how many it was compared on.
+    """A device model. bytes: of the file. samples: how many it was compared on. outputs: those
+    that the original has, too; of the one that tells classes apart, else of the first:
 
     agreement: share of the samples that it puts into the class of the original; of values the
     share of their variance that stays. snr_db: of its output. None without samples, and with a new
@@ -44,6 +56,7 @@ class Made(TypedDict):
     bytes: int
     classes: int
     samples: int
+    outputs: list[OutputRow]
     agreement: float | None
     snr_db: float | None
     accuracy: float | None
@@ -53,11 +66,28 @@ class Made(TypedDict):
     problems: list[str]
 
 
+def enter(made: Made, rows: list[OutputRow]) -> None:
+    """Enters the outputs of a device model, the main one as its own agreement and noise."""
+    made["outputs"] = rows
+    for row in [row for row in rows if row["classes"]] or rows[:1]:
+        made["agreement"], made["snr_db"] = row["agreement"], row["snr_db"]
+
+
+class EndRow(TypedDict):
+    """An output that is kept. name: in its framework. layer: the one that makes its values.
+    objective: "classify", "regress"; "" of a single output."""
+
+    name: str
+    layer: str
+    objective: str
+
+
 class ImportReport(TypedDict):
     """The whole of it. out, cut, made: None where nothing was written."""
 
     name: str
     input: dict[str, Any]
+    outputs: list[EndRow]
     layers: list[LayerRow]
     cuts: list[CutRow]
     cut: str | None
@@ -70,6 +100,10 @@ def survey(network: Network, classes: int | None, dtype: str) -> ImportReport:
     return {
         "name": network.name,
         "input": {"shape": list(network.input_shape), "dtype": dtype},
+        "outputs": [
+            {"name": end.name, "layer": end.layer, "objective": end.objective}
+            for end in trunk(network, classes).ends
+        ],
         "layers": [_row(layer) for layer in network.layers],
         "cuts": [
             {

@@ -60,6 +60,9 @@ def network(file: TfliteFile, name: str) -> Network:
             _note_scale(scales, own[-1].name, tflite_casts.scale_of(tensors[number]))
         for part in own[:-1]:
             _note_scale(scales, part.name, tflite_casts.scale_of(made_of))
+    fixed = [tensors[number].name for number in file.outputs if number not in values]
+    if fixed or not file.outputs:
+        raise ModelError(f"expected outputs that samples make, got {', '.join(fixed) or 'none'}")
     is_integer = any(part.name in scales for part in layers)
     net = Network(
         name=name,
@@ -67,6 +70,7 @@ def network(file: TfliteFile, name: str) -> Network:
         layers=tuple(layers),
         scales=scales if is_integer else {},
         outputs=tuple(values[number] for number in file.outputs),
+        output_names=tuple(tensors[number].name for number in file.outputs),
         source=None if is_integer else scales.get(INPUT),
         takes=first.dtype,
     )

@@ -262,8 +262,10 @@ def _mul(seen: Seen) -> Part:
         raise ModelError("no kernel for a product of two values of samples")
     tensor, factors = _per_channel(seen)
     channels = len(factors)
-    if len(tensor.scales) > 1:
-        raise ModelError("expected factors of one scale, got a scale per channel")
+    if len(tensor.scales) != (1 if seen.is_integer else 0):
+        raise ModelError(
+            f"expected factors of one scale in int8, of none in float32, got {len(tensor.scales)}"
+        )
     if seen.is_integer:
         wide = factors.astype(np.int32) - tensor.zero_points[0]
         if wide.min() < -128 or wide.max() > 127:
