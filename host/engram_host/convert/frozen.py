@@ -29,6 +29,7 @@ from .quantize import (
     rectifier_table,
     softmax_table,
 )
+from .rounding import Inputs
 
 s8 = formats.load("s8")
 
@@ -163,10 +164,13 @@ def choose_scales(
     return {name: group_scales[group[name]] for name in group}
 
 
-def quantized(step: Step, scales: Mapping[str, Scale]) -> tuple[Entry, dict[str, NDArray[Any]]]:
+def quantized(
+    step: Step, scales: Mapping[str, Scale], inputs: Inputs | None = None
+) -> tuple[Entry, dict[str, NDArray[Any]]]:
     """(q and the names of tensors by key, tensors by name) of a node of the device model.
 
-    Raises ModelError when an accumulator could leave int32.
+    inputs: that it has seen, as quantize_layer() takes them. Raises ModelError when an
+    accumulator could leave int32.
     """
     node, facts = step.node, step.node.described()
     sources, target = [scales[value] for value in node.inputs], scales[node.name]
@@ -177,7 +181,7 @@ def quantized(step: Step, scales: Mapping[str, Scale]) -> tuple[Entry, dict[str,
         elif key == "table":
             tensors = {key: _table(node, sources[0], target)}
         elif not tensors:
-            tensors = _weights(node, key, shape, sources[0], target)
+            tensors = _weights(node, key, shape, sources[0], target, inputs)
     entry: Entry = {key: f"{node.name}.{key}" for key in tensors}
     symbols, clamps = _symbols(node), _clamps(step.clamps, target)
     if "x2" in symbols and "q" in symbols:
@@ -194,7 +198,12 @@ def _clamps(clamps: tuple[float, float], target: Scale) -> tuple[int, int]:
 
 
 def _weights(
-    node: Node, key: str, shape: Sequence[int], source: Scale, target: Scale
+    node: Node,
+    key: str,
+    shape: Sequence[int],
+    source: Scale,
+    target: Scale,
+    inputs: Inputs | None,
 ) -> dict[str, NDArray[Any]]:
     """int8 weights in the order of dimensions of the int8 rows, and what goes with them."""
     pattern, quantized_pattern = ops.OPS[node.op][1], s8.texts(node.op)
@@ -204,7 +213,7 @@ def _weights(
     w, b = node.tensors.values()
     w = np.ascontiguousarray(w.transpose([before.index(name) for name in after]))
     assert w.shape == tuple(shape)
-    parts = quantize_layer(node.name, w, b, _axis(quantized_pattern), source, target)
+    parts = quantize_layer(node.name, w, b, _axis(quantized_pattern), source, target, inputs)
     return {key: parts.w, "bias": parts.bias, "mult": parts.mult, "shift": parts.shift}
 
 

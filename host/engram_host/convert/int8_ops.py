@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from .float_ops import Described, Tensors
 from .quantize import INT8_MAX, INT8_MIN, INT32_MAX, Scale, requantize, requantize_once
-from .windows import node_windows, scattered
+from .windows import as_row, by_channel, node_windows, over_windows, scattered
 
 I8 = NDArray[np.int8]
 I64 = NDArray[np.int64]
+
+_AT_ONCE = 32  # samples whose windows are in memory
 
 
 def apply(node: Described, tensors: Tensors, *inputs: NDArray[Any]) -> I8:
@@ -41,12 +43,20 @@ def _centred(node: Described, x: I8) -> I64:
     return x.astype(np.int64) - node["q"][0]
 
 
+def _products(rows: I64, w: I8) -> I64:
+    """rows (n, taps) @ w (channels, taps).T, in float64, which has a fast product and is exact
+    below 2**53: an accumulator has 32 bits."""
+    return (rows.astype(np.float64) @ w.T.astype(np.float64)).astype(np.int64)
+
+
 def _conv2d(node: Described, tensors: Tensors, x: I8) -> I8:
-    view = node_windows(node, _centred(node, x))
-    w = tensors["w"].astype(np.int64)
-    n, oh, ow = view.shape[:3]
-    acc = view.reshape(n * oh * ow, -1) @ w.reshape(len(w), -1).T
-    return _finish(node, tensors, acc.reshape(n, oh, ow, -1))
+    w = tensors["w"].reshape(len(tensors["w"]), -1)
+    parts = []
+    for i in range(0, max(1, len(x)), _AT_ONCE):
+        view = node_windows(node, _centred(node, x[i : i + _AT_ONCE]))
+        acc = _products(view.reshape(-1, w.shape[1]), w)
+        parts.append(_finish(node, tensors, acc.reshape(*view.shape[:3], len(w))))
+    return np.concatenate(parts)
 
 
 def _depthwise(node: Described, tensors: Tensors, x: I8) -> I8:
@@ -61,7 +71,7 @@ def _conv2d_t(node: Described, tensors: Tensors, x: I8) -> I8:
 
 def _dense(node: Described, tensors: Tensors, x: I8) -> I8:
     rows = _centred(node, x).reshape(len(x), -1)
-    return _finish(node, tensors, rows @ tensors["w"].astype(np.int64).T, requantize_once)
+    return _finish(node, tensors, _products(rows, tensors["w"]), requantize_once)
 
 
 def _scale_shift(node: Described, tensors: Tensors, x: I8) -> I8:
@@ -152,19 +162,22 @@ KEPT = "kept"  # the output has the scale of the input: values are compared, ave
 
 class Op(NamedTuple):
     """compute: the function. scale: of the output, KEPT, or None: from the range of its values.
-    clamps: the real numbers at which an activation cuts; a kernel with clamps can do it alone."""
+    clamps: the real numbers at which an activation cuts; a kernel with clamps can do it alone.
+    taps: a function (node, x), the inputs (places, groups, taps) that each weight meets; None: its
+    weights, if any, are rounded one by one."""
 
     compute: Callable[..., I8]
     scale: Scale | str | None = None
     clamps: tuple[float, float] | None = None
+    taps: Callable[..., NDArray[Any]] | None = None
 
 
 INT8: Mapping[str, Op] = {
-    "conv2d": Op(_conv2d),
-    "pointwise": Op(_conv2d),
-    "depthwise": Op(_depthwise),
+    "conv2d": Op(_conv2d, taps=over_windows),
+    "pointwise": Op(_conv2d, taps=over_windows),
+    "depthwise": Op(_depthwise, taps=by_channel),
     "conv2d_t": Op(_conv2d_t),
-    "dense": Op(_dense),
+    "dense": Op(_dense, taps=as_row),
     "scale_shift": Op(_scale_shift),
     "add": Op(_add),
     "maxpool": Op(_maxpool, KEPT),

@@ -18,6 +18,7 @@ from engram_host.samples import Samples, front_ends, names
 
 from . import model_file
 from .calibrate import Calibration, input_scale, load_samples
+from .fitting import fitted
 from .float_ops import run
 from .frozen import Step, choose_scales, merge, quantized
 from .graph import F32, Entry, FloatModel, Node, load
@@ -109,10 +110,14 @@ def convert(
     steps = merge(model)
     scales = choose_scales(steps, values, source, percentile)
 
+    if model.version == "1":  # the bytes that it always had: boards have stores of its latents
+        made = [quantized(step, scales) for step in steps]
+    else:
+        made = fitted(steps, scales, values, _integers(samples, source))
+
     frozen: list[Entry] = []
     tensors: model_file.Tensors = {}
-    for step in steps:
-        parameters, own = quantized(step, scales)
+    for step, (parameters, own) in zip(steps, made, strict=True):
         frozen.append(_entry(model, step.node, "s8", parameters))
         tensors.update(own)
     for node in model.adaptive:
@@ -142,7 +147,9 @@ def convert(
     try:
         size = model_file.write(part, tensors, metadata)
         device = DeviceModel(part)
-        outputs = _output_reports(model, values, device, samples)
+        layers = device.frozen(samples)
+        latents = layers[-1] if layers else device.latents(samples)
+        outputs = _output_reports(model, values, device.outputs(latents))
         _check_agreement(outputs, min_agreement)
         rows = 0
         if rehearse is not None:
@@ -158,19 +165,26 @@ def convert(
         "bytes": size,
         "samples": len(samples),
         "rehearsal": rows,
-        "layers": _layer_reports(steps, scales, values, device.frozen(samples)),
+        "layers": _layer_reports(steps, scales, values, layers),
         "latent": dict(device.graph["latent"]),
         "outputs": outputs,
-        "stored": stored(device, device.latents(samples)),
+        "stored": stored(device, latents),
         "logits_snr_db": outputs[0]["snr_db"],
         "agreement": _agreement(outputs),
     }
 
 
+def _integers(samples: NDArray[Any], source: Scale) -> NDArray[np.int8]:
+    """The samples as the first node of the device reads them."""
+    if samples.dtype == np.uint8:
+        return (samples ^ 0x80).view(np.int8)
+    return source.quantize(samples)
+
+
 def _real(samples: NDArray[Any], source: Scale) -> F32:
     """The real numbers that the samples stand for."""
     if samples.dtype == np.uint8:
-        return source.dequantize((samples ^ 0x80).view(np.int8))
+        return source.dequantize(_integers(samples, source))
     return samples.astype(np.float32)
 
 
@@ -234,11 +248,10 @@ def _layer_reports(
 
 
 def _output_reports(
-    model: FloatModel, values: dict[str, F32], device: DeviceModel, samples: NDArray[Any]
+    model: FloatModel, values: dict[str, F32], made: dict[str, F32]
 ) -> list[OutputReport]:
     reports: list[OutputReport] = []
-    arrays = device.outputs(device.latents(samples)).values()
-    for output, out in zip(model.outputs, arrays, strict=True):
+    for output, out in zip(model.outputs, made.values(), strict=True):
         real = values[output["node"]].reshape(out.shape)
         if output["objective"] == "classify":
             agreement: float | None = float((real.argmax(axis=1) == out.argmax(axis=1)).mean())

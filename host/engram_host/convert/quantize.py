@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from engram.errors import ModelError
 
+from .rounding import Inputs, half_away, rounded
+
 INT8_MIN, INT8_MAX = -128, 127
 LEVELS = 255  # steps between the ends of the int8 range
 INT32_MAX = 2**31 - 1
@@ -88,32 +90,38 @@ def quantize_layer(
     channel_axis: int,
     source: Scale,
     target: Scale,
+    inputs: Inputs | None = None,
 ) -> QuantizedLayer:
     """int8 weights and int32 bias, multiplier and shift of one layer.
 
     w: float32 with its output channels on channel_axis. source, target: the scales of its input
-    and output. Raises ModelError when an accumulator could leave int32.
+    and output. inputs: that the weights and the bias are fitted to; None: each number is rounded
+    by itself. Raises ModelError when an accumulator could leave int32.
     """
-    channels = np.moveaxis(w, channel_axis, 0).reshape(w.shape[channel_axis], -1)
-    scales = np.abs(channels).max(axis=1).astype(np.float64) / INT8_MAX
+    whole = np.moveaxis(w, channel_axis, 0)
+    channels = whole.reshape(len(whole), -1).astype(np.float64)
+    scales = np.abs(channels).max(axis=1) / INT8_MAX
     # A channel of tiny weights with a large bias: the bias must still fit its int32.
     scales = np.maximum(scales, np.abs(b).astype(np.float64) / (source.scale * _BIAS_LIMIT))
     scales[scales == 0] = 1.0
-    divisors = scales.reshape([-1 if axis == channel_axis else 1 for axis in range(w.ndim)])
-    qw = np.clip(_round_half_away(w / divisors), -INT8_MAX, INT8_MAX).astype(np.int8)
-    bias = _round_half_away(b / (source.scale * scales)).astype(np.int64)
+    steps = rounded(channels / scales[:, None], inputs)
+    sums = b.astype(np.float64)
+    if inputs is not None:  # the mean of every output stays
+        sums += (channels * inputs.wanted).sum(axis=1)
+        sums -= (steps * inputs.mean).sum(axis=1) * scales * source.scale
+    bias = half_away(sums / (source.scale * scales)).astype(np.int64)
     factors = [multiplier(source.scale * s / target.scale) for s in scales.tolist()]
     mult = np.array([m for m, _ in factors], np.int64)
     shift = np.array([s for _, s in factors], np.int64)
 
-    taps = np.abs(np.moveaxis(qw, channel_axis, 0).reshape(len(scales), -1).astype(np.int64))
-    worst = np.abs(bias) + taps.sum(axis=1) * LEVELS
+    worst = np.abs(bias) + np.abs(steps).sum(axis=1).astype(np.int64) * LEVELS
     worst <<= np.maximum(shift, 0)
     if worst.max() > INT32_MAX:
         raise ModelError(
             f"layer {name}: channel {int(worst.argmax())} could overflow its 32-bit accumulator; "
             "its weights or its bias are far larger than its output: normalise it"
         )
+    qw = np.moveaxis(steps.astype(np.int8).reshape(whole.shape), 0, channel_axis)
     return QuantizedLayer(qw, bias.astype(np.int32), mult.astype(np.int32), shift.astype(np.int32))
 
 
@@ -158,11 +166,7 @@ def function_table(
 def softmax_table(source: Scale) -> NDArray[np.int32]:
     """table (256) of softmax_s8: the exponentials of the differences from the largest value."""
     e = np.exp(-np.arange(256) * source.scale) * 2.0**31
-    return np.minimum(_round_half_away(e), INT32_MAX).astype(np.int32)
-
-
-def _round_half_away(x: NDArray[Any]) -> NDArray[Any]:
-    return np.trunc(x + np.copysign(0.5, x))
+    return np.minimum(half_away(e), INT32_MAX).astype(np.int32)
 
 
 def requantize(

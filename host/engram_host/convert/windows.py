@@ -37,6 +37,24 @@ def node_windows(node: Mapping[str, Any], x: NDArray[T], fill: float = 0) -> NDA
     return windows(x, node["kernel"], node["stride"], node["pad"], dilation, fill)
 
 
+def over_windows(node: Mapping[str, Any], x: NDArray[T]) -> NDArray[T]:
+    """x (n, H, W, C) -> (places, 1, R * S * C): what each weight of an output channel meets."""
+    view = node_windows(node, x)
+    return view.reshape(-1, 1, int(np.prod(view.shape[3:])))
+
+
+def by_channel(node: Mapping[str, Any], x: NDArray[T]) -> NDArray[T]:
+    """The same where each output channel has one of its own: (places, C, R * S)."""
+    view = node_windows(node, x)
+    r, s, c = view.shape[3:]
+    return view.reshape(-1, r * s, c).swapaxes(1, 2)
+
+
+def as_row(node: Mapping[str, Any], x: NDArray[T]) -> NDArray[T]:
+    """The same of a layer without windows: (n, 1, elements)."""
+    return x.reshape(len(x), 1, -1)
+
+
 def scattered(node: Mapping[str, Any], x: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
     """The transposed convolution without bias: x (n, H, W, C), w (C, R, S, K) -> (n, *out)."""
     (r, s), (sh, sw) = node["kernel"], node["stride"]
