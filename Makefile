@@ -12,7 +12,7 @@ ONNX_IS ?= onnx==1.23.2 onnxruntime==1.31.1
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help journeys bench bench-models bench-budget bench-unlabelled bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power lint firmware kernels natmod sizes sizes-diff dist clean
+.PHONY: help journeys bench bench-models bench-budget bench-unlabelled bench-defaults bench-torch pico-profile test-boards bench-store bench-continual bench-avalanche matrix setup demo test test-quick test-torch test-onnx test-kill test-power fuzz lint firmware kernels natmod sizes sizes-diff dist clean
 
 ## List the targets
 help:
@@ -78,6 +78,10 @@ test-kill: setup
 test-power: setup
 	@$(PY) tests/power/run_power.py --budget $(or $(BUDGET),10) --seed $(or $(SEED),1) \
 		$(if $(DOCS),--docs)
+
+## Import damaged and hostile model files for BUDGET=60 seconds (SEED=1, KIND=tflite, onnx or pt2)
+fuzz: kernels
+	@$(PY) tests/importer/fuzz.py --budget $(or $(BUDGET),60) --seed $(or $(SEED),1) $(if $(KIND),--kind $(KIND))
 
 ## Check style, and the types of the host part
 lint: setup

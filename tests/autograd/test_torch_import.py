@@ -18,6 +18,7 @@ from engram_host.convert import float_ops  # noqa: E402
 from engram_host.convert.graph import load  # noqa: E402
 from engram_host.imports import floats, onnx_network, pipeline, torch_graph  # noqa: E402
 from engram_host.samples import Samples  # noqa: E402
+from importer import fuzz  # noqa: E402
 from importer.mobile import Mobile  # noqa: E402
 
 
@@ -99,6 +100,12 @@ def test_a_file_of_torch_export_is_the_same(tmp_path):
     (tmp_path / "bad.pt2").write_bytes(b"PK\x03\x04" + bytes(200))
     with pytest.raises(ModelError, match="expected a file of torch.export.save"):
         pipeline.read(tmp_path / "bad.pt2")
+
+
+def test_hostile_files_are_told():
+    """A few seconds of `make fuzz`."""
+    fine, words = fuzz.run("pt2", seed=1, budget=3)
+    assert fine, words
 
 
 def test_a_device_model_is_made_of_it(tmp_path):

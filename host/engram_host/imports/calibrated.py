@@ -41,7 +41,13 @@ def write(
     with TemporaryDirectory() as folder:
         source = Path(folder) / "float.safetensors"
         floats.write(source, network, value, classes, dtype)
-        report = convert(source, x, path, min_agreement=0, class_names=class_names)
+        try:
+            report = convert(source, x, path, min_agreement=0, class_names=class_names)
+        except (ValueError, OverflowError) as error:  # NaN has no integer
+            raise DataError(
+                "expected values that stay finite from layer to layer, got some that leave "
+                f"float32; look for huge weights or samples ({error})"
+            ) from error
     device = DeviceModel(path)
     accuracy = None
     if samples.y is not None and device.classes and classes is None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.errors import ModelError
 from engram.nn.names import INPUT
 from engram_host.convert.quantize import Scale
 
 Shape = tuple[int, ...]
+
+# A hundred times what a board holds; a file may claim more than this computer holds.
+MOST_LAYERS = 1000
+MOST_VALUES = 1 << 22  # of one sample, behind one layer
+MOST_WEIGHTS = 1 << 24
 
 
 class Parameter(NamedTuple):
@@ -29,6 +36,20 @@ class Parameter(NamedTuple):
         shape = [1] * values.ndim
         shape[channel_axis] = -1
         return (values * self.scales.reshape(shape)).astype(np.float32)
+
+
+def check_values(shape: Shape) -> None:
+    """Raises ModelError unless a value of this shape has a size that can be."""
+    if any(n < 1 for n in shape) or prod(shape) > MOST_VALUES:
+        raise ModelError(
+            f"expected at most {MOST_VALUES} numbers per sample behind a layer, got {list(shape)}"
+        )
+
+
+def check_weights(count: int) -> None:
+    """Raises ModelError unless so many weights can be; a file may name the same ones often."""
+    if count > MOST_WEIGHTS:
+        raise ModelError(f"expected at most {MOST_WEIGHTS} weights, got {count} and maybe more")
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,11 @@ class Layer:
     activation: str = ""
     source: str = ""
     reason: str = ""
+
+    @property
+    def weights(self) -> int:
+        """How many numbers its tensors hold."""
+        return sum(tensor.values.size for tensor in self.tensors.values())
 
 
 @dataclass(frozen=True)
@@ -83,3 +109,10 @@ class Network:
     def input_scale(self) -> Scale | None:
         """The int8 quantization of the input; None where samples have to tell it."""
         return self.scales[INPUT] if self.is_integer else self.source
+
+    def check_size(self) -> None:
+        """Raises ModelError unless boards, and this computer, have room for such a network."""
+        if len(self.layers) > MOST_LAYERS:
+            raise ModelError(f"expected at most {MOST_LAYERS} layers, got {len(self.layers)}")
+        for shape in (self.input_shape, *(layer.out for layer in self.layers)):
+            check_values(shape)

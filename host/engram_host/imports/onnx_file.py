@@ -16,7 +16,7 @@ from engram.errors import ModelError
 
 MOST_BYTES = 256 << 20
 LEAST_OPSET = 13
-_MOST_NODES = 100_000
+_MOST_NODES = 5000
 
 
 class Node(NamedTuple):
@@ -59,22 +59,26 @@ def parse(content: bytes) -> OnnxFile:
     """Reads the bytes of an .onnx file. Raises ModelError."""
     try:
         import onnx
-        from google.protobuf.message import DecodeError
     except ImportError as error:
         raise ModelError(
             "expected PyPI's onnx, which reads such files, got no such package; "
             "pip install 'engram[onnx]'"
         ) from error
     try:
-        model = onnx.load_model_from_string(content)
-        onnx.checker.check_model(model)
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except (
-        DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError,
-        ValueError, TypeError,
-    ) as error:  # fmt: skip
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is empty"
+        return _read(content, onnx)
+    except ModelError:
+        raise
+    except Exception as error:  # of protobuf, of onnx and of its C++, which have no common type
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"expected a whole .onnx file, got one with a fault: {reason}") from error
+
+
+def _read(content: bytes, onnx: Any) -> OnnxFile:
+    model = onnx.load_model_from_string(content)
+    if len(model.graph.node) > _MOST_NODES:
+        raise ModelError(f"expected at most {_MOST_NODES} nodes, got {len(model.graph.node)}")
+    onnx.checker.check_model(model)
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if opset < LEAST_OPSET:
         raise ModelError(
@@ -85,8 +89,6 @@ def parse(content: bytes) -> OnnxFile:
 
 
 def _graph(graph: Any, onnx: Any) -> OnnxFile:
-    if len(graph.node) > _MOST_NODES:
-        raise ModelError(f"expected at most {_MOST_NODES} nodes, got {len(graph.node)}")
     constants: dict[str, NDArray[Any]] = {}
     for tensor in graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:

@@ -19,9 +19,9 @@ from engram.nn.names import INPUT
 
 from . import floats, kinds
 from .fuse import fused
-from .network import Layer, Network, Parameter, Shape
+from .network import Layer, Network, Parameter, Shape, check_values, check_weights
 from .onnx_file import Node, OnnxFile
-from .parts import ENLARGE, parts
+from .parts import ENLARGE, MOST_FACTOR, parts
 
 # Attributes that repeat a shape, or say how a network is trained.
 _WITHOUT_EFFECT = ("kernel_shape", "momentum", "allowzero", "noop_with_empty_axes")
@@ -79,7 +79,7 @@ class _Builder:
         self.layers: list[Layer] = []
         self.values: dict[str, Value] = {}
         self.constants = dict(file.constants)
-        self._count = 0
+        self._count = self._weights = 0
 
     def value(self, node: Node, i: int = 0) -> Value:
         """Input i of a node, which differs from sample to sample. Raises ModelError."""
@@ -114,6 +114,7 @@ class _Builder:
         reason: str = "",
     ) -> None:
         """A layer that makes the first output of a node."""
+        check_values(out)
         name = f"{op}_{self._count}"
         self._count += 1
         own = {
@@ -131,6 +132,8 @@ class _Builder:
             source=node.name,
             reason=reason,
         )
+        self._weights += layer.weights
+        check_weights(self._weights)
         self.layers += parts(layer, name)
         for output in node.outputs[:1]:
             self.values[output] = Value(name, out, image)
@@ -147,6 +150,7 @@ def network(file: OnnxFile, name: str) -> Network:
         )
     builder = _Builder(file)
     source = _last(shape[1:])
+    check_values(source)
     builder.values[file.inputs[0]] = Value(INPUT, source)
     for node in file.nodes:
         _take(builder, node)
@@ -193,7 +197,8 @@ def _take(builder: _Builder, node: Node) -> None:
         del builder.layers[before:]
         sources = [builder.values[name] for name in inputs if name in builder.values]
         shape = builder.file.shapes.get(node.outputs[0], ())
-        out = _last(shape[1:]) if len(shape) > 1 and all(shape[1:]) else sources[0].shape
+        known = len(shape) > 1 and min(shape[1:]) > 0
+        out = _last(shape[1:]) if known else sources[0].shape
         name = node.attributes.get("op", node.op).lower()
         builder.add(node, name, sources, out, reason=str(error))
 
@@ -452,8 +457,10 @@ def _enlarge(builder: _Builder, node: Node) -> None:
     else:
         raise ModelError("expected four factors or sizes, got others")
     tall, wide = (round(n) for n in factors[2:])
-    if factors != [1, 1, tall, wide] or min(tall, wide) < 1:
-        raise ModelError(f"expected whole factors of height and width, got {factors}")
+    if factors != [1, 1, tall, wide] or not 1 <= min(tall, wide) <= max(tall, wide) <= MOST_FACTOR:
+        raise ModelError(
+            f"expected whole factors of height and width, up to {MOST_FACTOR}, got {factors}"
+        )
     out = (h * tall, w * wide, c)
     builder.add(node, ENLARGE, [x], out, {"factors": [tall, wide]})
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from .network import Layer, Shape
 
 ENLARGE = "resize_nearest"  # attribute "factors": [height, width], whole numbers
+MOST_FACTOR = 64  # a layer each
 
 
 def parts(layer: Layer, name: str) -> list[Layer]:

@@ -40,10 +40,18 @@ def read(path: Path) -> Network:
             f"{path}: expected a file that ends in {', '.join(READERS)}, got {path.suffix or path}"
         )
     try:
-        return READERS[path.suffix.lower()](path)
+        net = READERS[path.suffix.lower()](path)
+        net.check_size()
+        return net
     except ModelError as error:
-        named = str(path) in str(error)
-        raise error if named else ModelError(f"{path}: {error}") from error
+        if str(path) in str(error):
+            raise
+        raise ModelError(f"{path}: {error}") from error
+    except Exception as error:  # what no row of a reader has thought of
+        raise ModelError(
+            f"{path}: expected a model that this reader understands, got one that is damaged or "
+            f"new to it ({type(error).__name__}: {error}); --debug shows where"
+        ) from error
 
 
 def input_of(net: Network, dtype: str | None) -> Input:

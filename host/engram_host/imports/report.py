@@ -83,9 +83,11 @@ class EndRow(TypedDict):
 
 
 class ImportReport(TypedDict):
-    """The whole of it. out, cut, made: None where nothing was written."""
+    """The whole of it. integer: whether its arithmetic is that of int8. out, cut, made: None where
+    nothing was written."""
 
     name: str
+    integer: bool
     input: dict[str, Any]
     outputs: list[EndRow]
     layers: list[LayerRow]
@@ -99,6 +101,7 @@ def survey(network: Network, classes: int | None, dtype: str) -> ImportReport:
     """The report of a network that is not cut yet. dtype: of its samples."""
     return {
         "name": network.name,
+        "integer": network.is_integer,
         "input": {"shape": list(network.input_shape), "dtype": dtype},
         "outputs": [
             {"name": end.name, "layer": end.layer, "objective": end.objective}
@@ -126,7 +129,7 @@ def _row(layer: Layer) -> LayerRow:
         "op": layer.op,
         "activation": layer.activation,
         "out": list(layer.out),
-        "values": sum(tensor.values.size for tensor in layer.tensors.values()),
+        "values": layer.weights,
         "role": "not supported" if layer.reason else "",
         "reason": layer.reason,
     }

@@ -22,8 +22,10 @@ from engram.errors import ModelError
 
 IDENTIFIER = b"TFL3"
 MOST_BYTES = 64 << 20  # a hundred times the flash of a board
-MOST_PARTS = 100_000  # operators, tensors, buffers
+MOST_PARTS = 20_000  # tensors, buffers
+MOST_OPERATORS = 2000
 _TENSOR_DIMENSIONS = 6
+_LEAST = {"int8": -128, "uint8": 0}  # zero points
 
 DTYPES: Mapping[int, type[np.generic]] = {
     tflite.TensorType.FLOAT32: np.float32,
@@ -127,6 +129,7 @@ def _model(content: bytes) -> TfliteFile:
         )
     graph = model.Subgraphs(0)
     buffers = _counted("buffers", model.BuffersLength)
+    count = _counted("operators", graph.OperatorsLength, MOST_OPERATORS)
     codes = [
         _op(model.OperatorCodes(i)) for i in range(_counted("op codes", model.OperatorCodesLength))
     ]
@@ -136,7 +139,7 @@ def _model(content: bytes) -> TfliteFile:
     )
     operators = tuple(
         _operator(graph.Operators(i), i, codes, len(tensors))
-        for i in range(_counted("operators", graph.OperatorsLength))
+        for i in range(count)
     )
     inputs = _numbers("inputs", graph.InputsAsNumpy, graph.InputsLength, len(tensors))
     outputs = _numbers("outputs", graph.OutputsAsNumpy, graph.OutputsLength, len(tensors))
@@ -148,10 +151,10 @@ def _model(content: bytes) -> TfliteFile:
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _counted(what: str, length: Callable[[], int]) -> int:
+def _counted(what: str, length: Callable[[], int], most: int = MOST_PARTS) -> int:
     n = length()
-    if not 0 <= n <= MOST_PARTS:
-        raise ModelError(f"expected at most {MOST_PARTS} {what}, got {n}")
+    if not 0 <= n <= most:
+        raise ModelError(f"expected at most {most} {what}, got {n}")
     return n
 
 
@@ -189,13 +192,13 @@ def _tensor(raw: Any, i: int, model: Any, buffers: int, size: int) -> Tensor:
         raise ModelError(f"tensor {name}: expected a shape of positive sizes, got {shape}")
     if raw.Buffer() >= buffers:
         raise ModelError(f"tensor {name}: expected one of {buffers} buffers, got {raw.Buffer()}")
-    scales, zero_points, axis = _quantization(raw, name, shape)
+    scales, zero_points, axis = _quantization(raw, name, dtype, shape)
     data = _data(model.Buffers(raw.Buffer()), name, dtype, shape, size)
     return Tensor(name, dtype.name, shape, scales, zero_points, axis, data)
 
 
 def _quantization(
-    raw: Any, name: str, shape: tuple[int, ...]
+    raw: Any, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
     quantization = raw.Quantization()
     if quantization is None or not quantization.ScaleLength():
@@ -209,6 +212,9 @@ def _quantization(
         raise ModelError(
             f"tensor {name}: expected {len(scales)} zero points, one per scale, got {len(points)}"
         )
+    least = _LEAST.get(dtype.name)
+    if least is not None and not ((points >= least) & (points <= least + 255)).all():
+        raise ModelError(f"tensor {name}: expected zero points of {dtype.name}, got {points[0]}")
     if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
         raise ModelError(
             f"tensor {name}: expected a scale per entry of an axis of {shape}, got {len(scales)} "

@@ -10,7 +10,7 @@ from engram.nn.names import INPUT
 from engram_host.convert.quantize import Scale
 
 from . import floats, kinds, tflite_casts
-from .network import Layer, Network
+from .network import Layer, Network, check_weights
 from .parts import parts
 from .tflite_file import Operator, Tensor, TfliteFile
 from .tflite_ops import layer
@@ -39,6 +39,7 @@ def network(file: TfliteFile, name: str) -> Network:
     _check_inside(file, tensors)
     values = {file.inputs[0]: INPUT}
     layers: list[Layer] = []
+    weights = 0
     scales: dict[str, Scale] = {}
     _note_scale(scales, INPUT, tflite_casts.scale_of(first))
     for i, operator in enumerate(file.operators):
@@ -53,6 +54,8 @@ def network(file: TfliteFile, name: str) -> Network:
             continue
         made_of = tensors[operator.outputs[0]]
         made = layer(operator, tensors, [values[number] for number in inputs])
+        weights += made.weights
+        check_weights(weights)
         own = parts(made, f"{made.op}_{i}")
         layers += own
         for number in operator.outputs:
@@ -64,6 +67,8 @@ def network(file: TfliteFile, name: str) -> Network:
     if fixed or not file.outputs:
         raise ModelError(f"expected outputs that samples make, got {', '.join(fixed) or 'none'}")
     is_integer = any(part.name in scales for part in layers)
+    if is_integer and INPUT not in scales:
+        raise ModelError(f"expected one scale of the input {first.name}, got {len(first.scales)}")
     net = Network(
         name=name,
         input_shape=_shape(first.shape[1:]),

@@ -17,7 +17,7 @@ from engram.errors import ModelError
 from engram_host.convert import attributes
 
 from .network import Layer, Parameter, Shape
-from .parts import ENLARGE
+from .parts import ENLARGE, MOST_FACTOR
 from .tflite_file import ACTIVATIONS, Operator, Tensor
 
 _PADDING = {tflite.Padding.SAME: "same", tflite.Padding.VALID: "valid"}
@@ -130,11 +130,13 @@ def image(tensor: Tensor) -> Shape:
 def _window(seen: Seen, larger: Shape, kernel: Sequence[int], op: str) -> dict[str, Any]:
     """kernel, stride, pad, dilation. larger: the image that the kernel slides over."""
     padding = seen.option("padding")
+    if padding not in _PADDING:
+        raise ModelError(f"expected the padding SAME or VALID, got number {padding} of the schema")
     entry = {
         "op": op,
         "kernel": list(kernel),
         "stride": [seen.option("stride_h"), seen.option("stride_w")],
-        "pad": _PADDING.get(padding, padding),
+        "pad": _PADDING[padding],
     }
     dilation = [seen._options.pop(f"dilation_{axis}_factor", 1) for axis in "hw"]
     if dilation != [1, 1]:
@@ -290,6 +292,8 @@ def _enlarge(seen: Seen) -> Part:
     seen.option("half_pixel_centers")
     if seen.option("align_corners"):
         raise ModelError("expected pixels that lie within others, got align_corners")
+    if max(out[0] // h, out[1] // w) > MOST_FACTOR:
+        raise ModelError(f"expected multiples up to {MOST_FACTOR}, got {h} x {w} to {out[:2]}")
     if out[0] % h or out[1] % w or out[2] != c:
         raise ModelError(f"expected whole multiples of {h} x {w}, got {out[0]} x {out[1]}")
     if tuple(seen.constant(1).tolist()) != out[:2]:

@@ -7,6 +7,8 @@ default.
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -17,14 +19,14 @@ from numpy.typing import NDArray
 
 from engram.errors import ModelError
 
-from .onnx_file import Node, OnnxFile
+from .onnx_file import MOST_BYTES, Node, OnnxFile
 
 MISSING = (
     "expected PyTorch, which exports modules, got no such package; pip install 'engram[torch]'"
 )
 # Operators that give on what they are given. Of one that makes several values the first is read.
 _IDENTITIES = ("clone", "contiguous", "alias", "detach", "dropout", "lift_fresh_copy")
-
+_MOST_ENTRIES = 10_000
 
 UNKNOWN = "torch"  # of a node that has a reason in the place of a kernel
 
@@ -42,14 +44,33 @@ def load(path: Path) -> OnnxFile:
     torch = _torch()
     if not path.is_file():
         raise ModelError(f"expected a .pt2 file, got no file {path}")
+    _check_archive(path)
     try:
-        program = torch.export.load(path)
+        return read(torch.export.load(path))
+    except ModelError:
+        raise
     except Exception as error:  # PyTorch has no type of its own for a bad archive
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ModelError(
             f"{path}: expected a file of torch.export.save(), got one with a fault: {reason}"
         ) from error
-    return read(program)
+
+
+def _check_archive(path: Path) -> None:
+    """Raises ModelError unless the zip archive is one, and all of it fits in memory unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, struct.error, RuntimeError) as error:
+        raise ModelError(
+            f"{path}: expected a file of torch.export.save(), got no zip archive: {error}"
+        ) from error
+    size = sum(entry.file_size for entry in entries)
+    if size > MOST_BYTES or len(entries) > _MOST_ENTRIES:
+        raise ModelError(
+            f"{path}: expected at most {MOST_BYTES >> 20} MiB unpacked, got {size >> 20} in "
+            f"{len(entries)} parts; no board of ours holds such a model"
+        )
 
 
 def export(module: Any, example: Any) -> OnnxFile:
@@ -92,7 +113,13 @@ def read(program: Any) -> OnnxFile:
             known = program.state_dict if spec.target in program.state_dict else program.constants
             if spec.target not in known:
                 raise ModelError(f"expected a tensor {spec.target}, got none")
-            reader.constants[spec.arg.name] = known[spec.target].detach().cpu().numpy()
+            tensor = known[spec.target].detach()
+            if tensor.numel() * tensor.element_size() > MOST_BYTES:  # strides of 0 make it large
+                raise ModelError(
+                    f"expected tensors of at most {MOST_BYTES >> 20} MiB, got {spec.target} of "
+                    f"{tuple(tensor.shape)}"
+                )
+            reader.constants[spec.arg.name] = tensor.cpu().numpy()
     inputs = tuple(
         node.name
         for node in program.graph.nodes

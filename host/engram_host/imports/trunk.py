@@ -17,7 +17,7 @@ from engram.errors import ModelError
 from engram.nn.names import INPUT
 
 from . import kinds
-from .network import Layer, Network, Parameter
+from .network import MOST_VALUES, Layer, Network, Parameter
 
 MOST_CLASSES = 254
 NEW = "head"  # the name of a classifier that the original has not
@@ -97,6 +97,11 @@ def trunk(network: Network, classes: int | None = None) -> Trunk:
     elif last is not None:
         shape = last.out
     layers = _needed(network, [*others, source])
+    if classes * prod(shape) > MOST_VALUES:
+        raise ModelError(
+            f"expected a classifier of at most {MOST_VALUES} weights, got {classes} classes of "
+            f"{prod(shape)} values; put it behind a pool"
+        )
     tensors = {
         "w": Parameter(np.zeros((classes, prod(shape)), np.float32)),
         "b": Parameter(np.zeros(classes, np.float32)),
