@@ -43,5 +43,11 @@ ENGRAM_KERNEL_SRC := \
 	engram_vibration.c \
 	engram_window_pool.c
 
+# ENGRAM_SMALL=1, where flash is too little: for size too, those that take most room.
+ENGRAM_SMALLER_SRC := $(if $(ENGRAM_SMALL),$(filter engram_%q8.c,$(ENGRAM_KERNEL_SRC)) \
+	engram_table.c engram_fft.c engram_elementwise.c engram_transposed.c engram_activation.c engram_copy.c \
+	engram_random.c engram_replay.c engram_vibration.c engram_window_pool.c engram_curves.c \
+	engram_depthwise.c engram_math.c engram_some.c engram_train.c engram_vae.c)
+
 # Compiled for size: their time goes into blocks of instructions, and into the loops of others.
 ENGRAM_SIZE_SRC := $(filter %_some.c,$(ENGRAM_KERNEL_SRC)) $(ENGRAM_SMALLER_SRC)

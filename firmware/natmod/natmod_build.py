@@ -54,7 +54,7 @@ def available() -> list[str]:
 def sources() -> list[str]:
     """The kernel sources, as sources.mk names them, and those that only modules need."""
     text = (ROOT / "firmware" / "kernels" / "sources.mk").read_text()
-    return re.findall(r"\w+\.c", text) + ["soft_divide.c"]
+    return [*dict.fromkeys(re.findall(r"\w+\.c", text)), "soft_divide.c"]
 
 
 def check(arch: str) -> None:
