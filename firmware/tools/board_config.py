@@ -34,6 +34,7 @@ MACROS = (
 )
 # board.toml path -> linker symbol.
 SYMBOLS = (
+    ("build.address", "_firmware_start"),
     ("flash.firmware_bytes", "_firmware_bytes"),
     ("chip.ram_bytes", "_ram_bytes"),
     ("memory.stack_bytes", "_stack_bytes"),

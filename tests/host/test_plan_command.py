@@ -54,7 +54,7 @@ def test_a_pico_is_planned_with_the_region_of_the_emulated_one(model):
     assert boards.store(boards.load("rpi_pico").facts).mapped
 
 
-@pytest.mark.parametrize("name", ["nucleo_wb55", "esp32_generic"])
+@pytest.mark.parametrize("name", ["esp32_generic_s3", "esp32_generic"])
 def test_a_real_board_is_planned_with_the_files_its_firmware_keeps(name, model, tmp_path):
     fit = plan_report(model, [boards.load(name).facts], bits=8)["fit"][0]
     region = boards.store(boards.load(name).facts)

@@ -9,10 +9,10 @@
 // memory, or a function of a port that has a driver.
 #ifdef ENGRAM_FLASH_OF_PORT
 MP_DECLARE_CONST_FUN_OBJ_2(engram_flash_of_port_obj);
-#define FLASH engram_flash_of_port_obj
+#define DATA_FLASH engram_flash_of_port_obj
 #else
 #include "nor_flash.h"
-#define FLASH engram_flash_type
+#define DATA_FLASH engram_flash_type
 #endif
 
 // counter() -> int, modulo 2**30
@@ -51,7 +51,7 @@ static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_ERASE_BYTES), MP_ROM_INT(ENGRAM_ERASE_BYTES) },
     { MP_ROM_QSTR(MP_QSTR_PROGRAM_BYTES), MP_ROM_INT(ENGRAM_PROGRAM_BYTES) },
     { MP_ROM_QSTR(MP_QSTR_PROGRAM_ONCE), ENGRAM_PROGRAM_ONCE ? MP_ROM_TRUE : MP_ROM_FALSE },
-    { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&FLASH) },
+    { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&DATA_FLASH) },
     { MP_ROM_QSTR(MP_QSTR_counter), MP_ROM_PTR(&board_counter_obj) },
     { MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&board_memory_obj) },
     #ifdef ENGRAM_BOARD_EXTRA_GLOBALS

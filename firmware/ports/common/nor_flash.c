@@ -27,23 +27,39 @@ static uint32_t locate(const flash_obj_t *self, mp_obj_t block, mp_int_t offset,
     return self->start + (uint32_t)begin;
 }
 
+// OSError for what the flash answers: 0, or a negative error number.
+static void done(int answer) {
+    if (answer != 0) {
+        mp_raise_OSError(-answer);
+    }
+}
+
 static void erase(uint32_t at) {
+    #ifdef ENGRAM_FLASH_OF_CHIP
+    done(engram_flash_erase(at));
+    #else
     memset(engram_flash_base() + at, 0xff, ENGRAM_ERASE_BYTES);
+    #endif
 }
 
 static void program(uint32_t at, const uint8_t *from, size_t length) {
     if (at % ENGRAM_PROGRAM_BYTES || length % ENGRAM_PROGRAM_BYTES) {
         mp_raise_OSError(MP_EINVAL);
     }
-    uint8_t *to = engram_flash_base() + at;
+    const uint8_t *to = engram_flash_base() + at;
     for (size_t i = 0; i < length; ++i) {
         if (from[i] != 0xff && (from[i] & ~to[i])) {    // ones are padding: they leave bits alone
             mp_raise_OSError(MP_EIO);
         }
     }
+    #ifdef ENGRAM_FLASH_OF_CHIP
+    done(engram_flash_program(at, from, length));
+    #else
+    uint8_t *window = engram_flash_base() + at;
     for (size_t i = 0; i < length; ++i) {
-        to[i] &= from[i];
+        window[i] &= from[i];
     }
+    #endif
 }
 
 static mp_obj_t flash_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,

@@ -35,14 +35,16 @@ def with_extra(own: Iterable[Path], name: str) -> list[Path]:
     return paths
 
 
-def for_make(makefiles: list[Path], folder: Path) -> Path:
-    """`folder`, with a folder for each module that includes its makefile where it is."""
+def for_make(makefiles: list[Path], folder: Path, values: Mapping[str, Path] = {}) -> Path:
+    """`folder`, with a folder for each module that sets variables and includes its makefile where
+    it is."""
     sources = {makefile.parent.name: makefile for makefile in makefiles}
     folder.mkdir(parents=True, exist_ok=True)
     for stale in {path.name for path in folder.iterdir()} - sources.keys():
         shutil.rmtree(folder / stale)
     for name, makefile in sources.items():
-        text = f"USERMOD_DIR := {makefile.parent}\ninclude {makefile}\n"
+        lines = [f"{variable} := {value}\n" for variable, value in values.items()]
+        text = "".join(lines) + f"USERMOD_DIR := {makefile.parent}\ninclude {makefile}\n"
         (folder / name).mkdir(exist_ok=True)
         write_changed(folder / name / MAKE, text)
     return folder

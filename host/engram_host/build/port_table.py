@@ -79,7 +79,7 @@ PORTS = {
         environment=_rp2_environment,
         finish=_rp2_finish,
     ),
-    "stm32": Port({"stm32lib": "README.md", "micropython-lib": "README.md"}),
+    "stm32": Port({"stm32lib": "README.md", "micropython-lib": "README.md"}, ours="stm32"),
     "nrf": Port(
         {"nrfx": "nrfx.h", "tinyusb": "src/tusb.c", "micropython-lib": "README.md"},
         ours="nrf",

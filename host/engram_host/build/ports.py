@@ -140,9 +140,10 @@ def user_modules(board: Board, folder: Path) -> Path:
     if port.ours and not port.driver:
         own.append(home() / "firmware" / "ports" / port.ours / name)
     files = modules.with_extra(own, name)
+    values = {"BOARD_TOML": board.folder / "board.toml"}
     if name == modules.CMAKE:
-        return modules.for_cmake(files, folder, {"BOARD_TOML": board.folder / "board.toml"})
-    return modules.for_make(files, folder / "modules")
+        return modules.for_cmake(files, folder, values)
+    return modules.for_make(files, folder / "modules", values)
 
 
 def arguments(board: Board, source: str, whole: bool = True) -> list[str]:
