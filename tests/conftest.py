@@ -1,6 +1,5 @@
 """What every test may rely on: the libraries importable, a private place for virtual boards."""
 
-import fnmatch
 import os
 import sys
 import tempfile
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from thorough import PATTERNS
+from thorough import is_thorough
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,8 +31,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Marks `thorough` what thorough.py lists."""
     for item in items:
-        name = item.nodeid.removeprefix("tests/")
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in PATTERNS):
+        if is_thorough(item.nodeid.removeprefix("tests/")):
             item.add_marker("thorough")
 
 
@@ -42,7 +40,7 @@ def pytest_runtest_setup(item):
 
     On a checkout without firmware they would fail, on another they would take an emulator.
     """
-    if item.get_closest_marker("thorough") and os.environ.get("ENGRAM_TEST_BOARDS") != "all":
+    if item.get_closest_marker("thorough") and "thorough" not in item.config.option.markexpr:
         pytest.skip("thorough: make test-boards runs it")
     started_by[0] = None if item.get_closest_marker("board") else item.nodeid
     boards = sys.modules.get("engram_host.boards")

@@ -182,8 +182,8 @@ def lines_of(name, place, paths):
     [
         ("unix", "x64"),
         ("qemu_m4f", "armv7emsp"),
-        pytest.param("qemu_m4f", "armv6m", marks=pytest.mark.thorough),
-        pytest.param("qemu_m3", "armv7m", marks=pytest.mark.thorough),
+        ("qemu_m4f", "armv6m"),
+        ("qemu_m3", "armv7m"),
         ("qemu_m0p", "armv6m"),
     ],
 )
@@ -208,8 +208,8 @@ def test_the_parts_join_to_the_whole(natmods, built, tmp_path):
     ("name", "arch"),
     [
         ("unix", "x64"),
-        pytest.param("qemu_m4f", "armv7emsp", marks=pytest.mark.thorough),
-        pytest.param("qemu_m3", "armv7m", marks=pytest.mark.thorough),
+        ("qemu_m4f", "armv7emsp"),
+        ("qemu_m3", "armv7m"),
         ("qemu_m0p", "armv6m"),
     ],
 )

@@ -237,7 +237,6 @@ def pico(made):
 
 @pytest.mark.board
 @pytest.mark.slow
-@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "family"), REAL_BUILDS)
 def test_the_firmware_of_a_pico_is_one_for_it_and_for_nothing_else(made, name, family):
     board, file = boards.load(name), made(name)
@@ -253,7 +252,6 @@ def test_the_firmware_of_a_pico_is_one_for_it_and_for_nothing_else(made, name, f
 
 @pytest.mark.board
 @pytest.mark.slow
-@pytest.mark.thorough
 def test_nothing_of_this_computer_is_in_the_firmware(pico):
     spans = image.read(pico).spans
     assert not any(str(boards.home()).encode() in data for _, data in spans)
@@ -276,7 +274,6 @@ def parts(board):
 
 @pytest.mark.board
 @pytest.mark.slow
-@pytest.mark.thorough
 def test_a_picos_firmware_is_made_of_what_the_emulated_one_runs(pico):
     """Board module, boot, region and library: a mark in one module is all that differs."""
     emulated = boards.load("virtual_pico")
@@ -291,7 +288,6 @@ def test_a_picos_firmware_is_made_of_what_the_emulated_one_runs(pico):
 
 @pytest.mark.board
 @pytest.mark.slow
-@pytest.mark.thorough
 def test_an_emulated_pico_starts_it_and_says_what_it_runs(pico, tmp_path, monkeypatch):
     """The boot ROM and the emulator of virtual_pico, with this firmware in place of its own."""
     emulated = boards.load("virtual_pico")

@@ -1,9 +1,5 @@
-"""The emulated board alone: memory of the chip, exact instruction counts, native code.
+"""The emulated board alone: memory of the chip, exact instruction counts, native code."""
 
-ENGRAM_TEST_BOARDS=all adds the boards that differ too little for every run of the tests.
-"""
-
-import os
 import random
 import time
 
@@ -49,12 +45,8 @@ EMULATED = {
     "qemu_m55": 1344 * 1024,
     "qemu_128k": 128 * 1024,
 }
-NOT_EVERY_TIME = ("qemu_m7", "qemu_128k")  # the machine of qemu_m4f, but for one address
-if os.environ.get("ENGRAM_TEST_BOARDS") == "all":
-    NOT_EVERY_TIME = ()
-TESTED = [name for name in EMULATED if name not in NOT_EVERY_TIME]
 # Firmware compiled for size has no compiler of native code, and loads none.
-NATIVE = [name for name in TESTED if "optimise" not in boards.load(name).facts["virtual"]]
+NATIVE = [name for name in EMULATED if "optimise" not in boards.load(name).facts["virtual"]]
 # Machine -> where firmware, RAM and data flash lie; a place where it has memory that no chip has.
 PLACES = {
     "mps2-an385": (0x00000000, 0x20000000, 0x21000000, 0x20400000),  # a mirror of the RAM
@@ -65,7 +57,7 @@ PLACES = {
 }
 
 
-@pytest.fixture(params=TESTED)
+@pytest.fixture(params=EMULATED)
 def qemu(request, start):
     return start(request.param)
 
@@ -128,7 +120,7 @@ def test_same_count_twice(qemu):
         assert len(set(row[1:])) == 1
 
 
-@pytest.mark.parametrize("name", TESTED)
+@pytest.mark.parametrize("name", EMULATED)
 def test_same_count_in_two_runs(start, tmp_path, name):
     """Two emulators on the same flash content, each with waits of random length before."""
     seen = set()

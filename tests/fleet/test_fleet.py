@@ -9,9 +9,7 @@ from engram_host.errors import BuildError
 from fleet import checks, run, table
 from hosts import BoardHost
 
-NEW = (
-    "qemu_m33", "qemu_m55", pytest.param("virtual_pico", marks=pytest.mark.thorough),
-)  # fmt: skip
+NEW = ("qemu_m33", "qemu_m55", "virtual_pico")
 DEMO = {
     "accuracy_replay": 0.95,
     "accuracy_finetune": 0.1,

@@ -1,10 +1,7 @@
 """`engram demo` on a board with stock firmware that has nothing yet: it installs, says so, begins.
 
-Up to the first session; tests/host/test_demo.py runs a demo to its end. ENGRAM_TEST_BOARDS=all
-adds the emulated Pico, which takes four minutes.
+Up to the first session; tests/host/test_demo.py runs a demo to its end.
 """
-
-import os
 
 import pytest
 
@@ -13,9 +10,7 @@ from engram_host.datasets import digits
 
 pytestmark = [pytest.mark.board, pytest.mark.slow]
 
-BOARDS = ["unix_stock", "qemu_m0p_stock", "qemu_m7_stock"]
-if os.environ.get("ENGRAM_TEST_BOARDS") == "all":
-    BOARDS.append("virtual_pico_stock")
+BOARDS = ["unix_stock", "qemu_m0p_stock", "qemu_m7_stock", "virtual_pico_stock"]
 
 
 @pytest.mark.parametrize("name", BOARDS)

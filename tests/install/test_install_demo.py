@@ -1,18 +1,9 @@
-"""Install and demo to their end on emulated boards with stock firmware, held to the demo's bars.
-
-ENGRAM_TEST_BOARDS=all adds the boards that differ too little for every run of the tests.
-"""
-
-import os
+"""Install and demo to their end on emulated boards with stock firmware, held to its bars."""
 
 import pytest
 
 from engram_host import boards
 from install import stock_boards
-
-NAMES = ("unix",)
-if os.environ.get("ENGRAM_TEST_BOARDS") == "all":
-    NAMES = stock_boards.NAMES
 
 ROW = {
     "board": "some_board",
@@ -31,7 +22,7 @@ ROW = {
 
 @pytest.mark.board
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", stock_boards.NAMES)
 def test_install_and_demo(name, tmp_path, monkeypatch):
     monkeypatch.setenv("ENGRAM_STATE", str(tmp_path / "state"))
     row = stock_boards.measure(name + boards.STOCK, tmp_path)

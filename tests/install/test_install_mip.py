@@ -3,7 +3,6 @@
 import functools
 import http.server
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -108,12 +107,9 @@ def test_the_library_finds_its_folder_after_mip(stock, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    os.environ.get("ENGRAM_TEST_BOARDS") != "all", reason="80 files take a minute on a serial line"
-)
 def test_the_source_is_a_package_too(stock, serve):
     """`github:OWNER/NAME/device_lib/package.json`: without kernels, Python computes. It needs a
-    large file system, as each module is a file."""
+    large file system, as each module is a file: 80 take a minute on a serial line."""
     name = "qemu_m7_stock"
     stock(name).close()
     address = serve(tree.ROOT / "device_lib") + "/package.json"

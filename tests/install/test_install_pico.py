@@ -12,7 +12,7 @@ from engram_host import api, boards, build, virtual
 from engram_host.errors import PortError
 from install.cutting import Cut, install
 
-pytestmark = [pytest.mark.board, pytest.mark.slow, pytest.mark.thorough]
+pytestmark = [pytest.mark.board, pytest.mark.slow]
 
 NAME = "virtual_pico_stock"
 SAMPLES = 12

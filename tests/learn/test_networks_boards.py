@@ -49,9 +49,8 @@ def learned(host, path, options):
 
 @pytest.mark.parametrize(
     ("name", "networks_of_run"),
-    [("unix", UNIX), pytest.param("qemu_m4f", CORTEX, marks=pytest.mark.thorough),
-     ("unix", QUANTIZED), ("qemu_m4f", QUANTIZED),
-     ("unix", CHANNELS), pytest.param("qemu_m4f", CHANNELS, marks=pytest.mark.thorough)],
+    [("unix", UNIX), ("qemu_m4f", CORTEX), ("unix", QUANTIZED), ("qemu_m4f", QUANTIZED),
+     ("unix", CHANNELS), ("qemu_m4f", CHANNELS)],
     ids=["unix", "qemu_m4f", "unix-q8", "qemu_m4f-q8", "unix-channels", "qemu_m4f-channels"],
 )  # fmt: skip
 def test_a_network_learns_on_a_board_as_on_cpython(folder, tmp_path, name, networks_of_run):

@@ -78,10 +78,7 @@ def test_gradients_are_the_slopes_of_the_loss(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("models", [
-    pytest.param(MORE[:1000], id="1000"),
-    pytest.param(MORE[1000:], id="3000", marks=pytest.mark.thorough),
-])  # fmt: skip
+@pytest.mark.parametrize("models", [MORE[:1000], MORE[1000:]], ids=["1000", "3000"])
 def test_gradients_are_the_slopes_of_the_loss_in_many_models(models):
     for case in models:
         check(Assembled(case))

@@ -1,31 +1,8 @@
 """One board of each kind for this folder, started when first asked for."""
 
-from pathlib import Path
-
 import pytest
 
 from hosts import BOARDS, BoardHost, run_cpython
-
-HERE = Path(__file__).parent
-# Checks of what runs in Python above the kernels: boards of one MicroPython answer as one does.
-IN_PYTHON = {
-    "strategies_check", "objectives_check", "unlabelled_check", "store_check", "watch_check",
-    "vibration_check", "once_check", "wire_check",
-}  # fmt: skip
-LIKE_ANOTHER = {"qemu_m3", "qemu_m0p"}
-ON_PICO = ("test_planned_is_measured[virtual_pico-digits-16]", "[virtual_pico-digits-q8]")
-
-
-def pytest_collection_modifyitems(items):
-    """Marks `thorough` what another row of the same test stands for."""
-    for item in items:
-        values = item.callspec.params if hasattr(item, "callspec") else {}
-        if HERE not in item.path.parents:
-            continue
-        if values.get("host") in LIKE_ANOTHER and values.get("check") in IN_PYTHON:
-            item.add_marker("thorough")
-        if values.get("board") == "virtual_pico" and not item.name.endswith(ON_PICO):
-            item.add_marker("thorough")
 
 
 @pytest.fixture(scope="session")
