@@ -2,8 +2,6 @@
 
 import pytest
 
-from engram import places
-from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram_host import api, samples
 from engram_host.convert import model_file
@@ -65,10 +63,6 @@ def test_the_old_model_serves_until_the_new_one_is_open(name, model, tmp_path):
             assert board.get("flash:model.safetensors") == path.read_bytes()
         board.remove("flash:model.safetensors")
         assert "flash:model.safetensors" not in board.files()
-
-
-def test_both_ends_and_programs_name_a_model_in_flash_alike():
-    assert wire.IN_FLASH == places.IN_FLASH
 
 
 def test_a_board_that_keeps_all_in_files_says_so(device, model):

@@ -183,7 +183,7 @@ HOST_ROWS = {
 
 # What the host takes from the device library: data and pure functions. None of it loads kernels.
 PURE = DATA | PLANNING | {"errors", "npy", "link.wire", "link.phases", "kernels.demands"}
-PURE |= {"store.format", "store.checkpoint"}
+PURE |= {"store.format", "store.checkpoint", "places"}
 PURE |= {"continual.metrics", "continual.policies", "continual.strategies", "continual.config"}
 PURE |= {"continual.composition", "continual.defaults", "watch.quarantine"}
 # The host modules that run the whole library, because they do the board's work on this computer.

@@ -8,7 +8,8 @@ from binascii import crc32
 
 from ..errors import CommandError
 from ..compat import forget
-from .wire import IN_FLASH, PART
+from ..places import IN_FLASH
+from .wire import PART
 
 _BLOCK_BYTES = 512
 _CODE = ("engram.store.slots", "engram.places")  # of models in flash; it leaves the heap

@@ -73,7 +73,6 @@ WATCH = 3  # input alone: answer with what the watch says, [score or null, mean,
 # of inputs: the board makes the inputs.
 
 PART = ".part"  # ends the name of a file on the board while it is being received
-IN_FLASH = "flash:"  # before the name of a model that lies in memory-mapped flash
 PUSHED = ".new"  # behind the name of a model, until it opens
 
 _HEAD = "<BBH"

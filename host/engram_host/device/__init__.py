@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engram import places
 from engram.link import wire
 from engram.nn.model import ModelSpec
 from engram.nn.objectives import WITHOUT_ANSWERS
@@ -26,7 +27,7 @@ from engram_host.progress import Reporter, Silent
 from engram_host.samples import Input, Samples, names, remark
 
 MODEL = "model.safetensors"  # where the model lies on the board, unless told otherwise
-PLACES = {"file": "", "flash": wire.IN_FLASH}  # of a model: what stands before its name there
+PLACES = {"file": "", "flash": places.IN_FLASH}  # of a model: what stands before its name there
 _SLICE_MS = 250  # so often the host can stop, and hears how far the board is
 _SLICE_ROWS = 8
 _CLASSIFY = "classify"  # the objective of classes

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from engram import places
 from engram.link import wire
 from engram_host.errors import DeviceError, LinkError, LinkLost, PortError
 from engram_host.line import room
@@ -393,7 +394,7 @@ class Link:
     def _files(self) -> dict[str, int]:
         """{name: bytes} of the board's file system; models in flash are not in it."""
         rows = self.call("list")
-        return {name: size for name, size in rows if not name.startswith(wire.IN_FLASH)}
+        return {name: size for name, size in rows if not name.startswith(places.IN_FLASH)}
 
     def need_room(self, payloads: Mapping[str, bytes]) -> None:
         """Raises NoRoom unless the board's file system has room for all these files together."""
