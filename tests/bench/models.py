@@ -56,7 +56,7 @@ def made_input(shape):
 
 
 def products(layer):
-    """Of a layer as if there were no padding."""
+    """The multiplications of a layer, as if there were no padding."""
     if not layer.tensors:
         return 0
     w = layer.tensors["w"].values
@@ -82,7 +82,7 @@ def described(name, folder):
 
 
 def counted(board, state):
-    """What on_board_layers.count() prints of the model that was pushed."""
+    """The words that on_board_layers.count() prints of the model that was pushed."""
     host = BoardHost(board, state)
     host.start()
     try:

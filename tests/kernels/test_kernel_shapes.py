@@ -141,25 +141,25 @@ def requantized(kernels, acc, mult, shift, kernel=conv2d_of_a_bias):
     return struct.unpack("b", out)[0]
 
 
+def any_accumulator(test):
+    """The test, given accumulators and factors of which some are far outside of a model's."""
+    values = given(
+        acc=st.integers(-(2**31), 2**31 - 1),
+        mult=multipliers | st.integers(0, 9),
+        shift=st.integers(-31, 0),
+    )
+    return settings(max_examples=400, deadline=None, derandomize=True)(values(test))
+
+
 @pytest.mark.parametrize("kernels", BACKENDS)
-@given(
-    acc=st.integers(-(2**31), 2**31 - 1),
-    mult=multipliers | st.integers(0, 9),
-    shift=st.integers(-31, 0),
-)
-@settings(max_examples=400, deadline=None, derandomize=True)
+@any_accumulator
 def test_requantization_is_tflite(kernels, acc, mult, shift):
     target = tflite.multiply_by_quantized_multiplier(acc, mult, shift)
     assert requantized(kernels, acc, mult, shift) == min(max(target, -128), 127)
 
 
 @pytest.mark.parametrize("kernels", BACKENDS)
-@given(
-    acc=st.integers(-(2**31), 2**31 - 1),
-    mult=multipliers | st.integers(0, 9),
-    shift=st.integers(-31, 0),
-)
-@settings(max_examples=400, deadline=None, derandomize=True)
+@any_accumulator
 def test_a_dense_layer_rounds_once(kernels, acc, mult, shift):
     target = tflite.rounded_once(acc, mult, shift)
     result = requantized(kernels, acc, mult, shift, dense_of_a_bias)
