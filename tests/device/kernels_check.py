@@ -318,21 +318,24 @@ def misused(K, builder, written, shape):
     """(argument index, message) for every wrong argument; an error must have written nothing."""
     name = kernel_name(builder)
     faults = []
-    for i in range(len(builder(Source(True), *shape))):
-        arg = builder(Source(True), *shape)[i]
+    args = list(builder(Source(True), *shape))
+    for i in range(len(args)):
+        arg = args[i]
+        before = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
         for value in wrong(arg, i < written):
             if value is None and OPTIONAL.get(name) == i:
                 continue
-            args = list(builder(Source(True), *shape))
             args[i] = value
-            before = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
             try:
                 getattr(K, name)(*args)
                 faults.append((i, "no error"))
+                args = list(builder(Source(True), *shape))
+                arg = args[i]
             except (ValueError, TypeError) as error:
                 faults.append((i, "%s %s" % (type(error).__name__, error)))
                 after = [bytes(memoryview(a)) for j, a in enumerate(args[:written]) if j != i]
                 assert before == after, (name, i, "was written to")
+        args[i] = arg
     return faults
 
 
@@ -345,10 +348,10 @@ def overlapping(K, builder, written, shape):
     """Messages for every written buffer that is also another argument of its type."""
     name = kernel_name(builder)
     faults = []
-    count = len(builder(Source(True), *shape))
+    made = builder(Source(True), *shape)
     for i in range(written):
-        for j in range(count):
-            args = list(builder(Source(True), *shape))
+        for j in range(len(made)):
+            args = list(made)
             if j == i or not isinstance(args[j], (array, bytearray)):
                 continue
             if type(args[i]) is not type(args[j]) or str(args[i])[:8] != str(args[j])[:8]:
