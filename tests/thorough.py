@@ -11,6 +11,7 @@ _IN_PYTHON = ("strategies", "objectives", "unlabelled", "store", "vibration", "o
 # A pattern is of a test's path below tests/, its name and its parameters.
 _PATTERNS = (
     # the same sessions run on the unix board
+    "host/test_demo_fan.py::test_a_virtual_board_keeps_the_promise[[]qemu_m4f-icount]",
     "host/test_score_adapt.py::test_a_virtual_board_learns_the_same_blocks[[]qemu_m4f]",
     "host/test_stream_kill.py::*[[]qemu_m4f]",
     "install/test_install_demo.py::test_install_and_demo[[]qemu*]",
