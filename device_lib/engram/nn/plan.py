@@ -45,6 +45,7 @@ _ROW_BYTES = 4  # of a tape, beside its arguments
 _ARG_BYTES = 14  # with its share of the windows that the tape holds
 _CONSTANT_BYTES, _FEW = 48, 6  # an array that a row reads, of so many entries at most
 _BLOCK_BYTES = 16  # a longer one is a block, and those of its entries
+_IN_PLACE_BYTES = 9  # of a tensor that is read where its file lies: a window that stays
 _OUTPUT_BYTES = 480  # of an output beside another
 _HEAD_BYTES, _ALONE_BYTES = 1650, 600  # of what tells classes apart; of losses that need no answer
 _SAMPLE_BYTES = 4  # slot of each record of a batch
@@ -162,6 +163,8 @@ class Plan(Sections):
 
     def _object_bytes(self):
         own, integers = _LEARNER_BYTES + self._heap, self.program.integers
+        if self.program.graph.in_place:
+            own += _IN_PLACE_BYTES * len(self.program.persistent)
         own += _OUTPUT_BYTES * (len(self.program.graph.outputs) - 1)
         if not self.program.head:
             own -= _HEAD_BYTES
