@@ -47,13 +47,19 @@ class PowerCut(Exception):
 
 # Order in which a torn operation reaches the bytes of a page or unit
 UP, DOWN, MIXED = "up", "down", "mixed"
+# Stronger: an erase ends field by field, header and mark among them; an erase clears bits before
+# it raises them, as chips that program a unit before they erase it; a program clears bit by bit.
+FIELDS, CLEARING, BITS = "fields", "clearing", "bits"
+_HEADER_ENDS = (36, 40)  # what says whether a packed unit is in use: header, retired mark
 
 
 class NorFlash(RamFlash):
     """A RamFlash with steps, wear and faults.
 
-    order     UP, DOWN or MIXED: in what order a torn operation changes bytes; an erase that
-              is torn in MIXED order has raised random bits all over the unit
+    order     in what order a torn operation changes bytes: UP, DOWN, and at random in the others.
+              An erase that is torn in MIXED or BITS order has raised random bits all over the
+              unit, in CLEARING order it has cleared random bits before; in FIELDS order it has
+              raised some fields whole and left the others
     erase_steps  points at which an erase can be cut; 0: after every byte
     once      True: a page that was programmed is not programmed again before an erase
 
@@ -158,11 +164,20 @@ class NorFlash(RamFlash):
             return
         for i in self._ordered(len(data)):
             if data[i] != self.data[at + i] and at + i not in self.stuck:
-                self._step(at + i, data[i : i + 1])
+                self._change(at + i, data[i])
 
     def _unwatched(self):
         """Whether an operation can be done all at once: nothing stops or records it."""
         return self.fuel < 0 and self.journal is None and not self.stuck
+
+    def _change(self, at, value):
+        """Programs a byte: at once, or in BITS order bit after bit."""
+        if self.order == BITS:
+            for i in self._shuffled(8):
+                if (self.data[at] ^ value) & self.data[at] & 1 << i:
+                    self._step(at, bytes([self.data[at] & ~(1 << i)]))
+        if self.data[at] != value:
+            self._step(at, bytes([value]))
 
     def _step(self, at, data):
         if self.fuel == 0:
@@ -177,6 +192,9 @@ class NorFlash(RamFlash):
             return range(n)
         if self.order == DOWN:
             return range(n - 1, -1, -1)
+        return self._shuffled(n)
+
+    def _shuffled(self, n):
         places = list(range(n))
         for i in range(n - 1, 0, -1):
             j = self._below(i + 1)
@@ -192,7 +210,18 @@ class NorFlash(RamFlash):
         if self._unwatched():
             self.data[at : at + size] = b"\xff" * size
             return
-        if self.order == MIXED:
+        if self.order == FIELDS:
+            for start, end in self._fields():
+                self._step(at + start, b"\xff" * (end - start))
+            return
+        if self.order == CLEARING:
+            for _ in range((self.erase_steps or 9) - 1):
+                part = bytearray(self.data[at : at + size])
+                for i in range(size):
+                    part[i] &= self._below(256) | self._below(256)
+                self._step(at, part)
+            self._step(at, bytes(size))
+        if self.order in (MIXED, CLEARING, BITS):
             for _ in range((self.erase_steps or 9) - 1):
                 part = bytearray(self.data[at : at + size])
                 for i in range(size):
@@ -211,6 +240,21 @@ class NorFlash(RamFlash):
             else:
                 self._step(at + size - end, b"\xff" * (end - start))
             start = end
+
+
+    def _fields(self):
+        """(start, end) of the fields of a unit: pages, or header, mark and words. In any order,
+        and one time of two the worst: the mark first, the header last."""
+        if self.once:
+            ends = list(range(self.program_bytes, self.erase_bytes + 1, self.program_bytes))
+        else:
+            ends = list(_HEADER_ENDS)
+            while ends[-1] < self.erase_bytes:
+                ends.append(min(self.erase_bytes, ends[-1] + 4 + 4 * self._below(16)))
+        order = self._shuffled(len(ends))
+        if self._below(2):
+            order = [1] + [i for i in order if i > 1] + [0]
+        return [(ends[i - 1] if i else 0, ends[i]) for i in order]
 
 
 def is_ones(data):

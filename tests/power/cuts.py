@@ -5,7 +5,7 @@ of its steps. One of these wrecks, picked at random, is recovered and cut in the
 on.
 """
 
-from nor import DOWN, MIXED, UP, Journal
+from nor import BITS, CLEARING, DOWN, FIELDS, MIXED, UP, Journal
 from store_life import Scene, SecondLife, check, journaled, wrecks
 
 from engram.store import ReplayStore
@@ -22,9 +22,11 @@ def some_scene(rng):
         program_bytes = rng.choice([1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
         latent_bytes = min(60000, max(8, erase_bytes // rng.randrange(3, 12) - 30))
         parts = rng.randrange(1, 6), rng.randrange(1, 20)
+        align = rng.random() < 0.4
+        orders = (UP, DOWN, MIXED, CLEARING, BITS) + (() if align else (FIELDS,))
         scene = Scene(
-            units, erase_bytes, program_bytes, latent_bytes, align=rng.random() < 0.4,
-            order=rng.choice((UP, DOWN, MIXED)), erase_steps=6, parts=parts,
+            units, erase_bytes, program_bytes, latent_bytes, align=align,
+            order=rng.choice(orders), erase_steps=6, parts=parts,
             targets=rng.choice((0, 0, 1, 5)),
         )  # fmt: skip
         try:

@@ -211,7 +211,26 @@ def checkpoint_header_first(patch):
 
 
 def checkpoint_over_the_newest(patch):
-    patch.setattr(checkpoint.Checkpoints, "_older", lambda self: self._area or 0)
+    patch.setattr(checkpoint.Checkpoints, "_claimed", lambda self: self._area or 0)
+
+
+def erased_with_a_header_alive(patch):
+    patch.setattr(units.Units, "_erase", lambda self, unit: self.flash.erase(unit))
+
+
+def blank_region_begun_without_a_claim(patch):
+    """The only header of a region is erased, for the first unit to be opened."""
+    real = units.Units._leave_free
+
+    def leave_free(self, unit):
+        if self._newest or self.status[0] != units.FREE or unit != 1:
+            real(self, unit)
+
+    patch.setattr(units.Units, "_leave_free", leave_free)
+
+
+def state_saved_without_a_claim(patch):
+    patch.setattr(checkpoint.Checkpoints, "_claim", lambda self, area: None)
 
 
 def checkpoint_payload_unchecked(patch):
@@ -506,6 +525,12 @@ DROP_MUTANTS = (
     dropped_one_by_one,
     dropped_records_move_too,
     laggard_retired_before_its_records_move,
+)
+
+STRONG_MUTANTS = (
+    (erased_with_a_header_alive, "fields"),
+    (blank_region_begun_without_a_claim, "clearing"),
+    (state_saved_without_a_claim, "clearing"),
 )
 
 REFORMAT_MUTANTS = (format_starts_anew_at_each_mount,)

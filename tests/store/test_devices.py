@@ -110,7 +110,7 @@ EXTENDED = "refuses the extended protocol, ioctl.1, 1. answered -1.*power cut.*p
 SIMPLE = "only the simple protocol, readblocks.0, buf, 0. of one byte gave %s.*no SD card"
 OVERWRITES = "overwrites what flash would keep"
 ERASES = "does not erase: unit 0 does not read as 0xFF after an erase, ioctl.6, 0. answered %s"
-WRITES = "does not program part of a block, writeblocks.0, buf, 0. gave %s"
+WRITES = "does not program part of a block, writeblocks.1, buf, 0. gave %s"
 
 # (device, what is said when it may be programmed twice, and when it may not)
 REFUSED = [

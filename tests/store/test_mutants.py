@@ -6,8 +6,8 @@ from pathlib import Path
 
 import mutants
 import pytest
-from nor import UP
-from store_life import Scene, try_cuts
+from nor import CLEARING, FIELDS, UP
+from store_life import FULL_LIFE, FullLife, Scene, try_cuts
 from test_bit_flips import try_flips
 from test_interrupts import try_interrupts
 from test_power_cuts import FORMAT_SCENES, format_cuts
@@ -22,6 +22,8 @@ from dropping import cut_everywhere
 SCENE = Scene(5, 512, 16, 60, order=UP)
 SCENE_OF_FLIPS = Scene(5, 512, 16, 40, order=UP, targets=5)
 
+SCENE_OF_FIELDS = Scene(5, 512, 16, 60, order=FIELDS)
+SCENE_OF_CLEARING = Scene(5, 512, 16, 60, order=CLEARING)
 SCENE_OF_DROPS = Scene(7, 512, 16, 100)
 
 # What a mistake may come to light as
@@ -78,7 +80,17 @@ def test_cuts_of_drops_catch(mutant, monkeypatch):
 def test_cuts_of_cut_formats_catch(mutant, monkeypatch):
     mutant(monkeypatch)
     with pytest.raises(LIGHT):
-        cut_format(SCENE, SCENE.flash(), Counter(), share=4)
+        flash = SCENE.flash()
+        life = FullLife(SCENE, flash, 1)
+        life.live(FULL_LIFE)
+        cut_format(SCENE, flash, Counter(), life.records, share=4)
+
+
+@pytest.mark.parametrize("mutant, scene", mutants.STRONG_MUTANTS)
+def test_cuts_of_stronger_tearing_catch(mutant, scene, monkeypatch):
+    mutant(monkeypatch)
+    with pytest.raises(LIGHT):
+        try_cuts({"fields": SCENE_OF_FIELDS, "clearing": SCENE_OF_CLEARING}[scene])
 
 
 def test_without_a_mutant_all_pass():

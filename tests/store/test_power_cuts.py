@@ -6,7 +6,7 @@ ENGRAM_CUTS=deep tries every cut in every geometry, and cuts the recovery from m
 import os
 
 import pytest
-from nor import DOWN, MIXED, UP, Journal
+from nor import BITS, CLEARING, DOWN, FIELDS, MIXED, UP, Journal
 from store_life import (
     FULL_LIFE,
     NO_CLASS,
@@ -14,6 +14,7 @@ from store_life import (
     Scene,
     check,
     journaled,
+    read_record,
     records_of,
     saved_of,
     try_cuts,
@@ -39,6 +40,13 @@ SCENES = (
     (Scene(4, 4096, 16, 1000, parts=(40, 400)), 97),
     (Scene(5, 512, 16, 45, order=MIXED, targets=3), 7),
     (Scene(6, 512, 16, 9, align=True, targets=2), 9),
+    # tearing that is stronger than what the format promises for every flash
+    (Scene(5, 512, 16, 60, order=CLEARING), 3),
+    (Scene(5, 512, 16, 20, align=True, order=CLEARING), 5),
+    (Scene(5, 512, 16, 60, order=BITS), 29),
+    (Scene(5, 512, 16, 20, align=True, order=BITS), 29),
+    (Scene(5, 512, 16, 60, order=FIELDS), 3),
+    (Scene(8, 512, 16, 60, order=FIELDS, reserve=3), 3),
     # most records without a label, in formats 1 and 2
     (Scene(5, 512, 16, 60, order=MIXED, unlabelled=True), 7),
     (Scene(5, 512, 4, 45, align=True, targets=3, unlabelled=True), 7),
@@ -195,3 +203,23 @@ def test_orders_differ():
         first, journal, acts = journaled(scene, steps=(("mount", 1), ("append", 1)))
         images.update(bytes(image) for cut, image, _ in wrecks(first, journal, acts) if cut > 5)
     assert len(images) > 250
+
+
+def test_a_mark_that_a_cut_has_begun_is_not_programmed_again():
+    """Of a flash that refuses it: one bit of the mark of a record and of each unit has fallen."""
+    scene = Scene(6, 512, 16, 20, align=True)
+    flash = scene.flash()
+    life = FullLife(scene, flash, 1)
+    life.live((("mount", 1), ("append", 12)))
+    layout = life.store._layout
+    units = range(life.store.info()["blocks"])
+    for at in [layout.slot_at(1)] + [unit * 512 + layout.mark_at for unit in units]:
+        flash.flip(at, 3)
+        flash.written.add(at // 16)
+    life.mount()
+    gone = read_record(life.store, 1)[1]
+    life.store.delete(1)
+    del life.records[gone]
+    check(scene, flash, [life.state()])
+    life.live((("fill", 1), ("churn", 8)))
+    check(scene, flash, [life.state()])

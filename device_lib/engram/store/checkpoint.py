@@ -103,7 +103,7 @@ class Checkpoints:
                 "checkpoint region larger or train fewer layers" % (length, self.capacity)
             )
         self._find()
-        area = self._older()
+        area = self._claimed()
         generation = self._last + 1
         self._is_read = False
         for i in range(round_up(self._data_at + length, self._flash.erase_bytes)
@@ -189,8 +189,11 @@ class Checkpoints:
         newest = self._area
         if to == "factory":
             # The newest one last: else a cut would bring the one before it back.
-            for area in (0, 1) if newest == 1 else (1, 0):
-                self._give_up(area)
+            last = 1 if newest == 1 else 0
+            self._give_up(1 - last)
+            if self._header_of(last):
+                self._claim(1 - last)
+            self._give_up(last)
         elif newest is None:
             raise StoreError(
                 "no saved state is there to go back to: what there is without one is the model "
@@ -295,12 +298,31 @@ class Checkpoints:
     def _give_up(self, area):
         """Erases the unit with the header, without which an area holds nothing."""
         self._is_read = False
-        if not self._flash.is_blank(self._block(area, 0)):
+        if not self._is_free(area):
             self._erase(self._block(area, 0))
 
-    def _older(self):
-        """The area to write: never that of the newest valid generation."""
-        return 0 if self._area is None else 1 - self._area
+    def _claimed(self):
+        """The area to write: never that of the newest valid generation. Where that would be the
+        last with an intact header, the other one gets one."""
+        if self._area is not None:
+            return 1 - self._area
+        generations = [header[5] if header else -1 for header in map(self._header_of, (0, 1))]
+        if max(generations) < 0 and self._is_free(0) and not self._is_free(1):
+            area = 1
+        else:
+            area = 1 if generations[1] < generations[0] else 0
+        if generations[1 - area] < 0 and self._is_free(1 - area):
+            self._claim(1 - area)
+        return area
+
+    def _is_free(self, area):
+        return self._flash.is_blank(self._block(area, 0))
+
+    def _claim(self, area):
+        """Programs a header without a state into a blank area: it says whose the region is while
+        the other area is erased. Its crc32 fits no state, so it is none."""
+        header = struct.pack(_HEADER, MAGIC, _VERSION, 0, 0, self.model_id, 0, 0, 0xFFFFFFFF)
+        self._commit(area, header + struct.pack("<I", crc32(header)))
 
     def _payload_crc(self, area, length):
         if length > self.capacity:

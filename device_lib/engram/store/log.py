@@ -18,7 +18,7 @@ from .format import (
     record_sequence,
 )
 from .index import SlotIndex
-from .units import BAD, BLANK, FORMATTING, Units
+from .units import BAD, BLANK, FORMATTING, USED, Units
 
 WEAR_SPREAD = 1  # erases by which two units may differ, unless a policy allows more
 _CRC_RESIDUE = const(0x2144DF1C)  # format.CRC_RESIDUE, without a look-up for each read
@@ -415,8 +415,13 @@ class ReplayStore:
         unit, offset = slot // self._slots_per_unit, self._layout.slot_at(
             slot % self._slots_per_unit
         )
-        self._flash.program(unit, b"\x00", offset)
         state = bytearray(1)
+        self._flash.read(unit, state, offset)
+        if self._flash.once and state[0] != 0xFF:  # begun, and cut: not to be programmed again
+            self._index.forget(slot)
+            self._leave(unit)
+            return
+        self._flash.program(unit, b"\x00", offset)
         self._flash.read(unit, state, offset)
         if not is_cleared(state):
             raise StoreError(
@@ -537,6 +542,20 @@ class ReplayStore:
             if self.labels[first + index] != EMPTY:
                 self._move(victim, index)
         self._units.retire(victim)
+
+    def _leave(self, unit):
+        """Moves the records that the index has of a unit behind the last one, and retires it."""
+        if unit == self._units.open:
+            self._next = self._slots_per_unit
+        first = unit * self._slots_per_unit
+        for slot in range(first, first + self._slots_per_unit):
+            if self.labels[slot] != EMPTY:
+                self._make_room()
+            if self.labels[slot] != EMPTY:  # a collection may have moved it
+                self._move(unit, slot - first)
+        if self._units.status[unit] == USED:
+            self.collections += 1
+            self._units.retire(unit)
 
     def _move(self, victim, index):
         slot = victim * self._slots_per_unit + index

@@ -150,14 +150,16 @@ class Units:
     def _first_foreign(self):
         """The first unit that is not blank, -1 if none; a torn header of ours counts as blank."""
         raw = bytearray(HEADER_BYTES)
-        self.flash.read(0, raw, 0)
-        firsts = self._header(KIND_STORE, 1, 0).pack(), self._header(KIND_FORMATTING, 0, 0).pack()
-        # Not the erase count: a format that is cut twice counts on.
-        matches = [first for first in firsts if could_become(raw, first[:COUNT_AT])]
+        firsts = [
+            self._header(kind, sequence, 0).pack()[:COUNT_AT]  # the erase count may be any
+            for kind, sequence in ((KIND_STORE, 0), (KIND_STORE, 1), (KIND_FORMATTING, 0))
+        ]
         begun_to = self.layout.mark_at + MARK_BYTES
         for unit in range(self.count):
             self.flash.beat()
-            if not self.flash.is_blank(unit, begun_to if matches and unit == 0 else 0):
+            self.flash.read(unit, raw, 0)
+            is_begun = any([could_become(raw, first) for first in firsts])
+            if not self.flash.is_blank(unit, begun_to if is_begun else 0):
                 return unit
         return -1
 
@@ -193,8 +195,14 @@ class Units:
     def begin(self):
         """Opens the first unit of a blank region, after trying there what flash does.
 
-        What is tried is a header of kind `F` and its mark: a mount that finds it formats.
+        What is tried is a header of kind `F` and its mark: a mount that finds it formats. Another
+        unit gets a retired header first: while one is erased, the region is known by the other.
         """
+        blank = [unit for unit in range(1, self.count) if self.flash.is_blank(unit)]
+        if blank:
+            self.erases[blank[0]] = 1  # as of unit 0: units without a header count as the least
+            self._leave_free(blank[0])
+            self.erases[blank[0]] = 0
         if not self.flash.is_blank(0):
             self._erase_to_format(0)
         self._try(0, KIND_FORMATTING)
@@ -247,12 +255,15 @@ class Units:
 
     def retire(self, unit):
         """Nothing in the unit is valid from here on."""
-        self.flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
+        mark = bytearray(MARK_BYTES)
+        self.flash.read(unit, mark, self.layout.mark_at)
+        if is_blank(mark) or not self.flash.once:  # else begun, and cut: it is erased
+            self.flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
         self._is_free(unit)
 
     def _is_free(self, unit):
         if not self._is_retired(unit):
-            self.flash.erase(unit)
+            self._erase(unit)
         self.status[unit] = FREE
         if unit == self.open:
             self.open = -1
@@ -262,7 +273,7 @@ class Units:
         self.erases[unit] += 1
         self._newest += 1
         header = self._header(KIND_STORE, self._newest, self.erases[unit]).pack()
-        good = self.flash.erase(unit)
+        good = self._erase(unit)
         if good:
             self.flash.program(unit, header, 0)
             raw = bytearray(HEADER_BYTES)
@@ -275,6 +286,16 @@ class Units:
         self.status[unit] = USED
         self.open = unit
         return True
+
+    def _erase(self, unit):
+        """Erases a unit; whether it then reads as ones. Its header goes first, where a page may be
+        programmed twice: an erase that is cut may raise the retired mark and leave the rest."""
+        raw = bytearray(HEADER_BYTES)
+        self.flash.read(unit, raw, 0)
+        header = None if self.flash.once or is_blank(raw) else unpack_header(raw)[0]
+        if header and header.kind == KIND_STORE:
+            self.flash.program(unit, bytes(HEADER_BYTES), 0)
+        return self.flash.erase(unit)
 
     # -- choices -----------------------------------------------------------------------
 
