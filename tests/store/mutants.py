@@ -215,7 +215,7 @@ def checkpoint_over_the_newest(patch):
 
 
 def erased_with_a_header_alive(patch):
-    patch.setattr(units.Units, "_erase", lambda self, unit: self.flash.erase(unit))
+    patch.setattr(units.Units, "_end", lambda self, unit: self.flash.erase(unit))
 
 
 def blank_region_begun_without_a_claim(patch):
@@ -231,6 +231,21 @@ def blank_region_begun_without_a_claim(patch):
 
 def state_saved_without_a_claim(patch):
     patch.setattr(checkpoint.Checkpoints, "_claim", lambda self, area: None)
+
+
+def state_not_put_right(patch):
+    """A fallen bit costs the newest state."""
+    patch.setattr(checkpoint, "_flipped", lambda change, length: None)
+
+
+def wrong_bit_of_a_state_put_right(patch):
+    real = checkpoint._flipped
+
+    def flipped(change, length):
+        place = real(change, length)
+        return place and (place[0], place[1] ^ 3)
+
+    patch.setattr(checkpoint, "_flipped", flipped)
 
 
 def checkpoint_payload_unchecked(patch):
@@ -503,6 +518,8 @@ FLIP_MUTANTS = (
     one_bit_revives_a_record,
     header_bit_costs_the_unit,
     checkpoint_payload_unchecked,
+    state_not_put_right,
+    wrong_bit_of_a_state_put_right,
     targets_beside_the_checksum,
 )
 

@@ -125,7 +125,7 @@ def test_damage_to_the_newest_leaves_the_one_before():
     checkpoints = open_checkpoints(flash)
     checkpoints.save(state(1))
     checkpoints.save(state(2))
-    flash.data[1024 + 300] ^= 1
+    flash.data[1024 + 300] ^= 17  # two bits
     buffers = blank()
     again = open_checkpoints(flash)
     assert again.load_into(buffers) == 1 and buffers == state(1)
@@ -138,8 +138,8 @@ def test_damage_to_both_leaves_none():
     checkpoints = open_checkpoints(flash)
     checkpoints.save(state(1))
     checkpoints.save(state(2))
-    flash.data[300] ^= 1
-    flash.data[1024 + 300] ^= 1
+    flash.data[300] ^= 17  # two bits
+    flash.data[1024 + 300] ^= 17  # two bits
     buffers = blank()
     assert open_checkpoints(flash).load_into(buffers) is None and buffers == blank()
 
@@ -241,7 +241,7 @@ def test_damage_is_no_state_to_go_back_to(damaged):
     """The newest that is intact is "last"; a damaged one before it is none."""
     flash = NorFlash(4, 512, 16)
     saved_twice(flash)
-    flash.data[1024 * (damaged - 1) + 300] ^= 1
+    flash.data[1024 * (damaged - 1) + 300] ^= 17  # two bits
     checkpoints = open_checkpoints(flash)
     assert checkpoints.roll_back("last") == 3 - damaged
     with pytest.raises(StoreError, match=f"generation {3 - damaged} is the only saved state"):

@@ -21,6 +21,8 @@ class InterruptedLife(FullLife):
         if operation in (self.fill, self.churn, self.mount):
             super().act(operation, *args)
             return
+        if operation == self.append and len(self.store) == self.store.capacity:
+            return  # what was to make room was interrupted
         before = self.state()
         self.flash.calls_left = self.call
         try:

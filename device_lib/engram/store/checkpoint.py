@@ -6,7 +6,7 @@ from binascii import crc32
 from ..compat import bytes_of
 from ..errors import DataError, StoreError
 from .flash import Flash
-from .format import CRC_RESIDUE, could_become, describe, round_up
+from .format import could_become, describe, is_blank, put_right, round_up
 
 MAGIC = b"EGCP"
 _VERSION = 1
@@ -15,6 +15,7 @@ _HEADER = "<4sBBHIIII"
 HEADER_BYTES = struct.calcsize(_HEADER) + 4
 _CHUNK = 256  # bytes streamed at a time, at most
 MAX_PARTS = 16
+_POLYNOMIAL, _ONES = 0xEDB88320, 0xFFFFFFFF  # of crc32, reflected
 TARGETS = ("last", "previous", "factory")  # of roll_back()
 
 
@@ -34,10 +35,30 @@ def units_for(checkpoint_bytes, erase_bytes, program_bytes):
 
 def unpack_header(raw):
     """(magic, version, 0, parts, model_id, generation, length, crc32) of HEADER_BYTES bytes, None
-    where they are no intact header."""
-    if crc32(raw) != CRC_RESIDUE or raw[:4] != MAGIC:
+    where they are no header. One bit that fell over is put right."""
+    fixed = None if is_blank(raw) else put_right(raw)
+    if fixed is None or fixed[:4] != MAGIC:
         return None
-    return struct.unpack(_HEADER, bytes(raw[:-4]))
+    return struct.unpack(_HEADER, bytes(fixed[:-4]))
+
+
+def _flipped(change, length):
+    """(offset, mask) of the one bit of `length` bytes whose fall changes their crc32 by `change`;
+    None where there is none.
+
+    A bit that falls changes the CRC by F(F(...(1))), F being the shift of one bit through the
+    register, as often as bits follow it, its own one included.
+    """
+    bits, value = {}, change
+    for bit in range(8):
+        bits[value] = bit
+        value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
+    value = 1
+    for at in range(length - 1, -1, -1):
+        value = crc32(b"\x00", value ^ _ONES) ^ _ONES  # by eight bits
+        if value in bits:
+            return at, 1 << bits[value]
+    return None
 
 
 class Checkpoints:
@@ -49,6 +70,8 @@ class Checkpoints:
     first_block, blocks   the part of the device to use; by default all of it
     erase          True: erases the region first, whatever it holds, as format() does
     beat           None, or called after each program and erase
+
+    One bit of a state that fell over is put right where it is read, and stays as it is in flash.
 
     Raises StoreError when the region is too small, holds something else, or the state of
     another model or version.
@@ -71,6 +94,7 @@ class Checkpoints:
         self._data_at = round_up(HEADER_BYTES, len(self._buffer))
         self._is_read = False
         self._area = self._header = None  # of the newest valid generation
+        self._fixes = [None, None]  # of each area: (offset, mask) of a bit that fell over
         if erase:
             for unit in range(2 * self._units):
                 self._erase(self._first + unit)
@@ -105,7 +129,7 @@ class Checkpoints:
         self._find()
         area = self._claimed()
         generation = self._last + 1
-        self._is_read = False
+        self._is_read, self._fixes[area] = False, None
         for i in range(round_up(self._data_at + length, self._flash.erase_bytes)
                        // self._flash.erase_bytes):
             self._erase(self._block(area, 0) + i)
@@ -210,10 +234,12 @@ class Checkpoints:
         return self._header[5] if self._header else 0
 
     def info(self):
-        """In figures: generation (0: none), capacity, blocks, erases and bytes since opening."""
+        """In figures: generation (0: none), bits of it put right, capacity, blocks, erases
+        and bytes since opening."""
         self._find()
         return {
             "generation": self._header[5] if self._header else 0,
+            "corrected": 1 if self._header and self._fixes[self._area] else 0,
             "capacity": self.capacity,
             "blocks": 2 * self._units,
             "erases": self._flash.erases,
@@ -240,14 +266,14 @@ class Checkpoints:
     def _check_owner(self):
         """StoreError unless both areas are ours, blank, or what a cut can leave of ours."""
         raws = [self._raw_header(area) for area in (0, 1)]
-        valid = [raw for raw in raws if crc32(raw) == CRC_RESIDUE and raw[:4] == MAGIC]
-        for raw in valid:
-            if raw[4] != _VERSION:
+        valid = [header for header in map(unpack_header, raws) if header]
+        for header in valid:
+            if header[1] != _VERSION:
                 raise StoreError(
                     "the region holds a state of format version %d, this library reads version "
-                    "%d: erase it with Checkpoints.format(...)" % (raw[4], _VERSION)
+                    "%d: erase it with Checkpoints.format(...)" % (header[1], _VERSION)
                 )
-            model_id = struct.unpack(_HEADER, bytes(raw[:-4]))[4]
+            model_id = header[4]
             if model_id != self.model_id:
                 raise StoreError(
                     "expected a state of model %08x in the region, got one of model %08x; "
@@ -278,7 +304,7 @@ class Checkpoints:
                 continue
             self._last = max(self._last, header[5])
             newer = self._header is None or header[5] > self._header[5]
-            if newer and self._payload_crc(area, header[6]) == header[7]:
+            if newer and self._is_intact(area, header):
                 self._area, self._header = area, header
         self._is_read = True
 
@@ -292,13 +318,21 @@ class Checkpoints:
         return (
             header is not None
             and header[5] < self._header[5]
-            and self._payload_crc(area, header[6]) == header[7]
+            and self._is_intact(area, header)
         )
+
+    def _is_intact(self, area, header):
+        """Whether an area holds the payload of a header, but for one bit that is put right."""
+        self._fixes[area] = None
+        change = self._payload_crc(area, header[6]) ^ header[7]
+        if change > 0:
+            self._fixes[area] = _flipped(change, header[6])
+        return change == 0 or self._fixes[area] is not None
 
     def _give_up(self, area):
         """Erases the unit with the header, without which an area holds nothing."""
         self._is_read = False
-        if not self._is_free(area):
+        if not self._is_empty(area):
             self._erase(self._block(area, 0))
 
     def _claimed(self):
@@ -307,15 +341,15 @@ class Checkpoints:
         if self._area is not None:
             return 1 - self._area
         generations = [header[5] if header else -1 for header in map(self._header_of, (0, 1))]
-        if max(generations) < 0 and self._is_free(0) and not self._is_free(1):
+        if max(generations) < 0 and self._is_empty(0) and not self._is_empty(1):
             area = 1
         else:
             area = 1 if generations[1] < generations[0] else 0
-        if generations[1 - area] < 0 and self._is_free(1 - area):
+        if generations[1 - area] < 0 and self._is_empty(1 - area):
             self._claim(1 - area)
         return area
 
-    def _is_free(self, area):
+    def _is_empty(self, area):
         return self._flash.is_blank(self._block(area, 0))
 
     def _claim(self, area):
@@ -347,6 +381,11 @@ class Checkpoints:
                 self._block(area, at + count), memoryview(window)[count : count + n], offset
             )
             count += n
+        if self._fixes[area]:
+            place, mask = self._fixes[area]
+            place += self._data_at - at
+            if 0 <= place < len(window):
+                window[place] ^= mask
 
     def _write(self, area, parts):
         """Streams byte windows into an erased area, a chunk at a time; their crc32."""

@@ -146,16 +146,23 @@ def unpack_header(raw):
 
     One bit that fell over is put right: a flip must not cost a whole unit.
     """
+    fixed = put_right(raw)
+    return (_decode(fixed), fixed != raw) if fixed else (None, 0)
+
+
+def put_right(raw):
+    """Bytes that end in their crc32, with the one bit that fell over put right; None where more
+    of them did."""
     if crc32(raw) == CRC_RESIDUE:
-        return _decode(raw), 0
+        return raw
     fixed = bytearray(raw)
     for i in range(len(fixed)):
         for bit in (1, 2, 4, 8, 16, 32, 64, 128):
             fixed[i] ^= bit
             if crc32(fixed) == CRC_RESIDUE:
-                return _decode(fixed), 1
+                return fixed
             fixed[i] ^= bit
-    return None, 0
+    return None
 
 
 def _decode(raw):

@@ -416,11 +416,12 @@ class ReplayStore:
             slot % self._slots_per_unit
         )
         state = bytearray(1)
-        self._flash.read(unit, state, offset)
-        if self._flash.once and state[0] != 0xFF:  # begun, and cut: not to be programmed again
-            self._index.forget(slot)
-            self._leave(unit)
-            return
+        if self._flash.once:
+            self._flash.read(unit, state, offset)
+            if state[0] != 0xFF:  # begun, and cut: not to be programmed again
+                self._index.forget(slot)
+                self._leave(unit)
+                return
         self._flash.program(unit, b"\x00", offset)
         self._flash.read(unit, state, offset)
         if not is_cleared(state):

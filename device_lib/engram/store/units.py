@@ -255,15 +255,16 @@ class Units:
 
     def retire(self, unit):
         """Nothing in the unit is valid from here on."""
-        mark = bytearray(MARK_BYTES)
-        self.flash.read(unit, mark, self.layout.mark_at)
-        if is_blank(mark) or not self.flash.once:  # else begun, and cut: it is erased
+        mark = bytearray(b"\xff" * MARK_BYTES)
+        if self.flash.once:
+            self.flash.read(unit, mark, self.layout.mark_at)
+        if is_blank(mark):  # else begun, and cut: it is erased
             self.flash.program(unit, bytes(MARK_BYTES), self.layout.mark_at)
         self._is_free(unit)
 
     def _is_free(self, unit):
         if not self._is_retired(unit):
-            self._erase(unit)
+            self._end(unit)
         self.status[unit] = FREE
         if unit == self.open:
             self.open = -1
@@ -273,7 +274,7 @@ class Units:
         self.erases[unit] += 1
         self._newest += 1
         header = self._header(KIND_STORE, self._newest, self.erases[unit]).pack()
-        good = self._erase(unit)
+        good = self._end(unit)
         if good:
             self.flash.program(unit, header, 0)
             raw = bytearray(HEADER_BYTES)
@@ -287,7 +288,7 @@ class Units:
         self.open = unit
         return True
 
-    def _erase(self, unit):
+    def _end(self, unit):
         """Erases a unit; whether it then reads as ones. Its header goes first, where a page may be
         programmed twice: an erase that is cut may raise the retired mark and leave the rest."""
         raw = bytearray(HEADER_BYTES)

@@ -19,10 +19,14 @@
 // 36 KB of flash: a firmware compiled for size has its kernels, and loads no native code.
 #ifdef ENGRAM_SMALL
 #define MICROPY_EMIT_THUMB (0)
-#define MICROPY_EMIT_INLINE_THUMB (0)
 #else
 #define MICROPY_EMIT_THUMB (1)
+#endif
+// The assembler in Python takes 6 KB that the library needs; stock firmware has it.
+#if defined(ENGRAM_STOCK) && !defined(ENGRAM_SMALL)
 #define MICROPY_EMIT_INLINE_THUMB (1)
+#else
+#define MICROPY_EMIT_INLINE_THUMB (0)
 #endif
 // What this core runs: instructions of Armv7-M, and those of an FPU.
 #ifdef __thumb2__

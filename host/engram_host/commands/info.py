@@ -48,7 +48,10 @@ def _table(facts: dict[str, Any]) -> Table:
             ("stored samples", f"{store['live']:,} of {store['capacity']:,}"),
             (
                 "saved state",
-                f"generation {states['generation']}" if states["generation"] else "none",
+                f"generation {states['generation']}"
+                + (", of which a fallen bit is put right" if states["corrected"] else "")
+                if states["generation"]
+                else "none",
             ),
         ]
     return output.facts(rows)

@@ -24,10 +24,11 @@ LIVE, DELETED, DAMAGED, UNWRITTEN = "live", "deleted", "damaged", "unwritten"
 
 
 def saved_headers(data: bytes, start: int, erase_bytes: int) -> Iterator[tuple[int, Any]]:
-    """(offset, header fields) of what says that it is a saved state, from an offset on."""
+    """(offset, header fields) of what says that it is a saved state, from an offset on; a claim
+    (generation 0) holds none."""
     for at in range(start, len(data), erase_bytes):
         header = checkpoint.unpack_header(data[at : at + checkpoint.HEADER_BYTES])
-        if header is not None:
+        if header is not None and header[5]:
             yield at, header
 
 
