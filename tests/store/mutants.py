@@ -215,7 +215,7 @@ def checkpoint_over_the_newest(patch):
 
 
 def erased_with_a_header_alive(patch):
-    patch.setattr(units.Units, "_end", lambda self, unit: self.flash.erase(unit))
+    patch.setattr(units.Units, "_clear", lambda self, unit: self.flash.erase(unit))
 
 
 def blank_region_begun_without_a_claim(patch):

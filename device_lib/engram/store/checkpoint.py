@@ -6,7 +6,7 @@ from binascii import crc32
 from ..compat import bytes_of
 from ..errors import DataError, StoreError
 from .flash import Flash
-from .format import could_become, describe, is_blank, put_right, round_up
+from .format import could_become, describe, is_blank, corrected, round_up
 
 MAGIC = b"EGCP"
 _VERSION = 1
@@ -36,20 +36,20 @@ def units_for(checkpoint_bytes, erase_bytes, program_bytes):
 def unpack_header(raw):
     """(magic, version, 0, parts, model_id, generation, length, crc32) of HEADER_BYTES bytes, None
     where they are no header. One bit that fell over is put right."""
-    fixed = None if is_blank(raw) else put_right(raw)
+    fixed = None if is_blank(raw) else corrected(raw)
     if fixed is None or fixed[:4] != MAGIC:
         return None
     return struct.unpack(_HEADER, bytes(fixed[:-4]))
 
 
-def _flipped(change, length):
-    """(offset, mask) of the one bit of `length` bytes whose fall changes their crc32 by `change`;
+def _flipped(crc, length):
+    """(offset, mask) of the one bit of `length` bytes whose fall changes their crc32 by `crc`;
     None where there is none.
 
     A bit that falls changes the CRC by F(F(...(1))), F being the shift of one bit through the
     register, as often as bits follow it, its own one included.
     """
-    bits, value = {}, change
+    bits, value = {}, crc
     for bit in range(8):
         bits[value] = bit
         value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
@@ -266,7 +266,7 @@ class Checkpoints:
     def _check_owner(self):
         """StoreError unless both areas are ours, blank, or what a cut can leave of ours."""
         raws = [self._raw_header(area) for area in (0, 1)]
-        valid = [header for header in map(unpack_header, raws) if header]
+        valid = [header for header in [unpack_header(raw) for raw in raws] if header]
         for header in valid:
             if header[1] != _VERSION:
                 raise StoreError(
@@ -304,7 +304,7 @@ class Checkpoints:
                 continue
             self._last = max(self._last, header[5])
             newer = self._header is None or header[5] > self._header[5]
-            if newer and self._is_intact(area, header):
+            if newer and self._holds(area, header):
                 self._area, self._header = area, header
         self._is_read = True
 
@@ -318,10 +318,10 @@ class Checkpoints:
         return (
             header is not None
             and header[5] < self._header[5]
-            and self._is_intact(area, header)
+            and self._holds(area, header)
         )
 
-    def _is_intact(self, area, header):
+    def _holds(self, area, header):
         """Whether an area holds the payload of a header, but for one bit that is put right."""
         self._fixes[area] = None
         change = self._payload_crc(area, header[6]) ^ header[7]
@@ -340,7 +340,8 @@ class Checkpoints:
         last with an intact header, the other one gets one."""
         if self._area is not None:
             return 1 - self._area
-        generations = [header[5] if header else -1 for header in map(self._header_of, (0, 1))]
+        headers = [self._header_of(area) for area in (0, 1)]
+        generations = [header[5] if header else -1 for header in headers]
         if max(generations) < 0 and self._is_empty(0) and not self._is_empty(1):
             area = 1
         else:

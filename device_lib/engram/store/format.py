@@ -146,11 +146,11 @@ def unpack_header(raw):
 
     One bit that fell over is put right: a flip must not cost a whole unit.
     """
-    fixed = put_right(raw)
+    fixed = corrected(raw)
     return (_decode(fixed), fixed != raw) if fixed else (None, 0)
 
 
-def put_right(raw):
+def corrected(raw):
     """Bytes that end in their crc32, with the one bit that fell over put right; None where more
     of them did."""
     if crc32(raw) == CRC_RESIDUE:

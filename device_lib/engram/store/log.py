@@ -18,7 +18,7 @@ from .format import (
     record_sequence,
 )
 from .index import SlotIndex
-from .units import BAD, BLANK, FORMATTING, USED, Units
+from .units import BAD, BLANK, FORMATTING, Units
 
 WEAR_SPREAD = 1  # erases by which two units may differ, unless a policy allows more
 _CRC_RESIDUE = const(0x2144DF1C)  # format.CRC_RESIDUE, without a look-up for each read
@@ -197,6 +197,17 @@ class ReplayStore:
                 self._scan_unit(unit, copies, twins)
         if newest >= 0 and (twins or not self._units.free()):
             self._resolve(newest, twins)
+        if not self._flash.once:
+            return
+        # A cut has begun the mark of a record: that page must not be programmed twice, so the
+        # record could not be deleted. Its unit is left.
+        state = bytearray(1)
+        for slot in range(len(self.labels)):
+            unit, index = slot // self._slots_per_unit, slot % self._slots_per_unit
+            if self.labels[slot] != EMPTY and self._units.free():
+                self._flash.read(unit, state, self._layout.slot_at(index))
+                if state[0] != 0xFF:
+                    self.drop_unit(unit, lambda label: True)
 
     def _scan_unit(self, unit, known, numbers):
         """Enters the records of a unit; returns the slot after the last written one.
@@ -418,9 +429,8 @@ class ReplayStore:
         state = bytearray(1)
         if self._flash.once:
             self._flash.read(unit, state, offset)
-            if state[0] != 0xFF:  # begun, and cut: not to be programmed again
+            if state[0] != 0xFF:  # begun, and cut: the mount leaves the unit
                 self._index.forget(slot)
-                self._leave(unit)
                 return
         self._flash.program(unit, b"\x00", offset)
         self._flash.read(unit, state, offset)
@@ -543,20 +553,6 @@ class ReplayStore:
             if self.labels[first + index] != EMPTY:
                 self._move(victim, index)
         self._units.retire(victim)
-
-    def _leave(self, unit):
-        """Moves the records that the index has of a unit behind the last one, and retires it."""
-        if unit == self._units.open:
-            self._next = self._slots_per_unit
-        first = unit * self._slots_per_unit
-        for slot in range(first, first + self._slots_per_unit):
-            if self.labels[slot] != EMPTY:
-                self._make_room()
-            if self.labels[slot] != EMPTY:  # a collection may have moved it
-                self._move(unit, slot - first)
-        if self._units.status[unit] == USED:
-            self.collections += 1
-            self._units.retire(unit)
 
     def _move(self, victim, index):
         slot = victim * self._slots_per_unit + index

@@ -264,7 +264,7 @@ class Units:
 
     def _is_free(self, unit):
         if not self._is_retired(unit):
-            self._end(unit)
+            self._clear(unit)
         self.status[unit] = FREE
         if unit == self.open:
             self.open = -1
@@ -274,7 +274,7 @@ class Units:
         self.erases[unit] += 1
         self._newest += 1
         header = self._header(KIND_STORE, self._newest, self.erases[unit]).pack()
-        good = self._end(unit)
+        good = self._clear(unit)
         if good:
             self.flash.program(unit, header, 0)
             raw = bytearray(HEADER_BYTES)
@@ -288,7 +288,7 @@ class Units:
         self.open = unit
         return True
 
-    def _end(self, unit):
+    def _clear(self, unit):
         """Erases a unit; whether it then reads as ones. Its header goes first, where a page may be
         programmed twice: an erase that is cut may raise the retired mark and leave the rest."""
         raw = bytearray(HEADER_BYTES)
