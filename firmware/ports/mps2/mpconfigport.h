@@ -22,8 +22,9 @@
 #else
 #define MICROPY_EMIT_THUMB (1)
 #endif
-// The assembler in Python takes 6 KB that the library needs; stock firmware has it.
-#if defined(ENGRAM_STOCK) && !defined(ENGRAM_SMALL)
+// The assembler in Python takes 6 KB that the library needs. Stock firmware has it, and the M0+:
+// the emulated Pico is compared with it, instruction by instruction.
+#if !defined(ENGRAM_SMALL) && (defined(ENGRAM_STOCK) || !defined(__thumb2__))
 #define MICROPY_EMIT_INLINE_THUMB (1)
 #else
 #define MICROPY_EMIT_INLINE_THUMB (0)
