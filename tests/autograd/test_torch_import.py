@@ -143,6 +143,8 @@ def test_colours_and_both_outputs_go_the_whole_way(tmp_path):
         module, torch.zeros(1, 3, 12, 16), out, cut="maxpool_2", data=Samples(pictures, None)
     )
     assert [row["objective"] for row in report["outputs"]] == ["classify", "regress"]
+    alone = api.import_torch(module, torch.zeros(1, 3, 12, 16), output=["kind"])
+    assert [row["layer"] for row in alone["outputs"]] == ["dense_4"]
     with torch.no_grad():
         kind, place = (part.numpy() for part in module(torch.as_tensor(x)))
     learner = engram.open(str(out))

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from engram.errors import ModelError
 from engram_host import api
 from engram_host.cli import main
+from engram_host.commands import import_model
 from importer.test_import import classifier
 
 
@@ -32,6 +33,40 @@ def test_it_shows_layers_cuts_and_costs(run):
         "Give one of them as --cut, and -o FILE.",
     ):  # fmt: skip
         assert text in result.output
+
+
+def test_it_says_what_a_sample_is_and_what_to_type_next(run, tmp_path):
+    lines = run("--board", "qemu_m4f").output.splitlines()
+    assert lines[0] == "net.tflite, int8; a sample is 8 x 8 x 3 of float32"
+    assert "For example:" in lines[-2] or "For example:" in lines[-3]
+    words = " ".join(lines[-2:]).replace("  ", " ")
+    assert f"engram import {tmp_path}/net.tflite --cut flatten_4 -o net.safetensors" in words
+
+
+@pytest.mark.parametrize(
+    ("lacks", "shown", "words"),
+    [
+        (["RAM"] * 7 + ["", ""], [6, 7, 8], ["6 more below them", ""]),
+        (["RAM"] * 9, [4, 5, 6, 7, 8], ["4 more below them", "None fits unix"]),
+        (["", "flash", ""], [0, 1, 2], []),
+    ],
+)
+def test_cuts_below_the_first_that_fits_are_left_out(lacks, shown, words):
+    rows = [{"layer": i, "lacks": lack} for i, lack in enumerate(lacks)]
+    kept = import_model._worth(rows)
+    assert [row["layer"] for row in kept] == shown
+    lines = import_model._hidden({"costs": rows, "board": "unix"}, kept)
+    assert len(lines) == len([word for word in words if word])
+    assert all(word in line for word, line in zip(words, lines))
+
+
+def test_layers_of_a_branch_are_refused_in_one_line():
+    reasons = ["", "add_3 above it reads a below it", "c above it reads a below it", "no kernel"]
+    cuts = [{"layer": name, "reason": reason} for name, reason in zip("abcd", reasons)]
+    assert [
+        line.replace("[dim]", "").replace("[/]", "")
+        for line in import_model._refused({"cuts": cuts})
+    ] == ["not behind b, c: a layer above reads a below it", "not behind d: no kernel"]
 
 
 def test_it_writes_a_model_and_says_which_layers_learn(run, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from engram_host import api
 from engram_host.commands import options, output
 
 _FITS = {"file": "[green]yes[/]", "flash": "[green]in flash[/]"}
+_LAST = 5  # cuts that are shown where none fits
 _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[dim]goes[/]"}
 
 
@@ -84,6 +86,7 @@ _ROLES = {"frozen": "[dim]frozen[/]", "learns": "[green]learns[/]", "goes": "[di
     metavar="FILE",
     help="Names of the classes: a text file with a line per class, in the order of labels.",
 )
+@click.option("--all", "every", is_flag=True, help="Show every cut, also those that fit nowhere.")
 @options.json
 @options.debug
 def command(
@@ -98,12 +101,14 @@ def command(
     min_agreement: float,
     accept: bool,
     class_names: Path | None,
+    every: bool,
     as_json: bool,
 ) -> None:
-    """Make the model that a board runs of a trained one: FILE, a .tflite of int8 or float32.
+    """Make the model that a board runs of a trained one: FILE, a .tflite of TensorFlow or Keras,
+    an .onnx, or a .pt2 of PyTorch (torch.export.save).
 
     Without --cut it shows the layers, the places where the model can be cut, and the cost of each
-    on a board. The layers below the cut stay as they are: those of an int8 file keep their
+    on a board. The layers below the cut no longer learn: those of an int8 file keep their
     integers, those of a float32 file become int8, calibrated with --data. The layers above it
     learn, in float32.
     """
@@ -125,18 +130,21 @@ def command(
     if as_json:
         output.show_json(report)
         return
+    output.show(_input(file, report))
     output.show(_layers(report))
     for line in _ends(report):
         output.show(line)
     if report["cut"] is None:
-        output.show(_cuts(report))
-        for line in _refused(report):
+        rows = report["costs"] if every else _worth(report["costs"])
+        output.show(_cuts(report, rows))
+        for line in (*_hidden(report, rows), *_refused(report)):
             output.show(line)
         output.show(
-            "Give one of them as --cut, and -o FILE. latent: per stored sample; in place: RAM "
-            "where the model lies in flash (engram push model --place flash); sample, step: "
-            "instructions per sample up to the cut, and per training step of 16."
+            "latent: per stored sample; in place: RAM where the model lies in flash (engram push "
+            "model --place flash); sample, step: instructions per sample up to the cut, and per "
+            "training step of 16."
         )
+        output.show(_next(file, report))
         return
     for line in _comparison(report["made"]):
         output.show(line)
@@ -184,7 +192,50 @@ def _decibel(noise: dict[str, float | None], name: str) -> str:
     return "no noise" if snr is None else f"{snr:.1f}"
 
 
-def _cuts(report: dict[str, Any]) -> Table:
+def _input(file: Path, report: dict[str, Any]) -> str:
+    """A line about the file, and the samples that it takes."""
+    shape = " x ".join(map(str, report["input"]["shape"]))
+    numbers = "int8" if report["integer"] else "float32"
+    return (
+        f"[bold]{escape(file.name)}[/], {numbers}; a sample is {shape} of "
+        f"{report['input']['dtype']}"
+    )
+
+
+def _fits(row: dict[str, Any]) -> bool:
+    return not row["lacks"]
+
+
+def _worth(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cuts from the one before the first that fits on; where none fits, the last ones."""
+    first = next((i for i, row in enumerate(rows) if _fits(row)), len(rows) - _LAST + 1)
+    return rows[max(0, first - 1) :]
+
+
+def _hidden(report: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    """Lines about what the table leaves out, and that nothing fits."""
+    lines = []
+    left = len(report["costs"]) - len(rows)
+    if left:
+        lines.append(f"[dim]{left} more below them, which fit nowhere: --all[/]")
+    if report["costs"] and not any(map(_fits, report["costs"])):
+        lines.append(
+            f"[yellow]None fits {report['board']}:[/] give another --board (engram boards)"
+        )
+    return lines
+
+
+def _next(file: Path, report: dict[str, Any]) -> str:
+    """The line to type next, with the cut whose steps cost least."""
+    good = [row["layer"] for row in report["costs"] if _fits(row)]
+    if not good:
+        return "Give one of them as --cut, and -o FILE."
+    data = "" if report["integer"] else "--data SAMPLES "
+    line = f"engram import {file} --cut {good[-1]} {data}-o {file.stem}.safetensors"
+    return f"Give one of them as --cut, and -o FILE. For example:\n[bold]{escape(line)}[/]"
+
+
+def _cuts(report: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
     table = Table(
         box=None,
         header_style="bold",
@@ -197,7 +248,7 @@ def _cuts(report: dict[str, Any]) -> Table:
     for column in ("sample\n10^6", "step\n10^6"):
         table.add_column(column, justify="right")
     table.add_column("fits")
-    for row in report["costs"]:
+    for row in rows:
         table.add_row(
             row["layer"],
             f"{row['latent_bytes']:,}",
@@ -207,18 +258,28 @@ def _cuts(report: dict[str, Any]) -> Table:
             f"{row['flash_bytes'] / 1000:.0f}",
             _millions(row["observe"]),
             _millions(row["step"]),
-            f"[yellow]{row['lacks']}[/]" if row["lacks"] else _FITS[row["place"]],
+            f"[yellow]no: {row['lacks']}[/]" if row["lacks"] else _FITS[row["place"]],
         )
     return table
 
 
 def _refused(report: dict[str, Any]) -> list[str]:
-    """A line per place where the model cannot be cut."""
-    return [
-        f"[dim]not behind {row['layer']}: {escape(row['reason'])}[/]"
-        for row in report["cuts"]
-        if row["reason"]
-    ]
+    """A line per places, in a row, where the model cannot be cut for one reason."""
+
+    def why(row: dict[str, Any]) -> str:
+        reason: str = row["reason"]
+        return reason.partition(" reads ")[2] or reason
+
+    lines = []
+    for value, group in groupby(report["cuts"], why):
+        rows = list(group)
+        reason = rows[0]["reason"]
+        if len(rows) > 1 and value != reason:  # layers of one branch, read beside by several
+            reason = f"a layer above reads {value}"
+        if reason:
+            names = ", ".join(row["layer"] for row in rows)
+            lines.append(f"[dim]not behind {names}: {escape(reason)}[/]")
+    return lines
 
 
 def _millions(count: int | None) -> str:
@@ -232,12 +293,12 @@ def _comparison(made: dict[str, Any]) -> list[str]:
         if row["agreement"] is None:
             continue
         which = f" ({escape(row['name'])})" if len(made["outputs"]) > 1 else ""
-        what = "in the same class" if row["classes"] else "of the variance"
+        count = f"{made['samples']} samples"
+        what = f"of {count} in the same class" if row["classes"] else f"of the variance of {count}"
         snr = row["snr_db"]
         noise = "no noise" if snr is None else f"signal to noise {snr:.1f} dB"
         lines.append(
-            f"agreement with the original{which}: {row['agreement']:.1%} of {made['samples']} "
-            f"samples {what}, {noise}"
+            f"agreement with the original{which}: {row['agreement']:.1%} {what}, {noise}"
         )
     if made["accuracy"] is not None:
         lines.append(f"accuracy: {made['accuracy']:.1%} of {made['samples']} samples")

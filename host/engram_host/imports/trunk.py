@@ -46,7 +46,8 @@ class Trunk(NamedTuple):
 def chosen(network: Network, names: Sequence[str]) -> Network:
     """The network with the outputs `names` alone, in their order; none: with all of its outputs.
 
-    A name is that of its framework or of its layer, a number from 0, or a part of the former.
+    A name is that of its framework, of its layer, or of that layer there; a number from 0; or a
+    part of the first.
     Raises ModelError with the names that there are.
     """
     texts = [names] if isinstance(names, str) else names
@@ -61,7 +62,12 @@ def chosen(network: Network, names: Sequence[str]) -> Network:
 
 def _found(network: Network, text: str) -> int:
     pairs = list(zip(network.output_names, network.outputs))
-    found = [i for i, pair in enumerate(pairs) if text in (*pair, str(i))]
+    sources = {layer.name: layer.source for layer in network.layers}
+    found = [
+        i
+        for i, (name, value) in enumerate(pairs)
+        if text in (name, value, sources.get(value), str(i))
+    ]
     found = found or [i for i, (name, _) in enumerate(pairs) if text in name]
     if len(found) != 1:
         names = ", ".join(f"{name} ({layer})" for name, layer in pairs)
