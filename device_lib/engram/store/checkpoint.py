@@ -6,7 +6,7 @@ from binascii import crc32
 from ..compat import bytes_of
 from ..errors import DataError, StoreError
 from .flash import Flash
-from .format import could_become, describe, is_blank, corrected, round_up
+from .format import corrected, could_become, describe, is_blank, round_up
 
 MAGIC = b"EGCP"
 _VERSION = 1

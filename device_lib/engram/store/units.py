@@ -198,11 +198,12 @@ class Units:
         What is tried is a header of kind `F` and its mark: a mount that finds it formats. Another
         unit gets a retired header first: while one is erased, the region is known by the other.
         """
-        blank = [unit for unit in range(1, self.count) if self.flash.is_blank(unit)]
-        if blank:
-            self.erases[blank[0]] = 1  # as of unit 0: units without a header count as the least
-            self._leave_free(blank[0])
-            self.erases[blank[0]] = 0
+        for unit in range(1, self.count):
+            if self.flash.is_blank(unit):
+                self.erases[unit] = 1  # as of unit 0: units without a header count as the least
+                self._leave_free(unit)
+                self.erases[unit] = 0
+                break
         if not self.flash.is_blank(0):
             self._erase_to_format(0)
         self._try(0, KIND_FORMATTING)
