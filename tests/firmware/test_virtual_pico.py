@@ -319,8 +319,8 @@ def flagged(line):
 
 @pytest.fixture(scope="module")
 def qemu(tmp_path_factory):
-    """The emulated Cortex-M3, which runs every instruction of a Cortex-M0+."""
-    child = Child(ready("qemu_m3").name, tmp_path_factory.mktemp("qemu") / "flash.bin")
+    """QEMU with the firmware of a Cortex-M0+, on a core that runs every instruction of one."""
+    child = Child(ready("qemu_m0p").name, tmp_path_factory.mktemp("qemu") / "flash.bin")
     child.enter_raw()
     yield child
     child.kill()
